@@ -1,0 +1,325 @@
+/**
+ * A node: the process that ports live in, and its links to other nodes.
+ *
+ * `Node.layerLocal` is a node of its own, for programs that need no network; `Node.layer` listens and connects through
+ * a `Transport`. Where other nodes live is not the node's business: it asks an address book, which `Global` fills.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as crypto from "node:crypto"
+import * as os from "node:os"
+import { splitAddresses } from "./internal/address.ts"
+import { Connections, type FindAddresses } from "./internal/connections.ts"
+import type { Link } from "./internal/link.ts"
+import { LinkError } from "./internal/linkError.ts"
+import { expand } from "./internal/nodeId.ts"
+import * as nodeOptions from "./internal/nodeOptions.ts"
+import type { PeerState } from "./internal/peer.ts"
+import { makePortNames, randomText } from "./internal/portId.ts"
+import { installNodePort } from "./internal/requests.ts"
+import { Router } from "./internal/router.ts"
+import { Transport } from "./Transport.ts"
+
+/**
+ * What a networked node is made of. The names are those of AEMP's profiles, in camel case.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * Unique in the network. `%n` stands for the host name; a trailing `/` gets ten random characters, which `%u`
+   * repeats: `anon/` is a usual choice for throw-away nodes. Default: `%n/`.
+   */
+  readonly nodeId?: string | undefined
+  /** What all nodes of a network share. Required: without one nobody can connect. */
+  readonly secret?: string | Redacted.Redacted | undefined
+  /**
+   * Where to listen: `host:port`, `[v6]:port`, `*:port` (all interfaces), a bare port; port `*` is a free one. An empty
+   * list: the node can only dial. Default: `["*"]`.
+   */
+  readonly binds?: ReadonlyArray<string> | undefined
+  /** How long a handshake may take, and the cap of all retry delays. Default: 30 seconds. */
+  readonly monitorTimeout?: Duration.Input | undefined
+  /** How long finding and dialling a node may take before what waits for it is lost. Default: 2 seconds. */
+  readonly connectInterval?: Duration.Input | undefined
+  /** Framings that we send and decode, best first. Default: `["cbor", "json"]`. */
+  readonly framings?: ReadonlyArray<string> | undefined
+  /** Authentication methods that we send, best first. Default: `["hmac_sha3_512"]`. */
+  readonly authOffer?: ReadonlyArray<string> | undefined
+  /** Authentication methods that we accept, best first. Default: `["hmac_sha3_512", "cleartext"]`. */
+  readonly authAccept?: ReadonlyArray<string> | undefined
+  /** Bytes of one message beyond which the link that it comes on ends. Default: 64 MiB. */
+  readonly maxMessageSize?: number | undefined
+}
+
+/**
+ * A wrong option: which one, and what is wrong with it. Nothing listens yet when it is reported.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const InvalidOption = nodeOptions.InvalidOption
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type InvalidOption = nodeOptions.InvalidOption
+
+/**
+ * A node that came or went.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type NodeEvent =
+  | { readonly _tag: "Up"; readonly nodeId: string }
+  | { readonly _tag: "Down"; readonly nodeId: string; readonly reason: string }
+
+/**
+ * Another node, as this one sees it now: `queued` messages wait for a link, `buffered` bytes have been sent and have not
+ * left the process.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PeerInfo {
+  readonly nodeId: string
+  readonly state: PeerState
+  readonly address: string | undefined
+  readonly queued: number
+  readonly buffered: number
+}
+
+/**
+ * The node that a program's ports live in. `layer` and `layerLocal` provide it.
+ *
+ * **Gotchas**
+ *
+ * The service itself is what the other modules of this package build on. Programs use the functions of `Port` and of
+ * this module.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Node extends Context.Service<Node, Router>()("effect-mp/Node") {}
+
+/**
+ * The connections of a networked node, for what stands directly above it.
+ *
+ * @internal
+ */
+export class Network extends Context.Service<Network, Connections>()("effect-mp/Node/Network") {}
+
+const makeRouter = Effect.fnUntraced(function*(template: string) {
+  const { isRandom, nodeId } = yield* expand(template, os.hostname())
+  const router = new Router(nodeId, yield* makePortNames(isRandom), yield* Effect.context<never>())
+  installNodePort(router)
+  return router
+})
+
+/**
+ * A node without a network. Its ports reach each other and nobody else.
+ *
+ * **Example** (Ports without a network)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Deferred, Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const heard = yield* Deferred.make<unknown>()
+ *   const port = yield* Port.make({ test: (data) => Deferred.succeed(heard, data) })
+ *   yield* Port.snd(port, "test", 123)
+ *   return yield* Deferred.await(heard)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 123
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerLocal: Layer.Layer<Node> = Layer.effect(Node, makeRouter("local/"))
+
+/**
+ * A node that listens and connects through the Transport below it.
+ *
+ * **Details**
+ *
+ * The layer is ready when all binds listen. When it closes, what was sent still leaves (within two seconds), then the
+ * links end, and other nodes see this one go down.
+ *
+ * **Gotchas**
+ *
+ * The node alone knows no other node. Nodes connect to it, or `Global.layer` finds them.
+ *
+ * **Example** (Two nodes in one process)
+ *
+ * ```ts
+ * import { Global, Node, Port, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = (nodeId: string, seeds: ReadonlyArray<string>) =>
+ *   Global.layer({ seeds }).pipe(
+ *     Layer.provideMerge(Node.layer({ nodeId, secret: "swordfish", binds: [`memory:${nodeId === "a" ? 1 : 2}`] }))
+ *   )
+ *
+ * const program = Effect.gen(function*() {
+ *   const a = yield* Layer.build(node("a", []))
+ *   const b = yield* Layer.build(node("b", ["memory:1"]))
+ *   const echo = yield* Effect.provide(Port.make({ echo: (text, reply) => Port.snd(reply, text) }), a)
+ *   yield* Global.awaitNode("a").pipe(Effect.provide(b))
+ *   return yield* Effect.provide(Port.cal(echo, "echo", "hello"), b)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(Transport.layerMemory), Effect.scoped)) // => ["hello"]
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<Node | Network, InvalidOption | LinkError, Transport> =>
+  Layer.effectContext(Effect.gen(function*() {
+    const router = yield* makeRouter(options.nodeId ?? "%n/")
+    const carrier = yield* Transport
+    const incarnation = yield* randomText(16)
+    const checked = yield* nodeOptions.check(options, router.nodeId, incarnation)
+    const scope = yield* Effect.scope
+    const connections = new Connections(router, carrier, { ...checked, makeNonce }, scope)
+    const context = yield* Effect.context<never>()
+    const fork = (effect: Effect.Effect<void>): void => {
+      Effect.runForkWith(context)(Effect.forkIn(effect, scope, { startImmediately: true }))
+    }
+    yield* Effect.addFinalizer(() => stop(router))
+    router.dial = (peer) => fork(connections.connect(peer))
+    const bound = yield* Effect.forEach(
+      splitAddresses(checked.binds),
+      (bind) => carrier.listen(bind, (wire) => fork(connections.incoming(wire)))
+    )
+    router.addresses = bound.flat()
+    return Context.make(Node, router).pipe(Context.add(Network, connections))
+  }))
+
+/** 66 random bytes in base64, as Perl sends them. */
+const makeNonce = Effect.sync(() => crypto.randomBytes(66).toString("base64"))
+
+/** Ends all links in order, so that what was sent still leaves. */
+const stop = (router: Router): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const peers = Array.from(router.peers.values())
+    const links = peers.map((peer) => peer.link).filter((link): link is Link => link !== undefined)
+    router.dial = (peer) => peer.lost(new LinkError({ reason: "node_stopped", peer: peer.nodeId }))
+    return Effect.andThen(
+      Effect.forEach(links, (link) => link.close, { concurrency: "unbounded", discard: true }),
+      Effect.sync(() => {
+        for (const peer of peers) peer.lost(new LinkError({ reason: "node_stopped", peer: peer.nodeId }))
+      })
+    )
+  })
+
+/**
+ * The node's ID, expanded.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const id: Effect.Effect<string, never, Node> = Effect.map(Node, (node) => node.nodeId)
+
+/**
+ * The addresses that others can dial, with their real ports. Empty for a node that does not listen.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const addresses: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.map(Node, (node) => node.addresses)
+
+/**
+ * The IDs of the nodes that there is a link to, without this one.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const upNodes: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.map(Node, (node) => node.upNodes())
+
+/**
+ * All nodes that this one has a link to, or messages or monitors for.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect.map(
+  Node,
+  (node) =>
+    Array.from(node.peers.values(), (peer) => ({
+      nodeId: peer.nodeId,
+      state: peer.state,
+      address: peer.link?.address,
+      queued: peer.queued,
+      buffered: peer.link?.buffered ?? 0
+    }))
+)
+
+/**
+ * Nodes that come and go: first an `Up` for every node that there is a link to now, then what happens.
+ *
+ * **Gotchas**
+ *
+ * A node that stops in order and one that crashed both go down; the reason is the transport's text, such as
+ * `Unexpected end-of-file`.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const events: Stream.Stream<NodeEvent, never, Node> = Stream.unwrap(
+  Effect.map(Node, (node) =>
+    Stream.callback<NodeEvent>((queue) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const listener = {
+            up: (nodeId: string) => void Queue.offerUnsafe(queue, { _tag: "Up", nodeId }),
+            down: (nodeId: string, reason: string) => void Queue.offerUnsafe(queue, { _tag: "Down", nodeId, reason })
+          }
+          for (const nodeId of node.upNodes()) listener.up(nodeId)
+          node.listeners.add(listener)
+          return listener
+        }),
+        (listener) => Effect.sync(() => node.listeners.delete(listener))
+      )
+    ))
+)
+
+/**
+ * Answers where nodes live, for as long as the scope lasts. `Global.layer` does this; a program with a fixed set of
+ * nodes may do it by hand.
+ *
+ * **Details**
+ *
+ * `find` gets a node ID and answers addresses of the form `host:port`, none if it does not know the node. Finding and
+ * dialling together may take `connectInterval`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const addressBook = (find: FindAddresses): Effect.Effect<void, never, Network | Scope.Scope> =>
+  Effect.flatMap(Network, (network) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const before = network.findAddresses
+        network.findAddresses = find
+        return before
+      }),
+      (before) =>
+        Effect.sync(() => {
+          network.findAddresses = before
+        })
+    )).pipe(Effect.asVoid)

@@ -1,0 +1,992 @@
+/**
+ * Ports: destinations for messages, and contexts to run code in.
+ *
+ * A port is a scoped resource. Its handlers are Effects that run one at a time; what fails in them kills the port, and
+ * whoever monitors it is told how it ended. A port ID is a plain string: it can travel in messages, be a map key, be
+ * printed.
+ *
+ * The verbs are those of AEMP, AnyEvent::MP: `snd`, `rcv`, `kil`, `mon`, `cal`, `psub`, `spawn`.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as cell from "./internal/cell.ts"
+import * as killed from "./internal/killed.ts"
+import * as link from "./internal/link.ts"
+import * as portId from "./internal/portId.ts"
+import * as protocols from "./internal/protocol.ts"
+import { ReplyPort } from "./internal/replyPort.ts"
+import { spawnRequest } from "./internal/requests.ts"
+import { noSuchPort, type Router } from "./internal/router.ts"
+import { Node } from "./Node.ts"
+
+// ---- types
+
+declare const Accepts: unique symbol
+declare const Takes: unique symbol
+
+/**
+ * The address of a port: `nodeid#name`, a plain string. `M` says which messages the port takes; without it, the port
+ * takes everything.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PortId<M extends Messages = any> = string & { readonly [Accepts]?: M }
+
+/**
+ * One message of a protocol: `Args` are its arguments, `Reply` is what `cal` is answered with (`never`: nothing).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Message<in Args extends ReadonlyArray<unknown>, out Reply = never> extends protocols.MessageShape {
+  readonly [Takes]?: (args: Args) => Reply
+}
+
+/**
+ * The messages of a protocol by tag.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Messages = Readonly<Record<string, Message<any, any>>>
+
+/**
+ * What a port accepts. `PortId` is the schema for the address of such a port, to be used in the messages of others.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Protocol<M extends Messages> {
+  readonly messages: M
+  readonly PortId: Schema.Codec<PortId<M>, PortId<M>>
+  /** @internal */
+  readonly validate: cell.Validate
+}
+
+/** `any` and unknown messages: nothing is known about them. */
+type IsUntyped<M> = 0 extends 1 & M ? true : string extends keyof M ? true : false
+
+/** The tags that may be sent to a port. */
+type TagOf<M> = IsUntyped<M> extends true ? unknown : keyof M & string
+
+/** The tags that are answered. */
+type CallTagOf<M> = IsUntyped<M> extends true ? unknown
+  : { [K in keyof M & string]: M[K] extends Message<any, infer Reply> ? [Reply] extends [never] ? never : K : never }[
+    keyof M & string
+  ]
+
+type ArgsOf<M, Tag> = IsUntyped<M> extends true ? ReadonlyArray<unknown>
+  : Tag extends keyof M ? M[Tag] extends Message<infer Args, any> ? Args : never
+  : never
+
+type ReplyOf<M, Tag> = IsUntyped<M> extends true ? any
+  : Tag extends keyof M ? M[Tag] extends Message<any, infer Reply> ? Reply : never
+  : never
+
+/** A message that is answered has the port to reply to as its last argument. */
+type SendArgsOf<M, Tag> = IsUntyped<M> extends true ? ReadonlyArray<unknown>
+  : [ReplyOf<M, Tag>] extends [never] ? ArgsOf<M, Tag>
+  : [...ArgsOf<M, Tag>, replyTo: string]
+
+/**
+ * What handles the messages of a protocol, by tag. A handler gets the arguments one by one and answers with an Effect,
+ * an Exit, or nothing; where the message has a reply, with an Effect of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Handlers<M extends Messages> = {
+  readonly [K in keyof M]: M[K] extends Message<infer Args, infer Reply>
+    ? (...args: Args) => [Reply] extends [never] ? Effect.Effect<unknown, unknown, any> | void
+      : Effect.Effect<Reply, unknown, any>
+    : never
+}
+
+/** A handler of an untyped port. */
+type AnyHandler = (...args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown, any> | void
+
+type HandlerServices<H> = H extends (...args: ReadonlyArray<any>) => infer Result
+  ? Result extends Effect.Effect<any, any, infer R> ? R : never
+  : never
+
+/** What handlers need beyond what every port has. */
+type Services<H> = Exclude<H extends AnyHandler ? HandlerServices<H> : HandlerServices<H[keyof H]>, Self | Scope.Scope>
+
+/**
+ * Settings of a port.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * How many messages may wait to be handled. One more kills the port with `["mailbox_overflow", n]`: there is never a
+   * silent hole. Default: no limit.
+   */
+  readonly mailbox?: number | undefined
+}
+
+/**
+ * The ID of the port that an effect runs in. Handlers, and all that runs in a port's context, have it in their
+ * environment.
+ *
+ * **Example** (A port that introduces itself)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Deferred, Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const told = yield* Deferred.make<string>()
+ *   const port = yield* Port.make({ who: () => Effect.flatMap(Port.Self, (self) => Deferred.succeed(told, self)) })
+ *   yield* Port.snd(port, "who")
+ *   return (yield* Deferred.await(told)) === port
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => true
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export const Self = cell.Self
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export type Self = cell.Self
+
+/**
+ * How a port ended abnormally: AEMP's reason list, which begins with a tag.
+ *
+ * **Details**
+ *
+ * The tags of this package's own reasons are listed in `docs/errors.md`. A reason that is empty means a normal end;
+ * `cal` fails with one when the port that it asked ends before it has answered.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const Killed = killed.Killed
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type Killed = killed.Killed
+
+/**
+ * A message that no link can carry: `path` leads to the culprit inside of it. A function, a class instance, a cycle, a
+ * lone surrogate; for links that speak JSON also a bigint, bytes, or a number that is not finite.
+ *
+ * **Details**
+ *
+ * It is a defect of the sender, and kills the port that it happens in. Nothing of the message is sent.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const UnsendableMessage = link.UnsendableMessage
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type UnsendableMessage = link.UnsendableMessage
+
+// ---- protocols
+
+/** A schema whose encoded side is its type: messages are plain data. */
+type Plain<S> = S extends Schema.Codec<infer T, infer E> ? [T, E] extends [E, T] ? S
+  : { readonly "a message schema must not transform: its encoded side must be its type": S }
+  : never
+
+/**
+ * Describes one message of a protocol: the schemas of its arguments, in order.
+ *
+ * **Details**
+ *
+ * `.replies(schema)` makes it a call: `cal` appends the port to reply to, and what the handler succeeds with is sent
+ * there.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const message = <const S extends ReadonlyArray<protocols.AnySchema>>(
+  ...schemas: { readonly [K in keyof S]: Plain<S[K]> } & S
+): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> & {
+  replies<R extends protocols.AnySchema>(
+    schema: Plain<R> & R
+  ): Message<{ -readonly [K in keyof S]: S[K]["Type"] }, R["Type"]>
+} => ({
+  schemas,
+  reply: undefined,
+  replies: (reply: protocols.AnySchema) => ({ schemas, reply })
+})
+
+/**
+ * Describes what a port accepts. The schemas validate messages from other nodes before a handler sees them; between
+ * ports of one node the types suffice.
+ *
+ * **Example** (A protocol, a port that speaks it, and a call)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Counter = Port.protocol({
+ *   add: Port.message(Schema.Number),
+ *   total: Port.message().replies(Schema.Number)
+ * })
+ *
+ * const makeCounter = Effect.suspend(() => {
+ *   let total = 0
+ *   return Port.make(Counter, {
+ *     add: (n) => {
+ *       total += n
+ *     },
+ *     total: () => Effect.succeed(total)
+ *   })
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const counter = yield* makeCounter
+ *   yield* Port.snd(counter, "add", 40)
+ *   yield* Port.snd(counter, "add", 2)
+ *   return yield* Port.cal(counter, "total")
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 42
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const protocol = <const M extends Messages>(messages: M): Protocol<M> => ({
+  messages,
+  // The schema checks the string; which messages the port takes is known to the types alone.
+  PortId: protocols.PortIdSchema as unknown as Protocol<M>["PortId"],
+  validate: protocols.validator(messages)
+})
+
+// ---- making and ending ports
+
+/**
+ * Makes a port in the current scope. When the scope closes, the port is killed: normally if the scope closes with
+ * success, with the reason taken from the Cause otherwise.
+ *
+ * **Details**
+ *
+ * - `make(protocol, handlers)`: typed; the result takes the messages of the protocol and nothing else.
+ * - `make(handlers)`: a record of handlers by tag, which get the arguments behind it.
+ * - `make(handler)`: one default receiver, which gets whole messages.
+ * - `make()`: no handler yet; `rcv` adds some.
+ *
+ * Handlers run one at a time, in the order in which messages arrive; one that waits holds up its own port and no other.
+ * They run with the services of the effect that made the port, and with `Self` and a `Scope` that closes when the port
+ * ends.
+ *
+ * **Gotchas**
+ *
+ * A message that no handler takes kills the port with `["unhandled_message", text]`. Handlers in an uninterruptible
+ * region delay the end of a port that is killed.
+ *
+ * **Example** (A port, and its end)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Exit } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const port = yield* Port.make({ test: (n) => n > 2 ? Effect.fail("too much") : Effect.void })
+ *   yield* Port.snd(port, "test", 1)
+ *   yield* Port.snd(port, "test", 3)
+ *   const exit = yield* Port.exit(port)
+ *   return Exit.isFailure(exit) ? exit.cause.reasons.map(String) : []
+ * })
+ *
+ * const reasons = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal)))
+ * reasons.length // => 1
+ * ```
+ *
+ * @see {@link exit} to wait for the end of a port
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: {
+  <M extends Messages, H extends Handlers<M>>(
+    protocol: Protocol<M>,
+    handlers: H & { readonly [K in Exclude<keyof H, keyof M>]: never },
+    options?: Options
+  ): Effect.Effect<PortId<M>, never, Node | Scope.Scope | Services<H>>
+  <H extends AnyHandler>(
+    handler: H,
+    options?: Options
+  ): Effect.Effect<PortId, never, Node | Scope.Scope | Services<H>>
+  <H extends Readonly<Record<string, AnyHandler>>>(
+    handlers: H,
+    options?: Options
+  ): Effect.Effect<PortId, never, Node | Scope.Scope | Services<H>>
+  (): Effect.Effect<PortId, never, Node | Scope.Scope>
+} = (...args: ReadonlyArray<any>): Effect.Effect<PortId, never, any> => {
+  const typed = isProtocol(args[0])
+  const handlers: unknown = typed ? args[1] : args[0]
+  const options: Options | undefined = typed ? args[2] : args[1]
+  return Effect.withFiber((fiber) => {
+    const router = Context.getUnsafe(fiber.context, Node)
+    const id = `${router.nodeId}#${router.names.local()}`
+    const made = open(router, id, fiber.context, Context.getUnsafe(fiber.context, Scope.Scope), options)
+    install(made, typed ? args[0] : undefined, handlers)
+    return Exit.succeed(id)
+  })
+}
+
+const isProtocol = (value: unknown): value is Protocol<Messages> =>
+  typeof value === "object" && value !== null && "validate" in value && "PortId" in value
+
+/** Opens a port in a scope: it ends with the scope, and leaves the scope when it ends before. */
+const open = (
+  router: Router,
+  id: string,
+  context: Context.Context<never>,
+  parent: Scope.Scope,
+  options: Options | undefined
+): cell.Cell => {
+  const made = new cell.Cell(router, id, options?.mailbox ?? Infinity, context)
+  router.add(made)
+  const tether = Scope.forkUnsafe(parent)
+  made.tie(tether)
+  return made
+}
+
+/** Gives a port its first handlers. */
+const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, handlers: unknown): void => {
+  made.validate = protocol?.validate
+  if (typeof handlers === "function") return made.onDefault(handlers as cell.Handler)
+  if (typeof handlers !== "object" || handlers === null) return
+  for (const [tag, handler] of Object.entries(handlers as Record<string, cell.Handler>)) {
+    const reply = protocol?.messages[tag]?.reply
+    made.on(tag, reply === undefined ? handler : protocols.replying(tag, handler, snd))
+  }
+}
+
+/**
+ * Adds, replaces or removes handlers of a port of this node.
+ *
+ * **Details**
+ *
+ * - `rcv(port, tag, handler)`: from now on `handler` gets the messages with this tag.
+ * - `rcv(port, handler)`: the default receiver gets, whole, what no tag's handler takes.
+ * - `rcv(port, tag)`: removes the handler of the tag.
+ *
+ * The handler runs in the port, with the services of the effect that calls `rcv`. Messages that wait already are handled
+ * by what is there when their turn comes. A port that has ended is left alone.
+ *
+ * **Example** (Changing what a port does)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Deferred, Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const done = yield* Deferred.make<string>()
+ *   const port = yield* Port.make()
+ *   yield* Port.rcv(port, "hello", (name: string) => Deferred.succeed(done, `hello, ${name}`))
+ *   yield* Port.snd(port, "hello", "world")
+ *   return yield* Deferred.await(done)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "hello, world"
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const rcv: {
+  <H extends AnyHandler>(port: PortId, tag: string, handler: H): Effect.Effect<void, never, Node | Services<H>>
+  <H extends AnyHandler>(port: PortId, handler: H): Effect.Effect<void, never, Node | Services<H>>
+  (port: PortId, tag: string): Effect.Effect<void, never, Node>
+} = (port: string, first: string | AnyHandler, second?: AnyHandler): Effect.Effect<void, never, any> =>
+  Effect.withFiber((fiber) => {
+    const router = Context.getUnsafe(fiber.context, Node)
+    const made = localCell(router, port, "rcv")
+    if (made === undefined) return Exit.void
+    const run = (handler: AnyHandler): cell.Handler =>
+      made.isNative(fiber.context) ? handler : (...args) => {
+        const result = handler(...args)
+        return result === undefined ? undefined : Effect.provideContext(result, made.contextOver(fiber.context))
+      }
+    if (typeof first !== "string") made.onDefault(run(first))
+    else made.on(first, second === undefined ? undefined : run(second))
+    return Exit.void
+  })
+
+/** The port, if it is one of ours that still lives. Asking for a port of another node is a mistake. */
+const localCell = (router: Router, port: string, verb: string): cell.Cell | undefined => {
+  const receiver = router.ports.get(port)
+  if (receiver instanceof cell.Cell) return receiver
+  if (portId.nodeOf(port) === router.nodeId) return undefined
+  throw new TypeError(`Port.${verb}: the port ${port} is not on this node (${router.nodeId})`)
+}
+
+/**
+ * Sends a message. It is put into the port's mailbox, or handed to the link to the port's node; the receiver never runs
+ * inside of it.
+ *
+ * **Details**
+ *
+ * Sending never fails. Whether a message arrived is what `mon` is for: from the moment a monitor stands, every message
+ * arrives, in order, or from the first one lost on none arrives until the monitor has fired.
+ *
+ * While another node cannot take more (its link has sent over 1 MiB that did not leave, or 10,000 messages wait for
+ * a link), `snd` waits. It can be interrupted; the message is on its way all the same.
+ *
+ * **Gotchas**
+ *
+ * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data,
+ * or `snd` dies with an `UnsendableMessage`.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const snd = <M extends Messages, const Tag extends TagOf<M>>(
+  port: PortId<M>,
+  tag: Tag,
+  ...args: SendArgsOf<M, Tag>
+): Effect.Effect<void, never, Node> =>
+  Effect.withFiber((fiber) => {
+    const router = Context.getUnsafe(fiber.context, Node)
+    return router.send(port, [tag, ...args as ReadonlyArray<unknown>]) ? Exit.void : router.whenRoom(port)
+  })
+
+/**
+ * Ends a port. Without a reason it is a normal end; a reason is a tag and whatever explains it.
+ *
+ * **Details**
+ *
+ * What runs in the port is interrupted, its scope is closed, then its monitors are told. Messages that wait are dropped.
+ * A port of another node is killed there. `kil` does not wait: `exit` does.
+ *
+ * **Gotchas**
+ *
+ * A port that kills itself is interrupted at the next step of its handler. The node port cannot be killed.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
+  Effect.map(Node, (router) => router.kill(port, reason))
+
+// ---- monitoring
+
+/**
+ * Tells how a port ends. It fires once: when the port has ended, at once if it does not exist, or with
+ * `["transport_error", node, text]` when the link to its node is lost.
+ *
+ * **Details**
+ *
+ * AEMP's four forms:
+ *
+ * - `mon(port, (exit) => effect)`: runs an effect. Inside a port it runs in that port's turn, like a handler, and a
+ *   failure kills that port; elsewhere it runs in a fiber of its own and a failure is logged.
+ * - `mon(port, other)`: links. When `port` ends abnormally, `other` is killed with the same reason.
+ * - `mon(port)`: links to the port that this runs in.
+ * - `mon(port, other, ...message)`: sends the message, with the reason appended, to `other`.
+ *
+ * The monitor is taken back when the scope closes: inside a port, when that port ends.
+ *
+ * **Gotchas**
+ *
+ * The node port (a bare node ID) fires when the link to the node is lost, and never otherwise.
+ *
+ * **Example** (Being told)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Deferred, Effect, Exit } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const ended = yield* Deferred.make<Exit.Exit<void, Port.Killed>>()
+ *   const port = yield* Port.make({})
+ *   yield* Port.mon(port, (exit) => Deferred.succeed(ended, exit))
+ *   yield* Port.kil(port)
+ *   return yield* Deferred.await(ended)
+ * })
+ *
+ * const exit = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal)))
+ * Exit.isSuccess(exit) // => true
+ * ```
+ *
+ * @category monitoring
+ * @since 0.1.0
+ */
+export const mon: {
+  <R>(
+    port: PortId,
+    callback: (exit: Exit.Exit<void, Killed>) => Effect.Effect<unknown, unknown, R> | void
+  ): Effect.Effect<void, never, Node | Scope.Scope | R>
+  (port: PortId): Effect.Effect<void, never, Node | Scope.Scope | Self>
+  (port: PortId, other: PortId): Effect.Effect<void, never, Node | Scope.Scope>
+  <M extends Messages>(
+    port: PortId,
+    other: PortId<M>,
+    tag: TagOf<M>,
+    ...args: ReadonlyArray<unknown>
+  ): Effect.Effect<void, never, Node | Scope.Scope>
+} = (
+  port: string,
+  target?: string | ((exit: Exit.Exit<void, Killed>) => Effect.Effect<unknown, unknown, any> | void),
+  ...message: ReadonlyArray<unknown>
+): Effect.Effect<void, never, any> =>
+  Effect.withFiber((fiber) => {
+    const router = Context.getUnsafe(fiber.context, Node)
+    if (typeof target === "function") return watching(fiber.context, port, runIn(router, fiber.context, target))
+    const other = target ?? Context.getUnsafe(fiber.context, Self)
+    return watching(
+      fiber.context,
+      port,
+      message.length === 0
+        ? (exit) => Exit.isFailure(exit) && router.kill(other, killed.reasonFromExit(exit))
+        : (exit) => router.send(other, [...message, ...killed.reasonFromExit(exit)])
+    )
+  })
+
+/** Watches a port until the scope of the context closes. */
+const watching = (
+  context: Context.Context<never>,
+  port: string,
+  watcher: (exit: cell.PortExit) => unknown
+): Effect.Effect<void> => {
+  const cancel = Context.getUnsafe(context, Node).monitor(port, watcher)
+  return Scope.addFinalizer(Context.getUnsafe(context, Scope.Scope), Effect.sync(cancel))
+}
+
+/** Runs a callback in the turn of the port that the context belongs to, or in a fiber of its own if it is no port's. */
+const runIn = (
+  router: Router,
+  context: Context.Context<never>,
+  callback: (exit: cell.PortExit) => Effect.Effect<unknown, unknown, any> | void
+): cell.Watcher => {
+  const self = Context.getOrUndefined(context, Self)
+  const owner = self === undefined ? undefined : router.ports.get(self)
+  const run = (exit: cell.PortExit): Effect.Effect<unknown, unknown> =>
+    Effect.provideContext(Effect.suspend(() => callback(exit) ?? Effect.void), context as Context.Context<any>)
+  if (owner instanceof cell.Cell) return (exit) => owner.enter(() => run(exit))
+  return (exit) => {
+    const fiber = Effect.runForkWith(context)(run(exit))
+    Fiber.runIn(fiber, Context.getUnsafe(context, Scope.Scope))
+    fiber.addObserver((result) => {
+      if (Exit.isFailure(result)) router.unheard("a monitor's callback failed", result.cause)
+    })
+  }
+}
+
+/**
+ * Acquires a resource that is released when a port ends, or with the current scope if that closes before.
+ *
+ * **Example** (A resource as long as a port)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Deferred, Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const released = yield* Deferred.make<string>()
+ *   const port = yield* Port.make({})
+ *   const file = Effect.acquireRelease(Effect.succeed("file"), (name) => Deferred.succeed(released, name))
+ *   yield* Port.monGuard(port, file)
+ *   yield* Port.kil(port, "shutdown")
+ *   return yield* Deferred.await(released)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "file"
+ * ```
+ *
+ * @category monitoring
+ * @since 0.1.0
+ */
+export const monGuard = <A, E, R>(
+  port: PortId,
+  acquire: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>> =>
+  Effect.gen(function*() {
+    const guarded = yield* Scope.fork(yield* Effect.scope)
+    const resource = yield* Effect.onError(Scope.provide(acquire, guarded), (cause) =>
+      Scope.close(guarded, Exit.failCause(cause)))
+    const router = yield* Node
+    const context = yield* Effect.context<never>()
+    const cancel = router.monitor(port, (exit) => {
+      Effect.runForkWith(context)(Scope.close(guarded, exit))
+    })
+    yield* Scope.addFinalizer(guarded, Effect.sync(cancel))
+    return resource
+  })
+
+/**
+ * Waits for the end of a port.
+ *
+ * **Details**
+ *
+ * A port that ended before is a port that does not exist: `["no_such_port", text, port]`.
+ *
+ * @category monitoring
+ * @since 0.1.0
+ */
+export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never, Node> =>
+  Effect.flatMap(Node, (router) =>
+    Effect.callback((resume) => {
+      const cancel = router.monitor(port, (exit) => resume(Effect.succeed(exit)))
+      return Effect.sync(cancel)
+    }))
+
+// ---- running code in a port
+
+/**
+ * Runs an effect in a port of this node: with its `Self` and its `Scope`, at once, beside what its handlers do. A failure
+ * kills the port.
+ *
+ * **Details**
+ *
+ * Fails with `Killed` when the port has ended, ends meanwhile, or is killed by the effect's own failure. Interrupting
+ * `peval` interrupts the effect and leaves the port alone.
+ *
+ * **Gotchas**
+ *
+ * It does not wait for the port's turn: handlers may run between its steps.
+ *
+ * @category port context
+ * @since 0.1.0
+ */
+export const peval = <A, E, R>(
+  port: PortId,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, Killed, Node | Exclude<R, Self | Scope.Scope>> =>
+  Effect.withFiber((fiber) => {
+    const context = fiber.context as Context.Context<any>
+    const made = localCell(Context.getUnsafe(context, Node), port, "peval")
+    if (made === undefined) return Effect.fail(new Killed({ port, reason: noSuchPort(port) }))
+    return made.evaluate(Effect.provideContext(effect, made.contextOver(context)) as Effect.Effect<A, E>)
+  })
+
+/**
+ * Carries the context of the port that this runs in to code that runs later or elsewhere: a callback of a library,
+ * another fiber.
+ *
+ * **Details**
+ *
+ * `psub(effect)` answers an effect, `psub((...args) => effect)` a function. What they run is run as by `peval`: in the
+ * port, killing it when it fails, and failing with `Killed` when the port has ended.
+ *
+ * @category port context
+ * @since 0.1.0
+ */
+export const psub: {
+  <Args extends ReadonlyArray<any>, A, E, R>(
+    body: (...args: Args) => Effect.Effect<A, E, R>
+  ): Effect.Effect<(...args: Args) => Effect.Effect<A, Killed>, never, Node | Self | R>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Effect.Effect<A, Killed>, never, Node | Self | R>
+} = (body: Effect.Effect<any, any, any> | ((...args: ReadonlyArray<any>) => Effect.Effect<any, any, any>)) =>
+  Effect.contextWith((context: Context.Context<Node | Self>) => {
+    const self = Context.get(context, Self)
+    const enter = (effect: Effect.Effect<any, any, any>): Effect.Effect<any, Killed> =>
+      Effect.provideContext(peval(self, effect), context as Context.Context<any>)
+    return Effect.succeed<any>(
+      typeof body === "function"
+        ? (...args: ReadonlyArray<any>) => enter(Effect.suspend(() => body(...args)))
+        : enter(body)
+    )
+  })
+
+/**
+ * Runs a fiber inside the port that this runs in: it is interrupted when the port ends, and its failure kills the port.
+ *
+ * @category port context
+ * @since 0.1.0
+ */
+export const fork = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<Fiber.Fiber<A, E>, never, Node | Self | R> =>
+  Effect.contextWith((context: Context.Context<Node | Self | R>) => {
+    const made = localCell(Context.get(context, Node), Context.get(context, Self), "fork")
+    const fiber = Effect.runForkWith(context)(made === undefined ? Effect.interrupt : effect)
+    made?.adopt(fiber)
+    return Effect.succeed(fiber)
+  })
+
+/**
+ * Does something later: sends a message, or runs an effect. It is taken back when the scope closes: inside a port, when
+ * that port ends.
+ *
+ * **Details**
+ *
+ * Inside a port the effect runs in the port's turn, like a handler, and a failure kills the port; elsewhere a failure is
+ * logged.
+ *
+ * **Example** (A reminder)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Deferred, Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const heard = yield* Deferred.make<unknown>()
+ *   const port = yield* Port.make({ remind: (what) => Deferred.succeed(heard, what) })
+ *   yield* Port.after("10 millis", port, "remind", "tea")
+ *   return yield* Deferred.await(heard)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "tea"
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const after: {
+  <R>(
+    delay: Duration.Input,
+    effect: Effect.Effect<unknown, unknown, R>
+  ): Effect.Effect<void, never, Node | Scope.Scope | R>
+  <M extends Messages, const Tag extends TagOf<M>>(
+    delay: Duration.Input,
+    port: PortId<M>,
+    tag: Tag,
+    ...args: SendArgsOf<M, Tag>
+  ): Effect.Effect<void, never, Node | Scope.Scope>
+} = (
+  delay: Duration.Input,
+  target: string | Effect.Effect<unknown, unknown, any>,
+  ...message: ReadonlyArray<unknown>
+): Effect.Effect<void, never, any> =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const router = Context.getUnsafe(context, Node)
+    const act = typeof target === "string"
+      ? () => void router.send(target, message)
+      : runIn(router, context, () => target)
+    return Effect.sleep(delay).pipe(
+      Effect.andThen(Effect.sync(() => act(Exit.void))),
+      Effect.forkScoped({ startImmediately: true }),
+      Effect.asVoid
+    )
+  })
+
+// ---- calls
+
+/**
+ * Sends a message with a fresh port to reply to appended, and waits for the reply: the first argument of the first
+ * message to that port. Fails with `Killed` when the port that was asked ends before.
+ *
+ * **Gotchas**
+ *
+ * Without a monitor's help nobody knows that a reply was forgotten: a handler that never answers keeps `cal` waiting,
+ * unless a `calTimeout` or `Effect.timeout` ends it. The reply of a port on another node is not validated.
+ *
+ * @see {@link calTimeout} to wait for a limited time
+ * @see {@link calMessage} for replies of several arguments, as Perl ports send them
+ * @category calls
+ * @since 0.1.0
+ */
+export const cal = <M extends Messages, const Tag extends CallTagOf<M>>(
+  port: PortId<M>,
+  tag: Tag,
+  ...args: ArgsOf<M, Tag>
+): Effect.Effect<ReplyOf<M, Tag>, Killed, Node> =>
+  Effect.map(ask(port, [tag, ...args as ReadonlyArray<unknown>]), (reply) => reply[0] as ReplyOf<M, Tag>)
+
+/**
+ * `cal` with a limit of time: fails with a `TimeoutError` when it is over.
+ *
+ * @category calls
+ * @since 0.1.0
+ */
+export const calTimeout = <M extends Messages, const Tag extends CallTagOf<M>>(
+  port: PortId<M>,
+  timeout: Duration.Input,
+  tag: Tag,
+  ...args: ArgsOf<M, Tag>
+): Effect.Effect<ReplyOf<M, Tag>, Killed | Cause.TimeoutError, Node> => Effect.timeout(cal(port, tag, ...args), timeout)
+
+/**
+ * `cal` that answers the whole reply, with all its arguments.
+ *
+ * @category calls
+ * @since 0.1.0
+ */
+export const calMessage = (
+  port: PortId,
+  ...message: ReadonlyArray<unknown>
+): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> => ask(port, message)
+
+const ask = (port: string, message: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> =>
+  Effect.flatMap(Node, (router) =>
+    Effect.callback<ReadonlyArray<unknown>, Killed>((resume) => {
+      const reply = new ReplyPort(router, (exit) => resume(exit))
+      const cancel = router.monitor(port, (exit) => reply.finish(endedBefore(port, exit)))
+      router.send(port, [...message, reply.id])
+      return Effect.sync(() => {
+        cancel()
+        reply.finish(Exit.succeed([]))
+      })
+    }))
+
+/** For whoever waits for a reply, a normal end is a failure too. */
+const endedBefore = (port: string, exit: cell.PortExit): Exit.Exit<never, Killed> =>
+  Exit.fail(new Killed({ port, reason: killed.reasonFromExit(exit) }))
+
+// ---- spawning ports on other nodes
+
+/**
+ * A function that other nodes may spawn ports with: its name, its arguments, and the protocol of the ports.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RemoteFunction<in Args extends ReadonlyArray<unknown>, out M extends Messages> {
+  readonly name: string
+  readonly [Takes]?: (args: Args) => M
+  /** @internal */
+  readonly check: ((args: ReadonlyArray<unknown>) => string | undefined) | undefined
+  /** @internal */
+  readonly protocol: Protocol<Messages> | undefined
+}
+
+/**
+ * Declares a remote function, once for both sides: one installs it with `implement`, the other calls `spawn`.
+ *
+ * **Details**
+ *
+ * The name has a `::` in it, as Perl's have. Without schemas the arguments are not checked; without a protocol the port
+ * takes everything: so a function that a Perl node serves is declared.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const remote: {
+  <const S extends ReadonlyArray<protocols.AnySchema>, M extends Messages>(
+    name: `${string}::${string}`,
+    args: { readonly [K in keyof S]: Plain<S[K]> } & S,
+    protocol: Protocol<M>
+  ): RemoteFunction<{ -readonly [K in keyof S]: S[K]["Type"] }, M>
+  (name: `${string}::${string}`): RemoteFunction<ReadonlyArray<any>, any>
+} = (
+  name: string,
+  args?: ReadonlyArray<protocols.AnySchema>,
+  protocol?: Protocol<Messages>
+): RemoteFunction<any, any> => ({
+  name,
+  check: args === undefined ? undefined : protocols.checkArguments(args),
+  protocol
+})
+
+/**
+ * Lets other nodes spawn ports on this one, for as long as the layer lasts. For each one the implementation runs in the
+ * context of the new port, and answers its handlers; a failure kills the port.
+ *
+ * **Details**
+ *
+ * Messages that arrive meanwhile wait. When the layer closes, the function is gone and its ports are killed.
+ *
+ * **Example** (A counter wherever it is wanted)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Adder = Port.protocol({ add: Port.message(Schema.Number).replies(Schema.Number) })
+ * const makeAdder = Port.remote("example::adder", [Schema.Number], Adder)
+ *
+ * const AdderLive = Port.implement(makeAdder, (base) => Effect.succeed({ add: (n) => Effect.succeed(base + n) }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const adder = yield* Port.spawn(yield* Node.id, makeAdder, 40)
+ *   return yield* Port.cal(adder, "add", 2)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(AdderLive), Effect.provide(Node.layerLocal))) // => 42
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const implement = <Args extends ReadonlyArray<unknown>, M extends Messages, H extends Handlers<M>, R = never>(
+  fn: RemoteFunction<Args, M>,
+  implementation: (...args: Args) => Effect.Effect<H, unknown, R>
+): Layer.Layer<never, never, Node | Exclude<R, Self | Scope.Scope> | Services<H>> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const router = yield* Node
+    const scope = yield* Effect.scope
+    const context = yield* Effect.context<never>()
+    const start = (name: string, args: ReadonlyArray<unknown>): void => {
+      const made = open(router, `${router.nodeId}#${name}`, context, scope, undefined)
+      made.enter(() => {
+        const wrong = fn.check?.(args)
+        if (wrong !== undefined) return made.kill(protocols.invalidMessage(fn.name, wrong))
+        const started = implementation(...args as unknown as Args) as Effect.Effect<H, unknown>
+        return Effect.map(started, (handlers) => install(made, fn.protocol, handlers))
+      })
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => router.functions.set(fn.name, start)),
+      () => Effect.sync(() => router.functions.delete(fn.name))
+    )
+  })) as Layer.Layer<never, never, any>
+
+/**
+ * Makes a port on another node, or on this one, by a function that is declared there. The port ID is known at once:
+ * messages and monitors may follow right away, and arrive in order.
+ *
+ * **Gotchas**
+ *
+ * Nobody answers. That the function is not there, or failed, shows in a monitor: `["no_such_port", ...]`, or the reason
+ * of the failure.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const spawn = <Args extends ReadonlyArray<unknown>, M extends Messages>(
+  node: string,
+  fn: RemoteFunction<Args, M>,
+  ...args: Args
+): Effect.Effect<PortId<M>, never, Node> =>
+  Effect.map(Node, (router) => {
+    const name = router.names.spawned()
+    router.request(node, spawnRequest, name, fn.name, ...args)
+    return `${node}#${name}`
+  })
+
+// ---- port IDs
+
+/**
+ * The ID of the node that a port lives on. A bare node ID, which addresses the node port, is its own.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const nodeOf: (port: PortId) => string = portId.nodeOf
+
+/**
+ * Whether a port lives on this node. It says nothing about whether it still does.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const isLocal = (port: PortId): Effect.Effect<boolean, never, Node> =>
+  Effect.map(Node, (router) => portId.nodeOf(port) === router.nodeId)
+
+/**
+ * Whether a value is the address of a port: a string whose part before the `#` is a node ID.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isPortId: (value: unknown) => value is PortId = portId.isPortId

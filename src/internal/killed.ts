@@ -1,0 +1,70 @@
+/**
+ * How a port ended: the `Killed` error, and the way between AEMP's reason lists and Effect's `Exit`.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { culprit } from "./plainData.ts"
+
+/** AEMP's reason list: a tag, a text, and whatever else explains the end. Empty: a normal end. */
+export type Reason = ReadonlyArray<unknown>
+
+/** Re-exported as `Port.Killed`, where it is documented. */
+export class Killed extends Schema.TaggedError<Killed>()("Killed", {
+  port: Schema.String,
+  reason: Schema.Array(Schema.Unknown)
+}) {
+  override get message(): string {
+    return this.reason.length === 0
+      ? `port ${this.port} ended`
+      : `port ${this.port} was killed: ${this.reason.map(show).join(": ")}`
+  }
+}
+
+/** The Exit of a port. */
+export type PortExit = Exit.Exit<void, Killed>
+
+/** No reason is a normal end; any reason is a failure that carries it. */
+export const exitFromReason = (port: string, reason: Reason): PortExit =>
+  reason.length === 0 ? Exit.void : Exit.fail(new Killed({ port, reason }))
+
+/** The reason list of an Exit, as it travels in `kil0`. */
+export const reasonFromExit = (exit: Exit.Exit<unknown, unknown>): Reason =>
+  Exit.isSuccess(exit) ? [] : reasonFromCause(exit.cause)
+
+/**
+ * What failed, as a reason list. A `Killed` keeps its reason, so that the first one travels along a chain of links.
+ */
+export const reasonFromCause = (cause: Cause.Cause<unknown>): Reason => {
+  for (const reason of cause.reasons) {
+    if (reason._tag === "Fail") return reasonFromError(reason.error)
+    if (reason._tag === "Die") return ["die", describe(reason.defect)]
+  }
+  return ["interrupted", "the fiber or scope that the port belonged to was interrupted"]
+}
+
+const reasonFromError = (error: unknown): Reason => {
+  if (error instanceof Killed && error.reason.length > 0) return error.reason
+  const encoded = typeof error === "object" && error !== null ? fieldsOf(error) : error
+  return culprit(encoded) === undefined ? ["fail", describe(error), encoded] : ["fail", describe(error)]
+}
+
+const fieldsOf = (error: object): unknown =>
+  error instanceof Error ? { ...("_tag" in error ? { _tag: error._tag } : { name: error.name }), ...error } : error
+
+/** One line for people: `TypeError: x is not a function`. */
+const describe = (error: unknown): string => {
+  if (!(error instanceof Error)) return show(error)
+  return error.message === "" ? error.name : `${error.name}: ${error.message}`
+}
+
+const show = (value: unknown): string => {
+  if (typeof value === "string") return value
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return String(value)
+  }
+}

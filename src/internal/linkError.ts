@@ -1,0 +1,54 @@
+/**
+ * Why a connection did not become a link, or a link ended.
+ *
+ * @internal
+ */
+import * as Schema from "effect/Schema"
+
+/** What went wrong, with what to do about it. Every tag has an entry in `docs/errors.md`. */
+const texts = {
+  not_aemp: "the other side does not speak the AEMP protocol",
+  version_mismatch: "the other side speaks another version of the AEMP protocol",
+  malformed_greeting: "the other side sent a malformed greeting",
+  line_too_long: "the other side sent a greeting line of more than 4096 bytes",
+  self_connect: "the address leads back to this very node",
+  already_connected: "a node with this node ID is connected already: are two processes running with one node ID?",
+  echoed_greeting: "the other side sent our own nonce back: an attack, or a mirror",
+  no_common_auth: "no authentication method that both sides allow",
+  no_common_framing: "no framing that both sides know",
+  auth_not_offered: "the other side authenticated with a method that we did not offer",
+  framing_not_offered: "the other side chose a framing that we did not offer",
+  auth_failed: "authentication failed: do both nodes have the same secret?",
+  handshake_timeout: "the handshake took too long",
+  handshake_closed: "the other side closed the connection during the handshake: a wrong secret, or a node ID in use",
+  connect_failed: "cannot connect",
+  listen_failed: "cannot listen on this address",
+  connect_timeout: "connect timeout",
+  no_known_address: "no known address",
+  malformed_address: "not an address of the form host:port",
+  bad_packet: "the other side sent something that is not a message",
+  packet_too_large: "the other side sent a message over the size limit",
+  unsendable: "a message that waited for this link is nothing that it can carry",
+  link_lost: "the connection was lost",
+  node_stopped: "this node stopped"
+} as const
+
+/** One tag of the catalogue. */
+export type LinkErrorReason = keyof typeof texts
+
+/** All tags, for documentation and tests. */
+export const linkErrorReasons = Object.keys(texts) as ReadonlyArray<LinkErrorReason>
+
+/** Re-exported as `Transport.LinkError`, where it is documented. */
+export class LinkError extends Schema.TaggedError<LinkError>()("LinkError", {
+  reason: Schema.Literals(linkErrorReasons),
+  peer: Schema.String,
+  detail: Schema.optional(Schema.String)
+}) {
+  override get message(): string {
+    return `${this.peer}: ${texts[this.reason]}${this.detail === undefined ? "" : ` (${this.detail})`}`
+  }
+}
+
+/** The text of a `transport_error` reason, as AEMP words it where it has words. */
+export const transportErrorText = (error: LinkError): string => error.detail ?? texts[error.reason]

@@ -1,0 +1,102 @@
+/**
+ * A node's options, checked. A wrong configuration fails at start, before anything listens.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { plainMethods } from "./auth.ts"
+import { framings } from "./framing.ts"
+import { ownKindKey } from "./greeting.ts"
+import type { Identity } from "./handshake.ts"
+import { isNodeId } from "./portId.ts"
+
+/** Re-exported as `Node.InvalidOption`, where it is documented. */
+export class InvalidOption extends Schema.TaggedError<InvalidOption>()("InvalidOption", {
+  option: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `node option ${this.option}: ${this.problem}`
+  }
+}
+
+/** Documented as `Node.Options`. */
+export interface Options {
+  readonly nodeId?: string | undefined
+  readonly secret?: string | Redacted.Redacted | undefined
+  readonly binds?: ReadonlyArray<string> | undefined
+  readonly monitorTimeout?: Duration.Input | undefined
+  readonly connectInterval?: Duration.Input | undefined
+  readonly framings?: ReadonlyArray<string> | undefined
+  readonly authOffer?: ReadonlyArray<string> | undefined
+  readonly authAccept?: ReadonlyArray<string> | undefined
+  readonly maxMessageSize?: number | undefined
+}
+
+/** Options with all defaults filled in. Times are in milliseconds. */
+export interface Checked {
+  readonly identity: Identity
+  readonly binds: ReadonlyArray<string>
+  readonly monitorTimeout: number
+  readonly connectInterval: number
+  readonly maxMessageSize: number
+}
+
+const provider = "effect-mp-0.1.0"
+
+/** Checks the options of a node with this expanded ID and this incarnation. */
+export const check = (
+  options: Options,
+  nodeId: string,
+  incarnation: string
+): Effect.Effect<Checked, InvalidOption> =>
+  Effect.gen(function*() {
+    if (!isNodeId(nodeId)) {
+      return yield* invalid("nodeId", `${JSON.stringify(nodeId)} is empty or holds # ; or control characters`)
+    }
+    return {
+      identity: {
+        nodeId,
+        secret: yield* checkSecret(options.secret),
+        authOffer: yield* checkNames("authOffer", options.authOffer ?? ["hmac_sha3_512"], plainMethods),
+        authAccept: yield* checkNames("authAccept", options.authAccept ?? plainMethods, plainMethods),
+        framings: yield* checkNames("framings", options.framings ?? ["cbor", "json"], Array.from(framings.keys())),
+        keys: new Map([["provider", provider], ["mproto", "1"], ["gproto", "1"], [ownKindKey, incarnation]])
+      },
+      binds: options.binds ?? ["*"],
+      monitorTimeout: yield* checkTime("monitorTimeout", options.monitorTimeout ?? "30 seconds"),
+      connectInterval: yield* checkTime("connectInterval", options.connectInterval ?? "2 seconds"),
+      maxMessageSize: options.maxMessageSize ?? 64 * 1024 * 1024
+    }
+  })
+
+const invalid = (option: keyof Options, problem: string) => Effect.fail(new InvalidOption({ option, problem }))
+
+const checkSecret = (secret: Options["secret"]): Effect.Effect<string, InvalidOption> => {
+  const text = Redacted.isRedacted(secret) ? Redacted.value(secret) : secret
+  if (text === undefined || text === "") return invalid("secret", "missing: without one nobody can connect")
+  // Perl takes characters as octets; beyond U+00FF there are none.
+  if (!/^[\x20-\xff]*$/.test(text)) return invalid("secret", "holds characters beyond U+00FF or control characters")
+  return Effect.succeed(text)
+}
+
+const checkNames = (
+  option: keyof Options,
+  names: ReadonlyArray<string>,
+  known: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<string>, InvalidOption> => {
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) return invalid(option, `${JSON.stringify(unknown)} is none of ${known.join(", ")}`)
+  return names.length === 0 ? invalid(option, "is empty") : Effect.succeed(names)
+}
+
+const checkTime = (option: keyof Options, time: Duration.Input): Effect.Effect<number, InvalidOption> => {
+  const duration = Duration.fromInput(time)
+  const millis = duration._tag === "Some" ? Duration.toMillis(duration.value) : Number.NaN
+  return millis > 0 && Number.isFinite(millis)
+    ? Effect.succeed(millis)
+    : invalid(option, `${JSON.stringify(time)} is not a time above zero`)
+}

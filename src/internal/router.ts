@@ -1,0 +1,216 @@
+/**
+ * The middle of a node: its ports, its peers, and the way of a message from one to the other. Plain calls, no fibers:
+ * what `Port` and `Node` do as Effects ends up here.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Cell, Host, Message, Receiver, Watcher } from "./cell.ts"
+import type { Packet } from "./framing.ts"
+import { exitFromReason, type Reason } from "./killed.ts"
+import type { Link } from "./link.ts"
+import { LinkError, transportErrorText } from "./linkError.ts"
+import { Peer, type PeerHost } from "./peer.ts"
+import { isPortId, nameOf, nodeOf, type PortNames } from "./portId.ts"
+
+/**
+ * A request that the node port answers: `["", NAME, ARG...]`. `from` is the node whose link it came on; it must take
+ * any arguments without harm.
+ */
+export type Request = (from: string, args: ReadonlyArray<unknown>) => void
+
+/** What a spawned port runs: called with the port's name and the arguments. */
+export type SpawnFunction = (portName: string, args: ReadonlyArray<unknown>, from: string) => void
+
+/** Told when nodes come and go, in the same call. */
+export interface NodeListener {
+  up(nodeId: string): void
+  down(nodeId: string, why: string): void
+}
+
+export class Router implements Host, PeerHost {
+  readonly nodeId: string
+  readonly names: PortNames
+  /** By port ID. The node port stands under the bare node ID. */
+  readonly ports = new Map<string, Receiver>()
+  readonly peers = new Map<string, Peer>()
+  readonly requests = new Map<string, Request>()
+  readonly functions = new Map<string, SpawnFunction>()
+  readonly listeners = new Set<NodeListener>()
+  /** Addresses under which others reach this node. */
+  addresses: ReadonlyArray<string> = []
+  /** Finds and dials a node. A node without a network knows nobody. */
+  dial: (peer: Peer) => void = (peer) => peer.lost(new LinkError({ reason: "no_known_address", peer: peer.nodeId }))
+  private readonly context: Context.Context<never>
+
+  constructor(nodeId: string, names: PortNames, context: Context.Context<never>) {
+    this.nodeId = nodeId
+    this.names = names
+    this.context = context
+  }
+
+  /** Milliseconds since 1970, by the node's Clock. */
+  now(): number {
+    return Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe()
+  }
+
+  /** Runs an effect with the node's clock and loggers, for callers that have none. */
+  fork(effect: Effect.Effect<unknown>): void {
+    Effect.runForkWith(this.context)(effect)
+  }
+
+  warn(text: string, ...details: ReadonlyArray<unknown>): void {
+    this.fork(Effect.logWarning(text, ...details).pipe(Effect.annotateLogs("node", this.nodeId)))
+  }
+
+  // ---- messages
+
+  /**
+   * Sends a message to a port, here or elsewhere. Answers whether there is room for more; if not, a sender that can
+   * wait should, with `whenRoom`.
+   */
+  send(to: string, message: Message): boolean {
+    const receiver = this.ports.get(to)
+    if (receiver === undefined) return this.sendElsewhere(to, message)
+    receiver.send(message)
+    return true
+  }
+
+  private sendElsewhere(to: string, message: Message): boolean {
+    if (!isPortId(to)) {
+      this.warn(`a message to the malformed port ID ${JSON.stringify(to)} was dropped`, message)
+      return true
+    }
+    const node = nodeOf(to)
+    if (node !== this.nodeId) return this.peer(node).send(nameOf(to), message)
+    // To a port of ours that is gone: dropped, as AEMP does. Only a monitor tells.
+    if (nameOf(to) === "") this.ports.get(this.nodeId)?.send(message)
+    return true
+  }
+
+  /** Waits until a message to this port would find room. */
+  whenRoom(to: string): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const peer = this.peers.get(nodeOf(to))
+      if (peer === undefined || peer.state === "down") return resume(Effect.void)
+      const cancel = peer.whenRoom(() => resume(Effect.void))
+      return Effect.sync(cancel)
+    })
+  }
+
+  /** A request to the node port of any node, this one included. */
+  request(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): void {
+    this.send(nodeId, [request, ...args])
+  }
+
+  kill(to: string, reason: Reason): void {
+    const receiver = this.ports.get(to)
+    if (receiver !== undefined) return receiver.kill(reason)
+    if (!isPortId(to)) return this.warn(`kil of the malformed port ID ${JSON.stringify(to)}`, reason)
+    const node = nodeOf(to)
+    if (node === this.nodeId) return
+    if (nameOf(to) === "") return this.warn(`kil of the node port ${to} is refused: it would take the node with it`)
+    this.peer(node).kill(nameOf(to), reason)
+  }
+
+  /** Calls back once, when the port has ended or its node cannot be reached. The result takes the monitor back. */
+  monitor(to: string, watcher: Watcher): () => void {
+    const receiver = this.ports.get(to)
+    if (receiver !== undefined) return receiver.watch(watcher)
+    const node = isPortId(to) ? nodeOf(to) : this.nodeId
+    if (node !== this.nodeId) return this.peer(node).monitor(nameOf(to), watcher)
+    let cancelled = false
+    // Never in the caller's own stack.
+    queueMicrotask(() => {
+      if (!cancelled) watcher(exitFromReason(String(to), noSuchPort(to)))
+    })
+    return () => {
+      cancelled = true
+    }
+  }
+
+  // ---- ports
+
+  add(receiver: Receiver): void {
+    this.ports.set(receiver.id, receiver)
+  }
+
+  removed(cell: Cell): void {
+    this.ports.delete(cell.id)
+  }
+
+  unheard(what: string, cause: unknown): void {
+    this.warn(what, cause)
+  }
+
+  /** A port of this node, by the name that others know it by. */
+  portNamed(name: string): Receiver | undefined {
+    return this.ports.get(name === "" ? this.nodeId : `${this.nodeId}#${name}`)
+  }
+
+  // ---- peers
+
+  peer(nodeId: string): Peer {
+    const known = this.peers.get(nodeId)
+    if (known !== undefined) return known
+    const peer = new Peer(this, nodeId)
+    this.peers.set(nodeId, peer)
+    return peer
+  }
+
+  isUp(nodeId: string): boolean {
+    return nodeId === this.nodeId || this.peers.get(nodeId)?.state === "up"
+  }
+
+  upNodes(): Array<string> {
+    return Array.from(this.peers.values()).filter((peer) => peer.state === "up").map((peer) => peer.nodeId)
+  }
+
+  connect(peer: Peer): void {
+    this.dial(peer)
+  }
+
+  /** A link stands: from now on it serves its peer. Answers false if the peer has one already. */
+  linked(link: Link): boolean {
+    const peer = this.peer(link.nodeId)
+    if (peer.state === "up") return false
+    link.attach(peer)
+    peer.up(link)
+    return true
+  }
+
+  receive(peer: Peer, packet: Packet): string | undefined {
+    if (packet.length === 0) return undefined
+    const name = packet[0] ?? ""
+    if (typeof name !== "string") return `its port name is ${JSON.stringify(name)}, which is no string`
+    if (name !== "") this.ports.get(`${this.nodeId}#${name}`)?.sendForeign(packet.slice(1))
+    else this.handleRequest(peer.nodeId, packet[1] ?? "", packet.slice(2))
+    return undefined
+  }
+
+  /** What the node port does with a message. Unknown requests do no harm. */
+  handleRequest(from: string, request: unknown, args: ReadonlyArray<unknown>): void {
+    const handler = typeof request === "string" ? this.requests.get(request) : undefined
+    if (handler !== undefined) handler(from, args)
+    else this.fork(Effect.logDebug(`node ${from} sent the unknown request ${JSON.stringify(request)}`))
+  }
+
+  cameUp(peer: Peer): void {
+    for (const listener of this.listeners) listener.up(peer.nodeId)
+  }
+
+  wentDown(peer: Peer, wasUp: boolean, error: LinkError): void {
+    if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
+    if (!wasUp) return
+    for (const listener of this.listeners) listener.down(peer.nodeId, transportErrorText(error))
+  }
+}
+
+/** What a monitor of a port that is not there is told. */
+export const noSuchPort = (port: unknown): Reason => [
+  "no_such_port",
+  isPortId(port) ? "cannot monitor nonexistent port" : "cannot monitor a malformed port ID",
+  port
+]

@@ -1,0 +1,48 @@
+/**
+ * One connection as a stream of bytes: what a transport has to provide. Sockets and the in-memory network each
+ * implement it; handshake, framing and all above see nothing else.
+ *
+ * @internal
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { LinkError } from "./linkError.ts"
+
+/** Told what happens on a wire. Called by the event loop: must not throw. */
+export interface WireEvents {
+  /** Bytes have come. They are only good until the call returns. */
+  data(chunk: Uint8Array): void
+  /** All that was written has left. */
+  drained(): void
+  /** The connection is gone, once and for good; the text says why, in AEMP's words. */
+  closed(why: string): void
+}
+
+export interface Wire {
+  /** The address of the other side. */
+  readonly remote: string
+  /** Bytes that were written and have not left yet. */
+  readonly buffered: number
+  /** Begins to read. What came before waits. */
+  start(events: WireEvents): void
+  /** The bytes belong to the wire from now on. */
+  write(bytes: Uint8Array): void
+  /** Closes the connection when all that was written has left; calls back when it is closed. */
+  end(closed: () => void): void
+  /** Closes the connection at once. */
+  destroy(): void
+}
+
+/** A transport: how a node listens, and how it dials. */
+export interface Carrier {
+  /**
+   * Listens until the scope closes, and gives every incoming connection to `accept`. Answers the addresses that others
+   * can dial, one for each interface, with their real ports.
+   */
+  readonly listen: (
+    bind: string,
+    accept: (wire: Wire) => void
+  ) => Effect.Effect<ReadonlyArray<string>, LinkError, Scope.Scope>
+  /** Connects to one address. */
+  readonly dial: (address: string) => Effect.Effect<Wire, LinkError>
+}
