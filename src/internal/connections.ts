@@ -44,7 +44,7 @@ export class Connections {
   private readonly pending = new Map<string, Pending>()
   private readonly router: Router
   private readonly carrier: Carrier
-  private readonly settings: ConnectionSettings
+  readonly settings: ConnectionSettings
   private readonly scope: Scope.Scope
 
   constructor(router: Router, carrier: Carrier, settings: ConnectionSettings, scope: Scope.Scope) {
@@ -57,8 +57,8 @@ export class Connections {
   /** An incoming connection: becomes a link, or is closed and logged. */
   incoming(wire: Wire): Effect.Effect<void> {
     return Effect.catch(this.handshake(wire, false), (error) =>
-      // Both sides dialling at once is nothing to worry about.
-      error.detail === crossing
+      // Both sides dialling at once is nothing to worry about, nor is a seed that finds itself.
+      error.detail === crossing || error.reason === "self_connect"
         ? Effect.logDebug(error.message)
         : Effect.logWarning(`refused a connection from ${error.message}`)).pipe(
         Effect.annotateLogs("node", this.router.nodeId),

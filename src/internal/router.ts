@@ -102,7 +102,16 @@ export class Router implements Host, PeerHost {
 
   /** A request to the node port of any node, this one included. */
   request(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): void {
-    this.send(nodeId, [request, ...args])
+    this.guarded(`the request ${request} to node ${nodeId} was dropped`, () => this.send(nodeId, [request, ...args]))
+  }
+
+  /** What others made us do must not end in their caller, which may be a socket: a failure is logged. */
+  private guarded(what: string, body: () => void): void {
+    try {
+      body()
+    } catch (error) {
+      this.unheard(what, error)
+    }
   }
 
   kill(to: string, reason: Reason): void {
@@ -193,8 +202,9 @@ export class Router implements Host, PeerHost {
   /** What the node port does with a message. Unknown requests do no harm. */
   handleRequest(from: string, request: unknown, args: ReadonlyArray<unknown>): void {
     const handler = typeof request === "string" ? this.requests.get(request) : undefined
-    if (handler !== undefined) handler(from, args)
-    else this.fork(Effect.logDebug(`node ${from} sent the unknown request ${JSON.stringify(request)}`))
+    if (handler !== undefined) {
+      this.guarded(`the request ${String(request)} of node ${from} failed`, () => handler(from, args))
+    } else this.fork(Effect.logDebug(`node ${from} sent the unknown request ${JSON.stringify(request)}`))
   }
 
   cameUp(peer: Peer): void {

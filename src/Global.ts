@@ -1,0 +1,297 @@
+/**
+ * How nodes find each other, and a database that they share.
+ *
+ * A node that is given seeds connects to them and stays connected; every seed becomes a global node, which keeps the
+ * whole database and answers the others. The database has families of keys and values; what a node sets is there until
+ * it deletes it, its scope closes or the node goes down.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { splitAddresses } from "./internal/address.ts"
+import type { FamilyChange as CopyChange } from "./internal/familyCopy.ts"
+import { Mesh } from "./internal/mesh.ts"
+import { culprit } from "./internal/plainData.ts"
+import { isPortId } from "./internal/portId.ts"
+import { globalNodes, Seeds } from "./internal/seeds.ts"
+import * as Node from "./Node.ts"
+import type { PortId } from "./Port.ts"
+
+/**
+ * Settings of a node's place in the network.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * Addresses (`host:port`) of nodes to connect to, at start and for ever. An element may hold several, separated by
+   * commas. The address of this very node makes it a global one. Default: none.
+   */
+  readonly seeds?: ReadonlyArray<string> | undefined
+  /** Whether the node is a global one from the start. A node that others use as seed becomes one anyway. */
+  readonly global?: boolean | undefined
+}
+
+/**
+ * A change of a family: the keys that were added, changed and deleted, and all entries as they are now.
+ *
+ * **Gotchas**
+ *
+ * A key that was set again shows as changed, whether or not the value is the same.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FamilyChange extends CopyChange {
+  readonly family: string
+}
+
+/**
+ * A family, key or value that the database refuses. Families of programs begin with a letter; values are plain data.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidEntry extends Schema.TaggedError<InvalidEntry>()("InvalidEntry", {
+  family: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `family ${JSON.stringify(this.family)}: ${this.problem}`
+  }
+}
+
+/**
+ * The node's place in the network. `layer` provides it.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Global extends Context.Service<Global, Mesh>()("effect-mp/Global") {}
+
+/**
+ * Connects the node to its seeds, and gives it a part in the database.
+ *
+ * **Details**
+ *
+ * The layer is ready at once: that no seed answers yet is logged, and the node goes on trying, every 1.2 to 2.4 seconds
+ * at first and less and less often up to `monitorTimeout`. `awaitNode` and `awaitGroup` wait for what a program needs.
+ *
+ * **Example** (A seed, and a node that finds a service through it)
+ *
+ * ```ts
+ * import { Global, Node, Port, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = (nodeId: string, bind: string, seeds: ReadonlyArray<string>) =>
+ *   Layer.provideMerge(Global.layer({ seeds }), Node.layer({ nodeId, secret: "swordfish", binds: [bind] }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const seed = yield* Layer.build(node("seed", "memory:1", []))
+ *   const other = yield* Layer.build(node("other", "memory:2", ["memory:1"]))
+ *   const service = yield* Port.make({ double: (n: number, reply) => Port.snd(reply, 2 * n) }).pipe(
+ *     Effect.tap((port) => Global.reg("doublers", port)),
+ *     Effect.provide(other)
+ *   )
+ *   const [found] = yield* Effect.provide(Global.awaitGroup("doublers", 1), seed)
+ *   return [found === service, yield* Effect.provide(Port.cal(service, "double", 21), seed)]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(Transport.layerMemory), Effect.scoped)) // => [true, 42]
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.Node | Node.Network> =>
+  Layer.effect(Global, Effect.gen(function*() {
+    const router = yield* Node.Node
+    const network = yield* Node.Network
+    const seeds = new Seeds(router, network, splitAddresses(options.seeds ?? []))
+    const mesh = new Mesh(router, (nodeId) => seeds.isSeed(nodeId))
+    seeds.attach(mesh)
+    yield* Effect.acquireRelease(Effect.sync(() => mesh.install()), (uninstall) => Effect.sync(uninstall))
+    yield* Node.addressBook((nodeId) =>
+      Effect.callback((resume) => Effect.sync(mesh.find(nodeId, (found) => resume(Effect.succeed(found)))))
+    )
+    if (options.global === true) mesh.becomeGlobal()
+    yield* Effect.forkScoped(seeds.run)
+    yield* Effect.forkScoped(globalNodes(router, network, mesh))
+    return mesh
+  }))
+
+const checkFamily = (family: string): Effect.Effect<void, InvalidEntry> =>
+  /^[A-Za-z][^']*$/.test(family)
+    ? Effect.void
+    : Effect.fail(new InvalidEntry({ family, problem: "the name must begin with a letter and hold no '" }))
+
+/**
+ * Sets a key of a family, until the scope closes or `del` deletes it. The value is plain data.
+ *
+ * **Details**
+ *
+ * When several nodes set one key, the last writer wins at each global node.
+ *
+ * @category database
+ * @since 0.1.0
+ */
+export const set = (
+  family: string,
+  key: string,
+  value: unknown
+): Effect.Effect<void, InvalidEntry, Global | Scope.Scope> =>
+  Effect.gen(function*() {
+    yield* checkFamily(family)
+    const found = culprit(value, "json")
+    if (found !== undefined) {
+      return yield* new InvalidEntry({ family, problem: `value${found.path} of ${key} is ${found.what}` })
+    }
+    const mesh = yield* Global
+    yield* Effect.acquireRelease(
+      Effect.sync(() => mesh.set(family, key, value)),
+      () => Effect.sync(() => mesh.delete(family, [key]))
+    )
+  })
+
+/**
+ * Deletes keys that this node has set. Keys of others are left alone.
+ *
+ * @category database
+ * @since 0.1.0
+ */
+export const del = (family: string, ...keys: ReadonlyArray<string>): Effect.Effect<void, InvalidEntry, Global> =>
+  Effect.andThen(checkFamily(family), Effect.map(Global, (mesh) => mesh.delete(family, keys)))
+
+/**
+ * Registers a port: its ID becomes a key of the family, until the port ends or the scope closes.
+ *
+ * @see {@link find} for the ports of a family
+ * @category database
+ * @since 0.1.0
+ */
+export const reg = (
+  family: string,
+  port: PortId,
+  value: unknown = null
+): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope> =>
+  Effect.gen(function*() {
+    yield* set(family, port, value)
+    const mesh = yield* Global
+    const router = yield* Node.Node
+    yield* Effect.acquireRelease(
+      Effect.sync(() => router.monitor(port, () => mesh.delete(family, [port]))),
+      (cancel) => Effect.sync(cancel)
+    )
+  })
+
+const query = <A>(
+  request: "g_db_family" | "g_db_keys" | "g_db_values",
+  family: string,
+  read: (result: unknown) => A
+): Effect.Effect<A, InvalidEntry, Global> =>
+  Effect.andThen(
+    checkFamily(family),
+    Effect.flatMap(Global, (mesh) =>
+      Effect.callback<A>((resume) =>
+        Effect.sync(mesh.query(request, family, (result) => resume(Effect.succeed(read(result)))))
+      ))
+  )
+
+/**
+ * All entries of a family, as the node's master has them. Waits while there is no master.
+ *
+ * @category database
+ * @since 0.1.0
+ */
+export const family = (name: string): Effect.Effect<ReadonlyMap<string, unknown>, InvalidEntry, Global> =>
+  query("g_db_family", name, (result) => new Map(Object.entries(result ?? {})))
+
+/**
+ * The keys of a family, as the node's master has them. Waits while there is no master.
+ *
+ * @category database
+ * @since 0.1.0
+ */
+export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, InvalidEntry, Global> =>
+  query("g_db_keys", name, (result) => Array.isArray(result) ? result.map(String) : [])
+
+/**
+ * The values of a family, as the node's master has them. Waits while there is no master.
+ *
+ * @category database
+ * @since 0.1.0
+ */
+export const values = (name: string): Effect.Effect<ReadonlyArray<unknown>, InvalidEntry, Global> =>
+  query("g_db_values", name, (result) => Array.isArray(result) ? result : [])
+
+/**
+ * The ports that are registered in a family, on any node. Waits while there is no master.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export const find = (group: string): Effect.Effect<ReadonlyArray<PortId>, InvalidEntry, Global> =>
+  Effect.map(keys(group), (all) => all.filter(isPortId))
+
+/**
+ * Follows a family: first its present state (once the node has a master), then every change.
+ *
+ * **Gotchas**
+ *
+ * When the master is lost the stream goes on: the next master's state shows as one change.
+ *
+ * @category database
+ * @since 0.1.0
+ */
+export const mon = (name: string): Stream.Stream<FamilyChange, InvalidEntry, Global> =>
+  Stream.unwrap(
+    Effect.andThen(
+      checkFamily(name),
+      Effect.map(Global, (mesh) =>
+        Stream.callback<FamilyChange>((queue) =>
+          Effect.acquireRelease(
+            Effect.sync(() =>
+              mesh.monitor(name, (change) => void Queue.offerUnsafe(queue, { family: name, ...change }))
+            ),
+            (cancel) => Effect.sync(cancel)
+          )
+        ))
+    )
+  )
+
+/**
+ * Waits until at least `count` ports are registered in a family, and answers them.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export const awaitGroup = (
+  group: string,
+  count: number
+): Effect.Effect<ReadonlyArray<PortId>, InvalidEntry, Global> =>
+  mon(group).pipe(
+    Stream.map((change) => Array.from(change.entries.keys()).filter(isPortId)),
+    Stream.filter((ports) => ports.length >= count),
+    Stream.runHead,
+    Effect.flatMap((found) => found._tag === "Some" ? Effect.succeed(found.value) : Effect.never)
+  )
+
+/**
+ * Waits until there is a link to a node.
+ *
+ * @category nodes
+ * @since 0.1.0
+ */
+export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node> =>
+  Node.events.pipe(
+    Stream.filter((event) => event._tag === "Up" && event.nodeId === nodeId),
+    Stream.take(1),
+    Stream.runDrain
+  )

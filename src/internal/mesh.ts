@@ -1,0 +1,370 @@
+/**
+ * The distributed part of a node: its master, its own data, and, on a global node, the database of all. Speaks the `g_*`
+ * requests of the node port. Follows protocol sections 13 and 15 to 17.
+ *
+ * @internal
+ */
+import { apply, type FamilyChange, replace } from "./familyCopy.ts"
+import type { NodeListener, Router } from "./router.ts"
+import { type Change, type Family, sameValue, Shards, type Table, type Told } from "./shards.ts"
+
+/** Where the nodes of the network listen, by node ID. */
+export const listenersFamily = "'l"
+/** The global nodes, by node ID. */
+export const globalsFamily = "'g"
+
+/** Told once with the present state, then of every change. */
+type FamilyListener = (change: FamilyChange) => void
+
+interface Subscription {
+  /** `undefined` until the master has answered. */
+  copy: Family | undefined
+  readonly listeners: Set<FamilyListener>
+}
+
+/** A request to the master that waits for its answer, and is repeated to the next master. */
+interface Query {
+  readonly request: string
+  readonly family: string
+  readonly answer: (result: unknown) => void
+}
+
+export class Mesh implements NodeListener {
+  /** The node that holds our data and answers our requests: ourselves on a global node. */
+  master: string | undefined = undefined
+  /** Called when the node becomes a global one. */
+  onGlobal: () => void = () => {}
+  private readonly router: Router
+  private readonly isSeed: (nodeId: string) => boolean
+  private readonly local = new Map<string, Map<string, unknown>>()
+  private readonly subscriptions = new Map<string, Subscription>()
+  private readonly searches = new Map<string, Set<(addresses: ReadonlyArray<string>) => void>>()
+  private readonly queries = new Map<string, Query>()
+  private lastQuery = 0
+  /** Nodes that said they are global, while they are up. */
+  private readonly globals = new Set<string>()
+  private shards: Shards | undefined = undefined
+  /** On a global node: who monitors which family. */
+  private readonly watchers = new Map<string, Set<string>>()
+
+  constructor(router: Router, isSeed: (nodeId: string) => boolean) {
+    this.router = router
+    this.isSeed = isSeed
+    this.set(listenersFamily, router.nodeId, router.addresses)
+  }
+
+  get isGlobal(): boolean {
+    return this.shards !== undefined
+  }
+
+  // ---- what this node has and wants
+
+  /** Sets a key of our own. */
+  set(family: string, key: string, value: unknown): void {
+    const entries = this.local.get(family)
+    if (entries?.has(key) && sameValue(entries.get(key), value)) return
+    if (entries === undefined) this.local.set(family, new Map([[key, value]]))
+    else entries.set(key, value)
+    if (this.master !== undefined) this.router.request(this.master, "g_upd", family, Object.fromEntries([[key, value]]))
+  }
+
+  /** Deletes keys, if they are our own. */
+  delete(family: string, keys: ReadonlyArray<string>): void {
+    const entries = this.local.get(family)
+    const own = keys.filter((key) => entries?.delete(key))
+    if (entries?.size === 0) this.local.delete(family)
+    if (own.length > 0 && this.master !== undefined) this.router.request(this.master, "g_upd", family, null, own)
+  }
+
+  /** Asks the master once there is one. The result takes the question back. */
+  query(
+    request: "g_db_family" | "g_db_keys" | "g_db_values",
+    family: string,
+    answer: (result: unknown) => void
+  ): () => void {
+    const id = `q${++this.lastQuery}`
+    this.queries.set(id, { request, family, answer })
+    if (this.master !== undefined) this.router.request(this.master, request, family, id)
+    return () => this.queries.delete(id)
+  }
+
+  /** Follows a family. The result ends it. */
+  monitor(family: string, listener: FamilyListener): () => void {
+    let subscription = this.subscriptions.get(family)
+    if (subscription === undefined) {
+      subscription = { copy: undefined, listeners: new Set() }
+      this.subscriptions.set(family, subscription)
+      if (this.master !== undefined) this.router.request(this.master, "g_mon1", family)
+    } else if (subscription.copy !== undefined) {
+      listener(replace(new Map(), subscription.copy))
+    }
+    const { listeners } = subscription
+    listeners.add(listener)
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size > 0) return
+      this.subscriptions.delete(family)
+      if (this.master !== undefined) this.router.request(this.master, "g_mon0", family)
+    }
+  }
+
+  /** Finds the addresses of a node: in our database, or at the master. The result takes the question back. */
+  find(nodeId: string, answer: (addresses: ReadonlyArray<string>) => void): () => void {
+    if (this.shards !== undefined) {
+      answer(readAddresses(this.shards.family(listenersFamily).get(nodeId)))
+      return () => {}
+    }
+    // One request at a time: it stays open until it is answered, whoever waits for it.
+    const waiting = this.searches.get(nodeId) ?? new Set()
+    if (!this.searches.has(nodeId)) {
+      this.searches.set(nodeId, waiting)
+      if (this.master !== undefined) this.router.request(this.master, "g_find", nodeId)
+    }
+    waiting.add(answer)
+    return () => waiting.delete(answer)
+  }
+
+  // ---- nodes come and go
+
+  up(nodeId: string): void {
+    if (this.isGlobal) this.router.request(nodeId, "g_global")
+    if (this.isSeed(nodeId)) this.seedUp(nodeId)
+  }
+
+  /** A seed is up: it is to become a global node, and our master if we have none. */
+  seedUp(nodeId: string): void {
+    this.router.request(nodeId, "g_slave")
+    if (this.master === undefined) this.choose(nodeId)
+  }
+
+  private choose(master: string): void {
+    this.master = master
+    this.router.request(master, "g_slave", toPlain(this.local))
+    this.askAgain()
+  }
+
+  private askAgain(): void {
+    const { master, router } = this
+    if (master === undefined) return
+    for (const nodeId of this.searches.keys()) router.request(master, "g_find", nodeId)
+    for (const family of this.subscriptions.keys()) router.request(master, "g_mon1", family)
+    for (const [id, { family, request }] of this.queries) router.request(master, request, family, id)
+  }
+
+  down(nodeId: string): void {
+    this.globals.delete(nodeId)
+    if (this.shards !== undefined) {
+      this.delete(globalsFamily, [nodeId])
+      this.delete(listenersFamily, [nodeId])
+      this.forget(nodeId)
+    }
+    if (this.master !== nodeId) return
+    this.master = undefined
+    const next = this.router.upNodes().find((other) => this.isSeed(other))
+    if (next !== undefined) this.choose(next)
+  }
+
+  /** All that a node gave and wanted is gone with it. */
+  private forget(nodeId: string): void {
+    if (this.shards === undefined) return
+    // First its monitors, or it would be told, which would connect to it again.
+    for (const [family, nodes] of this.watchers) {
+      nodes.delete(nodeId)
+      if (nodes.size === 0) this.watchers.delete(family)
+    }
+    for (const [family, told] of this.shards.drop(nodeId)) this.tell(family, told)
+  }
+
+  /** Becomes a global node, for good. */
+  becomeGlobal(): void {
+    if (this.shards !== undefined) return
+    this.shards = new Shards()
+    this.shards.addSlave(this.router.nodeId)
+    this.master = this.router.nodeId
+    for (const [family, entries] of this.local) this.update(this.router.nodeId, family, new Map(entries), [])
+    this.set(globalsFamily, this.router.nodeId, null)
+    for (const nodeId of this.router.upNodes()) this.router.request(nodeId, "g_global")
+    for (const nodeId of this.globals) this.meet(nodeId)
+    for (const nodeId of Array.from(this.searches.keys())) this.answerSearch(nodeId)
+    this.askAgain()
+    this.onGlobal()
+  }
+
+  private answerSearch(nodeId: string): void {
+    const addresses = readAddresses(this.shards?.family(listenersFamily).get(nodeId))
+    this.found(nodeId, addresses)
+  }
+
+  private found(nodeId: string, addresses: ReadonlyArray<string>): void {
+    const waiting = this.searches.get(nodeId)
+    this.searches.delete(nodeId)
+    waiting?.forEach((answer) => answer(addresses))
+  }
+
+  /** Two global nodes exchange what their slaves gave them. */
+  private meet(nodeId: string): void {
+    if (this.shards === undefined) return
+    this.set(globalsFamily, nodeId, null)
+    this.router.request(nodeId, "g_set", toPlain(this.shards.ofSlaves()))
+  }
+
+  private update(from: string, family: string, set: Family, deleted: ReadonlyArray<string>): void {
+    if (this.shards !== undefined) this.tell(family, this.shards.update(from, family, set, deleted))
+  }
+
+  private tell(family: string, told: Told): void {
+    if (told.globals !== undefined) {
+      for (const nodeId of this.globals) this.router.request(nodeId, "g_upd", family, ...toWire(told.globals))
+    }
+    if (told.monitors === undefined) return
+    for (const nodeId of this.watchers.get(family) ?? []) {
+      this.router.request(nodeId, "g_chg2", family, ...toWire(told.monitors))
+    }
+  }
+
+  // ---- requests: what a node port is asked
+
+  /** Registers the `g_*` requests. The result takes them back. */
+  install(): () => void {
+    const requests = Object.entries(this.requests())
+    for (const [name, handle] of requests) this.router.requests.set(name, handle)
+    this.router.listeners.add(this)
+    return () => {
+      this.router.listeners.delete(this)
+      for (const [name] of requests) this.router.requests.delete(name)
+    }
+  }
+
+  /** Anyone authenticated may ask; arguments that make no sense are logged and dropped. */
+  private requests(): Record<string, (from: string, args: ReadonlyArray<unknown>) => void> {
+    const reply = (to: string, request: string, ...args: ReadonlyArray<unknown>): void =>
+      this.router.request(to, request, ...args)
+    /** Requests about one family, answered by global nodes alone. */
+    const asGlobal =
+      (name: string, answer: (from: string, family: string, rest: ReadonlyArray<unknown>, shards: Shards) => void) =>
+      (from: string, [family, ...rest]: ReadonlyArray<unknown>): void => {
+        if (typeof family !== "string") return this.malformed(from, name)
+        if (this.shards !== undefined) answer(from, family, rest, this.shards)
+      }
+    return {
+      g_slave: (from, [db]) => {
+        this.becomeGlobal()
+        const table = db === undefined ? undefined : readTable(db)
+        if (table === undefined) return db === undefined ? undefined : this.malformed(from, "g_slave")
+        this.shards?.addSlave(from)
+        for (const [family, entries] of table) this.update(from, family, entries, [])
+      },
+      g_global: (from) => {
+        this.globals.add(from)
+        if (this.shards === undefined || from === this.router.nodeId) return
+        this.forget(from)
+        this.meet(from)
+      },
+      g_set: (from, [db]) => {
+        const table = readTable(db)
+        if (table === undefined) return this.malformed(from, "g_set")
+        for (const [family, entries] of table) this.update(from, family, entries, [])
+        if (this.isGlobal) this.set(listenersFamily, from, table.get(listenersFamily)?.get(from) ?? null)
+      },
+      g_upd: asGlobal("g_upd", (from, family, [set, deleted]) => {
+        const change = readChange(set, deleted)
+        if (change === undefined) return this.malformed(from, "g_upd")
+        this.update(from, family, change.set, change.deleted)
+      }),
+      g_find: asGlobal("g_find", (from, nodeId, _rest, shards) => {
+        const value = shards.family(listenersFamily).get(nodeId)
+        reply(from, "g_found", nodeId, value === undefined ? null : value)
+      }),
+      g_found: (from, [nodeId, addresses]) => {
+        if (typeof nodeId !== "string") return this.malformed(from, "g_found")
+        this.found(nodeId, readAddresses(addresses))
+      },
+      g_db_family: asGlobal("g_db_family", (from, family, [id], shards) =>
+        reply(from, "g_reply", id, Object.fromEntries(shards.family(family)))),
+      g_db_keys: asGlobal("g_db_keys", (from, family, [id], shards) =>
+        reply(from, "g_reply", id, Array.from(shards.family(family).keys()))),
+      g_db_values: asGlobal("g_db_values", (from, family, [id], shards) =>
+        reply(from, "g_reply", id, Array.from(shards.family(family).values()))),
+      g_reply: (from, [id, result]) => {
+        const query = typeof id === "string" && from === this.master ? this.queries.get(id) : undefined
+        this.queries.delete(String(id))
+        query?.answer(result)
+      },
+      g_mon1: asGlobal("g_mon1", (from, family, _rest, shards) => {
+        this.watchers.set(family, (this.watchers.get(family) ?? new Set()).add(from))
+        const entries = shards.family(family)
+        reply(from, "g_chg1", family, entries.size === 0 ? null : Object.fromEntries(entries))
+      }),
+      g_mon0: asGlobal("g_mon0", (from, family) => {
+        const nodes = this.watchers.get(family)
+        if (nodes?.delete(from) && nodes.size === 0) this.watchers.delete(family)
+      }),
+      g_chg1: (from, [family, entries]) => {
+        const all = readFamily(entries)
+        if (typeof family !== "string" || all === undefined) return this.malformed(from, "g_chg1")
+        const subscription = from === this.master ? this.subscriptions.get(family) : undefined
+        if (subscription !== undefined) this.emit(subscription, replace(subscription.copy ?? new Map(), all))
+      },
+      g_chg2: (from, [family, set, deleted]) => {
+        const change = readChange(set, deleted)
+        if (typeof family !== "string" || change === undefined) return this.malformed(from, "g_chg2")
+        const subscription = from === this.master ? this.subscriptions.get(family) : undefined
+        if (subscription?.copy === undefined) return
+        const changed = apply(subscription.copy, change)
+        if (changed !== undefined) this.emit(subscription, changed)
+      }
+    }
+  }
+
+  private emit(subscription: Subscription, change: FamilyChange): void {
+    subscription.copy = change.entries
+    for (const listener of Array.from(subscription.listeners)) listener(change)
+  }
+
+  private malformed(from: string, request: string): void {
+    this.router.warn(`node ${from} sent a malformed ${request}, which was dropped`)
+  }
+}
+
+// ---- the wire: JSON-like data of a peer, read with care
+
+const readFamily = (value: unknown): Family | undefined => {
+  if (value === null || value === undefined) return new Map()
+  if (typeof value !== "object" || Array.isArray(value)) return undefined
+  return new Map(Object.entries(value))
+}
+
+const readTable = (value: unknown): Table | undefined => {
+  const families = readFamily(value)
+  const table = new Map<string, Family>()
+  for (const [name, entries] of families ?? []) {
+    const family = readFamily(entries)
+    if (family === undefined) return undefined
+    table.set(name, family)
+  }
+  return families && table
+}
+
+/** Perl may send a key that looks like a number as one. */
+const readKeys = (value: unknown): ReadonlyArray<string> | undefined => {
+  if (value === null || value === undefined) return []
+  if (!Array.isArray(value)) return undefined
+  return value.every((key) => typeof key === "string" || typeof key === "number") ? value.map(String) : undefined
+}
+
+const readChange = (set: unknown, deleted: unknown): Change | undefined => {
+  const entries = readFamily(set)
+  const keys = readKeys(deleted)
+  return entries && keys && { set: entries, deleted: keys }
+}
+
+const readAddresses = (value: unknown): ReadonlyArray<string> =>
+  Array.isArray(value) ? value.filter((address) => typeof address === "string") : []
+
+const toPlain = (table: Table): Record<string, Record<string, unknown>> =>
+  Object.fromEntries(Array.from(table, ([family, entries]) => [family, Object.fromEntries(entries)]))
+
+const toWire = (change: Change): readonly [Record<string, unknown>, ReadonlyArray<string>] => [
+  Object.fromEntries(change.set),
+  change.deleted
+]
