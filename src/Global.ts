@@ -16,7 +16,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { splitAddresses } from "./internal/address.ts"
 import type { FamilyChange as CopyChange } from "./internal/familyCopy.ts"
-import { Mesh } from "./internal/mesh.ts"
+import { listenersFamily, Mesh } from "./internal/mesh.ts"
 import { culprit } from "./internal/plainData.ts"
 import { isPortId } from "./internal/portId.ts"
 import { globalNodes, Seeds } from "./internal/seeds.ts"
@@ -111,21 +111,24 @@ export class Global extends Context.Service<Global, Mesh>()("effect-mp/Global") 
  * @since 0.1.0
  */
 export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.Node | Node.Network> =>
-  Layer.effect(Global, Effect.gen(function*() {
-    const router = yield* Node.Node
-    const network = yield* Node.Network
-    const seeds = new Seeds(router, network, splitAddresses(options.seeds ?? []))
-    const mesh = new Mesh(router, (nodeId) => seeds.isSeed(nodeId))
-    seeds.attach(mesh)
-    yield* Effect.acquireRelease(Effect.sync(() => mesh.install()), (uninstall) => Effect.sync(uninstall))
-    yield* Node.addressBook((nodeId) =>
-      Effect.callback((resume) => Effect.sync(mesh.find(nodeId, (found) => resume(Effect.succeed(found)))))
-    )
-    if (options.global === true) mesh.becomeGlobal()
-    yield* Effect.forkScoped(seeds.run)
-    yield* Effect.forkScoped(globalNodes(router, network, mesh))
-    return mesh
-  }))
+  Layer.effect(
+    Global,
+    Effect.gen(function*() {
+      const router = yield* Node.Node
+      const network = yield* Node.Network
+      const seeds = new Seeds(router, network, splitAddresses(options.seeds ?? []))
+      const mesh = new Mesh(router, (nodeId) => seeds.isSeed(nodeId))
+      seeds.attach(mesh)
+      yield* Effect.acquireRelease(Effect.sync(() => mesh.install()), (uninstall) => Effect.sync(uninstall))
+      yield* Node.addressBook((nodeId) =>
+        Effect.callback((resume) => Effect.sync(mesh.find(nodeId, (found) => resume(Effect.succeed(found)))))
+      )
+      if (options.global === true) mesh.becomeGlobal()
+      yield* Effect.forkScoped(seeds.run)
+      yield* Effect.forkScoped(globalNodes(router, network, mesh))
+      return mesh
+    })
+  )
 
 const checkFamily = (family: string): Effect.Effect<void, InvalidEntry> =>
   /^[A-Za-z][^']*$/.test(family)
@@ -200,7 +203,8 @@ const query = <A>(
     checkFamily(family),
     Effect.flatMap(Global, (mesh) =>
       Effect.callback<A>((resume) =>
-        Effect.sync(mesh.query(request, family, (result) => resume(Effect.succeed(read(result)))))
+        Effect.sync(mesh.query(request, family, (result) =>
+          resume(Effect.succeed(read(result)))))
       ))
   )
 
@@ -295,3 +299,15 @@ export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node>
     Stream.take(1),
     Stream.runDrain
   )
+
+/**
+ * Waits until the node has a part in the network: it is a global node, or has a seed that answers it.
+ *
+ * @category nodes
+ * @since 0.1.0
+ */
+export const joined: Effect.Effect<void, never, Global> = Effect.flatMap(
+  Global,
+  (mesh) =>
+    Effect.callback<void>((resume) => Effect.sync(mesh.query("g_db_keys", listenersFamily, () => resume(Effect.void))))
+)

@@ -279,12 +279,18 @@ export class Mesh implements NodeListener {
         if (typeof nodeId !== "string") return this.malformed(from, "g_found")
         this.found(nodeId, readAddresses(addresses))
       },
-      g_db_family: asGlobal("g_db_family", (from, family, [id], shards) =>
-        reply(from, "g_reply", id, Object.fromEntries(shards.family(family)))),
-      g_db_keys: asGlobal("g_db_keys", (from, family, [id], shards) =>
-        reply(from, "g_reply", id, Array.from(shards.family(family).keys()))),
-      g_db_values: asGlobal("g_db_values", (from, family, [id], shards) =>
-        reply(from, "g_reply", id, Array.from(shards.family(family).values()))),
+      g_db_family: asGlobal(
+        "g_db_family",
+        (from, family, [id], shards) => reply(from, "g_reply", id, Object.fromEntries(shards.family(family)))
+      ),
+      g_db_keys: asGlobal(
+        "g_db_keys",
+        (from, family, [id], shards) => reply(from, "g_reply", id, Array.from(shards.family(family).keys()))
+      ),
+      g_db_values: asGlobal(
+        "g_db_values",
+        (from, family, [id], shards) => reply(from, "g_reply", id, Array.from(shards.family(family).values()))
+      ),
       g_reply: (from, [id, result]) => {
         const query = typeof id === "string" && from === this.master ? this.queries.get(id) : undefined
         this.queries.delete(String(id))

@@ -12,6 +12,7 @@ import { framings } from "./framing.ts"
 import { ownKindKey } from "./greeting.ts"
 import type { Identity } from "./handshake.ts"
 import { isNodeId } from "./portId.ts"
+import { version } from "./version.ts"
 
 /** Re-exported as `Node.InvalidOption`, where it is documented. */
 export class InvalidOption extends Schema.TaggedError<InvalidOption>()("InvalidOption", {
@@ -45,8 +46,6 @@ export interface Checked {
   readonly maxMessageSize: number
 }
 
-const provider = "effect-mp-0.1.0"
-
 /** Checks the options of a node with this expanded ID and this incarnation. */
 export const check = (
   options: Options,
@@ -64,7 +63,10 @@ export const check = (
         authOffer: yield* checkNames("authOffer", options.authOffer ?? ["hmac_sha3_512"], plainMethods),
         authAccept: yield* checkNames("authAccept", options.authAccept ?? plainMethods, plainMethods),
         framings: yield* checkNames("framings", options.framings ?? ["cbor", "json"], Array.from(framings.keys())),
-        keys: new Map([["provider", provider], ["mproto", "1"], ["gproto", "1"], [ownKindKey, incarnation]])
+        keys: new Map([["provider", `effect-mp-${version}`], ["mproto", "1"], ["gproto", "1"], [
+          ownKindKey,
+          incarnation
+        ]])
       },
       binds: options.binds ?? ["*"],
       monitorTimeout: yield* checkTime("monitorTimeout", options.monitorTimeout ?? "30 seconds"),

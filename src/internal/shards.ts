@@ -28,8 +28,7 @@ export interface Told {
 const empty: Family = new Map()
 
 /** Equal as AEMP sees it: strings and numbers by their text, structures by their JSON. */
-export const sameValue = (left: unknown, right: unknown): boolean =>
-  left === right || text(left) === text(right)
+export const sameValue = (left: unknown, right: unknown): boolean => left === right || text(left) === text(right)
 
 const text = (value: unknown): string | undefined =>
   typeof value === "string" || typeof value === "number" ? String(value) : JSON.stringify(value)

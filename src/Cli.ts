@@ -1,0 +1,149 @@
+/**
+ * `emp`, the command line: runs nodes, and shows what this package does.
+ *
+ * @since 0.1.0
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as services from "./internal/service.ts"
+import { version } from "./internal/version.ts"
+
+/**
+ * A service that `emp run` cannot load or start, or that failed: its name as it was given, and what is wrong.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ServiceError = services.ServiceError
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type ServiceError = services.ServiceError
+
+const run = Command.make("run", {
+  nodeId: Flag.String("node-id").pipe(
+    Flag.withDescription("Unique in the network; %n is the host name, a trailing / gets random characters"),
+    Flag.withDefault("%n/")
+  ),
+  binds: Flag.String("bind").pipe(
+    Flag.withDescription("Where to listen: host:port, *:port, a bare port; port * is a free one. Repeatable"),
+    Flag.atLeast(0)
+  ),
+  seeds: Flag.String("seed").pipe(
+    Flag.withDescription("host:port of a node to connect to. Repeatable"),
+    Flag.atLeast(0)
+  ),
+  secret: Flag.Redacted("secret").pipe(
+    Flag.withDescription("What all nodes of the network share. Default: $EMP_SECRET, which other users cannot see"),
+    Flag.withFallbackConfig(Config.Redacted("EMP_SECRET")),
+    Flag.optional
+  ),
+  services: Flag.String("service").pipe(
+    Flag.withDescription("MODULE or MODULE#EXPORT: a Layer, an Effect, or a function that returns one. Repeatable"),
+    Flag.atLeast(0)
+  )
+}, ({ binds, nodeId, secret, seeds, services }) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./internal/runNode.ts")),
+    ({ runNode }) =>
+      runNode({
+        nodeId,
+        binds: binds.length === 0 ? ["*"] : binds,
+        seeds,
+        secret: Option.getOrUndefined(secret),
+        services
+      })
+  )).pipe(
+    Command.withDescription("Run a node until it is interrupted"),
+    Command.withExamples([
+      {
+        command: "EMP_SECRET=swordfish emp run --node-id seed --bind 127.0.0.1:4040",
+        description: "A node that others can use as seed"
+      },
+      {
+        command: "EMP_SECRET=swordfish emp run --node-id anon/ --seed 127.0.0.1:4040 --service ./receiver.ts",
+        description: "A node that joins it and runs a service"
+      }
+    ])
+  )
+
+const demo = Command.make("demo", {}, () =>
+  Effect.flatMap(
+    Effect.promise(() => import("./internal/demo.ts")),
+    (module) => module.demo
+  )).pipe(
+    Command.withDescription("Start three nodes, kill one of them, and watch the conversation go on")
+  )
+
+const errors = Command.make("errors", {
+  tag: Argument.String("tag").pipe(
+    Argument.withDescription("A tag, such as no_such_port. Without one, all are listed"),
+    Argument.optional
+  )
+}, ({ tag }) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./internal/errorCatalogue.ts")),
+    ({ explain, list }) => Effect.flatMap(Option.match(tag, { onNone: () => list, onSome: explain }), Console.log)
+  )).pipe(Command.withDescription("Explain a tag of an error or of a kill reason"))
+
+/**
+ * The `emp` command with all its subcommands, to be run or to be made part of another command.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const command = Command.make("emp").pipe(
+  Command.withDescription("Message passing for Effect: nodes that speak AnyEvent::MP's protocol"),
+  Command.withSubcommands([run, demo, errors])
+)
+
+/** Standard output is for results; what happens is logged to standard error. */
+const logging = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
+
+/** A node that is told to stop has done its work: that is no failure. */
+const teardown: Runtime.Teardown = (exit, onExit) =>
+  Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? onExit(0) : Runtime.defaultTeardown(exit, onExit)
+
+/** An error that is expected is a line for people, not a stack trace. */
+const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.tapCause(effect, (cause) => {
+    if (Cause.hasInterruptsOnly(cause)) return Effect.void
+    const error = Cause.squash(cause)
+    // Usage errors have been shown with the help text already.
+    if (!Runtime.getErrorReported(error)) return Effect.void
+    return error instanceof Error && "_tag" in error ? Console.error(`emp: ${error.message}`) : Effect.logError(cause)
+  })
+
+/**
+ * Runs `emp` with the arguments of this process, and ends the process: 0 for success and for an end by SIGINT or SIGTERM,
+ * 1 for a failure. A second signal ends it at once.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const main = (): void => {
+  let signals = 0
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (++signals > 1) process.exit(130)
+    })
+  }
+  NodeRuntime.runMain(
+    reported(Command.run(command, { version })).pipe(Effect.provide(Layer.mergeAll(NodeServices.layer, logging))),
+    { teardown, disableErrorReporting: true }
+  )
+}

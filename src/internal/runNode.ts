@@ -1,0 +1,63 @@
+/**
+ * `emp run`: a node with its place in the network and its services.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Global from "../Global.ts"
+import * as Node from "../Node.ts"
+import * as Transport from "../Transport.ts"
+import { load, type Service, type ServiceEnvironment, type ServiceError } from "./service.ts"
+
+export interface RunOptions {
+  readonly nodeId: string
+  readonly binds: ReadonlyArray<string>
+  readonly seeds: ReadonlyArray<string>
+  readonly secret: Redacted.Redacted | undefined
+  readonly services: ReadonlyArray<string>
+}
+
+/** Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. */
+export const runNode = (options: RunOptions) =>
+  Effect.gen(function*() {
+    // A wrong service is told before anything listens.
+    const services = yield* Effect.forEach(options.services, load)
+    const node = Layer.provideMerge(
+      Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
+      Layer.provide(Node.layer(options), Transport.layerTcp)
+    )
+    // The services' scope lies within the node's: they end while there still are links to tell others.
+    return yield* Effect.provide(Effect.scoped(serve(services)), node)
+  })
+
+const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Service>) {
+  const failed = yield* Deferred.make<never, ServiceError>()
+  for (const service of services) yield* service.isLayer ? service.start : startInBackground(service, failed)
+  yield* Effect.raceFirst(Global.joined, Deferred.await(failed))
+  const nodeId = yield* Node.id
+  const addresses = yield* Node.addresses
+  const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
+  yield* Console.log(`node ${nodeId} is ready, ${where}`)
+  return yield* Deferred.await(failed)
+})
+
+/** Runs beside the others until the node ends. A failure ends the node. */
+const startInBackground = (
+  service: Service,
+  failed: Deferred.Deferred<never, ServiceError>
+): Effect.Effect<void, never, ServiceEnvironment> =>
+  service.start.pipe(
+    Effect.onExit((exit) =>
+      Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
+        ? Deferred.failCause(failed, exit.cause)
+        : Effect.void
+    ),
+    Effect.forkScoped({ startImmediately: true }),
+    Effect.asVoid
+  )

@@ -1,0 +1,94 @@
+/**
+ * Services by module path: what `emp run` starts on a node.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { existsSync } from "node:fs"
+import { resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import type { Global } from "../Global.ts"
+import type { Network, Node } from "../Node.ts"
+
+/** Re-exported as `Cli.ServiceError`, where it is documented. */
+export class ServiceError extends Schema.TaggedError<ServiceError>()("ServiceError", {
+  service: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `service ${this.service}: ${this.problem}`
+  }
+}
+
+/** What a service can use. */
+export type ServiceEnvironment = Node | Network | Global | Scope.Scope
+
+/** A service that has been loaded. */
+export interface Service {
+  /** A Layer has started when its effect ends; any other effect may run as long as the node. */
+  readonly isLayer: boolean
+  readonly start: Effect.Effect<unknown, ServiceError, ServiceEnvironment>
+}
+
+/** Loads `MODULE` or `MODULE#EXPORT`: a path from the working directory, or a package. The export is `default`. */
+export const load = (spec: string): Effect.Effect<Service, ServiceError> =>
+  Effect.gen(function*() {
+    const hash = spec.lastIndexOf("#")
+    const [path, name] = hash < 0 ? [spec, "default"] : [spec.slice(0, hash), spec.slice(hash + 1)]
+    const module = yield* importModule(spec, path)
+    if (!Object.hasOwn(module, name)) {
+      const exports = Object.keys(module).join(", ") || "nothing"
+      return yield* new ServiceError({
+        service: spec,
+        problem: `the module has no export "${name}": it has ${exports}`
+      })
+    }
+    return yield* toService(spec, module[name])
+  })
+
+const importModule = (spec: string, path: string): Effect.Effect<Record<string, unknown>, ServiceError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const file = resolve(path)
+      const isFile = existsSync(file)
+      if (!isFile && /^[./]|^[A-Za-z]:\\/.test(path)) throw new Error(`there is no file ${file}`)
+      return await import(isFile ? pathToFileURL(file).href : path) as Record<string, unknown>
+    },
+    catch: (cause) => new ServiceError({ service: spec, problem: `cannot be loaded: ${text(cause)}` })
+  })
+
+/** A Layer is built, an Effect is run; a function of no arguments gives one of them. */
+const toService = (spec: string, value: unknown): Effect.Effect<Service, ServiceError> =>
+  Effect.gen(function*() {
+    const given = typeof value === "function" && !Effect.isEffect(value) && !Layer.isLayer(value)
+      ? yield* Effect.try({
+        try: (): unknown => value(),
+        catch: (cause) => new ServiceError({ service: spec, problem: `failed: ${text(cause)}` })
+      })
+      : value
+    if (Layer.isLayer(given)) {
+      const layer = given as Layer.Layer<never, unknown, ServiceEnvironment>
+      return { isLayer: true, start: named(spec, Layer.build(layer)) }
+    }
+    if (Effect.isEffect(given)) {
+      return { isLayer: false, start: named(spec, given as Effect.Effect<unknown, unknown, ServiceEnvironment>) }
+    }
+    return yield* new ServiceError({ service: spec, problem: "the export is neither a Layer nor an Effect" })
+  })
+
+/** Whatever goes wrong in a service is told with its name. */
+const named = (spec: string, effect: Effect.Effect<unknown, unknown, ServiceEnvironment>): Service["start"] =>
+  Effect.catchCause(effect, (cause) => {
+    for (const reason of cause.reasons) {
+      const failure = reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined
+      if (failure !== undefined) {
+        return Effect.fail(new ServiceError({ service: spec, problem: `failed: ${text(failure)}` }))
+      }
+    }
+    return Effect.interrupt
+  })
+
+const text = (cause: unknown): string => cause instanceof Error ? cause.message : JSON.stringify(cause) ?? String(cause)
