@@ -11,7 +11,7 @@ const ReportSchema = Schema.Struct({
   event: Schema.Literals(["joined", "started", "message", "told"]),
   text: Schema.String,
   /** Milliseconds since 1970. */
-  at: Schema.Number
+  at: Schema.Finite
 })
 
 export type Report = typeof ReportSchema.Type

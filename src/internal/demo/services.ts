@@ -109,7 +109,7 @@ const converse = Effect.gen(function*() {
     yield* report("message", `"${answer}"`)
   })
   for (let n = 1;; n++) {
-    yield* Effect.catch(greet(n), () => Effect.void)
+    yield* Effect.ignore(greet(n))
     yield* Effect.sleep("200 millis")
   }
 })
