@@ -13,6 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import { runImmediately } from "./immediate.ts"
 import { Killed, type PortExit, reasonFromCause, reasonFromExit } from "./killed.ts"
 import { enqueue, type Runnable } from "./readyQueue.ts"
 
@@ -56,6 +57,18 @@ export interface Host {
   unheard(what: string, cause: unknown): void
 }
 
+/** What a port needs once something runs in it. */
+interface Life {
+  /** The port's own scope: what handlers acquire is released when the port ends. */
+  readonly scope: Scope.Closeable
+  /** What handlers run in: the creator's services, `Self` and the port's Scope. */
+  readonly context: Context.Context<never>
+  /** Handles all that waits. Built once. */
+  readonly activation: Effect.Effect<void, unknown>
+}
+
+/** Messages that are handled in one operation of a fiber, which yields to the event loop every 2048 operations. */
+const stride = 8
 const noMessages: Array<Message | Task> = []
 const nothing = (): void => {}
 
@@ -64,18 +77,14 @@ export class Cell implements Receiver, Runnable {
   /** What the port was told to end with; the first reason wins. Its fibers and finalizers may still run. */
   doomed: PortExit | undefined = undefined
   validate: Validate | undefined = undefined
-  /** The port's own scope: what handlers acquire is released when the port ends. */
-  readonly scope: Scope.Closeable
-  /** What handlers run in: the creator's services, `Self` and the port's Scope. */
-  readonly context: Context.Context<never>
-
   private readonly host: Host
   /** What the port was made in. */
   private readonly creator: Context.Context<never>
   /** Ties the port to the scope that it was made in. */
   private tether: Scope.Closeable | undefined = undefined
   private readonly capacity: number
-  private readonly activation: Effect.Effect<void, unknown>
+  /** Made by the first thing that runs in the port: most ports of a large program are at rest. */
+  private life: Life | undefined = undefined
   private tags: Map<string, Handler> | undefined = undefined
   private fallback: Handler | undefined = undefined
   private watchers: Set<Watcher> | undefined = undefined
@@ -92,16 +101,21 @@ export class Cell implements Receiver, Runnable {
     this.host = host
     this.id = id
     this.capacity = capacity
-    this.scope = Scope.makeUnsafe()
     this.creator = context
-    this.context = Context.add(Context.add(untraced(context), Self, id), Scope.Scope, this.scope) as Context.Context<
-      never
-    >
-    this.activation = Effect.whileLoop({
-      while: () => this.more(),
-      body: () => this.handle(this.batch[this.index++]!),
-      step: nothing
-    }) as Effect.Effect<void, unknown>
+  }
+
+  private live(): Life {
+    if (this.life !== undefined) return this.life
+    const scope = Scope.makeUnsafe()
+    return this.life = {
+      scope,
+      context: Context.add(Context.add(untraced(this.creator), Self, this.id), Scope.Scope, scope),
+      activation: Effect.whileLoop({
+        while: () => this.more(),
+        body: () => this.handleSome(),
+        step: nothing
+      })
+    }
   }
 
   /** Kills the port when the scope closes, and waits for its end. When the port ends first, it closes the scope. */
@@ -120,12 +134,12 @@ export class Cell implements Receiver, Runnable {
 
   /** Whether effects with this context may run in the port as they are. */
   isNative(context: Context.Context<never>): boolean {
-    return context === this.creator || context === this.context
+    return context === this.creator || context === this.life?.context
   }
 
   /** A context with this port's `Self` and Scope. */
   contextOver<R>(context: Context.Context<R>): Context.Context<R> {
-    return Context.add(Context.add(context, Self, this.id), Scope.Scope, this.scope) as Context.Context<R>
+    return Context.add(Context.add(context, Self, this.id), Scope.Scope, this.live().scope) as Context.Context<R>
   }
 
   /** Adds, replaces or (with `undefined`) removes what handles a tag. */
@@ -141,8 +155,10 @@ export class Cell implements Receiver, Runnable {
 
   send(message: Message): void {
     if (this.doomed !== undefined) return
-    if (this.box.length + this.batch.length - this.index < this.capacity) this.put(message)
-    else this.kill(["mailbox_overflow", this.capacity])
+    if (this.capacity !== Infinity && this.box.length + this.batch.length - this.index >= this.capacity) {
+      return this.kill(["mailbox_overflow", this.capacity])
+    }
+    this.put(message)
   }
 
   sendForeign(message: Message): void {
@@ -158,11 +174,12 @@ export class Cell implements Receiver, Runnable {
   }
 
   private put(item: Message | Task): void {
-    if (this.box === noMessages) this.box = []
-    this.box.push(item)
-    if (this.busy) return
-    this.busy = true
-    enqueue(this)
+    if (this.box !== noMessages) this.box.push(item)
+    else this.box = [item]
+    if (!this.busy) {
+      this.busy = true
+      enqueue(this)
+    }
   }
 
   kill(reason: ReadonlyArray<unknown>): void {
@@ -193,7 +210,8 @@ export class Cell implements Receiver, Runnable {
       return 0
     }
     this.handled = 0
-    const fiber = Effect.runForkWith(this.context)(this.activation)
+    const { activation, context } = this.life ?? this.live()
+    const fiber = Effect.runForkWith(context)(activation)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) this.settled(exit)
     // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
@@ -202,7 +220,7 @@ export class Cell implements Receiver, Runnable {
   }
 
   private more(): boolean {
-    this.fiber ??= Fiber.getCurrent()
+    if (this.fiber === undefined) this.fiber = Fiber.getCurrent()
     if (this.doomed !== undefined) return false
     if (this.index < this.batch.length) return true
     if (this.box.length === 0) return false
@@ -218,18 +236,25 @@ export class Cell implements Receiver, Runnable {
     return true
   }
 
-  private handle(item: Message | Task): Effect.Effect<unknown, unknown> {
-    if (typeof item === "function") return item() ?? Effect.void
-    const tag = item[0]
-    const handler = typeof tag === "string" ? this.tags?.get(tag) : undefined
-    const result = handler !== undefined ? call(handler, item) : this.handleUntagged(item)
-    return result === undefined ? Effect.void : result as Effect.Effect<unknown, unknown>
+  /** Handles messages until one of them needs the fiber, or it is time to let Effect count. */
+  private handleSome(): Effect.Effect<unknown, unknown> {
+    for (let left = stride; left > 0; left--) {
+      const result = this.handle(this.batch[this.index++]!)
+      if (!runImmediately(result)) return result as Effect.Effect<unknown, unknown>
+      if (!this.more()) break
+    }
+    return Effect.void
   }
 
-  private handleUntagged(message: Message): unknown {
-    if (this.fallback !== undefined) return this.fallback(...message)
+  private handle(item: Message | Task): unknown {
+    if (typeof item === "function") return item()
+    const tagged = this.tags?.get(item[0] as string)
+    if (tagged !== undefined) return callTagged(tagged, item)
+    return this.fallback !== undefined ? callWhole(this.fallback, item) : this.refuse(item)
+  }
+
+  private refuse(message: Message): undefined {
     this.kill(["unhandled_message", `no callback found for message '${printable(message[0])}'`])
-    return undefined
   }
 
   private settled(exit: Exit.Exit<unknown, unknown>): void {
@@ -247,7 +272,7 @@ export class Cell implements Receiver, Runnable {
   /** Runs an effect in the port, beside its handlers. Its failure kills the port; its interruption does not. */
   evaluate<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, Killed> {
     return Effect.callback<A, Killed>((resume) => {
-      const fiber = this.adopt(Effect.runForkWith(this.context)(effect))
+      const fiber = this.adopt(Effect.runForkWith(this.live().context)(effect))
       fiber.addObserver((exit) => {
         if (Exit.isSuccess(exit)) return resume(Effect.succeed(exit.value))
         if (this.doomed === undefined) return resume(Effect.interrupt)
@@ -262,14 +287,14 @@ export class Cell implements Receiver, Runnable {
     fiber.addObserver((exit) => {
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.fail(exit.cause)
     })
-    return Fiber.runIn(fiber, this.scope)
+    return Fiber.runIn(fiber, this.live().scope)
   }
 
   /** The handler has left. Closes the scope, then tells the monitors. */
   private end(exit: PortExit): void {
-    const closing = Scope.closeUnsafe(this.scope, exit)
-    if (closing === undefined) return this.finish(exit)
-    Effect.runForkWith(this.context)(closing).addObserver((closed) => {
+    const closing = this.life && Scope.closeUnsafe(this.life.scope, exit)
+    if (this.life === undefined || closing === undefined) return this.finish(exit)
+    Effect.runForkWith(this.life.context)(closing).addObserver((closed) => {
       if (Exit.isFailure(closed)) this.host.unheard(`a finalizer of port ${this.id} failed`, closed.cause)
       this.finish(exit)
     })
@@ -293,7 +318,7 @@ const untraced = (context: Context.Context<never>): Context.Context<never> =>
     : Context.omit(Tracer.ParentSpan)(context) as Context.Context<never>
 
 /** Without the tag. Spelled out, because a rest array per message costs as much as the message. */
-const call = (handler: Handler, m: Message): unknown => {
+const callTagged = (handler: Handler, m: Message): unknown => {
   switch (m.length) {
     case 1:
       return handler()
@@ -305,6 +330,20 @@ const call = (handler: Handler, m: Message): unknown => {
       return handler(m[1], m[2], m[3])
     default:
       return handler(...m.slice(1))
+  }
+}
+
+/** With the tag, for a default receiver. */
+const callWhole = (handler: Handler, m: Message): unknown => {
+  switch (m.length) {
+    case 1:
+      return handler(m[0])
+    case 2:
+      return handler(m[0], m[1])
+    case 3:
+      return handler(m[0], m[1], m[2])
+    default:
+      return handler(...m)
   }
 }
 
