@@ -16,7 +16,9 @@ if (kind === "raw") {
     const send = coalescing(socket)
     const decode = decoder()
     socket.on("data", (chunk) => {
-      for (const packet of decode(chunk) as Array<ReadonlyArray<unknown>>) if (packet[1] === "ping") send([packet[2], "pong"])
+      for (const packet of decode(chunk) as Array<ReadonlyArray<unknown>>) {
+        if (packet[1] === "ping") send([packet[2], "pong"])
+      }
     })
     socket.on("error", () => {})
   })

@@ -124,7 +124,8 @@ const pingOurs: Run = Effect.scoped(Effect.gen(function*() {
     Effect.sync(() => {
       if (--left > 0) router.send(pong, [0])
       else Deferred.doneUnsafe(done, Effect.void)
-    }))
+    })
+  )
   const began = performance.now()
   router.send(ping, [0])
   yield* Deferred.await(done)

@@ -46,7 +46,11 @@ const compare = async ({ atLeast, lessIsBetter, name, ours, peer, unit }: Compar
 }
 
 const format = (value: number, unit: string): string =>
-  unit === "B" ? `${Math.round(value)} B` : value >= 1e6 ? `${(value / 1e6).toFixed(2)} M${unit}` : `${(value / 1e3).toFixed(1)} k${unit}`
+  unit === "B"
+    ? `${Math.round(value)} B`
+    : value >= 1e6
+    ? `${(value / 1e6).toFixed(2)} M${unit}`
+    : `${(value / 1e3).toFixed(1)} k${unit}`
 
 const results: Array<Awaited<ReturnType<typeof compare>>> = []
 for (const comparison of comparisons) results.push(await compare(comparison))
@@ -54,10 +58,13 @@ for (const comparison of betweenProcesses) results.push(await compare(comparison
 
 if (values.json) console.log(JSON.stringify(results, undefined, 2))
 else {
-  console.log(`${"".padEnd(34)}${"effect-mp".padStart(14)}${"peer".padStart(14)}${"ratio".padStart(8)}${"wanted".padStart(8)}`)
+  console.log(
+    `${"".padEnd(34)}${"effect-mp".padStart(14)}${"peer".padStart(14)}${"ratio".padStart(8)}${"wanted".padStart(8)}`
+  )
   for (const { atLeast, name, ours, peer, ratio, unit } of results) {
     console.log(
-      name.padEnd(34) + format(ours, unit).padStart(14) + format(peer, unit).padStart(14) + ratio.toFixed(2).padStart(8) +
+      name.padEnd(34) + format(ours, unit).padStart(14) + format(peer, unit).padStart(14) +
+        ratio.toFixed(2).padStart(8) +
         (atLeast === undefined ? "" : `>= ${atLeast}`).padStart(8)
     )
   }

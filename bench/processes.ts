@@ -21,7 +21,11 @@ const echo = (kind: "node" | "raw") =>
   Effect.map(
     Effect.acquireRelease(
       Effect.callback<{ readonly child: ChildProcess; readonly line: string }>((resume) => {
-        const child = spawn(process.execPath, [new URL("echo.ts", import.meta.url).pathname, kind, String(childLifetime)], {
+        const child = spawn(process.execPath, [
+          new URL("echo.ts", import.meta.url).pathname,
+          kind,
+          String(childLifetime)
+        ], {
           stdio: ["pipe", "pipe", "inherit"]
         })
         child.stdout!.once("data", (line: Buffer) => resume(Effect.succeed({ child, line: line.toString().trim() })))
@@ -68,7 +72,8 @@ const roundsOurs = ours((port) =>
       Effect.sync(() => {
         if (--left > 0) router.send(port, ["ping", self])
         else Deferred.doneUnsafe(done, Effect.void)
-      }))
+      })
+    )
     const began = performance.now()
     router.send(port, ["ping", self])
     yield* Deferred.await(done)

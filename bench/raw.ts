@@ -30,7 +30,11 @@ export const decoder = (): (chunk: Buffer) => ReadonlyArray<unknown> => {
     try {
       return cbor.decodeMultiple(source) as Array<unknown>
     } catch (cause) {
-      const error = cause as { readonly incomplete?: boolean; readonly lastPosition: number; readonly values?: Array<unknown> }
+      const error = cause as {
+        readonly incomplete?: boolean
+        readonly lastPosition: number
+        readonly values?: Array<unknown>
+      }
       if (error.incomplete !== true) throw cause
       rest = source.subarray(error.lastPosition)
       return error.values ?? []

@@ -131,9 +131,11 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
   )
 
 const checkFamily = (family: string): Effect.Effect<void, InvalidEntry> =>
-  /^[A-Za-z][^']*$/.test(family)
+  /^[A-Za-z][^']*$/.test(family) && family.isWellFormed()
     ? Effect.void
-    : Effect.fail(new InvalidEntry({ family, problem: "the name must begin with a letter and hold no '" }))
+    : Effect.fail(
+      new InvalidEntry({ family, problem: "the name must be text that begins with a letter and holds no '" })
+    )
 
 /**
  * Sets a key of a family, until the scope closes or `del` deletes it. The value is plain data.
@@ -156,9 +158,13 @@ export const set = (
     if (found !== undefined) {
       return yield* new InvalidEntry({ family, problem: `value${found.path} of ${key} is ${found.what}` })
     }
+    if (!key.isWellFormed()) {
+      return yield* new InvalidEntry({ family, problem: `the key ${JSON.stringify(key)} holds a lone surrogate` })
+    }
     const mesh = yield* Global
     yield* Effect.acquireRelease(
-      Effect.sync(() => mesh.set(family, key, value)),
+      // JSON would drop an entry without a value.
+      Effect.sync(() => mesh.set(family, key, value === undefined ? null : value)),
       () => Effect.sync(() => mesh.delete(family, [key]))
     )
   })
@@ -235,6 +241,9 @@ export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, Invalid
 export const values = (name: string): Effect.Effect<ReadonlyArray<unknown>, InvalidEntry, Global> =>
   query("g_db_values", name, (result) => Array.isArray(result) ? result : [])
 
+/** A bare node ID addresses a node port, which nobody registers: such a key is somebody's data. */
+const isGroupMember = (key: string): boolean => isPortId(key) && key.includes("#")
+
 /**
  * The ports that are registered in a family, on any node. Waits while there is no master.
  *
@@ -242,7 +251,7 @@ export const values = (name: string): Effect.Effect<ReadonlyArray<unknown>, Inva
  * @since 0.1.0
  */
 export const find = (group: string): Effect.Effect<ReadonlyArray<PortId>, InvalidEntry, Global> =>
-  Effect.map(keys(group), (all) => all.filter(isPortId))
+  Effect.map(keys(group), (all) => all.filter(isGroupMember))
 
 /**
  * Follows a family: first its present state (once the node has a master), then every change.
@@ -281,7 +290,7 @@ export const awaitGroup = (
   count: number
 ): Effect.Effect<ReadonlyArray<PortId>, InvalidEntry, Global> =>
   mon(group).pipe(
-    Stream.map((change) => Array.from(change.entries.keys()).filter(isPortId)),
+    Stream.map((change) => Array.from(change.entries.keys()).filter(isGroupMember)),
     Stream.filter((ports) => ports.length >= count),
     Stream.runHead,
     Effect.flatMap((found) => found._tag === "Some" ? Effect.succeed(found.value) : Effect.never)

@@ -9,6 +9,7 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Redacted from "effect/Redacted"
@@ -16,7 +17,6 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as crypto from "node:crypto"
 import * as os from "node:os"
-import { splitAddresses } from "./internal/address.ts"
 import { Connections, type FindAddresses } from "./internal/connections.ts"
 import type { Link } from "./internal/link.ts"
 import { LinkError } from "./internal/linkError.ts"
@@ -182,7 +182,7 @@ export const layerLocal: Layer.Layer<Node> = Layer.effect(Node, makeRouter("loca
  *   return yield* Effect.provide(Port.cal(echo, "echo", "hello"), b)
  * })
  *
- * await Effect.runPromise(program.pipe(Effect.provide(Transport.layerMemory), Effect.scoped)) // => ["hello"]
+ * await Effect.runPromise(program.pipe(Effect.provide(Transport.layerMemory), Effect.scoped)) // => "hello"
  * ```
  *
  * @category layers
@@ -203,7 +203,7 @@ export const layer = (options: Options): Layer.Layer<Node | Network, InvalidOpti
     yield* Effect.addFinalizer(() => stop(router))
     router.dial = (peer) => fork(connections.connect(peer))
     const bound = yield* Effect.forEach(
-      splitAddresses(checked.binds),
+      checked.binds,
       (bind) => carrier.listen(bind, (wire) => fork(connections.incoming(wire)))
     )
     router.addresses = bound.flat()
@@ -213,18 +213,18 @@ export const layer = (options: Options): Layer.Layer<Node | Network, InvalidOpti
 /** 66 random bytes in base64, as Perl sends them. */
 const makeNonce = Effect.sync(() => crypto.randomBytes(66).toString("base64"))
 
-/** Ends all links in order, so that what was sent still leaves. */
+/** Ends all links in order: what was sent still leaves, and whoever waits for a peer is released at once. */
 const stop = (router: Router): Effect.Effect<void> =>
-  Effect.suspend(() => {
+  Effect.gen(function*() {
     const peers = Array.from(router.peers.values())
     const links = peers.map((peer) => peer.link).filter((link): link is Link => link !== undefined)
     router.dial = (peer) => peer.lost(new LinkError({ reason: "node_stopped", peer: peer.nodeId }))
-    return Effect.andThen(
+    const closing = yield* Effect.forkChild(
       Effect.forEach(links, (link) => link.close, { concurrency: "unbounded", discard: true }),
-      Effect.sync(() => {
-        for (const peer of peers) peer.lost(new LinkError({ reason: "node_stopped", peer: peer.nodeId }))
-      })
+      { startImmediately: true }
     )
+    for (const peer of peers) peer.lost(new LinkError({ reason: "node_stopped", peer: peer.nodeId }))
+    yield* Fiber.join(closing)
   })
 
 /**

@@ -532,7 +532,7 @@ export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Eff
  * @since 0.1.0
  */
 export const mon: {
-  <R>(
+  <R = never>(
     port: PortId,
     callback: (exit: Exit.Exit<void, Killed>) => Effect.Effect<unknown, unknown, R> | void
   ): Effect.Effect<void, never, Node | Scope.Scope | R>
@@ -753,7 +753,7 @@ export const fork = <A, E, R>(
  * @since 0.1.0
  */
 export const after: {
-  <R>(
+  <R = never>(
     delay: Duration.Input,
     effect: Effect.Effect<unknown, unknown, R>
   ): Effect.Effect<void, never, Node | Scope.Scope | R>
@@ -830,13 +830,19 @@ export const calMessage = (
 const ask = (port: string, message: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> =>
   Effect.flatMap(Node, (router) =>
     Effect.callback<ReadonlyArray<unknown>, Killed>((resume) => {
-      const reply = new ReplyPort(router, (exit) => resume(exit))
-      const cancel = router.monitor(port, (exit) => reply.finish(endedBefore(port, exit)))
-      router.send(port, [...message, reply.id])
-      return Effect.sync(() => {
+      let cancel = (): void => {}
+      const reply = new ReplyPort(router, (exit) => {
         cancel()
-        reply.finish(Exit.succeed([]))
+        resume(exit)
       })
+      cancel = router.monitor(port, (exit) => reply.finish(endedBefore(port, exit)))
+      try {
+        router.send(port, [...message, reply.id])
+      } catch (error) {
+        // A message that cannot be sent leaves no port behind.
+        reply.finish(Exit.die(error))
+      }
+      return Effect.sync(() => reply.finish(Exit.succeed([])))
     }))
 
 /** For whoever waits for a reply, a normal end is a failure too. */

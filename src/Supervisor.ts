@@ -161,10 +161,11 @@ const settle = (policy: Policy): Settled => ({
   shutdown: policy.shutdown ?? "5 seconds"
 })
 
-/** A child that runs: its port, and the scope of this start. */
+/** A child that runs: its port, and what ends with it. */
 interface Running<M extends Port.Messages> {
   readonly port: Port.PortId<M>
-  readonly scope: Scope.Closeable
+  /** Part of the supervisor's scope. Closing it stops the child, if it still runs, and closes the scope of its start. */
+  readonly place: Scope.Closeable
   /** It is not to be stopped any more: on a node that is gone, that would wait for a connection. */
   ended: boolean
 }
@@ -182,6 +183,9 @@ const makeGuard = <M extends Port.Messages, E, R>(
     let present = Deferred.makeUnsafe<Port.PortId<M>, Killed>()
     let asked = false
     let restarts = 0
+    /** The supervisor stops its child: what ends now is not started again. */
+    let stopping = false
+    let over = false
 
     const report = (event: Event): Effect.Effect<void> => {
       for (const queue of listeners) Queue.offerUnsafe(queue, event)
@@ -189,25 +193,35 @@ const makeGuard = <M extends Port.Messages, E, R>(
     }
 
     const start: Effect.Effect<Running<M>, E, Node | Exclude<R, Scope.Scope>> = Effect.gen(function*() {
-      const scope = yield* Scope.fork(parent)
+      const place = yield* Scope.fork(parent)
+      const scope = yield* Scope.make()
+      let running: Running<M> | undefined
+      yield* Scope.addFinalizerExit(place, (exit) =>
+        Effect.suspend(() => {
+          if (running === undefined || running.ended) return Scope.close(scope, exit)
+          stopping = true
+          return Effect.flatMap(stopChild(running.port), (ended) =>
+            // What an abandoned child holds on to must not hold us up.
+            ended ? Scope.close(scope, exit) : Effect.asVoid(Effect.forkDetach(Scope.close(scope, exit))))
+        }))
       const port = yield* Scope.provide(child, scope).pipe(
-        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+        Effect.onError((cause) => Scope.close(place, Exit.failCause(cause)))
       )
-      const running: Running<M> = { port, scope, ended: false }
-      // A child on another node does not end with a scope of ours.
-      yield* Scope.addFinalizer(scope, Effect.suspend(() => running.ended ? Effect.void : stopChild(port)))
+      running = { port, place, ended: false }
       yield* Deferred.succeed(present, port)
       yield* report({ _tag: "Started", port, restarts })
       return running
     })
 
-    const stopChild = (port: Port.PortId): Effect.Effect<void> =>
+    /** Ends a child, on this node or on another. Answers whether it ended in time. */
+    const stopChild = (port: Port.PortId): Effect.Effect<boolean> =>
       Effect.andThen(Port.kil(port, "shutdown"), Port.exit(port)).pipe(
+        Effect.as(true),
         Effect.timeoutOrElse({
           duration: policy.shutdown,
-          orElse: () => Effect.logWarning(`supervised ${policy.id}: ${port} did not end in time and is abandoned`)
+          orElse: () =>
+            Effect.as(Effect.logWarning(`supervised ${policy.id}: ${port} did not end in time and is abandoned`), false)
         }),
-        Effect.asVoid,
         Effect.provideContext(context)
       )
 
@@ -238,9 +252,10 @@ const makeGuard = <M extends Port.Messages, E, R>(
         const pace = yield* makePace(policy)
         for (let running: Running<M> | undefined = first; running !== undefined;) {
           const exit: PortExit = yield* Port.exit(running.port)
+          if (stopping) return
           present = Deferred.makeUnsafe()
           running.ended = true
-          yield* Scope.close(running.scope, exit)
+          yield* Scope.close(running.place, exit)
           yield* report({ _tag: "Ended", port: running.port, exit })
           if (asked) {
             asked = false
@@ -258,6 +273,8 @@ const makeGuard = <M extends Port.Messages, E, R>(
     yield* Effect.addFinalizer((exit) => {
       const reason = reasonFromExit(exit)
       return Effect.sync(() => {
+        over = true
+        if (Deferred.isDoneUnsafe(present)) present = Deferred.makeUnsafe()
         Deferred.doneUnsafe(present, Exit.fail(new Killed({ port: self, reason })))
         for (const queue of listeners) Queue.endUnsafe(queue)
       })
@@ -269,14 +286,14 @@ const makeGuard = <M extends Port.Messages, E, R>(
       port: Effect.suspend(() => Deferred.await(present)),
       events: Stream.callback<Event>((queue) =>
         Effect.acquireRelease(
-          Effect.sync(() => listeners.add(queue)),
+          Effect.sync(() => over ? Queue.endUnsafe(queue) : listeners.add(queue)),
           () => Effect.sync(() => listeners.delete(queue))
         )
       ),
       restart: Effect.suspend(() => {
-        if (!Deferred.isDoneUnsafe(present)) return Effect.void
+        if (over || !Deferred.isDoneUnsafe(present)) return Effect.void
         asked = true
-        return Effect.flatMap(Effect.orDie(Deferred.await(present)), stopChild)
+        return Effect.asVoid(Effect.flatMap(Effect.orDie(Deferred.await(present)), stopChild))
       })
     }
   })
@@ -288,16 +305,20 @@ type Next = (exit: PortExit) => Effect.Effect<Duration.Duration | undefined>
 const makePace = Effect.fnUntraced(function*(policy: Settled) {
   let step = yield* Schedule.toStep(policy.schedule)
   let window: Window = []
+  /** When the last restart is or was due: a quiet time begins there, not with its delay. */
+  let due: number | undefined
   const counted: Next = Effect.fnUntraced(function*(exit: PortExit) {
     const now = yield* Clock.currentTimeMillis
     // After a quiet time the delays begin anew.
-    const last = window.at(-1)
-    if (last === undefined || now - last >= policy.period) step = yield* Schedule.toStep(policy.schedule)
+    if (due === undefined || now - due >= policy.period) step = yield* Schedule.toStep(policy.schedule)
     const counted = countRestart(window, now, policy)
     if (counted === undefined) return undefined
     window = counted
     const next = yield* Effect.exit(step(now, exit))
-    return Exit.isSuccess(next) ? next.value[1] : undefined
+    if (Exit.isFailure(next)) return undefined
+    const delay = next.value[1]
+    due = now + Duration.toMillis(delay)
+    return delay
   })
   /** A restart that was asked for costs nothing; if it fails, the next one does. */
   const free = (): Next => {

@@ -22,7 +22,7 @@ const pattern = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:[\]]+))(?::(\d{1,5}|\*))?$/
  * `*` port is 0; a host of `*` stays `*`.
  */
 export const parseAddress = (text: string, hostname: string): Address | undefined => {
-  if (/^\d{1,5}$/.test(text)) return checked({ host: hostname, port: Number(text) })
+  if (/^\d+$/.test(text)) return checked({ host: hostname, port: Number(text) })
   const match = pattern.exec(text)
   if (match === null) return undefined
   const port = match[3]

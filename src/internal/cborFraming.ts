@@ -30,6 +30,7 @@ export const makeCborDecoder = (options: DecoderOptions): Decoder => {
       const items = decoder.decodeMultiple(bytes) as ReadonlyArray<Packet>
       return simple ? items : items.map((item) => normalise(item, options.byteStrings) as Packet)
     } catch (cause) {
+      if (cause instanceof FramingError) throw cause
       throw new FramingError("bad_packet", cause instanceof Error ? cause.message : String(cause))
     }
   }
@@ -49,7 +50,7 @@ export const makeCborDecoder = (options: DecoderOptions): Decoder => {
 
 /** From what `cbor-x` makes of Perl's CBOR to plain data: text for byte strings, objects for maps. */
 const normalise = (value: unknown, byteStrings: "bytes" | "text"): unknown => {
-  if (typeof value === "bigint") return BigInt(Number(value)) === value && inSafeRange(value) ? Number(value) : value
+  if (typeof value === "bigint") return inSafeRange(value) ? Number(value) : value
   if (typeof value !== "object" || value === null) return value
   if (Array.isArray(value)) return value.map((item) => normalise(item, byteStrings))
   // The copy unpins the chunk that the bytes came in.
@@ -57,7 +58,7 @@ const normalise = (value: unknown, byteStrings: "bytes" | "text"): unknown => {
   if (!(value instanceof Map)) return value
   const object: Record<string, unknown> = {}
   for (const [key, inner] of value) {
-    const name = key instanceof Uint8Array ? latin1(key) : String(key)
+    const name = key instanceof Uint8Array ? latin1(key) : keyText(key)
     // Not an assignment, which would set the prototype for a key of "__proto__".
     Object.defineProperty(object, name, {
       value: normalise(inner, byteStrings),
@@ -67,6 +68,12 @@ const normalise = (value: unknown, byteStrings: "bytes" | "text"): unknown => {
     })
   }
   return object
+}
+
+/** As `cbor-x` has it for objects. */
+const keyText = (key: unknown): string => {
+  if (typeof key === "object" && key !== null) throw new FramingError("bad_packet", "CBOR with a container as a key")
+  return String(key)
 }
 
 const inSafeRange = (value: bigint): boolean =>

@@ -8,8 +8,14 @@ import { isUtf8 } from "node:buffer"
 import { FramingError } from "./framing.ts"
 import { maxDepth } from "./plainData.ts"
 
-/** Tags that mean plain data: bignums (2, 3) and "this is CBOR" (55799). All others would make cbor-x build objects. */
-const plainTags: ReadonlySet<number> = new Set([2, 3, 55799])
+/** The tag for "this is CBOR". */
+const selfDescribed = 55799
+
+/** Tags that mean plain data: these and bignums (2, 3). All others would make cbor-x build objects. */
+const plainTags: ReadonlySet<number> = new Set([2, 3, selfDescribed])
+
+/** A bignum costs the square of its length to decode. */
+const maxBignum = 1024
 
 const indefinite = -1
 const nothing = new Uint8Array(0)
@@ -29,6 +35,8 @@ export class CborScanner {
   private cutCharacter: Uint8Array = nothing
   /** The beginning of a header that was cut by the end of a chunk. */
   private cutHeader: Array<number> = []
+  /** The last header was this tag, which says what may come next. */
+  private tag = 0
   /** Only text, small numbers and plain containers: in the packet at hand, and in all that the scan completed. */
   private simple = true
   private allSimple = true
@@ -47,11 +55,18 @@ export class CborScanner {
       this.complete = false
       this.allSimple &&= this.simple
       this.simple = true
+      this.grow(at - end)
+      this.before = 0
       end = at
     }
-    this.before = end > 0 ? chunk.length - end : this.before + chunk.length
-    if (this.before > this.limit) throw new FramingError("packet_too_large", `more than ${this.limit} bytes`)
+    this.grow(chunk.length - end)
     return end
+  }
+
+  /** So many more bytes of the packet at hand. */
+  private grow(bytes: number): void {
+    this.before += bytes
+    if (this.before > this.limit) throw new FramingError("packet_too_large", `more than ${this.limit} bytes`)
   }
 
   /** Whether `cbor-x` can turn all packets that the last scan completed into plain data by itself. */
@@ -63,6 +78,8 @@ export class CborScanner {
 
   /** Passes over what there is of a string. Answers the index behind it. */
   private content(chunk: Uint8Array, at: number): number {
+    // Perhaps `__proto__`, a key that cbor-x would rename.
+    if (this.skip === 9 && chunk[at] === 0x5f) this.simple = false
     const end = at + Math.min(this.skip, chunk.length - at)
     this.skip -= end - at
     if (this.isText) this.checkText(chunk, at, end)
@@ -97,6 +114,7 @@ export class CborScanner {
     if (this.open.length === 0 && major !== 4 && major !== 6) {
       throw new FramingError("bad_packet", "CBOR that is not an array")
     }
+    if (this.tag !== 0) this.tagged(major, argument, info)
     switch (major) {
       case 0:
       case 1:
@@ -111,11 +129,21 @@ export class CborScanner {
         return this.container(argument === indefinite ? indefinite : argument * 2)
       case 6:
         if (!plainTags.has(argument)) throw new FramingError("bad_packet", `CBOR with the tag ${argument}`)
+        this.tag = argument
         this.simple = false
         return
       default:
         return info === 31 ? this.stop() : this.itemDone()
     }
+  }
+
+  /** The header behind a tag. */
+  private tagged(major: number, argument: number, info: number): void {
+    if (this.tag !== selfDescribed && (major !== 2 || argument > maxBignum)) {
+      throw new FramingError("bad_packet", `CBOR with a bignum that is not a string of up to ${maxBignum} bytes`)
+    }
+    if (major === 7 && info === 31) throw new FramingError("bad_packet", "CBOR with a tag on a break")
+    this.tag = 0
   }
 
   private string(isText: boolean, length: number): void {

@@ -80,19 +80,15 @@ export class Connections {
     greeted: (nodeId: string) => void = () => {}
   ): Effect.Effect<Link, LinkError> {
     const { settings } = this
-    let admitted: { readonly nodeId: string; readonly mine: Pending } | undefined
+    let asked: { readonly nodeId: string; readonly mine: Pending } | undefined
     const admit = (greeting: Greeting) => {
       greeted(greeting.nodeId)
       const mine: Pending = {
         dialler: dialled ? this.router.nodeId : greeting.nodeId,
         over: Deferred.makeUnsafe()
       }
-      return Effect.andThen(
-        this.admit(greeting, mine, wire.remote),
-        Effect.sync(() => {
-          admitted = { nodeId: greeting.nodeId, mine }
-        })
-      )
+      asked = { nodeId: greeting.nodeId, mine }
+      return this.admit(greeting, mine, wire.remote)
     }
     return Effect.flatMap(settings.makeNonce, (nonce) =>
       establish(wire, {
@@ -108,9 +104,9 @@ export class Connections {
         }),
         Effect.onError(() => Effect.sync(() => wire.destroy())),
         Effect.ensuring(Effect.sync(() => {
-          if (admitted === undefined) return
-          this.pending.delete(admitted.nodeId)
-          Deferred.doneUnsafe(admitted.mine.over, Effect.void)
+          if (asked === undefined) return
+          if (this.pending.get(asked.nodeId) === asked.mine) this.pending.delete(asked.nodeId)
+          Deferred.doneUnsafe(asked.mine.over, Effect.void)
         }))
       )
   }
@@ -148,7 +144,7 @@ export class Connections {
       Effect.sync(() => {
         if (peer.state === "connecting") peer.lost(error)
       })
-    return Effect.flatMap(this.findAddresses(peer.nodeId), (addresses) =>
+    return Effect.flatMap(Effect.suspend(() => this.findAddresses(peer.nodeId)), (addresses) =>
       addresses.length === 0
         ? Effect.fail(new LinkError({ reason: "no_known_address", peer: peer.nodeId }))
         : this.dialAll(peer, addresses)).pipe(
@@ -156,11 +152,24 @@ export class Connections {
           duration: connectInterval,
           orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: peer.nodeId }))
         }),
-        Effect.catch(failed)
+        // An address book of somebody else's making: its defect must not leave the peer connecting for ever.
+        Effect.catchDefect((defect) => {
+          const error = new LinkError({
+            reason: "no_known_address",
+            peer: peer.nodeId,
+            detail: "the address book failed"
+          })
+          return Effect.andThen(Effect.logWarning(error.message, defect), Effect.fail(error))
+        }),
+        Effect.catch(failed),
+        Effect.annotateLogs("node", this.router.nodeId)
       )
   }
 
-  /** Dials a list of addresses, each a while after the one before it; earlier attempts go on. */
+  /**
+   * Dials a list of addresses, each a while after the one before it, or when that one has failed; earlier attempts go
+   * on. Only a link to the peer itself ends the search: an address may lead to another node by now.
+   */
   private dialAll(peer: Peer, addresses: ReadonlyArray<string>): Effect.Effect<void, LinkError> {
     const { connectInterval, monitorTimeout } = this.settings
     const pace = Math.max(400, Math.min(connectInterval, (monitorTimeout - connectInterval) / addresses.length))
@@ -171,23 +180,24 @@ export class Connections {
       const done = yield* Deferred.make<void, LinkError>()
       for (const address of addresses) {
         if (up()) return
+        const over = yield* Deferred.make<void>()
         // In the node's scope: an attempt that takes longer than this search may still bring the node up.
         yield* Effect.forkIn(
           Effect.matchEffect(this.dial(address), {
-            onSuccess: () => Deferred.succeed(done, undefined),
+            onSuccess: (link) => link.nodeId === peer.nodeId ? Deferred.succeed(done, undefined) : Effect.void,
             onFailure: (error) => {
               // Somebody is there; a connection that it opened itself may be on its way.
               if (error.reason !== "connect_failed") return Effect.void
               last = error
               return ++refused === addresses.length ? Deferred.fail(done, error) : Effect.void
             }
-          }),
+          }).pipe(Effect.ensuring(Deferred.succeed(over, undefined))),
           this.scope
         )
         const jitter = yield* Random.nextBetween(0.9, 1)
-        if (address !== addresses.at(-1)) yield* Effect.timeoutOption(Deferred.await(done), pace * jitter)
+        if (address !== addresses.at(-1)) yield* Effect.timeoutOption(Deferred.await(over), pace * jitter)
       }
-      if (last !== undefined && refused === addresses.length) return yield* Effect.fail(last)
+      if (last !== undefined && refused === addresses.length) return yield* last
       yield* Deferred.await(done)
     })
   }

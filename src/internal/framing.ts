@@ -52,7 +52,8 @@ export const framings: ReadonlyMap<string, Framing> = new Map([
 
 /**
  * Collects the bytes of an item that did not come whole. Joined once, when the item ends: a large message in many
- * chunks costs no more than its length.
+ * chunks costs no more than its length. What ends an item can bring others along, so their sizes are for the decoder
+ * to judge.
  */
 export class Partial {
   private chunks: Array<Uint8Array> = []
@@ -76,7 +77,6 @@ export class Partial {
     const whole = Buffer.concat([...this.chunks, tail])
     this.chunks = []
     this.length = 0
-    if (whole.length > this.limit) throw new FramingError("packet_too_large", `more than ${this.limit} bytes`)
     return whole
   }
 }

@@ -58,6 +58,8 @@ type Result = readonly [Handshake, ReadonlyArray<Action>]
 
 /** Lines must fit, line end included, until authentication has completed. */
 const maxLine = 4096
+/** What may come before our own auth line has gone out: an auth line, and a read's worth of data behind it. */
+const maxEarly = 64 * 1024
 const lineFeed = 0x0a
 
 /** Begins: both greeting lines go out at once. `peer` is the address of the other side as we see it. */
@@ -107,13 +109,15 @@ export const admitted = (state: Handshake): Result => {
 }
 
 const proceed = (state: Handshake): Result => {
-  if (state.phase === "admission") {
-    return state.buffer.length > maxLine ? refuse(state, "line_too_long") : [state, []]
-  }
   const end = state.buffer.indexOf(lineFeed)
   // Not yet whole. Behind the auth line there is data, which has no such limit.
   if (end < 0) return state.buffer.length > maxLine ? refuse(state, "line_too_long") : [state, []]
   if (end >= maxLine) return refuse(state, "line_too_long")
+  if (state.phase === "admission") {
+    return state.buffer.length > maxEarly
+      ? refuse(state, "line_too_long", `it sent more than ${maxEarly} bytes ahead`)
+      : [state, []]
+  }
   // One CR before the LF belongs to the line end.
   const line = state.buffer.toString("latin1", 0, end > 0 && state.buffer[end - 1] === 0x0d ? end - 1 : end)
   const rest = { ...state, buffer: state.buffer.subarray(end + 1) }

@@ -23,11 +23,12 @@ export const keepTrying = (base: number, cap: number, attempt: () => boolean): K
   const woken = Latch.makeUnsafe(false)
   let delay = 0
   const round = Effect.gen(function*() {
+    // What is lost from here on is for the next round; several losses before it are one.
+    woken.closeUnsafe()
     const missing = attempt()
     if (!missing) delay = 0
     else delay = Math.min(cap, 2 * (delay === 0 ? base * (1 + (yield* Random.next)) : delay))
     yield* missing ? Effect.timeoutOption(woken.await, delay) : woken.await
-    woken.closeUnsafe()
   })
   return {
     wake: () => {

@@ -54,10 +54,10 @@ const reasonFromError = (error: unknown): Reason => {
 const fieldsOf = (error: object): unknown =>
   error instanceof Error ? { ...("_tag" in error ? { _tag: error._tag } : { name: error.name }), ...error } : error
 
-/** One line for people: `TypeError: x is not a function`. */
+/** One line for people: `TypeError: x is not a function`. Well-formed, for it travels. */
 const describe = (error: unknown): string => {
-  if (!(error instanceof Error)) return show(error)
-  return error.message === "" ? error.name : `${error.name}: ${error.message}`
+  if (!(error instanceof Error)) return show(error).toWellFormed()
+  return (error.message === "" ? error.name : `${error.name}: ${error.message}`).toWellFormed()
 }
 
 const show = (value: unknown): string => {
@@ -65,6 +65,7 @@ const show = (value: unknown): string => {
   try {
     return JSON.stringify(value) ?? String(value)
   } catch {
-    return String(value)
+    // An object without prototype has no text, and one with a bigint or a cycle no JSON.
+    return typeof value === "object" ? Object.prototype.toString.call(value) : String(value)
   }
 }

@@ -43,9 +43,11 @@ class MemoryWire implements Wire {
   destroy(): void {
     if (this.closedWith !== undefined) return
     this.closedWith = "closed"
-    this.told = true
-    // Behind what was written.
-    setImmediate(() => this.peer?.close("Unexpected end-of-file"))
+    // Behind what was written. This side is told as well, as over a socket.
+    setImmediate(() => {
+      this.peer?.close("Unexpected end-of-file")
+      this.deliver()
+    })
   }
   private close(why: string): void {
     if (this.closedWith !== undefined) return
@@ -55,9 +57,8 @@ class MemoryWire implements Wire {
   private deliver(): void {
     const { events } = this
     if (events === undefined || this.told) return
-    for (let chunk = this.arrived.shift(); chunk !== undefined && !this.told; chunk = this.arrived.shift()) {
-      events.data(chunk)
-    }
+    if (this.closedWith === "closed") this.arrived = []
+    for (let chunk = this.arrived.shift(); chunk !== undefined; chunk = this.arrived.shift()) events.data(chunk)
     if (this.closedWith !== undefined && !this.told) {
       this.told = true
       events.closed(this.closedWith)

@@ -90,16 +90,16 @@ export class Mesh implements NodeListener {
 
   /** Follows a family. The result ends it. */
   monitor(family: string, listener: FamilyListener): () => void {
-    let subscription = this.subscriptions.get(family)
-    if (subscription === undefined) {
-      subscription = { copy: undefined, listeners: new Set() }
-      this.subscriptions.set(family, subscription)
-      if (this.master !== undefined) this.router.request(this.master, "g_mon1", family)
-    } else if (subscription.copy !== undefined) {
-      listener(replace(new Map(), subscription.copy))
-    }
+    const known = this.subscriptions.get(family)
+    const subscription: Subscription = known ?? { copy: undefined, listeners: new Set() }
     const { listeners } = subscription
+    if (subscription.copy !== undefined) listener(replace(new Map(), subscription.copy))
     listeners.add(listener)
+    if (known === undefined) {
+      this.subscriptions.set(family, subscription)
+      // Last: a global node answers itself at once.
+      if (this.master !== undefined) this.router.request(this.master, "g_mon1", family)
+    }
     return () => {
       listeners.delete(listener)
       if (listeners.size > 0) return
@@ -181,7 +181,8 @@ export class Mesh implements NodeListener {
     this.shards = new Shards()
     this.shards.addSlave(this.router.nodeId)
     this.master = this.router.nodeId
-    for (const [family, entries] of this.local) this.update(this.router.nodeId, family, new Map(entries), [])
+    // Nobody is told yet: global nodes get all of it when we meet them, and nobody could monitor it.
+    for (const [family, entries] of this.local) this.shards.update(this.router.nodeId, family, new Map(entries), [])
     this.set(globalsFamily, this.router.nodeId, null)
     for (const nodeId of this.router.upNodes()) this.router.request(nodeId, "g_global")
     for (const nodeId of this.globals) this.meet(nodeId)
@@ -293,8 +294,9 @@ export class Mesh implements NodeListener {
       ),
       g_reply: (from, [id, result]) => {
         const query = typeof id === "string" && from === this.master ? this.queries.get(id) : undefined
+        if (query === undefined) return
         this.queries.delete(String(id))
-        query?.answer(result)
+        query.answer(result)
       },
       g_mon1: asGlobal("g_mon1", (from, family, _rest, shards) => {
         this.watchers.set(family, (this.watchers.get(family) ?? new Set()).add(from))

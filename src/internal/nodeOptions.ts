@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { parseAddress, splitAddresses } from "./address.ts"
 import { plainMethods } from "./auth.ts"
 import { framings } from "./framing.ts"
 import { ownKindKey } from "./greeting.ts"
@@ -68,10 +69,10 @@ export const check = (
           incarnation
         ]])
       },
-      binds: options.binds ?? ["*"],
+      binds: yield* checkBinds(options.binds ?? ["*"]),
       monitorTimeout: yield* checkTime("monitorTimeout", options.monitorTimeout ?? "30 seconds"),
       connectInterval: yield* checkTime("connectInterval", options.connectInterval ?? "2 seconds"),
-      maxMessageSize: options.maxMessageSize ?? 64 * 1024 * 1024
+      maxMessageSize: yield* checkSize("maxMessageSize", options.maxMessageSize ?? 64 * 1024 * 1024)
     }
   })
 
@@ -101,4 +102,15 @@ const checkTime = (option: keyof Options, time: Duration.Input): Effect.Effect<n
   return millis > 0 && Number.isFinite(millis)
     ? Effect.succeed(millis)
     : invalid(option, `${JSON.stringify(time)} is not a time above zero`)
+}
+
+const checkSize = (option: keyof Options, size: number): Effect.Effect<number, InvalidOption> =>
+  size > 0 ? Effect.succeed(size) : invalid(option, `${size} is not a size above zero`)
+
+const checkBinds = (binds: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, InvalidOption> => {
+  const addresses = splitAddresses(binds)
+  const malformed = addresses.find((address) => parseAddress(address, "localhost") === undefined)
+  return malformed === undefined
+    ? Effect.succeed(addresses)
+    : invalid("binds", `${JSON.stringify(malformed)} is not of the form host:port`)
 }

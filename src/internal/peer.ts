@@ -75,19 +75,26 @@ export class Peer implements LinkEvents {
     if (this.state === "down") return true
     this.queue.push(packet)
     this.wake()
-    return this.queue.length < queueLimit
+    return this.hasRoom
+  }
+
+  private get hasRoom(): boolean {
+    return this.link !== undefined && !this.queueing ? this.link.hasRoom : this.queue.length < queueLimit
   }
 
   /** Sees to it that a link is on its way. */
   wake(): void {
     if (this.state !== "idle") return
     this.state = "connecting"
-    this.host.connect(this)
+    // Not in the caller's stack: where nobody is known, the answer is there at once, and monitors must stand by then.
+    queueMicrotask(() => this.host.connect(this))
   }
 
   /** Calls back once there is room again, or nothing left to wait for. */
   whenRoom(resume: () => void): () => void {
-    this.waiting.push(resume)
+    // It may have come since the sender was asked to wait.
+    if (this.hasRoom) resume()
+    else this.waiting.push(resume)
     return () => {
       this.waiting = this.waiting.filter((other) => other !== resume)
     }

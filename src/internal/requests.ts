@@ -39,9 +39,14 @@ export const installNodePort = (router: Router): void => {
 }
 
 /** Sends the answer where the reply prefix says: `PORTID, ARG...`. Without one, nobody asked. */
-const reply = (router: Router, prefix: ReadonlyArray<unknown>, ...results: ReadonlyArray<unknown>): void => {
+const reply = (
+  router: Router,
+  from: string,
+  prefix: ReadonlyArray<unknown>,
+  ...results: ReadonlyArray<unknown>
+): void => {
   const [to, ...rest] = prefix
-  if (isPortId(to)) router.send(to, [...rest, ...results])
+  if (isPortId(to)) router.relay(from, to, [...rest, ...results])
 }
 
 /** A port's name as it comes over the wire: `null` where the empty name is meant. */
@@ -62,11 +67,14 @@ const builtIn = (router: Router): Record<string, Request> => ({
   },
 
   mon0: (from, [name]) => {
-    router.peers.get(from)?.unmonitoredBy(portName(name) ?? "")
+    const port = portName(name)
+    if (port) router.peers.get(from)?.unmonitoredBy(port)
   },
 
   kil0: (from, [name, ...reason]) => {
-    router.peers.get(from)?.portDied(portName(name) ?? "", reason)
+    const port = portName(name)
+    // The node port dies with the link, whatever its node says.
+    if (port) router.peers.get(from)?.portDied(port, reason)
   },
 
   kil1: (_from, [name, ...reason]) => {
@@ -75,17 +83,17 @@ const builtIn = (router: Router): Record<string, Request> => ({
   },
 
   snd: (from, [to, ...message]) => {
-    if (isPortId(to)) router.send(to, message)
+    if (isPortId(to)) router.relay(from, to, message)
     else router.warn(`node ${from} asked to relay a message to the malformed port ID ${JSON.stringify(to)}`)
   },
 
-  can: (_from, [request, ...prefix]) => {
-    reply(router, prefix, typeof request === "string" && router.requests.has(request))
+  can: (from, [request, ...prefix]) => {
+    reply(router, from, prefix, typeof request === "string" && router.requests.has(request))
   },
 
-  time: (_from, prefix) => reply(router, prefix, router.now() / 1000),
+  time: (from, prefix) => reply(router, from, prefix, router.now() / 1000),
 
-  eval: (_from, [_code, ...prefix]) => reply(router, prefix, "this node does not run code that it is sent"),
+  eval: (from, [_code, ...prefix]) => reply(router, from, prefix, "this node does not run code that it is sent"),
 
   [spawnRequest]: (from, [name, functionName, ...args]) => {
     const port = portName(name)

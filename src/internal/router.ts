@@ -78,6 +78,17 @@ export class Router implements Host, PeerHost {
     return true
   }
 
+  /**
+   * Sends a message for another node. To a port of ours it goes as from there: it is validated, and a request to the node
+   * port has that node as its source.
+   */
+  relay(from: string, to: string, message: Message): void {
+    const receiver = this.ports.get(to)
+    if (to === this.nodeId) this.handleRequest(from, message[0] ?? "", message.slice(1))
+    else if (receiver === undefined) this.sendElsewhere(to, message)
+    else receiver.sendForeign(message)
+  }
+
   private sendElsewhere(to: string, message: Message): boolean {
     if (!isPortId(to)) {
       this.warn(`a message to the malformed port ID ${JSON.stringify(to)} was dropped`, message)

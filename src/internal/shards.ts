@@ -31,7 +31,9 @@ const empty: Family = new Map()
 export const sameValue = (left: unknown, right: unknown): boolean => left === right || text(left) === text(right)
 
 const text = (value: unknown): string | undefined =>
-  typeof value === "string" || typeof value === "number" ? String(value) : JSON.stringify(value)
+  typeof value === "string" || typeof value === "number" || typeof value === "bigint"
+    ? String(value)
+    : JSON.stringify(value, (_, inner: unknown) => typeof inner === "bigint" ? String(inner) : inner)
 
 const put = (table: MutableTable, family: string, key: string, value: unknown): void => {
   const entries = table.get(family)

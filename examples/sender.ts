@@ -1,0 +1,27 @@
+/**
+ * A service that sends a message to all receivers every second, wherever they are, and says when one is gone:
+ *
+ * emp run --node-id anon/ --seed 127.0.0.1:4040 --service examples/sender.ts
+ */
+import { Global, Port } from "effect-mp"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { group, type Receiver } from "./protocol.ts"
+
+const watch = Global.mon(group).pipe(
+  Stream.runForEach(({ added }) =>
+    Effect.forEach(added, (port) => Port.mon(port, () => Console.log(`receiver ${port} is gone`)))
+  )
+)
+
+const sendToAll = Effect.gen(function*() {
+  const receivers: ReadonlyArray<typeof Receiver.PortId.Type> = yield* Global.find(group)
+  yield* Effect.forEach(receivers, (port) => Port.snd(port, "test", "hello from the sender"))
+})
+
+export default Effect.all([watch, Effect.repeat(sendToAll, Schedule.spaced("1 second"))], {
+  concurrency: "unbounded",
+  discard: true
+})

@@ -1,0 +1,329 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Port from "../src/Port.ts"
+import * as Supervisor from "../src/Supervisor.ts"
+import * as Transport from "../src/Transport.ts"
+import { connect, makeLogs, makeWorld, reasonOf, until as untilLive, within } from "./harness.ts"
+import { delays, end, makeService, quiet, sleep, supervise, tags, test } from "./supervised.ts"
+
+describe("stopping", () => {
+  test("ends the child, then the supervisor, and nothing starts again", () =>
+    Effect.gen(function*() {
+      for (const restarts of [0, 1, 2]) {
+        const service = makeService()
+        const supervised = yield* supervise(service.child, { intensity: 5 })
+        for (let i = 0; i < restarts; i++) yield* end(supervised, "crash")
+        yield* supervised.stop
+        assert.deepStrictEqual(service.ends.at(-1), ["shutdown"])
+        assert.deepStrictEqual(supervised.end, ["shutdown"])
+        yield* sleep("1 hour")
+        assert.strictEqual(service.starts, restarts + 1)
+        assert.isTrue(supervised.over)
+      }
+    }))
+
+  test("by closing the scope ends the child", () =>
+    Effect.gen(function*() {
+      const service = makeService()
+      const scope = yield* Scope.make()
+      const supervised = yield* Scope.provide(Supervisor.restart(service.child), scope)
+      const order: Array<string> = []
+      yield* Port.mon(supervised.supervisor, (exit) =>
+        Effect.sync(() => order.push(`supervisor ${reasonOf(exit).join()}`)))
+      yield* Port.mon(yield* supervised.port, (exit) =>
+        Effect.sync(() => order.push(`child ${reasonOf(exit).join()}`)))
+      yield* Scope.close(scope, Exit.void)
+      yield* quiet
+      assert.deepStrictEqual(order, ["child shutdown", "supervisor "])
+      assert.strictEqual(service.starts, 1)
+    }))
+
+  test("by killing the supervisor ends the child first, and the supervisor has the reason", () =>
+    Effect.gen(function*() {
+      const order: Array<string> = []
+      const service = makeService(() => Effect.addFinalizer(() => Effect.sync(() => order.push("released"))))
+      const supervised = yield* supervise(service.child)
+      yield* Port.mon(
+        supervised.supervisor,
+        (exit) => Effect.sync(() => order.push(`supervisor ${reasonOf(exit).join()}`))
+      )
+      yield* Port.mon(yield* supervised.port, (exit) => Effect.sync(() => order.push(`child ${reasonOf(exit).join()}`)))
+      yield* Port.kil(supervised.supervisor, "enough", 1)
+      yield* quiet
+      assert.deepStrictEqual(order, ["child shutdown", "released", "supervisor enough,1"])
+      assert.strictEqual(service.starts, 1)
+    }))
+
+  test("abandons a child that does not end in time, and says which", () => {
+    const logs = makeLogs()
+    return Effect.gen(function*() {
+      const service = makeService()
+      const supervised = yield* supervise(service.child, { id: "worker", shutdown: "3 seconds" })
+      const port = yield* supervised.port
+      yield* Port.snd(port, "stuck")
+      yield* quiet
+      yield* Port.kil(supervised.supervisor, "enough")
+      yield* sleep("2999 millis")
+      assert.strictEqual(supervised.end, undefined)
+      yield* sleep("1 milli")
+      assert.deepStrictEqual(supervised.end, ["enough"])
+      assert.deepStrictEqual(logs.lines.filter((line) => line.startsWith("WARN")), [
+        `WARN supervised worker: ${port} did not end in time and is abandoned`
+      ])
+    }).pipe(Effect.provide(logs.layer))
+  })
+})
+
+describe("the child's port", () => {
+  test("is waited for while there is none", () =>
+    Effect.gen(function*() {
+      const service = makeService()
+      const supervised = yield* supervise(service.child, { schedule: Schedule.spaced("1 second") })
+      assert.strictEqual(yield* supervised.port, service.ports[0])
+      yield* end(supervised, "crash")
+      const waiting = yield* Effect.forkChild(supervised.port, { startImmediately: true })
+      yield* sleep("999 millis")
+      assert.strictEqual(waiting.pollUnsafe(), undefined)
+      yield* sleep("1 milli")
+      assert.strictEqual(yield* Fiber.join(waiting), service.ports[1])
+    }))
+
+  test("is the next one as soon as the end of the last one is known", () =>
+    Effect.gen(function*() {
+      const supervised = yield* supervise(makeService().child)
+      const first = yield* supervised.port
+      yield* Port.kil(first, "crash")
+      yield* Port.exit(first)
+      assert.notStrictEqual(yield* supervised.port, first)
+    }))
+
+  for (
+    const [how, policy, reason] of [
+      ["has given up", { intensity: 0 }, ["restart_limit", "child was restarted too often", "crash"]],
+      ["need not restart it", { restart: "temporary" }, []]
+    ] as const
+  ) {
+    test(`is none any more when the supervisor ${how}: with the supervisor's reason`, () =>
+      Effect.gen(function*() {
+        const supervised = yield* supervise(makeService().child, policy)
+        yield* end(supervised, "crash")
+        const error = yield* Effect.flip(supervised.port)
+        assert.deepStrictEqual([error.port, error.reason], [supervised.supervisor, reason])
+      }))
+  }
+
+  test("that is waited for is none any more when the supervisor is killed", () =>
+    Effect.gen(function*() {
+      const supervised = yield* supervise(makeService().child, { schedule: Schedule.spaced("1 second") })
+      yield* end(supervised, "crash")
+      const waiting = yield* Effect.forkChild(Effect.flip(supervised.port), { startImmediately: true })
+      yield* Port.kil(supervised.supervisor, "enough")
+      assert.deepStrictEqual((yield* Fiber.join(waiting)).reason, ["enough"])
+    }))
+
+  test("is none any more after a stop", () =>
+    Effect.gen(function*() {
+      const supervised = yield* supervise(makeService().child)
+      yield* supervised.stop
+      assert.deepStrictEqual((yield* Effect.flip(supervised.port)).reason, ["shutdown"])
+    }))
+})
+
+describe("a restart that is asked for", () => {
+  test("ends the child and starts it again, at once, whatever the policy", () =>
+    Effect.gen(function*() {
+      const service = makeService()
+      const supervised = yield* supervise(service.child, {
+        restart: "temporary",
+        intensity: 0,
+        schedule: Schedule.spaced("1 hour")
+      })
+      for (let i = 2; i < 5; i++) {
+        yield* supervised.restart
+        assert.strictEqual(yield* Port.cal(yield* supervised.port, "which"), i)
+      }
+      yield* quiet
+      assert.deepStrictEqual(service.ends, [["shutdown"], ["shutdown"], ["shutdown"]])
+      assert.strictEqual(supervised.end, undefined)
+      assert.deepStrictEqual(tags(supervised.log), ["Ended", "Started", "Ended", "Started", "Ended", "Started"])
+      yield* end(supervised, "crash")
+      assert.deepStrictEqual(supervised.end, [])
+    }))
+
+  test("leaves the budget as it was", () =>
+    Effect.gen(function*() {
+      const service = makeService()
+      const supervised = yield* supervise(service.child)
+      yield* supervised.restart
+      yield* quiet
+      yield* end(supervised, "crash", 1)
+      assert.strictEqual(supervised.end, undefined)
+      yield* supervised.restart
+      yield* quiet
+      yield* end(supervised, "crash", 2)
+      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "crash", 2])
+    }))
+
+  test("and fails is tried again as the policy says", () =>
+    Effect.gen(function*() {
+      const service = makeService((nth) => nth === 2 ? Effect.fail("no database") : Effect.void)
+      const supervised = yield* supervise(Effect.orDie(service.child), { schedule: Schedule.spaced("1 second") })
+      yield* supervised.restart
+      yield* quiet
+      assert.strictEqual(service.starts, 2)
+      yield* sleep("1 second")
+      assert.strictEqual(service.starts, 3)
+      assert.deepStrictEqual(delays(supervised.log), [1000])
+    }))
+
+  test("does nothing when the supervisor has ended", () =>
+    Effect.gen(function*() {
+      const service = makeService()
+      const supervised = yield* supervise(service.child)
+      yield* supervised.stop
+      yield* supervised.restart
+      yield* supervised.stop
+      yield* quiet
+      assert.strictEqual(service.starts, 1)
+    }))
+})
+
+describe("events", () => {
+  test("tell all that happens, to each who listens, and end with the supervisor", () =>
+    Effect.gen(function*() {
+      const service = makeService((nth) => nth === 3 ? Effect.fail("no database") : Effect.void)
+      const supervised = yield* supervise(Effect.orDie(service.child), {
+        intensity: 3,
+        schedule: Schedule.spaced("1 second")
+      })
+      const late = new Array<Supervisor.Event>()
+      yield* end(supervised, "crash", 1)
+      yield* Effect.forkScoped(Stream.runForEach(supervised.events, (event) => Effect.sync(() => late.push(event))), {
+        startImmediately: true
+      })
+      yield* sleep("1 second")
+      yield* end(supervised, "crash", 2)
+      yield* sleep("1 second")
+      yield* sleep("1 second")
+      assert.isFalse(supervised.over)
+      yield* end(supervised, "crash", 3)
+      assert.isTrue(supervised.over)
+      assert.deepStrictEqual(supervised.log.map(shown), [
+        ["Ended", service.ports[0], "crash", 1],
+        ["Waiting", 1000],
+        ["Started", service.ports[1], 1],
+        ["Ended", service.ports[1], "crash", 2],
+        ["Waiting", 1000],
+        ["StartFailed", "die", "no database"],
+        ["Waiting", 1000],
+        ["Started", service.ports[2], 3],
+        ["Ended", service.ports[2], "crash", 3],
+        ["GaveUp", 3, "crash", 3]
+      ])
+      assert.deepStrictEqual(late, supervised.log.slice(2))
+    }))
+
+  test("are none when the supervisor has ended", () =>
+    Effect.gen(function*() {
+      const supervised = yield* supervise(makeService().child)
+      yield* supervised.stop
+      const all = yield* Effect.forkChild(Stream.runCollect(supervised.events), { startImmediately: true })
+      yield* quiet
+      assert.deepStrictEqual(all.pollUnsafe(), Exit.succeed([]))
+    }))
+})
+
+/** An event as plain data. */
+const shown = (event: Supervisor.Event): ReadonlyArray<unknown> => {
+  switch (event._tag) {
+    case "Started":
+      return [event._tag, event.port, event.restarts]
+    case "Ended":
+      return [event._tag, event.port, ...reasonOf(event.exit)]
+    case "StartFailed":
+      return [event._tag, ...reasonOf(event.exit)]
+    case "Waiting":
+      return [event._tag, Number(delays([event])[0])]
+    case "GaveUp":
+      return [event._tag, event.restarts, ...reasonOf(event.exit)]
+    case "Stopped":
+      return [event._tag]
+  }
+}
+
+describe("a child on another node", () => {
+  const Work = Port.protocol({ who: Port.message().replies(Schema.String), crash: Port.message() })
+  const Worker = Port.remote("test::worker", [], Work)
+
+  const world = Effect.gen(function*() {
+    const { cut, start } = yield* makeWorld
+    const here = yield* start("here")
+    const there = yield* start("there")
+    const other = yield* start("other")
+    const served: Array<string> = []
+    for (const node of [there, other]) {
+      const layer = Port.implement(Worker, () =>
+        Effect.sync(() => {
+          served.push(node.id)
+          return {
+            who: () => Effect.succeed(node.id),
+            crash: () => Effect.fail("boom")
+          }
+        }))
+      yield* node.run(Effect.flatMap(Effect.scope, (scope) => Effect.asVoid(Layer.buildWithScope(layer, scope))))
+    }
+    yield* connect(here, there)
+    yield* connect(here, other)
+    /** Spawns on the first of the two that is up. */
+    const child = Effect.suspend(() => Port.spawn(here.router.isUp("there") ? "there" : "other", Worker))
+    return { cut, here, there, served, child }
+  })
+
+  const live = (
+    title: string,
+    body: (made: Effect.Success<typeof world>) => Effect.Effect<unknown, unknown, Scope.Scope>
+  ) => it.live(title, () => Effect.flatMap(world, body).pipe(Effect.provide(Transport.layerMemory)))
+
+  live("is restarted when it fails", ({ child, here, served }) =>
+    Effect.gen(function*() {
+      const supervised = yield* here.run(Supervisor.restart(child))
+      const first = yield* supervised.port
+      assert.strictEqual(yield* here.run(Port.cal(first, "who")), "there")
+      yield* here.run(Port.snd(first, "crash"))
+      yield* untilLive("a second start", () => served.length === 2)
+      const second = yield* within("a port", supervised.port)
+      assert.notStrictEqual(second, first)
+      assert.strictEqual(yield* here.run(Port.cal(second, "who")), "there")
+    }))
+
+  live("is restarted promptly when its node goes down", ({ child, here, there }) =>
+    Effect.gen(function*() {
+      const supervised = yield* here.run(Supervisor.restart(child))
+      const first = yield* supervised.port
+      assert.strictEqual(yield* here.run(Port.cal(first, "who")), "there")
+      const before = performance.now()
+      yield* there.stop
+      yield* untilLive("the end of the first", () => !here.router.isUp("there"))
+      const second = yield* within("a port", supervised.port)
+      assert.strictEqual(yield* here.run(Port.cal(second, "who")), "other")
+      // Dialling the node that is gone would take longer than that.
+      assert.isBelow(performance.now() - before, 1500)
+    }))
+
+  live("ends with its supervisor", ({ child, here, there }) =>
+    Effect.gen(function*() {
+      const supervised = yield* here.run(Supervisor.restart(child))
+      const port = yield* supervised.port
+      yield* here.run(Port.cal(port, "who"))
+      assert.isTrue(there.router.ports.has(port))
+      yield* supervised.stop
+      assert.isFalse(there.router.ports.has(port))
+    }))
+})

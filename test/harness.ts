@@ -1,0 +1,231 @@
+/**
+ * Shared set-up: nodes that know each other over any transport, a network that can be cut, what was logged, and waiting
+ * for conditions with a deadline. `rawPeer.ts` is a node that speaks the wire protocol by hand.
+ */
+import { it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import * as Scope from "effect/Scope"
+import type { Carrier, Wire, WireEvents } from "../src/internal/wire.ts"
+import * as Node from "../src/Node.ts"
+import * as Port from "../src/Port.ts"
+import * as Transport from "../src/Transport.ts"
+
+/** Its hexadecimal form has letters. */
+export const secret = "swordfish & mellon"
+
+/** What the same tests run over. */
+export const transports = [
+  ["memory", Transport.layerMemory],
+  ["TCP", Transport.layerTcp]
+] as const
+
+/** A test in real time with a world of its own over the transport. */
+export const testOver = (transport: Layer.Layer<Transport.Transport>) =>
+(
+  title: string,
+  body: (world: World) => Effect.Effect<unknown, unknown, Scope.Scope>,
+  timeout?: number
+): void => it.live(title, () => Effect.flatMap(makeWorld, body).pipe(Effect.provide(transport)), timeout)
+
+/** Waits until a condition holds; dies, naming it, when the deadline passes. */
+export const until = (
+  what: string,
+  condition: () => boolean | Effect.Effect<boolean>,
+  deadline = 10_000
+): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const end = performance.now() + deadline
+    for (;;) {
+      const holds = condition()
+      if (typeof holds === "boolean" ? holds : yield* holds) return
+      if (performance.now() > end) return yield* Effect.die(new Error(`waited in vain: ${what}`))
+      yield* Effect.sleep("2 millis")
+    }
+  })
+
+/** The effect's result, unless the deadline passes. */
+export const within = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.timeoutOrElse(effect, {
+    duration: "10 seconds",
+    orElse: () => Effect.die(new Error(`waited in vain: ${what}`))
+  })
+
+/** What was logged at Info or above, as one line each: `WARN node text`. */
+export const makeLogs = (): { readonly lines: Array<string>; readonly layer: Layer.Layer<never> } => {
+  const lines: Array<string> = []
+  const logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
+    const parts = [message].flat().map(String)
+    const node = fiber.getRef(References.CurrentLogAnnotations)["node"]
+    lines.push([logLevel.toUpperCase(), node, ...parts, Cause.pretty(cause)].filter(Boolean).join(" "))
+  })
+  return { lines, layer: Logger.layer([logger]) }
+}
+
+/** One running node. */
+export interface TestNode {
+  readonly id: string
+  readonly address: string
+  /** Runs an effect on the node. Ports that it makes live in the caller's scope. */
+  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Node.Node | Node.Network>>
+  /** What the node is made of, for states that no public function shows. */
+  readonly router: Node.Node["Service"]
+  readonly network: Node.Network["Service"]
+  /** Closes the node's layer. */
+  readonly stop: Effect.Effect<void>
+}
+
+/** Nodes that find each other, and the network between them. */
+export interface World {
+  /** Addresses by node ID: what the nodes' address book answers. Nodes enter themselves. */
+  readonly book: Map<string, ReadonlyArray<string>>
+  readonly logs: Array<string>
+  readonly start: (
+    nodeId: string,
+    options?: Node.Options
+  ) => Effect.Effect<TestNode, Node.InvalidOption | Transport.LinkError, Scope.Scope>
+  /** Breaks all connections at both ends: nothing on its way arrives. */
+  readonly cut: Effect.Effect<void>
+}
+
+export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effect.gen(function*() {
+  const network = new CuttableNetwork(yield* Transport.Transport)
+  const logs = makeLogs()
+  const book = new Map<string, ReadonlyArray<string>>()
+  const start: World["start"] = Effect.fnUntraced(function*(nodeId, options) {
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    const layer = Node.layer({ nodeId, secret, binds: ["127.0.0.1:*"], ...options })
+    const context = yield* Layer.buildWithScope(layer, scope).pipe(
+      Effect.provideService(Transport.Transport, network.carrier),
+      Effect.provide(logs.layer)
+    )
+    const router = Context.get(context, Node.Node)
+    yield* Node.addressBook((id) => Effect.sync(() => book.get(id) ?? [])).pipe(
+      Effect.provide(context),
+      Scope.provide(scope)
+    )
+    book.set(router.nodeId, router.addresses)
+    return {
+      id: router.nodeId,
+      address: router.addresses[0] ?? "none",
+      run: (effect) => Effect.provide(effect, context),
+      router,
+      network: Context.get(context, Node.Network),
+      stop: Scope.close(scope, Exit.void)
+    } satisfies TestNode
+  })
+  return { book, logs: logs.lines, start, cut: Effect.sync(() => network.cut()) }
+})
+
+/** A transport whose connections can be broken. */
+class CuttableNetwork {
+  readonly carrier: Carrier
+  private readonly wires = new Set<CuttableWire>()
+  constructor(inner: Carrier) {
+    const keep = (wire: Wire): Wire => {
+      const cuttable = new CuttableWire(wire)
+      this.wires.add(cuttable)
+      return cuttable
+    }
+    this.carrier = {
+      listen: (bind, accept) => inner.listen(bind, (wire) => accept(keep(wire))),
+      dial: (address) => Effect.map(inner.dial(address), keep)
+    }
+  }
+  cut(): void {
+    for (const wire of this.wires) wire.cut()
+    this.wires.clear()
+  }
+}
+
+class CuttableWire implements Wire {
+  readonly remote: string
+  private readonly inner: Wire
+  private events: WireEvents | undefined
+  constructor(inner: Wire) {
+    this.inner = inner
+    this.remote = inner.remote
+  }
+  get buffered(): number {
+    return this.inner.buffered
+  }
+  start(events: WireEvents): void {
+    this.events = events
+    this.inner.start(events)
+  }
+  write(bytes: Uint8Array): void {
+    this.inner.write(bytes)
+  }
+  end(closed: () => void): void {
+    this.inner.end(closed)
+  }
+  destroy(): void {
+    this.inner.destroy()
+  }
+  cut(): void {
+    this.inner.destroy()
+    this.events?.closed("cut")
+  }
+}
+
+/** A port that keeps whole messages, and what it kept. */
+export const collector = (node: TestNode): Effect.Effect<Collector, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const messages: Array<ReadonlyArray<unknown>> = []
+    return Effect.map(
+      node.run(Port.make((...message: ReadonlyArray<unknown>) => {
+        messages.push(message)
+      })),
+      (port) => ({
+        port,
+        name: port.slice(port.indexOf("#") + 1),
+        messages,
+        has: (count) => until(`${count} messages at ${port}`, () => messages.length >= count)
+      })
+    )
+  })
+
+export interface Collector {
+  readonly port: Port.PortId
+  /** The port's ID without its node. */
+  readonly name: string
+  readonly messages: Array<ReadonlyArray<unknown>>
+  /** Waits for this many messages. */
+  readonly has: (count: number) => Effect.Effect<void>
+}
+
+/** Monitors a port. The list gets one entry for each time that the monitor fires: its reason, empty for a normal end. */
+export const watch = (
+  node: TestNode,
+  port: string
+): Effect.Effect<Array<ReadonlyArray<unknown>>, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const fired: Array<ReadonlyArray<unknown>> = []
+    return Effect.as(
+      node.run(Port.mon(port, (exit) => Effect.sync(() => fired.push(reasonOf(exit))))),
+      fired
+    )
+  })
+
+/** The reason list of a port's Exit. */
+export const reasonOf = (exit: Exit.Exit<unknown, Port.Killed>): ReadonlyArray<unknown> => {
+  if (Exit.isSuccess(exit)) return []
+  const [reason] = exit.cause.reasons
+  return reason?._tag === "Fail" ? reason.error.reason : [reason?._tag]
+}
+
+/** Brings a link up. */
+export const connect = (from: TestNode, to: TestNode): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    yield* from.run(Port.snd(to.id, "devnull"))
+    yield* until(`${from.id} and ${to.id} are connected`, () => from.router.isUp(to.id) && to.router.isUp(from.id))
+  })
+
+/** Waits until the other node has handled all that was sent to it before. */
+export const roundTrip = (from: TestNode, to: TestNode): Effect.Effect<void> =>
+  within(`an answer of ${to.id}`, Effect.orDie(Effect.asVoid(from.run(Port.calMessage(to.id, "time")))))
