@@ -422,10 +422,12 @@ export const rcv: {
     const router = Context.getUnsafe(fiber.context, Node)
     const made = localCell(router, port, "rcv")
     if (made === undefined) return Exit.void
+    // As it is now: the fiber goes on to other things.
+    const { context } = fiber
     const run = (handler: AnyHandler): cell.Handler =>
-      made.isNative(fiber.context) ? handler : (...args) => {
+      made.isNative(context) ? handler : (...args) => {
         const result = handler(...args)
-        return result === undefined ? undefined : Effect.provideContext(result, made.contextOver(fiber.context))
+        return result === undefined ? undefined : Effect.provideContext(result, made.contextOver(context))
       }
     if (typeof first !== "string") made.onDefault(run(first))
     else made.on(first, second === undefined ? undefined : run(second))

@@ -1,0 +1,343 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { Node, Port } from "../src/index.ts"
+import { reasonFromExit } from "../src/internal/killed.ts"
+import { nameOf } from "../src/internal/portId.ts"
+
+const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
+  Effect.provide(Effect.scoped(effect), Node.layerLocal)
+
+/** How a port ended, as its reason list; fails the test if it does not within five seconds. */
+const reasonOf = (port: Port.PortId) =>
+  Effect.map(Effect.timeout(Port.exit(port), "5 seconds"), (exit) => reasonFromExit(exit))
+
+/** A port that is silent; and one that collects messages until it has as many as wanted. */
+const silent = Port.make(() => {})
+const collector = Effect.fnUntraced(function*(wanted: number) {
+  const messages: Array<ReadonlyArray<unknown>> = []
+  const done = yield* Deferred.make<ReadonlyArray<ReadonlyArray<unknown>>>()
+  const port = yield* Port.make((...message) => {
+    messages.push(message)
+    if (messages.length === wanted) Deferred.doneUnsafe(done, Effect.succeed(messages))
+  })
+  return { port, all: Effect.timeout(Deferred.await(done), "5 seconds") }
+})
+
+describe("messages", () => {
+  it.live("are handled one at a time, in the order of arrival", () =>
+    local(Effect.gen(function*() {
+      const log: Array<string> = []
+      const done = yield* Deferred.make<void>()
+      const port = yield* Port.make({
+        work: Effect.fnUntraced(function*(n: number) {
+          log.push(`begin ${n}`)
+          yield* Effect.sleep(n === 1 ? 20 : 0)
+          log.push(`end ${n}`)
+          if (n === 3) yield* Deferred.succeed(done, undefined)
+        })
+      })
+      for (const n of [1, 2, 3]) yield* Port.snd(port, "work", n)
+      yield* Deferred.await(done)
+      assert.deepStrictEqual(log, ["begin 1", "end 1", "begin 2", "end 2", "begin 3", "end 3"])
+    })))
+
+  it.live("of one port do not wait for a handler of another", () =>
+    local(Effect.gen(function*() {
+      const stuck = yield* Port.make(() => Effect.never)
+      yield* Port.snd(stuck, "x")
+      const { all, port } = yield* collector(1)
+      yield* Port.snd(port, "y")
+      assert.deepStrictEqual(yield* all, [["y"]])
+    })))
+
+  it.effect("never run the receiver in the sender's stack", () =>
+    local(Effect.gen(function*() {
+      let handled = false
+      const port = yield* Port.make(() => {
+        handled = true
+      })
+      yield* Port.snd(port, "x")
+      assert.isFalse(handled)
+    })))
+
+  it.live("go to the handler of their tag, without it, and to the default receiver otherwise", () =>
+    local(Effect.gen(function*() {
+      const { all, port: answers } = yield* collector(3)
+      const port = yield* Port.make((...message) => Port.snd(answers, "default", ...message))
+      yield* Port.rcv(port, "tag", (...args: ReadonlyArray<unknown>) => Port.snd(answers, "tagged", ...args))
+      yield* Port.rcv(port, "gone", () => Effect.die("it was removed"))
+      yield* Port.rcv(port, "gone")
+      yield* Port.snd(port, "tag", 1, 2, 3, 4)
+      yield* Port.snd(port, "other", 1)
+      yield* Port.snd(port, "gone", 2)
+      assert.deepStrictEqual(yield* all, [["tagged", 1, 2, 3, 4], ["default", "other", 1], ["default", "gone", 2]])
+    })))
+
+  it.live("can be handled by replaced handlers, with the services of whoever replaced them", () =>
+    local(Effect.gen(function*() {
+      const { all, port: answers } = yield* collector(2)
+      const port = yield* Port.make({ say: () => Port.snd(answers, "first") })
+      yield* Port.rcv(port, "sync", (reply: string) => Port.snd(reply, "ok"))
+      yield* Port.snd(port, "say")
+      yield* Port.cal(port, "sync")
+      yield* Port.rcv(port, "say", () => Effect.flatMap(Suffix, (suffix) => Port.snd(answers, `second${suffix}`))).pipe(
+        Effect.provideService(Suffix, "!")
+      )
+      yield* Port.snd(port, "say")
+      assert.deepStrictEqual(yield* all, [["first"], ["second!"]])
+    })))
+
+  it.live("to a malformed port ID are dropped with a warning that names it", () => {
+    const logs: Array<string> = []
+    const logger = Logger.layer([Logger.make(({ message }) => void logs.push(String(message)))])
+    return local(Effect.gen(function*() {
+      for (const id of ["", "#x", "a;b#c", "a\nb#c"]) {
+        yield* Port.snd(id, "hello")
+        assert.strictEqual((yield* reasonOf(id))[0], "no_such_port")
+      }
+      assert.strictEqual(logs.filter((line) => line.includes("malformed port ID")).length, 4)
+      assert.isTrue(logs.some((line) => line.includes(`"a;b#c"`)))
+    })).pipe(Effect.provide(logger))
+  })
+
+  it.live("a million to one port neither grow the stack nor starve a timer", () =>
+    local(Effect.gen(function*() {
+      const wanted = 1_000_000
+      const done = yield* Deferred.make<void>()
+      let count = 0
+      // A handler that Effect has to run, so that this measures the run queue and not a loop.
+      const handled = Effect.suspend(() => ++count === wanted ? Deferred.succeed(done, undefined) : Effect.void)
+      const port = yield* Port.make(() => handled)
+      const router = yield* Node.Node
+      for (let i = 0; i < wanted; i++) router.send(port, ["x"])
+      let longest = 0
+      let last = performance.now()
+      const timer = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last)
+        last = performance.now()
+      }, 10)
+      yield* Deferred.await(done)
+      clearInterval(timer)
+      assert.strictEqual(count, wanted)
+      assert.isBelow(longest, 100)
+    })))
+})
+
+class Suffix extends Context.Service<Suffix, string>()("test/Suffix") {}
+
+describe("the end of a port", () => {
+  it.live("has the reason that it was killed with, or none", () =>
+    local(Effect.gen(function*() {
+      const first = yield* silent
+      yield* Port.kil(first)
+      yield* Port.kil(first, "too late")
+      assert.deepStrictEqual(yield* Port.exit(first), Exit.void)
+      const second = yield* silent
+      yield* Port.kil(second, "tag", "text", { n: 1 })
+      assert.deepStrictEqual(yield* reasonOf(second), ["tag", "text", { n: 1 }])
+    })))
+
+  it.live.each<[string, () => unknown, ReadonlyArray<unknown>]>([
+    ["fails with a string", () => Effect.fail("no"), ["fail", "no", "no"]],
+    ["fails with an error", () => Effect.fail(new Oops({ code: 7 })), ["fail", "Oops: code 7", {
+      _tag: "Oops",
+      code: 7
+    }]],
+    ["fails with what is no plain data", () => Effect.fail({ f: Effect.void }), ["fail"]],
+    ["dies", () => Effect.die(new TypeError("bug")), ["die", "TypeError: bug"]],
+    ["throws", () => {
+      throw new RangeError("off by one")
+    }, ["die", "RangeError: off by one"]],
+    ["throws in an Effect.sync", () =>
+      Effect.sync(() => {
+        throw new RangeError("off by two")
+      }), ["die", "RangeError: off by two"]],
+    ["kills its own port", () => Effect.flatMap(Port.Self, (self) => Port.kil(self, "enough")), ["enough"]]
+  ])("is told by its reason when a handler %s", ([, handler, reason]) =>
+    local(Effect.gen(function*() {
+      const port = yield* Port.make(handler as () => Effect.Effect<void, unknown, Node.Node | Port.Self>)
+      yield* Port.snd(port, "x")
+      assert.deepStrictEqual((yield* reasonOf(port)).slice(0, reason.length), reason)
+    })))
+
+  it.live("comes with a message that no handler takes, and names its tag", () =>
+    local(Effect.gen(function*() {
+      const port = yield* Port.make({ known: () => {} })
+      yield* Port.snd(port, "constructor", 1)
+      assert.deepStrictEqual(yield* reasonOf(port), [
+        "unhandled_message",
+        "no callback found for message 'constructor'"
+      ])
+    })))
+
+  it.live("comes with one message more than the mailbox holds", () =>
+    local(Effect.gen(function*() {
+      const port = yield* Port.make(() => Effect.never, { mailbox: 3 })
+      for (let n = 0; n < 3; n++) yield* Port.snd(port, n)
+      yield* Effect.yieldNow
+      for (let n = 0; n < 2; n++) yield* Port.snd(port, n)
+      assert.deepStrictEqual(yield* reasonOf(port), ["mailbox_overflow", 3])
+    })))
+
+  it.live("does not wait for a handler that never completes", () =>
+    local(Effect.gen(function*() {
+      const entered = yield* Deferred.make<void>()
+      const port = yield* Port.make(() => Effect.andThen(Deferred.succeed(entered, undefined), Effect.never))
+      yield* Port.snd(port, "x")
+      yield* Deferred.await(entered)
+      yield* Port.kil(port, "enough")
+      assert.deepStrictEqual(yield* reasonOf(port), ["enough"])
+    })))
+
+  it.live("releases what handlers acquired, before monitors are told", () =>
+    local(Effect.gen(function*() {
+      const log: Array<string> = []
+      const ready = yield* Deferred.make<void>()
+      const port = yield* Port.make(() =>
+        Effect.andThen(
+          Effect.acquireRelease(Effect.void, () => Effect.sync(() => log.push("released"))),
+          Deferred.succeed(ready, undefined)
+        )
+      )
+      yield* Port.mon(port, () => Effect.sync(() => log.push("told")))
+      yield* Port.snd(port, "x")
+      yield* Deferred.await(ready)
+      yield* Port.kil(port)
+      yield* Port.exit(port)
+      assert.deepStrictEqual(log, ["released", "told"])
+    })))
+
+  it.live("comes with the end of its scope, with the reason of the Cause", () =>
+    local(Effect.gen(function*() {
+      const ends: Array<[Exit.Exit<unknown, unknown>, ReadonlyArray<unknown>]> = [
+        [Exit.void, []],
+        [Exit.fail("because"), ["fail", "because"]],
+        [Exit.die("bug"), ["die", "bug"]],
+        [Exit.interrupt(1), ["interrupted"]]
+      ]
+      for (const [exit, reason] of ends) {
+        const scope = yield* Scope.make()
+        const port = yield* Scope.provide(silent, scope)
+        const told = yield* Deferred.make<ReadonlyArray<unknown>>()
+        yield* Port.mon(port, (exit) => Deferred.succeed(told, reasonFromExit(exit)))
+        yield* Scope.close(scope, exit)
+        assert.deepStrictEqual((yield* Deferred.await(told)).slice(0, 2).slice(0, reason.length), reason)
+        assert.strictEqual((yield* reasonOf(port))[0], "no_such_port")
+      }
+    })))
+
+  it.live("frees its ID for good", () =>
+    local(Effect.gen(function*() {
+      const seen = new Set<string>()
+      for (let n = 0; n < 1000; n++) {
+        const port = yield* silent
+        assert.isFalse(seen.has(port))
+        seen.add(port)
+        yield* Port.kil(port)
+      }
+      const elsewhere = yield* Effect.provide(Effect.scoped(silent), Node.layerLocal)
+      assert.isFalse(seen.has(elsewhere))
+    })))
+
+  it.live("leaves nothing in the node's table", () =>
+    local(Effect.gen(function*() {
+      const router = yield* Node.Node
+      const before = router.ports.size
+      yield* Effect.scoped(Effect.gen(function*() {
+        const port = yield* Port.make({ ask: (reply: string) => Port.snd(reply, 1) })
+        yield* Port.cal(port, "ask")
+        yield* Port.mon(port, () => {})
+      }))
+      assert.strictEqual(router.ports.size, before)
+    })))
+})
+
+class Oops extends Schema.TaggedError<Oops>()("Oops", { code: Schema.Number }) {
+  override get message(): string {
+    return `code ${this.code}`
+  }
+}
+
+describe("messages from other nodes", () => {
+  const Greeter = Port.protocol({
+    greet: Port.message(Schema.String, Schema.Struct({ age: Schema.Number })),
+    ask: Port.message().replies(Schema.Number)
+  })
+  const greeter = (log: Array<string>) =>
+    Port.make(Greeter, {
+      greet: (name) => {
+        log.push(name)
+      },
+      ask: () => Effect.succeed(1)
+    })
+
+  it.live("are handled when they fit, and kill the port with the tag and path when they do not", () =>
+    local(Effect.gen(function*() {
+      const log: Array<string> = []
+      const port = yield* greeter(log)
+      const receiver = (yield* Node.Node).portNamed(nameOf(port))!
+      receiver.sendForeign(["greet", "ann", { age: 1 }])
+      receiver.sendForeign(["greet", "bob", { age: "old" }])
+      receiver.sendForeign(["greet", "cid", { age: 2 }])
+      const reason = yield* reasonOf(port)
+      assert.deepStrictEqual(log, ["ann"])
+      assert.strictEqual(reason[0], "invalid_message")
+      assert.match(String(reason[1]), /"greet".*age/)
+    })))
+
+  it.live("must name a port to reply to where the message is a call", () =>
+    local(Effect.gen(function*() {
+      const port = yield* greeter([])
+      ;(yield* Node.Node).portNamed(nameOf(port))!.sendForeign(["ask", 42])
+      assert.strictEqual((yield* reasonOf(port))[0], "invalid_message")
+    })))
+})
+
+describe("remote functions", () => {
+  const Adder = Port.protocol({ add: Port.message(Schema.Number).replies(Schema.Number) })
+  const adder = Port.remote("test::adder", [Schema.Number], Adder)
+  const AdderLive = Port.implement(
+    adder,
+    (base) => base < 0 ? Effect.fail("too small") : Effect.succeed({ add: (n) => Effect.succeed(base + n) })
+  )
+
+  it.live("make ports whose IDs are known at once", () =>
+    local(
+      Effect.gen(function*() {
+        const port = yield* Port.spawn(yield* Node.id, adder, 40)
+        assert.strictEqual(yield* Port.cal(port, "add", 2), 42)
+      }).pipe(Effect.provide(AdderLive))
+    ))
+
+  it.live("kill the port when they fail, and leave none when they are not declared", () =>
+    local(
+      Effect.gen(function*() {
+        const here = yield* Node.id
+        const failing = yield* Port.spawn(here, adder, -1)
+        assert.deepStrictEqual((yield* reasonOf(failing)).slice(0, 2), ["fail", "too small"])
+        const unknown = yield* Port.spawn(here, Port.remote("test::unknown"))
+        assert.strictEqual((yield* reasonOf(unknown))[0], "no_such_port")
+      }).pipe(Effect.provide(AdderLive), Effect.provide(Logger.layer([])))
+    ))
+
+  it.live("end with their layer, and their ports with them", () =>
+    local(
+      Effect.gen(function*() {
+        const here = yield* Node.id
+        const scope = yield* Scope.make()
+        yield* Layer.buildWithScope(AdderLive, scope)
+        const port = yield* Port.spawn(here, adder, 1)
+        assert.strictEqual(yield* Port.cal(port, "add", 1), 2)
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual((yield* reasonOf(port))[0], "no_such_port")
+        assert.strictEqual((yield* reasonOf(yield* Port.spawn(here, adder, 1)))[0], "no_such_port")
+      }).pipe(Effect.provide(Logger.layer([])))
+    ))
+})
