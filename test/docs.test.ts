@@ -1,74 +1,110 @@
 /**
- * Runs what the documentation shows: every example of a doc comment and of the README, type-checked and executed.
- * `expression // => value` is an assertion.
+ * Runs what the documentation shows: every example of a doc comment, of the README and of the pages in `docs/` is
+ * type-checked, and executed as a program of its own. `expression // => value` is an assertion.
  */
-import { assert, describe, it } from "@effect/vitest"
-import { spawnSync } from "node:child_process"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { beforeAll } from "vitest"
-import { root } from "./processes.ts"
+import { Process, root } from "./processes.ts"
 
 interface Example {
+  /** `src/Port.ts: A reminder` */
   readonly name: string
   readonly file: string
+  readonly code: string
 }
 
-const folder = new URL("../.examples/", import.meta.url)
+/** In the project, so that packages resolve as they do for everybody else; of this process alone. */
+const folder = `.examples/${process.pid}`
 
 const read = (path: string): string => readFileSync(`${root}${path}`, "utf8")
+const listed = (path: string, extension: string): ReadonlyArray<string> =>
+  readdirSync(`${root}${path}`, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(extension))
+    .map((name) => `${path}/${name.replaceAll("\\", "/")}`)
 
-/** The examples of a file, with what they are called. */
-const extract = (path: string): ReadonlyArray<{ readonly name: string; readonly code: string }> => {
-  const text = path.endsWith(".md") ? read(path) : read(path).replaceAll(/^ \* ?/gm, "")
-  return Array.from(
-    text.matchAll(/```ts\n([\s\S]*?)```/g),
-    ([, code], index) => ({ name: `${path} ${index + 1}`, code: code! })
+/** The package's name leads to its sources: examples are held against what is there now, not against the last build. */
+const fromSources = (code: string): string =>
+  code.replaceAll(
+    /(from "|import\(")effect-mp(?:\/(\w+))?"/g,
+    (_, before, room = "index") => `${before}../../src/${room}.ts"`
   )
-}
 
-/** Makes `expression // => value` an assertion. */
-const asserting = (code: string): string =>
-  `import { deepStrictEqual } from "node:assert"\n` +
-  code.replaceAll(/^(const \w+ = )?(.*?) \/\/ => (.*)$/gm, (_, _declaration, expression: string, value: string) =>
-    `deepStrictEqual(${expression.replace(/;$/, "")}, ${value})`)
-
-const paths = [
-  "README.md",
-  ...readdirSync(`${root}src`).filter((name) => name.endsWith(".ts")).map((name) => `src/${name}`)
-]
-const examples: Array<Example> = []
-
-rmSync(folder, { recursive: true, force: true })
-mkdirSync(folder, { recursive: true })
-for (const path of paths) {
-  for (const { code, name } of extract(path)) {
-    const file = `${name.replaceAll(/\W+/g, "-")}.ts`
-    writeFileSync(new URL(file, folder), asserting(code))
-    examples.push({ name, file })
+/**
+ * Makes `expression // => value` an assertion. The expression may begin on a line further up: on the last one that is
+ * indented as much, and does not begin with the end of something.
+ */
+const asserting = (code: string): string => {
+  const lines = code.split("\n")
+  for (const [last, line] of lines.entries()) {
+    const [, indent = "", text = "", value = ""] = /^(\s*)(.*?)\s*\/\/ => (.*)$/.exec(line) ?? []
+    if (value === "") continue
+    assert.notStrictEqual(text, "", `an assertion without an expression: ${line}`)
+    let first = last
+    while (first > 0 && !new RegExp(`^${indent}[^\\s)\\]}.|&?:]`).test(lines[first]!)) first--
+    lines[last] = indent + text
+    const [, declared] = /^\s*(?:const|let) (\w+)\b/.exec(lines[first]!) ?? []
+    if (declared === undefined) {
+      lines[first] = `${indent}deepStrictEqual(${lines[first]!.trimStart()}`
+      lines[last] += `, ${value})`
+    } else lines[last] += `\n${indent}deepStrictEqual(${declared}, ${value})`
   }
+  return `import { deepStrictEqual } from "node:assert"\n${lines.join("\n")}`
 }
+
+/** The examples of a file, each with the title or heading that it stands under. */
+const extract = (path: string): ReadonlyArray<Example> => {
+  const text = path.endsWith(".md") ? read(path) : read(path).replaceAll(/^ *\* ?/gm, "")
+  return Array.from(text.matchAll(/```ts\n([\s\S]*?)```/g), ({ 1: code = "", index }, nth) => {
+    const title = Array.from(text.slice(0, index).matchAll(/^(?:\*\*Example\*\* \((.+)\)|#+ (.+))$/gm)).at(-1)
+    return {
+      name: `${path}: ${title?.[1] ?? title?.[2] ?? "no title"}`,
+      file: `${path.replaceAll(/\W+/g, "-")}-${nth + 1}.ts`,
+      code
+    }
+  })
+}
+
+const examples = ["README.md", ...listed("docs", ".md"), ...listed("src", ".ts")].flatMap(extract)
 
 describe("the examples of the documentation", () => {
-  let problems = ""
-
   beforeAll(() => {
-    const { compilerOptions } = JSON.parse(read("tsconfig.json")) as { compilerOptions: Record<string, unknown> }
+    mkdirSync(`${root}${folder}`, { recursive: true })
+    for (const { code, file } of examples) {
+      writeFileSync(`${root}${folder}/${file}`, asserting(fromSources(code)))
+    }
     writeFileSync(
-      new URL("tsconfig.json", folder),
+      `${root}${folder}/tsconfig.json`,
       // An example may make something that it does not use.
-      JSON.stringify({ compilerOptions: { ...compilerOptions, noUnusedLocals: false }, include: ["*.ts"] })
+      JSON.stringify({ extends: "../../tsconfig.json", compilerOptions: { noUnusedLocals: false }, include: ["*.ts"] })
     )
-    const { stdout } = spawnSync(`${root}node_modules/.bin/tsc`, ["--project", "tsconfig.json"], { cwd: folder })
-    problems = stdout.toString()
-  }, 60_000)
+  })
+  afterAll(() => rmSync(`${root}${folder}`, { recursive: true, force: true }))
 
-  it("are there", () => {
-    assert.isAbove(examples.length, 10)
+  it("are there, and each has a title of its own", () => {
+    assert.isAbove(examples.length, 15)
+    assert.deepStrictEqual(examples.filter(({ name }) => name.endsWith(": no title")), [])
+    assert.strictEqual(new Set(examples.map(({ name }) => name)).size, examples.length)
   })
 
-  it.each(examples)("$name type-checks and does what it says", ({ file }) => {
-    assert.deepStrictEqual(problems.split("\n").filter((line) => line.startsWith(file)), [])
-    const { status, stderr } = spawnSync(process.execPath, [file], { cwd: folder, timeout: 15_000 })
-    assert.strictEqual(status, 0, stderr.toString())
+  it("keep to the project's types", async () => {
+    const { code, stdout } = await new Process(["node_modules/typescript/bin/tsc", "--project", folder]).ended
+    assert.strictEqual(stdout, "")
+    assert.strictEqual(code, 0)
+  }, 60_000)
+
+  it.concurrent.each(examples)("$name", async ({ file }) => {
+    await using example = new Process([`${folder}/${file}`])
+    const { code, stderr } = await example.ended
+    assert.strictEqual(code, 0, stderr)
+  })
+})
+
+describe("AGENTS.md", () => {
+  it("names every source file, and no other", () => {
+    const named = Array.from(
+      read("AGENTS.md").matchAll(/`((?:internal\/)?(?:demo\/)?\w+)\.ts` \|/g),
+      ([, name]) => `src/${name}.ts`
+    )
+    assert.sameMembers(named, listed("src", ".ts"))
   })
 })

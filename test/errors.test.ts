@@ -1,51 +1,147 @@
+/**
+ * Ties `docs/errors.md` to the code: what can happen has an entry, and what has an entry can happen.
+ */
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import { readdirSync, readFileSync } from "node:fs"
 import { readCatalogue } from "../src/internal/errorCatalogue.ts"
 import { linkErrorReasons } from "../src/internal/linkError.ts"
+import * as Node from "../src/Node.ts"
+import * as Port from "../src/Port.ts"
+import * as Supervisor from "../src/Supervisor.ts"
+import { reasonOf, within } from "./harness.ts"
 
-const root = new URL("../src/", import.meta.url)
+const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8")
 
-const sources = readdirSync(root, { recursive: true, encoding: "utf8" })
-  .filter((file) => file.endsWith(".ts"))
-  .map((file) => readFileSync(new URL(file, root), "utf8"))
-  // Examples in comments make up errors of their own.
-  .map((text) => text.replaceAll(/\/\*[\s\S]*?\*\//g, ""))
+/** The tags of the page by section. */
+const sections = new Map(
+  read("docs/errors.md").split(/^## /m).slice(1).map((section) => [
+    section.slice(0, section.indexOf("\n")),
+    Array.from(section.matchAll(/^### (.+)$/gm), ([, tag]) => tag!)
+  ])
+)
+const documented = (section: string): ReadonlyArray<string> => sections.get(section) ?? []
 
-const all = (pattern: RegExp): ReadonlyArray<string> =>
-  sources.flatMap((text) => Array.from(text.matchAll(pattern), ([, tag]) => tag!))
+/** The sources without comments: examples make up errors of their own. */
+const sources = new Map(
+  readdirSync(new URL("../src/", import.meta.url), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => [file, read(`src/${file}`).replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "")])
+)
+const inSources = (...patterns: ReadonlyArray<RegExp>): ReadonlyArray<string> => {
+  const code = Array.from(sources.values())
+  const found = patterns.flatMap((pattern) =>
+    code.flatMap((text) => Array.from(text.matchAll(pattern), ([, tag]) => tag!))
+  )
+  return Array.from(new Set(found))
+}
 
-/** Reason lists begin with a tag: `["die", ...]`, and `kil(port, "tag", ...)`. */
-const killReasons = new Set([
-  // `provider` is a key of the greeting.
-  ...all(/\[\s*"(?!provider)([a-z_]+)",\s*(?:describe\(|`|"(?:cannot|the) |isPortId|this\.|text)/g),
-  ...all(/Port\.kil\(\w+, "([a-z_]+)"/g),
-  ...all(/\["(fail|die|interrupted|mailbox_overflow|transport_error)"/g)
-])
-const classes = new Set([
-  ...all(/Schema\.TaggedError<\w+>\(\)\("(\w+)"/g),
-  ...all(/readonly _tag = "(\w+)"\n/g)
-])
+/** Lists that begin with a word as reasons do, and are none. A new one that is no reason belongs here. */
+const otherLists = new Set(["cbor", "json", "provider", "mproto", "gproto", "peeraddr", "run", "joined", "seed"])
 
-describe("the error catalogue", () => {
-  it.effect("has an entry for every reason of a LinkError, every kill reason and every error class", () =>
-    Effect.gen(function*() {
-      const catalogue = yield* readCatalogue
-      assert.isAbove(killReasons.size, 8)
-      assert.isAbove(classes.size, 6)
-      const missing = [...linkErrorReasons, ...killReasons, ...classes].filter((tag) => !catalogue.has(tag))
-      assert.deepStrictEqual(missing, [])
-    }))
+/** Waits for the reason that a port ends with, once `act` has been done to it. */
+const endOf = (port: Port.PortId, act: Effect.Effect<unknown, unknown, Node.Node> = Effect.void) =>
+  Effect.gen(function*() {
+    const ended = yield* Deferred.make<Exit.Exit<void, Port.Killed>>()
+    yield* Port.mon(port, (exit) => Deferred.succeed(ended, exit))
+    yield* act
+    return reasonOf(yield* Deferred.await(ended))
+  })
 
-  it.effect("has no entry for anything else", () =>
-    Effect.gen(function*() {
-      const known = new Set<string>([...linkErrorReasons, ...killReasons, ...classes])
-      const catalogue = yield* readCatalogue
-      assert.deepStrictEqual(Array.from(catalogue.keys()).filter((tag) => !known.has(tag)), [])
-    }))
+const Strict = Port.protocol({ add: Port.message(Schema.Number) })
+const spawnStrict = Port.remote("errors::strict", [Schema.Number], Strict)
+const untypedSpawn = Port.remote("errors::strict")
+
+/** A way to each kill reason. */
+const provoked: Record<string, Effect.Effect<ReadonlyArray<unknown>, unknown, Node.Node | Scope.Scope>> = {
+  fail: Effect.flatMap(
+    Port.make({ go: () => Effect.fail("no") }),
+    (port) => endOf(port, Port.snd(port, "go"))
+  ),
+  die: Effect.flatMap(
+    Port.make({ go: () => Effect.die("no") }),
+    (port) => endOf(port, Port.snd(port, "go"))
+  ),
+  interrupted: Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const port = yield* Scope.provide(Port.make(), scope)
+    return yield* endOf(port, Scope.close(scope, Exit.interrupt()))
+  }),
+  unhandled_message: Effect.flatMap(Port.make({}), (port) => endOf(port, Port.snd(port, "go"))),
+  invalid_message: Effect.gen(function*() {
+    const port = yield* Port.spawn(yield* Node.id, untypedSpawn, "not a number")
+    return yield* endOf(port)
+  }).pipe(Effect.provide(Port.implement(spawnStrict, () => Effect.succeed({ add: () => {} })))),
+  mailbox_overflow: Effect.flatMap(
+    Port.make(() => {}, { mailbox: 1 }),
+    (port) => endOf(port, Effect.andThen(Port.snd(port, "one"), Port.snd(port, "two")))
+  ),
+  no_such_port: Effect.flatMap(Node.id, (id) => endOf(`${id}#nobody`)),
+  transport_error: endOf("elsewhere#somebody"),
+  restart_limit: Effect.gen(function*() {
+    const supervised = yield* Supervisor.restart(Port.make(), { intensity: 0 })
+    return yield* endOf(supervised.supervisor, Effect.flatMap(supervised.port, (port) => Port.kil(port, "crash")))
+  }),
+  shutdown: Effect.gen(function*() {
+    const supervised = yield* Supervisor.restart(Port.make())
+    return yield* endOf(yield* supervised.port, supervised.stop)
+  })
+}
+
+describe("kill reasons", () => {
+  it("of the sources are those of the page", () => {
+    const tags = inSources(/\[\s*"([a-z]+(?:_[a-z]+)*)",/g, /\bkil\([^,()]+,\s*"([a-z_]+)"/g)
+    assert.sameMembers(tags.filter((tag) => !otherLists.has(tag)), documented("Kill reasons"))
+  })
+
+  it("of the page can each be provoked here", () => {
+    assert.sameMembers(Object.keys(provoked), documented("Kill reasons"))
+  })
+
+  for (const [tag, end] of Object.entries(provoked)) {
+    it.live(`${tag} ends a port`, () =>
+      Effect.gen(function*() {
+        const [first] = yield* within(`an end with ${tag}`, end)
+        assert.strictEqual(first, tag)
+      }).pipe(Effect.scoped, Effect.provide(Node.layerLocal)))
+  }
+})
+
+describe("reasons of a LinkError", () => {
+  it("are those of the page", () => {
+    assert.sameMembers(linkErrorReasons.slice(), documented("Errors of links"))
+  })
+
+  it("are all given somewhere", () => {
+    const rest = Array.from(sources).filter(([file]) => !file.endsWith("linkError.ts")).map(([, text]) => text).join(
+      "\n"
+    )
+    assert.deepStrictEqual(linkErrorReasons.filter((reason) => !rest.includes(`"${reason}"`)), [])
+  })
+})
+
+describe("error classes", () => {
+  it("of the sources are those of the page", () => {
+    const tags = inSources(/\bTagged(?:Error|Class)(?:<\w+>)?\(\)?\(?"(\w+)"/g, /\b_tag = "(\w+)"/g)
+    assert.sameMembers(tags.slice(), documented("Errors of programs"))
+  })
+})
+
+describe("the page", () => {
+  it("has no other sections, and no tag twice", () => {
+    assert.sameMembers(Array.from(sections.keys()), ["Kill reasons", "Errors of links", "Errors of programs"])
+    const tags = Array.from(sections.values()).flat()
+    assert.strictEqual(new Set(tags).size, tags.length)
+  })
 
   it.effect("says in the first line of each entry what happened, and below it what to do", () =>
     Effect.gen(function*() {
-      for (const [tag, entry] of yield* readCatalogue) assert.match(entry, /^[A-Z`].*\.\n\n\S/, tag)
+      const catalogue = yield* readCatalogue
+      assert.sameMembers(Array.from(catalogue.keys()), Array.from(sections.values()).flat())
+      for (const [tag, entry] of catalogue) assert.match(entry, /^[A-Z`][^\n]{10,110}\.\n\n\S/, tag)
     }))
 })

@@ -4,8 +4,6 @@
  *
  * @internal
  */
-import { makeCborDecoder, makeCborEncoder } from "./cborFraming.ts"
-import { makeJsonDecoder, makeJsonEncoder } from "./jsonFraming.ts"
 import type { Carries } from "./plainData.ts"
 
 /** One array: a port name, then the message. */
@@ -43,12 +41,6 @@ export interface Framing {
   readonly makeEncoder: () => Encoder
   readonly makeDecoder: (options: DecoderOptions) => Decoder
 }
-
-/** The framings we speak. */
-export const framings: ReadonlyMap<string, Framing> = new Map([
-  ["cbor", { carries: "cbor", makeEncoder: makeCborEncoder, makeDecoder: makeCborDecoder }],
-  ["json", { carries: "json", makeEncoder: makeJsonEncoder, makeDecoder: makeJsonDecoder }]
-])
 
 /**
  * Collects the bytes of an item that did not come whole. Joined once, when the item ends: a large message in many

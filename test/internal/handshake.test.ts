@@ -253,6 +253,7 @@ describe("greeting", () => {
   it("nothing follows a refusal", () => {
     const [over] = receive(open()[0], lines("HTTP/1.1 400"))
     assert.deepStrictEqual(receive(over, fromPeer())[1], [])
+    assert.deepStrictEqual(receive(over, Buffer.alloc(5000, "x"))[1], [])
     assert.deepStrictEqual(admitted(over)[1], [])
   })
 })

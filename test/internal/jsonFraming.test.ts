@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { FramingError, framings, type Packet } from "../../src/internal/framing.ts"
+import { FramingError, type Packet } from "../../src/internal/framing.ts"
+import { framings } from "../../src/internal/framings.ts"
 import { ChunkSizes, inChunks } from "./chunking.ts"
 import { JsonValue } from "./plainValues.ts"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { framings } from "../../src/internal/framing.ts"
+import { framings } from "../../src/internal/framings.ts"
 import { type Carries, culprit, maxDepth } from "../../src/internal/plainData.ts"
 import { CborValue, JsonValue } from "./plainValues.ts"
 
