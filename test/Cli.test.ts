@@ -13,15 +13,14 @@ const median = (numbers: ReadonlyArray<number>): number => numbers.toSorted((a, 
 const service = (name: string): ReadonlyArray<string> => ["run", "--bind", "127.0.0.1:*", "--service", name]
 
 describe("emp", () => {
-  it("shows its help in under half a second more than Node takes to start", async () => {
-    const time = (args: ReadonlyArray<string>): number => {
+  it("shows its help in under half a second", () => {
+    const time = (): number => {
       const began = performance.now()
-      assert.strictEqual(spawnSync(process.execPath, args).status, 0)
+      assert.strictEqual(spawnSync(process.execPath, [emp, "--help"]).status, 0)
       return performance.now() - began
     }
-    const rounds = [1, 2, 3, 4, 5]
-    const bare = median(rounds.map(() => time(["-e", "0"])))
-    assert.isBelow(median(rounds.map(() => time([emp, "--help"]))) - bare, 500)
+    // The best of several: what else the machine does is not to be measured.
+    assert.isBelow(Math.min(...Array.from({ length: 10 }, time)), 500)
   })
 
   it("names its commands in --help and the package's version in --version", async () => {

@@ -17,7 +17,7 @@ interface Example {
 const folder = `.examples/${process.pid}`
 
 const read = (path: string): string => readFileSync(`${root}${path}`, "utf8")
-const listed = (path: string, extension: string): ReadonlyArray<string> =>
+const listed = (path: string, extension: string): Array<string> =>
   readdirSync(`${root}${path}`, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(extension))
     .map((name) => `${path}/${name.replaceAll("\\", "/")}`)
@@ -99,12 +99,26 @@ describe("the examples of the documentation", () => {
   })
 })
 
-describe("AGENTS.md", () => {
+describe("the map in AGENTS.md", () => {
+  /** In the order of the table: the sections from the top, with their files. */
+  const map = read("AGENTS.md").split(/^\| \| \*\*/m).slice(1).map((section) =>
+    Array.from(section.matchAll(/^\| `(\S+\.ts)` \|/gm), ([, name]) => `src/${name}`)
+  )
+
   it("names every source file, and no other", () => {
-    const named = Array.from(
-      read("AGENTS.md").matchAll(/`((?:internal\/)?(?:demo\/)?\w+)\.ts` \|/g),
-      ([, name]) => `src/${name}.ts`
+    assert.sameMembers(map.flat(), listed("src", ".ts"))
+  })
+
+  it("is right in that imports run downwards only", () => {
+    const level = new Map(map.flatMap((files, index) => files.map((file) => [file, index] as const)))
+    const upwards = map.flat().flatMap((file) =>
+      Array.from(
+        read(file).matchAll(/^(?:import|export)\s[^"]*from "(\.{1,2}\/[^"]+)"$/gm),
+        ([, path]) => new URL(path!, `file:///${file}`).pathname.slice(1)
+      )
+        .filter((imported) => !(level.get(imported)! >= level.get(file)!))
+        .map((imported) => `${file} imports ${imported}`)
     )
-    assert.sameMembers(named, listed("src", ".ts"))
+    assert.deepStrictEqual(upwards, [])
   })
 })

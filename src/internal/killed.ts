@@ -55,17 +55,17 @@ const fieldsOf = (error: object): unknown =>
   error instanceof Error ? { ...("_tag" in error ? { _tag: error._tag } : { name: error.name }), ...error } : error
 
 /** One line for people: `TypeError: x is not a function`. Well-formed, for it travels. */
-const describe = (error: unknown): string => {
+export const describe = (error: unknown): string => {
   if (!(error instanceof Error)) return show(error).toWellFormed()
   return (error.message === "" ? error.name : `${error.name}: ${error.message}`).toWellFormed()
 }
 
 const show = (value: unknown): string => {
-  if (typeof value === "string") return value
+  if (typeof value !== "object") return String(value)
   try {
-    return JSON.stringify(value) ?? String(value)
+    return JSON.stringify(value)
   } catch {
     // An object without prototype has no text, and one with a bigint or a cycle no JSON.
-    return typeof value === "object" ? Object.prototype.toString.call(value) : String(value)
+    return Object.prototype.toString.call(value)
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { Message, Receiver, Watcher } from "./cell.ts"
 import type { Packet } from "./framing.ts"
-import { exitFromReason, type Reason, reasonFromExit } from "./killed.ts"
+import { describe, exitFromReason, type Reason, reasonFromExit } from "./killed.ts"
 import { assertSendable, type Link, type LinkEvents, UnsendableMessage } from "./link.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
 import { culprit } from "./plainData.ts"
@@ -165,7 +165,7 @@ export class Peer implements LinkEvents {
 
   private sendable(reason: Reason): Reason {
     const carries = this.link?.framing.carries ?? "json"
-    return reason.map((part) => culprit(part, carries) === undefined ? part : String(part))
+    return reason.map((part) => culprit(part, carries) === undefined ? part : describe(part))
   }
 
   /** The link stands. The node hears of it first; what it sends goes behind what waited. */
