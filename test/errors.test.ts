@@ -13,7 +13,7 @@ import { linkErrorReasons } from "../src/internal/linkError.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
-import { reasonOf, within } from "./harness.ts"
+import { makeLogs, reasonOf, within } from "./harness.ts"
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8")
 
@@ -118,7 +118,7 @@ describe("kill reasons", () => {
       Effect.gen(function*() {
         const [first] = yield* within(`an end with ${tag}`, end)
         assert.strictEqual(first, tag)
-      }).pipe(Effect.scoped, Effect.provide(Node.layerLocal)))
+      }).pipe(Effect.scoped, Effect.provide(Node.layerLocal), Effect.provide(makeLogs().layer)))
   }
 })
 
