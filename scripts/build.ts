@@ -1,11 +1,20 @@
 /**
  * Builds `dist/`: JavaScript and declarations of `src/`, with `emp` executable. Runs on any Node that npm brings, so that
- * `npm ci` can call it before the pinned one is on the PATH.
+ * `npm ci` can call it before the pinned one is on the PATH. `dist/` is replaced when all is there: a build that fails
+ * leaves the last one alone, and what runs from it hardly notices.
  */
 import { execFileSync } from "node:child_process"
-import { chmodSync, rmSync } from "node:fs"
+import { chmodSync, renameSync, rmSync } from "node:fs"
 
 const root = new URL("..", import.meta.url)
-rmSync(new URL("dist", root), { recursive: true, force: true })
-execFileSync("tsc", ["--project", "tsconfig.build.json"], { cwd: root, stdio: "inherit" })
-chmodSync(new URL("dist/main.js", root), 0o755)
+const dist = new URL("dist/", root)
+const name = `.dist.${process.pid}/`
+const fresh = new URL(name, root)
+try {
+  execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", name], { cwd: root, stdio: "inherit" })
+  chmodSync(new URL("main.js", fresh), 0o755)
+  rmSync(dist, { recursive: true, force: true })
+  renameSync(fresh, dist)
+} finally {
+  rmSync(fresh, { recursive: true, force: true })
+}

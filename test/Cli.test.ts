@@ -53,15 +53,16 @@ describe("emp run", () => {
     [
       "a module that throws",
       service("test/fixtures/throws.ts"),
-      /fixtures\/throws\.ts: cannot be loaded: broken at load/
+      /fixtures\/throws\.ts: cannot be loaded: .*broken at load/
     ],
     ["a missing export", service("test/fixtures/services.ts#gone"), /no export "gone".*failing/],
     ["an export of the wrong kind", service("test/fixtures/services.ts#nothing"), /neither a Layer nor an Effect/],
-    ["an effect that fails", service("test/fixtures/services.ts#failing"), /#failing: failed: the disk is full/],
-    ["a layer that fails", service("test/fixtures/services.ts#failingLayer"), /#failingLayer: failed: no such table/],
-    ["an effect that dies", service("test/fixtures/services.ts#dying"), /#dying: failed: x is not a function/],
-    ["a function that throws", service("test/fixtures/services.ts#throwing"), /#throwing: failed: cannot even begin/],
+    ["an effect that fails", service("test/fixtures/services.ts#failing"), /#failing: failed: .*the disk is full/],
+    ["a layer that fails", service("test/fixtures/services.ts#failingLayer"), /#failingLayer: failed: .*no such table/],
+    ["an effect that dies", service("test/fixtures/services.ts#dying"), /#dying: failed: .*x is not a function/],
+    ["a function that throws", service("test/fixtures/services.ts#throwing"), /#throwing: failed: .*cannot even begin/],
     ["a malformed bind", ["run", "--bind", "127.0.0.1:99999"], /127\.0\.0\.1:99999/],
+    ["a malformed seed", ["run", "--bind", "127.0.0.1:*", "--seed", "127.0.0.1"], /seeds.*127\.0\.0\.1/],
     ["a malformed node ID", ["run", "--node-id", "a#b", "--bind", "127.0.0.1:*"], /nodeId.*a#b/]
   ])("ends with 1 and names %s", async (_, args, message) => {
     const { code, stderr } = await startEmp(args).ended
@@ -169,7 +170,7 @@ describe("emp demo", () => {
     process.kill(Number(seed), "SIGKILL")
     const { code, stderr } = await demo.ended
     assert.strictEqual(code, 1)
-    assert.match(stderr, /the demo failed: .* did not happen/)
+    assert.match(stderr, /the demo failed: .* did not happen \(node demo\/seed ended/)
     assert.deepStrictEqual(pids(demo.stdout).filter(isAlive), [])
   })
 })

@@ -7,6 +7,8 @@ import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type * as PlatformError from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
 import type * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
@@ -38,7 +40,7 @@ interface DemoNode {
   readonly name: string
   readonly handle: ChildProcessSpawner.ChildProcessHandle
   /** The first address that it listens on, once it is ready. */
-  readonly address: Deferred.Deferred<string, DemoFailed>
+  readonly address: Deferred.Deferred<string>
 }
 
 /** Collects what the nodes report, and lets the script wait for it. */
@@ -78,17 +80,11 @@ class Timeline {
   }
 }
 
-/** Waits for a step; says which one it was if it does not come. */
-const step = <A, R>(name: string, effect: Effect.Effect<A, DemoFailed, R>): Effect.Effect<A, DemoFailed, R> =>
-  Effect.timeoutOrElse(effect, {
-    duration: "5 seconds",
-    orElse: () => Effect.fail(new DemoFailed({ step: name, detail: "waited 5 s for it" }))
-  })
-
 const startNode = Effect.fnUntraced(function*(
   timeline: Timeline,
   name: string,
-  options: { readonly secret: string; readonly seed: string | undefined }
+  options: { readonly secret: string; readonly seed: string | undefined },
+  ended: (lastWords: string) => Effect.Effect<unknown>
 ) {
   const args = ["run", "--node-id", `demo/${name}`, "--bind", "127.0.0.1:*"]
   if (options.seed !== undefined) args.push("--seed", options.seed)
@@ -98,25 +94,22 @@ const startNode = Effect.fnUntraced(function*(
     extendEnv: true,
     forceKillAfter: "1 second"
   })
-  const address = yield* Deferred.make<string, DemoFailed>()
-  const stderr: Array<string> = []
-  yield* Effect.forkScoped(Stream.runForEach(lines(handle.stderr), (line) => Effect.sync(() => stderr.push(line))))
+  const address = yield* Deferred.make<string>()
+  const stderr = yield* Effect.forkScoped(Stream.runLast(lines(handle.stderr)))
   const follow = Stream.runForEach(lines(handle.stdout), (line) => {
     const report = parseReport(line)
     if (report !== undefined) return timeline.add(name, report)
     const ready = /is ready, listening on (\S+)/.exec(line)?.[1]
     return ready === undefined ? Effect.void : Deferred.succeed(address, ready)
   })
-  yield* Effect.forkScoped(Effect.andThen(
-    follow,
-    Effect.suspend(() =>
-      Deferred.fail(
-        address,
-        new DemoFailed({ step: `the start of node ${name}`, detail: stderr.join(" ") || "it ended" })
-      )
-    )
-  ))
-  return { name, handle, address }
+  const lastWords = Effect.orElseSucceed(Fiber.join(stderr), () => Option.none<string>())
+  yield* follow.pipe(
+    Effect.ignore,
+    Effect.andThen(lastWords),
+    Effect.flatMap((line) => ended(Option.getOrElse(line, () => "without a word"))),
+    Effect.forkScoped
+  )
+  return { name, handle, address } satisfies DemoNode
 })
 
 const lines = (stream: Stream.Stream<Uint8Array, PlatformError.PlatformError>) =>
@@ -129,8 +122,22 @@ const play = Effect.gen(function*() {
   const narrate = (what: string) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => timeline.show(now, "demo", what, 1))
   const secret = crypto.randomBytes(24).toString("base64url")
+  const lost = yield* Deferred.make<string>()
+  let victim: string | undefined
+  /** Waits for a step; says which one it was if it does not come, or if a node ends that should not. */
+  const step = <A>(name: string, effect: Effect.Effect<A>): Effect.Effect<A, DemoFailed> => {
+    const failed = (detail: string) => Effect.fail(new DemoFailed({ step: name, detail }))
+    return Effect.raceFirst(effect, Effect.flatMap(Deferred.await(lost), failed)).pipe(
+      Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => failed("waited 5 s for it") })
+    )
+  }
   const start = Effect.fnUntraced(function*(name: string, seed: string | undefined) {
-    const node: DemoNode = yield* startNode(timeline, name, { secret, seed })
+    const node = yield* startNode(
+      timeline,
+      name,
+      { secret, seed },
+      (lastWords) => name === victim ? Effect.void : Deferred.succeed(lost, `node demo/${name} ended: ${lastWords}`)
+    )
     const address = yield* step(`the start of node ${name}`, Deferred.await(node.address))
     yield* narrate(`node demo/${name} runs as process ${node.handle.pid} on ${address}`)
     return { ...node, address }
@@ -144,6 +151,7 @@ const play = Effect.gen(function*() {
   yield* narrate(`kill -9 ${receiver.handle.pid}: the receiver dies without a word`)
   const killed = yield* Clock.currentTimeMillis
   const before = timeline.count("message")
+  victim = receiver.name
   yield* receiver.handle.kill({ killSignal: "SIGKILL" })
   const after = (event: Report["event"], node: string) => (report: Report & { readonly node: string }) =>
     report.event === event && report.node === node && report.at >= killed

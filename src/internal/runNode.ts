@@ -13,6 +13,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Global from "../Global.ts"
 import * as Node from "../Node.ts"
 import * as Transport from "../Transport.ts"
+import { parseAddress, splitAddresses } from "./address.ts"
 import { load, type Service, type ServiceEnvironment, type ServiceError } from "./service.ts"
 
 export interface RunOptions {
@@ -26,7 +27,8 @@ export interface RunOptions {
 /** Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. */
 export const runNode = (options: RunOptions) =>
   Effect.gen(function*() {
-    // A wrong service is told before anything listens.
+    // A wrong seed or service is told before anything listens.
+    yield* checkSeeds(options.seeds)
     const services = yield* Effect.forEach(options.services, load)
     const node = Layer.provideMerge(
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
@@ -35,6 +37,16 @@ export const runNode = (options: RunOptions) =>
     // The services' scope lies within the node's: they end while there still are links to tell others.
     return yield* Effect.provide(Effect.scoped(serve(services)), node)
   })
+
+/** A seed that cannot be one; `Global` would go on trying it. */
+const checkSeeds = (seeds: ReadonlyArray<string>): Effect.Effect<void, Node.InvalidOption> => {
+  const malformed = splitAddresses(seeds).find((seed) => !(parseAddress(seed, "localhost")?.port))
+  return malformed === undefined
+    ? Effect.void
+    : Effect.fail(
+      new Node.InvalidOption({ option: "seeds", problem: `${JSON.stringify(malformed)} is not of the form host:port` })
+    )
+}
 
 const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Service>) {
   const failed = yield* Deferred.make<never, ServiceError>()

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -12,6 +13,7 @@ import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import type { Global } from "../Global.ts"
 import type { Network, Node } from "../Node.ts"
+import { describe } from "./killed.ts"
 
 /** Re-exported as `Cli.ServiceError`, where it is documented. */
 export class ServiceError extends Schema.TaggedError<ServiceError>()("ServiceError", {
@@ -50,14 +52,15 @@ export const load = (spec: string): Effect.Effect<Service, ServiceError> =>
   })
 
 const importModule = (spec: string, path: string): Effect.Effect<Record<string, unknown>, ServiceError> =>
-  Effect.tryPromise({
-    try: async () => {
-      const file = resolve(path)
-      const isFile = existsSync(file)
-      if (!isFile && /^[./]|^[A-Za-z]:\\/.test(path)) throw new Error(`there is no file ${file}`)
-      return await import(isFile ? pathToFileURL(file).href : path) as Record<string, unknown>
-    },
-    catch: (cause) => new ServiceError({ service: spec, problem: `cannot be loaded: ${text(cause)}` })
+  Effect.suspend(() => {
+    const refuse = (why: string) => new ServiceError({ service: spec, problem: `cannot be loaded: ${why}` })
+    const file = resolve(path)
+    const isFile = existsSync(file)
+    if (!isFile && /^[./]|^[A-Za-z]:\\/.test(path)) return Effect.fail(refuse(`there is no file ${file}`))
+    return Effect.tryPromise({
+      try: () => import(isFile ? pathToFileURL(file).href : path) as Promise<Record<string, unknown>>,
+      catch: (cause) => refuse(describe(cause))
+    })
   })
 
 /** A Layer is built, an Effect is run; a function of no arguments gives one of them. */
@@ -66,7 +69,7 @@ const toService = (spec: string, value: unknown): Effect.Effect<Service, Service
     const given = typeof value === "function" && !Effect.isEffect(value) && !Layer.isLayer(value)
       ? yield* Effect.try({
         try: (): unknown => value(),
-        catch: (cause) => new ServiceError({ service: spec, problem: `failed: ${text(cause)}` })
+        catch: (cause) => new ServiceError({ service: spec, problem: `failed: ${describe(cause)}` })
       })
       : value
     if (Layer.isLayer(given)) {
@@ -81,14 +84,7 @@ const toService = (spec: string, value: unknown): Effect.Effect<Service, Service
 
 /** Whatever goes wrong in a service is told with its name. */
 const named = (spec: string, effect: Effect.Effect<unknown, unknown, ServiceEnvironment>): Service["start"] =>
-  Effect.catchCause(effect, (cause) => {
-    for (const reason of cause.reasons) {
-      const failure = reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined
-      if (failure !== undefined) {
-        return Effect.fail(new ServiceError({ service: spec, problem: `failed: ${text(failure)}` }))
-      }
-    }
-    return Effect.interrupt
-  })
-
-const text = (cause: unknown): string => cause instanceof Error ? cause.message : JSON.stringify(cause) ?? String(cause)
+  Effect.catchCause(effect, (cause) =>
+    Cause.hasInterruptsOnly(cause)
+      ? Effect.interrupt
+      : Effect.fail(new ServiceError({ service: spec, problem: `failed: ${describe(Cause.squash(cause))}` })))
