@@ -3,8 +3,10 @@
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { onTestFinished } from "vitest"
 
 export const root = fileURLToPath(new URL("..", import.meta.url))
+/** As built: what services import as `effect-mp` is the same code then. */
 export const emp = fileURLToPath(new URL("../dist/main.js", import.meta.url))
 
 export interface Ended {
@@ -18,7 +20,7 @@ export class Process {
   readonly ended: Promise<Ended>
   stdout = ""
   stderr = ""
-  private changed: Array<() => void> = []
+  private readonly changed = new Set<() => void>()
 
   constructor(args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}) {
     this.child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, NO_COLOR: "1", ...env } })
@@ -35,26 +37,40 @@ export class Process {
     this[stream] += chunk.toString()
     for (const look of this.changed) look()
   }
-  /** Waits until the pattern shows on either stream. */
+  /** Waits until the pattern shows on either stream. Fails when the process ends without it. */
   async sees(pattern: RegExp, seconds = 10): Promise<RegExpExecArray> {
-    const found = () => pattern.exec(this.stdout) ?? pattern.exec(this.stderr)
-    return await new Promise((resolve, reject) => {
-      const deadline = setTimeout(() => {
-        reject(new Error(`${pattern} did not show.\nstdout: ${this.stdout}\nstderr: ${this.stderr}`))
-      }, seconds * 1000)
-      const look = (): void => {
-        const match = found()
-        if (match === null) return
-        clearTimeout(deadline)
-        resolve(match)
+    let look = (): void => {}
+    const shown = new Promise<RegExpExecArray>((resolve) => {
+      look = () => {
+        const match = pattern.exec(this.stdout) ?? pattern.exec(this.stderr)
+        if (match !== null) resolve(match)
       }
-      this.changed.push(look)
+      this.changed.add(look)
       look()
     })
+    const failed = this.ended.then((): never => {
+      throw new Error(`ended without ${pattern}${this.output}`)
+    })
+    return await this.within(seconds, `${pattern} did not show`, Promise.race([shown, failed]))
+      .finally(() => this.changed.delete(look))
+  }
+  /** Waits for the end. */
+  async exits(seconds = 10): Promise<Ended> {
+    return await this.within(seconds, "did not end", this.ended)
   }
   async end(signal: NodeJS.Signals): Promise<Ended> {
     this.child.kill(signal)
-    return await this.ended
+    return await this.exits()
+  }
+  private async within<A>(seconds: number, otherwise: string, promise: Promise<A>): Promise<A> {
+    let timer: NodeJS.Timeout | undefined
+    const deadline = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${otherwise} within ${seconds} s${this.output}`)), seconds * 1000)
+    })
+    return await Promise.race([promise, deadline]).finally(() => clearTimeout(timer))
+  }
+  private get output(): string {
+    return `\nstdout: ${this.stdout}\nstderr: ${this.stderr}`
   }
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill("SIGKILL")
@@ -62,13 +78,24 @@ export class Process {
   }
 }
 
+/** A process that ends with the test, however that ends. */
+export const start = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process => {
+  const started = new Process(args, env)
+  onTestFinished(() => started[Symbol.asyncDispose]())
+  return started
+}
+
 /** `emp` with arguments; the secret is the same for all nodes of the tests. */
 export const startEmp = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process =>
-  new Process([emp, ...args], { EMP_SECRET: "swordfish", ...env })
+  start([emp, ...args], { EMP_SECRET: "swordfish", ...env })
 
-/** Starts a node and waits until it is ready. Answers its first address. */
+/** `emp run` on a free port of this machine. */
+export const startRun = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process =>
+  startEmp(["run", "--bind", "127.0.0.1:*", ...args], env)
+
+/** Starts a node and waits until it is ready. Answers its address. */
 export const startNode = async (nodeId: string, args: ReadonlyArray<string> = []) => {
-  const node = startEmp(["run", "--node-id", nodeId, "--bind", "127.0.0.1:*", ...args])
+  const node = startRun(["--node-id", nodeId, ...args])
   const [, address = ""] = await node.sees(/is ready, listening on (\S+)/)
   return { node, address }
 }
