@@ -204,7 +204,7 @@ export const layer = (options: Options): Layer.Layer<Node | Network, InvalidOpti
     router.dial = (peer) => fork(connections.connect(peer))
     const bound = yield* Effect.forEach(
       checked.binds,
-      (bind) => carrier.listen(bind, (wire) => fork(connections.incoming(wire)))
+      (bind) => carrier.listen(bind, (wire) => fork(connections.incoming(wire)), router.nodeId)
     )
     router.addresses = bound.flat()
     return Context.make(Node, router).pipe(Context.add(Network, connections))

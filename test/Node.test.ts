@@ -120,9 +120,9 @@ describe("wrong options", () => {
         const carrier = Context.get(yield* Layer.build(Transport.layerMemory), Transport.Transport)
         const counting: typeof carrier = {
           ...carrier,
-          listen: (bind, accept) => {
+          listen: (bind, accept, host) => {
             listened++
-            return carrier.listen(bind, accept)
+            return carrier.listen(bind, accept, host)
           }
         }
         const error = yield* Layer.build(Node.layer({ nodeId: "a", secret, binds: ["127.0.0.1:1"], ...options })).pipe(

@@ -133,8 +133,8 @@ class CuttableNetwork {
       return cuttable
     }
     this.carrier = {
-      listen: (bind, accept) => inner.listen(bind, (wire) => accept(keep(wire))),
-      dial: (address) => Effect.map(inner.dial(address), keep)
+      listen: (bind, accept, host) => inner.listen(bind, (wire) => accept(keep(wire)), host),
+      dial: (address, host) => Effect.map(inner.dial(address, host), keep)
     }
   }
   cut(): void {

@@ -71,7 +71,7 @@ export class Connections {
    * authenticated.
    */
   dial(address: string, greeted: (nodeId: string) => void = () => {}): Effect.Effect<Link, LinkError> {
-    return Effect.flatMap(this.carrier.dial(address), (wire) => this.handshake(wire, true, greeted))
+    return Effect.flatMap(this.carrier.dial(address, this.router.nodeId), (wire) => this.handshake(wire, true, greeted))
   }
 
   private handshake(

@@ -33,7 +33,10 @@ export interface Wire {
   destroy(): void
 }
 
-/** A transport: how a node listens, and how it dials. */
+/**
+ * A transport: how a node listens, and how it dials. `host` is the ID of the node that does it: a network that is made
+ * up needs to know from where to where bytes travel, a real one ignores it.
+ */
 export interface Carrier {
   /**
    * Listens until the scope closes, and gives every incoming connection to `accept`. Answers the addresses that others
@@ -41,8 +44,9 @@ export interface Carrier {
    */
   readonly listen: (
     bind: string,
-    accept: (wire: Wire) => void
+    accept: (wire: Wire) => void,
+    host: string
   ) => Effect.Effect<ReadonlyArray<string>, LinkError, Scope.Scope>
   /** Connects to one address. */
-  readonly dial: (address: string) => Effect.Effect<Wire, LinkError>
+  readonly dial: (address: string, host: string) => Effect.Effect<Wire, LinkError>
 }

@@ -1,0 +1,79 @@
+/**
+ * What a run leaves behind: one event after the other, as the processes saw them. The simulation and real processes
+ * write the same events, and the same checkers read them.
+ */
+
+/**
+ * One life of a process: unique in a run. A node that comes back with the same node ID is another life.
+ */
+export type Life = string
+
+/** An end, as a monitor tells it: empty for a normal one. */
+export type Reason = ReadonlyArray<unknown>
+
+export type Event =
+  // ---- processes
+  | { readonly _tag: "Started"; readonly life: Life; readonly node: string }
+  /** All scopes of the process are closed. */
+  | { readonly _tag: "Stopped"; readonly life: Life }
+  /** The process is gone, without a word. */
+  | { readonly _tag: "Crashed"; readonly life: Life }
+  /** Something was done to the network or to a process that may cost a link: `nodes` are those it can touch. */
+  | { readonly _tag: "Fault"; readonly what: string; readonly nodes: ReadonlyArray<string> }
+  /** From here on nothing is broken any more, and `lives` are to make progress. */
+  | { readonly _tag: "Healed"; readonly lives: ReadonlyArray<Life> }
+  // ---- ports
+  | { readonly _tag: "Made"; readonly life: Life; readonly port: string }
+  /** The port has ended, as its own node knows it. */
+  | { readonly _tag: "Ended"; readonly life: Life; readonly port: string; readonly reason: Reason }
+  // ---- monitors. A monitor is also a channel: the messages that are sent under it are numbered from 1.
+  /** The monitor stands. `channel` is unique in a run. */
+  | { readonly _tag: "Monitored"; readonly life: Life; readonly channel: string; readonly port: string }
+  | { readonly _tag: "Fired"; readonly life: Life; readonly channel: string; readonly reason: Reason }
+  /** The monitor was taken back: it must not fire any more, and promises nothing any more. */
+  | { readonly _tag: "Unmonitored"; readonly life: Life; readonly channel: string }
+  | { readonly _tag: "Sent"; readonly life: Life; readonly channel: string; readonly n: number }
+  /** The message came to `port`, which is that of the channel unless something is badly wrong. */
+  | {
+    readonly _tag: "Got"
+    readonly life: Life
+    readonly port: string
+    readonly channel: string
+    readonly n: number
+  }
+  // ---- calls
+  | {
+    readonly _tag: "Asked"
+    readonly life: Life
+    readonly call: string
+    readonly port: string
+    readonly value: number
+  }
+  /** The answer of a call is its value, doubled. */
+  | { readonly _tag: "Answered"; readonly life: Life; readonly call: string; readonly value: unknown }
+  | { readonly _tag: "Refused"; readonly life: Life; readonly call: string; readonly reason: Reason }
+  // ---- nodes
+  | { readonly _tag: "Up"; readonly life: Life; readonly peer: string }
+  | { readonly _tag: "Down"; readonly life: Life; readonly peer: string; readonly reason: string }
+  // ---- the database
+  | {
+    readonly _tag: "Set"
+    readonly life: Life
+    readonly family: string
+    readonly key: string
+    readonly value: unknown
+  }
+  | { readonly _tag: "Deleted"; readonly life: Life; readonly family: string; readonly key: string }
+  /** What a life sees of a family at the end, when all is quiet. */
+  | { readonly _tag: "Seen"; readonly life: Life; readonly family: string; readonly entries: Record<string, unknown> }
+  // ---- leftovers
+  /** Something that should be gone after all scopes are closed, or an error that nobody caught. */
+  | { readonly _tag: "Leaked"; readonly what: string }
+
+/** An event with the time it was seen at, in milliseconds of the run's own clock. */
+export type Stamped = Event & { readonly at: number }
+
+/** The events of a run, in the order in which they happened. */
+export interface Trace {
+  readonly events: ReadonlyArray<Stamped>
+}
