@@ -11,12 +11,16 @@ export interface GreetingLines {
   readonly nonce: string
 }
 
-/** Methods that need no TLS. `cleartext` is accepted where it is configured, and never sent. */
-export const plainMethods: ReadonlyArray<string> = ["hmac_sha3_512", "cleartext"]
+/**
+ * The methods that may be used with or without TLS. `tls_anon` proves nothing, and is for those who configure it;
+ * `cleartext` is accepted where it is configured, and never sent.
+ */
+export const methods = (secure: boolean): ReadonlyArray<string> =>
+  secure ? ["tls_sha3_512", "tls_anon", "cleartext"] : ["hmac_sha3_512", "cleartext"]
 
 /**
  * What the side that greeted with `own` sends as DATA to the side that greeted with `other`, or `undefined` if the
- * method is unknown or the secret is empty. The sender of a digest puts its own greeting first. Lines and secret count
+ * method is unknown, or needs a secret and there is none. The sender of a digest puts its own greeting first. Lines and secret count
  * as octets: they come in as latin-1 text.
  */
 export const authData = (
@@ -25,21 +29,21 @@ export const authData = (
   own: GreetingLines,
   other: GreetingLines
 ): string | undefined => {
-  if (secret === "") return undefined
   switch (method) {
+    case "tls_sha3_512":
+      return crypto.createHash("sha3-512").update(bytes(own)).update(bytes(other)).digest("hex")
+    case "tls_anon":
+      return ""
     case "hmac_sha3_512":
+      if (secret === "") return undefined
       return crypto.createHmac("sha3-512", Buffer.from(secret, "latin1")).update(bytes(own)).update(bytes(other))
         .digest("hex")
     case "cleartext":
-      return Buffer.from(secret, "latin1").toString("hex")
+      return secret === "" ? undefined : Buffer.from(secret, "latin1").toString("hex")
     default:
       return undefined
   }
 }
-
-/** What `tls_sha3_512` carries: the same without a key. */
-export const tlsDigest = (own: GreetingLines, other: GreetingLines): string =>
-  crypto.createHash("sha3-512").update(bytes(own)).update(bytes(other)).digest("hex")
 
 const bytes = (lines: GreetingLines): Buffer => Buffer.from(`${lines.greeting}\n${lines.nonce}\n`, "latin1")
 

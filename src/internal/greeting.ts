@@ -20,6 +20,9 @@ export interface Greeting {
 /** By this key our own nodes know each other. Its value is the incarnation: random for every process. */
 export const ownKindKey = "effect-mp"
 
+/** Whether the other side has a certificate, and insists on TLS with everybody who has one. */
+export const talksTls = (greeting: Greeting): boolean => Math.trunc(Number(greeting.keys.get("tls"))) === 1
+
 /** What a greeting line holds. Perl neither encodes nor decodes values: none of them may hold a `;`. */
 export const formatGreeting = (greeting: Greeting): string =>
   [
@@ -55,18 +58,21 @@ const keyAndValue = (field: string): [string, string] => {
 export const visible = (text: string): string =>
   JSON.stringify(text.slice(0, 40).replaceAll(/[^\x20-\x7e]/g, ".")) + (text.length > 40 ? "..." : "")
 
-/** `METHOD;DATA;FRAMING`, as both sides send it once. */
+/** `METHOD;DATA;FRAMING[;refused=REASON]`, as both sides send it once. Others ignore what stands behind the framing. */
 export interface AuthLine {
   readonly method: string
   readonly data: string
   readonly framing: string
+  /** Between our own nodes: the sender is who it says, and will have no link with the other side. */
+  readonly refused?: string | undefined
 }
 
-export const formatAuth = (auth: AuthLine): string => `${auth.method};${auth.data};${auth.framing}`
+export const formatAuth = (auth: AuthLine): string =>
+  `${auth.method};${auth.data};${auth.framing}${auth.refused === undefined ? "" : `;refused=${auth.refused}`}`
 
 export const parseAuth = (line: string): AuthLine => {
-  const [method = "", data = "", framing = ""] = line.split(";")
-  return { method, data, framing }
+  const [method = "", data = "", framing = "", ...rest] = line.split(";")
+  return { method, data, framing, refused: rest.map(keyAndValue).find(([key]) => key === "refused")?.[1] }
 }
 
 /** Both choices are the sender's: the first entry of the other side's list that the sender supports. */

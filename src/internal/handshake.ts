@@ -4,8 +4,18 @@
  *
  * @internal
  */
-import { authData, equalData, type GreetingLines, plainMethods } from "./auth.ts"
-import { choose, formatAuth, formatGreeting, type Greeting, parseAuth, parseGreeting, visible } from "./greeting.ts"
+import { authData, equalData, type GreetingLines, methods } from "./auth.ts"
+import {
+  type AuthLine,
+  choose,
+  formatAuth,
+  formatGreeting,
+  type Greeting,
+  parseAuth,
+  parseGreeting,
+  talksTls,
+  visible
+} from "./greeting.ts"
 import { LinkError, type LinkErrorReason } from "./linkError.ts"
 
 /** What a node says of itself to those that connect. */
@@ -13,6 +23,8 @@ export interface Identity {
   readonly nodeId: string
   /** The shared secret, as octets in latin-1 text. */
   readonly secret: string
+  /** Whether we have a certificate. Then TLS is on with everybody who has one too. */
+  readonly tls: boolean
   /** Methods that we send, best first. */
   readonly authOffer: ReadonlyArray<string>
   /** Methods that we accept, best first. */
@@ -26,8 +38,15 @@ export interface Identity {
 /** What the shell is to do next, in order. */
 export type Action =
   | { readonly _tag: "Send"; readonly bytes: Uint8Array }
-  /** Is this node welcome? Answer with `admitted`; until then nothing more is sent. */
+  /**
+   * From here on all bytes go through TLS, beginning with `rest`, which has come already. Answer with `secured` when it
+   * stands.
+   */
+  | { readonly _tag: "StartTls"; readonly role: "client" | "server"; readonly rest: Uint8Array }
+  /** Is this node welcome? Answer with `admitted` or `rejected`; until then our auth line is held back. */
   | { readonly _tag: "Admit"; readonly greeting: Greeting }
+  /** The other side has authenticated, while it is still open whether it is welcome. */
+  | { readonly _tag: "Verified" }
   /** Both sides are who they say. `rest` is data that came behind the auth line. */
   | {
     readonly _tag: "Up"
@@ -38,7 +57,7 @@ export type Action =
   }
   | { readonly _tag: "Refuse"; readonly error: LinkError }
 
-type Phase = "greeting" | "nonce" | "admission" | "auth" | "over"
+type Phase = "greeting" | "nonce" | "tls" | "auth" | "over"
 
 /** A handshake between two events. */
 export interface Handshake {
@@ -51,14 +70,21 @@ export interface Handshake {
   readonly greetingLine: string
   readonly nonceLine: string
   readonly greeting: Greeting | undefined
-  readonly sends: string
+  /** All that follows the nonces travels inside TLS. */
+  readonly secure: boolean
+  readonly admitted: boolean
+  /** What we authenticate with, once we know whom; and whether it has gone out. */
+  readonly auth: AuthLine | undefined
+  readonly sent: boolean
+  /** The framing that the other side sends, once it has authenticated. */
+  readonly receives: string | undefined
 }
 
 type Result = readonly [Handshake, ReadonlyArray<Action>]
 
 /** Lines must fit, line end included, until authentication has completed. */
 const maxLine = 4096
-/** What may come before our own auth line has gone out: an auth line, and a read's worth of data behind it. */
+/** What may come behind the other side's auth line before ours has gone out: a read's worth of data. */
 const maxEarly = 64 * 1024
 const lineFeed = 0x0a
 
@@ -84,7 +110,11 @@ export const begin = (identity: Identity, own: GreetingLines, peer: string): Res
     greetingLine: "",
     nonceLine: "",
     greeting: undefined,
-    sends: ""
+    secure: false,
+    admitted: false,
+    auth: undefined,
+    sent: false,
+    receives: undefined
   },
   [send(`${own.greeting}\n${own.nonce}\n`)]
 ]
@@ -95,29 +125,59 @@ export const receive = (state: Handshake, chunk: Uint8Array): Result => {
   return proceed({ ...state, buffer: Buffer.concat([state.buffer, chunk]) })
 }
 
-/** The answer to `Admit`: yes. Our auth line goes out. */
+/** The answer to `Admit`: yes. Our auth line goes out as soon as it can. */
 export const admitted = (state: Handshake): Result => {
-  const { greeting, identity } = state
-  if (state.phase !== "admission" || greeting === undefined) return [state, []]
-  const method = choose(greeting.auths, identity.authOffer.filter((method) => plainMethods.includes(method)))
-  const framing = choose(greeting.framings, identity.framings)
-  if (framing === undefined) return refuse(state, "no_common_framing", `it knows ${listed(greeting.framings)}`)
-  const data = method && authData(method, identity.secret, state.own, theirs(state))
-  if (!method || !data) return refuse(state, "no_common_auth", `it accepts ${listed(greeting.auths)}`)
-  const [next, actions] = proceed({ ...state, phase: "auth", sends: framing })
-  return [next, [send(formatAuth({ method, data, framing }) + "\n"), ...actions]]
+  if (state.admitted) return [state, []]
+  if (state.phase === "tls") return [{ ...state, admitted: true }, []]
+  return state.phase === "auth" ? authenticate({ ...state, admitted: true }) : [state, []]
+}
+
+/** The answer to `StartTls`: it stands, and certificates were verified. */
+export const secured = (state: Handshake): Result => {
+  if (state.phase !== "tls") return [state, []]
+  const next: Handshake = { ...state, phase: "auth" }
+  return state.admitted ? authenticate(next) : [next, []]
+}
+
+/**
+ * The answer to `Admit`: no. A node of our own kind that has authenticated is told that it has another one's ID: our auth
+ * line says so, in a field that others would ignore. To them it must not go out.
+ */
+export const rejected = (state: Handshake, error: LinkError): Result => {
+  const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
+  const refusal: Action = { _tag: "Refuse", error }
+  const told = error.reason === "duplicate_node" && state.receives !== undefined
+  if (state.auth === undefined || !told) return [over, [refusal]]
+  return [over, [send(formatAuth({ ...state.auth, refused: error.reason }) + "\n"), refusal]]
+}
+
+const authenticate = (state: Handshake): Result => {
+  if (state.auth === undefined) return [state, []]
+  const [next, actions] = proceed({ ...state, sent: true })
+  return [next, [send(formatAuth(state.auth) + "\n"), ...actions]]
+}
+
+/** Our auth line, or why there is none. */
+const ownAuth = (state: Handshake): AuthLine | { readonly reason: LinkErrorReason; readonly detail: string } => {
+  const { greeting, identity, own, secure } = state
+  const { auths = [], framings = [] } = greeting ?? {}
+  const usable = identity.authOffer.filter((method) => methods(secure).includes(method))
+  const method = choose(auths, usable)
+  const framing = choose(framings, identity.framings)
+  if (framing === undefined) return { reason: "no_common_framing", detail: `it knows ${listed(framings)}` }
+  const data = method && authData(method, identity.secret, own, theirs(state))
+  if (method !== undefined && data !== undefined) return { method, data, framing }
+  const onlyTls = identity.tls && identity.secret === "" && !secure
+  return { reason: onlyTls ? "tls_required" : "no_common_auth", detail: `it accepts ${listed(auths)}` }
 }
 
 const proceed = (state: Handshake): Result => {
+  if (state.phase === "tls" || state.phase === "over") return [state, []]
+  if (state.receives !== undefined) return onBoth(state)
   const end = state.buffer.indexOf(lineFeed)
   // Not yet whole. Behind the auth line there is data, which has no such limit.
   if (end < 0) return state.buffer.length > maxLine ? refuse(state, "line_too_long") : [state, []]
   if (end >= maxLine) return refuse(state, "line_too_long")
-  if (state.phase === "admission") {
-    return state.buffer.length > maxEarly
-      ? refuse(state, "line_too_long", `it sent more than ${maxEarly} bytes ahead`)
-      : [state, []]
-  }
   // One CR before the LF belongs to the line end.
   const line = state.buffer.toString("latin1", 0, end > 0 && state.buffer[end - 1] === 0x0d ? end - 1 : end)
   const rest = { ...state, buffer: state.buffer.subarray(end + 1) }
@@ -128,8 +188,6 @@ const proceed = (state: Handshake): Result => {
       return onNonce(rest, line)
     case "auth":
       return onAuth(rest, line)
-    default:
-      return [state, []]
   }
 }
 
@@ -141,28 +199,52 @@ const onGreeting = (state: Handshake, line: string): Result => {
 }
 
 const onNonce = (state: Handshake, line: string): Result => {
-  const { greeting } = state
+  const { greeting, identity, own } = state
   if (greeting === undefined) return [state, []]
-  if (greeting.nodeId === state.identity.nodeId) return refuse(state, "self_connect")
+  if (greeting.nodeId === identity.nodeId) return refuse(state, "self_connect")
   // Perl lets equal nonces pass; the format demands that they are refused.
-  if (line === state.own.nonce) return refuse(state, "echoed_greeting")
+  if (line === own.nonce) return refuse(state, "echoed_greeting")
   if (line === "") return refuse(state, "malformed_greeting", "its nonce is empty")
-  const [next, actions] = proceed({ ...state, phase: "admission", nonceLine: line })
-  return [next, [{ _tag: "Admit", greeting }, ...actions]]
+  const known: Handshake = { ...state, nonceLine: line, secure: identity.tls && talksTls(greeting) }
+  const auth = ownAuth(known)
+  if ("reason" in auth) return refuse(state, auth.reason, auth.detail)
+  const admit: Action = { _tag: "Admit", greeting }
+  if (known.secure) {
+    const next: Handshake = { ...known, auth, phase: "tls", buffer: Buffer.alloc(0) }
+    // Whoever dialled: the lower nonce is the client's. Both are latin-1, so text compares as octets.
+    return [next, [{ _tag: "StartTls", role: own.nonce < line ? "client" : "server", rest: state.buffer }, admit]]
+  }
+  const [next, actions] = proceed({ ...known, auth, phase: "auth" })
+  return [next, [admit, ...actions]]
 }
 
 const onAuth = (state: Handshake, line: string): Result => {
-  const { greeting, identity } = state
+  const { greeting, identity, own, secure } = state
   if (greeting === undefined) return [state, []]
   const auth = parseAuth(line)
-  if (!identity.authAccept.includes(auth.method) || !plainMethods.includes(auth.method)) {
+  if (!identity.authAccept.includes(auth.method) || !methods(secure).includes(auth.method)) {
     return refuse(state, "auth_not_offered", visible(auth.method))
   }
-  const expected = authData(auth.method, identity.secret, theirs(state), state.own)
+  const expected = authData(auth.method, identity.secret, theirs(state), own)
   if (expected === undefined || !equalData(auth.data, expected)) return refuse(state, "auth_failed")
   if (!identity.framings.includes(auth.framing)) return refuse(state, "framing_not_offered", visible(auth.framing))
+  if (auth.refused === "duplicate_node") return refuse(state, "duplicate_node")
+  const verified: Handshake = { ...state, receives: auth.framing }
+  if (state.sent) return onBoth(verified)
+  const [next, actions] = onBoth(verified)
+  return [next, [{ _tag: "Verified" }, ...actions]]
+}
+
+/** The other side has authenticated: the link stands when our own auth line is out. */
+const onBoth = (state: Handshake): Result => {
+  const { auth, buffer: rest, greeting, receives, sent } = state
+  if (greeting === undefined || receives === undefined || auth === undefined || !sent) {
+    return rest.length > maxEarly
+      ? refuse(state, "line_too_long", `it sent more than ${maxEarly} bytes ahead`)
+      : [state, []]
+  }
   const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
-  return [over, [{ _tag: "Up", greeting, receives: auth.framing, sends: state.sends, rest: state.buffer }]]
+  return [over, [{ _tag: "Up", greeting, receives, sends: auth.framing, rest }]]
 }
 
 const theirs = (state: Handshake): GreetingLines => ({ greeting: state.greetingLine, nonce: state.nonceLine })

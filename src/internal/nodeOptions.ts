@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { parseAddress, splitAddresses } from "./address.ts"
-import { plainMethods } from "./auth.ts"
 import { framings } from "./framings.ts"
 import { ownKindKey } from "./greeting.ts"
 import type { Identity } from "./handshake.ts"
@@ -38,6 +37,8 @@ export interface Options {
   readonly maxMessageSize?: number | undefined
 }
 
+const authMethods = ["tls_sha3_512", "tls_anon", "hmac_sha3_512", "cleartext"]
+
 /** Options with all defaults filled in. Times are in milliseconds. */
 export interface Checked {
   readonly identity: Identity
@@ -61,8 +62,13 @@ export const check = (
       identity: {
         nodeId,
         secret: yield* checkSecret(options.secret),
-        authOffer: yield* checkNames("authOffer", options.authOffer ?? ["hmac_sha3_512"], plainMethods),
-        authAccept: yield* checkNames("authAccept", options.authAccept ?? plainMethods, plainMethods),
+        tls: false,
+        authOffer: yield* checkNames("authOffer", options.authOffer ?? ["tls_sha3_512", "hmac_sha3_512"], authMethods),
+        authAccept: yield* checkNames(
+          "authAccept",
+          options.authAccept ?? ["tls_sha3_512", "hmac_sha3_512", "cleartext"],
+          authMethods
+        ),
         framings: yield* checkNames("framings", options.framings ?? ["cbor", "json"], Array.from(framings.keys())),
         keys: new Map([["provider", `effect-mp-${version}`], ["mproto", "1"], ["gproto", "1"], [
           ownKindKey,

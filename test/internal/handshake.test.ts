@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { authData, type GreetingLines, tlsDigest } from "../../src/internal/auth.ts"
+import { authData, type GreetingLines } from "../../src/internal/auth.ts"
 import type { Greeting } from "../../src/internal/greeting.ts"
 import {
   type Action,
@@ -21,6 +21,7 @@ const secret = "testsecret"
 const identity = (over: Partial<Identity> = {}): Identity => ({
   nodeId: "me",
   secret,
+  tls: false,
   authOffer: ["tls_sha3_512", "hmac_sha3_512"],
   authAccept: ["hmac_sha3_512"],
   framings: ["cbor", "json"],
@@ -53,7 +54,7 @@ const play = (
       if (action._tag === "Send") story.sent += Buffer.from(action.bytes).toString("latin1")
       else if (action._tag === "Up") story.up = action
       else if (action._tag === "Refuse") story.error = action.error
-      else {
+      else if (action._tag === "Admit") {
         story.admissions++
         const [next, more] = admitted(state)
         state = next
@@ -132,11 +133,11 @@ describe("recorded handshakes", () => {
   it("digests for TLS are over the same lines, without a key", () => {
     const { a, b } = recorded.json
     assert.strictEqual(
-      tlsDigest(a, b),
+      authData("tls_sha3_512", "", a, b),
       "2055c6755c20c579e4d3a1dc1ecf255425148aac3f6f96ccb6a2442e33129a2868b5543a10cc62fcec2edaed66b770e07e1191687b730ef5382ab402b3131a1d"
     )
     assert.strictEqual(
-      tlsDigest(b, a),
+      authData("tls_sha3_512", "", b, a),
       "fb487cd98b2ed5086b34eee7b8cce8ae44bdc58a2df2c768a75bfd3e659e4669c06212cefddc5da3c3071d9768166c77c22edc93240929972e51aa69a9b7eaf7"
     )
   })
@@ -176,7 +177,7 @@ describe("greeting", () => {
     let state = receive(open()[0], lines(peerLines.greeting, peerLines.nonce))[0]
     state = receive(state, latin1("hmac_sha3_512;"))[0]
     const [before, nothing] = receive(state, latin1(`${peerData};json\n[]`))
-    assert.deepStrictEqual(nothing, [])
+    assert.deepStrictEqual(nothing, [{ _tag: "Verified" }])
     assert.deepStrictEqual(admitted(before)[1].map(({ _tag }) => _tag), ["Send", "Up"])
   })
 
@@ -347,7 +348,7 @@ describe("authentication", () => {
 
   it("refuses TLS methods without TLS even where they are listed", () => {
     const authAccept = ["tls_sha3_512", "hmac_sha3_512", "tls_anon"]
-    const digest = tlsDigest(peerLines, ownLines)
+    const digest = authData("tls_sha3_512", "", peerLines, ownLines)
     for (const auth of [`tls_sha3_512;${digest};json`, "tls_anon;;json"]) {
       assert.strictEqual(refusal(playAgainst(fromPeer({ auth }), { authAccept })), "auth_not_offered")
     }
