@@ -83,7 +83,13 @@ export type InvalidOption = nodeOptions.InvalidOption
  */
 export type NodeEvent =
   | { readonly _tag: "Up"; readonly nodeId: string }
-  | { readonly _tag: "Down"; readonly nodeId: string; readonly reason: string }
+  | {
+    readonly _tag: "Down"
+    readonly nodeId: string
+    readonly reason: string
+    /** The node said that it stops: it did not crash, and was not cut off. Only nodes of our own kind say so. */
+    readonly orderly: boolean
+  }
 
 /**
  * Another node, as this one sees it now: `queued` messages wait for a link, `buffered` bytes have been sent and have not
@@ -194,18 +200,11 @@ export const layer = (options: Options): Layer.Layer<Node | Network, InvalidOpti
     const carrier = yield* Transport
     const incarnation = yield* randomText(16)
     const checked = yield* nodeOptions.check(options, router.nodeId, incarnation)
-    const scope = yield* Effect.scope
-    const connections = new Connections(router, carrier, { ...checked, makeNonce }, scope)
-    const context = yield* Effect.context<never>()
-    const fork = (effect: Effect.Effect<void>): void => {
-      Effect.runForkWith(context)(Effect.forkIn(effect, scope, { startImmediately: true }))
-    }
+    const context = yield* Effect.context<Scope.Scope>()
+    const connections = new Connections(router, carrier, { ...checked, makeNonce }, context)
     yield* Effect.addFinalizer(() => stop(router))
-    router.dial = (peer) => fork(connections.connect(peer))
-    const bound = yield* Effect.forEach(
-      checked.binds,
-      (bind) => carrier.listen(bind, (wire) => fork(connections.incoming(wire)), router.nodeId)
-    )
+    router.dial = (peer) => connections.search(peer)
+    const bound = yield* Effect.forEach(checked.binds, (bind) => connections.listen(bind))
     router.addresses = bound.flat()
     return Context.make(Node, router).pipe(Context.add(Network, connections))
   }))
@@ -274,8 +273,8 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
  *
  * **Gotchas**
  *
- * A node that stops in order and one that crashed both go down; the reason is the transport's text, such as
- * `Unexpected end-of-file`.
+ * The reason of a `Down` is for people: the transport's text, such as `Unexpected end-of-file`. Whether a node stopped in
+ * order tells `orderly`. That a node is down is a verdict, and can be wrong: it may live behind a broken network.
  *
  * @category accessors
  * @since 0.1.0
@@ -287,7 +286,8 @@ export const events: Stream.Stream<NodeEvent, never, Node> = Stream.unwrap(
         Effect.sync(() => {
           const listener = {
             up: (nodeId: string) => void Queue.offerUnsafe(queue, { _tag: "Up", nodeId }),
-            down: (nodeId: string, reason: string) => void Queue.offerUnsafe(queue, { _tag: "Down", nodeId, reason })
+            down: (nodeId: string, reason: string, orderly: boolean) =>
+              void Queue.offerUnsafe(queue, { _tag: "Down", nodeId, reason, orderly })
           }
           for (const nodeId of node.upNodes()) listener.up(nodeId)
           node.listeners.add(listener)

@@ -452,7 +452,8 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  * arrives, in order, or from the first one lost on none arrives until the monitor has fired.
  *
  * While another node cannot take more (its link has sent over 1 MiB that did not leave, or 10,000 messages wait for
- * a link), `snd` waits. It can be interrupted; the message is on its way all the same.
+ * a link), `snd` waits. Interrupted while it waits, it sends nothing. Where nothing can be interrupted, in a finalizer for
+ * one, it does not wait.
  *
  * **Gotchas**
  *
@@ -469,7 +470,18 @@ export const snd = <M extends Messages, const Tag extends TagOf<M>>(
 ): Effect.Effect<void, never, Node> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, Node)
-    return router.send(port, [tag, ...args as ReadonlyArray<unknown>]) ? Exit.void : router.whenRoom(port)
+    const message: ReadonlyArray<unknown> = [tag, ...args as ReadonlyArray<unknown>]
+    return router.offer(port, message) ? Exit.void : sendWhenRoom(router, port, message)
+  })
+
+/** Waits for room. What cannot be interrupted, such as a finalizer, must not wait: it sends at once. */
+const sendWhenRoom = (router: Router, port: string, message: ReadonlyArray<unknown>): Effect.Effect<void> =>
+  Effect.uninterruptibleMask((restore) => {
+    const attempt: Effect.Effect<void> = Effect.suspend(() =>
+      router.offer(port, message) ? Effect.void : Effect.andThen(router.whenRoom(port), attempt)
+    )
+    const interruptible = restore(attempt)
+    return interruptible === attempt ? Effect.sync(() => router.send(port, message)) : interruptible
   })
 
 /**

@@ -383,8 +383,8 @@ for (const [name, transport] of transports) {
         yield* until("both go down", () => seen.length === 4)
         assert.deepStrictEqual(seen.slice(0, 2), [{ _tag: "Up", nodeId: "b" }, { _tag: "Up", nodeId: "c" }])
         assert.sameDeepMembers(seen.slice(2), [
-          { _tag: "Down", nodeId: "b", reason: "cut" },
-          { _tag: "Down", nodeId: "c", reason: "cut" }
+          { _tag: "Down", nodeId: "b", reason: "cut", orderly: false },
+          { _tag: "Down", nodeId: "c", reason: "cut", orderly: false }
         ])
         yield* Fiber.interrupt(watching)
         assert.strictEqual(a.router.listeners.size, 0, "a stream that ended listens no more")
@@ -427,7 +427,7 @@ for (const [name, transport] of transports) {
         yield* a.stop
         assert.deepStrictEqual(own, [["transport_error", "b", "this node stopped"]])
         yield* until("the other node sees it", () => other.length > 0)
-        assert.deepStrictEqual(other, [["transport_error", "a", "Unexpected end-of-file"]])
+        assert.deepStrictEqual(other, [["transport_error", "a", "the other node stopped"]])
         const exit = yield* within("a monitor afterwards", b.run(Port.exit("a#port")))
         assert.deepStrictEqual(reasonOf(exit), ["transport_error", "a", "Connection refused"])
         const late = yield* within("a monitor of the stopped node", a.run(Port.exit(port)))

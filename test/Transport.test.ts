@@ -167,13 +167,12 @@ for (const [name, transport] of transports) {
         const lost = yield* watch(node, "b")
         const inbox = yield* collector(first)
         const error = yield* Effect.flip(second.network.dial(node.address))
-        assert.strictEqual(error.reason, "handshake_closed")
-        yield* until("it is logged", () => world.logs.length > 0)
-        assert.match(
-          world.logs[0]!,
-          /^WARN a refused .*\(node b\): .*already: are two processes running with one node ID/
-        )
+        assert.strictEqual(error.reason, "duplicate_node")
         yield* roundTrip(first, node)
+        const said = (pattern: RegExp) => until(String(pattern), () => world.logs.some((line) => pattern.test(line)))
+        yield* said(/^ERROR a two live nodes have the node ID b: at .*, and at .*, which is refused/)
+        yield* said(/^ERROR b node a refused another live node with our ID, b/)
+        yield* said(/^ERROR b .*another live node has this node ID/)
         yield* node.run(Port.snd(inbox.port, "still here"))
         yield* inbox.has(1)
         assert.deepStrictEqual(lost, [])

@@ -294,7 +294,7 @@ export class Cell implements Receiver, Runnable {
   private end(exit: PortExit): void {
     const closing = this.life && Scope.closeUnsafe(this.life.scope, exit)
     if (this.life === undefined || closing === undefined) return this.finish(exit)
-    Effect.runForkWith(this.life.context)(closing).addObserver((closed) => {
+    Effect.runForkWith(this.life.context)(Effect.uninterruptible(closing)).addObserver((closed) => {
       if (Exit.isFailure(closed)) this.host.unheard(`a finalizer of port ${this.id} failed`, closed.cause)
       this.finish(exit)
     })

@@ -4,13 +4,16 @@
  *
  * @internal
  */
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import { establish } from "./establish.ts"
 import { type Greeting, ownKindKey } from "./greeting.ts"
 import type { Identity } from "./handshake.ts"
+import { probe, watch } from "./heartbeat.ts"
 import type { Link } from "./link.ts"
 import { LinkError } from "./linkError.ts"
 import type { Peer } from "./peer.ts"
@@ -32,39 +35,89 @@ export interface ConnectionSettings {
   readonly makeNonce: Effect.Effect<string>
 }
 
-/** A handshake for which our auth line has gone out. */
+/** A handshake for which our auth line has gone out, or is about to. */
 interface Pending {
   /** The node ID of the side that dialled. */
   readonly dialler: string
   readonly over: Deferred.Deferred<void>
+  /** Gives it up. */
+  readonly evict: () => void
 }
+
+/** One connection on its way to be a link. */
+interface Attempt {
+  readonly wire: Wire
+  readonly dialled: boolean
+  readonly greeting: Greeting
+  /** Waits until the other side has authenticated. */
+  readonly verified: Effect.Effect<void>
+  readonly pending: Pending
+  /** The dead link that this one is to replace. */
+  replaces: Link | undefined
+}
+
+/** How many incoming connections may be in their handshakes at once; beyond it the oldest one has to go. */
+const maxHandshakes = 1000
+/** How long a handshake may hold up another one with the same node, once the other one has authenticated: milliseconds. */
+const rivalGrace = 1000
+/** How long a link may take to prove that it lives when its node seems to have come back: milliseconds, at most. */
+const probeLimit = 2000
 
 export class Connections {
   /** Set by whoever knows more nodes. */
   findAddresses: FindAddresses = () => Effect.succeed([])
+  /** By node ID: at most one connection with each node may be about to become a link. */
   private readonly pending = new Map<string, Pending>()
+  /** Incoming connections in their handshakes, oldest first. */
+  private readonly handshakes = new Set<Wire>()
   private readonly router: Router
   private readonly carrier: Carrier
   readonly settings: ConnectionSettings
   private readonly scope: Scope.Scope
+  private readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
+  private stalledAt = -Infinity
 
-  constructor(router: Router, carrier: Carrier, settings: ConnectionSettings, scope: Scope.Scope) {
+  constructor(router: Router, carrier: Carrier, settings: ConnectionSettings, context: Context.Context<Scope.Scope>) {
     this.router = router
     this.carrier = carrier
     this.settings = settings
-    this.scope = scope
+    this.scope = Context.get(context, Scope.Scope)
+    const fork = Effect.runForkWith(context)
+    this.fork = (effect) => {
+      const fiber = fork(Effect.annotateLogs(effect, "node", router.nodeId))
+      return Fiber.runIn(fiber, this.scope)
+    }
+  }
+
+  /** Listens on an address, as long as the scope is open. Answers the addresses that others can dial. */
+  listen(bind: string): Effect.Effect<ReadonlyArray<string>, LinkError, Scope.Scope> {
+    return this.carrier.listen(bind, (wire) => void this.fork(this.incoming(wire)), this.router.nodeId)
+  }
+
+  /** Looks for a peer, in the background. */
+  search(peer: Peer): void {
+    this.fork(this.connect(peer))
+  }
+
+  /** How many incoming connections are in their handshakes. */
+  get handshaking(): number {
+    return this.handshakes.size
   }
 
   /** An incoming connection: becomes a link, or is closed and logged. */
-  incoming(wire: Wire): Effect.Effect<void> {
-    return Effect.catch(this.handshake(wire, false), (error) =>
-      // Both sides dialling at once is nothing to worry about, nor is a seed that finds itself.
-      error.detail === crossing || error.reason === "self_connect"
-        ? Effect.logDebug(error.message)
-        : Effect.logWarning(`refused a connection from ${error.message}`)).pipe(
-        Effect.annotateLogs("node", this.router.nodeId),
-        Effect.asVoid
-      )
+  private incoming(wire: Wire): Effect.Effect<void> {
+    this.handshakes.add(wire)
+    const [oldest] = this.handshakes
+    if (this.handshakes.size > maxHandshakes) oldest?.destroy()
+    return this.handshake(wire, false).pipe(
+      Effect.catch((error) =>
+        // Both sides dialling at once is nothing to worry about, nor is a seed that finds itself.
+        error.detail === crossing || error.reason === "self_connect"
+          ? Effect.logDebug(error.message)
+          : Effect.logWarning(`refused a connection from ${error.message}`)
+      ),
+      Effect.ensuring(Effect.sync(() => this.handshakes.delete(wire)))
+    )
   }
 
   /**
@@ -72,7 +125,14 @@ export class Connections {
    * authenticated.
    */
   dial(address: string, greeted: (nodeId: string) => void = () => {}): Effect.Effect<Link, LinkError> {
-    return Effect.flatMap(this.carrier.dial(address, this.router.nodeId), (wire) => this.handshake(wire, true, greeted))
+    return this.carrier.dial(address, this.router.nodeId).pipe(
+      Effect.flatMap((wire) => this.handshake(wire, true, greeted)),
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          if (error.reason === "duplicate_node") this.router.alarm(`${error.message} (ours is ${this.router.nodeId})`)
+        })
+      )
+    )
   }
 
   private handshake(
@@ -81,22 +141,20 @@ export class Connections {
     greeted: (nodeId: string) => void = () => {}
   ): Effect.Effect<Link, LinkError> {
     const { settings } = this
-    let asked: { readonly nodeId: string; readonly mine: Pending } | undefined
-    const admit = (greeting: Greeting) => {
+    let attempt: Attempt | undefined
+    const admit = (greeting: Greeting, verified: Effect.Effect<void>) => {
       greeted(greeting.nodeId)
-      const mine: Pending = {
-        dialler: dialled ? this.router.nodeId : greeting.nodeId,
-        over: Deferred.makeUnsafe()
-      }
-      asked = { nodeId: greeting.nodeId, mine }
-      return this.admit(greeting, mine, wire.remote)
+      const dialler = dialled ? this.router.nodeId : greeting.nodeId
+      const pending: Pending = { dialler, over: Deferred.makeUnsafe(), evict: () => wire.destroy() }
+      attempt = { wire, dialled, greeting, verified, pending, replaces: undefined }
+      return this.admit(attempt)
     }
     return Effect.flatMap(settings.makeNonce, (nonce) =>
       establish(wire, {
         identity: settings.identity,
         nonce,
         admit,
-        accept: (link) => this.router.linked(link),
+        accept: (link) => this.accept(link, attempt?.replaces),
         maxMessageSize: settings.maxMessageSize
       })).pipe(
         Effect.timeoutOrElse({
@@ -105,41 +163,88 @@ export class Connections {
         }),
         Effect.onError(() => Effect.sync(() => wire.destroy())),
         Effect.ensuring(Effect.sync(() => {
-          if (asked === undefined) return
-          if (this.pending.get(asked.nodeId) === asked.mine) this.pending.delete(asked.nodeId)
-          Deferred.doneUnsafe(asked.mine.over, Effect.void)
+          if (attempt === undefined) return
+          const { greeting: { nodeId }, pending } = attempt
+          if (this.pending.get(nodeId) === pending) this.pending.delete(nodeId)
+          Deferred.doneUnsafe(pending.over, Effect.void)
         }))
       )
+  }
+
+  /** A link stands, unless its node has another one. From now on it is watched over. */
+  private accept(link: Link, replaces: Link | undefined): boolean {
+    if (!this.router.linked(link, replaces)) return false
+    const settings = { timeout: this.settings.monitorTimeout, peerTimeout: link.peerTimeout }
+    const watching = this.fork(watch(link, settings, (late) => this.stalled(late)))
+    link.onOver(() => watching.interruptUnsafe())
+    return true
+  }
+
+  /** This process stood still: said once, not for every link. */
+  private stalled(late: number): void {
+    const now = this.router.monotonic()
+    if (now - this.stalledAt < late) return
+    this.stalledAt = now
+    this.router.warn(`this process stood still for ${Math.round(late)} ms: silent nodes get that time once more`)
   }
 
   /**
    * Whether our auth line may go out on a connection. A second handshake with a Perl node must never complete, and two
    * nodes that both see to that must choose the same one: it is the one dialled by the node with the smaller ID.
    */
-  private admit(greeting: Greeting, mine: Pending, remote: string): Effect.Effect<void, LinkError> {
+  private admit(attempt: Attempt): Effect.Effect<void, LinkError> {
     return Effect.suspend(() => {
-      const { nodeId } = greeting
-      const refuse = (detail: string) =>
-        Effect.fail(new LinkError({ reason: "already_connected", peer: `${remote} (node ${nodeId})`, detail }))
+      const { dialled, greeting: { nodeId }, pending } = attempt
       const peer = this.router.peers.get(nodeId)
-      if (peer?.state === "up") {
-        const incarnation = greeting.keys.get(ownKindKey)
-        const same = incarnation !== undefined && incarnation === peer.link?.incarnation
-        return refuse(same ? crossing : `the other one is connected through ${peer.link?.address}`)
-      }
+      const first = peer?.state === "up" ? peer.link : undefined
+      if (first !== undefined && first !== attempt.replaces) return this.second(attempt, first)
       const rival = this.pending.get(nodeId)
       if (rival === undefined) {
-        this.pending.set(nodeId, mine)
+        this.pending.set(nodeId, pending)
         return Effect.void
       }
-      if (rival.dialler === mine.dialler) return refuse("another handshake with it is under way")
-      if (rival.dialler < mine.dialler) return refuse(crossing)
-      return Effect.andThen(Deferred.await(rival.over), this.admit(greeting, mine, remote))
+      // The other side prefers the same one, and waits for nothing but this answer.
+      if (!dialled && rival.dialler < pending.dialler) return refuse(attempt, crossing)
+      // Whoever has not authenticated must not keep out those who have.
+      const impatient = Effect.andThen(attempt.verified, Effect.sleep(rivalGrace)).pipe(
+        Effect.andThen(Effect.sync(() => rival.evict())),
+        Effect.andThen(Deferred.await(rival.over))
+      )
+      return Effect.andThen(Effect.raceFirst(Deferred.await(rival.over), impatient), this.admit(attempt))
     })
   }
 
+  /**
+   * A second connection with a node that is up. Among our own kind: if the first one turns out to be dead, the node came
+   * back, and the new one replaces it. Otherwise the first one stays, as with all others.
+   */
+  private second(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
+    const incarnation = attempt.greeting.keys.get(ownKindKey)
+    if (incarnation === undefined || first.incarnation === undefined) {
+      return refuse(attempt, `the other one is connected through ${first.address}`)
+    }
+    const answers = probe(first, Math.min(this.settings.monitorTimeout / 4, probeLimit))
+    // Strangers must not make us probe. Where we dialled ourselves the other side may wait just as we do.
+    const asked = attempt.dialled ? answers : Effect.andThen(attempt.verified, answers)
+    return Effect.flatMap(asked, (alive) => {
+      if (alive) return incarnation === first.incarnation ? refuse(attempt, crossing) : this.duplicate(attempt, first)
+      attempt.replaces = first
+      return this.admit(attempt)
+    })
+  }
+
+  /** Two live nodes share one ID. All three get to know. */
+  private duplicate(attempt: Attempt, first: Link): Effect.Effect<never, LinkError> {
+    const { greeting: { nodeId }, wire } = attempt
+    first.duplicate(wire.remote)
+    this.router.alarm(
+      `two live nodes have the node ID ${nodeId}: at ${first.address}, and at ${wire.remote}, which is refused`
+    )
+    return Effect.fail(new LinkError({ reason: "duplicate_node", peer: `${wire.remote} (node ${nodeId})` }))
+  }
+
   /** Finds a peer and dials its addresses, until it is up or the time is over. */
-  connect(peer: Peer): Effect.Effect<void> {
+  private connect(peer: Peer): Effect.Effect<void> {
     const { connectInterval } = this.settings
     const failed = (error: LinkError) =>
       Effect.sync(() => {
@@ -162,8 +267,7 @@ export class Connections {
           })
           return Effect.andThen(Effect.logWarning(error.message, defect), Effect.fail(error))
         }),
-        Effect.catch(failed),
-        Effect.annotateLogs("node", this.router.nodeId)
+        Effect.catch(failed)
       )
   }
 
@@ -203,5 +307,10 @@ export class Connections {
     })
   }
 }
+
+const refuse = ({ greeting, wire }: Attempt, detail: string) =>
+  Effect.fail(
+    new LinkError({ reason: "already_connected", peer: `${wire.remote} (node ${greeting.nodeId})`, detail })
+  )
 
 const crossing = "both sides opened a connection at once; the other one stays"

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { type DecoderOptions, FramingError, type Packet } from "./framing.ts"
 import { framings } from "./framings.ts"
-import type { Greeting } from "./greeting.ts"
+import { type Greeting, ownKindKey } from "./greeting.ts"
 import * as Handshake from "./handshake.ts"
 import { Link } from "./link.ts"
 import { LinkError } from "./linkError.ts"
@@ -142,9 +142,13 @@ class HandshakeShell implements WireEvents {
     })
   }
 
+  private get sameKind(): boolean {
+    return this.options.identity.keys.has(ownKindKey)
+  }
+
   private up(action: Extract<Handshake.Action, { readonly _tag: "Up" }>): void {
     const receives = framings.get(action.receives)!
-    const link = new Link(this.wire, action.greeting, framings.get(action.sends)!)
+    const link = new Link(this.wire, action.greeting, framings.get(action.sends)!, this.sameKind)
     if (!this.options.accept(link)) {
       return this.refuse(new LinkError({ reason: "already_connected", peer: this.state.peer }))
     }
@@ -160,6 +164,7 @@ class HandshakeShell implements WireEvents {
 
   private packets(chunk: Uint8Array): void {
     const link = this.link!
+    link.received += chunk.length
     try {
       link.receive(this.decode!(chunk))
     } catch (error) {

@@ -19,6 +19,8 @@ export interface Greeting {
 
 /** By this key our own nodes know each other. Its value is the incarnation: random for every process. */
 export const ownKindKey = "effect-mp"
+/** How long the sender, of our own kind, waits for a sign of life: milliseconds. */
+export const timeoutKey = "effect-mp-timeout"
 
 /** Whether the other side has a certificate, and insists on TLS with everybody who has one. */
 export const talksTls = (greeting: Greeting): boolean => Math.trunc(Number(greeting.keys.get("tls"))) === 1

@@ -6,8 +6,8 @@
  */
 import * as Effect from "effect/Effect"
 import type { Encoder, Framing, Packet } from "./framing.ts"
-import { type Greeting, ownKindKey } from "./greeting.ts"
-import type { LinkError } from "./linkError.ts"
+import { type Greeting, ownKindKey, timeoutKey } from "./greeting.ts"
+import { LinkError } from "./linkError.ts"
 import { type Culprit, culprit } from "./plainData.ts"
 import type { Wire } from "./wire.ts"
 
@@ -37,13 +37,27 @@ export class UnsendableMessage extends Error {
 const slabSize = 64 * 1024
 /** How long a link that is closed in order may take to deliver what it still holds. */
 const lingerTimeout = "2 seconds"
-/** Beyond this many unsent bytes a sender is asked to wait. */
+/** Beyond this many unsent bytes a sender that can wait has to. */
 const highWater = 1024 * 1024
+/** Beyond this many the link is given up: those that cannot wait have sent them. */
+const bufferLimit = 256 * 1024 * 1024
+
+/** Requests among our own kind, beside those of the protocol. */
+export const ownRequests = {
+  /** Asks for a sign of life on this very link. */
+  probe: "emp_probe",
+  /** The sender stops, in order. */
+  bye: "emp_bye",
+  /** Another live node, at this address, has the node ID of the receiver. */
+  duplicate: "emp_duplicate"
+} as const
 
 export class Link {
   readonly nodeId: string
-  /** Random for every process of our own kind; undefined for others. */
+  /** Random for every process, if both sides are of our kind; undefined otherwise. */
   readonly incarnation: string | undefined
+  /** How long the other side, if it is of our kind, waits for a sign of life: milliseconds. */
+  readonly peerTimeout: number | undefined
   readonly address: string
   /** What the link can carry. */
   readonly framing: Framing
@@ -55,11 +69,18 @@ export class Link {
   private to = 0
   private flushing = false
   private over = false
+  private whenOver: ReadonlyArray<() => void> = []
+  /** Bytes that have come. */
+  received = 0
+  /** Bytes that were sent. */
+  sent = 0
 
-  constructor(wire: Wire, greeting: Greeting, framing: Framing) {
+  /** `sameKind`: we are of our own kind, so that a greeting which says the same makes two. */
+  constructor(wire: Wire, greeting: Greeting, framing: Framing, sameKind: boolean) {
     this.wire = wire
     this.nodeId = greeting.nodeId
-    this.incarnation = greeting.keys.get(ownKindKey)
+    this.incarnation = sameKind ? greeting.keys.get(ownKindKey) : undefined
+    this.peerTimeout = this.incarnation === undefined ? undefined : readTimeout(greeting.keys.get(timeoutKey))
     this.address = wire.remote
     this.framing = framing
     this.encode = framing.makeEncoder()
@@ -75,6 +96,10 @@ export class Link {
     return this.wire.buffered < highWater
   }
 
+  get isOver(): boolean {
+    return this.over
+  }
+
   /** Sends a packet that is known to be plain data. */
   send(packet: Packet): void {
     if (this.over) return
@@ -82,9 +107,15 @@ export class Link {
     if (this.slab.length - this.to < bytes.length) this.newSlab(bytes.length)
     this.slab.set(bytes, this.to)
     this.to += bytes.length
+    this.sent += bytes.length
     if (this.flushing) return
     this.flushing = true
     queueMicrotask(() => this.flush())
+  }
+
+  /** Tells the other side that there is another node with its ID. */
+  duplicate(address: string): void {
+    this.send(["", ownRequests.duplicate, address])
   }
 
   private newSlab(atLeast: number): void {
@@ -100,15 +131,28 @@ export class Link {
 
   private flush(): void {
     this.flushing = false
-    if (!this.over) this.write()
+    if (this.over) return
+    this.write()
+    if (this.wire.buffered > bufferLimit) this.lose(new LinkError({ reason: "buffer_overflow", peer: this.nodeId }))
+  }
+
+  /** A sign of life. */
+  beat(): void {
+    this.send([])
+  }
+
+  /** Asks for one. */
+  probe(): void {
+    this.send(["", ownRequests.probe])
   }
 
   /** Ends the link in order: what was sent still leaves, within bounds. Nobody is told. */
   get close(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       if (this.over) return resume(Effect.void)
+      if (this.incarnation !== undefined) this.send(["", ownRequests.bye])
       this.write()
-      this.over = true
+      this.finish()
       this.wire.end(() => resume(Effect.void))
     }).pipe(
       Effect.timeoutOption(lingerTimeout),
@@ -119,6 +163,16 @@ export class Link {
   /** Passes on what comes in, beginning with `events`. */
   attach(events: LinkEvents): void {
     this.events = events
+  }
+
+  /** Calls back when the link ends, for whatever reason. */
+  onOver(callback: () => void): void {
+    this.whenOver = [...this.whenOver, callback]
+  }
+
+  private finish(): void {
+    this.over = true
+    for (const callback of this.whenOver) callback()
   }
 
   receive(packets: ReadonlyArray<Packet>): void {
@@ -132,10 +186,16 @@ export class Link {
   /** Ends the link with an error: at once, and nothing that it still holds is delivered. */
   lose(error: LinkError): void {
     if (this.over) return
-    this.over = true
+    this.finish()
     this.wire.destroy()
     this.events?.lost(error)
   }
+}
+
+/** What a peer says of its patience. It gets a beat as often as it likes, within reason. */
+const readTimeout = (value: string | undefined): number => {
+  const millis = Number(value)
+  return millis > 0 ? Math.max(millis, 60) : 30_000
 }
 
 /** Throws an `UnsendableMessage` if a codec of the kind cannot carry the message. */

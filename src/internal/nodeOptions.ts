@@ -9,7 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { parseAddress, splitAddresses } from "./address.ts"
 import { framings } from "./framings.ts"
-import { ownKindKey } from "./greeting.ts"
+import { ownKindKey, timeoutKey } from "./greeting.ts"
 import type { Identity } from "./handshake.ts"
 import { isNodeId } from "./portId.ts"
 import { version } from "./version.ts"
@@ -58,6 +58,7 @@ export const check = (
     if (!isNodeId(nodeId)) {
       return yield* invalid("nodeId", `${JSON.stringify(nodeId)} is empty or holds # ; or control characters`)
     }
+    const monitorTimeout = yield* checkTime("monitorTimeout", options.monitorTimeout ?? "30 seconds")
     return {
       identity: {
         nodeId,
@@ -70,13 +71,16 @@ export const check = (
           authMethods
         ),
         framings: yield* checkNames("framings", options.framings ?? ["cbor", "json"], Array.from(framings.keys())),
-        keys: new Map([["provider", `effect-mp-${version}`], ["mproto", "1"], ["gproto", "1"], [
-          ownKindKey,
-          incarnation
-        ]])
+        keys: new Map([
+          ["provider", `effect-mp-${version}`],
+          ["mproto", "1"],
+          ["gproto", "1"],
+          [ownKindKey, incarnation],
+          [timeoutKey, String(monitorTimeout)]
+        ])
       },
       binds: yield* checkBinds(options.binds ?? ["*"]),
-      monitorTimeout: yield* checkTime("monitorTimeout", options.monitorTimeout ?? "30 seconds"),
+      monitorTimeout,
       connectInterval: yield* checkTime("connectInterval", options.connectInterval ?? "2 seconds"),
       maxMessageSize: yield* checkSize("maxMessageSize", options.maxMessageSize ?? 64 * 1024 * 1024)
     }

@@ -14,8 +14,10 @@ import { culprit } from "./plainData.ts"
 /** `idle`: nothing was ever sent there. `down`: gone, and of no further use. */
 export type PeerState = "idle" | "connecting" | "up" | "down"
 
-/** Messages that wait for a link; beyond it a sender is asked to wait. */
+/** Messages that wait for a link; beyond it a sender that can wait has to. */
 const queueLimit = 10_000
+/** Beyond this many the search for the node is given up: those that cannot wait have sent them. */
+const queueOverflow = 1_000_000
 
 /** What a peer needs of its node. */
 export interface PeerHost {
@@ -53,13 +55,10 @@ export class Peer implements LinkEvents {
     return this.queue.length
   }
 
-  /**
-   * Sends a message to a port of the peer. Answers whether there is room for more: a sender that can wait should, with
-   * `whenRoom`. Throws an `UnsendableMessage` that the link's codec cannot carry.
-   */
-  send(name: string, message: Message): boolean {
+  /** Sends a message to a port of the peer. Throws an `UnsendableMessage` that the link's codec cannot carry. */
+  send(name: string, message: Message): void {
     assertSendable(`${this.nodeId}#${name}`, message, this.link?.framing.carries ?? "cbor")
-    return this.sendPacket([name, ...message])
+    this.sendPacket([name, ...message])
   }
 
   /** Sends a request to the peer's node port. The caller vouches for the data. */
@@ -67,19 +66,24 @@ export class Peer implements LinkEvents {
     this.sendPacket(["", request, ...args])
   }
 
-  private sendPacket(packet: Packet): boolean {
-    if (this.link !== undefined && !this.queueing) {
-      this.link.send(packet)
-      return this.link.hasRoom
-    }
-    if (this.state === "down") return true
+  private sendPacket(packet: Packet): void {
+    if (this.link !== undefined && !this.queueing) return this.link.send(packet)
+    if (this.state === "down") return
     this.queue.push(packet)
     this.wake()
-    return this.hasRoom
+    if (this.queue.length > queueOverflow) {
+      this.lost(new LinkError({ reason: "buffer_overflow", peer: this.nodeId }))
+    }
   }
 
-  private get hasRoom(): boolean {
+  /** Whether a sender that can wait may send. */
+  get hasRoom(): boolean {
     return this.link !== undefined && !this.queueing ? this.link.hasRoom : this.queue.length < queueLimit
+  }
+
+  /** How many senders wait for room. */
+  get senders(): number {
+    return this.waiting.length
   }
 
   /** Sees to it that a link is on its way. */

@@ -4,6 +4,8 @@
  * @internal
  */
 import type { Message, Receiver } from "./cell.ts"
+import { type Link, ownRequests } from "./link.ts"
+import { LinkError } from "./linkError.ts"
 import { isPortId } from "./portId.ts"
 import { noSuchPort, type Request, type Router } from "./router.ts"
 
@@ -53,6 +55,12 @@ const reply = (
 const portName = (value: unknown): string | undefined =>
   value == null ? "" : typeof value === "string" ? value : undefined
 
+/** The link to a node of our own kind. What it says of links is nothing that others could say. */
+const ownKind = (router: Router, nodeId: string): Link | undefined => {
+  const link = router.peers.get(nodeId)?.link
+  return link?.incarnation === undefined ? undefined : link
+}
+
 const builtIn = (router: Router): Record<string, Request> => ({
   "": () => {},
   devnull: () => {},
@@ -92,6 +100,15 @@ const builtIn = (router: Router): Record<string, Request> => ({
   },
 
   time: (from, prefix) => reply(router, from, prefix, router.now() / 1000),
+
+  [ownRequests.probe]: (from) => ownKind(router, from)?.beat(),
+  [ownRequests.bye]: (from) => {
+    ownKind(router, from)?.lose(new LinkError({ reason: "node_left", peer: from }))
+  },
+  [ownRequests.duplicate]: (from, [address]) => {
+    if (ownKind(router, from) === undefined) return
+    router.alarm(`node ${from} refused another live node with our ID, ${router.nodeId}, at ${JSON.stringify(address)}`)
+  },
 
   eval: (from, [_code, ...prefix]) => reply(router, from, prefix, "this node does not run code that it is sent"),
 

@@ -27,7 +27,8 @@ export type SpawnFunction = (portName: string, args: ReadonlyArray<unknown>, fro
 /** Told when nodes come and go, in the same call. */
 export interface NodeListener {
   up(nodeId: string): void
-  down(nodeId: string, why: string): void
+  /** `orderly`: the node said that it stops. */
+  down(nodeId: string, why: string, orderly: boolean): void
 }
 
 export class Router implements Host, PeerHost {
@@ -56,9 +57,19 @@ export class Router implements Host, PeerHost {
     return Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe()
   }
 
+  /** Milliseconds of a clock that never jumps. */
+  monotonic(): number {
+    return Number(Context.get(this.context, Clock.Clock).monotonicTimeNanosUnsafe()) / 1e6
+  }
+
   /** Runs an effect with the node's clock and loggers, for callers that have none. */
   fork(effect: Effect.Effect<unknown>): void {
     Effect.runForkWith(this.context)(effect)
+  }
+
+  /** What operators must see. */
+  alarm(text: string): void {
+    this.fork(Effect.logError(text).pipe(Effect.annotateLogs("node", this.nodeId)))
   }
 
   warn(text: string, ...details: ReadonlyArray<unknown>): void {
@@ -67,13 +78,17 @@ export class Router implements Host, PeerHost {
 
   // ---- messages
 
-  /**
-   * Sends a message to a port, here or elsewhere. Answers whether there is room for more; if not, a sender that can
-   * wait should, with `whenRoom`.
-   */
-  send(to: string, message: Message): boolean {
+  /** Sends a message to a port, here or elsewhere, whether there is room for it or not. */
+  send(to: string, message: Message): void {
     const receiver = this.ports.get(to)
-    if (receiver === undefined) return this.sendElsewhere(to, message)
+    if (receiver === undefined) this.sendElsewhere(to, message, true)
+    else receiver.send(message)
+  }
+
+  /** The same, if there is room for it. If not, a sender that can wait should, with `whenRoom`, and try again. */
+  offer(to: string, message: Message): boolean {
+    const receiver = this.ports.get(to)
+    if (receiver === undefined) return this.sendElsewhere(to, message, false)
     receiver.send(message)
     return true
   }
@@ -85,19 +100,22 @@ export class Router implements Host, PeerHost {
   relay(from: string, to: string, message: Message): void {
     const receiver = this.ports.get(to)
     if (to === this.nodeId) this.handleRequest(from, message[0] ?? "", message.slice(1))
-    else if (receiver === undefined) this.sendElsewhere(to, message)
+    else if (receiver === undefined) this.sendElsewhere(to, message, true)
     else receiver.sendForeign(message)
   }
 
-  private sendElsewhere(to: string, message: Message): boolean {
+  private sendElsewhere(to: string, message: Message, force: boolean): boolean {
     if (!isPortId(to)) {
       this.warn(`a message to the malformed port ID ${JSON.stringify(to)} was dropped`, message)
       return true
     }
     const node = nodeOf(to)
-    if (node !== this.nodeId) return this.peer(node).send(nameOf(to), message)
+    if (node !== this.nodeId) {
+      const peer = this.peer(node)
+      if (!force && !peer.hasRoom) return false
+      peer.send(nameOf(to), message)
+    } else if (nameOf(to) === "") this.ports.get(node)?.send(message)
     // To a port of ours that is gone: dropped, as AEMP does. Only a monitor tells.
-    if (nameOf(to) === "") this.ports.get(this.nodeId)?.send(message)
     return true
   }
 
@@ -192,10 +210,17 @@ export class Router implements Host, PeerHost {
     this.dial(peer)
   }
 
-  /** A link stands: from now on it serves its peer. Answers false if the peer has one already. */
-  linked(link: Link): boolean {
+  /**
+   * A link stands: from now on it serves its peer. Answers false if the peer has one already, unless that is the one that
+   * it replaces: then its monitors fire before anything comes on the new one.
+   */
+  linked(link: Link, replaces?: Link): boolean {
+    const before = this.peers.get(link.nodeId)
+    if (before?.state === "up") {
+      if (replaces === undefined || before.link !== replaces) return false
+      replaces.lose(new LinkError({ reason: "replaced", peer: link.nodeId }))
+    }
     const peer = this.peer(link.nodeId)
-    if (peer.state === "up") return false
     link.attach(peer)
     peer.up(link)
     return true
@@ -225,7 +250,9 @@ export class Router implements Host, PeerHost {
   wentDown(peer: Peer, wasUp: boolean, error: LinkError): void {
     if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
     if (!wasUp) return
-    for (const listener of this.listeners) listener.down(peer.nodeId, transportErrorText(error))
+    for (const listener of this.listeners) {
+      listener.down(peer.nodeId, transportErrorText(error), error.reason === "node_left")
+    }
   }
 }
 

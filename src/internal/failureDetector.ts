@@ -1,0 +1,106 @@
+/**
+ * Decides whether the other side of a link still lives: when it has to be sent a beat, and when it has been silent, or
+ * has not read what it was sent, for too long. The shell looks at the link now and then; what it sees goes in, what is to
+ * be done comes out. All times are in milliseconds of a clock that never jumps.
+ *
+ * @internal
+ */
+
+/** What is known of a link when it comes up. */
+export interface Settings {
+  /** After this long without a sign of life the other side is down. */
+  readonly timeout: number
+  /**
+   * The same of the other side, which has to hear of us more often than that. Without it the other side is not of our
+   * kind: it sends no beats, and its silence means nothing.
+   */
+  readonly peerTimeout: number | undefined
+}
+
+/** What is seen of a link, counted since it came up. */
+export interface Traffic {
+  /** Bytes that have come. Each of them is a sign of life. */
+  readonly received: number
+  /** Bytes that were sent. */
+  readonly sent: number
+  /** Those of them that have not left this process. */
+  readonly buffered: number
+}
+
+export interface Detector extends Traffic {
+  readonly settings: Settings
+  /** When the other side was heard, and when it last took what it is sent: both no earlier than true. */
+  readonly heardAt: number
+  readonly movedAt: number
+  readonly lookedAt: number
+  /** Our own stall was already held against nobody, and nothing was heard since. */
+  readonly graced: boolean
+  readonly suspected: boolean
+}
+
+export type Action =
+  /** Send a beat: nothing else was sent for a while. */
+  | { readonly _tag: "Beat" }
+  /** This process stood still for so long: the silence may be its own fault, and counts from now. */
+  | { readonly _tag: "Stalled"; readonly late: number }
+  /** Let one turn of I/O pass, and look once more: what came meanwhile may not have been read yet. */
+  | { readonly _tag: "LookAgain" }
+  | { readonly _tag: "Silent" }
+  | { readonly _tag: "NotReading" }
+
+const nothing: Traffic = { received: 0, sent: 0, buffered: 0 }
+
+export const start = (settings: Settings, now: number): Detector => ({
+  ...nothing,
+  settings,
+  heardAt: now,
+  movedAt: now,
+  lookedAt: now,
+  graced: false,
+  suspected: false
+})
+
+/** How long to sleep between two looks, at most. Often enough for six beats within the other side's timeout. */
+export const period = ({ peerTimeout = Infinity, timeout }: Settings): number =>
+  Math.max(10, Math.min(timeout / 10, peerTimeout / 6))
+
+/**
+ * Looks at the link. `planned` is how long the shell meant to sleep since it last did.
+ *
+ * A sign of life counts from the look that sees it, up to a period late; the verdict can be another period late. Both are
+ * taken off, so that it falls within the timeout.
+ */
+export const look = (
+  before: Detector,
+  now: number,
+  planned: number,
+  traffic: Traffic
+): readonly [Detector, ReadonlyArray<Action>] => {
+  const { settings } = before
+  const beats = settings.peerTimeout !== undefined
+  const heard = traffic.received !== before.received
+  const moved = traffic.buffered === 0 || traffic.sent - traffic.buffered !== before.sent - before.buffered
+  const late = now - before.lookedAt - planned
+  const stalled = late > settings.timeout / 4
+  const excused = stalled && !before.graced
+  const heardAt = heard || excused ? now : before.heardAt
+  const movedAt = moved || excused ? now : before.movedAt
+  const limit = settings.timeout - 2.5 * period(settings)
+  const silent = beats && now - heardAt >= limit
+  const overdue = silent || now - movedAt >= limit
+  const actions: Array<Action> = []
+  if (excused) actions.push({ _tag: "Stalled", late })
+  if (overdue) {
+    actions.push(before.suspected ? { _tag: silent ? "Silent" : "NotReading" } : { _tag: "LookAgain" })
+  } else if (beats && traffic.sent === before.sent && traffic.buffered === 0) actions.push({ _tag: "Beat" })
+  const after: Detector = {
+    ...traffic,
+    settings,
+    heardAt,
+    movedAt,
+    lookedAt: now,
+    graced: excused || before.graced && !heard,
+    suspected: overdue
+  }
+  return [after, actions]
+}

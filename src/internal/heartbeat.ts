@@ -1,0 +1,67 @@
+/**
+ * Watches over a link for as long as it stands: sends beats, and ends it when the other side is silent or does not read.
+ *
+ * @internal
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import { look, period, type Settings, start } from "./failureDetector.ts"
+import type { Link } from "./link.ts"
+import { LinkError } from "./linkError.ts"
+
+/** Never ends by itself: the end of the link is to interrupt it. `stalled` is told when this very process stood still. */
+export const watch = (link: Link, settings: Settings, stalled: (late: number) => void): Effect.Effect<never> =>
+  Clock.clockWith((clock) => {
+    const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+    let detector = start(settings, now())
+    const step = (planned: number): Effect.Effect<void> => {
+      const [next, actions] = look(detector, now(), planned, link)
+      detector = next
+      let again: Effect.Effect<void> = Effect.void
+      for (const action of actions) {
+        switch (action._tag) {
+          case "Beat":
+            link.beat()
+            break
+          case "Stalled":
+            stalled(action.late)
+            break
+          case "LookAgain":
+            again = Effect.andThen(turnOfIo, Effect.suspend(() => step(0)))
+            break
+          case "Silent":
+            link.lose(new LinkError({ reason: "peer_silent", peer: link.nodeId }))
+            break
+          case "NotReading":
+            link.lose(new LinkError({ reason: "peer_not_reading", peer: link.nodeId }))
+        }
+      }
+      return again
+    }
+    return Effect.forever(
+      Effect.flatMap(Random.nextBetween(0.9, 1), (jitter) => {
+        const planned = period(settings) * jitter
+        return Effect.andThen(Effect.sleep(planned), Effect.suspend(() => step(planned)))
+      })
+    )
+  })
+
+/** Whether the other side answers, on this link, within a time. Its process has to be alive for that, and to hold the link. */
+export const probe = (link: Link, limit: number): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const { received } = link
+    const alive = (): boolean => link.received !== received
+    link.probe()
+    const wait = Effect.andThen(Effect.sleep(limit / 10), turnOfIo)
+    return Effect.map(
+      Effect.repeat(wait, { times: 9, until: () => alive() || link.isOver }),
+      () => alive() && !link.isOver
+    )
+  })
+
+/** Lets sockets be read once: I/O comes before what `setImmediate` was given. */
+const turnOfIo: Effect.Effect<void> = Effect.callback((resume) => {
+  const turn = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(turn))
+})
