@@ -14,9 +14,20 @@ import type { Carrier, Wire, WireEvents } from "./wire.ts"
 /** AEMP's socket settings: small messages leave at once, and a dead peer is noticed some day. */
 const socketOptions = { noDelay: true, keepAlive: true }
 
+/**
+ * What a socket is given at once. A socket tells that bytes have left only when all that it was given has: more would
+ * make a slow reader look like one that does not read.
+ */
+const portion = 256 * 1024
+
 class TcpWire implements Wire {
   readonly remote: string
   private readonly socket: net.Socket
+  /** What waits for its turn, and how many bytes that are. */
+  private waiting: Array<Uint8Array> = []
+  private waitingBytes = 0
+  private feeding = false
+  private drained: () => void = () => {}
   constructor(socket: net.Socket, remote: string) {
     this.socket = socket
     this.remote = remote
@@ -24,7 +35,7 @@ class TcpWire implements Wire {
     socket.on("error", () => {})
   }
   get buffered(): number {
-    return this.socket.writableLength
+    return this.socket.writableLength + this.waitingBytes
   }
   start(events: WireEvents): void {
     const { socket } = this
@@ -41,18 +52,53 @@ class TcpWire implements Wire {
       return
     }
     socket.on("data", (chunk) => open && events.data(chunk))
-    socket.on("drain", () => open && events.drained())
+    this.drained = () => open && events.drained()
     socket.on("error", (error: NodeJS.ErrnoException) => closed(errorText(error)))
     socket.on("end", () => closed("Unexpected end-of-file"))
     socket.on("close", () => closed("Unexpected end-of-file"))
     socket.resume()
   }
   write(bytes: Uint8Array): void {
-    if (this.socket.writable) this.socket.write(bytes)
+    const { socket } = this
+    if (!socket.writable) return
+    if (this.waitingBytes === 0 && socket.writableLength + bytes.length <= portion) {
+      socket.write(bytes)
+      return
+    }
+    this.waiting.push(bytes)
+    this.waitingBytes += bytes.length
+    if (!this.feeding) this.feed()
+  }
+  /** Gives the socket its next portion, as often as the one before has left. */
+  private feed(): void {
+    const { socket } = this
+    this.feeding = this.waitingBytes > 0
+    if (!this.feeding) return this.drained()
+    const pieces: Array<Uint8Array> = []
+    let room = portion
+    while (room > 0 && this.waiting.length > 0) {
+      const bytes = this.waiting[0]!
+      pieces.push(bytes.subarray(0, room))
+      if (bytes.length > room) this.waiting[0] = bytes.subarray(room)
+      else this.waiting.shift()
+      room -= Math.min(room, bytes.length)
+    }
+    this.waitingBytes -= portion - room
+    const last = pieces.pop()!
+    socket.cork()
+    for (const piece of pieces) socket.write(piece)
+    socket.write(last, (error) => {
+      if (error == null) this.feed()
+    })
+    socket.uncork()
   }
   end(closed: () => void): void {
     const { socket } = this
     if (socket.destroyed) return closed()
+    // Those who end the connection keep within the time that they give it.
+    for (const bytes of this.waiting) socket.write(bytes)
+    this.waiting = []
+    this.waitingBytes = 0
     socket.once("close", closed)
     // Reading on lets the other side's end arrive; what it sends is of no interest any more.
     socket.removeAllListeners("data").resume()
