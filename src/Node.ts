@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 import * as crypto from "node:crypto"
 import * as os from "node:os"
 import { Connections, type FindAddresses } from "./internal/connections.ts"
+import * as gaugesOf from "./internal/gauges.ts"
 import type { Link } from "./internal/link.ts"
 import { LinkError } from "./internal/linkError.ts"
 import { expand } from "./internal/nodeId.ts"
@@ -93,7 +94,7 @@ export type NodeEvent =
 
 /**
  * Another node, as this one sees it now: `queued` messages wait for a link, `buffered` bytes have been sent and have not
- * left the process.
+ * left the process, `waiting` senders wait for room. `received` and `sent` count the bytes of the present link.
  *
  * @category models
  * @since 0.1.0
@@ -104,6 +105,9 @@ export interface PeerInfo {
   readonly address: string | undefined
   readonly queued: number
   readonly buffered: number
+  readonly waiting: number
+  readonly received: number
+  readonly sent: number
 }
 
 /**
@@ -204,6 +208,8 @@ export const layer = (options: Options): Layer.Layer<Node | Network, InvalidOpti
     const connections = new Connections(router, carrier, { ...checked, makeNonce }, context)
     yield* Effect.addFinalizer(() => stop(router))
     router.dial = (peer) => connections.search(peer)
+    router.handshaking = () => connections.handshaking
+    yield* Effect.forkScoped(gaugesOf.publish(router))
     const bound = yield* Effect.forEach(checked.binds, (bind) => connections.listen(bind))
     router.addresses = bound.flat()
     return Context.make(Node, router).pipe(Context.add(Network, connections))
@@ -264,9 +270,48 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
       state: peer.state,
       address: peer.link?.address,
       queued: peer.queued,
-      buffered: peer.link?.buffered ?? 0
+      buffered: peer.link?.buffered ?? 0,
+      waiting: peer.senders,
+      received: peer.link?.received ?? 0,
+      sent: peer.link?.sent ?? 0
     }))
 )
+
+/**
+ * What a node holds at a moment: `ports` without the node port, `links` and `searches` to other nodes, incoming
+ * `handshakes`, `queuedMessages` that wait for a link, `unsentBytes` on links, `waitingSenders` that wait for room.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Gauges = gaugesOf.Gauges
+
+/**
+ * What the node holds now.
+ *
+ * **Details**
+ *
+ * A networked node also sets a gauge of Effect's metrics for each of them every five seconds: `effect_mp_ports`,
+ * `effect_mp_queued_messages` and so on, with the attribute `node`.
+ *
+ * **Example** (Counting ports)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Port.make({})
+ *   return (yield* Node.gauges).ports
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 1
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(Node, gaugesOf.read)
 
 /**
  * Nodes that come and go: first an `Up` for every node that there is a link to now, then what happens.

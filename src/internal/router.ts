@@ -44,6 +44,8 @@ export class Router implements Host, PeerHost {
   addresses: ReadonlyArray<string> = []
   /** Finds and dials a node. A node without a network knows nobody. */
   dial: (peer: Peer) => void = (peer) => peer.lost(new LinkError({ reason: "no_known_address", peer: peer.nodeId }))
+  /** How many incoming connections are in their handshakes. */
+  handshaking: () => number = () => 0
   private readonly context: Context.Context<never>
 
   constructor(nodeId: string, names: PortNames, context: Context.Context<never>) {
