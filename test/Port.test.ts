@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
@@ -245,6 +246,18 @@ describe("the end of a port", () => {
         assert.deepStrictEqual((yield* Deferred.await(told)).slice(0, 2).slice(0, reason.length), reason)
         assert.strictEqual((yield* reasonOf(port))[0], "no_such_port")
       }
+    })))
+
+  it.live.each<[string, (close: Effect.Effect<void>) => Effect.Effect<unknown, never, Node.Node | Port.Self>]>([
+    ["its handler", (close) => close],
+    ["a fiber inside of it", (close) => Port.fork(close).pipe(Effect.andThen(Effect.never))]
+  ])("comes when %s closes the scope that it was made in", ([_, from]) =>
+    local(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const port = yield* Port.make({ stop: () => from(Scope.close(scope, Exit.void)) }).pipe(Scope.provide(scope))
+      const ended = yield* Effect.forkScoped(reasonOf(port), { startImmediately: true })
+      yield* Port.snd(port, "stop")
+      assert.deepStrictEqual(yield* Fiber.join(ended), [])
     })))
 
   it.live("frees its ID for good", () =>

@@ -122,12 +122,18 @@ export class Cell implements Receiver, Runnable {
   tie(tether: Scope.Closeable): void {
     this.tether = tether
     const stop = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
-      Effect.callback((resume) => {
-        // Closed by the port itself.
-        if (this.tether === undefined) return resume(Effect.void)
+      Effect.withFiber((fiber) => {
+        // Closed by the port's end.
+        if (this.tether === undefined) return Exit.void
         this.tether = undefined
-        this.watch(() => resume(Effect.void))
+        const ended = Effect.callback<void>((resume) => {
+          this.watch(() => resume(Effect.void))
+          this.kill(reasonFromExit(exit))
+        })
+        if (Context.getOrUndefined(fiber.context, Self) !== this.id) return ended
+        // Something in the port closes the scope: the port ends when that has left, which cannot wait for it.
         this.kill(reasonFromExit(exit))
+        return Exit.void
       })
     Effect.runFork(Scope.addFinalizerExit(tether, stop))
   }
