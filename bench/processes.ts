@@ -12,7 +12,7 @@ import type { Comparison, Run } from "./local.ts"
 import { coalescing, decoder } from "./raw.ts"
 
 const messages = 100_000
-const rounds = 5_000
+const rounds = 20_000
 /** A child that outlives a bench that was killed ends by itself. */
 const childLifetime = 60_000
 
