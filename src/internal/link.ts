@@ -167,7 +167,8 @@ export class Link {
 
   /** Calls back when the link ends, for whatever reason. */
   onOver(callback: () => void): void {
-    this.whenOver = [...this.whenOver, callback]
+    if (this.over) callback()
+    else this.whenOver = [...this.whenOver, callback]
   }
 
   private finish(): void {
