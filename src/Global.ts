@@ -10,7 +10,9 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
+import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -18,7 +20,7 @@ import { splitAddresses } from "./internal/address.ts"
 import type { FamilyChange as CopyChange } from "./internal/familyCopy.ts"
 import { listenersFamily, Mesh } from "./internal/mesh.ts"
 import { culprit } from "./internal/plainData.ts"
-import { isPortId } from "./internal/portId.ts"
+import { isPortId, nodeOf } from "./internal/portId.ts"
 import { globalNodes, Seeds } from "./internal/seeds.ts"
 import * as Node from "./Node.ts"
 import type { PortId } from "./Port.ts"
@@ -142,7 +144,8 @@ const checkFamily = (family: string): Effect.Effect<void, InvalidEntry> =>
  *
  * **Details**
  *
- * When several nodes set one key, the last writer wins at each global node.
+ * What was set again since, in another scope of this node, stays when the first scope closes. When several nodes set one
+ * key, see `docs/mesh.md` for which of them is seen.
  *
  * @category database
  * @since 0.1.0
@@ -164,8 +167,8 @@ export const set = (
     const mesh = yield* Global
     yield* Effect.acquireRelease(
       // JSON would drop an entry without a value.
-      Effect.sync(() => mesh.set(family, key, value === undefined ? null : value)),
-      () => Effect.sync(() => mesh.delete(family, [key]))
+      Effect.sync(() => mesh.hold(family, key, value === undefined ? null : value)),
+      (release) => Effect.sync(release)
     )
   })
 
@@ -297,17 +300,126 @@ export const awaitGroup = (
   )
 
 /**
- * Waits until there is a link to a node.
+ * The members of a group that came and went, and all that there are now.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GroupChange {
+  readonly group: string
+  readonly members: ReadonlyArray<PortId>
+  readonly joined: ReadonlyArray<PortId>
+  readonly left: ReadonlyArray<PortId>
+}
+
+/**
+ * Registers a port as a member of a group, until the port ends or the scope closes.
+ *
+ * @see {@link reg} which takes a value too
+ * @category groups
+ * @since 0.1.0
+ */
+export const register = (
+  port: PortId,
+  group: string
+): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope> => reg(group, port)
+
+/**
+ * Follows a group: first its present members (once the node has a master), then everybody who comes and goes.
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export const watch = (group: string): Stream.Stream<GroupChange, InvalidEntry, Global> =>
+  mon(group).pipe(
+    Stream.map((change, index) => ({
+      group,
+      members: Array.from(change.entries.keys()).filter(isGroupMember),
+      joined: change.added.filter(isGroupMember),
+      left: change.deleted.filter(isGroupMember),
+      isFirst: index === 0
+    })),
+    Stream.filter(({ isFirst, joined, left }) => isFirst || joined.length > 0 || left.length > 0),
+    Stream.map(({ isFirst: _, ...change }) => change)
+  )
+
+/**
+ * How `pick` chooses: any member; one after the other, in the order of their IDs; or one on this very node if there is
+ * any.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Choice = "random" | "round-robin" | "nearest"
+
+/**
+ * One member of a group, if it has any.
+ *
+ * **Details**
+ *
+ * Every pick asks the node's master, and waits while there is none. Rounds are counted by each node for itself.
+ *
+ * **Gotchas**
+ *
+ * The member may end before a message reaches it: only a monitor, or a call, tells.
+ *
+ * **Example** (Asking the members in turn)
+ *
+ * ```ts
+ * import { Global, Node, Port, Transport } from "effect-mp"
+ * import { Effect, Layer, Option } from "effect"
+ *
+ * const node = Layer.provideMerge(
+ *   Global.layer({ global: true }),
+ *   Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   for (const _ of [1, 2]) yield* Global.register(yield* Port.make({}), "workers")
+ *   const picked: Array<string> = []
+ *   for (const _ of [1, 2, 3]) picked.push(Option.getOrThrow(yield* Global.pick("workers", "round-robin")))
+ *   return [new Set(picked).size, picked[0] === picked[2]]
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(node.pipe(Layer.provide(Transport.layerMemory))))
+ * ) // => [2, true]
+ * ```
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export const pick = (
+  group: string,
+  choice: Choice = "random"
+): Effect.Effect<Option.Option<PortId>, InvalidEntry, Global | Node.Node> =>
+  Effect.gen(function*() {
+    const members = yield* find(group)
+    if (members.length === 0) return Option.none()
+    if (choice === "round-robin") {
+      return Option.some(members.toSorted()[(yield* Global).nextRound(group) % members.length]!)
+    }
+    const own = yield* Node.id
+    const near = choice === "nearest" ? members.filter((port) => nodeOf(port) === own) : []
+    const candidates = near.length > 0 ? near : members
+    return Option.some(candidates[yield* Random.nextIntBetween(0, candidates.length, { halfOpen: true })]!)
+  })
+
+/**
+ * Waits until there is a link to a node. This very node is always there.
  *
  * @category nodes
  * @since 0.1.0
  */
 export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node> =>
-  Node.events.pipe(
-    Stream.filter((event) => event._tag === "Up" && event.nodeId === nodeId),
-    Stream.take(1),
-    Stream.runDrain
-  )
+  Effect.flatMap(Node.id, (own) =>
+    own === nodeId
+      ? Effect.void
+      : Node.events.pipe(
+        Stream.filter((event) => event._tag === "Up" && event.nodeId === nodeId),
+        Stream.take(1),
+        Stream.runDrain
+      ))
 
 /**
  * Waits until the node has a part in the network: it is a global node, or has a seed that answers it.

@@ -37,10 +37,13 @@ export class Mesh implements NodeListener {
   private readonly router: Router
   private readonly isSeed: (nodeId: string) => boolean
   private readonly local = new Map<string, Map<string, unknown>>()
+  /** Who set a key of our own last, where that matters. */
+  private readonly holders = new Map<string, unknown>()
   private readonly subscriptions = new Map<string, Subscription>()
   private readonly searches = new Map<string, Set<(addresses: ReadonlyArray<string>) => void>>()
   private readonly queries = new Map<string, Query>()
   private lastQuery = 0
+  private readonly rounds = new Map<string, number>()
   /** Nodes that said they are global, while they are up. */
   private readonly globals = new Set<string>()
   private shards: Shards | undefined = undefined
@@ -68,12 +71,32 @@ export class Mesh implements NodeListener {
     if (this.master !== undefined) this.router.request(this.master, "g_upd", family, Object.fromEntries([[key, value]]))
   }
 
+  /** Sets a key of our own for a holder. The result deletes it, unless somebody has set it since. */
+  hold(family: string, key: string, value: unknown): () => void {
+    const holder = {}
+    const name = JSON.stringify([family, key])
+    this.holders.set(name, holder)
+    this.set(family, key, value)
+    return () => {
+      if (this.holders.get(name) !== holder) return
+      this.holders.delete(name)
+      this.delete(family, [key])
+    }
+  }
+
   /** Deletes keys, if they are our own. */
   delete(family: string, keys: ReadonlyArray<string>): void {
     const entries = this.local.get(family)
     const own = keys.filter((key) => entries?.delete(key))
     if (entries?.size === 0) this.local.delete(family)
     if (own.length > 0 && this.master !== undefined) this.router.request(this.master, "g_upd", family, null, own)
+  }
+
+  /** Counts the rounds of a group: 0, 1, 2 ... */
+  nextRound(group: string): number {
+    const round = this.rounds.get(group) ?? 0
+    this.rounds.set(group, round + 1)
+    return round
   }
 
   /** Asks the master once there is one. The result takes the question back. */
