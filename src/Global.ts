@@ -22,6 +22,7 @@ import { listenersFamily, Mesh } from "./internal/mesh.ts"
 import { culprit } from "./internal/plainData.ts"
 import { isPortId, nodeOf } from "./internal/portId.ts"
 import { globalNodes, Seeds } from "./internal/seeds.ts"
+import { checker, type Misfit, sift, siftChange } from "./internal/typedFamily.ts"
 import * as Node from "./Node.ts"
 import type { PortId } from "./Port.ts"
 
@@ -243,6 +244,106 @@ export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, Invalid
  */
 export const values = (name: string): Effect.Effect<ReadonlyArray<unknown>, InvalidEntry, Global> =>
   query("g_db_values", name, (result) => Array.isArray(result) ? result : [])
+
+/**
+ * A family whose values fit a schema, as `typed` makes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TypedFamily<A> {
+  readonly name: string
+  /** As `set`, for values that fit. */
+  readonly set: (key: string, value: A) => Effect.Effect<void, InvalidEntry, Global | Scope.Scope>
+  /** As `del`. */
+  readonly del: (...keys: ReadonlyArray<string>) => Effect.Effect<void, InvalidEntry, Global>
+  /** As `family`: the entries that fit. */
+  readonly entries: Effect.Effect<ReadonlyMap<string, A>, InvalidEntry, Global>
+  /** As `mon`: the entries that fit. */
+  readonly mon: Stream.Stream<TypedChange<A>, InvalidEntry, Global>
+}
+
+/**
+ * A `FamilyChange` whose values fit a schema.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TypedChange<A> extends Omit<FamilyChange, "entries"> {
+  readonly entries: ReadonlyMap<string, A>
+}
+
+/**
+ * A family whose values fit a schema. What other nodes have put there and does not fit is logged, with its key and what is
+ * wrong with it, and left out.
+ *
+ * **Details**
+ *
+ * The schema validates and does not transform: values are plain data.
+ *
+ * **Example** (Settings that every node reads the same way)
+ *
+ * ```ts
+ * import { Global, Node, Transport } from "effect-mp"
+ * import { Effect, Layer, Schema } from "effect"
+ *
+ * const limits = Global.typed("limits", Schema.Struct({ requests: Schema.Number, seconds: Schema.Number }))
+ *
+ * const node = Layer.provideMerge(
+ *   Global.layer({ global: true }),
+ *   Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* limits.set("api", { requests: 100, seconds: 60 })
+ *   yield* Global.set("limits", "broken", "many")
+ *   return Array.from((yield* limits.entries).values(), (limit) => limit.requests)
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(node.pipe(Layer.provide(Transport.layerMemory))))
+ * ) // => [100]
+ * ```
+ *
+ * @category database
+ * @since 0.1.0
+ */
+export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S): TypedFamily<S["Type"]> => {
+  type A = S["Type"]
+  const check = checker(schema)
+  // What fits the schema is what the schema says.
+  const trusted = (entries: ReadonlyMap<string, unknown>) => entries as ReadonlyMap<string, A>
+  const report = (misfits: ReadonlyArray<Misfit>): Effect.Effect<void> =>
+    Effect.forEach(
+      misfits,
+      ({ key, problem }) => Effect.logWarning(`family ${name}: the value of ${key} does not fit: ${problem}`),
+      { discard: true }
+    )
+  return {
+    name,
+    set: (key, value) => {
+      const problem = check(value)
+      return problem === undefined
+        ? set(name, key, value)
+        : Effect.fail(new InvalidEntry({ family: name, problem: `the value of ${key} does not fit: ${problem}` }))
+    },
+    del: (...keys) => del(name, ...keys),
+    entries: Effect.flatMap(family(name), (entries) => {
+      const { fit, misfits } = sift(entries, check)
+      return Effect.as(report(misfits), trusted(fit))
+    }),
+    mon: mon(name).pipe(
+      Stream.mapAccum((): ReadonlyMap<string, unknown> | undefined => undefined, (before, all) => {
+        const { change, misfits } = siftChange(before ?? new Map(), all, check)
+        const visible = change.added.length + change.changed.length + change.deleted.length > 0
+        return [change.entries, [{ change, misfits, visible: visible || before === undefined }]] as const
+      }),
+      Stream.tap(({ misfits }) => report(misfits)),
+      Stream.filter(({ visible }) => visible),
+      Stream.map(({ change }) => ({ ...change, family: name, entries: trusted(change.entries) }))
+    )
+  }
+}
 
 /** A bare node ID addresses a node port, which nobody registers: such a key is somebody's data. */
 const isGroupMember = (key: string): boolean => isPortId(key) && key.includes("#")
