@@ -98,16 +98,17 @@ for (const [name, transport] of transports) {
         yield* b.has("f", { "of a": 1, later: 3 })
       }))
 
-    test("a key with two owners stays until both have left it", (world) =>
+    test("a key with two owners is that of the smaller node ID, and stays until both have left it", (world) =>
       Effect.gen(function*() {
         const { a, b, seed } = yield* three(world)
         yield* a.run(Global.set("f", "k", 1))
         yield* seed.has("f", { k: 1 })
         yield* b.run(Global.set("f", "k", 2))
-        yield* seed.has("f", { k: 2 })
-        yield* b.run(Global.del("f", "k"))
-        yield* seed.has("f", { k: 1 })
+        yield* b.run(Global.set("f", "second", true))
+        yield* seed.has("f", { k: 1, second: true })
         yield* a.run(Global.del("f", "k"))
+        yield* seed.has("f", { k: 2, second: true })
+        yield* b.run(Global.del("f", "k", "second"))
         yield* seed.has("f", {})
       }))
 

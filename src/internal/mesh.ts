@@ -6,12 +6,21 @@
  */
 import { apply, type FamilyChange, replace } from "./familyCopy.ts"
 import type { NodeListener, Router } from "./router.ts"
-import { type Change, type Family, sameValue, Shards, type Table, type Told } from "./shards.ts"
+import { type Change, type Family, sameValue, Shards, type Stamp, type Table, type Told } from "./shards.ts"
 
 /** Where the nodes of the network listen, by node ID. */
 export const listenersFamily = "'l"
 /** The global nodes, by node ID. */
 export const globalsFamily = "'g"
+
+/**
+ * Requests among global nodes of our own kind, in the place of `g_set` and `g_upd`: they keep the origin of every entry.
+ *
+ * - `emp_set [[ORIGIN, STAMP, DB]...]`: all that these nodes have given the sender
+ * - `emp_upd ORIGIN STAMP FAMILY SET DEL`: one of them changes something
+ * - `emp_gone ORIGIN`: one of them is no slave of the sender any more
+ */
+const ownGlobal = { set: "emp_set", update: "emp_upd", gone: "emp_gone" } as const
 
 /** Told once with the present state, then of every change. */
 type FamilyListener = (change: FamilyChange) => void
@@ -47,12 +56,15 @@ export class Mesh implements NodeListener {
   /** Nodes that said they are global, while they are up. */
   private readonly globals = new Set<string>()
   private shards: Shards | undefined = undefined
+  /** Orders what this node gave to one master after the other. */
+  private stamp: Stamp
   /** On a global node: who monitors which family. */
   private readonly watchers = new Map<string, Set<string>>()
 
   constructor(router: Router, isSeed: (nodeId: string) => boolean) {
     this.router = router
     this.isSeed = isSeed
+    this.stamp = [router.now(), 0]
     this.set(listenersFamily, router.nodeId, router.addresses)
   }
 
@@ -134,7 +146,7 @@ export class Mesh implements NodeListener {
   /** Finds the addresses of a node: in our database, or at the master. The result takes the question back. */
   find(nodeId: string, answer: (addresses: ReadonlyArray<string>) => void): () => void {
     if (this.shards !== undefined) {
-      answer(readAddresses(this.shards.family(listenersFamily).get(nodeId)))
+      answer(readAddresses(this.shards.get(listenersFamily, nodeId)))
       return () => {}
     }
     // One request at a time: it stays open until it is answered, whoever waits for it.
@@ -162,8 +174,14 @@ export class Mesh implements NodeListener {
 
   private choose(master: string): void {
     this.master = master
-    this.router.request(master, "g_slave", toPlain(this.local))
+    this.nextTerm()
+    const stamp = this.router.isOwnKind(master) ? [this.stamp] : []
+    this.router.request(master, "g_slave", toPlain(this.local), ...stamp)
     this.askAgain()
+  }
+
+  private nextTerm(): void {
+    this.stamp = [this.stamp[0], this.stamp[1] + 1]
   }
 
   private askAgain(): void {
@@ -195,14 +213,17 @@ export class Mesh implements NodeListener {
       nodes.delete(nodeId)
       if (nodes.size === 0) this.watchers.delete(family)
     }
-    for (const [family, told] of this.shards.drop(nodeId)) this.tell(family, told)
+    if (this.shards.isSlave(nodeId)) this.tellOwnKind(ownGlobal.gone, nodeId)
+    this.tellAll(this.shards.drop(nodeId))
   }
 
   /** Becomes a global node, for good. */
   becomeGlobal(): void {
     if (this.shards !== undefined) return
+    this.nextTerm()
     this.shards = new Shards()
     this.shards.addSlave(this.router.nodeId)
+    this.shards.begin(this.router.nodeId, undefined, this.stamp)
     this.master = this.router.nodeId
     // Nobody is told yet: global nodes get all of it when we meet them, and nobody could monitor it.
     for (const [family, entries] of this.local) this.shards.update(this.router.nodeId, family, new Map(entries), [])
@@ -215,7 +236,7 @@ export class Mesh implements NodeListener {
   }
 
   private answerSearch(nodeId: string): void {
-    const addresses = readAddresses(this.shards?.family(listenersFamily).get(nodeId))
+    const addresses = readAddresses(this.shards?.get(listenersFamily, nodeId))
     this.found(nodeId, addresses)
   }
 
@@ -229,16 +250,44 @@ export class Mesh implements NodeListener {
   private meet(nodeId: string): void {
     if (this.shards === undefined) return
     this.set(globalsFamily, nodeId, null)
-    this.router.request(nodeId, "g_set", toPlain(this.shards.ofSlaves()))
+    if (this.router.isOwnKind(nodeId)) {
+      const all = this.shards.bySlave().map(({ origin, stamp, table }) => [origin, stamp ?? null, toPlain(table)])
+      this.router.request(nodeId, ownGlobal.set, all)
+    } else this.router.request(nodeId, "g_set", toPlain(this.shards.ofSlaves()))
   }
 
   private update(from: string, family: string, set: Family, deleted: ReadonlyArray<string>): void {
-    if (this.shards !== undefined) this.tell(family, this.shards.update(from, family, set, deleted))
+    const { shards } = this
+    if (shards === undefined) return
+    const told = shards.update(from, family, set, deleted)
+    if (shards.isSlave(from)) {
+      this.tellOwnKind(ownGlobal.update, from, shards.stampOf(from) ?? null, family, ...toWire({ set, deleted }))
+    }
+    this.tell(family, told)
+  }
+
+  /** What a node gave to another global node of our kind. What it gives to us ourselves we know better. */
+  private updateVia(via: string, origin: string, stamp: Stamp | undefined, family: string, change: Change): void {
+    const { shards } = this
+    if (shards === undefined || origin === this.router.nodeId) return
+    this.tell(family, shards.update(origin, family, change.set, change.deleted, via, stamp))
+  }
+
+  private tellAll(all: ReadonlyMap<string, Told>): void {
+    for (const [family, told] of all) this.tell(family, told)
+  }
+
+  private tellOwnKind(request: string, ...args: ReadonlyArray<unknown>): void {
+    for (const nodeId of this.globals) {
+      if (this.router.isOwnKind(nodeId)) this.router.request(nodeId, request, ...args)
+    }
   }
 
   private tell(family: string, told: Told): void {
     if (told.globals !== undefined) {
-      for (const nodeId of this.globals) this.router.request(nodeId, "g_upd", family, ...toWire(told.globals))
+      for (const nodeId of this.globals) {
+        if (!this.router.isOwnKind(nodeId)) this.router.request(nodeId, "g_upd", family, ...toWire(told.globals))
+      }
     }
     if (told.monitors === undefined) return
     for (const nodeId of this.watchers.get(family) ?? []) {
@@ -271,11 +320,14 @@ export class Mesh implements NodeListener {
         if (this.shards !== undefined) answer(from, family, rest, this.shards)
       }
     return {
-      g_slave: (from, [db]) => {
+      g_slave: (from, [db, stamp]) => {
         this.becomeGlobal()
         const table = db === undefined ? undefined : readTable(db)
         if (table === undefined) return db === undefined ? undefined : this.malformed(from, "g_slave")
         this.shards?.addSlave(from)
+        const read = readStamp(stamp)
+        // With a stamp it is all that the node has. Without one, it adds.
+        if (read !== undefined && from !== this.router.nodeId) this.begin(from, read)
         for (const [family, entries] of table) this.update(from, family, entries, [])
       },
       g_global: (from) => {
@@ -288,7 +340,28 @@ export class Mesh implements NodeListener {
         const table = readTable(db)
         if (table === undefined) return this.malformed(from, "g_set")
         for (const [family, entries] of table) this.update(from, family, entries, [])
-        if (this.isGlobal) this.set(listenersFamily, from, table.get(listenersFamily)?.get(from) ?? null)
+        this.knowListeners(from, table)
+      },
+      [ownGlobal.set]: (from, [all]) => {
+        const shards = readShards(all)
+        if (shards === undefined) return this.malformed(from, ownGlobal.set)
+        for (const { origin, stamp, table } of shards) {
+          if (origin === this.router.nodeId) continue
+          this.tellAll(this.shards?.begin(origin, from, stamp) ?? new Map())
+          for (const [family, set] of table) this.updateVia(from, origin, stamp, family, { set, deleted: [] })
+          if (origin === from) this.knowListeners(from, table)
+        }
+      },
+      [ownGlobal.update]: (from, [origin, stamp, family, set, deleted]) => {
+        const change = readChange(set, deleted)
+        if (typeof origin !== "string" || typeof family !== "string" || change === undefined) {
+          return this.malformed(from, ownGlobal.update)
+        }
+        this.updateVia(from, origin, readStamp(stamp), family, change)
+      },
+      [ownGlobal.gone]: (from, [origin]) => {
+        if (typeof origin !== "string") return this.malformed(from, ownGlobal.gone)
+        this.tellAll(this.shards?.dropVia(origin, from) ?? new Map())
       },
       g_upd: asGlobal("g_upd", (from, family, [set, deleted]) => {
         const change = readChange(set, deleted)
@@ -296,7 +369,7 @@ export class Mesh implements NodeListener {
         this.update(from, family, change.set, change.deleted)
       }),
       g_find: asGlobal("g_find", (from, nodeId, _rest, shards) => {
-        const value = shards.family(listenersFamily).get(nodeId)
+        const value = shards.get(listenersFamily, nodeId)
         reply(from, "g_found", nodeId, value === undefined ? null : value)
       }),
       g_found: (from, [nodeId, addresses]) => {
@@ -347,6 +420,17 @@ export class Mesh implements NodeListener {
     }
   }
 
+  /** What a node gave us before is void: all of it comes again. */
+  private begin(from: string, stamp: Stamp): void {
+    if (this.shards === undefined) return
+    this.tellOwnKind(ownGlobal.set, [[from, stamp, {}]])
+    this.tellAll(this.shards.begin(from, undefined, stamp))
+  }
+
+  private knowListeners(nodeId: string, table: Table): void {
+    if (this.isGlobal) this.set(listenersFamily, nodeId, table.get(listenersFamily)?.get(nodeId) ?? null)
+  }
+
   private emit(subscription: Subscription, change: FamilyChange): void {
     subscription.copy = change.entries
     for (const listener of Array.from(subscription.listeners)) listener(change)
@@ -374,6 +458,23 @@ const readTable = (value: unknown): Table | undefined => {
     table.set(name, family)
   }
   return families && table
+}
+
+const readStamp = (value: unknown): Stamp | undefined => {
+  const [startedAt, term] = Array.isArray(value) ? value as ReadonlyArray<unknown> : []
+  return typeof startedAt === "number" && typeof term === "number" ? [startedAt, term] : undefined
+}
+
+const readShards = (value: unknown) => {
+  if (!Array.isArray(value)) return undefined
+  const shards = new Array<{ readonly origin: string; readonly stamp: Stamp | undefined; readonly table: Table }>()
+  for (const item of value as ReadonlyArray<unknown>) {
+    const [origin, stamp, db] = Array.isArray(item) ? item as ReadonlyArray<unknown> : []
+    const table = readTable(db)
+    if (typeof origin !== "string" || table === undefined) return undefined
+    shards.push({ origin, stamp: readStamp(stamp), table })
+  }
+  return shards
 }
 
 /** Perl may send a key that looks like a number as one. */

@@ -204,6 +204,11 @@ export class Router implements Host, PeerHost {
     return nodeId === this.nodeId || this.peers.get(nodeId)?.state === "up"
   }
 
+  /** Whether a node is of our own kind, as far as that is known: there is a link to it, or it is this one. */
+  isOwnKind(nodeId: string): boolean {
+    return nodeId === this.nodeId || this.peers.get(nodeId)?.link?.incarnation !== undefined
+  }
+
   upNodes(): Array<string> {
     return Array.from(this.peers.values()).filter((peer) => peer.state === "up").map((peer) => peer.nodeId)
   }

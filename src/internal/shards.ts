@@ -2,6 +2,11 @@
  * The database as a global node keeps it: what every node gave, and what they make together. No clock, no network: an
  * update goes in, and what others must be told comes out. Follows protocol section 17.
  *
+ * Among nodes of our own kind it goes further. Their entries keep their origin, the node that set them, whichever global
+ * node they came through, and a stamp that orders what one origin gave to several global nodes one after the other. So
+ * all of them see the same winner of a key that several nodes set, and what a node deleted does not come back from
+ * a global node that it left.
+ *
  * @internal
  */
 
@@ -21,8 +26,27 @@ export interface Change {
 
 /** What an update means to others. `undefined`: nothing to tell. */
 export interface Told {
+  /** For global nodes that are not of our kind. The others get the update itself, with its origin. */
   readonly globals: Change | undefined
   readonly monitors: Change | undefined
+}
+
+/** When the process of a node began, and how many masters it has had since: the later one counts. */
+export type Stamp = readonly [startedAt: number, term: number]
+
+/** What one node gave, as it came through one global node, or from the node itself. */
+interface Shard {
+  readonly origin: string
+  /** The global node that it came through; `undefined` if it came from the origin. */
+  readonly via: string | undefined
+  /** Only of nodes of our kind. */
+  readonly stamp: Stamp | undefined
+  readonly table: MutableTable
+}
+
+interface Entry {
+  readonly value: unknown
+  readonly owner: Shard
 }
 
 const empty: Family = new Map()
@@ -35,23 +59,26 @@ const text = (value: unknown): string | undefined =>
     ? String(value)
     : JSON.stringify(value, (_, inner: unknown) => typeof inner === "bigint" ? String(inner) : inner)
 
-const put = (table: MutableTable, family: string, key: string, value: unknown): void => {
+const put = <A>(table: Map<string, Map<string, A>>, family: string, key: string, value: A): void => {
   const entries = table.get(family)
   if (entries === undefined) table.set(family, new Map([[key, value]]))
   else entries.set(key, value)
 }
 
 /** Empty families vanish. */
-const remove = (table: MutableTable, family: string, key: string): boolean => {
+const remove = <A>(table: Map<string, Map<string, A>>, family: string, key: string): boolean => {
   const entries = table.get(family)
   if (entries === undefined || !entries.delete(key)) return false
   if (entries.size === 0) table.delete(family)
   return true
 }
 
+const later = (left: Stamp, right: Stamp): boolean => left[0] > right[0] || left[0] === right[0] && left[1] > right[1]
+
 export class Shards {
-  private readonly shards = new Map<string, MutableTable>()
-  private readonly merged: MutableTable = new Map()
+  /** In the order in which they came. */
+  private shards: ReadonlyArray<Shard> = []
+  private readonly merged = new Map<string, Map<string, Entry>>()
   private readonly slaves = new Set<string>()
 
   /** From now on, what this node gives is ours to pass on to other global nodes. */
@@ -65,71 +92,195 @@ export class Shards {
 
   /** All that is known of a family. */
   family(name: string): Family {
-    return this.merged.get(name) ?? empty
+    const entries = this.merged.get(name)
+    return entries === undefined ? empty : new Map(Array.from(entries, ([key, { value }]) => [key, value]))
   }
 
-  /** What another global node must have of us: all that our slaves gave. */
+  /** What is known under one key. */
+  get(family: string, key: string): unknown {
+    return this.merged.get(family)?.get(key)?.value
+  }
+
+  /** What global nodes that are not of our kind must have of us: all that our slaves gave. */
   ofSlaves(): Table {
     const union: MutableTable = new Map()
-    for (const [nodeId, shard] of this.shards) {
-      if (!this.slaves.has(nodeId)) continue
-      for (const [family, entries] of shard) for (const [key, value] of entries) put(union, family, key, value)
+    for (const { table } of this.shards.filter((shard) => this.isOfSlave(shard))) {
+      for (const [family, entries] of table) for (const [key, value] of entries) put(union, family, key, value)
     }
     return union
   }
 
+  /** The same for those of our kind: by origin. */
+  bySlave(): ReadonlyArray<{ readonly origin: string; readonly stamp: Stamp | undefined; readonly table: Table }> {
+    return this.shards.filter((shard) => this.isOfSlave(shard))
+  }
+
+  stampOf(origin: string): Stamp | undefined {
+    return this.find(origin, undefined)?.stamp
+  }
+
+  /** Begins what a node gives anew. Only what comes from the node itself, or through a node of our kind, has a stamp. */
+  begin(origin: string, via: string | undefined, stamp: Stamp | undefined): ReadonlyMap<string, Told> {
+    const before = this.find(origin, via)
+    const shard: Shard = { origin, via, stamp, table: new Map() }
+    return this.replace((all) => [...all.filter((other) => other !== before), shard], origin)
+  }
+
   /** A node sets and deletes keys of its own. */
-  update(nodeId: string, family: string, set: Family, deleted: ReadonlyArray<string>): Told {
-    const fromSlave = this.slaves.has(nodeId)
-    const shard = this.shards.get(nodeId) ?? new Map<string, Map<string, unknown>>()
-    this.shards.set(nodeId, shard)
-    const globals = { set: new Map(set), deleted: new Array<string>() }
-    const monitors = { set: new Map(set), deleted: new Array<string>() }
-    for (const [key, value] of set) {
-      put(shard, family, key, value)
-      put(this.merged, family, key, value)
+  update(
+    origin: string,
+    family: string,
+    set: Family,
+    deleted: ReadonlyArray<string>,
+    via?: string,
+    stamp?: Stamp
+  ): Told {
+    let shard = this.find(origin, via)
+    if (shard === undefined) {
+      shard = { origin, via, stamp, table: new Map() }
+      this.shards = [...this.shards, shard]
     }
-    for (const key of deleted) {
-      if (!remove(shard, family, key)) continue
-      const heir = this.heir(family, key)
-      if (heir === undefined) {
-        remove(this.merged, family, key)
-        globals.deleted.push(key)
-        monitors.deleted.push(key)
-        continue
-      }
-      const differs = !sameValue(this.merged.get(family)?.get(key), heir.value)
-      put(this.merged, family, key, heir.value)
-      if (differs) monitors.set.set(key, heir.value)
-      // The other global nodes have it from us: they must see that it is another slave's now.
-      if (!heir.ofSlave) globals.deleted.push(key)
-      else if (differs) globals.set.set(key, heir.value)
-    }
-    return { globals: fromSlave ? told(globals) : undefined, monitors: told(monitors) }
+    for (const [key, value] of set) put(shard.table, family, key, value)
+    const gone = deleted.filter((key) => remove(shard.table, family, key))
+    const telling = new Telling(this.isOfSlave(shard))
+    for (const key of set.keys()) this.settle(family, key, telling, shard)
+    for (const key of gone) this.settle(family, key, telling, undefined)
+    return telling.told
   }
 
-  /** Another node that still has the key: one of our slaves first. */
-  private heir(family: string, key: string): { readonly value: unknown; readonly ofSlave: boolean } | undefined {
-    let other: { readonly value: unknown; readonly ofSlave: boolean } | undefined
-    for (const [nodeId, shard] of this.shards) {
-      const entries = shard.get(family)
-      if (entries === undefined || !entries.has(key)) continue
-      if (this.slaves.has(nodeId)) return { value: entries.get(key), ofSlave: true }
-      other ??= { value: entries.get(key), ofSlave: false }
-    }
-    return other
-  }
-
-  /** A node went down: all its keys are deleted. Answers what to tell, by family. */
+  /** A node went down: all its keys are deleted, and all that came through it. Answers what to tell, by family. */
   drop(nodeId: string): ReadonlyMap<string, Told> {
-    const shard = this.shards.get(nodeId)
-    const all = new Map<string, Told>()
-    for (const [family, entries] of Array.from(shard ?? [])) {
-      all.set(family, this.update(nodeId, family, empty, Array.from(entries.keys())))
-    }
-    this.shards.delete(nodeId)
+    const told = this.replace(
+      (all) => all.filter(({ origin, via }) => via === undefined ? origin !== nodeId : via !== nodeId),
+      nodeId
+    )
     this.slaves.delete(nodeId)
-    return all
+    return told
+  }
+
+  /** A node of ours is gone from the global node `via`. */
+  dropVia(origin: string, via: string): ReadonlyMap<string, Told> {
+    const gone = this.find(origin, via)
+    return this.replace((all) => all.filter((shard) => shard !== gone), origin)
+  }
+
+  /** Exchanges shards, and settles all keys that this can touch. `nodeId` is whose doing it is. */
+  private replace(
+    change: (all: ReadonlyArray<Shard>) => ReadonlyArray<Shard>,
+    nodeId: string
+  ): ReadonlyMap<string, Told> {
+    const before = this.shards
+    this.shards = change(before)
+    const exchanged = new Set(
+      [...before, ...this.shards].filter((shard) => !before.includes(shard) || !this.shards.includes(shard))
+    )
+    const origins = new Set(Array.from(exchanged, ({ origin }) => origin))
+    const touched = new Map<string, Set<string>>()
+    for (const { origin, table } of [...before, ...this.shards]) {
+      if (!origins.has(origin)) continue
+      for (const [family, entries] of table) {
+        const keys = touched.get(family) ?? new Set()
+        touched.set(family, keys)
+        for (const key of entries.keys()) keys.add(key)
+      }
+    }
+    const told = new Map<string, Told>()
+    for (const [family, keys] of touched) {
+      const telling = new Telling(this.slaves.has(nodeId))
+      for (const key of keys) this.settle(family, key, telling, undefined)
+      told.set(family, telling.told)
+    }
+    return told
+  }
+
+  private find(origin: string, via: string | undefined): Shard | undefined {
+    return this.shards.find((shard) => shard.origin === origin && shard.via === via)
+  }
+
+  private isOfSlave(shard: Shard): boolean {
+    return shard.via === undefined && this.slaves.has(shard.origin)
+  }
+
+  /** Whether a shard counts: what comes from a slave itself does, and of what came through others the latest. */
+  private counts(shard: Shard): boolean {
+    const { origin, stamp, via } = shard
+    if (via === undefined) return true
+    if (this.slaves.has(origin)) return false
+    return !this.shards.some((other) =>
+      other.origin === origin && other.via !== undefined && other.stamp !== undefined &&
+      (stamp === undefined || later(other.stamp, stamp))
+    )
+  }
+
+  /** Finds out whose a key is now, and notes what others must be told. `setBy` has just set it. */
+  private settle(family: string, key: string, telling: Telling, setBy: Shard | undefined): void {
+    const before = this.merged.get(family)?.get(key)
+    const owners = this.shards.filter((shard) => shard.table.get(family)?.has(key) && this.counts(shard))
+    const owner = winner(owners, key, setBy, before?.owner, (shard) => this.isOfSlave(shard))
+    const ofSlaves = owners.filter((shard) => this.isOfSlave(shard))
+    const slave = winner(ofSlaves, key, setBy, undefined, () => true)
+    if (owner === undefined) {
+      if (before === undefined) return
+      remove(this.merged, family, key)
+      telling.gone(key)
+      return
+    }
+    const value = owner.table.get(family)?.get(key)
+    put(this.merged, family, key, { value, owner })
+    const differs = before === undefined || !sameValue(before.value, value)
+    if (owner === setBy || differs) telling.monitorsSet(key, value)
+    if (slave === undefined) telling.globalsGone(key)
+    else if (slave === setBy || differs) telling.globalsSet(key, slave.table.get(family)?.get(key))
+  }
+}
+
+/**
+ * Which of several owners a key belongs to. Among nodes of our kind: the one whose ID the key is, or else the smallest ID,
+ * so that all see the same. If others are among them: the last writer, and when that deletes it, a slave of ours first.
+ */
+const winner = (
+  owners: ReadonlyArray<Shard>,
+  key: string,
+  setBy: Shard | undefined,
+  before: Shard | undefined,
+  isOfSlave: (shard: Shard) => boolean
+): Shard | undefined => {
+  if (owners.length < 2) return owners[0]
+  if (owners.every((shard) => shard.stamp !== undefined)) {
+    return owners.find(({ origin }) => origin === key) ??
+      owners.reduce((least, shard) => shard.origin < least.origin ? shard : least)
+  }
+  const last = [setBy, before].find((shard) => shard !== undefined && owners.includes(shard))
+  return last ?? owners.find(isOfSlave) ?? owners[0]
+}
+
+/** Collects what is to be told of one family. */
+class Telling {
+  private readonly globals: { readonly set: Map<string, unknown>; readonly deleted: Array<string> }
+  private readonly monitors: { readonly set: Map<string, unknown>; readonly deleted: Array<string> }
+  private readonly isOfSlave: boolean
+
+  /** Other global nodes are told of what our slaves do, and of nothing else. */
+  constructor(isOfSlave: boolean) {
+    this.isOfSlave = isOfSlave
+    this.globals = { set: new Map(), deleted: [] }
+    this.monitors = { set: new Map(), deleted: [] }
+  }
+  get told(): Told {
+    return { globals: this.isOfSlave ? told(this.globals) : undefined, monitors: told(this.monitors) }
+  }
+  monitorsSet(key: string, value: unknown): void {
+    this.monitors.set.set(key, value)
+  }
+  globalsSet(key: string, value: unknown): void {
+    this.globals.set.set(key, value)
+  }
+  globalsGone(key: string): void {
+    this.globals.deleted.push(key)
+  }
+  gone(key: string): void {
+    this.globals.deleted.push(key)
+    this.monitors.deleted.push(key)
   }
 }
 

@@ -1,0 +1,204 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Schema from "effect/Schema"
+import type { FamilyChange } from "../src/internal/familyCopy.ts"
+import { Mesh } from "../src/internal/mesh.ts"
+import { PortNames } from "../src/internal/portId.ts"
+import { Router } from "../src/internal/router.ts"
+
+/**
+ * What travels between nodes, one queue for each direction of a link. A lost link takes what is on its way with it; one side
+ * may notice long before the other.
+ */
+class Network {
+  readonly nodes = new Map<string, TestRouter>()
+  private readonly queues = new Map<string, Array<() => void>>()
+  /** `from>to`: `from` takes `to` for up. */
+  private readonly up = new Set<string>()
+
+  linked(from: string, to: string): boolean {
+    return this.up.has(`${from}>${to}`)
+  }
+  send(from: string, to: string, request: string, args: ReadonlyArray<unknown>): void {
+    // As over the wire: nobody shares data.
+    const copy = structuredClone(args)
+    this.queues.get(`${from}>${to}`)?.push(() => this.nodes.get(to)?.handleRequest(from, request, copy))
+  }
+  connect(left: string, right: string): void {
+    if (left === right || this.queues.has(`${left}>${right}`)) return
+    this.notice(left, right)
+    this.notice(right, left)
+    this.queues.set(`${left}>${right}`, [])
+    this.queues.set(`${right}>${left}`, [])
+    this.up.add(`${left}>${right}`).add(`${right}>${left}`)
+    for (const [node, other] of [[left, right], [right, left]] as const) {
+      for (const listener of this.nodes.get(node)!.listeners) listener.up(other)
+    }
+  }
+  /** The link is lost, and `node` notices. */
+  lose(node: string, other: string): void {
+    this.queues.delete(`${node}>${other}`)
+    this.queues.delete(`${other}>${node}`)
+    this.notice(node, other)
+  }
+  private notice(node: string, other: string): void {
+    if (!this.up.delete(`${node}>${other}`)) return
+    for (const listener of this.nodes.get(node)!.listeners) listener.down(other, "lost", false)
+  }
+  /** Lets the oldest message of a direction arrive. */
+  deliver(from: string, to: string): void {
+    this.queues.get(`${from}>${to}`)?.shift()?.()
+  }
+  /** Lets all of them arrive, and what they bring about. */
+  settle(): void {
+    for (let busy = true; busy;) {
+      busy = false
+      for (const queue of this.queues.values()) {
+        const next = queue.shift()
+        if (next === undefined) continue
+        busy = true
+        next()
+      }
+    }
+  }
+}
+
+/** A router whose peers are in the test's network. All of them are of our own kind, unless they are called `perl...`. */
+class TestRouter extends Router {
+  private readonly network: Network
+  private readonly startedAt: number
+  constructor(network: Network, nodeId: string, startedAt: number) {
+    super(nodeId, new PortNames("x", "y"), Context.empty())
+    this.network = network
+    this.startedAt = startedAt
+    network.nodes.set(nodeId, this)
+  }
+  override now(): number {
+    return this.startedAt
+  }
+  override request(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): void {
+    if (nodeId === this.nodeId) this.handleRequest(nodeId, request, structuredClone(args))
+    else this.network.send(this.nodeId, nodeId, request, args)
+  }
+  override upNodes(): Array<string> {
+    return Array.from(this.network.nodes.keys()).filter((other) => this.network.linked(this.nodeId, other))
+  }
+  override isOwnKind(nodeId: string): boolean {
+    return ![nodeId, this.nodeId].some((id) => id.startsWith("perl"))
+  }
+}
+
+const globals = ["g1", "g2", "g3"]
+const slaves = ["a", "b", "z"]
+const all = [...globals, ...slaves]
+
+const GlobalNode = Schema.Literals(["g1", "g2", "g3"])
+const AnyNode = Schema.Literals(["g1", "g2", "g3", "a", "b", "z"])
+const Key = Schema.Literals(["k1", "k2", "a"])
+const Action = Schema.Union([
+  Schema.Tuple([Schema.Literal("set"), AnyNode, Key, Schema.Literals([1, 2, 3])]),
+  Schema.Tuple([Schema.Literal("delete"), AnyNode, Key]),
+  Schema.Tuple([Schema.Literal("connect"), GlobalNode, AnyNode]),
+  Schema.Tuple([Schema.Literal("lose"), AnyNode, AnyNode]),
+  Schema.Tuple([Schema.Literal("deliver"), AnyNode, AnyNode]),
+  Schema.Tuple([Schema.Literal("settle")])
+])
+const Actions = Schema.Array(Action).check(Schema.isMinLength(10), Schema.isMaxLength(60))
+
+const run = (actions: typeof Actions.Type, end: "connected" | "as it is" = "connected") => {
+  const network = new Network()
+  const meshes = new Map(all.map((nodeId, index) => {
+    const mesh = new Mesh(new TestRouter(network, nodeId, index), (other) => globals.includes(other))
+    mesh.install()
+    return [nodeId, mesh] as const
+  }))
+  for (const nodeId of globals) meshes.get(nodeId)!.becomeGlobal()
+  const owned = new Map(all.map((nodeId) => [nodeId, new Map<string, unknown>()]))
+  const heard = new Map(all.map((nodeId) => [nodeId, new Array<FamilyChange>()]))
+  for (const [nodeId, mesh] of meshes) mesh.monitor("f", (change) => heard.get(nodeId)!.push(change))
+  for (const action of actions) {
+    switch (action[0]) {
+      case "set":
+        meshes.get(action[1])!.set("f", action[2], action[3])
+        owned.get(action[1])!.set(action[2], action[3])
+        break
+      case "delete":
+        meshes.get(action[1])!.delete("f", [action[2]])
+        owned.get(action[1])!.delete(action[2])
+        break
+      case "connect":
+        network.connect(action[1], action[2])
+        break
+      case "lose":
+        network.lose(action[1], action[2])
+        break
+      case "deliver":
+        network.deliver(action[1], action[2])
+        break
+      case "settle":
+        network.settle()
+    }
+  }
+  if (end === "connected") {
+    for (const left of globals) for (const right of all) network.connect(left, right)
+    network.settle()
+  }
+  return { meshes, owned, heard }
+}
+
+/** What everybody must see: of several owners the one whose ID the key is, or else the smallest. */
+const model = (owned: ReadonlyMap<string, ReadonlyMap<string, unknown>>): Record<string, unknown> => {
+  const entries: Record<string, unknown> = {}
+  for (const nodeId of Array.from(owned.keys()).toSorted().toReversed()) {
+    for (const [key, value] of owned.get(nodeId)!) entries[key] = value
+  }
+  for (const [nodeId, own] of owned) if (own.has(nodeId)) entries[nodeId] = own.get(nodeId)
+  return entries
+}
+
+const seenBy = (mesh: Mesh): Record<string, unknown> => {
+  let seen: ReadonlyMap<string, unknown> | undefined
+  mesh.query("g_db_family", "f", (result) => {
+    seen = new Map(Object.entries(result as Record<string, unknown>))
+  })
+  return Object.fromEntries(seen ?? [])
+}
+
+/** What a listener has who goes by added, changed and deleted alone. */
+const replayed = (changes: ReadonlyArray<FamilyChange>): Record<string, unknown> => {
+  const copy = new Map<string, unknown>()
+  for (const { added, changed, deleted, entries } of changes) {
+    for (const key of added) assert.isFalse(copy.has(key), `${key} was added twice`)
+    for (const key of changed) assert.isTrue(copy.has(key), `${key} was changed without being there`)
+    for (const key of deleted) assert.isTrue(copy.delete(key), `${key} was deleted without being there`)
+    for (const key of [...added, ...changed]) copy.set(key, entries.get(key))
+    assert.deepStrictEqual(new Map(copy), new Map(entries))
+  }
+  return Object.fromEntries(copy)
+}
+
+describe("nodes that set, delete, part and meet", () => {
+  it.prop("all see the same in the end: what a small model says", [Actions], ([actions]) => {
+    const { heard, meshes, owned } = run(actions)
+    const expected = model(owned)
+    for (const nodeId of globals) assert.deepStrictEqual(seenBy(meshes.get(nodeId)!), expected, nodeId)
+    for (const nodeId of all) assert.deepStrictEqual(replayed(heard.get(nodeId)!), expected, `what ${nodeId} heard`)
+  }, { arbitrary: { runs: 500 } })
+
+  it("do not bring back what a node deleted after it had left a global node", () => {
+    const { meshes } = run([
+      ["connect", "g1", "g2"],
+      ["connect", "g1", "g3"],
+      ["connect", "g2", "g3"],
+      ["connect", "g1", "a"],
+      ["set", "a", "k1", 1],
+      ["settle"],
+      // The node has lost its master, which does not know yet.
+      ["lose", "a", "g1"],
+      ["connect", "g2", "a"],
+      ["delete", "a", "k1"],
+      ["settle"]
+    ], "as it is")
+    for (const nodeId of ["g2", "g3"]) assert.deepStrictEqual(seenBy(meshes.get(nodeId)!), {}, nodeId)
+  })
+})
