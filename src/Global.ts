@@ -433,15 +433,13 @@ export const register = (
  */
 export const watch = (group: string): Stream.Stream<GroupChange, InvalidEntry, Global> =>
   mon(group).pipe(
-    Stream.map((change, index) => ({
-      group,
-      members: Array.from(change.entries.keys()).filter(isGroupMember),
-      joined: change.added.filter(isGroupMember),
-      left: change.deleted.filter(isGroupMember),
-      isFirst: index === 0
-    })),
-    Stream.filter(({ isFirst, joined, left }) => isFirst || joined.length > 0 || left.length > 0),
-    Stream.map(({ isFirst: _, ...change }) => change)
+    Stream.mapAccum(() => true, (isFirst, { added, deleted, entries }) => {
+      const joined = added.filter(isGroupMember)
+      const left = deleted.filter(isGroupMember)
+      const members = Array.from(entries.keys()).filter(isGroupMember)
+      const visible = isFirst || joined.length > 0 || left.length > 0
+      return [false, visible ? [{ group, members, joined, left }] : []] as const
+    })
   )
 
 /**
