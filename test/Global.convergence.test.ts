@@ -201,4 +201,19 @@ describe("nodes that set, delete, part and meet", () => {
     ], "as it is")
     for (const nodeId of ["g2", "g3"]) assert.deepStrictEqual(seenBy(meshes.get(nodeId)!), {}, nodeId)
   })
+
+  it("keep what a node gave to its next master, when the one before notices late", () => {
+    const { meshes } = run([
+      ["connect", "g1", "g2"],
+      ["connect", "g1", "a"],
+      ["set", "a", "k1", 1],
+      ["settle"],
+      ["lose", "a", "g1"],
+      ["connect", "g2", "a"],
+      ["settle"],
+      ["lose", "g1", "a"],
+      ["settle"]
+    ], "as it is")
+    for (const nodeId of ["g1", "g2"]) assert.deepStrictEqual(seenBy(meshes.get(nodeId)!), { k1: 1 }, nodeId)
+  })
 })

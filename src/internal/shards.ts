@@ -123,7 +123,7 @@ export class Shards {
   begin(origin: string, via: string | undefined, stamp: Stamp | undefined): ReadonlyMap<string, Told> {
     const before = this.find(origin, via)
     const shard: Shard = { origin, via, stamp, table: new Map() }
-    return this.replace((all) => [...all.filter((other) => other !== before), shard], origin)
+    return this.replace((all) => [...all.filter((other) => other !== before), shard], this.isOfSlave(shard))
   }
 
   /** A node sets and deletes keys of its own. */
@@ -150,24 +150,24 @@ export class Shards {
 
   /** A node went down: all its keys are deleted, and all that came through it. Answers what to tell, by family. */
   drop(nodeId: string): ReadonlyMap<string, Told> {
-    const told = this.replace(
+    // First: what came through others counts again.
+    const wasSlave = this.slaves.delete(nodeId)
+    return this.replace(
       (all) => all.filter(({ origin, via }) => via === undefined ? origin !== nodeId : via !== nodeId),
-      nodeId
+      wasSlave
     )
-    this.slaves.delete(nodeId)
-    return told
   }
 
   /** A node of ours is gone from the global node `via`. */
   dropVia(origin: string, via: string): ReadonlyMap<string, Told> {
     const gone = this.find(origin, via)
-    return this.replace((all) => all.filter((shard) => shard !== gone), origin)
+    return this.replace((all) => all.filter((shard) => shard !== gone), false)
   }
 
-  /** Exchanges shards, and settles all keys that this can touch. `nodeId` is whose doing it is. */
+  /** Exchanges shards, and settles all keys that this can touch. */
   private replace(
     change: (all: ReadonlyArray<Shard>) => ReadonlyArray<Shard>,
-    nodeId: string
+    ofSlave: boolean
   ): ReadonlyMap<string, Told> {
     const before = this.shards
     this.shards = change(before)
@@ -186,7 +186,7 @@ export class Shards {
     }
     const told = new Map<string, Told>()
     for (const [family, keys] of touched) {
-      const telling = new Telling(this.slaves.has(nodeId))
+      const telling = new Telling(ofSlave)
       for (const key of keys) this.settle(family, key, telling, undefined)
       told.set(family, telling.told)
     }
