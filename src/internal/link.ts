@@ -33,8 +33,9 @@ export class UnsendableMessage extends Error {
   }
 }
 
-/** Bytes that wait for a write are collected in pieces of this size. */
-const slabSize = 64 * 1024
+/** Bytes that wait for a write are collected in pieces, small ones on a link that has little to send. */
+const smallestSlab = 1024
+const largestSlab = 64 * 1024
 /** How long a link that is closed in order may take to deliver what it still holds. */
 const lingerTimeout = "2 seconds"
 /** Beyond this many unsent bytes a sender that can wait has to. */
@@ -120,7 +121,8 @@ export class Link {
 
   private newSlab(atLeast: number): void {
     this.write()
-    this.slab = Buffer.allocUnsafeSlow(Math.max(slabSize, atLeast))
+    const size = Math.min(largestSlab, Math.max(smallestSlab, 2 * this.slab.length))
+    this.slab = Buffer.allocUnsafeSlow(Math.max(size, atLeast))
     this.from = this.to = 0
   }
 
