@@ -5,6 +5,9 @@
  * @internal
  */
 
+import * as NetAddress from "effect/net/NetAddress"
+import * as Result from "effect/Result"
+
 /** Where to connect to or to listen. Port 0 is any free port. */
 export interface Address {
   readonly host: string
@@ -30,6 +33,22 @@ export const parseAddress = (text: string, hostname: string): Address | undefine
 }
 
 const checked = (address: Address): Address | undefined => address.port <= 65535 ? address : undefined
+
+/**
+ * Of the addresses of all interfaces those that other machines can dial: none that loop back, and of IPv6 only global and
+ * unique-local ones. IPv4 first.
+ */
+export const reachable = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const ips = addresses.map((text) => Result.getOrUndefined(NetAddress.ipFromString(text))).filter((ip) =>
+    ip !== undefined
+  )
+  const v4 = ips.filter((ip) => NetAddress.isIpv4Address(ip) && !NetAddress.isLoopback(ip))
+  const v6 = ips.filter((ip) =>
+    NetAddress.isIpv6Address(ip) && NetAddress.isUnicast(ip) && !NetAddress.isLoopback(ip) &&
+    !NetAddress.isLinkLocal(ip)
+  )
+  return [...v4, ...v6].map(NetAddress.formatIp)
+}
 
 /** List elements of a profile may hold several addresses, separated by commas. */
 export const splitAddresses = (elements: ReadonlyArray<string>): ReadonlyArray<string> =>

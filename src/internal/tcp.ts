@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 import * as os from "node:os"
-import { type Address, formatAddress, parseAddress } from "./address.ts"
+import { type Address, formatAddress, parseAddress, reachable } from "./address.ts"
 import { LinkError } from "./linkError.ts"
 import type { Carrier, Wire, WireEvents } from "./wire.ts"
 
@@ -181,13 +181,9 @@ const openServer = (address: Address, accept: (wire: Wire) => void): Effect.Effe
     return Effect.sync(() => server.close())
   })
 
-/** What `*` stands for: every address but loopback and link-local ones, IPv4 first. */
-const interfaceAddresses = (): ReadonlyArray<string> => {
-  const all = Object.values(os.networkInterfaces()).flatMap((list) => list ?? []).filter((entry) => !entry.internal)
-  const v4 = all.filter((entry) => entry.family === "IPv4")
-  const v6 = all.filter((entry) => entry.family === "IPv6" && !entry.address.toLowerCase().startsWith("fe80:"))
-  return [...v4, ...v6].map((entry) => entry.address)
-}
+/** What `*` stands for. */
+const interfaceAddresses = (): ReadonlyArray<string> =>
+  reachable(Object.values(os.networkInterfaces()).flatMap((list) => list ?? []).map((entry) => entry.address))
 
 /** TCP, as `Transport.layerTcp` provides it. */
 export const tcpCarrier: Carrier = { listen, dial }
