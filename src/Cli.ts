@@ -52,11 +52,16 @@ const run = Command.make("run", {
     Flag.withFallbackConfig(Config.Redacted("EMP_SECRET")),
     Flag.optional
   ),
+  cert: Flag.String("cert").pipe(
+    Flag.withDescription("PEM file: private key, certificate, certificates to trust. Turns TLS on. Default: $EMP_CERT"),
+    Flag.withFallbackConfig(Config.String("EMP_CERT")),
+    Flag.optional
+  ),
   services: Flag.String("service").pipe(
     Flag.withDescription("MODULE or MODULE#EXPORT: a Layer, an Effect, or a function that returns one. Repeatable"),
     Flag.atLeast(0)
   )
-}, ({ binds, nodeId, secret, seeds, services }) =>
+}, ({ binds, cert, nodeId, secret, seeds, services }) =>
   Effect.flatMap(
     Effect.promise(() => import("./internal/runNode.ts")),
     ({ runNode }) =>
@@ -65,6 +70,7 @@ const run = Command.make("run", {
         binds: binds.length === 0 ? ["*"] : binds,
         seeds,
         secret: Option.getOrUndefined(secret),
+        cert: Option.getOrUndefined(cert),
         services
       })
   )).pipe(

@@ -41,11 +41,25 @@ export interface Options {
    * repeats: `anon/` is a usual choice for throw-away nodes. Default: `%n/`.
    */
   readonly nodeId?: string | undefined
-  /** What all nodes of a network share. Required: without one nobody can connect. */
+  /**
+   * What all nodes of a network share, unless both sides of a connection have a `cert`. Without either nobody can connect,
+   * and the node listens on loopback only unless `binds` says otherwise.
+   */
   readonly secret?: string | Redacted.Redacted | undefined
   /**
+   * PEM text: a private key, its certificate, and certificates to trust. With it the node speaks TLS (1.2 or later) with
+   * every node that has one too: both show a certificate, and both verify it against those in their own text. One
+   * self-signed certificate that all nodes share is enough. With all others it goes on in the clear if there is a `secret`.
+   */
+  readonly cert?: string | Redacted.Redacted | undefined
+  /**
+   * Whether the certificate of another node must be for its node ID, as common name or as alternative name. It makes sense
+   * where every node has a certificate of its own, signed by an authority. Default: false.
+   */
+  readonly nodeIdInCert?: boolean | undefined
+  /**
    * Where to listen: `host:port`, `[v6]:port`, `*:port` (all interfaces), a bare port; port `*` is a free one. An empty
-   * list: the node can only dial. Default: `["*"]`.
+   * list: the node can only dial. Default: `["*"]`, or `["127.0.0.1:*"]` without secret and certificate.
    */
   readonly binds?: ReadonlyArray<string> | undefined
   /** How long a handshake may take, and the cap of all retry delays. Default: 30 seconds. */
@@ -54,9 +68,12 @@ export interface Options {
   readonly connectInterval?: Duration.Input | undefined
   /** Framings that we send and decode, best first. Default: `["cbor", "json"]`. */
   readonly framings?: ReadonlyArray<string> | undefined
-  /** Authentication methods that we send, best first. Default: `["hmac_sha3_512"]`. */
+  /**
+   * Authentication methods that we send, best first. Default: `["tls_sha3_512", "hmac_sha3_512"]`. `tls_anon`, where it is
+   * accepted, proves nothing: TLS then keeps secrets from those who listen, and from nobody else.
+   */
   readonly authOffer?: ReadonlyArray<string> | undefined
-  /** Authentication methods that we accept, best first. Default: `["hmac_sha3_512", "cleartext"]`. */
+  /** Authentication methods that we accept, best first. Default: `["tls_sha3_512", "hmac_sha3_512", "cleartext"]`. */
   readonly authAccept?: ReadonlyArray<string> | undefined
   /** Bytes of one message beyond which the link that it comes on ends. Default: 64 MiB. */
   readonly maxMessageSize?: number | undefined
@@ -206,6 +223,9 @@ export const layer = (options: Options): Layer.Layer<Node | Network, InvalidOpti
     const checked = yield* nodeOptions.check(options, router.nodeId, incarnation)
     const context = yield* Effect.context<Scope.Scope>()
     const connections = new Connections(router, carrier, { ...checked, makeNonce }, context)
+    if (checked.identity.secret === "" && checked.credentials === undefined) {
+      router.warn("this node has neither a secret nor a certificate: nobody can connect to it")
+    }
     yield* Effect.addFinalizer(() => stop(router))
     router.dial = (peer) => connections.search(peer)
     router.handshaking = () => connections.handshaking

@@ -130,6 +130,12 @@ describe("emp run, wrongly configured", () => {
     assert.strictEqual(code, 1)
   })
 
+  it("ends with 1 and names a certificate that cannot be read", async () => {
+    const { code, stderr } = await startRun(["--cert", "test/fixtures/certs/none.pem"]).exits()
+    assert.match(stderr, /^emp: node option cert: .*none\.pem/)
+    assert.strictEqual(code, 1)
+  })
+
   it("ends with 1 and names an address that is in use", async () => {
     const server = net.createServer().listen(0, "127.0.0.1")
     onTestFinished(() => void server.close())
@@ -173,6 +179,14 @@ describe("emp run", () => {
     assert.match(address, /^127\.0\.0\.1:\d+,$/)
     assert.match(stdout, /^node quiet is ready, listening on 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+\n$/)
     assert.strictEqual(stderr, "")
+  })
+
+  it("takes a certificate in the place of a secret", async () => {
+    const cert = ["--cert", "test/fixtures/certs/shared.pem"]
+    const none = { EMP_SECRET: undefined }
+    const seed = startRun(["--node-id", "seed", ...cert], none)
+    const [, address = ""] = await seed.sees(/is ready, listening on (\S+)/)
+    await startRun(["--node-id", "other", "--seed", address, ...cert], none).sees(/node other is ready/)
   })
 
   it("takes its secret from a flag too", async () => {

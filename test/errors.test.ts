@@ -42,8 +42,13 @@ const inSources = (...patterns: ReadonlyArray<RegExp>): Array<string> => {
 
 /** Lists that begin with a word as reasons do, and are none. A new one that is no reason belongs here. */
 const otherLists = new Set([
+  "already_connected",
   "cbor",
+  "inf",
+  "infinity",
   "json",
+  "nan",
+  "tls",
   "aemp",
   "provider",
   "mproto",

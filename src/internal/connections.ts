@@ -15,9 +15,10 @@ import { type Greeting, ownKindKey } from "./greeting.ts"
 import type { Identity } from "./handshake.ts"
 import { probe, watch } from "./heartbeat.ts"
 import type { Link } from "./link.ts"
-import { LinkError } from "./linkError.ts"
+import { LinkError, type LinkErrorReason } from "./linkError.ts"
 import type { Peer } from "./peer.ts"
 import type { Router } from "./router.ts"
+import type { Credentials } from "./tls.ts"
 import type { Carrier, Wire } from "./wire.ts"
 
 /** Where a node lives: its addresses, none if it is not known. What fills it stands above the node. */
@@ -26,6 +27,7 @@ export type FindAddresses = (nodeId: string) => Effect.Effect<ReadonlyArray<stri
 /** Settings of a node's connections. Times are in milliseconds. */
 export interface ConnectionSettings {
   readonly identity: Identity
+  readonly credentials: Credentials | undefined
   /** How long a handshake may take. */
   readonly monitorTimeout: number
   /** How long finding and dialling a node may take. */
@@ -152,6 +154,7 @@ export class Connections {
     return Effect.flatMap(settings.makeNonce, (nonce) =>
       establish(wire, {
         identity: settings.identity,
+        credentials: settings.credentials,
         nonce,
         admit,
         accept: (link) => this.accept(link, attempt?.replaces),
@@ -292,7 +295,9 @@ export class Connections {
             onSuccess: (link) => link.nodeId === peer.nodeId ? Deferred.succeed(done, undefined) : Effect.void,
             onFailure: (error) => {
               // Somebody is there; a connection that it opened itself may be on its way.
-              if (error.reason !== "connect_failed") return Effect.void
+              if (error.reason !== "connect_failed") {
+                return usual.has(error.reason) ? Effect.logDebug(error.message) : Effect.logWarning(error.message)
+              }
               last = error
               return ++refused === addresses.length ? Deferred.fail(done, error) : Effect.void
             }
@@ -312,5 +317,8 @@ const refuse = ({ greeting, wire }: Attempt, detail: string) =>
   Effect.fail(
     new LinkError({ reason: "already_connected", peer: `${wire.remote} (node ${greeting.nodeId})`, detail })
   )
+
+/** Why a dialled connection fails when all is well: both sides dial at once. */
+const usual: ReadonlySet<LinkErrorReason> = new Set(["already_connected", "handshake_closed", "duplicate_node"])
 
 const crossing = "both sides opened a connection at once; the other one stays"

@@ -13,11 +13,14 @@ import { type Greeting, ownKindKey } from "./greeting.ts"
 import * as Handshake from "./handshake.ts"
 import { Link } from "./link.ts"
 import { LinkError } from "./linkError.ts"
+import { type Credentials, type Secured, type TlsEvents, TlsWire } from "./tls.ts"
 import type { Wire, WireEvents } from "./wire.ts"
 
 /** What makes a link of a wire. */
 export interface Establish {
   readonly identity: Handshake.Identity
+  /** What TLS needs, if the identity says that we have it. */
+  readonly credentials: Credentials | undefined
   /** 66 random bytes in base64, fresh for every connection. */
   readonly nonce: string
   /**
@@ -42,14 +45,32 @@ export const establish = (wire: Wire, options: Establish): Effect.Effect<Link, L
     })
   )
 
+/** Passes on what happens on a wire, first to one listener, later to another. */
+class Relay implements WireEvents {
+  target: WireEvents
+  constructor(target: WireEvents) {
+    this.target = target
+  }
+  data(chunk: Uint8Array): void {
+    this.target.data(chunk)
+  }
+  drained(): void {
+    this.target.drained()
+  }
+  closed(why: string): void {
+    this.target.closed(why)
+  }
+}
+
 /** Carries out what the handshake says, until it is over; then feeds the link. */
-class HandshakeShell implements WireEvents {
+class HandshakeShell implements TlsEvents {
   private state: Handshake.Handshake
   private link: Link | undefined = undefined
   private decode: ((chunk: Uint8Array) => ReadonlyArray<Packet>) | undefined = undefined
   private over = false
   private readonly opening: ReadonlyArray<Handshake.Action>
-  private readonly wire: Wire
+  private wire: Wire
+  private readonly relay: Relay
   private readonly options: Establish
   private readonly fork: ReturnType<typeof Effect.runForkWith<never>>
   private readonly resume: (result: Effect.Effect<Link, LinkError>) => void
@@ -63,6 +84,7 @@ class HandshakeShell implements WireEvents {
     resume: (result: Effect.Effect<Link, LinkError>) => void
   ) {
     this.wire = wire
+    this.relay = new Relay(this)
     this.options = options
     this.fork = fork
     this.resume = resume
@@ -72,7 +94,7 @@ class HandshakeShell implements WireEvents {
   }
 
   begin(): void {
-    this.wire.start(this)
+    this.wire.start(this.relay)
     this.carryOut(this.opening)
   }
 
@@ -118,6 +140,9 @@ class HandshakeShell implements WireEvents {
         case "Admit":
           this.askAdmission(action.greeting)
           break
+        case "StartTls":
+          this.startTls(action.role, action.rest)
+          break
         case "Verified":
           Deferred.doneUnsafe(this.verified, Effect.void)
           break
@@ -128,6 +153,25 @@ class HandshakeShell implements WireEvents {
           this.refuse(action.error)
       }
     }
+  }
+
+  /** From here on the wire's bytes are those of TLS, and ours are inside of it. */
+  private startTls(role: "client" | "server", rest: Uint8Array): void {
+    const { credentials } = this.options
+    if (credentials === undefined) return this.refuse(new LinkError({ reason: "tls_failed", peer: this.state.peer }))
+    const inside = new TlsWire(this.wire, role, credentials, this)
+    this.relay.target = inside
+    this.wire = inside
+    if (rest.length > 0) inside.data(rest)
+  }
+
+  secured(secured: Secured): void {
+    if (!this.over) this.step(Handshake.secured(this.state, secured))
+  }
+
+  broken(why: string): void {
+    if (this.link !== undefined) this.closed(why)
+    else this.refuse(new LinkError({ reason: "tls_failed", peer: this.state.peer, detail: why }))
   }
 
   private askAdmission(greeting: Greeting): void {

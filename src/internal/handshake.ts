@@ -17,6 +17,7 @@ import {
   visible
 } from "./greeting.ts"
 import { LinkError, type LinkErrorReason } from "./linkError.ts"
+import type { Secured } from "./tls.ts"
 
 /** What a node says of itself to those that connect. */
 export interface Identity {
@@ -29,6 +30,8 @@ export interface Identity {
   readonly authOffer: ReadonlyArray<string>
   /** Methods that we accept, best first. */
   readonly authAccept: ReadonlyArray<string>
+  /** Whether a certificate must be for the node ID of the side that shows it. */
+  readonly nodeIdInCert: boolean
   /** Framings that we send and decode, best first. */
   readonly framings: ReadonlyArray<string>
   /** Further keys of the greeting. */
@@ -72,6 +75,8 @@ export interface Handshake {
   readonly greeting: Greeting | undefined
   /** All that follows the nonces travels inside TLS. */
   readonly secure: boolean
+  /** Why the other side's certificate proves nothing. */
+  readonly doubt: LinkErrorReason | undefined
   readonly admitted: boolean
   /** What we authenticate with, once we know whom; and whether it has gone out. */
   readonly auth: AuthLine | undefined
@@ -111,6 +116,7 @@ export const begin = (identity: Identity, own: GreetingLines, peer: string): Res
     nonceLine: "",
     greeting: undefined,
     secure: false,
+    doubt: undefined,
     admitted: false,
     auth: undefined,
     sent: false,
@@ -132,10 +138,20 @@ export const admitted = (state: Handshake): Result => {
   return state.phase === "auth" ? authenticate({ ...state, admitted: true }) : [state, []]
 }
 
-/** The answer to `StartTls`: it stands, and certificates were verified. */
-export const secured = (state: Handshake): Result => {
-  if (state.phase !== "tls") return [state, []]
-  const next: Handshake = { ...state, phase: "auth" }
+/**
+ * The answer to `StartTls`: it stands. A certificate that proves nothing is good enough for `tls_anon`, where that is
+ * accepted, and for nothing else.
+ */
+export const secured = (state: Handshake, { names, problem }: Secured): Result => {
+  const { greeting, identity, phase } = state
+  if (phase !== "tls" || greeting === undefined) return [state, []]
+  if (problem !== undefined && !identity.authAccept.includes("tls_anon")) {
+    return refuse(state, problem.reason, problem.detail || undefined)
+  }
+  if (identity.nodeIdInCert && !names.includes(greeting.nodeId)) {
+    return refuse(state, "tls_wrong_node", `it is for ${listed(names)}`)
+  }
+  const next: Handshake = { ...state, phase: "auth", doubt: problem?.reason }
   return state.admitted ? authenticate(next) : [next, []]
 }
 
@@ -225,6 +241,7 @@ const onAuth = (state: Handshake, line: string): Result => {
   if (!identity.authAccept.includes(auth.method) || !methods(secure).includes(auth.method)) {
     return refuse(state, "auth_not_offered", visible(auth.method))
   }
+  if (state.doubt !== undefined && auth.method !== "tls_anon") return refuse(state, state.doubt)
   const expected = authData(auth.method, identity.secret, theirs(state), own)
   if (expected === undefined || !equalData(auth.data, expected)) return refuse(state, "auth_failed")
   if (!identity.framings.includes(auth.framing)) return refuse(state, "framing_not_offered", visible(auth.framing))

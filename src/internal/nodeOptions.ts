@@ -12,6 +12,7 @@ import { framings } from "./framings.ts"
 import { ownKindKey, timeoutKey } from "./greeting.ts"
 import type { Identity } from "./handshake.ts"
 import { isNodeId } from "./portId.ts"
+import { type Credentials, readCredentials } from "./tls.ts"
 import { version } from "./version.ts"
 
 /** Re-exported as `Node.InvalidOption`, where it is documented. */
@@ -28,6 +29,8 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>()("InvalidO
 export interface Options {
   readonly nodeId?: string | undefined
   readonly secret?: string | Redacted.Redacted | undefined
+  readonly cert?: string | Redacted.Redacted | undefined
+  readonly nodeIdInCert?: boolean | undefined
   readonly binds?: ReadonlyArray<string> | undefined
   readonly monitorTimeout?: Duration.Input | undefined
   readonly connectInterval?: Duration.Input | undefined
@@ -42,6 +45,7 @@ const authMethods = ["tls_sha3_512", "tls_anon", "hmac_sha3_512", "cleartext"]
 /** Options with all defaults filled in. Times are in milliseconds. */
 export interface Checked {
   readonly identity: Identity
+  readonly credentials: Credentials | undefined
   readonly binds: ReadonlyArray<string>
   readonly monitorTimeout: number
   readonly connectInterval: number
@@ -58,12 +62,16 @@ export const check = (
     if (!isNodeId(nodeId)) {
       return yield* invalid("nodeId", `${JSON.stringify(nodeId)} is empty or holds # ; or control characters`)
     }
+    const secret = yield* checkSecret(options.secret)
+    const credentials = yield* checkCert(options.cert)
+    const isOpen = secret !== "" || credentials !== undefined
     const monitorTimeout = yield* checkTime("monitorTimeout", options.monitorTimeout ?? "30 seconds")
     return {
       identity: {
         nodeId,
-        secret: yield* checkSecret(options.secret),
-        tls: false,
+        secret,
+        tls: credentials !== undefined,
+        nodeIdInCert: options.nodeIdInCert === true,
         authOffer: yield* checkNames("authOffer", options.authOffer ?? ["tls_sha3_512", "hmac_sha3_512"], authMethods),
         authAccept: yield* checkNames(
           "authAccept",
@@ -76,10 +84,13 @@ export const check = (
           ["mproto", "1"],
           ["gproto", "1"],
           [ownKindKey, incarnation],
-          [timeoutKey, String(monitorTimeout)]
+          [timeoutKey, String(monitorTimeout)],
+          ...credentials === undefined ? [] : [["tls", "1.0"] as const]
         ])
       },
-      binds: yield* checkBinds(options.binds ?? ["*"]),
+      credentials,
+      // Nobody can connect without either: it should not look as if somebody could.
+      binds: yield* checkBinds(options.binds ?? (isOpen ? ["*"] : ["127.0.0.1:*"])),
       monitorTimeout,
       connectInterval: yield* checkTime("connectInterval", options.connectInterval ?? "2 seconds"),
       maxMessageSize: yield* checkSize("maxMessageSize", options.maxMessageSize ?? 64 * 1024 * 1024)
@@ -88,12 +99,25 @@ export const check = (
 
 const invalid = (option: keyof Options, problem: string) => Effect.fail(new InvalidOption({ option, problem }))
 
+const textOf = (value: string | Redacted.Redacted | undefined): string =>
+  (Redacted.isRedacted(value) ? Redacted.value(value) : value) ?? ""
+
 const checkSecret = (secret: Options["secret"]): Effect.Effect<string, InvalidOption> => {
-  const text = Redacted.isRedacted(secret) ? Redacted.value(secret) : secret
-  if (text === undefined || text === "") return invalid("secret", "missing: without one nobody can connect")
+  const text = textOf(secret)
   // Perl takes characters as octets; beyond U+00FF there are none.
-  if (!/^[\x20-\xff]*$/.test(text)) return invalid("secret", "holds characters beyond U+00FF or control characters")
-  return Effect.succeed(text)
+  return text === "" || /^[\x20-\xff]*$/.test(text)
+    ? Effect.succeed(text)
+    : invalid("secret", "holds characters beyond U+00FF or control characters")
+}
+
+const checkCert = (cert: Options["cert"]): Effect.Effect<Credentials | undefined, InvalidOption> => {
+  const pem = textOf(cert)
+  if (pem === "") return Effect.succeed(undefined)
+  return Effect.try({
+    try: () => readCredentials(pem),
+    catch: (cause) =>
+      new InvalidOption({ option: "cert", problem: cause instanceof Error ? cause.message : String(cause) })
+  })
 }
 
 const checkNames = (

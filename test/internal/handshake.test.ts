@@ -22,6 +22,7 @@ const identity = (over: Partial<Identity> = {}): Identity => ({
   nodeId: "me",
   secret,
   tls: false,
+  nodeIdInCert: false,
   authOffer: ["tls_sha3_512", "hmac_sha3_512"],
   authAccept: ["hmac_sha3_512"],
   framings: ["cbor", "json"],

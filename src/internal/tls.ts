@@ -1,0 +1,189 @@
+/**
+ * TLS on a wire that stands already. Whoever dialled, the handshake says who is client; both sides show a certificate, and
+ * both verify. Follows protocol section 5.
+ *
+ * @internal
+ */
+import * as crypto from "node:crypto"
+import { Duplex } from "node:stream"
+import * as tls from "node:tls"
+import type { LinkErrorReason } from "./linkError.ts"
+import type { Wire, WireEvents } from "./wire.ts"
+
+/** What a node proves itself with: key, certificate and the certificates that it trusts. */
+export type Credentials = Pick<tls.SecureContextOptions, "key" | "cert" | "ca" | "minVersion">
+
+/** What TLS found out about the other side. */
+export interface Secured {
+  /** Why its certificate proves nothing; `undefined` if it is valid, and signed by somebody whom we trust. */
+  readonly problem: { readonly reason: LinkErrorReason; readonly detail: string } | undefined
+  /** The names that the certificate is for. */
+  readonly names: ReadonlyArray<string>
+}
+
+/** Told what happens inside TLS. */
+export interface TlsEvents extends WireEvents {
+  /** TLS stands. What it is worth is for the handshake to say. */
+  secured(secured: Secured): void
+  /** TLS itself went wrong: the text is OpenSSL's. Nothing comes after it. */
+  broken(why: string): void
+}
+
+/**
+ * Reads a PEM blob: a private key, its certificate (and what leads to its issuer), and the certificates to trust, which are
+ * all that are in it. Throws an `Error` that says what is wrong.
+ */
+export const readCredentials = (pem: string): Credentials => {
+  const certificate = parse("certificate", () => new crypto.X509Certificate(pem))
+  const key = parse("private key", () => crypto.createPrivateKey(pem))
+  if (!certificate.checkPrivateKey(key)) throw new Error("the private key does not belong to the first certificate")
+  return { key: pem, cert: pem, ca: pem, minVersion: "TLSv1.2" }
+}
+
+const parse = <A>(what: string, read: () => A): A => {
+  try {
+    return read()
+  } catch (cause) {
+    throw new Error(`it holds no ${what} that can be read: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
+}
+
+/** The bytes of TLS, as a stream: what node:tls reads and writes. */
+class Cipher extends Duplex {
+  private readonly wire: Wire
+  constructor(wire: Wire) {
+    super({ allowHalfOpen: true })
+    this.wire = wire
+  }
+  /** Bytes are pushed as they come: the reading side never waits. */
+  override _read(): void {}
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.wire.write(chunk)
+    done()
+  }
+}
+
+/** The inside of TLS as a wire; and what the wire below tells its events to. */
+export class TlsWire implements Wire, WireEvents {
+  readonly remote: string
+  private readonly below: Wire
+  private readonly cipher: Cipher
+  private readonly events: TlsEvents
+  private socket: tls.TLSSocket | undefined = undefined
+  /** Why it is over. */
+  private why: string | undefined = undefined
+  private told = false
+
+  constructor(below: Wire, role: "client" | "server", credentials: Credentials, events: TlsEvents) {
+    this.below = below
+    this.remote = below.remote
+    this.events = events
+    this.cipher = new Cipher(below)
+    // Node would refuse bad certificates by itself, but without telling the server's side which one and why. `secured` has
+    // the verdict, and nothing is read before it.
+    const options = { ...credentials, rejectUnauthorized: false }
+    // Certificates are not for host names.
+    const client = { socket: this.cipher, checkServerIdentity: () => undefined }
+    if (role === "client") this.attach(tls.connect({ ...options, ...client }))
+    else this.serve(tls.createServer({ ...options, requestCert: true }))
+  }
+
+  private serve(server: tls.Server): void {
+    server.once("secureConnection", (socket: tls.TLSSocket) => {
+      this.attach(socket)
+      this.stands(socket)
+    })
+    server.once("tlsClientError", (error: Error) => this.broken(error))
+    server.emit("connection", this.cipher)
+  }
+
+  private attach(socket: tls.TLSSocket): void {
+    this.socket = socket
+    if (this.why !== undefined) return void socket.destroy()
+    socket.on("secureConnect", () => this.stands(socket))
+    socket.on("data", (chunk: Buffer) => this.told || this.events.data(chunk))
+    socket.on("drain", () => this.drained())
+    socket.on("error", (error: Error) => this.broken(error))
+    socket.on("end", () => this.over(() => this.events.closed(this.why ?? "Unexpected end-of-file")))
+    socket.on("close", () => this.over(() => this.events.closed(this.why ?? "Unexpected end-of-file")))
+  }
+
+  private stands(socket: tls.TLSSocket): void {
+    if (!this.told) this.events.secured(inspect(socket))
+  }
+
+  /** Node takes a connection that is closed for an error of TLS, if it still was to be established. */
+  private broken(error: Error): void {
+    const { why } = this
+    this.over(() => why === undefined ? this.events.broken(error.message.trim()) : this.events.closed(why))
+  }
+
+  /** It is over: tells so once. */
+  private over(tell: () => void): void {
+    if (this.told) return
+    this.destroy()
+    tell()
+  }
+
+  // ---- what comes from the wire below
+
+  data(chunk: Uint8Array): void {
+    // Copied: the stream may keep it for later.
+    if (!this.told) this.cipher.push(Buffer.from(chunk))
+  }
+  drained(): void {
+    if (!this.told) this.events.drained()
+  }
+  closed(why: string): void {
+    if (this.why !== undefined) return
+    this.why = why
+    // What has come is still read; then the socket ends.
+    if (this.socket === undefined || this.socket.destroyed) this.over(() => this.events.closed(why))
+    else this.cipher.push(null)
+  }
+
+  // ---- what the link wants
+
+  get buffered(): number {
+    return this.below.buffered + (this.socket?.writableLength ?? 0)
+  }
+  /** Its events were given to it when it was made. */
+  start(): void {}
+  write(bytes: Uint8Array): void {
+    if (this.socket?.writable) this.socket.write(bytes)
+  }
+  end(closed: () => void): void {
+    this.told = true
+    const below = (): void => this.below.end(closed)
+    if (this.socket === undefined || this.socket.destroyed) below()
+    else this.socket.end(below)
+  }
+  destroy(): void {
+    this.told = true
+    this.socket?.destroy()
+    this.cipher.destroy()
+    this.below.destroy()
+  }
+}
+
+const inspect = (socket: tls.TLSSocket): Secured => {
+  const certificate = socket.getPeerX509Certificate()
+  if (certificate === undefined) {
+    return { problem: { reason: "tls_no_certificate", detail: "" }, names: [] }
+  }
+  // An error where the types say so; the code of one where they do not.
+  const error: unknown = socket.authorizationError
+  const code = error instanceof Error ? error.message : String(error)
+  const reason = code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID" ? "tls_expired" : "tls_untrusted"
+  return { problem: socket.authorized ? undefined : { reason, detail: code }, names: namesOf(certificate) }
+}
+
+/** The common name and all alternative names of a certificate. */
+const namesOf = (certificate: crypto.X509Certificate): ReadonlyArray<string> => {
+  const common = /^CN=(.*)$/m.exec(certificate.subject)?.[1]
+  const others = Array.from(
+    (certificate.subjectAltName ?? "").matchAll(/(?:DNS|URI):([^,"]+)/g),
+    ([, name]) => name!.trim()
+  )
+  return common === undefined ? others : [common, ...others]
+}
