@@ -229,9 +229,10 @@ describe("emp run", () => {
   it("goes on trying with a wrong secret, says so once, and the seed says why", async () => {
     const { address, node: seed } = await startNode("strict")
     const stranger = startRun(["--node-id", "stranger", "--seed", address], { EMP_SECRET: "wrong" })
-    await seed.sees(/(authentication failed: do both nodes have the same secret\?[^]*){2}/)
+    // Whoever is quicker to notice closes the connection.
+    await seed.sees(/((authentication failed: do both nodes have the same|a wrong) secret[^]*){2}/)
     const { code, stderr, stdout } = await stranger.end("SIGTERM")
-    assert.match(stderr, /^.*cannot reach seed .*authentication failed.*\n$/)
+    assert.match(stderr, /^(.*cannot reach seed .*secret.*\n){1,2}$/)
     assert.strictEqual(stdout, "")
     assert.strictEqual(code, 0)
   })
@@ -241,8 +242,8 @@ describe("emp run", () => {
     const { node: first } = await startNode("twin", ["--seed", address, "--service", "examples/receiver.ts"])
     await first.sees(/twin got/)
     const second = startRun(["--node-id", "twin", "--seed", address])
-    await seed.sees(/a node with this node ID is connected already/)
-    await second.sees(/cannot reach seed .*or a node ID in use/)
+    await seed.sees(/two live nodes have the node ID twin/)
+    await second.sees(/another live node has this node ID/)
     const before = first.stdout.length
     await first.sees(new RegExp(`^[^]{${before},}twin got`))
     assert.strictEqual(second.stdout, "")

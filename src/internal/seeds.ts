@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Connections } from "./connections.ts"
 import { keepTrying } from "./keepTrying.ts"
-import type { LinkError } from "./linkError.ts"
+import type { LinkError, LinkErrorReason } from "./linkError.ts"
 import { globalsFamily, type Mesh } from "./mesh.ts"
 import type { Router } from "./router.ts"
 
@@ -15,8 +15,8 @@ interface Seed {
   /** The node behind the address, as it greeted. */
   nodeId: string | undefined
   dialling: boolean
-  /** What was logged last, not to say it again in every round. */
-  lastProblem: string | undefined
+  /** What was logged since it was last reached, not to say it again in every round. */
+  readonly problems: Set<LinkErrorReason>
 }
 
 export class Seeds {
@@ -32,7 +32,7 @@ export class Seeds {
       address,
       nodeId: undefined,
       dialling: false,
-      lastProblem: undefined
+      problems: new Set()
     }))
   }
 
@@ -73,7 +73,10 @@ export class Seeds {
       seed.nodeId = nodeId
     }).pipe(
       Effect.matchEffect({
-        onSuccess: () => Effect.logDebug(`seed ${seed.address} is node ${seed.nodeId}`),
+        onSuccess: () => {
+          seed.problems.clear()
+          return Effect.logDebug(`seed ${seed.address} is node ${seed.nodeId}`)
+        },
         onFailure: (error) => this.failed(seed, error)
       }),
       Effect.ensuring(Effect.sync(() => {
@@ -94,8 +97,8 @@ export class Seeds {
       if (seed.nodeId !== undefined && this.router.isUp(seed.nodeId)) this.mesh?.seedUp(seed.nodeId)
       return Effect.void
     }
-    if (seed.lastProblem === error.message) return Effect.void
-    seed.lastProblem = error.message
+    if (seed.problems.has(error.reason)) return Effect.void
+    seed.problems.add(error.reason)
     return Effect.logWarning(`cannot reach seed ${error.message}; trying on`)
   }
 }
