@@ -197,7 +197,8 @@ export class Connections {
    */
   private admit(attempt: Attempt): Effect.Effect<void, LinkError> {
     return Effect.suspend(() => {
-      const { dialled, greeting: { nodeId }, pending } = attempt
+      const { dialled, greeting, pending } = attempt
+      const { nodeId } = greeting
       const peer = this.router.peers.get(nodeId)
       const first = peer?.state === "up" ? peer.link : undefined
       if (first !== undefined && first !== attempt.replaces) return this.second(attempt, first)
@@ -208,8 +209,12 @@ export class Connections {
       }
       // The other side prefers the same one, and waits for nothing but this answer.
       if (!dialled && rival.dialler < pending.dialler) return refuse(attempt, crossing)
-      // Whoever has not authenticated must not keep out those who have.
-      const impatient = Effect.andThen(attempt.verified, Effect.sleep(rivalGrace)).pipe(
+      // Whoever has not authenticated must not keep out those who have. Of two connections that both sides have begun, the
+      // one that both prefer does not wait for the other; the other side, which may wait for the very same, is slower to
+      // give it up, or each would give up what the other one keeps.
+      const preferred = pending.dialler < rival.dialler
+      const grace = !preferred ? 2 * rivalGrace : greeting.keys.has(ownKindKey) ? 0 : rivalGrace
+      const impatient = Effect.andThen(attempt.verified, Effect.sleep(grace)).pipe(
         Effect.andThen(Effect.sync(() => rival.evict())),
         Effect.andThen(Deferred.await(rival.over))
       )

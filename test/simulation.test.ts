@@ -1,0 +1,101 @@
+import { it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
+import * as childProcess from "node:child_process"
+import * as url from "node:url"
+import { assert, describe } from "vitest"
+import * as Global from "../src/Global.ts"
+import * as Node from "../src/Node.ts"
+import * as Transport from "../src/Transport.ts"
+import { bugs } from "./simulation/bugs.ts"
+import type { Directory } from "./simulation/member.ts"
+import { check } from "./simulation/provisional.ts"
+import { SeededRandom } from "./simulation/random.ts"
+import { found } from "./simulation/seeds.ts"
+import type { Event, Stamped } from "./simulation/trace.ts"
+import { Workload } from "./simulation/workload.ts"
+
+const main = url.fileURLToPath(new URL("simulation/main.ts", import.meta.url))
+
+interface Summary {
+  readonly seeds: number
+  readonly messages: number
+  readonly failures: ReadonlyArray<{ readonly seed: number; readonly checker: string; readonly message: string }>
+}
+
+/** Runs the simulation as people do. Answers its summary, and all that it wrote beside. */
+const simulate = (...flags: ReadonlyArray<string>): Promise<{ readonly summary: Summary; readonly told: string }> =>
+  new Promise((resolve, reject) => {
+    childProcess.execFile(process.execPath, [main, "--json", ...flags], { maxBuffer: 2 ** 26 }, (_error, out, told) => {
+      try {
+        resolve({ summary: JSON.parse(out), told })
+      } catch {
+        reject(new Error(`the simulation did not come to its end: ${told}`))
+      }
+    })
+  })
+
+describe("simulation", () => {
+  it("500 seeds, and no violation", async () => {
+    const { summary, told } = await simulate("--seeds", "500")
+    assert.deepStrictEqual(summary.failures, [], told)
+    assert.strictEqual(summary.seeds, 500)
+    assert.isAbove(summary.messages, 100_000)
+  }, 120_000)
+
+  it.each([...found])("seed %i, which once found: %s", async (seed) => {
+    const { summary, told } = await simulate("--from", String(seed), "--seeds", "1")
+    assert.deepStrictEqual(summary.failures, [], told)
+  }, 20_000)
+
+  describe("a planted bug is caught by the checker for it:", () => {
+    it.each(Object.entries(bugs))("%s", async (name, { finds }) => {
+      const { summary } = await simulate("--seeds", "20", "--jobs", "1", "--bug", name)
+      assert.include(summary.failures.map(({ checker }) => checker), finds)
+    }, 60_000)
+  })
+
+  it("a failure shows the run, what happened before it, and the command that repeats it", async () => {
+    const { told } = await simulate("--seeds", "1", "--from", "7", "--nodes", "3", "--bug", "leak-timer")
+    assert.include(told, "seed 7 failed: ")
+    assert.include(told, "again: npm run simulate -- --seeds 1 --from 7 --nodes 3 --bug leak-timer")
+    assert.match(told, /Stopped +life=/)
+  }, 20_000)
+
+  it.effect("its programs run in any world: two nodes under Effect's own TestClock", () =>
+    Effect.gen(function*() {
+      const events: Array<Stamped> = []
+      const ports: Array<string> = []
+      const directory: Directory = {
+        ports: () => ports,
+        nodes: () => ["a", "b"],
+        add: (port) => void ports.push(port)
+      }
+      for (const [index, nodeId] of ["a", "b"].entries()) {
+        const node = yield* Layer.build(
+          Global.layer({ seeds: ["memory:1"] }).pipe(
+            Layer.provideMerge(Node.layer({ nodeId, secret: "simulation", binds: [`memory:${index + 1}`] }))
+          )
+        )
+        const life = `${nodeId}/1`
+        const emit = (event: Event): void => void events.push({ ...event, at: events.length })
+        emit({ _tag: "Started", life, node: nodeId })
+        const member = { life, random: new SeededRandom(nodeId), directory, emit, pace: 50 }
+        yield* new Workload(member, Context.merge(yield* Effect.context<Scope.Scope>(), node)).start
+      }
+      for (let passed = 0; passed < 5000; passed += 50) {
+        yield* TestClock.adjust(50)
+        for (let turns = 0; turns < 5; turns++) yield* turnOfTheLoop
+      }
+      const seen = (tag: Event["_tag"]): number => events.filter(({ _tag }) => _tag === tag).length
+      assert.strictEqual(seen("Up"), 2)
+      assert.isAbove(seen("Got"), 100)
+      assert.isAbove(seen("Answered"), 5)
+      assert.isUndefined(check({ events }))
+    }).pipe(Effect.provide(Transport.layerMemory), Effect.scoped))
+})
+
+const turnOfTheLoop = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))

@@ -1,0 +1,217 @@
+/**
+ * Bugs that are planted on purpose, one at a time: each shows that a checker can fail. They change what a node does
+ * from outside; the sources know nothing of them.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { exitFromReason } from "../../src/internal/killed.ts"
+import { PortNames } from "../../src/internal/portId.ts"
+import type { Router } from "../../src/internal/router.ts"
+import type { Process } from "./process.ts"
+
+/** Changes a process that has just been built, before anything runs in it. */
+type Plant = (process: Process, router: Router) => void
+
+type Packet = Parameters<Router["receive"]>[1]
+type Watcher = Parameters<Router["monitor"]>[1]
+
+/** Every so many of them are hit. */
+const every = (count: number): () => boolean => {
+  let seen = 0
+  return () => ++seen % count === 0
+}
+
+/** A numbered message of a channel. */
+const isNumbered = (packet: Packet): boolean => packet[0] !== "" && packet[1] === "num"
+
+/** Replaces what a node does with numbered messages that come over a link. */
+const onNumbered = (
+  receive: (packet: Packet, deliver: (packet: Packet) => void, from: string) => void
+): Plant =>
+(_process, router) => {
+  const original = router.receive.bind(router)
+  router.receive = (peer, packet) => {
+    if (!isNumbered(packet)) return original(peer, packet)
+    receive(packet, (one) => original(peer, one), peer.nodeId)
+    return undefined
+  }
+}
+
+/** Replaces what watchers of ports on other nodes are told. */
+const onMonitor = (watch: (watcher: Watcher, to: string) => Watcher): Plant => (_process, router) => {
+  const original = router.monitor.bind(router)
+  router.monitor = (to, watcher) => original(to, to.startsWith(`${router.nodeId}#`) ? watcher : watch(watcher, to))
+}
+
+const dropOne: Plant = (process, router) => {
+  const hit = every(30)
+  onNumbered((packet, deliver) => {
+    if (!hit()) deliver(packet)
+  })(process, router)
+}
+
+const duplicateOne: Plant = (process, router) => {
+  const hit = every(30)
+  onNumbered((packet, deliver) => {
+    deliver(packet)
+    if (hit()) deliver(packet)
+  })(process, router)
+}
+
+const reorderTwo: Plant = (process, router) => {
+  let waits: Packet | undefined
+  const hit = every(30)
+  onNumbered((packet, deliver) => {
+    if (waits === undefined && hit()) waits = packet
+    else {
+      deliver(packet)
+      if (waits !== undefined) deliver(waits)
+      waits = undefined
+    }
+  })(process, router)
+}
+
+/** What came on a link is kept back, and delivered behind what comes on the next one. */
+const deliverLate: Plant = (process, router) => {
+  const kept = new Map<string, Array<Packet>>()
+  const stale = new Map<string, Array<Packet>>()
+  const hit = every(10)
+  const push = (packets: Map<string, Array<Packet>>, key: string, packet: Packet): void => {
+    packets.set(key, [...packets.get(key) ?? [], packet])
+  }
+  onNumbered((packet, deliver, from) => {
+    const key = `${from} ${String(packet[0])}`
+    if (kept.has(from) || hit()) return push(kept, from, packet)
+    deliver(packet)
+    for (const late of stale.get(key) ?? []) deliver(late)
+    stale.delete(key)
+  })(process, router)
+  const wentDown = router.wentDown.bind(router)
+  router.wentDown = (peer, wasUp, error) => {
+    for (const packet of kept.get(peer.nodeId) ?? []) push(stale, `${peer.nodeId} ${String(packet[0])}`, packet)
+    kept.delete(peer.nodeId)
+    wentDown(peer, wasUp, error)
+  }
+}
+
+const fireTwice: Plant = onMonitor((watcher) => (exit) => {
+  watcher(exit)
+  watcher(exit)
+})
+
+const neverFire: Plant = (process, router) => {
+  const hit = every(3)
+  onMonitor((watcher) => hit() ? () => {} : watcher)(process, router)
+}
+
+const wrongReason: Plant = (process, router) => {
+  const hit = every(2)
+  onMonitor((watcher, to) => (exit) => {
+    const isWrong = hit() && Exit.isSuccess(exit)
+    watcher(isWrong ? exitFromReason(to, ["killed", "by nobody"]) : exit)
+  })(process, router)
+}
+
+/** A monitor that is taken back stays. */
+const fireUnmonitored: Plant = (_process, router) => {
+  const original = router.monitor.bind(router)
+  router.monitor = (to, watcher) => {
+    original(to, watcher)
+    return () => {}
+  }
+}
+
+/** The name of a port that has ended is given out again. */
+const reuseName: Plant = (_process, router) => {
+  const original = router.names.local.bind(router.names)
+  const given: Array<string> = []
+  router.names.local = () => {
+    const free = given.find((name) => !router.ports.has(`${router.nodeId}#${name}`))
+    const name = free ?? original()
+    given.push(name)
+    return name
+  }
+}
+
+/** Every life of a node gives its ports the same names. */
+const sameNames: Plant = (_process, router) => {
+  const names = new PortNames("aaaaaaaaa", "bbbbbbbbb0")
+  router.names.local = () => names.local()
+  router.names.spawned = () => names.spawned()
+}
+
+const wrongAnswer: Plant = (_process, router) => {
+  const original = router.send.bind(router)
+  const offer = router.offer.bind(router)
+  const changed = (message: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
+    message.length === 1 && typeof message[0] === "number" ? [message[0] + 1] : message
+  router.send = (to, message) => original(to, changed(message))
+  router.offer = (to, message) => offer(to, changed(message))
+}
+
+const noAnswer: Plant = (_process, router) => {
+  const offer = router.offer.bind(router)
+  const hit = every(3)
+  router.offer = (to, message) =>
+    message.length === 1 && typeof message[0] === "number" && hit() ? true : offer(to, message)
+}
+
+const leakPeer: Plant = (_process, router) => {
+  const hit = every(3)
+  router.peers.delete = (nodeId) => hit() ? false : Map.prototype.delete.call(router.peers, nodeId)
+}
+
+const leakTimer: Plant = (_process, router) => {
+  router.fork(Effect.sleep("1 hour"))
+}
+
+const leakPort: Plant = (_process, router) => {
+  const hit = every(5)
+  const original = router.removed.bind(router)
+  router.removed = (cell) => {
+    if (!hit()) original(cell)
+  }
+}
+
+/** Monitors that others take back are kept. */
+const keepMonitors: Plant = (_process, router) => {
+  const original = router.handleRequest.bind(router)
+  router.handleRequest = (from, request, args) => {
+    if (request !== "mon0") original(from, request, args)
+  }
+}
+
+/** A change that another node tells of is forgotten. */
+const loseEntry: Plant = (_process, router) => {
+  const hit = every(4)
+  const original = router.handleRequest.bind(router)
+  router.handleRequest = (from, request, args) => {
+    if (request !== "g_upd" || from === router.nodeId || !hit()) original(from, request, args)
+  }
+}
+
+const unsure: Plant = (process) => {
+  process.emit({ _tag: "Fault", what: String(Math.random()), nodes: [] })
+}
+
+/** By name: what is done, and which checker has to find it. */
+export const bugs: Readonly<Record<string, { readonly plant: Plant; readonly finds: string }>> = {
+  "drop": { plant: dropOne, finds: "guarantee" },
+  "duplicate": { plant: duplicateOne, finds: "guarantee" },
+  "reorder": { plant: reorderTwo, finds: "guarantee" },
+  "late": { plant: deliverLate, finds: "generation" },
+  "fire-twice": { plant: fireTwice, finds: "monitors" },
+  "never-fire": { plant: neverFire, finds: "agreement" },
+  "wrong-reason": { plant: wrongReason, finds: "monitors" },
+  "fire-unmonitored": { plant: fireUnmonitored, finds: "monitors" },
+  "reuse-name": { plant: reuseName, finds: "names" },
+  "same-names": { plant: sameNames, finds: "names" },
+  "wrong-answer": { plant: wrongAnswer, finds: "calls" },
+  "no-answer": { plant: noAnswer, finds: "agreement" },
+  "leak-peer": { plant: leakPeer, finds: "leaks" },
+  "leak-timer": { plant: leakTimer, finds: "leaks" },
+  "leak-port": { plant: leakPort, finds: "leaks" },
+  "keep-monitors": { plant: keepMonitors, finds: "leaks" },
+  "lose-entry": { plant: loseEntry, finds: "agreement" },
+  "unsure": { plant: unsure, finds: "nondeterminism" }
+}

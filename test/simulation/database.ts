@@ -1,0 +1,78 @@
+/**
+ * What a process does with the database: it sets and deletes keys that nobody else sets, and reads families.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Global from "../../src/Global.ts"
+import type { Member } from "./member.ts"
+
+export const families = ["fish", "fowl"]
+
+export class Database {
+  private readonly member: Member
+  private readonly nodeId: string
+  private readonly name: (kind: string) => string
+  /** By family and key: the scopes in which it was set, again and again. */
+  private readonly held = new Map<string, { family: string; key: string; scopes: Array<Scope.Closeable> }>()
+
+  /** What following the families has led to, by name. */
+  readonly followed = new Map<string, ReadonlyMap<string, unknown>>()
+
+  constructor(member: Member, nodeId: string, name: (kind: string) => string) {
+    this.member = member
+    this.nodeId = nodeId
+    this.name = name
+  }
+
+  /** Sets one of our keys to something new. The keys are those of the node's earlier lives. */
+  get setAny(): Effect.Effect<void, never, Global.Global | Scope.Scope> {
+    const { emit, life, random } = this.member
+    const family = random.pick(families)!
+    const key = `${this.nodeId}:${random.int(1, 4)}`
+    const place = `${family} ${key}`
+    return Effect.gen({ self: this }, function*() {
+      const scope = yield* Scope.fork(yield* Effect.scope)
+      const held = this.held.get(place) ?? { family, key, scopes: [] }
+      this.held.set(place, held)
+      held.scopes.push(scope)
+      const value = this.name("v")
+      emit({ _tag: "Set", life, family, key, value })
+      yield* Effect.orDie(Scope.provide(Global.set(family, key, value), scope))
+    })
+  }
+
+  /** Deletes one of our keys: by name, or by closing what it was set in. */
+  get deleteAny(): Effect.Effect<void, never, Global.Global> {
+    const { emit, life, random } = this.member
+    return Effect.gen({ self: this }, function*() {
+      const held = random.pick([...this.held.values()])
+      if (held === undefined) return
+      const { family, key, scopes } = held
+      this.held.delete(`${family} ${key}`)
+      emit({ _tag: "Deleted", life, family, key })
+      if (random.chance(0.5)) yield* Effect.orDie(Global.del(family, key))
+      // Each of them deletes the key: it must not be set again meanwhile.
+      for (const scope of scopes) yield* Scope.close(scope, Exit.void)
+    })
+  }
+
+  /** Follows all families, for as long as the process lives. */
+  get follow(): Effect.Effect<void, never, Global.Global> {
+    return Effect.forEach(
+      families,
+      (family) =>
+        Stream.runForEach(Stream.orDie(Global.mon(family)), ({ entries }) =>
+          Effect.sync(() => {
+            this.followed.set(family, entries)
+          })),
+      { concurrency: "unbounded", discard: true }
+    )
+  }
+
+  /** All entries of a family, as this node sees them. Waits while there is no master. */
+  read(family: string): Effect.Effect<ReadonlyMap<string, unknown>, never, Global.Global> {
+    return Effect.orDie(Global.family(family))
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * What a process of a run knows, and where it tells what it sees.
+ */
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import type * as Global from "../../src/Global.ts"
+import type * as Node from "../../src/Node.ts"
+import type * as Port from "../../src/Port.ts"
+import type { SeededRandom } from "./random.ts"
+import type { Event, Life, Reason } from "./trace.ts"
+
+/** Where a process finds the others. */
+export interface Directory {
+  /** Ports that there are or were, on any node. */
+  readonly ports: () => ReadonlyArray<string>
+  readonly nodes: () => ReadonlyArray<string>
+  /** Lets others find a port. */
+  readonly add: (port: string) => void
+}
+
+export interface Member {
+  readonly life: Life
+  readonly random: SeededRandom
+  readonly directory: Directory
+  readonly emit: (event: Event) => void
+  /** How long to wait between two actions, on average, in milliseconds. */
+  readonly pace: number
+}
+
+export type Services = Node.Node | Global.Global | Scope.Scope
+
+/** Names that are unique in a run. */
+export const makeNames = (life: Life): (kind: string) => string => {
+  let counter = 0
+  return (kind) => `${life}:${kind}${++counter}`
+}
+
+/** The reason list of a port's end. */
+export const reasonOf = (exit: Exit.Exit<unknown, Port.Killed>): Reason => {
+  if (Exit.isSuccess(exit)) return []
+  const [reason] = exit.cause.reasons
+  return reason?._tag === "Fail" ? reason.error.reason : [reason?._tag]
+}

@@ -1,0 +1,190 @@
+/**
+ * What a seed stands for: the nodes of a run with their options, the network between them, and what is done to them and
+ * when. Plain data, that a failing run prints.
+ */
+import { SeededRandom } from "./random.ts"
+
+export interface NodePlan {
+  readonly id: string
+  readonly address: string
+  readonly framings: ReadonlyArray<string>
+  /** Global from the start. Every seed becomes a global node in any case. */
+  readonly isGlobal: boolean
+  readonly isSeed: boolean
+  /** Greets like a node of another kind: nobody expects beats of it, or sends it any. */
+  readonly isForeign: boolean
+  readonly monitorTimeout: number
+  readonly connectInterval: number
+}
+
+/** How bytes travel. Times in milliseconds, bandwidth in bytes per second. */
+export interface Shape {
+  readonly latency: number
+  readonly jitter: number
+  readonly bandwidth?: number
+}
+
+/** Something that is done to a run. Nodes are numbers in the plan's list; `lasts` is how long until it is undone. */
+export type Fault = { readonly at: number } & FaultKind
+
+export type FaultKind =
+  /** Nothing gets through. */
+  | { readonly kind: "cut"; readonly from: number; readonly to: number; readonly both: boolean; readonly lasts: number }
+  /** Nothing gets through to or from a node. */
+  | { readonly kind: "isolate"; readonly node: number; readonly lasts: number }
+  /** Bytes wait. */
+  | { readonly kind: "hold"; readonly from: number; readonly to: number; readonly lasts: number }
+  | { readonly kind: "slow"; readonly from: number; readonly to: number; readonly shape: Shape; readonly lasts: number }
+  /** Connections break, some in the middle of a packet. */
+  | { readonly kind: "reset"; readonly from: number; readonly to: number; readonly afterBytes: number }
+  /** Connections break, and both sides open a new one at once. */
+  | { readonly kind: "collide"; readonly from: number; readonly to: number }
+  /** The process is gone. With `silently`, nobody is told: the other ends of its connections stay open. */
+  | {
+    readonly kind: "crash"
+    readonly node: number
+    readonly silently: boolean
+    readonly lasts: number
+    readonly forGood: boolean
+  }
+  /** The process stops in order. */
+  | { readonly kind: "stop"; readonly node: number; readonly lasts: number; readonly forGood: boolean }
+  /** A second process with the same node ID. */
+  | { readonly kind: "twin"; readonly node: number; readonly lasts: number }
+  /** The event loop of the process stands still. */
+  | { readonly kind: "stall"; readonly node: number; readonly lasts: number; readonly readsFirst: boolean }
+  /** The wall clock of the process is set. */
+  | { readonly kind: "jump"; readonly node: number; readonly by: number }
+
+export interface Plan {
+  readonly seed: number
+  readonly nodes: ReadonlyArray<NodePlan>
+  readonly shape: Shape
+  /** The pause between two actions of a process, on average. */
+  readonly pace: number
+  /** Within how long the processes start. */
+  readonly startWithin: number
+  /** When everything is made whole. */
+  readonly healAt: number
+  readonly faults: ReadonlyArray<Fault>
+  /** How long after that everybody must have come to an agreement. */
+  readonly bound: number
+}
+
+export interface PlanOptions {
+  readonly nodes?: number | undefined
+}
+
+const kinds: Record<FaultKind["kind"], number> = {
+  cut: 4,
+  isolate: 2,
+  hold: 2,
+  slow: 2,
+  reset: 5,
+  collide: 2,
+  crash: 5,
+  stop: 2,
+  twin: 1,
+  stall: 2,
+  jump: 1
+}
+
+export const makePlan = (seed: number, options: PlanOptions = {}): Plan => {
+  const random = new SeededRandom(`plan ${seed}`)
+  const count = options.nodes ?? random.int(2, 6)
+  const monitorTimeout = random.pick([1000, 2000, 3000, 5000])!
+  const foreign = random.chance(0.15)
+  const ids = random.shuffle([
+    "ant",
+    "bee",
+    "cat",
+    "dog",
+    "eel",
+    "fox",
+    ...Array.from({ length: count }, (_, i) => `n${i}`)
+  ])
+  const seeds = random.int(1, Math.min(2, count))
+  const nodes = Array.from({ length: count }, (_, index): NodePlan => ({
+    id: ids[index]!,
+    address: `memory:${index + 1}`,
+    framings: random.pick([["cbor", "json"], ["cbor", "json"], ["json", "cbor"], ["json"]])!,
+    isGlobal: random.chance(0.2),
+    isSeed: index < seeds,
+    // A seed is to be a node of our own kind: all others depend on it.
+    isForeign: foreign && index === count - 1 && count > seeds,
+    monitorTimeout: random.chance(0.8) ? monitorTimeout : monitorTimeout * 2,
+    connectInterval: random.pick([500, 1000, 2000])!
+  }))
+  const healAt = random.int(2000, 12_000)
+  const times: Array<number> = []
+  for (let left = random.pick([0, 1, 2, 3, 4, 6, 8, 12])!; left > 0; left--) {
+    // Some at once or nearly so: what one of them begins the next one meets half done.
+    const last = times.at(-1)
+    times.push(
+      last !== undefined && random.chance(0.4) ? Math.min(healAt, last + random.int(0, 150)) : random.int(0, healAt)
+    )
+  }
+  times.sort((a, b) => a - b)
+  const hasForeign = nodes.some(({ isForeign }) => isForeign)
+  const faults = times.map((at): Fault =>
+    Object.assign({ at }, makeFault(random, count, seeds, monitorTimeout, hasForeign))
+  )
+  return {
+    seed,
+    nodes,
+    shape: random.pick([
+      { latency: 0, jitter: 0 },
+      { latency: 1, jitter: 0 },
+      { latency: 2, jitter: 5 },
+      { latency: 20, jitter: 20 },
+      { latency: 5, jitter: 1, bandwidth: 1_000_000 }
+    ])!,
+    pace: healAt * count / random.int(50, 600),
+    startWithin: random.pick([0, 0, 10, 500, 2000])!,
+    healAt,
+    faults,
+    bound: 10_000 + 2 * Math.max(...nodes.map((node) => node.monitorTimeout))
+  }
+}
+
+const makeFault = (
+  random: SeededRandom,
+  nodes: number,
+  seeds: number,
+  monitorTimeout: number,
+  hasForeign: boolean
+): FaultKind => {
+  const kind = random.weighted(kinds)
+  const node = random.int(0, nodes - 1)
+  const from = node
+  const to = (node + random.int(1, nodes - 1)) % nodes
+  // Shorter and longer than what the others put up with.
+  const lasts = Math.round(monitorTimeout * random.between(0.05, random.chance(0.5) ? 0.5 : 2.5))
+  const pause = random.chance(0.3) ? 0 : lasts
+  // Seeds come back: nobody finds anybody without them.
+  const forGood = random.chance(0.15) && node >= seeds
+  switch (kind) {
+    case "cut":
+      return { kind, from, to, both: random.chance(0.6), lasts }
+    case "isolate":
+      return { kind, node, lasts }
+    case "hold":
+      return { kind, from, to, lasts }
+    case "slow":
+      return { kind, from, to, shape: { latency: random.int(50, 1000), jitter: random.int(0, 200) }, lasts }
+    case "reset":
+      return { kind, from, to, afterBytes: random.chance(0.5) ? 0 : random.int(1, 2000) }
+    case "collide":
+      return { kind, from, to }
+    case "crash":
+      return { kind, node, silently: random.chance(0.6) && !hasForeign, lasts: pause, forGood }
+    case "stop":
+      return { kind, node, lasts: pause, forGood }
+    case "twin":
+      return { kind, node, lasts }
+    case "stall":
+      return { kind, node, lasts: Math.round(monitorTimeout * random.between(0.3, 4)), readsFirst: random.chance(0.5) }
+    case "jump":
+      return { kind, node, by: random.pick([-86_400_000, -5000, -100, 100, 5000, 86_400_000])! }
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * A process of the simulation: a node with its part in the database and its program, a clock and a source of chance of
+ * its own, and a place in the network under a name that no other process has.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Metric from "effect/Metric"
+import * as Random from "effect/Random"
+import * as References from "effect/References"
+import * as Scope from "effect/Scope"
+import * as Global from "../../src/Global.ts"
+import { ownKindKey } from "../../src/internal/greeting.ts"
+import type { Carrier } from "../../src/internal/wire.ts"
+import * as Node from "../../src/Node.ts"
+import * as Transport from "../../src/Transport.ts"
+import { ProcessClock, type SimulatedClock } from "./clock.ts"
+import { Gate } from "./gate.ts"
+import type { Directory } from "./member.ts"
+import type { NodePlan } from "./plan.ts"
+import type { SeededRandom } from "./random.ts"
+import type { Event, Life } from "./trace.ts"
+import { Workload } from "./workload.ts"
+
+export interface ProcessOptions {
+  readonly life: Life
+  readonly node: NodePlan
+  /** Another process has the same node ID, and came first. */
+  readonly isTwin: boolean
+  readonly seeds: ReadonlyArray<string>
+  readonly clock: SimulatedClock
+  readonly random: SeededRandom
+  readonly carrier: Carrier
+  readonly directory: Directory
+  readonly emit: (event: Event) => void
+  readonly log: (line: string) => void
+  readonly pace: number
+  /** Called when the node is there, before anything runs on it. */
+  readonly prepare?: ((process: Process, router: Node.Node["Service"]) => void) | undefined
+}
+
+export class Process {
+  readonly life: Life
+  readonly node: NodePlan
+  readonly clock: ProcessClock
+  state: "runs" | "stops" | "stopped" | "crashed" = "runs"
+  workload: Workload | undefined = undefined
+  router: Node.Node["Service"] | undefined = undefined
+  network: Node.Network["Service"] | undefined = undefined
+  /** Fibers that have begun and not ended. */
+  fibers = 0
+  /** Its event loop stands still. */
+  isStalled = false
+  /** Called when it has stopped in order. */
+  whenStopped: () => void = () => {}
+  private readonly gate: Gate
+  private readonly options: ProcessOptions
+  private readonly scope = Scope.makeUnsafe()
+  private readonly context: Context.Context<never>
+
+  constructor(options: ProcessOptions) {
+    this.options = options
+    this.life = options.life
+    this.node = options.node
+    this.clock = new ProcessClock(options.clock)
+    // The network knows processes, not nodes: two of them may have one node ID.
+    this.gate = new Gate(options.carrier, this.life)
+    const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) => {
+      const text = [message].flat().map(String).join(" ")
+      const cut = cause.reasons.length === 0 ? "" : ` ${cause.reasons.map(String).join(", ")}`
+      options.log(`${logLevel.toUpperCase()} ${text}${cut}`)
+    })
+    this.context = Context.empty().pipe(
+      Context.add(Clock.Clock, this.clock),
+      Context.add(Random.Random, options.random.derive("node")),
+      Context.add(Logger.CurrentLoggers, new Set([logger])),
+      Context.add(References.MinimumLogLevel, "Info"),
+      Context.add(Metric.FiberRuntimeMetrics, {
+        recordFiberStart: () => this.fibers++,
+        recordFiberEnd: () => this.fibers--
+      })
+    )
+  }
+
+  get emit(): (event: Event) => void {
+    return this.options.emit
+  }
+
+  get isTwin(): boolean {
+    return this.options.isTwin
+  }
+
+  /** Whether it takes part: it has started, and nothing has ended it. */
+  get isLive(): boolean {
+    return this.state === "runs" && this.workload !== undefined
+  }
+
+  /** Runs something in the process's world, as its first fiber. */
+  private fork<A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void): void {
+    Effect.runForkWith(this.context)(effect).addObserver(done)
+  }
+
+  start(): void {
+    const { directory, emit, life, node, pace, random, seeds } = this.options
+    const begin = Effect.gen({ self: this }, function*() {
+      const below = yield* Layer.build(Node.layer({
+        nodeId: node.id,
+        secret: "simulation",
+        binds: [node.address],
+        framings: node.framings,
+        monitorTimeout: node.monitorTimeout,
+        connectInterval: node.connectInterval
+      }))
+      const network = Context.get(below, Node.Network)
+      if (node.isForeign && network.settings.identity.keys instanceof Map) {
+        network.settings.identity.keys.delete(ownKindKey)
+      }
+      emit({ _tag: "Started", life, node: node.id })
+      this.network = network
+      this.router = Context.get(below, Node.Node)
+      this.options.prepare?.(this, this.router)
+      const above = yield* Effect.provide(Layer.build(Global.layer({ seeds, global: node.isGlobal })), below)
+      const context = yield* Effect.context<Scope.Scope>()
+      const member = { life, random: random.derive("program"), directory, emit, pace }
+      this.workload = new Workload(member, Context.merge(context, Context.merge(below, above)))
+      yield* this.workload.start
+    })
+    this.fork(
+      begin.pipe(Effect.provideService(Transport.Transport, this.gate.carrier), Scope.provide(this.scope)),
+      (exit) => {
+        if (Exit.isFailure(exit)) emit({ _tag: "Leaked", what: `${life} did not start: ${String(exit.cause)}` })
+      }
+    )
+  }
+
+  /** Ends in order. It takes as long as it takes. */
+  stop(): void {
+    if (this.state !== "runs") return
+    this.state = "stops"
+    const { emit, life } = this.options
+    this.fork(Scope.close(this.scope, Exit.void), (exit) => {
+      this.state = "stopped"
+      emit({ _tag: "Stopped", life })
+      if (Exit.isFailure(exit)) emit({ _tag: "Leaked", what: `${life} did not stop in order: ${String(exit.cause)}` })
+      this.whenStopped()
+    })
+  }
+
+  /** Nothing of it happens any more. What it held in the network is the network's business. */
+  crash(): void {
+    if (this.state !== "runs" && this.state !== "stops") return
+    this.state = "crashed"
+    this.clock.die()
+    this.gate.shut()
+    this.options.emit({ _tag: "Crashed", life: this.life })
+  }
+
+  /** The event loop stands still: nothing wakes, whatever the time is. What is read is the network's business. */
+  stall(): void {
+    this.isStalled = true
+    this.clock.stand()
+  }
+
+  goOn(): void {
+    this.isStalled = false
+    this.clock.goOn()
+  }
+}

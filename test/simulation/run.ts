@@ -1,0 +1,170 @@
+/**
+ * One run: faults first, then everything is made whole and must come to an agreement, then everything stops and must
+ * leave nothing behind.
+ */
+import * as Effect from "effect/Effect"
+import { families } from "./database.ts"
+import { inflict, lasts } from "./faults.ts"
+import { disagreements, leftovers } from "./leftovers.ts"
+import type { Plan } from "./plan.ts"
+import type { Process } from "./process.ts"
+import { hashText } from "./random.ts"
+import type { Stamped, Trace } from "./trace.ts"
+import { World, type WorldOptions } from "./world.ts"
+
+export interface Result {
+  readonly trace: Trace
+  /** How many of each kind were inflicted. */
+  readonly faults: Readonly<Record<string, number>>
+  /** What had not come about when the time was over. */
+  readonly missing: string | undefined
+  readonly messages: number
+  /** How long the run took in its own time. */
+  readonly simulated: number
+  readonly turns: number
+  /** How long it took until all agreed, from when everything was whole. */
+  readonly agreedAfter: number
+  /** It was given up in the middle. */
+  readonly isBroken: boolean
+}
+
+/** How often to look whether all is done, and how long an orderly end may take. */
+const glance = 200
+const endLimit = 20_000
+
+export const run = async (plan: Plan, options: WorldOptions = {}): Promise<Result> => {
+  const world = new World(plan, options)
+  let faults: Record<string, number> = {}
+  let missing: string | undefined = undefined
+  let agreedAfter = 0
+  let isBroken = false
+  const uncaught = (error: unknown): void => world.emit({ _tag: "Leaked", what: `nobody caught ${describe(error)}` })
+  process.on("uncaughtException", uncaught).on("unhandledRejection", uncaught)
+  try {
+    faults = await chaos(world)
+    const healed = world.clock.now
+    missing = await agreement(world)
+    agreedAfter = world.clock.now - healed
+    await end(world)
+  } catch (error) {
+    isBroken = true
+    world.emit({ _tag: "Leaked", what: describe(error) })
+  } finally {
+    process.off("uncaughtException", uncaught).off("unhandledRejection", uncaught)
+  }
+  return {
+    trace: { events: world.events },
+    faults,
+    missing,
+    messages: world.progress.messages,
+    simulated: world.clock.now,
+    turns: world.clock.turns,
+    agreedAfter,
+    isBroken
+  }
+}
+
+const describe = (error: unknown): string => error instanceof Error ? error.stack ?? error.message : String(error)
+
+/** Faults, and what the processes do meanwhile. */
+const chaos = async (world: World): Promise<Record<string, number>> => {
+  const { faults, healAt, nodes, startWithin } = world.plan
+  const undos = new Set<() => void>()
+  const counts: Record<string, number> = {}
+  for (const [index] of nodes.entries()) world.later(startWithin * index / nodes.length, () => world.start(index))
+  for (const fault of faults) {
+    world.later(fault.at, () => {
+      const done = inflict(world, fault)
+      if (done === undefined) return
+      counts[fault.kind] = (counts[fault.kind] ?? 0) + 1
+      const { undo, what } = done
+      if (undo === undefined) return
+      undos.add(undo)
+      world.later(fault.at + lasts(fault), () => {
+        if (!undos.delete(undo)) return
+        world.emit({ _tag: "Fault", what: `end of ${what}`, nodes: [] })
+        undo()
+      })
+    })
+  }
+  await world.advanceTo(healAt)
+  for (const undo of undos) undo()
+  undos.clear()
+  const deadline = world.clock.now + endLimit
+  while (!world.isSteady && world.clock.now < deadline) await world.advanceTo(world.clock.now + glance)
+  return counts
+}
+
+/** Answers what is missing when the time is over. */
+const agreement = async (world: World): Promise<string | undefined> => {
+  const { core } = world
+  for (const process of core) process.workload!.rest()
+  world.emit({ _tag: "Healed", lives: core.map(({ life }) => life) })
+  // A port on each, which nobody else knows, and a channel to it from all others.
+  for (const target of core) {
+    const { workload } = target
+    workload!.run(Effect.map(workload!.makePort, (port) => {
+      for (const other of core) if (other !== target) other.workload!.probe(port)
+    }))
+  }
+  const deadline = world.clock.now + world.plan.bound
+  let seen: ReadonlyArray<Stamped> = []
+  let missing: string | undefined = undefined
+  while (world.clock.now < deadline) {
+    await world.advanceTo(world.clock.now + glance)
+    if (world.progress.missing(core.map(({ life }) => life)) !== undefined) continue
+    seen = await look(world, core)
+    if (seen.length === 2 * core.length * families.length && seen.every((event) => isRight(world, event))) break
+  }
+  if (world.clock.now >= deadline) {
+    seen = await look(world, core)
+    const wrong = seen.find((event) => !isRight(world, event))
+    missing = world.progress.missing(core.map(({ life }) => life)) ??
+      (wrong && `that the database agrees: ${JSON.stringify(wrong)}`) ?? "every family of every process"
+  }
+  for (const event of seen) world.emit(event)
+  if (missing === undefined) { for (const what of disagreements(core)) world.emit({ _tag: "Leaked", what }) }
+  return missing
+}
+
+/** What all processes see of all families, in a moment: by following them, and by asking. */
+const look = async (world: World, core: ReadonlyArray<Process>): Promise<ReadonlyArray<Stamped>> => {
+  const seen: Array<Stamped> = []
+  for (const { life, workload } of core) {
+    for (const family of families) {
+      const followed = workload!.database.followed.get(family)
+      if (followed !== undefined) {
+        seen.push({ _tag: "Seen", life, family, entries: Object.fromEntries(followed), at: world.clock.now })
+      }
+      workload!.run(Effect.map(workload!.database.read(family), (entries) => {
+        seen.push({ _tag: "Seen", life, family, entries: Object.fromEntries(entries), at: world.clock.now })
+      }))
+    }
+  }
+  await world.advanceTo(world.clock.now + glance)
+  return [...seen]
+}
+
+const isRight = (world: World, event: Stamped): boolean => {
+  if (event._tag !== "Seen") return false
+  const expected = world.progress.family(event.family)
+  const entries = Object.entries(event.entries)
+  return entries.length === expected.size && entries.every(([key, value]) => expected.get(key) === value)
+}
+
+const end = async (world: World): Promise<void> => {
+  const { core } = world
+  for (const process of core) {
+    process.stop()
+    await world.advanceTo(world.clock.now + 10)
+  }
+  const deadline = world.clock.now + endLimit
+  while (world.clock.now < deadline && core.some(({ state }) => state !== "stopped")) {
+    await world.advanceTo(world.clock.now + glance)
+  }
+  for (const what of leftovers(world)) world.emit({ _tag: "Leaked", what })
+}
+
+/** The same run has the same hash. */
+export const hashOf = (trace: Trace): string =>
+  trace.events.reduce((hash, event) => hashText(JSON.stringify(event), hash), 0).toString(16).padStart(8, "0")
