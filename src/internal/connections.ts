@@ -165,6 +165,12 @@ export class Connections {
           orElse: () => Effect.fail(new LinkError({ reason: "handshake_timeout", peer: wire.remote }))
         }),
         Effect.onError(() => Effect.sync(() => wire.destroy())),
+        // The other side closes one of two connections without a word.
+        Effect.catch((error) =>
+          error.reason === "handshake_closed" && attempt !== undefined && this.hasAnother(attempt)
+            ? refuse(attempt, crossing)
+            : Effect.fail(error)
+        ),
         Effect.ensuring(Effect.sync(() => {
           if (attempt === undefined) return
           const { greeting: { nodeId }, pending } = attempt
@@ -172,6 +178,12 @@ export class Connections {
           Deferred.doneUnsafe(pending.over, Effect.void)
         }))
       )
+  }
+
+  /** Whether another connection with the same node stands, or is about to. */
+  private hasAnother({ greeting: { nodeId }, pending }: Attempt): boolean {
+    const other = this.pending.get(nodeId)
+    return this.router.isUp(nodeId) || other !== undefined && other !== pending
   }
 
   /** A link stands, unless its node has another one. From now on it is watched over. */

@@ -44,7 +44,8 @@ const parse = <A>(what: string, read: () => A): A => {
   try {
     return read()
   } catch (cause) {
-    throw new Error(`it holds no ${what} that can be read: ${cause instanceof Error ? cause.message : String(cause)}`)
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`it holds no ${what} that can be read: ${why}`, { cause })
   }
 }
 
