@@ -2,8 +2,8 @@
  * Runs seeds, and says what came of them.
  */
 import { bugs } from "./bugs.ts"
+import { check, type Violation } from "./checkers.ts"
 import { makePlan, type Plan, type PlanOptions } from "./plan.ts"
-import { check, type Violation } from "./provisional.ts"
 import { hashOf, type Result, run } from "./run.ts"
 
 export interface SeedOptions extends PlanOptions {

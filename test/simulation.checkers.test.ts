@@ -1,0 +1,203 @@
+import { assert, describe, it } from "@effect/vitest"
+import { check, checkerNames } from "./simulation/checkers.ts"
+import { SeededRandom } from "./simulation/random.ts"
+import type { Event } from "./simulation/trace.ts"
+
+const violation = (events: ReadonlyArray<Event>) => check({ events: events.map((event, at) => ({ ...event, at })) })
+
+const lives = ["a/1", "b/1"] as const
+
+/** Two nodes, a port on each, a channel from one to the other, a call, an entry. Then one stops, and all is told. */
+const good: ReadonlyArray<Event> = [
+  { _tag: "Started", life: "a/1", node: "a" },
+  { _tag: "Started", life: "b/1", node: "b" },
+  { _tag: "Up", life: "a/1", peer: "b" },
+  { _tag: "Up", life: "b/1", peer: "a" },
+  { _tag: "Made", life: "b/1", port: "b#1" },
+  { _tag: "Made", life: "b/1", port: "b#2" },
+  { _tag: "Monitored", life: "a/1", channel: "c1", port: "b#1" },
+  { _tag: "Sent", life: "a/1", channel: "c1", n: 1 },
+  { _tag: "Sent", life: "a/1", channel: "c1", n: 2 },
+  { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 1 },
+  { _tag: "Asked", life: "a/1", call: "q1", port: "b#2", value: 21 },
+  { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 2 },
+  { _tag: "Answered", life: "a/1", call: "q1", value: 42 },
+  { _tag: "Fault", what: "cut", nodes: ["b"] },
+  { _tag: "Sent", life: "a/1", channel: "c1", n: 3 },
+  { _tag: "Down", life: "a/1", peer: "b", reason: "lost" },
+  { _tag: "Fired", life: "a/1", channel: "c1", reason: ["transport_error", "b", "lost"] },
+  { _tag: "Down", life: "b/1", peer: "a", reason: "lost" },
+  { _tag: "Up", life: "a/1", peer: "b" },
+  { _tag: "Up", life: "b/1", peer: "a" },
+  { _tag: "Monitored", life: "a/1", channel: "c2", port: "b#1" },
+  { _tag: "Sent", life: "a/1", channel: "c2", n: 1 },
+  { _tag: "Got", life: "b/1", port: "b#1", channel: "c2", n: 1 },
+  { _tag: "Monitored", life: "a/1", channel: "c3", port: "b#2" },
+  { _tag: "Ended", life: "b/1", port: "b#2", reason: ["killed"] },
+  { _tag: "Fired", life: "a/1", channel: "c3", reason: ["killed"] },
+  { _tag: "Monitored", life: "a/1", channel: "c4", port: "b#1" },
+  { _tag: "Unmonitored", life: "a/1", channel: "c4" },
+  { _tag: "Set", life: "a/1", family: "f", key: "k", value: 1 },
+  { _tag: "Healed", lives },
+  { _tag: "Seen", life: "a/1", family: "f", entries: { k: 1 } },
+  { _tag: "Seen", life: "b/1", family: "f", entries: { k: 1 } },
+  { _tag: "Stopped", life: "b/1" },
+  { _tag: "Stopped", life: "a/1" }
+]
+
+const indexOf = (wanted: Partial<Record<string, unknown>>): number => {
+  const at = good.findIndex((event) =>
+    Object.entries(wanted).every(([key, value]) => (event as Record<string, unknown>)[key] === value)
+  )
+  assert.isAtLeast(at, 0, JSON.stringify(wanted))
+  return at
+}
+
+/** Everything but the events that match. */
+const without = (wanted: Partial<Record<string, unknown>>): ReadonlyArray<Event> => good.toSpliced(indexOf(wanted), 1)
+/** With another event behind the one that matches. */
+const behind = (wanted: Partial<Record<string, unknown>>, event: Event): ReadonlyArray<Event> =>
+  good.toSpliced(indexOf(wanted) + 1, 0, event)
+const instead = (wanted: Partial<Record<string, unknown>>, event: Event): ReadonlyArray<Event> =>
+  good.toSpliced(indexOf(wanted), 1, event)
+
+const bad: ReadonlyArray<readonly [checker: string, what: string, events: ReadonlyArray<Event>]> = [
+  ["leaks", "something is left", [...good, { _tag: "Leaked", what: "a timer" }]],
+  ["life", "a dead life goes on", [...good, { _tag: "Made", life: "a/1", port: "a#9" }]],
+  [
+    "names",
+    "a port ID is given out again",
+    behind({ _tag: "Ended", port: "b#2" }, { _tag: "Made", life: "b/1", port: "b#2" })
+  ],
+  [
+    "names",
+    "a port ends twice",
+    behind({ _tag: "Ended", port: "b#2" }, { _tag: "Ended", life: "b/1", port: "b#2", reason: [] })
+  ],
+  [
+    "names",
+    "a message comes to another port",
+    instead({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "b/1", port: "b#2", channel: "c2", n: 1 })
+  ],
+  [
+    "names",
+    "a message comes to another life",
+    instead({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "a/1", port: "b#1", channel: "c2", n: 1 })
+  ],
+  ["names", "a message comes after the end", [
+    ...good.slice(0, indexOf({ _tag: "Got", channel: "c2" })),
+    { _tag: "Ended", life: "b/1", port: "b#1", reason: [] },
+    ...good.slice(indexOf({ _tag: "Got", channel: "c2" }))
+  ]],
+  ["guarantee", "a message is missing", without({ _tag: "Got", channel: "c1", n: 1 })],
+  [
+    "guarantee",
+    "a message comes twice",
+    behind({ _tag: "Got", channel: "c1", n: 1 }, { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 1 })
+  ],
+  [
+    "guarantee",
+    "a message comes that was not sent",
+    behind({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "b/1", port: "b#1", channel: "c2", n: 2 })
+  ],
+  [
+    "generations",
+    "an old message comes behind a new one",
+    behind({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 3 })
+  ],
+  [
+    "monitors",
+    "one fires twice",
+    behind({ _tag: "Fired", channel: "c3" }, { _tag: "Fired", life: "a/1", channel: "c3", reason: ["killed"] })
+  ],
+  [
+    "monitors",
+    "one fires that was taken back",
+    behind({ _tag: "Unmonitored" }, { _tag: "Fired", life: "a/1", channel: "c4", reason: ["transport_error", "b", ""] })
+  ],
+  [
+    "monitors",
+    "one fires with another reason",
+    instead({ _tag: "Fired", channel: "c3" }, { _tag: "Fired", life: "a/1", channel: "c3", reason: [] })
+  ],
+  [
+    "monitors",
+    "a live port is said not to exist",
+    behind({ _tag: "Got", channel: "c2" }, {
+      _tag: "Fired",
+      life: "a/1",
+      channel: "c2",
+      reason: ["no_such_port", "", "b#1"]
+    })
+  ],
+  [
+    "monitors",
+    "a link is said to be lost to which nothing was done",
+    good.filter((event) => event._tag !== "Fault" && event._tag !== "Down")
+  ],
+  [
+    "calls",
+    "an answer is wrong",
+    instead({ _tag: "Answered" }, { _tag: "Answered", life: "a/1", call: "q1", value: 43 })
+  ],
+  [
+    "calls",
+    "an answer comes twice",
+    behind({ _tag: "Answered" }, { _tag: "Answered", life: "a/1", call: "q1", value: 42 })
+  ],
+  ["links", "a node comes up twice", behind({ _tag: "Up", life: "a/1" }, { _tag: "Up", life: "a/1", peer: "b" })],
+  [
+    "links",
+    "a node goes down that was not up",
+    behind({ _tag: "Down", life: "a/1" }, { _tag: "Down", life: "a/1", peer: "b", reason: "" })
+  ],
+  ["links", "a link is lost to which nothing was done", without({ _tag: "Fault" })],
+  ["liveness", "a message does not arrive", without({ _tag: "Got", channel: "c2" })],
+  ["liveness", "a monitor of a dead port does not fire", without({ _tag: "Fired", channel: "c3" })],
+  ["liveness", "a call has no answer", without({ _tag: "Answered" })],
+  [
+    "database",
+    "an entry is lost",
+    instead({ _tag: "Seen", life: "b/1" }, { _tag: "Seen", life: "b/1", family: "f", entries: {} })
+  ],
+  [
+    "database",
+    "an entry is there that nobody holds",
+    instead({ _tag: "Seen", life: "b/1" }, { _tag: "Seen", life: "b/1", family: "f", entries: { k: 1, x: 2 } })
+  ]
+]
+
+describe("the checkers", () => {
+  it("find nothing wrong with a run that is right", () => {
+    assert.isUndefined(violation(good))
+  })
+
+  it.each(bad)("%s: %s", (checker, _, events) => {
+    assert.strictEqual(violation(events)?.checker, checker)
+  })
+
+  it("all can fail", () => {
+    assert.sameMembers(Array.from(new Set(bad.map(([checker]) => checker))), Array.from(checkerNames))
+  })
+
+  it("find a message that is lost, repeated or swapped, wherever it is", () => {
+    const random = new SeededRandom("mutations")
+    for (let round = 0; round < 200; round++) {
+      const count = random.int(3, 30)
+      const numbers = Array.from({ length: count }, (_, i) => i + 1)
+      const at = random.int(0, count - 2)
+      const kind = random.pick(["lost", "repeated", "swapped"] as const)!
+      if (kind === "lost") numbers.splice(at, 1)
+      else if (kind === "repeated") numbers.splice(at, 0, numbers[at]!)
+      else numbers.splice(at, 2, numbers[at + 1]!, numbers[at]!)
+      const channel = "c"
+      const events: ReadonlyArray<Event> = [
+        { _tag: "Made", life: "b/1", port: "b#1" },
+        { _tag: "Monitored", life: "a/1", channel, port: "b#1" },
+        ...Array.from({ length: count }, (_, i): Event => ({ _tag: "Sent", life: "a/1", channel, n: i + 1 })),
+        ...numbers.map((n): Event => ({ _tag: "Got", life: "b/1", port: "b#1", channel, n }))
+      ]
+      assert.strictEqual(violation(events)?.checker, "guarantee", `${kind} at ${at} of ${count}`)
+    }
+  })
+})

@@ -1,0 +1,395 @@
+/**
+ * What must hold in every run. Each checker sees all events in their order, and says what is wrong with one of them; none
+ * knows how the events came about.
+ */
+import type { Event, Life, Reason, Trace } from "./trace.ts"
+
+export interface Violation {
+  readonly checker: string
+  readonly message: string
+  /** Which event it was. */
+  readonly at: number
+}
+
+/** Answers what is wrong with an event, after all that came before it. */
+type Checker = (event: Event, at: number) => string | undefined
+
+const text = (reason: Reason): string => JSON.stringify(reason)
+
+/** A life is over when its process is: nothing is heard of it any more. */
+const life = (): Checker => {
+  const over = new Set<Life>()
+  return (event) => {
+    if (!("life" in event)) return undefined
+    if (over.has(event.life)) return `${event._tag} of ${event.life}, which is over`
+    if (event._tag === "Stopped" || event._tag === "Crashed") over.add(event.life)
+    return undefined
+  }
+}
+
+/** A port ID names one port for ever; only that one gets its messages, and only while it lives. */
+const names = (): Checker => {
+  const made = new Map<string, Life>()
+  const ended = new Set<string>()
+  const channels = new Map<string, string>()
+  return (event) => {
+    switch (event._tag) {
+      case "Made":
+        if (made.has(event.port)) return `${event.port} was made twice`
+        made.set(event.port, event.life)
+        return undefined
+      case "Ended":
+        if (ended.has(event.port)) return `${event.port} ended twice`
+        ended.add(event.port)
+        return undefined
+      case "Monitored":
+        channels.set(event.channel, event.port)
+        return undefined
+      case "Got": {
+        const port = channels.get(event.channel)
+        if (port !== event.port) return `${event.port} got a message of ${event.channel}, which is for ${port}`
+        if (made.get(event.port) !== event.life) {
+          return `${event.port} is no port of ${event.life}, which got a message to it`
+        }
+        return ended.has(event.port) ? `${event.port} got a message after its end` : undefined
+      }
+      default:
+        return undefined
+    }
+  }
+}
+
+/** The messages of a channel arrive without a hole, none twice, and none that was not sent. */
+const guarantee = (): Checker => {
+  const sent = new Map<string, number>()
+  const got = new Map<string, number>()
+  return (event) => {
+    if (event._tag === "Sent") sent.set(event.channel, event.n)
+    if (event._tag !== "Got") return undefined
+    const last = got.get(event.channel) ?? 0
+    got.set(event.channel, event.n)
+    if (event.n !== last + 1) return `${event.channel} delivered ${event.n} after ${last}`
+    return event.n > (sent.get(event.channel) ?? 0)
+      ? `${event.channel} delivered ${event.n}, which was not sent`
+      : undefined
+  }
+}
+
+/** Once a message of a new monitor has arrived, none arrives that was sent under one that had fired before it stood. */
+const generations = (): Checker => {
+  const channels = new Map<string, { readonly pair: string; readonly stands: number; fired: number }>()
+  /** For each sender and port, when the newest monitor stood of which something has arrived. */
+  const newest = new Map<string, number>()
+  return (event, at) => {
+    switch (event._tag) {
+      case "Monitored":
+        channels.set(event.channel, { pair: `${event.life} ${event.port}`, stands: at, fired: Infinity })
+        return undefined
+      case "Fired": {
+        const channel = channels.get(event.channel)
+        if (channel !== undefined) channel.fired = at
+        return undefined
+      }
+      case "Got": {
+        const channel = channels.get(event.channel)
+        if (channel === undefined) return `a message of ${event.channel}, which nobody opened`
+        const newer = newest.get(channel.pair) ?? -1
+        newest.set(channel.pair, Math.max(newer, channel.stands))
+        return channel.fired < newer
+          ? `${event.channel} delivered ${event.n} behind what was sent after it had fired`
+          : undefined
+      }
+      default:
+        return undefined
+    }
+  }
+}
+
+/** A monitor fires once, not when it was taken back, and with a reason that is true. */
+const monitors = (): Checker => {
+  const made = new Map<string, Life>()
+  const ended = new Map<string, Reason>()
+  const over = new Set<Life>()
+  const nodes = new Map<Life, string>()
+  const touched = new Set<string>()
+  const linked = new Set<string>()
+  let twins = false
+  let stopping = false
+  const channels = new Map<
+    string,
+    { readonly port: string; readonly life: Life; readonly known: boolean; state: string }
+  >()
+
+  const wrongReason = (
+    channel: { readonly port: string; readonly life: Life; readonly known: boolean },
+    reason: Reason
+  ) => {
+    const { port } = channel
+    const owner = made.get(port)
+    const end = ended.get(port)
+    if (end !== undefined && text(end) === text(reason)) return undefined
+    switch (reason[0]) {
+      case "transport_error": {
+        const node = port.split("#")[0]!
+        // Without a link it says that none came about.
+        const known = stopping || !linked.has(`${channel.life} ${node}`)
+        return known || [nodes.get(channel.life), node].some((id) => touched.has(id ?? ""))
+          ? undefined
+          : "nothing was done to the two nodes"
+      }
+      case "no_such_port":
+        // Of two processes with one node ID either may answer.
+        return channel.known && !twins && end === undefined && owner !== undefined && !over.has(owner)
+          ? "the port lives"
+          : undefined
+      default:
+        return `the port ended with ${end && text(end)}`
+    }
+  }
+
+  return (event) => {
+    switch (event._tag) {
+      case "Started":
+        nodes.set(event.life, event.node)
+        return undefined
+      case "Stopped":
+      case "Crashed":
+        over.add(event.life)
+        touched.add(nodes.get(event.life) ?? "")
+        return undefined
+      case "Fault":
+        twins ||= event.what.startsWith("twin")
+        for (const node of event.nodes) touched.add(node)
+        return undefined
+      case "Up":
+        linked.add(`${event.life} ${event.peer}`)
+        return undefined
+      case "Seen":
+        stopping = true
+        return undefined
+      case "Made":
+        made.set(event.port, event.life)
+        return undefined
+      case "Ended":
+        ended.set(event.port, event.reason)
+        return undefined
+      case "Monitored": {
+        const { channel, life, port } = event
+        channels.set(channel, { port, life, known: made.has(port), state: "stands" })
+        return undefined
+      }
+      case "Unmonitored": {
+        const channel = channels.get(event.channel)
+        if (channel !== undefined) channel.state = "was taken back"
+        return undefined
+      }
+      case "Fired": {
+        const channel = channels.get(event.channel)
+        if (channel === undefined) return `${event.channel} fired, which nobody opened`
+        if (channel.state !== "stands") return `${event.channel} fired, which ${channel.state}`
+        channel.state = "has fired"
+        const wrong = wrongReason(channel, event.reason)
+        return wrong && `${event.channel} to ${channel.port} fired ${text(event.reason)}, but ${wrong}`
+      }
+      default:
+        return undefined
+    }
+  }
+}
+
+/** A call is answered, or refused, once; and the answer is right. */
+const calls = (): Checker => {
+  const asked = new Map<string, number>()
+  return (event) => {
+    if (event._tag === "Asked") asked.set(event.call, event.value)
+    if (event._tag !== "Answered" && event._tag !== "Refused") return undefined
+    const value = asked.get(event.call)
+    if (value === undefined) return `${event.call} has an answer, and is not open`
+    asked.delete(event.call)
+    return event._tag === "Answered" && event.value !== 2 * value
+      ? `${event.call} was answered ${String(event.value)}`
+      : undefined
+  }
+}
+
+/** A link is lost for a reason; and what came up goes down before it comes up again. */
+const links = (): Checker => {
+  const nodes = new Map<Life, string>()
+  const touched = new Set<string>()
+  const up = new Set<string>()
+  let stopping = false
+  return (event) => {
+    switch (event._tag) {
+      case "Started":
+        nodes.set(event.life, event.node)
+        return undefined
+      case "Fault":
+        for (const node of event.nodes) touched.add(node)
+        return undefined
+      case "Seen":
+        stopping = true
+        return undefined
+      case "Up": {
+        const link = `${event.life} ${event.peer}`
+        if (up.has(link)) return `${event.peer} came up at ${event.life}, where it was up`
+        up.add(link)
+        return undefined
+      }
+      case "Down": {
+        if (!up.delete(`${event.life} ${event.peer}`)) {
+          return `${event.peer} went down at ${event.life}, where it was not up`
+        }
+        const known = stopping || touched.has(event.peer) || touched.has(nodes.get(event.life) ?? "")
+        return known
+          ? undefined
+          : `the link of ${event.life} to ${event.peer} was lost, and nothing had been done to it`
+      }
+      default:
+        return undefined
+    }
+  }
+}
+
+/**
+ * When all is whole again and quiet, what was begun is done: messages under monitors that stand have arrived, monitors of
+ * what is gone have fired, calls have an answer. Looks once, when the first of the survivors says what it sees.
+ */
+const liveness = (): Checker => {
+  const made = new Map<string, Life>()
+  const gone = new Set<string>()
+  const over = new Set<Life>()
+  const open = new Map<string, { readonly port: string; readonly life: Life; sent: number; got: number }>()
+  const asked = new Map<string, Life>()
+  let survivors: ReadonlySet<Life> | undefined
+
+  const missing = (lives: ReadonlySet<Life>): string | undefined => {
+    for (const [channel, { got, life, port, sent }] of open) {
+      const owner = made.get(port)
+      if (!lives.has(life)) continue
+      if (gone.has(port) || owner !== undefined && over.has(owner)) {
+        return `${channel} to ${port}, which is gone, has not fired`
+      }
+      if (owner !== undefined && lives.has(owner) && got < sent) {
+        return `of ${channel} ${got} messages arrived, of ${sent}`
+      }
+    }
+    for (const [call, life] of asked) if (lives.has(life)) return `${call} has no answer`
+    return undefined
+  }
+
+  return (event) => {
+    switch (event._tag) {
+      case "Healed":
+        survivors = new Set(event.lives)
+        return undefined
+      case "Stopped":
+      case "Crashed":
+        over.add(event.life)
+        return undefined
+      case "Made":
+        made.set(event.port, event.life)
+        return undefined
+      case "Ended":
+        gone.add(event.port)
+        return undefined
+      case "Monitored":
+        open.set(event.channel, { port: event.port, life: event.life, sent: 0, got: 0 })
+        return undefined
+      case "Fired":
+      case "Unmonitored":
+        open.delete(event.channel)
+        return undefined
+      case "Sent": {
+        const channel = open.get(event.channel)
+        if (channel !== undefined) channel.sent = event.n
+        return undefined
+      }
+      case "Got": {
+        const channel = open.get(event.channel)
+        if (channel !== undefined) channel.got = event.n
+        return undefined
+      }
+      case "Asked":
+        asked.set(event.call, event.life)
+        return undefined
+      case "Answered":
+      case "Refused":
+        asked.delete(event.call)
+        return undefined
+      case "Seen": {
+        const lives = survivors
+        survivors = undefined
+        return lives && missing(lives)
+      }
+      default:
+        return undefined
+    }
+  }
+}
+
+/** At the end all survivors see the same: what survivors have set, and nothing else. */
+const database = (): Checker => {
+  const own = new Map<
+    string,
+    { readonly life: Life; readonly family: string; readonly key: string; readonly value: unknown }
+  >()
+  let survivors: ReadonlySet<Life> = new Set()
+  return (event) => {
+    switch (event._tag) {
+      case "Healed":
+        survivors = new Set(event.lives)
+        return undefined
+      case "Set":
+        // Two lives of a node may set the same key.
+        own.set(`${event.life} ${event.family} ${event.key}`, event)
+        return undefined
+      case "Deleted":
+        own.delete(`${event.life} ${event.family} ${event.key}`)
+        return undefined
+      case "Seen": {
+        const expected = Array.from(own.values()).filter(({ family, life }) =>
+          family === event.family && survivors.has(life)
+        )
+        const lost = expected.find(({ key, value }) => event.entries[key] !== value)
+        if (lost !== undefined) {
+          return `${event.life} sees ${String(event.entries[lost.key])} for ${lost.key}, not ${String(lost.value)}`
+        }
+        const keys = new Set(expected.map(({ key }) => key))
+        const extra = Object.keys(event.entries).find((key) => !keys.has(key))
+        return extra && `${event.life} sees ${extra}, which nobody holds`
+      }
+      default:
+        return undefined
+    }
+  }
+}
+
+const leaks = (): Checker => (event) => event._tag === "Leaked" ? event.what : undefined
+
+const checkers: Readonly<Record<string, () => Checker>> = {
+  leaks,
+  life,
+  names,
+  guarantee,
+  generations,
+  monitors,
+  calls,
+  links,
+  liveness,
+  database
+}
+
+/** All there are, by name. */
+export const checkerNames: ReadonlyArray<string> = Object.keys(checkers)
+
+/** The first thing that is wrong with a run. */
+export const check = (trace: Trace): Violation | undefined => {
+  const all = Object.entries(checkers).map(([name, make]) => [name, make()] as const)
+  for (const [at, event] of trace.events.entries()) {
+    for (const [checker, see] of all) {
+      const message = see(event, at)
+      if (message !== undefined) return { checker, message, at }
+    }
+  }
+  return undefined
+}
