@@ -1,0 +1,127 @@
+/**
+ * One process of the chaos: a node over TCP that does what the processes of the simulation do, and writes down what it
+ * sees. The parent tells it by lines on standard input what comes next.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as fs from "node:fs"
+import * as readline from "node:readline"
+import * as Global from "../../src/Global.ts"
+import * as Node from "../../src/Node.ts"
+import * as Transport from "../../src/Transport.ts"
+import { families } from "../simulation/database.ts"
+import { SeededRandom } from "../simulation/random.ts"
+import type { Event } from "../simulation/trace.ts"
+import { Workload } from "../simulation/workload.ts"
+import { now } from "./events.ts"
+
+export interface WorkerOptions {
+  readonly life: string
+  readonly nodeId: string
+  readonly address: string
+  readonly seeds: ReadonlyArray<string>
+  readonly log: string
+  readonly monitorTimeout: number
+  readonly pace: number
+}
+
+const options: WorkerOptions = JSON.parse(process.argv[2] ?? "{}")
+const { life, nodeId } = options
+const file = fs.openSync(options.log, "a")
+
+/** Written before anything else happens: a process that is killed has told all that it did. */
+const emit = (event: Event): void => {
+  fs.writeSync(file, `${JSON.stringify({ ...event, at: now() })}\n`)
+}
+
+/** Ports by node, as each node publishes its latest ones; a family of its own, which no checker reads. */
+const portsFamily = "ports"
+/** One port of each node, for the probes at the end. */
+const probesFamily = "probes"
+const published = 20
+
+const follow = (family: string, see: (key: string, value: unknown) => void) =>
+  Stream.runForEach(Global.mon(family), ({ added, changed, entries }) =>
+    Effect.sync(() => {
+      for (const key of [...added, ...changed]) see(key, entries.get(key))
+    })).pipe(Effect.orDie, Effect.forkScoped)
+
+const program = Effect.gen(function*() {
+  const mesh = yield* Global.Global
+  const known = new Map<string, ReadonlyArray<string>>([[nodeId, []]])
+  const directory = {
+    ports: () => Array.from(known.values()).flat(),
+    nodes: () => Array.from(known.keys()),
+    add: (port: string) => {
+      const own = [...known.get(nodeId) ?? [], port].slice(-published)
+      known.set(nodeId, own)
+      mesh.set(portsFamily, nodeId, own)
+    }
+  }
+  emit({ _tag: "Started", life, node: nodeId })
+  const member = { life, random: new SeededRandom(life), directory, emit, pace: options.pace }
+  const workload = new Workload(member, yield* Effect.context<Node.Node | Global.Global | Scope.Scope>())
+  yield* workload.start
+  yield* follow(portsFamily, (node, ports) => {
+    if (node !== nodeId && Array.isArray(ports)) known.set(node, ports.map(String))
+  })
+  yield* obey(workload, mesh)
+})
+
+/** Does what the parent says, until it says stop. */
+const obey = Effect.fnUntraced(function*(workload: Workload, mesh: Global.Global["Service"]) {
+  const stopped = yield* Deferred.make<void>()
+  const healed = Effect.gen(function*() {
+    workload.rest()
+    yield* follow(probesFamily, (node, port) => {
+      if (node !== nodeId && typeof port === "string") workload.probe(port)
+    })
+    mesh.set(probesFamily, nodeId, yield* workload.makePort)
+  })
+  const look = Effect.forEach(families, (family) =>
+    Effect.map(workload.database.read(family), (entries) => {
+      emit({ _tag: "Seen", life, family, entries: Object.fromEntries(entries) })
+    }), { discard: true })
+  const context = yield* Effect.context<Node.Node | Global.Global | Scope.Scope>()
+  const run = (effect: Effect.Effect<void, never, Node.Node | Global.Global | Scope.Scope>, done: string): void => {
+    Effect.runForkWith(context)(effect).addObserver(() => console.log(done))
+  }
+  const lines = readline.createInterface({ input: process.stdin })
+  lines.on("line", (line) => {
+    if (line === "heal") run(healed, "healed")
+    else if (line === "look") run(look, "looked")
+    else if (line === "stop") Deferred.doneUnsafe(stopped, Effect.void)
+  })
+  // Without a parent there is nothing left to do.
+  lines.on("close", () => process.exit(1))
+  console.log("ready")
+  yield* Deferred.await(stopped)
+})
+
+const network = Layer.provideMerge(
+  Global.layer({ seeds: options.seeds, global: options.seeds.includes(options.address) }),
+  Node.layer({
+    nodeId,
+    secret: "chaos",
+    binds: [options.address],
+    monitorTimeout: options.monitorTimeout
+  }).pipe(Layer.provide(Transport.layerTcp))
+)
+
+const logging = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
+
+process.on("unhandledRejection", (error) => emit({ _tag: "Leaked", what: `nobody caught ${String(error)}` }))
+
+const main = Effect.scoped(program).pipe(
+  Effect.provide(network),
+  Effect.ensuring(Effect.sync(() => emit({ _tag: "Stopped", life }))),
+  Effect.provide(logging)
+)
+
+// Standard input is still open: it does not end by itself.
+NodeRuntime.runMain(main, { teardown: () => process.exit() })
