@@ -22,8 +22,14 @@ export class Process {
   stderr = ""
   private readonly changed = new Set<() => void>()
 
-  constructor(args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}) {
-    this.child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, NO_COLOR: "1", ...env } })
+  /** `through` is a command that runs another one. */
+  constructor(
+    args: ReadonlyArray<string>,
+    env: Record<string, string | undefined> = {},
+    through: ReadonlyArray<string> = []
+  ) {
+    const [command, ...rest] = [...through, process.execPath, ...args]
+    this.child = spawn(command!, rest, { cwd: root, env: { ...process.env, NO_COLOR: "1", ...env } })
     this.child.stdout!.on("data", (chunk: Buffer) => this.add("stdout", chunk))
     this.child.stderr!.on("data", (chunk: Buffer) => this.add("stderr", chunk))
     this.ended = new Promise((resolve) =>
@@ -79,8 +85,12 @@ export class Process {
 }
 
 /** A process that ends with the test, however that ends. */
-export const start = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process => {
-  const started = new Process(args, env)
+export const start = (
+  args: ReadonlyArray<string>,
+  env: Record<string, string | undefined> = {},
+  through: ReadonlyArray<string> = []
+): Process => {
+  const started = new Process(args, env, through)
   onTestFinished(() => started[Symbol.asyncDispose]())
   return started
 }

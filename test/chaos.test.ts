@@ -1,0 +1,52 @@
+import { assert, describe, it } from "@effect/vitest"
+import { onTestFinished } from "vitest"
+import type { Summary } from "./chaos/chaos.ts"
+import { makeHosts } from "./chaos/namespaces.ts"
+import { start } from "./processes.ts"
+
+describe("chaos", () => {
+  it("of processes that are killed, stopped and restarted under load loses nothing in silence", async () => {
+    const { code, stderr, stdout } = await start(["test/chaos/main.ts", "--minutes", "0.2", "--json"]).exits(120)
+    const summary = JSON.parse(stdout) as Summary
+    assert.isUndefined(summary.violation, stderr)
+    assert.isAbove(summary.kills, 0)
+    assert.isAbove(summary.stops, 0)
+    assert.isAbove(summary.messages, 500)
+    assert.strictEqual(code, 0)
+  }, 150_000)
+
+  it("shows its options", async () => {
+    const { code, stdout } = await start(["test/chaos/main.ts", "--help"]).exits()
+    for (const flag of ["minutes", "seed", "processes", "keep", "json"]) assert.include(stdout, `--${flag}`)
+    assert.strictEqual(code, 0)
+  })
+})
+
+const hosts = makeHosts()
+const refused = typeof hosts === "string" ? hosts : undefined
+
+describe("two hosts with a cable between them", () => {
+  it.skipIf(refused !== undefined)(
+    `lose each other within the monitor timeout when packets are dropped, and find each other again${
+      refused === undefined ? "" : `: NOT RUN, this machine does not permit it (${refused})`
+    }`,
+    async () => {
+      if (typeof hosts === "string") return
+      const { cut, heal, hosts: [first, second], remove } = hosts
+      onTestFinished(remove)
+      const seed = `${first!.address}:4040`
+      const left = start(["test/chaos/host.ts", "left", seed, seed], {}, first!.run)
+      await left.sees(/^ready$/m)
+      const right = start(["test/chaos/host.ts", "right", `${second!.address}:4040`, seed], {}, second!.run)
+      await Promise.all([left.sees(/^hello$/m), right.sees(/^hello$/m)])
+      const began = performance.now()
+      cut()
+      await Promise.all([left, right].map((node) => node.sees(/^lost: Failure$/m)))
+      // What it takes to hear of it is not the node's.
+      assert.isBelow(performance.now() - began, 3000)
+      heal()
+      await Promise.all([left, right].map((node) => node.sees(/^lost: [^]*^hello$/m, 20)))
+    },
+    60_000
+  )
+})
