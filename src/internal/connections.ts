@@ -41,6 +41,7 @@ export interface ConnectionSettings {
 interface Pending {
   /** The node ID of the side that dialled. */
   readonly dialler: string
+  readonly since: number
   readonly over: Deferred.Deferred<void>
   /** Gives it up. */
   readonly evict: () => void
@@ -63,7 +64,7 @@ const maxHandshakes = 1000
 /** How long a handshake may hold up another one with the same node, once the other one has authenticated: milliseconds. */
 const rivalGrace = 1000
 /** How long a link may take to prove that it lives when its node seems to have come back: milliseconds, at most. */
-const probeLimit = 2000
+const probeLimit = 1000
 
 export class Connections {
   /** Set by whoever knows more nodes. */
@@ -110,11 +111,16 @@ export class Connections {
   private incoming(wire: Wire): Effect.Effect<void> {
     this.handshakes.add(wire)
     const [oldest] = this.handshakes
-    if (this.handshakes.size > maxHandshakes) oldest?.destroy()
+    if (oldest !== undefined && this.handshakes.size > maxHandshakes) {
+      // It hears of its end later; until then many more may come.
+      this.handshakes.delete(oldest)
+      oldest.destroy()
+    }
     return this.handshake(wire, false).pipe(
       Effect.catch((error) =>
-        // Both sides dialling at once is nothing to worry about, nor is a seed that finds itself.
-        error.detail === crossing || error.reason === "self_connect"
+        // Both sides dialling at once is nothing to worry about, nor is a seed that finds itself. Two nodes with one ID are,
+        // and everybody was told.
+        error.detail === crossing || error.reason === "self_connect" || error.reason === "duplicate_node"
           ? Effect.logDebug(error.message)
           : Effect.logWarning(`refused a connection from ${error.message}`)
       ),
@@ -128,12 +134,12 @@ export class Connections {
    */
   dial(address: string, greeted: (nodeId: string) => void = () => {}): Effect.Effect<Link, LinkError> {
     return this.carrier.dial(address, this.router.nodeId).pipe(
-      Effect.flatMap((wire) => this.handshake(wire, true, greeted)),
-      Effect.tapError((error) =>
-        Effect.sync(() => {
-          if (error.reason === "duplicate_node") this.router.alarm(`${error.message} (ours is ${this.router.nodeId})`)
-        })
-      )
+      // A host that does not answer at all: the system would wait for minutes, and whoever dials again waits for that.
+      Effect.timeoutOrElse({
+        duration: this.settings.monitorTimeout,
+        orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: address }))
+      }),
+      Effect.flatMap((wire) => this.handshake(wire, true, greeted))
     )
   }
 
@@ -147,7 +153,8 @@ export class Connections {
     const admit = (greeting: Greeting, verified: Effect.Effect<void>) => {
       greeted(greeting.nodeId)
       const dialler = dialled ? this.router.nodeId : greeting.nodeId
-      const pending: Pending = { dialler, over: Deferred.makeUnsafe(), evict: () => wire.destroy() }
+      const since = this.router.monotonic()
+      const pending: Pending = { dialler, since, over: Deferred.makeUnsafe(), evict: () => wire.destroy() }
       attempt = { wire, dialled, greeting, verified, pending, replaces: undefined }
       return this.admit(attempt)
     }
@@ -171,6 +178,7 @@ export class Connections {
             ? refuse(attempt, crossing)
             : Effect.fail(error)
         ),
+        Effect.tapError((error) => Effect.sync(() => this.toldOfTwin(error))),
         Effect.ensuring(Effect.sync(() => {
           if (attempt === undefined) return
           const { greeting: { nodeId }, pending } = attempt
@@ -178,6 +186,11 @@ export class Connections {
           Deferred.doneUnsafe(pending.over, Effect.void)
         }))
       )
+  }
+
+  /** The other side says, with a detail, that our ID is taken; what we say of others' is said already. */
+  private toldOfTwin({ detail, message, reason }: LinkError): void {
+    if (reason === "duplicate_node" && detail !== undefined) this.router.alarm(message)
   }
 
   /** Whether another connection with the same node stands, or is about to. */
@@ -219,18 +232,23 @@ export class Connections {
         this.pending.set(nodeId, pending)
         return Effect.void
       }
-      // The other side prefers the same one, and waits for nothing but this answer.
-      if (!dialled && rival.dialler < pending.dialler) return refuse(attempt, crossing)
-      // Whoever has not authenticated must not keep out those who have. Of two connections that both sides have begun, the
-      // one that both prefer does not wait for the other; the other side, which may wait for the very same, is slower to
-      // give it up, or each would give up what the other one keeps.
+      // The other side prefers the same one, and waits for nothing but this answer. Unless that one leads to a stranger:
+      // the node itself would have answered by now.
+      const fresh = this.router.monotonic() - rival.since < rivalGrace
+      if (!dialled && fresh && rival.dialler < pending.dialler) return refuse(attempt, crossing)
+      // Whoever has not authenticated must not keep out those who have, nor take the next turn. Of two connections that
+      // both sides have begun, the one that both prefer does not wait for the other; the other side, which may wait for
+      // the very same, is slower to give it up, or each would give up what the other one keeps.
       const preferred = pending.dialler < rival.dialler
       const grace = !preferred ? 2 * rivalGrace : greeting.keys.has(ownKindKey) ? 0 : rivalGrace
       const impatient = Effect.andThen(attempt.verified, Effect.sleep(grace)).pipe(
         Effect.andThen(Effect.sync(() => rival.evict())),
         Effect.andThen(Deferred.await(rival.over))
       )
-      return Effect.andThen(Effect.raceFirst(Deferred.await(rival.over), impatient), this.admit(attempt))
+      return Effect.raceFirst(Deferred.await(rival.over), impatient).pipe(
+        Effect.andThen(Effect.suspend(() => dialled || this.router.isUp(nodeId) ? Effect.void : attempt.verified)),
+        Effect.andThen(this.admit(attempt))
+      )
     })
   }
 
@@ -247,9 +265,16 @@ export class Connections {
     // Strangers must not make us probe. Where we dialled ourselves the other side may wait just as we do.
     const asked = attempt.dialled ? answers : Effect.andThen(attempt.verified, answers)
     return Effect.flatMap(asked, (alive) => {
-      if (alive) return incarnation === first.incarnation ? refuse(attempt, crossing) : this.duplicate(attempt, first)
-      attempt.replaces = first
-      return this.admit(attempt)
+      if (!alive) {
+        attempt.replaces = first
+        return this.admit(attempt)
+      }
+      if (incarnation === first.incarnation) return refuse(attempt, crossing)
+      // Strangers must not make us raise an alarm, either.
+      return Effect.flatMap(Effect.timeoutOption(attempt.verified, rivalGrace), (verified) =>
+        verified._tag === "Some"
+          ? this.duplicate(attempt, first)
+          : refuse(attempt, `the other one is connected through ${first.address}`))
     })
   }
 

@@ -85,7 +85,8 @@ export const look = (
   const excused = stalled && !before.graced
   const heardAt = heard || excused ? now : before.heardAt
   const movedAt = moved || excused ? now : before.movedAt
-  const limit = settings.timeout - 2.5 * period(settings)
+  // However short the timeout: beats come every other look of the other side, and looks are never close together.
+  const limit = Math.max(settings.timeout - 2.5 * period(settings), 4 * period(settings))
   const silent = beats && now - heardAt >= limit
   const overdue = silent || now - movedAt >= limit
   const actions: Array<Action> = []
@@ -93,8 +94,12 @@ export const look = (
   if (overdue) {
     actions.push(before.suspected ? { _tag: silent ? "Silent" : "NotReading" } : { _tag: "LookAgain" })
   } else if (beats && traffic.sent === before.sent && traffic.buffered === 0) actions.push({ _tag: "Beat" })
+  const { buffered, received, sent } = traffic
+  // One by one: a link computes some of them, which a spread would leave out.
   const after: Detector = {
-    ...traffic,
+    received,
+    sent,
+    buffered,
     settings,
     heardAt,
     movedAt,

@@ -245,7 +245,7 @@ const onAuth = (state: Handshake, line: string): Result => {
   const expected = authData(auth.method, identity.secret, theirs(state), own)
   if (expected === undefined || !equalData(auth.data, expected)) return refuse(state, "auth_failed")
   if (!identity.framings.includes(auth.framing)) return refuse(state, "framing_not_offered", visible(auth.framing))
-  if (auth.refused === "duplicate_node") return refuse(state, "duplicate_node")
+  if (auth.refused === "duplicate_node") return refuse(state, "duplicate_node", `ours is ${identity.nodeId}`)
   const verified: Handshake = { ...state, receives: auth.framing }
   if (state.sent) return onBoth(verified)
   const [next, actions] = onBoth(verified)

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type { Cell, Host, Message, Receiver, Watcher } from "./cell.ts"
 import type { Packet } from "./framing.ts"
 import { exitFromReason, type Reason } from "./killed.ts"
-import type { Link } from "./link.ts"
+import { type Link, ownRequests } from "./link.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
 import { Peer, type PeerHost } from "./peer.ts"
 import { isPortId, nameOf, nodeOf, type PortNames } from "./portId.ts"
@@ -102,8 +102,10 @@ export class Router implements Host, PeerHost {
   relay(from: string, to: string, message: Message): void {
     const receiver = this.ports.get(to)
     if (to === this.nodeId) this.handleRequest(from, message[0] ?? "", message.slice(1))
-    else if (receiver === undefined) this.sendElsewhere(to, message, true)
-    else receiver.sendForeign(message)
+    else if (receiver === undefined) {
+      // What our own kind says of a link is said by the side that holds it, and by nobody in its name.
+      if (!ofLink(to, message)) this.sendElsewhere(to, message, true)
+    } else receiver.sendForeign(message)
   }
 
   private sendElsewhere(to: string, message: Message, force: boolean): boolean {
@@ -262,6 +264,11 @@ export class Router implements Host, PeerHost {
     }
   }
 }
+
+const linkRequests: ReadonlyArray<unknown> = Object.values(ownRequests)
+
+const ofLink = (to: string, [request]: Message): boolean =>
+  isPortId(to) && nameOf(to) === "" && linkRequests.includes(request)
 
 /** What a monitor of a port that is not there is told. */
 export const noSuchPort = (port: unknown): Reason => [
