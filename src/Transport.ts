@@ -7,9 +7,11 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as linkError from "./internal/linkError.ts"
-import { makeMemoryCarrier } from "./internal/memory.ts"
+import { makeMemoryNetwork } from "./internal/memory.ts"
 import { tcpCarrier } from "./internal/tcp.ts"
 import type { Carrier } from "./internal/wire.ts"
 
@@ -88,15 +90,205 @@ export class Transport extends Context.Service<Transport, Carrier>()("effect-mp/
 export const layerTcp: Layer.Layer<Transport> = Layer.succeed(Transport, tcpCarrier)
 
 /**
+ * From which host to which: node IDs, or `"*"` for any. It leads in one direction only.
+ *
+ * **Gotchas**
+ *
+ * Of an address where nobody listens no host is known: routes to `"*"` alone lead there.
+ *
+ * **Example** (All that reaches a node)
+ *
+ * ```ts
+ * import type { Transport } from "effect-mp"
+ *
+ * const route: Transport.Route = { from: "*", to: "backup" }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Route {
+  readonly from: string
+  readonly to: string
+}
+
+/**
+ * How a route carries what travels on it.
+ *
+ * **Example** (A link over the ocean, and a node that reads slowly)
+ *
+ * ```ts
+ * import { Transport } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const ocean = Transport.MemoryNetwork.use((network) =>
+ *   network.shape({ from: "*", to: "*" }, { latency: "80 millis", jitter: "10 millis" })
+ * )
+ * const slowReader = Transport.MemoryNetwork.use((network) =>
+ *   network.shape({ from: "*", to: "backup" }, { bandwidth: 10_000 })
+ * )
+ *
+ * await Effect.runPromise(Effect.andThen(ocean, slowReader).pipe(Effect.provide(Transport.layerMemory)))
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Shape {
+  /** How long bytes, connects, closes and resets travel. Default: 0, the next turn of the event loop. */
+  readonly latency?: Duration.Input
+  /** A random time up to this one is added. The bytes of one connection stay in order. Default: 0. */
+  readonly jitter?: Duration.Input
+  /**
+   * Bytes per second, for each connection. What waits for its turn counts as `buffered`, so that a slow route makes senders
+   * wait. Default: `Infinity`.
+   */
+  readonly bandwidth?: number
+}
+
+/**
+ * What can be done to the network of `layerMemory`. Hosts are node IDs; of two calls that concern the same route, the
+ * later one counts: `heal({ from: "*", to: "*" })` undoes every `cut`.
+ *
+ * **Gotchas**
+ *
+ * A fault of one direction leaves the other one alone: to part two nodes, cut both routes.
+ *
+ * **Example** (Two nodes that are parted for a while)
+ *
+ * ```ts
+ * import { Transport } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const part = Effect.fnUntraced(function*(one: string, other: string) {
+ *   const network = yield* Transport.MemoryNetwork
+ *   const routes = [{ from: one, to: other }, { from: other, to: one }]
+ *   yield* Effect.forEach(routes, (route) => network.cut(route))
+ *   yield* Effect.sleep("20 millis")
+ *   yield* Effect.forEach(routes, (route) => network.heal(route))
+ * })
+ *
+ * await Effect.runPromise(part("here", "there").pipe(Effect.provide(Transport.layerMemory)))
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Faults {
+  /**
+   * Sets what the shape names, for what leaves from now on, on connections that are open too. What it does not name stays
+   * as it is.
+   */
+  readonly shape: (route: Route, shape: Shape) => Effect.Effect<void>
+  /**
+   * Nothing passes any more. What is on its way is lost, and so is what is sent until `heal`, and nobody is told. Later
+   * bytes on a connection that has lost some end it at both ends, with "Connection reset by peer". Dials wait.
+   */
+  readonly cut: (route: Route) => Effect.Effect<void>
+  /** Undoes `cut`. */
+  readonly heal: (route: Route) => Effect.Effect<void>
+  /** What travels waits where it would have arrived. Nothing is lost. */
+  readonly hold: (route: Route) => Effect.Effect<void>
+  /** Undoes `hold`: what waited arrives, in order. */
+  readonly release: (route: Route) => Effect.Effect<void>
+  /**
+   * Breaks all connections between the two hosts, whichever of them dialled: lets at most so many bytes of what is on its
+   * way from `from` to `to` through (default: 0), then tells both ends "Connection reset by peer". What is cut or held
+   * does not keep them from being told, unless there are bytes before it.
+   */
+  readonly reset: (route: Route, afterBytes?: number) => Effect.Effect<void>
+  /**
+   * The host loses its power. It listens no more; its ends of connections are never told anything, and nothing comes from
+   * them; the other ends notice nothing. When a new node of that name listens, bytes on old connections are answered with
+   * a reset, as by a machine that was started again.
+   *
+   * The node itself goes on until its scope closes, and reaches nobody.
+   */
+  readonly vanish: (host: string) => Effect.Effect<void>
+  /**
+   * The process stands still, as after SIGSTOP: it is told nothing, and nothing that it writes leaves. What others write
+   * is taken up to 256 KiB for each connection; beyond, it stays with them as `buffered`.
+   *
+   * Its clock goes on, and with it its patience with others.
+   */
+  readonly pause: (host: string) => Effect.Effect<void>
+  /** Undoes `pause`, in the next turn of the event loop. Nothing was lost. */
+  readonly resume: (host: string) => Effect.Effect<void>
+  /**
+   * How many connections somebody holds an end of, those that are being dialled included. It is 0 when all nodes have
+   * stopped and what they sent has arrived.
+   */
+  readonly connections: Effect.Effect<number>
+}
+
+/**
+ * The network of `layerMemory`, for tests: what it does to nodes, they have to survive.
+ *
+ * **Details**
+ *
+ * Time is that of the `Clock`, and chance that of the `Random`, which the layer was built with: under `TestClock` a latency
+ * passes when the test says so, and a run repeats with its seed.
+ *
+ * **Gotchas**
+ *
+ * A node that stops waits until what it said last has arrived. Under `TestClock` that takes an adjustment of the clock,
+ * unless the routes have no latency any more, or the network is given up before its nodes.
+ *
+ * **Example** (A message over a slow route)
+ *
+ * ```ts
+ * import { Node, Port, Transport } from "effect-mp"
+ * import { Duration, Effect, Layer } from "effect"
+ *
+ * const start = (nodeId: string) =>
+ *   Layer.build(Node.layer({ nodeId, secret: "swordfish", binds: [`${nodeId}:1`] }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const a = yield* start("a")
+ *   const b = yield* start("b")
+ *   yield* Node.addressBook(() => Effect.succeed(["b:1"])).pipe(Effect.provide(a))
+ *   const network = yield* Transport.MemoryNetwork
+ *   yield* network.shape({ from: "a", to: "b" }, { latency: "50 millis" })
+ *   const [took] = yield* Port.calMessage("b", "time").pipe(Effect.timed, Effect.provide(a))
+ *   return Duration.toMillis(took) >= 50
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(Transport.layerMemory), Effect.scoped)) // => true
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class MemoryNetwork extends Context.Service<MemoryNetwork, Faults>()("effect-mp/Transport/MemoryNetwork") {}
+
+/**
  * A network inside the process: for tests, and for programs that are made of several nodes without a network between
  * them. Handshake, framings and all limits are those of `layerTcp`.
  *
  * **Details**
  *
  * Every build of the layer is a network of its own: nodes must share one to meet. Addresses are any `host:port`; the
- * host `*` is `memory`, and the port `*` a free one.
+ * host `*` is `memory`, and the port `*` a free one. `MemoryNetwork` makes it slow, or breaks it.
+ *
+ * **Example** (A node on a free port of its own network)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = Node.layer({ nodeId: "here", secret: "swordfish", binds: ["*"] })
+ *
+ * const program = Node.addresses.pipe(Effect.provide(node.pipe(Layer.provide(Transport.layerMemory))))
+ *
+ * await Effect.runPromise(program) // => ["memory:10001"]
+ * ```
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerMemory: Layer.Layer<Transport> = Layer.sync(Transport, makeMemoryCarrier)
+export const layerMemory: Layer.Layer<Transport | MemoryNetwork> = Layer.effectContext(
+  Effect.map(
+    makeMemoryNetwork,
+    ({ carrier, faults }) => Context.make(Transport, carrier).pipe(Context.add(MemoryNetwork, faults))
+  )
+)

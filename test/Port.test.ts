@@ -251,7 +251,7 @@ describe("the end of a port", () => {
   it.live.each<[string, (close: Effect.Effect<void>) => Effect.Effect<unknown, never, Node.Node | Port.Self>]>([
     ["its handler", (close) => close],
     ["a fiber inside of it", (close) => Port.fork(close).pipe(Effect.andThen(Effect.never))]
-  ])("comes when %s closes the scope that it was made in", ([_, from]) =>
+  ])("comes when %s closes the scope that it was made in", ([, from]) =>
     local(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const port = yield* Port.make({ stop: () => from(Scope.close(scope, Exit.void)) }).pipe(Scope.provide(scope))

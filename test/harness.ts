@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { Carrier, Wire, WireEvents } from "../src/internal/wire.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
@@ -91,6 +92,13 @@ export interface World {
   ) => Effect.Effect<TestNode, Node.InvalidOption | Transport.LinkError, Scope.Scope>
   /** Breaks all connections at both ends: nothing on its way arrives. */
   readonly cut: Effect.Effect<void>
+  /**
+   * All connections go silent: no byte passes, and nobody is told. Those that are made later work. When the scope closes,
+   * they are cut, so that nodes which stop do not wait for them.
+   */
+  readonly freeze: Effect.Effect<void, never, Scope.Scope>
+  /** Breaks all connections of one node at its ends. The other ends see that they are closed, unless they are frozen. */
+  readonly cutOff: (nodeId: string) => Effect.Effect<void>
 }
 
 export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effect.gen(function*() {
@@ -119,7 +127,16 @@ export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effec
       stop: Scope.close(scope, Exit.void)
     } satisfies TestNode
   })
-  return { book, logs: logs.lines, start, cut: Effect.sync(() => network.cut()) }
+  const cut = Effect.sync(() => network.cut())
+  const freeze = Effect.acquireRelease(Effect.sync(() => network.freeze()), () => cut)
+  return {
+    book,
+    logs: logs.lines,
+    start,
+    cut,
+    freeze,
+    cutOff: (nodeId) => Effect.sync(() => network.cut(nodeId))
+  }
 })
 
 /** A transport whose connections can be broken. */
@@ -127,48 +144,71 @@ class CuttableNetwork {
   readonly carrier: Carrier
   private readonly wires = new Set<CuttableWire>()
   constructor(inner: Carrier) {
-    const keep = (wire: Wire): Wire => {
-      const cuttable = new CuttableWire(wire)
+    const keep = (wire: Wire, host: string): Wire => {
+      const cuttable = new CuttableWire(wire, host, () => this.wires.delete(cuttable))
       this.wires.add(cuttable)
       return cuttable
     }
     this.carrier = {
-      listen: (bind, accept, host) => inner.listen(bind, (wire) => accept(keep(wire)), host),
-      dial: (address, host) => Effect.map(inner.dial(address, host), keep)
+      listen: (bind, accept, host) => inner.listen(bind, (wire) => accept(keep(wire, host)), host),
+      dial: (address, host) => Effect.map(inner.dial(address, host), (wire) => keep(wire, host))
     }
   }
-  cut(): void {
-    for (const wire of this.wires) wire.cut()
-    this.wires.clear()
+  cut(host?: string): void {
+    for (const wire of this.wires) if (host === undefined || wire.host === host) wire.cut()
+  }
+  freeze(): void {
+    for (const wire of this.wires) wire.freeze()
   }
 }
 
 class CuttableWire implements Wire {
   readonly remote: string
+  /** The node whose end of the connection it is. */
+  readonly host: string
   private readonly inner: Wire
+  private readonly gone: () => void
   private events: WireEvents | undefined
-  constructor(inner: Wire) {
+  private frozen = false
+  /** Bytes that were written since, and never leave. */
+  private stuck = 0
+  constructor(inner: Wire, host: string, gone: () => void) {
     this.inner = inner
     this.remote = inner.remote
+    this.host = host
+    this.gone = gone
   }
   get buffered(): number {
-    return this.inner.buffered
+    return this.inner.buffered + this.stuck
   }
   start(events: WireEvents): void {
     this.events = events
-    this.inner.start(events)
+    this.inner.start({
+      data: (chunk) => this.frozen || events.data(chunk),
+      drained: () => this.frozen || events.drained(),
+      closed: (why) => {
+        if (this.frozen) return
+        this.gone()
+        events.closed(why)
+      }
+    })
   }
   write(bytes: Uint8Array): void {
-    this.inner.write(bytes)
+    if (this.frozen) this.stuck += bytes.length
+    else this.inner.write(bytes)
   }
   end(closed: () => void): void {
-    this.inner.end(closed)
+    if (!this.frozen) this.inner.end(closed)
   }
   destroy(): void {
+    this.gone()
     this.inner.destroy()
   }
+  freeze(): void {
+    this.frozen = true
+  }
   cut(): void {
-    this.inner.destroy()
+    this.destroy()
     this.events?.closed("cut")
   }
 }
@@ -218,6 +258,18 @@ export const reasonOf = (exit: Exit.Exit<unknown, Port.Killed>): ReadonlyArray<u
   const [reason] = exit.cause.reasons
   return reason?._tag === "Fail" ? reason.error.reason : [reason?._tag]
 }
+
+/** What the node tells of others from now on, beginning with those that are up. */
+export const follow = (node: TestNode): Effect.Effect<Array<Node.NodeEvent>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const events: Array<Node.NodeEvent> = []
+    const before = node.router.listeners.size
+    yield* Effect.forkScoped(
+      node.run(Stream.runForEach(Node.events, (event) => Effect.sync(() => events.push(event))))
+    )
+    yield* until("the stream listens", () => node.router.listeners.size > before)
+    return events
+  })
 
 /** Brings a link up. */
 export const connect = (from: TestNode, to: TestNode): Effect.Effect<void> =>

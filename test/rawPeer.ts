@@ -32,15 +32,23 @@ export interface RawPeer {
 export interface RawOptions {
   readonly nodeId?: string
   readonly secret?: string
+  /** What the greeting line ends in, such as `ownKind(300)`. */
+  readonly keys?: string
   /** Instead of the three lines. */
   readonly opening?: string | Uint8Array
 }
 
+/** What nodes of our own kind greet with: a peer with these keys has to send beats. */
+export const ownKind = (timeout: number, incarnation = "raw-incarnation"): string =>
+  `;effect-mp=${incarnation};effect-mp-timeout=${timeout}`
+
+/** The first two of the three lines. */
+export const greeting = (nodeId: string, keys = ""): string =>
+  `aemp;1;${nodeId};hmac_sha3_512;json${keys}\nnonce of ${nodeId}\n`
+
 /** The three lines of the smallest possible client. */
-export const opening = (nodeId: string, key = secret): string =>
-  `aemp;1;${nodeId};hmac_sha3_512;json\nnonce of ${nodeId}\ncleartext;${
-    Buffer.from(key, "latin1").toString("hex")
-  };json\n`
+export const opening = (nodeId: string, key = secret, keys = ""): string =>
+  `${greeting(nodeId, keys)}cleartext;${Buffer.from(key, "latin1").toString("hex")};json\n`
 
 /** Connects and says the opening. Does not wait for an answer. */
 export const dialRaw = (address: string, options: RawOptions = {}): Effect.Effect<RawPeer, never, Scope.Scope> =>
@@ -49,7 +57,7 @@ export const dialRaw = (address: string, options: RawOptions = {}): Effect.Effec
     (socket) => {
       const nodeId = options.nodeId ?? "raw"
       const peer = conversation(socket, nodeId)
-      peer.write(options.opening ?? opening(nodeId, options.secret))
+      peer.write(options.opening ?? opening(nodeId, options.secret, options.keys))
       return peer
     }
   )
@@ -57,6 +65,33 @@ export const dialRaw = (address: string, options: RawOptions = {}): Effect.Effec
 /** Connects, and waits until the handshake is through. */
 export const connectRaw = (address: string, options: RawOptions = {}): Effect.Effect<RawPeer, never, Scope.Scope> =>
   Effect.tap(dialRaw(address, options), (peer) => until("the node's auth line", () => peer.lines.length === 3))
+
+/** Listens. Every connection is a peer that says the opening at once. */
+export const listenRaw = (
+  options: RawOptions = {}
+): Effect.Effect<{ readonly address: string; readonly peers: ReadonlyArray<RawPeer> }, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const peers: Array<RawPeer> = []
+    const nodeId = options.nodeId ?? "raw"
+    const server = net.createServer({ noDelay: true }, (socket) => {
+      socket.on("error", () => {})
+      const peer = conversation(socket, nodeId)
+      peers.push(peer)
+      peer.write(options.opening ?? opening(nodeId, options.secret, options.keys))
+    })
+    return Effect.acquireRelease(
+      Effect.callback<{ readonly address: string; readonly peers: ReadonlyArray<RawPeer> }>((resume) => {
+        server.listen(0, "127.0.0.1", () => {
+          resume(Effect.succeed({ address: `127.0.0.1:${(server.address() as net.AddressInfo).port}`, peers }))
+        })
+      }),
+      () =>
+        Effect.sync(() => {
+          server.close()
+          for (const peer of peers) peer.socket.destroy()
+        })
+    )
+  })
 
 const openSocket = (address: string): Effect.Effect<net.Socket> =>
   Effect.callback((resume) => {

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { constants } from "node:buffer"
 import type { Carries } from "./plainData.ts"
 
 /** One array: a port name, then the message. */
@@ -42,33 +43,62 @@ export interface Framing {
   readonly makeDecoder: (options: DecoderOptions) => Decoder
 }
 
+/** How much one packet may be. */
+export interface Limits {
+  readonly bytes: number
+  /** Values and keys, however small: each of them takes memory. */
+  readonly items: number
+}
+
 /**
- * Collects the bytes of an item that did not come whole. Joined once, when the item ends: a large message in many
- * chunks costs no more than its length. What ends an item can bring others along, so their sizes are for the decoder
- * to judge.
+ * One byte on the wire can be an empty map, which takes 64 in memory: 64 MiB of them would take all that there is. So items
+ * are counted: a million are always welcome, and more in packets that may be large. No packet is larger than what V8 can
+ * hold as one string.
+ */
+export const limitsOf = (maxMessageSize: number): Limits => {
+  const bytes = Math.min(maxMessageSize, constants.MAX_STRING_LENGTH)
+  return { bytes, items: Math.max(1_000_000, Math.floor(bytes / 16)) }
+}
+
+export const tooManyBytes = (limits: Limits): FramingError =>
+  new FramingError("packet_too_large", `more than ${limits.bytes} bytes`)
+
+export const tooManyItems = (limits: Limits): FramingError =>
+  new FramingError("packet_too_large", `more than ${limits.items} items`)
+
+const nothing = Buffer.alloc(0)
+
+/**
+ * Collects the bytes of an item that did not come whole: a copy, not to pin the socket's buffer, in one piece that
+ * doubles. So a message costs no more than its length, in time and in memory, in chunks of any size. How long it may get
+ * is for the decoder to judge.
  */
 export class Partial {
-  private chunks: Array<Uint8Array> = []
-  private length = 0
-  private readonly limit: number
-  constructor(limit: number) {
-    this.limit = limit
+  private bytes: Buffer = nothing
+  private kept = 0
+  get length(): number {
+    return this.kept
   }
-  get isEmpty(): boolean {
-    return this.length === 0
-  }
-  /** Keeps a copy, not to pin the socket's buffer. */
-  keep(bytes: Uint8Array): void {
-    this.length += bytes.length
-    if (this.length > this.limit) throw new FramingError("packet_too_large", `more than ${this.limit} bytes`)
-    if (bytes.length > 0) this.chunks.push(Buffer.from(bytes))
+  keep(chunk: Uint8Array): void {
+    this.append(chunk, 2 * (this.kept + chunk.length))
   }
   /** What was kept, followed by `tail`. */
   take(tail: Uint8Array): Uint8Array {
-    if (this.length === 0) return tail
-    const whole = Buffer.concat([...this.chunks, tail])
-    this.chunks = []
-    this.length = 0
+    if (this.kept === 0) return tail
+    this.append(tail, this.kept + tail.length)
+    const whole = this.bytes.subarray(0, this.kept)
+    this.bytes = nothing
+    this.kept = 0
     return whole
+  }
+  /** Without room for the chunk, makes room for so many bytes in all. */
+  private append(chunk: Uint8Array, room: number): void {
+    if (this.kept + chunk.length > this.bytes.length) {
+      const bytes = Buffer.allocUnsafe(room)
+      bytes.set(this.bytes.subarray(0, this.kept))
+      this.bytes = bytes
+    }
+    this.bytes.set(chunk, this.kept)
+    this.kept += chunk.length
   }
 }

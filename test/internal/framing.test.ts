@@ -6,9 +6,9 @@ import { framings } from "../../src/internal/framings.ts"
 import { ChunkSizes, inChunks } from "./chunking.ts"
 import { CborValue, JsonValue } from "./plainValues.ts"
 
-const megabytes16 = 16 * 1024 * 1024
+const megabytes64 = 64 * 1024 * 1024
 
-const decoder = (name: string, maxMessageSize = megabytes16): Decoder =>
+const decoder = (name: string, maxMessageSize = megabytes64): Decoder =>
   framings.get(name)!.makeDecoder({ maxMessageSize, byteStrings: "bytes" })
 
 /** Encodes packets one behind the other. */
@@ -38,6 +38,33 @@ const nested = (depth: number): Packet => {
 }
 
 const valuesOf = { cbor: CborValue, json: JsonValue }
+
+/** What JavaScript holds, and what is not collected yet. */
+const memory = (): number => {
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  return arrayBuffers + heapUsed
+}
+
+/** Latin-1. */
+const beginningOfText = { cbor: "\x81\x7a\x00\x20\x00\x00", json: "[\"" }
+
+/** What is small on the wire, over and over: every item has a count of values, keys and the like. Latin-1. */
+const manyItems = {
+  cbor: {
+    arrays: { opening: "\x9f", item: "\x80", count: 1, closing: "\xff" },
+    numbers: { opening: "\x9f", item: "\x01", count: 1, closing: "\xff" },
+    maps: { opening: "\x9f", item: "\xa1\x01\x01", count: 3, closing: "\xff" },
+    entries: { opening: "\x9f\xbf", item: "\x01\x01", count: 2, closing: "\xff\xff" },
+    tags: { opening: "\x9f", item: "\xc1\x01", count: 2, closing: "\xff" },
+    chunks: { opening: "\x9f\x7f", item: "\x60", count: 1, closing: "\xff\xff" }
+  },
+  json: {
+    arrays: { opening: "[0", item: ",[]", count: 2, closing: "]" },
+    numbers: { opening: "[0", item: ",1", count: 1, closing: "]" },
+    maps: { opening: "[0", item: ",{\"\":1}", count: 3, closing: "]" },
+    entries: { opening: "[{\"\":1", item: ",\"\":1", count: 2, closing: "}]" }
+  }
+}
 
 for (const name of ["cbor", "json"] as const) {
   describe(name, () => {
@@ -157,22 +184,31 @@ for (const name of ["cbor", "json"] as const) {
     })
 
     describe("of limited size", () => {
-      const packet = ["port", ["text"], { key: "value" }]
-      const size = encoded(name, [packet]).length
-      const bytes = encoded(name, Array.from({ length: 20 }, () => packet))
+      const packets = {
+        "a text": ["port", ["text"], { key: "value" }],
+        "a number": ["port", 1],
+        "a large number": ["port", 1_000_000],
+        "an empty array": ["port", [[], []]],
+        "an empty text": ["port", ""]
+      }
+      for (const [what, packet] of Object.entries(packets)) {
+        const size = encoded(name, [packet]).length
+        const bytes = encoded(name, Array.from({ length: 20 }, () => packet))
+        const chunkSizes = [1, 3, size - 1, size, size + 1, 3 * size + 5, bytes.length]
 
-      it("takes packets up to the limit, whatever comes in one chunk", () => {
-        for (const chunk of [1, 3, size - 1, size, size + 1, 3 * size + 5, bytes.length]) {
-          assert.strictEqual(decoded(decoder(name, size), inChunks(bytes, [chunk])).length, 20)
-        }
-      })
+        it(`takes packets up to the limit that end with ${what}, whatever comes in one chunk`, () => {
+          for (const chunk of chunkSizes) {
+            assert.strictEqual(decoded(decoder(name, size), inChunks(bytes, [chunk])).length, 20)
+          }
+        })
 
-      it("refuses a packet beyond it, whatever comes in one chunk", () => {
-        for (const chunk of [1, 3, size - 1, size, size + 1, 3 * size + 5, bytes.length]) {
-          const error = refusal(decoder(name, size - 1), ...inChunks(bytes, [chunk]))
-          assert.strictEqual(error, "packet_too_large", `in chunks of ${chunk}`)
-        }
-      })
+        it(`refuses a packet beyond it that ends with ${what}, whatever comes in one chunk`, () => {
+          for (const chunk of chunkSizes) {
+            const error = refusal(decoder(name, size - 1), ...inChunks(bytes, [chunk]))
+            assert.strictEqual(error, "packet_too_large", `in chunks of ${chunk}`)
+          }
+        })
+      }
 
       it("refuses it before it has come whole", () => {
         const decode = decoder(name, 100)
@@ -182,22 +218,137 @@ for (const name of ["cbor", "json"] as const) {
       })
     })
 
-    for (
-      const [what, message] of [
-        ["one string", ["port", "x".repeat(megabytes16 - 100)]],
-        ["many items", ["port", Array.from({ length: 1_000_000 }, (_, i) => `item ${i}`)]],
-        ["many characters beyond ASCII", ["port", "é€😀".repeat(megabytes16 / 9 - 100)]]
-      ] as const
-    ) {
-      it(`decodes 16 MiB of ${what} in chunks of 1 KiB in a time that grows with the length alone`, () => {
-        const bytes = encoded(name, [message])
-        const decode = decoder(name)
-        const begin = performance.now()
+    describe("of many bytes", () => {
+      /** A packet of about so many bytes. */
+      const large = {
+        "one string": (size) => ["port", "x".repeat(size)],
+        "many items": (size) => ["port", Array.from({ length: size / 128 }, (_, i) => `item ${i}`.padEnd(124))],
+        "many characters beyond ASCII": (size) => ["port", "é€😀".repeat(size / 9)]
+      } satisfies Record<string, (size: number) => Packet>
+
+      /** What it takes to decode a packet in chunks of this size: time of this process, whatever else there is to do. */
+      const time = (bytes: Uint8Array, chunkSize: number, packet: Packet): number => {
+        const decode = decoder(name, megabytes64 + 1024)
+        const begin = process.cpuUsage()
         let packets: ReadonlyArray<Packet> = []
-        for (let at = 0; at < bytes.length; at += 1024) packets = decode(bytes.subarray(at, at + 1024))
-        assert.isBelow(performance.now() - begin, 5000)
-        assert.isTrue(packets.length === 1 && packets[0]![1]!.toString() === message[1].toString())
+        for (let at = 0; at < bytes.length; at += chunkSize) packets = decode(bytes.subarray(at, at + chunkSize))
+        const { system, user } = process.cpuUsage(begin)
+        assert.strictEqual(packets.length, 1)
+        assert.isTrue(packets[0]![1]!.toString() === packet[1]!.toString())
+        return system + user
+      }
+
+      /** How much longer eight times as much takes. Garbage may be collected at one time or at another. */
+      const growth = (size: number, chunkSize: number, make: (size: number) => Packet): number => {
+        const [small, large] = [size / 8, size].map((size) => {
+          const packet = make(size)
+          return { packet, bytes: encoded(name, [packet]) }
+        })
+        let least = Infinity
+        for (let attempt = 0; attempt < 3 && least > 10; attempt++) {
+          const smallTime = Math.max(...[1, 2, 3].map(() => time(small!.bytes, chunkSize, small!.packet)))
+          least = Math.min(least, time(large!.bytes, chunkSize, large!.packet) / smallTime)
+        }
+        return least
+      }
+
+      for (const [what, make] of Object.entries(large)) {
+        it(`takes for 64 MiB of ${what}, in chunks of 1 KiB, about eight times as long as for 8 MiB`, () => {
+          assert.isBelow(growth(megabytes64 - 1024, 1024, make), 16)
+        }, 60_000)
+      }
+
+      it("takes, in chunks of one byte, no more than its length either", () => {
+        assert.isBelow(growth(2 * 1024 * 1024, 1, large["one string"]), 16)
+      }, 60_000)
+    })
+
+    it("holds no more memory than twice what came, though it came in chunks of one byte", () => {
+      const decode = decoder(name)
+      decode(Buffer.from(beginningOfText[name], "latin1"))
+      const letter = Buffer.from("x")
+      const before = memory()
+      for (let i = 0; i < 1024 * 1024; i++) decode(letter)
+      assert.isBelow(memory() - before, 64 * 1024 * 1024)
+    })
+
+    for (const [what, { closing, count, item, opening }] of Object.entries(manyItems[name])) {
+      it(`refuses a packet of more than a million items, or one for every 16 bytes that it may have: ${what}`, () => {
+        const packet = (items: number): Buffer => {
+          const middle = Buffer.from(item, "latin1")
+          return Buffer.concat([
+            Buffer.from(opening, "latin1"),
+            Buffer.alloc(Math.floor(items / count) * middle.length, middle),
+            Buffer.from(closing, "latin1")
+          ])
+        }
+        const many = packet(1_000_000 - 10)
+        const tooMany = packet(1_000_000 + 10)
+        assert.strictEqual(decoder(name, 16_000_000)(many).length, 1)
+        assert.strictEqual(decoder(name, 16_001_000)(tooMany).length, 1)
+        assert.strictEqual(refusal(decoder(name, 16_000_000), tooMany), "packet_too_large")
+        assert.strictEqual(refusal(decoder(name, 16_000_000), ...inChunks(tooMany, [65_536])), "packet_too_large")
+        assert.strictEqual(decoder(name, 16_000_000)(Buffer.concat([many, many])).length, 2)
       })
     }
+
+    it("refuses 64 MiB of tiny items before they take memory", () => {
+      const decode = decoder(name)
+      const { item, opening } = manyItems[name].arrays
+      decode(Buffer.from(opening, "latin1"))
+      const chunk = Buffer.alloc(65_536 * item.length, Buffer.from(item, "latin1"))
+      const before = memory()
+      let chunks = 0
+      assert.throws(() => {
+        for (; chunks < 1024; chunks++) decode(chunk)
+      }, "more than 4194304 items")
+      assert.isAtMost(chunks, 64)
+      assert.isBelow(memory() - before, 64 * 1024 * 1024)
+    })
+
+    it("counts the items of each packet anew", () => {
+      const decode = decoder(name, 16_000_000)
+      const chunk = encoded(name, Array.from({ length: 10_000 }, () => [0, 0, 0]))
+      for (let items = 0; items < 1_500_000; items += 30_000) assert.strictEqual(decode(chunk).length, 10_000)
+    })
   })
 }
+
+describe("lengths that CBOR claims", () => {
+  const hostile = {
+    "an array of 2^64-1 items": "9bffffffffffffffff",
+    "an array of 10^9 items": "9a3b9aca00",
+    "a map of 2^64-1 entries": "81bbffffffffffffffff",
+    "a map of 2^31 entries": "81ba80000000",
+    "a byte string of 2^63-1 bytes": "815b7fffffffffffffff",
+    "a text of 2^64-1 bytes": "817bffffffffffffffff",
+    "a key of 2^32-1 bytes": "81a17affffffff",
+    "a chunk of 2^32-1 bytes": "815f5affffffff"
+  }
+  for (const [what, text] of Object.entries(hostile)) {
+    it(`are refused as soon as they are known: ${what}`, () => {
+      const bytes = Buffer.from(text, "hex")
+      const before = memory()
+      assert.strictEqual(refusal(decoder("cbor"), bytes), "packet_too_large")
+      assert.strictEqual(refusal(decoder("cbor"), ...inChunks(bytes, [1])), "packet_too_large")
+      // V8 could not hold them either.
+      assert.strictEqual(refusal(decoder("cbor", Infinity), bytes), "packet_too_large")
+      assert.isBelow(memory() - before, 8 * 1024 * 1024)
+    })
+  }
+
+  it("are refused for one byte more than the packet may have", () => {
+    const claim = (length: number) => Buffer.from([0x81, 0x5a, 0, 0, 0, length])
+    assert.deepStrictEqual(refusal(decoder("cbor", 100), claim(94)), [])
+    assert.strictEqual(refusal(decoder("cbor", 100), claim(95)), "packet_too_large")
+  })
+
+  it("are not allocated before the bytes have come", () => {
+    const before = memory()
+    for (const text of ["9a00300000", "81ba00100000", "815a03f00000", "817a03f00000"]) {
+      const decoders = Array.from({ length: 10 }, () => decoder("cbor"))
+      for (const decode of decoders) assert.deepStrictEqual(decode(Buffer.from(text, "hex")), [])
+    }
+    assert.isBelow(memory() - before, 8 * 1024 * 1024)
+  })
+})

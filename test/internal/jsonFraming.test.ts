@@ -72,10 +72,40 @@ describe("json", () => {
     assert.isUndefined(({} as Record<string, unknown>)["polluted"])
   })
 
+  it("numbers of Perl's that JSON cannot say are taken, in capitals or not", () => {
+    assert.deepStrictEqual(decode("[inf,-inf,nan,-nan]"), [[Infinity, -Infinity, NaN, NaN]])
+    assert.deepStrictEqual(decode("[Inf,-Inf,NaN,-NaN]"), [[Infinity, -Infinity, NaN, NaN]])
+    assert.deepStrictEqual(decode("[infinity,-Infinity,INF,NAN]"), [[Infinity, -Infinity, Infinity, NaN]])
+    assert.deepStrictEqual(decode("[ inf,[ nan ],{ \"a\" : -inf } ] [1]"), [[Infinity, [NaN], { a: -Infinity }], [1]])
+    assert.deepStrictEqual(decode("[\"a\",inf][\"b\",nan]", [1]), [["a", Infinity], ["b", NaN]])
+  })
+
+  it.effect.prop(
+    "numbers of Perl's change nothing else in their packet",
+    [Schema.Array(JsonValue), WhiteSpace],
+    ([items, indent]) =>
+      Effect.sync(() => {
+        const packet = [...items, "inf", "[nan]", "\\", "\",inf,\"", { nan: "-inf", "": "é\u2028" }, "nan"]
+        const text = JSON.stringify(packet, null, indent)
+        assert.deepStrictEqual(decode(`[-inf,${text},nan]`), [[-Infinity, packet, NaN]])
+      })
+  )
+
+  it("no other number becomes not-a-number beside one", () => {
+    assert.deepStrictEqual(decode("[nan,0,-0,-0.0,-0e5,-1e-999,-10,1e-999]"), [[NaN, 0, 0, 0, 0, 0, -10, 0]])
+  })
+
   for (
     const [what, text] of [
-      ["Perl's infinity", "[inf]"],
-      ["Perl's not-a-number", "[nan]"],
+      ["something like a number of Perl's", "[info]"],
+      ["two numbers of Perl's in one", "[infnan]"],
+      ["a number of Perl's with two signs", "[--inf]"],
+      ["a number of Perl's with a plus", "[+inf]"],
+      ["a number of Perl's as a key", "[{nan:1}]"],
+      ["a number of Perl's as a packet", "inf"],
+      ["something else, beside a number of Perl's", "[nan,tru]"],
+      ["a minus too many, beside a number of Perl's", "[nan,-00]"],
+      ["a string that does not escape, beside a number of Perl's", "[nan,\"\n\"]"],
       ["brackets that do not match", "[}"],
       ["brackets that do not match, with more inside", "[{\"a\":1]]"],
       ["a comma between packets", "[1],[2]"],

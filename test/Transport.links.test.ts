@@ -1,0 +1,701 @@
+/** Links that go silent, come back, end in order or are in doubt: what programs on both sides notice of it. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type * as Node from "../src/Node.ts"
+import * as Port from "../src/Port.ts"
+import * as Transport from "../src/Transport.ts"
+import {
+  collector,
+  connect,
+  follow,
+  reasonOf,
+  roundTrip,
+  type TestNode,
+  testOver,
+  transports,
+  until,
+  watch,
+  within,
+  type World
+} from "./harness.ts"
+import { connectRaw, dialRaw, greeting, listenRaw, opening, ownKind } from "./rawPeer.ts"
+import { churn } from "./soak/churn.ts"
+
+type Mark = Awaited<ReturnType<typeof churn>>[number]
+
+const overTcp = testOver(Transport.layerTcp)
+
+const silent = "nothing was heard of the other node for too long"
+const notReading = "the other node does not read what it is sent"
+
+/** Two nodes and a link between them. */
+const pair = (
+  world: World,
+  monitorTimeout: number,
+  other = monitorTimeout
+): Effect.Effect<readonly [a: TestNode, b: TestNode], unknown, Scope.Scope> =>
+  Effect.gen(function*() {
+    const a = yield* world.start("a", { monitorTimeout })
+    const b = yield* world.start("b", { monitorTimeout: other })
+    yield* connect(a, b)
+    return [a, b] as const
+  })
+
+const linkTo = (node: TestNode, peer: string) => node.router.peers.get(peer)?.link
+
+/** Waits until a node has got this many more bytes from another one. */
+const hears = (node: TestNode, peer: string, bytes: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const before = linkTo(node, peer)?.received ?? 0
+    return until(
+      `${node.id} hears ${bytes} bytes of ${peer}`,
+      () => (linkTo(node, peer)?.received ?? 0) >= before + bytes
+    )
+  })
+
+const downs = (events: ReadonlyArray<Node.NodeEvent>) => events.filter((event) => event._tag === "Down")
+
+/** The event loop does nothing else for so long. */
+const block = (millis: number): Effect.Effect<void> =>
+  Effect.sync(() => {
+    for (const end = performance.now() + millis; performance.now() < end;);
+  })
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => [i])
+
+/** A port that keeps the order of messages and of what its monitors say. */
+const recorder = (node: TestNode) =>
+  Effect.suspend(() => {
+    const record: Array<unknown> = []
+    return Effect.map(
+      node.run(Port.make({
+        n: (...args: ReadonlyArray<unknown>) => {
+          record.push(...args)
+        },
+        watch: (port: Port.PortId) => Port.mon(port, (exit) => Effect.sync(() => record.push(reasonOf(exit)[0])))
+      })),
+      (port) => ({ port, record })
+    )
+  })
+
+for (const [name, transport] of transports) {
+  const test = testOver(transport)
+
+  describe(`a node that falls silent, over ${name}`, () => {
+    test("is down on both sides, once, though no connection was closed", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair(world, 400)
+        const there = yield* collector(b)
+        const events = [yield* follow(a), yield* follow(b)]
+        const fired = [yield* watch(a, there.port), yield* watch(a, "b"), yield* watch(b, "a")]
+        yield* roundTrip(a, b)
+        yield* world.freeze
+        yield* a.run(Port.snd(there.port, "lost"))
+        yield* until("all monitors fire", () => fired.every((list) => list.length > 0))
+        yield* until("both are told", () => events.every((list) => downs(list).length > 0))
+        const reason = ["transport_error", "b", silent]
+        assert.deepStrictEqual(fired, [[reason], [reason], [["transport_error", "a", silent]]])
+        for (const list of events) {
+          assert.deepStrictEqual(downs(list).map((event) => event._tag === "Down" && [event.reason, event.orderly]), [
+            [silent, false]
+          ])
+        }
+        yield* a.run(Port.snd(there.port, "again"))
+        yield* there.has(1)
+        assert.deepStrictEqual([there.messages, fired.map((list) => list.length)], [[["again"]], [1, 1, 1]])
+      }))
+
+    test("is noticed by those who are less patient first, and not by others", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair(world, 300, 30_000)
+        const events = [yield* follow(a), yield* follow(b)]
+        // Beats come as often as the other side needs them.
+        yield* Effect.all([hears(a, "b", 15), hears(b, "a", 1)], { concurrency: "unbounded" })
+        assert.deepStrictEqual(events.flatMap(downs), [])
+        yield* world.freeze
+        yield* until("a sees it", () => !a.router.isUp("b"))
+        assert.isTrue(b.router.isUp("a"))
+      }))
+  })
+
+  describe(`a link that is healthy, over ${name}`, () => {
+    test("lives through many timeouts without a message", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair(world, 300)
+        const events = [yield* follow(a), yield* follow(b)]
+        const before = linkTo(a, "b")
+        // Six beats to a timeout at most.
+        yield* Effect.all([hears(a, "b", 40), hears(b, "a", 40)], { concurrency: "unbounded" })
+        assert.deepStrictEqual(events.flatMap(downs), [])
+        assert.strictEqual(linkTo(a, "b"), before)
+        yield* roundTrip(a, b)
+      }))
+
+    test(
+      "lives through a stall of both processes under load, and each says so once",
+      (world) =>
+        Effect.gen(function*() {
+          const timeout = 500
+          const [a, b] = yield* pair(world, timeout)
+          const c = yield* world.start("c", { monitorTimeout: timeout })
+          yield* Effect.andThen(connect(a, c), connect(b, c))
+          const events = [yield* follow(a), yield* follow(b), yield* follow(c)]
+          const [atA, atB] = [yield* collector(a), yield* collector(b)]
+          const lost = [yield* watch(a, atB.port), yield* watch(b, atA.port)]
+          const total = 20_000
+          for (let round = 0; round < 2; round++) {
+            for (let i = 0; i < total / 2; i++) {
+              a.router.send(atB.port, [round * total / 2 + i])
+              b.router.send(atA.port, [round * total / 2 + i])
+            }
+            // Some of it is on its way already.
+            if (round === 1) yield* Effect.yieldNow
+            yield* block(3 * timeout)
+            yield* Effect.andThen(atA.has((round + 1) * total / 2), atB.has((round + 1) * total / 2))
+            yield* Effect.all([hears(a, "b", 5), hears(b, "a", 5), hears(c, "a", 5)], { concurrency: "unbounded" })
+          }
+          assert.deepStrictEqual(atA.messages, numbers(total))
+          assert.deepStrictEqual(atB.messages, numbers(total))
+          assert.deepStrictEqual([lost, events.flatMap(downs)], [[[], []], []])
+          // Shorter stalls than ours are this machine's business.
+          const stalls = world.logs.map((line) => /^WARN (\w) this process stood still for (\d+) ms/.exec(line))
+            .filter((match) => match !== null && Number(match[2]) > 2 * timeout)
+          assert.deepStrictEqual(stalls.map((match) => match![1]).toSorted(), ["a", "a", "b", "b", "c", "c"])
+        }),
+      60_000
+    )
+
+    test("lives through messages that take longer than the timeout", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair(world, 300)
+        const events = [yield* follow(a), yield* follow(b)]
+        const inbox = yield* collector(b)
+        const text = "x".repeat(48 * 1024 * 1024)
+        for (let i = 0; i < 2; i++) yield* a.run(Port.snd(inbox.port, i, text))
+        yield* a.run(Port.snd(inbox.port, "behind"))
+        yield* inbox.has(3)
+        yield* Effect.andThen(hears(a, "b", 3), hears(b, "a", 3))
+        assert.deepStrictEqual(inbox.messages.map(([first]) => first), [0, 1, "behind"])
+        assert.deepStrictEqual(events.flatMap(downs), [])
+      }), 60_000)
+  })
+
+  describe(`a node that comes back with its ID, over ${name}`, () => {
+    const patient = { monitorTimeout: "30 seconds", connectInterval: "20 seconds" } as const
+
+    for (const who of ["it dials us", "we dial it"] as const) {
+      test(`replaces its dead predecessor at once when ${who}: monitors first, then messages`, (world) =>
+        Effect.gen(function*() {
+          const a = yield* world.start("a", patient)
+          const before = yield* world.start("b", patient)
+          yield* connect(before, a)
+          const events = yield* follow(a)
+          const old = yield* collector(before)
+          const { port, record } = yield* recorder(a)
+          yield* a.run(Port.snd(port, "watch", old.port))
+          yield* roundTrip(a, before)
+          yield* world.freeze
+          yield* a.run(Port.snd(old.port, "lost"))
+          const b = yield* world.start("b", patient)
+          const began = performance.now()
+          if (who === "we dial it") yield* Effect.forkScoped(a.network.dial(b.address))
+          for (let i = 0; i < 3; i++) yield* b.run(Port.snd(port, "n", i))
+          yield* until("the messages of the new life", () => record.includes(2))
+          assert.isBelow(performance.now() - began, 10_000, "long before the timeout")
+          assert.deepStrictEqual(record, ["transport_error", 0, 1, 2])
+          const inbox = yield* collector(b)
+          yield* a.run(Port.snd(inbox.port, "hello"))
+          yield* inbox.has(1)
+          assert.deepStrictEqual(events, [
+            { _tag: "Up", nodeId: "b" },
+            { _tag: "Down", nodeId: "b", reason: "the node came back with a new connection", orderly: false },
+            { _tag: "Up", nodeId: "b" }
+          ])
+          assert.deepStrictEqual([inbox.messages, old.messages], [[["hello"]], []])
+          assert.deepStrictEqual(world.logs, [])
+        }))
+    }
+
+    test("is found in time for what it says first", (world) =>
+      Effect.gen(function*() {
+        // The time that finding and dialling may take is the default.
+        const a = yield* world.start("a")
+        yield* connect(yield* world.start("b"), a)
+        yield* world.freeze
+        const b = yield* world.start("b")
+        const inbox = yield* collector(a)
+        const lost = yield* watch(b, inbox.port)
+        yield* b.run(Port.snd(inbox.port, "first"))
+        yield* inbox.has(1)
+        assert.deepStrictEqual([inbox.messages, lost], [[["first"]], []])
+      }))
+
+    for (const loser of ["a", "b"] as const) {
+      test(`whose connection only ${loser} lost: it is back at once, in the same process`, (world) =>
+        Effect.gen(function*() {
+          const nodes = { a: yield* world.start("a", patient), b: yield* world.start("b", patient) }
+          const [back, stale] = loser === "a" ? [nodes.a, nodes.b] : [nodes.b, nodes.a]
+          yield* connect(nodes.a, nodes.b)
+          const [atBack, { port, record }] = [yield* collector(back), yield* recorder(stale)]
+          yield* stale.run(Port.snd(port, "watch", atBack.port))
+          yield* roundTrip(stale, back)
+          yield* Effect.andThen(world.freeze, world.cutOff(back.id))
+          yield* until("one side has lost it", () => !back.router.isUp(stale.id))
+          assert.isTrue(stale.router.isUp(back.id))
+          yield* stale.run(Port.snd(atBack.port, "lost"))
+          for (let i = 0; i < 3; i++) yield* back.run(Port.snd(port, "n", i))
+          yield* until("messages arrive again", () => record.includes(2))
+          assert.deepStrictEqual(record, ["transport_error", 0, 1, 2])
+          yield* stale.run(Port.snd(atBack.port, "found"))
+          yield* atBack.has(1)
+          assert.deepStrictEqual([atBack.messages, world.logs], [[["found"]], []])
+        }))
+    }
+
+    test("of which both sides still hold a dead link is taken by whoever dials", (world) =>
+      Effect.gen(function*() {
+        const a = yield* world.start("a", patient)
+        const b = yield* world.start("b", patient)
+        yield* connect(a, b)
+        const { port, record } = yield* recorder(a)
+        yield* a.run(Port.snd(port, "watch", "b"))
+        yield* roundTrip(b, a)
+        yield* world.freeze
+        yield* within("the new link", a.network.dial(b.address))
+        yield* b.run(Port.snd(port, "n", 1))
+        yield* until("a message", () => record.length === 2)
+        assert.deepStrictEqual([record, world.logs], [["transport_error", 1], []])
+      }))
+  })
+
+  describe(`two live nodes with one ID, over ${name}`, () => {
+    test("dialled by the third one: the second one is refused, and all three are told", (world) =>
+      Effect.gen(function*() {
+        const a = yield* world.start("a")
+        const first = yield* world.start("b")
+        yield* connect(a, first)
+        const second = yield* world.start("b")
+        const lost = yield* watch(a, "b")
+        const error = yield* Effect.flip(a.network.dial(second.address))
+        assert.strictEqual(error.reason, "duplicate_node")
+        yield* until("all three are told", () => world.logs.length >= 3)
+        yield* roundTrip(a, first)
+        const told = [
+          /^ERROR a two live nodes have the node ID b: at .*, and at .*, which is refused$/,
+          /^ERROR b node a refused another live node with our ID, b/,
+          /^ERROR b .*another live node has this node ID.*\(ours is b\)$/
+        ]
+        for (const pattern of told) {
+          assert.strictEqual(world.logs.filter((line) => pattern.test(line)).length, 1, String(pattern))
+        }
+        assert.strictEqual(world.logs.length, 3, world.logs.join("\n"))
+        assert.deepStrictEqual([lost, second.router.upNodes()], [[], []])
+      }))
+
+    test("however often the second one tries, the first one keeps its link", (world) =>
+      Effect.gen(function*() {
+        const a = yield* world.start("a")
+        const first = yield* world.start("b")
+        yield* connect(first, a)
+        const second = yield* world.start("b", { binds: [] })
+        const [link, events, inbox] = [linkTo(a, "b"), yield* follow(a), yield* collector(a)]
+        const attempts = 6
+        for (let i = 0; i < attempts; i++) {
+          yield* first.run(Port.snd(inbox.port, i))
+          const tries = [second.network.dial(a.address), second.network.dial(a.address)].map(Effect.flip)
+          yield* Effect.all(tries, { concurrency: "unbounded" })
+          assert.deepStrictEqual(second.router.upNodes(), [])
+        }
+        yield* inbox.has(attempts)
+        assert.strictEqual(linkTo(a, "b"), link)
+        assert.deepStrictEqual(inbox.messages, numbers(attempts))
+        assert.deepStrictEqual(downs(events), [])
+      }), 60_000)
+  })
+
+  describe(`a farewell, over ${name}`, () => {
+    test("a node that stops is told from one that is cut off, and what it sent last arrives", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair(world, 30_000)
+        const [events, inbox] = [yield* follow(a), yield* collector(a)]
+        yield* world.cut
+        yield* until("the crash", () => !a.router.isUp("b") && !b.router.isUp("a"))
+        yield* connect(b, a)
+        const { port, record } = yield* recorder(a)
+        yield* a.run(Port.snd(port, "watch", "b"))
+        for (let i = 0; i < 500; i++) b.router.send(inbox.port, [i])
+        b.router.send(port, ["n", "last"])
+        yield* b.stop
+        yield* until("the end", () => record.length === 2 && downs(events).length === 2)
+        assert.deepStrictEqual(inbox.messages, numbers(500))
+        assert.deepStrictEqual(record, ["last", "transport_error"])
+        assert.deepStrictEqual(downs(events), [
+          { _tag: "Down", nodeId: "b", reason: "cut", orderly: false },
+          { _tag: "Down", nodeId: "b", reason: "the other node stopped", orderly: true }
+        ])
+      }))
+
+    test("to a node that does not read does not hold up the stop for long", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair(world, 30_000)
+        yield* world.freeze
+        a.router.send("b#p", ["never sent"])
+        yield* within("the stop", a.stop)
+        assert.isTrue(b.router.isUp("a"), "nothing came through")
+      }))
+
+    test("both sides at once", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair(world, 30_000)
+        yield* within("both stops", Effect.all([a.stop, b.stop], { concurrency: "unbounded" }))
+        assert.deepStrictEqual([a.router.upNodes(), b.router.upNodes(), world.logs], [[], [], []])
+      }))
+  })
+
+  describe(`senders that wait, over ${name}`, () => {
+    const text = "x".repeat(64 * 1024)
+
+    /** A node with a link that takes nothing any more, and a sender that waits for room on it. */
+    const stuck = (world: World, monitorTimeout = 30_000) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair(world, monitorTimeout)
+        const inbox = yield* collector(b)
+        yield* world.freeze
+        const sending = yield* Effect.forkScoped(a.run(Effect.forever(Port.snd(inbox.port, text))))
+        yield* until("the sender waits", () => a.router.peers.get("b")?.senders === 1)
+        return { a, b, inbox, sending }
+      })
+
+    test("wait above 1 MiB that has not left, and send nothing when they are interrupted", (world) =>
+      Effect.gen(function*() {
+        const { a, inbox, sending } = yield* stuck(world)
+        const before = linkTo(a, "b")!
+        assert.isAtLeast(before.buffered, 1024 * 1024)
+        assert.isBelow(before.buffered, 1024 * 1024 + 2 * text.length + 1000)
+        const { sent } = before
+        const waiting = yield* Effect.forkScoped(a.run(Port.snd(inbox.port, "never")))
+        yield* until("two wait", () => a.router.peers.get("b")?.senders === 2)
+        yield* Effect.andThen(Fiber.interrupt(waiting), Fiber.interrupt(sending))
+        assert.deepStrictEqual([a.router.peers.get("b")?.senders, before.sent], [0, sent])
+      }))
+
+    test("do not wait in a finalizer, nor where nothing can be interrupted", (world) =>
+      Effect.gen(function*() {
+        const { a, inbox } = yield* stuck(world)
+        const { sent } = linkTo(a, "b")!
+        const last = a.run(Port.snd(inbox.port, "last words"))
+        yield* within("the finalizer", Effect.scoped(Effect.addFinalizer(() => last)))
+        yield* within("the region", Effect.uninterruptible(last))
+        const port = yield* a.run(Port.make({
+          go: () => Effect.andThen(Effect.addFinalizer(() => last), Effect.never)
+        }))
+        yield* a.run(Port.snd(port, "go"))
+        yield* a.run(Port.kil(port, "end"))
+        yield* within("the end of the port", a.run(Port.exit(port)))
+        yield* until("three messages more", () => (linkTo(a, "b")?.sent ?? 0) >= sent + 3 * "last words".length)
+      }))
+
+    test("hold up neither the end of their port nor other ports", (world) =>
+      Effect.gen(function*() {
+        const { a, inbox } = yield* stuck(world)
+        const port = yield* a.run(Port.make({ go: () => Port.snd(inbox.port, "never") }))
+        yield* a.run(Port.snd(port, "go"))
+        yield* until("it waits", () => a.router.peers.get("b")?.senders === 2)
+        const other = yield* collector(a)
+        yield* a.run(Port.snd(other.port, "hello"))
+        yield* other.has(1)
+        yield* a.run(Port.kil(port, "end"))
+        assert.deepStrictEqual(reasonOf(yield* within("the end", a.run(Port.exit(port)))), ["end"])
+        assert.strictEqual(a.router.peers.get("b")?.senders, 1)
+      }))
+
+    test("are released when their node stops", (world) =>
+      Effect.gen(function*() {
+        const { a, inbox } = yield* stuck(world)
+        const waiting = yield* Effect.forEach([1, 2, 3], (i) => Effect.forkScoped(a.run(Port.snd(inbox.port, i))))
+        yield* until("they wait", () => a.router.peers.get("b")?.senders === 4)
+        yield* within("the stop", a.stop)
+        yield* within("the senders", Fiber.joinAll(waiting))
+      }))
+
+    test("are released when the other node is given up; it did not read for too long", (world) =>
+      Effect.gen(function*() {
+        const { a, inbox, sending } = yield* stuck(world, 500)
+        const fired = yield* watch(a, inbox.port)
+        const waiting = yield* Effect.forkScoped(a.run(Port.snd(inbox.port, "sent on")))
+        yield* until("the monitor fires", () => fired.length > 0)
+        yield* Effect.andThen(Fiber.interrupt(sending), within("the sender", Fiber.join(waiting)))
+        assert.deepStrictEqual(fired.map((reason) => reason.slice(0, 2)), [["transport_error", "b"]])
+        assert.include([silent, notReading], fired[0]![2])
+      }))
+
+    test("wait at 10,000 messages while connecting, and are released when there is nobody", (world) =>
+      Effect.gen(function*() {
+        const a = yield* world.start("a", { connectInterval: "1 minute" })
+        let nobody = (): void => {}
+        a.network.findAddresses = () =>
+          Effect.callback((resume) => {
+            nobody = () => resume(Effect.succeed([]))
+          })
+        const fired = yield* watch(a, "b#p")
+        const sending = yield* Effect.forkScoped(a.run(
+          Effect.forEach(numbers(10_001), ([i]) => Port.snd("b#p", i), { discard: true })
+        ))
+        yield* until("the sender waits", () => a.router.peers.get("b")?.senders === 1)
+        assert.strictEqual(a.router.peers.get("b")?.queued, 10_000)
+        nobody()
+        yield* within("the sender", Fiber.join(sending))
+        yield* until("the monitor fires", () => fired.length > 0)
+        assert.deepStrictEqual(fired, [["transport_error", "b", "no known address"]])
+      }))
+  })
+
+  describe(`one generation after the other, over ${name}`, () => {
+    test("what was sent before a loss never arrives behind what was sent after it", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair(world, 30_000)
+        const { port, record } = yield* recorder(b)
+        const seen: Array<unknown> = []
+        for (let life = 0; life < 20; life++) {
+          yield* connect(a, b)
+          const fired = yield* watch(a, port)
+          for (let i = 0; i < 50; i++) yield* a.run(Port.snd(port, "n", `${life} ${i}`))
+          // At every step of the way.
+          for (let turn = 0; turn < life % 5; turn++) {
+            yield* Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+          }
+          yield* world.cut
+          yield* until("the monitor fires", () => fired.length > 0)
+          yield* until("the other side sees it", () => !b.router.isUp("a"))
+          seen.push(record.length)
+        }
+        const lives = record.map((text) => String(text).split(" ").map(Number))
+        for (let life = 0; life < 20; life++) {
+          const got = lives.filter(([of]) => of === life).map(([, i]) => i)
+          assert.deepStrictEqual(got, got.map((_, i) => i), `life ${life}: from the first one lost on, none`)
+        }
+        assert.deepStrictEqual(lives.map(([life]) => life), lives.map(([life]) => life).toSorted((x, y) => x! - y!))
+      }))
+  })
+}
+
+describe("links that come and go", () => {
+  it.live("leave nothing behind", () =>
+    Effect.gen(function*() {
+      const [[, early], [, late]] = (yield* Effect.promise(() => churn([300, 3000]))) as [Mark, Mark]
+      assert.deepStrictEqual({ ...late, heap: 0 }, { ...early, heap: 0 })
+      assert.deepStrictEqual([late.peers, late.listeners, late.handshakes], [0, 0, 0])
+      assert.isBelow(late.heap - early.heap, 1024 * 1024)
+    }), 60_000)
+})
+
+describe("towards a node of another kind", () => {
+  overTcp("no byte is sent while nothing happens, and its silence is no verdict", (world) =>
+    Effect.gen(function*() {
+      const [a] = yield* pair(world, 200)
+      const raw = yield* connectRaw(a.address)
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      const { bytesRead } = raw.socket
+      // The clock: beats to others.
+      yield* hears(a, "b", 40)
+      assert.deepStrictEqual([raw.socket.bytesRead, raw.packets, a.router.isUp("raw")], [bytesRead, [], true])
+      assert.deepStrictEqual(yield* raw.settle, [])
+    }))
+
+  overTcp("requests among our own kind mean nothing from it", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const raw = yield* connectRaw(a.address)
+      const events = yield* follow(a)
+      raw.send(["", "emp_probe"], ["", "emp_duplicate", "here"], ["", "emp_bye"])
+      assert.deepStrictEqual(yield* raw.settle, [])
+      assert.deepStrictEqual([downs(events), world.logs], [[], []])
+    }))
+
+  overTcp("nor when it has us pass them on to a node that is", (world) =>
+    Effect.gen(function*() {
+      const [a, b] = yield* pair(world, 30_000)
+      const raw = yield* connectRaw(a.address)
+      const events = [yield* follow(a), yield* follow(b)]
+      raw.send(["", "snd", "b", "emp_bye"], ["", "time", "b", "emp_bye"], ["", "snd", "b", "emp_duplicate", "here"])
+      yield* raw.settle
+      yield* roundTrip(a, b)
+      assert.deepStrictEqual([events.flatMap(downs), world.logs], [[], []])
+    }))
+
+  overTcp("nor is it told that we stop", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const raw = yield* connectRaw(a.address)
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      yield* a.run(Port.snd("raw#p", "last"))
+      yield* a.stop
+      yield* raw.closed
+      assert.deepStrictEqual(raw.packets, [["p", "last"]])
+    }))
+
+  overTcp(
+    "one that does not read is given up in time, and with it what it was sent",
+    (world) =>
+      Effect.gen(function*() {
+        const a = yield* world.start("a", { monitorTimeout: "400 millis" })
+        const raw = yield* connectRaw(a.address)
+        const fired = yield* watch(a, "raw#p")
+        yield* raw.has(1)
+        raw.socket.pause()
+        const link = linkTo(a, "raw")!
+        let most = 0
+        const sending = yield* Effect.forkScoped(a.run(Effect.forever(
+          Effect.andThen(
+            Port.snd("raw#p", "x".repeat(16 * 1024)),
+            Effect.sync(() => {
+              most = Math.max(most, link.buffered)
+            })
+          )
+        )))
+        yield* until("the monitor fires", () => fired.length > 0)
+        yield* Fiber.interrupt(sending)
+        assert.deepStrictEqual(fired, [["transport_error", "raw", notReading]])
+        assert.isBelow(most, 1024 * 1024 + 64 * 1024)
+        raw.socket.resume()
+        yield* raw.closed
+      })
+  )
+
+  overTcp("what the node port answers does not wait behind others", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const raw = yield* connectRaw(a.address)
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      raw.socket.pause()
+      const text = "x".repeat(64 * 1024)
+      const sending = yield* Effect.forkScoped(a.run(Effect.forever(Port.snd("raw#p", text))))
+      yield* until("the sender waits", () => a.router.peers.get("raw")?.senders === 1)
+      const link = linkTo(a, "raw")!
+      const { sent } = link
+      raw.send(["", "time", "raw#t"], ["", "mon1", "nobody"])
+      yield* until("it has answered", () => link.sent > sent)
+      assert.isBelow(link.sent - sent, 200, "the sender still waits")
+      yield* Fiber.interrupt(sending)
+      raw.socket.resume()
+      yield* until("both answers", () => raw.packets.at(-1)?.[1] === "kil0")
+      assert.strictEqual(raw.packets.at(-2)![0], "t")
+    }), 60_000)
+
+  overTcp("a second handshake never completes: our auth line is held back", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const first = yield* connectRaw(a.address, { nodeId: "perl" })
+      const fired = yield* watch(a, "perl#p")
+      const second = yield* dialRaw(a.address, { nodeId: "perl" })
+      yield* second.closed
+      assert.deepStrictEqual([second.lines.length, second.packets], [2, []])
+      // The one that says it is of our kind is a stranger as well: the first one is not.
+      const third = yield* dialRaw(a.address, { nodeId: "perl", keys: ownKind(1000) })
+      yield* third.closed
+      assert.deepStrictEqual([third.lines.length, third.packets], [2, []])
+      assert.deepStrictEqual(yield* first.settle, [["", "mon1", "p"]])
+      assert.deepStrictEqual(fired, [])
+    }))
+
+  for (const [us, stays] of [["a", "ours"], ["z", "theirs"]] as const) {
+    overTcp(
+      `when both dial at once, the auth line goes out on one connection: ${us} keeps ${stays}`,
+      (world) =>
+        Effect.gen(function*() {
+          const node = yield* world.start(us)
+          // It says its greeting, and waits for nothing: as Perl does, its auth line follows ours.
+          const perl = yield* listenRaw({ nodeId: "perl", opening: greeting("perl") })
+          world.book.set("perl", [perl.address])
+          yield* node.run(Port.snd("perl#p", "hello"))
+          yield* until("our auth line", () => perl.peers[0]?.lines.length === 3)
+          const theirs = yield* dialRaw(node.address, { opening: greeting("perl") })
+          if (stays === "ours") {
+            yield* theirs.closed
+            assert.strictEqual(theirs.lines.length, 2)
+          } else yield* until("our greeting", () => theirs.lines.length === 2)
+          // The other side completes what it has our auth line for.
+          perl.peers[0]!.write(opening("perl").split("\n")[2]! + "\n")
+          assert.deepStrictEqual(yield* perl.peers[0]!.has(1), [["p", "hello"]])
+          yield* theirs.closed
+          assert.deepStrictEqual([theirs.lines.length, node.router.upNodes()], [2, ["perl"]])
+        })
+    )
+  }
+
+  overTcp("what is odd and harmless is taken: in the order of section 20", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const inbox = yield* collector(a)
+      const raw = yield* connectRaw(a.address)
+      const doomed = yield* collector(a)
+      raw.write("[][\"\"][\"\",\"\"][null][\"\",null][null,null]")
+      raw.send(["", "kil1", ""], ["", "kil1", null], ["", "mon0", null], ["", "kil0", "unknown", "x"])
+      raw.send(["", "mon1", doomed.name], ["", "mon1", doomed.name], ["", "mon0", "unknown"], [null, "g_unknown"])
+      raw.send([inbox.name, "alive"], ["", "kil1", doomed.name, "end"])
+      yield* inbox.has(1)
+      yield* raw.has(1)
+      assert.deepStrictEqual(yield* raw.settle, [["", "kil0", doomed.name, "end"]])
+    }))
+})
+
+describe("a node of our own kind that speaks by hand", () => {
+  overTcp("is told our timeout, gets beats, and is down when it sends none", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a", { monitorTimeout: "300 millis" })
+      const raw = yield* connectRaw(a.address, { keys: ownKind(300) })
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      assert.match(raw.lines[0]!, /;effect-mp=[0-9A-Za-z]{16};effect-mp-timeout=300(;|$)/)
+      const fired = yield* watch(a, "raw")
+      yield* until("the monitor fires", () => fired.length > 0)
+      yield* raw.closed
+      assert.deepStrictEqual(fired, [["transport_error", "raw", silent]])
+      assert.isAtLeast(raw.packets.length, 2)
+      for (const packet of raw.packets) assert.deepStrictEqual(packet, [])
+    }))
+
+  overTcp("lives while bytes trickle in the middle of one message", (world) =>
+    Effect.gen(function*() {
+      const timeout = 300
+      const a = yield* world.start("a", { monitorTimeout: timeout })
+      const inbox = yield* collector(a)
+      const raw = yield* connectRaw(a.address, { keys: ownKind(timeout) })
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      const fired = yield* watch(a, "raw")
+      raw.write(`["${inbox.name}","`)
+      let count = 0
+      for (const end = performance.now() + 5 * timeout; performance.now() < end; count++) {
+        raw.write("x")
+        yield* Effect.sleep("10 millis")
+      }
+      raw.write("\"]")
+      yield* inbox.has(1)
+      assert.deepStrictEqual([inbox.messages, fired], [[["x".repeat(count)]], []])
+    }))
+
+  overTcp("lives while it reads one large message slowly", (world) =>
+    Effect.gen(function*() {
+      const timeout = 500
+      const a = yield* world.start("a", { monitorTimeout: timeout })
+      const raw = yield* connectRaw(a.address, { keys: ownKind(timeout) })
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      const fired = yield* watch(a, "raw")
+      const size = 48 * 1024 * 1024
+      // It takes a portion now and then, and says that it lives.
+      const { socket } = raw
+      socket.removeAllListeners("data").pause()
+      const before = socket.bytesRead
+      yield* a.run(Port.snd("raw#p", "x".repeat(size)))
+      const began = performance.now()
+      while (socket.bytesRead - before < size && !raw.isClosed()) {
+        raw.write("[]")
+        yield* Effect.callback<void>((resume) => void socket.once("data", () => resume(Effect.void)).resume())
+        socket.pause()
+        yield* Effect.sleep("2 millis")
+      }
+      assert.deepStrictEqual([fired, raw.isClosed()], [[], false])
+      assert.isAbove(performance.now() - began, 2 * timeout)
+    }), 60_000)
+})

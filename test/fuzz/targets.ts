@@ -1,0 +1,342 @@
+/**
+ * What is fuzzed: for the property tests and for `npm run fuzz` alike. Every check decides by its input alone, so that an
+ * input is all that it takes to repeat a failure.
+ */
+import * as assert from "node:assert/strict"
+import { isUtf8 } from "node:buffer"
+import { CborScanner } from "../../src/internal/cborScanner.ts"
+import {
+  type Decoder,
+  type DecoderOptions,
+  FramingError,
+  type Limits,
+  type Packet
+} from "../../src/internal/framing.ts"
+import { framings } from "../../src/internal/framings.ts"
+import { formatAuth, formatGreeting, parseAuth, parseGreeting } from "../../src/internal/greeting.ts"
+import { type Carries, type Culprit, culprit } from "../../src/internal/plainData.ts"
+import { isNodeId, isPortId, nameOf, nodeOf } from "../../src/internal/portId.ts"
+import { recorded } from "../internal/recordedHandshakes.ts"
+import { SeededRandom } from "../simulation/random.ts"
+import { attack, randomAttack, replays } from "./attacker.ts"
+import { secondOpinion } from "./cborX.ts"
+import { randomCbor, randomJson } from "./inputs.ts"
+
+export interface Target {
+  /** Recorded from Perl nodes, or of that kind. */
+  readonly corpus: ReadonlyArray<Uint8Array>
+  /** Words of its language, for mutations. */
+  readonly tokens: ReadonlyArray<Uint8Array>
+  /** A valid input. */
+  readonly generate: (random: SeededRandom) => Uint8Array
+  /** Answers what became of an input; throws if that is wrong. */
+  readonly check: (input: Uint8Array) => string
+}
+
+const hex = (...texts: ReadonlyArray<string>): ReadonlyArray<Uint8Array> =>
+  texts.map((text) => Buffer.from(text.replaceAll(" ", ""), "hex"))
+const latin1 = (...texts: ReadonlyArray<string>): ReadonlyArray<Uint8Array> =>
+  texts.map((text) => Buffer.from(text, "latin1"))
+
+/** Chance that depends on the input alone. */
+const chanceOf = (input: Uint8Array): SeededRandom => new SeededRandom(Buffer.from(input).toString("latin1"))
+
+/** Where to cut so many bytes: anywhere, or into single bytes. */
+const cuts = (random: SeededRandom, length: number): ReadonlyArray<number> => {
+  const longest = random.chance(0.3) ? 1 : random.int(1, 20)
+  const at: Array<number> = []
+  for (let next = 0; next < length; next += random.int(1, longest)) at.push(next)
+  return [...at, length]
+}
+
+/** What a decoder answered to all chunks, or why it ended the link. */
+type Outcome = { readonly packets: ReadonlyArray<Packet> } | { readonly refused: string }
+
+const decodeIn = (decode: Decoder, input: Uint8Array, cuts: ReadonlyArray<number>): Outcome => {
+  const packets: Array<Packet> = []
+  try {
+    for (let i = 1; i < cuts.length; i++) {
+      const chunk = Uint8Array.from(input.subarray(cuts[i - 1], cuts[i]))
+      packets.push(...decode(chunk))
+      // The chunk belongs to the socket.
+      chunk.fill(0xff)
+    }
+    return { packets }
+  } catch (error) {
+    if (!(error instanceof FramingError)) throw error
+    return { refused: `${error.reason}: ${error.message}` }
+  }
+}
+
+/** Decodes in one chunk and in others, which must come to the same. Small limits are met more often. */
+const decodeBoth = (name: string, input: Uint8Array, byteStrings: DecoderOptions["byteStrings"]): Outcome => {
+  const random = chanceOf(input)
+  const options = { maxMessageSize: random.chance(0.2) ? random.int(1, 200) : 1_000_000, byteStrings }
+  const decoder = (): Decoder => framings.get(name)!.makeDecoder(options)
+  const whole = decodeIn(decoder(), input, [0, input.length])
+  assert.deepStrictEqual(decodeIn(decoder(), input, cuts(random, input.length)), whole)
+  return whole
+}
+
+/** Outcomes of a kind are one: refusals without what they cite, packets by the kinds of values in them. */
+const summary = (outcome: Outcome): string => {
+  if ("refused" in outcome) return outcome.refused.replaceAll(/['"].*|\d+/gs, "")
+  const kinds = new Set<string>()
+  for (const packet of outcome.packets) addKinds(packet, kinds)
+  return `${Math.min(outcome.packets.length, 3)} packets of ${Array.from(kinds).toSorted().join(", ")}`
+}
+
+const addKinds = (value: unknown, kinds: Set<string>): void => {
+  if (value === null) kinds.add("null")
+  else if (value instanceof Uint8Array) kinds.add("bytes")
+  else if (typeof value === "object") {
+    kinds.add(Array.isArray(value) ? "array" : "object")
+    for (const inner of Object.values(value)) addKinds(inner, kinds)
+  } else kinds.add(typeof value === "number" && !Number.isInteger(value) ? "float" : typeof value)
+}
+
+/** What arrives: the framings do not tell -0 from 0, and JSON has no `undefined`. */
+const asSent = (value: unknown, carries: Carries): unknown => {
+  if (typeof value === "number") return value + 0
+  if (value === undefined && carries === "json") return null
+  if (Array.isArray(value)) return value.map((item) => asSent(item, carries))
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined || carries === "cbor")
+  return Object.fromEntries(entries.map(([key, inner]) => [key, asSent(inner, carries)]))
+}
+
+/** What may be sent again arrives as it was, and is sent as the same bytes then. */
+const checkSentAgain = (packet: Packet, carries: Carries): void => {
+  if (culprit(packet, carries) !== undefined) return
+  const { makeDecoder, makeEncoder } = framings.get(carries)!
+  const encode = (packet: Packet): Buffer => Buffer.from(makeEncoder()(packet))
+  const sent = encode(packet)
+  const [again] = makeDecoder({ maxMessageSize: Infinity, byteStrings: "bytes" })(sent)
+  assert.deepStrictEqual(again, asSent(packet, carries))
+  assert.ok(encode(again!).equals(sent))
+}
+
+/** A decoder makes nothing but plain data. Bigints may be too large to be sent, and escapes in JSON spell half characters. */
+const checkPlain = (packet: Packet): void => {
+  assert.ok(Array.isArray(packet))
+  const what = culprit(packet)?.what
+  if (what !== undefined) assert.match(what, /^a bigint of more than 64 bits$|lone surrogate$/)
+}
+
+const checkScanner = (input: Uint8Array): void => {
+  const random = chanceOf(input)
+  const limits: Limits = { bytes: random.int(1, 300), items: random.int(1, 30) }
+  const scan = (cuts: ReadonlyArray<number>): string => {
+    const scanner = new CborScanner(limits)
+    let end = 0
+    try {
+      for (let i = 1; i < cuts.length; i++) {
+        const found = scanner.scan(input.subarray(cuts[i - 1], cuts[i]))
+        if (found > 0) end = cuts[i - 1]! + found
+      }
+      return String(end)
+    } catch (error) {
+      assert.ok(error instanceof FramingError)
+      return error.message
+    }
+  }
+  assert.equal(scan(cuts(random, input.length)), scan([0, input.length]))
+}
+
+const checkCbor = (input: Uint8Array): string => {
+  checkScanner(input)
+  const outcomes = (["text", "bytes"] as const).map((byteStrings) => {
+    const outcome = decodeBoth("cbor", input, byteStrings)
+    if ("refused" in outcome) return outcome
+    for (const packet of outcome.packets) {
+      checkPlain(packet)
+      checkSentAgain(packet, "cbor")
+    }
+    const end = new CborScanner({ bytes: Infinity, items: Infinity }).scan(input)
+    const opinion = secondOpinion(input.subarray(0, end), byteStrings)
+    if (opinion !== undefined) assert.deepStrictEqual(outcome.packets, opinion)
+    return outcome
+  })
+  assert.equal("refused" in outcomes[0]!, "refused" in outcomes[1]!)
+  return summary(outcomes[1]!)
+}
+
+/**
+ * The arrays that a text begins with, found by trying; and where they end. Takes the square of the length.
+ */
+const parsedByTrying = (text: string): { readonly packets: ReadonlyArray<unknown>; readonly end: number } => {
+  const packets: Array<unknown> = []
+  let at = 0
+  for (let end = at; end <= text.length; end++) {
+    if (text[end - 1] !== "]") continue
+    try {
+      packets.push(JSON.parse(text.slice(at, end)))
+      at = end
+    } catch {
+      // Not yet the end.
+    }
+  }
+  return { packets, end: at }
+}
+
+const checkJson = (input: Uint8Array): string => {
+  const outcome = decodeBoth("json", input, "text")
+  const text = Buffer.from(input).toString("utf8")
+  const isTried = isUtf8(input) && text.length < 200 && !/inf|nan/i.test(text)
+  if (isTried) {
+    const { end, packets } = parsedByTrying(text)
+    if ("packets" in outcome) assert.deepStrictEqual(outcome.packets, packets)
+    else if (/^[ \t\r\n]*$/.test(text.slice(end))) assert.match(outcome.refused, /^packet_too_large|nested deeper/)
+  }
+  if ("refused" in outcome) return summary(outcome)
+  for (const packet of outcome.packets) {
+    checkPlain(packet)
+    checkSentAgain(packet, "json")
+  }
+  return summary(outcome)
+}
+
+/** What no message may hold, for numbers that stand in its place. */
+const foreign: ReadonlyMap<unknown, () => unknown> = new Map<unknown, () => unknown>([
+  [0x10, () => () => 1],
+  [0x11, () => new Date(0)],
+  [0x12, () => Symbol("s")],
+  [0x13, () => "a\ud800"],
+  [0x14, () => new Map()],
+  [0x15, () => 2n ** 64n]
+])
+
+/** A message with foreign values in it. */
+const disturbed = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(disturbed)
+  if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, disturbed(inner)]))
+  }
+  return foreign.get(value)?.() ?? value
+}
+
+/** The path to what cannot travel leads there, and what stands there alone cannot travel either. */
+const checkPath = (root: unknown, { path, what }: Culprit, carries: Carries): void => {
+  if (path.endsWith("...")) return
+  let value = root
+  for (const [step, name, quoted, index] of path.matchAll(/\.([A-Za-z_]\w*)|\[("(?:[^"\\]|\\.)*")\]|\[(\d+)\]/g)) {
+    const key = name ?? (quoted === undefined ? index! : JSON.parse(quoted) as string)
+    assert.ok(typeof value === "object" && value !== null && Object.hasOwn(value, key), `${path} at ${step}`)
+    value = (value as Record<string, unknown>)[key]
+  }
+  assert.equal(culprit(value, carries)?.what, what)
+}
+
+/** Messages for `plainData`, and texts for greetings and port IDs. */
+const checkPlainData = (input: Uint8Array): string => {
+  const text = Buffer.from(input).toString("latin1")
+  if (isPortId(text)) {
+    assert.ok(isNodeId(nodeOf(text)))
+    assert.equal(text.includes("#") ? `${nodeOf(text)}#${nameOf(text)}` : nodeOf(text), text)
+  }
+  const greeting = parseGreeting(text)
+  if (!("reason" in greeting)) assert.deepStrictEqual(parseGreeting(formatGreeting(greeting)), greeting)
+  const auth = parseAuth(text)
+  assert.deepStrictEqual(parseAuth(formatAuth(auth)), auth)
+
+  const outcome = decodeBoth("cbor", input, "bytes")
+  if ("refused" in outcome) return summary(outcome)
+  const whats = new Set<string>()
+  for (const message of outcome.packets.map(disturbed)) {
+    for (const carries of ["cbor", "json"] as const) {
+      const found = culprit(message, carries)
+      if (found === undefined) checkSentAgain(message as Packet, carries)
+      else {
+        checkPath(message, found, carries)
+        whats.add(`${carries}: ${found.what}`)
+      }
+    }
+  }
+  return `found ${Array.from(whats).join(", ")}`
+}
+
+const randomPackets = (random: SeededRandom): Uint8Array => {
+  const packets = Array.from({ length: random.int(1, 3) }, () => {
+    const items = Array.from({ length: random.int(0, 4) }, () => randomCbor(random))
+    return Buffer.concat([Buffer.from([0x80 + items.length]), ...items])
+  })
+  return Buffer.concat(packets)
+}
+
+const cborTokens = hex(
+  "d9d9f7",
+  "c2 49 010000000000000000",
+  "9b ffffffffffffffff",
+  "5b 7fffffffffffffff",
+  "1b 0020000000000000",
+  "3b 001fffffffffffff",
+  "69 5f5f70726f746f5f5f",
+  "7f 6161 ff",
+  "5f 41ff ff",
+  "bf 6161 01 ff",
+  "f97e00",
+  "fbfff0000000000000",
+  "d81d00",
+  "80",
+  "a0",
+  "ff"
+)
+
+const cborCorpus = hex(
+  "824047675f736c617665834047675f736c617665a142276ca14161814f3132372e302e302e313a3134343232",
+  "884a713461427156514577624568656c6c6f01fa4020000041338201a14178f665c3a9e282acf5",
+  "81 a1 69 5f5f70726f746f5f5f a1 68 706f6c6c75746564 f5"
+)
+
+export const targets = {
+  cbor: {
+    corpus: cborCorpus,
+    tokens: cborTokens,
+    generate: randomPackets,
+    check: checkCbor
+  },
+  json: {
+    corpus: latin1(
+      `["","g_slave"]["","g_slave",{"'l":{"a":["127.0.0.1:14042"]}}]["","g_find","seed"]`,
+      `["fjJzWnOawb","e","",2,"x"] [null,true,1.5e3,-0]\n["\\u00e9\\"]"]`,
+      "[1,-inf,{\"a\":nan}]"
+    ),
+    tokens: latin1(
+      "inf",
+      "-inf",
+      "nan",
+      "\\u",
+      "\\\"",
+      "\\\\",
+      "\"",
+      "[",
+      "{",
+      "]",
+      "}",
+      "],[",
+      "e5",
+      "-0",
+      "\xc3\xa9",
+      "\xef\xbb\xbf"
+    ),
+    generate: (random) => Buffer.from(Array.from({ length: random.int(1, 3) }, () => randomJson(random)).join(" ")),
+    check: checkJson
+  },
+  handshake: {
+    corpus: replays,
+    tokens: replays,
+    generate: randomAttack,
+    check: attack
+  },
+  plain: {
+    corpus: [
+      ...cborCorpus,
+      ...hex("85 10 11 12 13 82 14 a1 6161 15", "81 a1 63 612062 81 10", "81 fb7ff0000000000000"),
+      ...latin1("seed#fiJusZiznb", "seed", "a#b#c", "hmac_sha3_512;00ff;json;refused=duplicate_node"),
+      ...latin1(recorded.cbor.a.greeting, recorded.json.b.greeting)
+    ],
+    tokens: [...cborTokens, ...latin1("#", ";", ",", "=", "%3b", "aemp;1;", "\x10", "\x13")],
+    generate: randomPackets,
+    check: checkPlainData
+  }
+} satisfies Record<string, Target>
