@@ -20,7 +20,7 @@ export const leftovers = (world: World): ReadonlyArray<string> => {
     left(life, router && router.ports.size - 1, "ports")
     left(life, network?.["pending"].size, "handshakes")
   }
-  for (const end of world.network.held) found.push(`the network: a connection of ${end}`)
+  left("the network", world.network.connections, "connections")
   return found
 }
 

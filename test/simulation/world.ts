@@ -45,7 +45,7 @@ export class World {
     this.plan = plan
     this.options = options
     this.random = new SeededRandom(`world ${plan.seed}`)
-    this.network = new Network(this.clock, new ProcessClock(this.clock), this.random.derive("network"))
+    this.network = new Network(new ProcessClock(this.clock), this.random.derive("network"))
     this.network.shape({ from: "*", to: "*" }, plan.shape)
   }
 
