@@ -283,7 +283,7 @@ describe("bandwidth", () => {
   it.effect("makes up for timers that are late", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.clockWith(Effect.succeed)
-      const sleep: Clock.Clock["sleep"] = (duration) => clock.sleep(Duration.sum(duration, "5 millis"))
+      const sleep: Clock.Clock["sleep"] = (duration) => clock.sleep(Duration.sum(duration, Duration.millis(5)))
       const hosts = yield* makeHosts.pipe(Effect.provideService(Clock.Clock, { ...clock, sleep }))
       const [a, b] = yield* hosts.connection("a", "b")
       yield* hosts.network.shape(there, { bandwidth: 1000 })
