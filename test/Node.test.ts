@@ -4,6 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import * as os from "node:os"
 import * as Node from "../src/Node.ts"
@@ -366,6 +367,24 @@ for (const [name, transport] of transports) {
         yield* until("the link is lost", () => !a.router.isUp("b"))
         assert.deepStrictEqual([yield* a.run(Node.upNodes), yield* a.run(Node.peers)], [[], []])
       }))
+
+    test("gauges count what waits, and are Effect metrics too", (world) =>
+      Effect.gen(function*() {
+        const a = yield* world.start("a", { connectInterval: "1 minute" })
+        yield* a.run(Node.addressBook(() => Effect.never))
+        for (let n = 0; n < 10_000; n++) yield* a.run(Port.snd("b#port", n))
+        for (let n = 0; n < 3; n++) yield* Effect.forkScoped(a.run(Port.snd("b#port", "waits")))
+        yield* until("three senders wait", () => Effect.map(a.run(Node.gauges), (now) => now.waitingSenders === 3))
+        const expected = { ports: 0, links: 0, searches: 1, handshakes: 0, queuedMessages: 10_000, unsentBytes: 0 }
+        assert.deepStrictEqual(yield* a.run(Node.gauges), { ...expected, waitingSenders: 3 })
+        const queued = Effect.map(Metric.snapshot, (metrics) =>
+          metrics.find(({ attributes, id }) =>
+            id === "effect_mp_queued_messages" && attributes?.["node"] === "a"
+          )?.state)
+        yield* until("the metric says so", () =>
+          Effect.map(queued, (state) =>
+            state !== undefined && "value" in state && state.value === 10_000))
+      }), 30_000)
 
     test("events begin with what is up now, then tell what happens", (world) =>
       Effect.gen(function*() {

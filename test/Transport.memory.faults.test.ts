@@ -4,25 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { back, everywhere, type Hosts, pass, settle, testHosts as test, there, windowSize } from "./memoryHosts.ts"
-
-/** The routes both ways, and a pair of hosts that a fault between a and b must leave alone. */
-const withBystanders = (hosts: Hosts) =>
-  Effect.gen(function*() {
-    const pair = yield* hosts.connection("a", "b")
-    const others = [yield* hosts.connection("a", "c"), yield* hosts.connection("c", "b")]
-    return {
-      pair,
-      unharmed: Effect.gen(function*() {
-        for (const [one, other] of others) {
-          one.write("fine")
-          other.write("fine too")
-          yield* settle
-          assert.deepStrictEqual([one.text, other.text, one.closed, other.closed], ["fine too", "fine", [], []])
-        }
-      })
-    }
-  })
+import { back, everywhere, pass, settle, testHosts as test, there, windowSize, withBystanders } from "./memoryHosts.ts"
 
 describe("cut", () => {
   test("loses what is on its way and what is written, in its direction only, and tells nobody", (hosts) =>
@@ -82,6 +64,36 @@ describe("cut", () => {
       yield* settle
       assert.deepStrictEqual([b.closed, a.received], [["Connection reset by peer"], 0])
       assert.strictEqual(yield* hosts.network.connections, 0)
+    }))
+
+  test("what waited for an end to read it finds out as well, when that end is gone and its close is lost", (hosts) =>
+    Effect.gen(function*() {
+      yield* hosts.listen("b")
+      const a = yield* hosts.dial("a", "b")
+      yield* settle
+      const b = hosts.accepted.get("b")![0]!.start()
+      b.wire.write(new Uint8Array(windowSize + 1))
+      yield* settle
+      assert.strictEqual(b.wire.buffered, 1)
+      yield* hosts.network.cut(there)
+      a.wire.destroy()
+      yield* hosts.network.heal(there)
+      yield* settle
+      assert.deepStrictEqual(b.closed, ["Connection reset by peer"])
+    }))
+
+  test("a reset does not wait behind what was written", (hosts) =>
+    Effect.gen(function*() {
+      const [a, b] = yield* hosts.connection("a", "b")
+      yield* hosts.network.shape(back, { bandwidth: 1000 })
+      b.wire.write(new Uint8Array(1000))
+      yield* hosts.network.cut(there)
+      a.write("lost")
+      yield* hosts.network.heal(there)
+      a.write("behind the gap")
+      // The line still has what left last.
+      yield* pass(10)
+      assert.deepStrictEqual([a.closed, a.received], [["Connection reset by peer"], 0])
     }))
 
   test("takes as much as a system buffers; beyond, what is written stays buffered for ever", (hosts) =>
@@ -289,208 +301,5 @@ describe("reset", () => {
       yield* settle
       yield* hosts.network.reset(there)
       assert.strictEqual((yield* Fiber.join(dialling)).detail, "Connection reset by peer")
-    }))
-})
-
-describe("vanish", () => {
-  test("leaves the other ends open and alone; its own are told nothing, and nothing comes from them", (hosts) =>
-    Effect.gen(function*() {
-      const [a, b] = yield* hosts.connection("a", "b")
-      const [c, d] = yield* hosts.connection("b", "c")
-      const [e, f] = yield* hosts.connection("a", "c")
-      b.write("on its way")
-      yield* hosts.network.vanish("b")
-      a.write("nobody hears this")
-      d.write("nor this")
-      b.write("never leaves")
-      c.wire.destroy()
-      e.write("fine")
-      yield* pass("1 hour")
-      assert.deepStrictEqual([a, b, c, d].map(({ closed, received }) => [received, closed]), [
-        [0, []],
-        [0, []],
-        [0, []],
-        [0, []]
-      ])
-      assert.strictEqual(f.text, "fine")
-      a.wire.write(new Uint8Array(windowSize))
-      yield* settle
-      assert.strictEqual(a.wire.buffered, "nobody hears this".length)
-      assert.strictEqual((yield* Effect.flip(hosts.dial("a", "b"))).detail, "Connection refused")
-      let ended = 0
-      b.wire.end(() => ended++)
-      yield* settle
-      assert.strictEqual(ended, 1, "an owner that gives its end up need not wait")
-    }))
-
-  test("old connections are answered with a reset as soon as somebody of that name listens again", (hosts) =>
-    Effect.gen(function*() {
-      const [a, b] = yield* hosts.connection("a", "b")
-      const [c] = yield* hosts.connection("c", "b")
-      const [stuck] = yield* hosts.connection("a", "b")
-      yield* hosts.network.vanish("b")
-      a.write("lost")
-      stuck.wire.write(new Uint8Array(windowSize + 1))
-      yield* settle
-      yield* hosts.listen("b")
-      yield* settle
-      assert.deepStrictEqual([a.closed, c.closed], [[], []], "they have to write first")
-      assert.deepStrictEqual(stuck.closed, ["Connection reset by peer"])
-      const [d, e] = yield* hosts.connection("a", "b")
-      a.write("who are you?")
-      c.wire.end(() => {})
-      d.write("hello")
-      yield* settle
-      assert.deepStrictEqual([a.closed, c.closed, b.told], [
-        ["Connection reset by peer"],
-        ["Connection reset by peer"],
-        []
-      ])
-      assert.deepStrictEqual([e.text, d.closed], ["hello", []])
-      assert.strictEqual(yield* hosts.network.connections, 1)
-    }))
-
-  test("a node that has vanished cannot dial; the next one of its name can, whether it listens or never did", (hosts) =>
-    Effect.gen(function*() {
-      yield* hosts.listen("a")
-      yield* hosts.listen("b")
-      yield* hosts.network.vanish("b")
-      const old = yield* Effect.forkChild(hosts.dial("b", "a"))
-      yield* pass("1 hour")
-      assert.deepStrictEqual([old.pollUnsafe(), hosts.accepted.get("a")], [undefined, []])
-      yield* hosts.listen("b")
-      yield* hosts.dial("b", "a")
-      const [gone] = yield* hosts.connection("silent", "a")
-      const [end] = hosts.accepted.get("a")!.slice(-1)
-      yield* hosts.network.vanish("silent")
-      end!.write("lost")
-      yield* settle
-      yield* hosts.dial("silent", "a")
-      end!.write("answered by the next life")
-      yield* settle
-      assert.deepStrictEqual([gone.closed, end!.closed], [[], ["Connection reset by peer"]])
-      assert.deepStrictEqual([old.pollUnsafe(), hosts.accepted.get("a")!.length], [undefined, 3])
-    }))
-
-  test("an old listener that closes does not take the place of the new one", (hosts) =>
-    Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      yield* Scope.provide(hosts.listen("b"), scope)
-      yield* hosts.network.vanish("b")
-      yield* hosts.listen("b")
-      yield* Scope.close(scope, Exit.void)
-      yield* hosts.dial("a", "b")
-      assert.strictEqual(hosts.accepted.get("b")!.length, 1)
-    }))
-
-  test("nothing is told to what was there before, not even that a connection had ended", (hosts) =>
-    Effect.gen(function*() {
-      const [a, b] = yield* hosts.connection("a", "b")
-      yield* hosts.network.reset(there)
-      yield* hosts.network.vanish("b")
-      yield* settle
-      assert.deepStrictEqual([a.closed, b.closed], [["Connection reset by peer"], []])
-    }))
-
-  test("a dial that it was about to answer is refused", (hosts) =>
-    Effect.gen(function*() {
-      yield* hosts.listen("b")
-      yield* hosts.network.hold(back)
-      const dialling = yield* Effect.forkChild(Effect.flip(hosts.dial("a", "b")))
-      yield* settle
-      assert.strictEqual(hosts.accepted.get("b")!.length, 1)
-      yield* hosts.network.vanish("b")
-      assert.strictEqual((yield* Fiber.join(dialling)).detail, "Connection refused")
-      assert.strictEqual(yield* hosts.network.connections, 0)
-    }))
-})
-
-describe("pause", () => {
-  test("tells the host nothing; what it wrote goes on, what it writes waits, and resume loses nothing", (hosts) =>
-    Effect.gen(function*() {
-      const { pair: [a, b], unharmed } = yield* withBystanders(hosts)
-      b.write("written before")
-      yield* hosts.network.pause("b")
-      b.write(", written meanwhile")
-      a.write("one", "two")
-      yield* settle
-      assert.deepStrictEqual([a.text, b.told, a.wire.buffered], ["written before", [], 0])
-      a.wire.destroy()
-      yield* pass("1 hour")
-      assert.deepStrictEqual(b.told, [])
-      yield* hosts.network.resume("b")
-      assert.deepStrictEqual(b.told, [], "not in the caller's turn")
-      yield* settle
-      assert.deepStrictEqual([b.text, b.closed], ["onetwo", ["Unexpected end-of-file"]])
-      yield* unharmed
-    }))
-
-  test("what it wrote meanwhile leaves when it goes on, at the speed of the route", (hosts) =>
-    Effect.gen(function*() {
-      const [a, b] = yield* hosts.connection("a", "b")
-      yield* hosts.network.shape(back, { bandwidth: 1000 })
-      yield* hosts.network.pause("b")
-      b.wire.write(new Uint8Array(100))
-      yield* pass(1000)
-      assert.deepStrictEqual([a.received, b.wire.buffered], [0, 100])
-      yield* hosts.network.resume("b")
-      yield* pass(99)
-      assert.strictEqual(a.received, 90)
-      yield* pass(1)
-      assert.deepStrictEqual([a.received, b.told], [100, ["1100 drained"]])
-    }))
-
-  test("others fill what its system buffers, and wait beyond", (hosts) =>
-    Effect.gen(function*() {
-      const [a, b] = yield* hosts.connection("a", "b")
-      yield* hosts.network.shape(there, { latency: "10 millis" })
-      yield* hosts.network.pause("b")
-      for (let i = 0; i < 5; i++) a.wire.write(new Uint8Array(100_000))
-      yield* pass(10)
-      assert.deepStrictEqual([a.wire.buffered, b.received, a.told], [500_000 - windowSize, 0, []])
-      yield* hosts.network.resume("b")
-      yield* settle
-      assert.deepStrictEqual([a.wire.buffered, b.received, a.told], [0, 500_000, ["10 drained"]])
-    }))
-
-  test("its system connects and is connected to; the process hears of it later", (hosts) =>
-    Effect.gen(function*() {
-      yield* hosts.listen("a")
-      yield* hosts.listen("b")
-      yield* hosts.network.pause("b")
-      const a = (yield* hosts.dial("a", "b")).start()
-      a.write("hello")
-      const dialling = yield* Effect.forkChild(hosts.dial("b", "a"))
-      yield* settle
-      assert.deepStrictEqual([hosts.accepted.get("b"), hosts.accepted.get("a"), a.wire.buffered], [[], [], 0])
-      yield* hosts.network.resume("b")
-      yield* Fiber.join(dialling)
-      const b = hosts.accepted.get("b")![0]!.start()
-      yield* settle
-      assert.deepStrictEqual([hosts.accepted.get("a")!.length, b.text], [1, "hello"])
-    }))
-
-  test("a process that listens no more when it goes on resets what it would have accepted", (hosts) =>
-    Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      yield* Scope.provide(hosts.listen("b"), scope)
-      yield* hosts.network.pause("b")
-      const a = (yield* hosts.dial("a", "b")).start()
-      yield* Scope.close(scope, Exit.void)
-      yield* hosts.network.resume("b")
-      yield* settle
-      assert.deepStrictEqual([a.closed, hosts.accepted.get("b")], [["Connection reset by peer"], []])
-    }))
-
-  test("is told of a reset when it goes on", (hosts) =>
-    Effect.gen(function*() {
-      const [a, b] = yield* hosts.connection("a", "b")
-      yield* hosts.network.pause("b")
-      yield* hosts.network.reset(there)
-      yield* settle
-      assert.deepStrictEqual([a.closed, b.closed], [["Connection reset by peer"], []])
-      yield* hosts.network.resume("b")
-      yield* settle
-      assert.deepStrictEqual(b.closed, ["Connection reset by peer"])
     }))
 })

@@ -48,6 +48,29 @@ describe("a network that is whole", () => {
       ])
     }))
 
+  test("an end that is destroyed is told; what a system has taken over still leaves, and no more", (hosts) =>
+    Effect.gen(function*() {
+      const [a, b] = yield* hosts.connection("a", "b")
+      a.wire.write(new Uint8Array(windowSize - 10))
+      a.wire.write(new Uint8Array(100))
+      a.wire.destroy()
+      assert.deepStrictEqual([a.closed, a.wire.buffered], [[], 0])
+      yield* settle
+      assert.deepStrictEqual([a.closed, b.closed, b.received], [
+        ["Unexpected end-of-file"],
+        ["Unexpected end-of-file"],
+        windowSize
+      ])
+    }))
+
+  test("a write comes as one chunk, however long", (hosts) =>
+    Effect.gen(function*() {
+      const [a, b] = yield* hosts.connection("a", "b")
+      a.wire.write(new Uint8Array(2 * windowSize))
+      yield* settle
+      assert.deepStrictEqual(b.told, [`0 data ${2 * windowSize} zeros`])
+    }))
+
   test("an end closes behind what was written; both sides are told, once", (hosts) =>
     Effect.gen(function*() {
       const [a, b] = yield* hosts.connection("a", "b")
@@ -65,6 +88,18 @@ describe("a network that is whole", () => {
       yield* settle
       assert.deepStrictEqual([a.closed.length, b.closed.length, ended], [1, 1, 2])
       assert.strictEqual(yield* hosts.network.connections, 0)
+    }))
+
+  test("what comes behind an end is of no interest to who ended", (hosts) =>
+    Effect.gen(function*() {
+      const [a, b] = yield* hosts.connection("a", "b")
+      yield* hosts.network.shape(there, { latency: "10 millis" })
+      a.wire.end(() => {})
+      b.write("late")
+      yield* settle
+      assert.deepStrictEqual([b.wire.buffered, b.closed, a.received], [0, [], 0])
+      yield* pass(10)
+      assert.deepStrictEqual([b.closed, a.closed], [["Unexpected end-of-file"], ["Unexpected end-of-file"]])
     }))
 
   test("an end that is destroyed while it is told of bytes hears of no more; what it wrote arrives", (hosts) =>

@@ -1,5 +1,5 @@
 /** Shared set-up for tests of the in-memory network: hosts with bare wires between them, and what their ends are told. */
-import { it } from "@effect/vitest"
+import { assert, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -105,3 +105,21 @@ export const testHosts = (
   title: string,
   body: (hosts: Hosts) => Effect.Effect<unknown, unknown, Scope.Scope>
 ): void => it.effect(title, () => Effect.flatMap(makeHosts, body))
+
+/** The routes both ways, and a pair of hosts that a fault between a and b must leave alone. */
+export const withBystanders = (hosts: Hosts) =>
+  Effect.gen(function*() {
+    const pair = yield* hosts.connection("a", "b")
+    const others = [yield* hosts.connection("a", "c"), yield* hosts.connection("c", "b")]
+    return {
+      pair,
+      unharmed: Effect.gen(function*() {
+        for (const [one, other] of others) {
+          one.write("fine")
+          other.write("fine too")
+          yield* settle
+          assert.deepStrictEqual([one.text, other.text, one.closed, other.closed], ["fine too", "fine", [], []])
+        }
+      })
+    }
+  })

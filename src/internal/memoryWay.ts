@@ -100,11 +100,6 @@ export class Way {
     return network.isCut(from.host, to.host) || to.state === "vanished" && network.isGone(to.host)
   }
 
-  /** Is this way about to tell of a reset? */
-  get endsInReset(): boolean {
-    return this.queue.at(-1)?.parcel === "reset"
-  }
-
   /** What may leave by now does. The line takes one portion at a time, so that a change of its speed shows soon. */
   private depart(): void {
     const { from, network, to } = this
@@ -211,7 +206,6 @@ export class Way {
     this.queue = connects
     this.departed = connects.filter(({ at }) => at < Infinity).length
     this.cancel()
-    this.plan()
     if (before > 0 && this.buffered === 0) this.from.drainedSoon()
   }
 
@@ -240,7 +234,6 @@ export class Way {
 
   /** What is on its way arrives as soon as it can. */
   hurry(): void {
-    this.cancel()
     this.lastAt = this.freeAt = 0
     this.queue = this.queue.map(({ at, parcel }) => ({ parcel, at: at < Infinity ? this.lastAt : at }))
     this.plan()

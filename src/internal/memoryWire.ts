@@ -113,7 +113,7 @@ export class End implements Wire {
   /** What came does not fit to what the host knows: both sides have to give the connection up. */
   refuse(): void {
     this.close(resetByPeer)
-    if (!this.other.isOver && !this.out.endsInReset) this.out.put("reset")
+    if (!this.other.isOver) this.out.put("reset")
     this.deliver()
   }
 
@@ -149,7 +149,7 @@ export class End implements Wire {
     this.out.clear()
     this.other.abandoned()
     this.connection.settle()
-    if (this.whenClosed !== undefined) setImmediate(this.whenClosed)
+    setImmediate(() => this.tellEnded())
   }
 
   /** The other end has vanished. Nobody is told, unless it was to answer a connect. */
@@ -173,9 +173,14 @@ export class End implements Wire {
     this.isDelivering = true
     this.tellReady()
     if (this.events !== undefined) this.tellEvents(this.events)
-    if (this.isOver) this.whenClosed?.()
-    if (this.isOver) this.whenClosed = undefined
+    if (this.isOver) this.tellEnded()
     this.isDelivering = false
+  }
+
+  private tellEnded(): void {
+    const { whenClosed } = this
+    this.whenClosed = undefined
+    whenClosed?.()
   }
 
   private tellReady(): void {
