@@ -1,0 +1,52 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Global, Transport } from "../src/index.ts"
+import { until } from "./harness.ts"
+import { follow, linkedTo, makeMeshWorld } from "./meshWorld.ts"
+
+const short = { monitorTimeout: "500 millis", connectInterval: "300 millis" } as const
+
+describe("a network in two halves", () => {
+  it.live(
+    "goes on in both, and has the union of both within seconds after it has healed",
+    () =>
+      Effect.gen(function*() {
+        const { start } = yield* makeMeshWorld
+        const network = yield* Transport.MemoryNetwork
+        const g1 = yield* start("g1", { global: true, ...short })
+        const g2 = yield* start("g2", { global: true, seeds: [g1.address], ...short })
+        const a = yield* start("a", { seeds: [g1.address], ...short })
+        const b = yield* start("b", { seeds: [g2.address], ...short })
+        yield* linkedTo(g1, "a", "g2")
+        yield* linkedTo(g2, "b", "g1")
+        yield* a.run(Global.set("f", "of a", 1))
+        yield* b.run(Global.set("f", "of b", 2))
+        const everywhere = { "of a": 1, "of b": 2 }
+        for (const node of [g1, g2, a, b]) yield* node.has("f", everywhere)
+        const follower = yield* follow(a, "f")
+
+        const cut = [g1, a].flatMap((left) =>
+          [g2, b].flatMap((right) => [
+            { from: left.id, to: right.id },
+            { from: right.id, to: left.id }
+          ])
+        )
+        yield* Effect.forEach(cut, network.cut)
+        for (const node of [g1, a]) yield* node.has("f", { "of a": 1 })
+        for (const node of [g2, b]) yield* node.has("f", { "of b": 2 })
+        yield* a.run(Global.set("f", "of a, in the split", 3))
+        yield* b.run(Global.set("f", "of b, in the split", 4))
+        for (const node of [g1, a]) yield* node.has("f", { "of a": 1, "of a, in the split": 3 })
+        for (const node of [g2, b]) yield* node.has("f", { "of b": 2, "of b, in the split": 4 })
+
+        yield* Effect.forEach(cut, network.heal)
+        const began = performance.now()
+        const union = { ...everywhere, "of a, in the split": 3, "of b, in the split": 4 }
+        for (const node of [g1, g2, a, b]) yield* node.has("f", union)
+        yield* follower.reaches(union)
+        assert.isBelow(performance.now() - began, 5000)
+        yield* until("global nodes are linked", () => g1.router.isUp("g2") && g2.router.isUp("g1"))
+      }).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)),
+    30_000
+  )
+})
