@@ -53,8 +53,9 @@ export interface Options {
    */
   readonly cert?: string | Redacted.Redacted | undefined
   /**
-   * Whether the certificate of another node must be for its node ID, as common name or as alternative name. It makes sense
-   * where every node has a certificate of its own, signed by an authority. Default: false.
+   * Whether the certificate of another node must be for its node ID, as common name or as alternative name (DNS or URI). It
+   * makes sense where every node has a certificate of its own, signed by an authority. Nodes that come with the `secret`,
+   * without TLS, show none: where they are not welcome either, leave the secret away. Default: false.
    */
   readonly nodeIdInCert?: boolean | undefined
   /**

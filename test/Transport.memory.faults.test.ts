@@ -167,6 +167,8 @@ describe("cut", () => {
       yield* pass(15)
       yield* hosts.network.cut(back)
       yield* pass("1 hour")
+      yield* hosts.network.heal({ from: "x", to: "y" })
+      yield* settle
       assert.deepStrictEqual([hosts.accepted.get("b")!.length, dialling.pollUnsafe()], [1, undefined])
       yield* hosts.network.heal(back)
       yield* Fiber.join(dialling)

@@ -12,6 +12,8 @@ describe("vanish", () => {
       const [a, b] = yield* hosts.connection("a", "b")
       const [c, d] = yield* hosts.connection("b", "c")
       const [e, f] = yield* hosts.connection("a", "c")
+      const [g] = yield* hosts.connection("c", "b")
+      g.write("on its way, and nothing behind it")
       b.write("on its way")
       a.write("so is this")
       yield* hosts.network.vanish("b")
@@ -31,7 +33,7 @@ describe("vanish", () => {
       a.wire.write(new Uint8Array(windowSize))
       yield* settle
       assert.strictEqual(a.wire.buffered, "so is this".length + "nobody hears this".length)
-      assert.deepStrictEqual([a.closed, d.closed], [[], []])
+      assert.deepStrictEqual([a.closed, d.closed, g.closed], [[], [], []])
       assert.strictEqual((yield* Effect.flip(hosts.dial("a", "b"))).detail, "Connection refused")
       let ended = 0
       b.wire.end(() => ended++)
@@ -195,14 +197,16 @@ describe("pause", () => {
   test("others fill what its system buffers, and wait beyond", (hosts) =>
     Effect.gen(function*() {
       const [a, b] = yield* hosts.connection("a", "b")
+      a.wire.write(new Uint8Array(1000))
+      yield* settle
       yield* hosts.network.shape(there, { latency: "10 millis" })
       yield* hosts.network.pause("b")
       for (let i = 0; i < 5; i++) a.wire.write(new Uint8Array(100_000))
       yield* pass(10)
-      assert.deepStrictEqual([a.wire.buffered, b.received, a.told], [500_000 - windowSize, 0, []])
+      assert.deepStrictEqual([a.wire.buffered, b.received, a.told], [500_000 - windowSize, 1000, ["0 drained"]])
       yield* hosts.network.resume("b")
       yield* settle
-      assert.deepStrictEqual([a.wire.buffered, b.received, a.told], [0, 500_000, ["10 drained"]])
+      assert.deepStrictEqual([a.wire.buffered, b.received, a.told], [0, 501_000, ["0 drained", "10 drained"]])
     }))
 
   test("its system connects and is connected to; the process hears of it later", (hosts) =>

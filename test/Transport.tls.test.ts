@@ -95,7 +95,7 @@ for (const [name, transport] of transports) {
           "tls_wrong_node",
           undefined
         ],
-        ["no certificate, and no secret on our side", withCert("a"), { secret: "s" }, "tls_required", undefined],
+        ["no certificate, and no secret on our side", withCert("a"), { secret: "s" }, "tls_required", "no_common_auth"],
         [
           "no certificate, and another secret",
           withCert("a", { secret: "one" }),

@@ -91,7 +91,9 @@ export class Hosts {
       if (!this.accepted.has(to)) yield* this.listen(to)
       const here = yield* this.dial(from, to)
       yield* settle
-      return [here.start(), this.accepted.get(to)!.at(-1)!.start()] as const
+      const ends = [here.start(), this.accepted.get(to)!.at(-1)!.start()] as const
+      yield* settle
+      return ends
     })
   }
 }

@@ -18,6 +18,9 @@ export interface GreetingLines {
 export const methods = (secure: boolean): ReadonlyArray<string> =>
   secure ? ["tls_sha3_512", "tls_anon", "cleartext"] : ["hmac_sha3_512", "cleartext"]
 
+/** Those that a node without a secret has no use for. It does not list them: others learn by it why they cannot connect. */
+export const secretMethods: ReadonlyArray<string> = ["hmac_sha3_512", "cleartext"]
+
 /**
  * What the side that greeted with `own` sends as DATA to the side that greeted with `other`, or `undefined` if the
  * method is unknown, or needs a secret and there is none. The sender of a digest puts its own greeting first. Lines and secret count

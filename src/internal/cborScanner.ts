@@ -183,7 +183,7 @@ export class CborScanner {
   }
 
   private container(type: number, items: number): void {
-    if (items > this.limits.items) throw tooManyItems(this.limits)
+    if (this.items + items > this.limits.items) throw tooManyItems(this.limits)
     if (this.outerKinds.length >= maxDepth) throw refused(`nesting of more than ${maxDepth} levels`)
     if (items === 0) this.itemDone()
     else this.enter(type, items)

@@ -30,7 +30,7 @@ export interface Identity {
   readonly authOffer: ReadonlyArray<string>
   /** Methods that we accept, best first. */
   readonly authAccept: ReadonlyArray<string>
-  /** Whether a certificate must be for the node ID of the side that shows it. */
+  /** Whether a certificate must be valid, and for the node ID of the side that shows it. */
   readonly nodeIdInCert: boolean
   /** Framings that we send and decode, best first. */
   readonly framings: ReadonlyArray<string>
@@ -127,7 +127,8 @@ export const begin = (identity: Identity, own: GreetingLines, peer: string): Res
 
 /** Bytes have come. */
 export const receive = (state: Handshake, chunk: Uint8Array): Result => {
-  if (state.phase === "over") return [state, []]
+  // Until TLS stands nothing can come from inside of it, and what comes from outside counts for nothing.
+  if (state.phase === "over" || state.phase === "tls") return [state, []]
   return proceed({ ...state, buffer: Buffer.concat([state.buffer, chunk]) })
 }
 
@@ -140,12 +141,12 @@ export const admitted = (state: Handshake): Result => {
 
 /**
  * The answer to `StartTls`: it stands. A certificate that proves nothing is good enough for `tls_anon`, where that is
- * accepted, and for nothing else.
+ * accepted, and for nothing else: no node ID either.
  */
 export const secured = (state: Handshake, { names, problem }: Secured): Result => {
   const { greeting, identity, phase } = state
   if (phase !== "tls" || greeting === undefined) return [state, []]
-  if (problem !== undefined && !identity.authAccept.includes("tls_anon")) {
+  if (problem !== undefined && (identity.nodeIdInCert || !identity.authAccept.includes("tls_anon"))) {
     return refuse(state, problem.reason, problem.detail || undefined)
   }
   if (identity.nodeIdInCert && !names.includes(greeting.nodeId)) {

@@ -27,7 +27,8 @@ const texts = {
   framing_not_offered: "the other side chose a framing that we did not offer",
   auth_failed: "authentication failed: do both nodes have the same secret?",
   handshake_timeout: "the handshake took too long",
-  handshake_closed: "the other side closed the connection during the handshake: a wrong secret, or a node ID in use",
+  handshake_closed:
+    "the other side closed the connection during the handshake: a wrong secret or certificate, or a node ID in use",
   connect_failed: "cannot connect",
   listen_failed: "cannot listen on this address",
   connect_timeout: "connect timeout",

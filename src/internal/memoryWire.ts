@@ -32,7 +32,6 @@ export class End implements Wire {
   private isDrained = false
   private why: string | undefined = undefined
   private whenClosed: (() => void) | undefined = undefined
-  private isDelivering = false
 
   constructor(network: Conditions, connection: Connection, host: string, remote: string) {
     this.network = network
@@ -71,7 +70,6 @@ export class End implements Wire {
     // As much as a system has taken over still leaves.
     this.out.truncate(windowSize)
     this.out.put("close")
-    this.other.out.plan()
     this.connection.settle()
     // As over a socket, this side is told as well.
     this.soon()
@@ -167,14 +165,12 @@ export class End implements Wire {
 
   /** Tells the owner what there is to tell, unless its process stands still. */
   deliver(): void {
-    if (this.isDelivering || this.state === "unborn" || this.life !== this.network.life(this.host)) return
+    if (this.life !== this.network.life(this.host)) return
     const waiting = this.network.waitingFor(this.host)
     if (waiting !== undefined) return void waiting.add(this)
-    this.isDelivering = true
     this.tellReady()
     if (this.events !== undefined) this.tellEvents(this.events)
     if (this.isOver) this.tellEnded()
-    this.isDelivering = false
   }
 
   private tellEnded(): void {
@@ -247,11 +243,10 @@ export class Connection {
     const { address, network, there } = this
     const listener = network.listener(address)
     if (listener === undefined) return there.out.put("reset")
-    there.open((result) => {
-      if (typeof result === "string") return
+    there.open(() => {
       // A paused process may have stopped to listen before it heard of this one.
-      if (network.listener(address) === listener) listener.accept(result)
-      else result.refuse()
+      if (network.listener(address) === listener) listener.accept(there)
+      else there.refuse()
     })
     there.out.put("connected")
     there.connected()
@@ -263,7 +258,6 @@ export class Connection {
     if (isGap || to.state === "vanished") return to.refuse()
     to.close(eof)
     to.deliver()
-    if (from.state !== "ended") return
     from.close(eof)
     from.deliver()
   }

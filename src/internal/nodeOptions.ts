@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { parseAddress, splitAddresses } from "./address.ts"
+import { secretMethods } from "./auth.ts"
 import { framings } from "./framings.ts"
 import { ownKindKey, timeoutKey } from "./greeting.ts"
 import type { Identity } from "./handshake.ts"
@@ -40,7 +41,9 @@ export interface Options {
   readonly maxMessageSize?: number | undefined
 }
 
-const authMethods = ["tls_sha3_512", "tls_anon", "hmac_sha3_512", "cleartext"]
+/** `cleartext` is for tiny clients of somebody else's making: it is accepted, and never sent. */
+const offered = ["tls_sha3_512", "tls_anon", "hmac_sha3_512"]
+const accepted = [...offered, "cleartext"]
 
 /** Options with all defaults filled in. Times are in milliseconds. */
 export interface Checked {
@@ -64,6 +67,8 @@ export const check = (
     }
     const secret = yield* checkSecret(options.secret)
     const credentials = yield* checkCert(options.cert)
+    const nodeIdInCert = options.nodeIdInCert === true
+    if (nodeIdInCert && credentials === undefined) return yield* invalid("nodeIdInCert", "means nothing without cert")
     const isOpen = secret !== "" || credentials !== undefined
     const monitorTimeout = yield* checkTime("monitorTimeout", options.monitorTimeout ?? "30 seconds")
     return {
@@ -71,13 +76,13 @@ export const check = (
         nodeId,
         secret,
         tls: credentials !== undefined,
-        nodeIdInCert: options.nodeIdInCert === true,
-        authOffer: yield* checkNames("authOffer", options.authOffer ?? ["tls_sha3_512", "hmac_sha3_512"], authMethods),
-        authAccept: yield* checkNames(
+        nodeIdInCert,
+        authOffer: yield* checkNames("authOffer", options.authOffer ?? ["tls_sha3_512", "hmac_sha3_512"], offered),
+        authAccept: (yield* checkNames(
           "authAccept",
           options.authAccept ?? ["tls_sha3_512", "hmac_sha3_512", "cleartext"],
-          authMethods
-        ),
+          accepted
+        )).filter((method) => secret !== "" || !secretMethods.includes(method)),
         framings: yield* checkNames("framings", options.framings ?? ["cbor", "json"], Array.from(framings.keys())),
         keys: new Map([
           ["provider", `effect-mp-${version}`],

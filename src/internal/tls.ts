@@ -11,13 +11,13 @@ import type { LinkErrorReason } from "./linkError.ts"
 import type { Wire, WireEvents } from "./wire.ts"
 
 /** What a node proves itself with: key, certificate and the certificates that it trusts. */
-export type Credentials = Pick<tls.SecureContextOptions, "key" | "cert" | "ca" | "minVersion">
+export type Credentials = Pick<tls.SecureContextOptions, "key" | "cert" | "ca" | "minVersion" | "secureOptions">
 
 /** What TLS found out about the other side. */
 export interface Secured {
   /** Why its certificate proves nothing; `undefined` if it is valid, and signed by somebody whom we trust. */
   readonly problem: { readonly reason: LinkErrorReason; readonly detail: string } | undefined
-  /** The names that the certificate is for. */
+  /** The names that the certificate is for: none if it proves nothing. */
   readonly names: ReadonlyArray<string>
 }
 
@@ -29,25 +29,43 @@ export interface TlsEvents extends WireEvents {
   broken(why: string): void
 }
 
+/** The object identifiers of `serverAuth` and `clientAuth`. */
+const bothRoles = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"]
+/** Every connection proves everything anew, once. A renegotiation costs those who ask for it next to nothing. */
+const secureOptions = crypto.constants.SSL_OP_NO_TICKET | crypto.constants.SSL_OP_NO_RENEGOTIATION
+
 /**
  * Reads a PEM blob: a private key, its certificate (and what leads to its issuer), and the certificates to trust, which are
  * all that are in it. Throws an `Error` that says what is wrong.
  */
 export const readCredentials = (pem: string): Credentials => {
-  const certificate = parse("certificate", () => new crypto.X509Certificate(pem))
-  const key = parse("private key", () => crypto.createPrivateKey(pem))
+  const certificate = attempt("it holds no certificate that can be read", () => new crypto.X509Certificate(pem))
+  if (/(?:BEGIN |4,)ENCRYPTED/.test(pem)) throw new Error("the private key is encrypted")
+  const key = attempt("it holds no private key that can be read", () => crypto.createPrivateKey(pem))
   if (!certificate.checkPrivateKey(key)) throw new Error("the private key does not belong to the first certificate")
-  return { key: pem, cert: pem, ca: pem, minVersion: "TLSv1.2" }
+  // Undefined if there are no limits, whatever the types say. A certificate for one role would do on every second
+  // connection, as the nonces fall.
+  const purposes: ReadonlyArray<string> | undefined = certificate.keyUsage
+  if (purposes !== undefined && !bothRoles.every((role) => purposes.includes(role))) {
+    throw new Error("the certificate is not for both roles: its extended key usage must be serverAuth and clientAuth")
+  }
+  const credentials: Credentials = { key: pem, cert: pem, ca: pem, minVersion: "TLSv1.2", secureOptions }
+  // What OpenSSL finds fault with it must say now. On a connection it would throw in a callback of the event loop.
+  attempt("TLS cannot use it", () => tls.createSecureContext(credentials))
+  return credentials
 }
 
-const parse = <A>(what: string, read: () => A): A => {
+const attempt = <A>(problem: string, read: () => A): A => {
   try {
     return read()
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(`it holds no ${what} that can be read: ${why}`, { cause })
+    throw new Error(`${problem}: ${cause instanceof Error ? reasonOf(cause) : String(cause)}`, { cause })
   }
 }
+
+/** OpenSSL's own text, without the places in its sources. */
+const reasonOf = (error: Error): string =>
+  "reason" in error && typeof error.reason === "string" ? error.reason : error.message.trim()
 
 /** The bytes of TLS, as a stream: what node:tls reads and writes. */
 class Cipher extends Duplex {
@@ -116,7 +134,7 @@ export class TlsWire implements Wire, WireEvents {
   /** Node takes a connection that is closed for an error of TLS, if it still was to be established. */
   private broken(error: Error): void {
     const { why } = this
-    this.over(() => why === undefined ? this.events.broken(error.message.trim()) : this.events.closed(why))
+    this.over(() => why === undefined ? this.events.broken(reasonOf(error)) : this.events.closed(why))
   }
 
   /** It is over: tells so once. */
@@ -176,15 +194,22 @@ const inspect = (socket: tls.TLSSocket): Secured => {
   const error: unknown = socket.authorizationError
   const code = error instanceof Error ? error.message : String(error)
   const reason = code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID" ? "tls_expired" : "tls_untrusted"
-  return { problem: socket.authorized ? undefined : { reason, detail: code }, names: namesOf(certificate) }
+  return socket.authorized
+    ? { problem: undefined, names: namesOf(certificate) }
+    : { problem: { reason, detail: code }, names: [] }
 }
 
-/** The common name and all alternative names of a certificate. */
-const namesOf = (certificate: crypto.X509Certificate): ReadonlyArray<string> => {
-  const common = /^CN=(.*)$/m.exec(certificate.subject)?.[1]
-  const others = Array.from(
-    (certificate.subjectAltName ?? "").matchAll(/(?:DNS|URI):([^,"]+)/g),
-    ([, name]) => name!.trim()
-  )
-  return common === undefined ? others : [common, ...others]
+/**
+ * `TYPE:NAME`, parted by commas. A name that could be taken for more than one is a JSON string (CVE-2021-44532). What does
+ * not read like this ends the list.
+ */
+const alternativeName = /(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/gy
+
+/** The common names of a certificate, and the alternative names of kinds that a node ID can have. */
+export const namesOf = (certificate: crypto.X509Certificate): ReadonlyArray<string> => {
+  const { CN: common = [] } = certificate.toLegacyObject().subject
+  const others = Array.from((certificate.subjectAltName ?? "").matchAll(alternativeName))
+    .filter(([, type]) => type === "DNS" || type === "URI")
+    .map(([, , name = ""]) => name.startsWith("\"") ? String(JSON.parse(name)) : name)
+  return [common, others].flat()
 }

@@ -122,6 +122,29 @@ describe("examples of RFC 8949, appendix A", () => {
   }
 })
 
+describe("lengths", () => {
+  it("may be longer than need be", () => {
+    for (const length of ["18 02", "19 0002", "1a 00000002", "1b 0000000000000002"]) {
+      const header = (type: number): string => ((type << 5) | Number.parseInt(length.slice(0, 2), 16)).toString(16)
+      const rest = length.slice(2)
+      assert.strictEqual(item(`${header(2)} ${rest} 6162`), "ab")
+      assert.strictEqual(item(`${header(3)} ${rest} 6162`), "ab")
+      assert.deepStrictEqual(item(`${header(4)} ${rest} 01 02`), [1, 2])
+      assert.deepStrictEqual(item(`${header(5)} ${rest} 01 02 03 04`), { 1: 2, 3: 4 })
+      assert.deepStrictEqual(item(`a1 ${header(3)} ${rest} 6162 01`), { ab: 1 })
+      assert.deepStrictEqual(item(`${header(6)} ${rest} 41 05`), 5)
+    }
+  })
+})
+
+describe("text", () => {
+  it("of all lengths of characters may be cut anywhere", () => {
+    const text = "\u0000\u007f\u0080\u07ff\u0800\ud7ff\ue000\uffff\u{10000}\u{10ffff}\ufeff"
+    const packet = framings.get("cbor")!.makeEncoder()([text, text.repeat(10)])
+    assert.deepStrictEqual(decode(packet), [[text, text.repeat(10)]])
+  })
+})
+
 describe("strings of indefinite length", () => {
   it("are their chunks, one behind the other", () => {
     assert.strictEqual(item("7f 62c3a9 60 63e282ac ff"), "é€")
@@ -202,6 +225,10 @@ describe("keys", () => {
         assert.deepStrictEqual(decode(bytes, "bytes"), [packet])
       }
     }
+    const letters = Array.from("abcdefghijklmnopqrstuvwxyz")
+    const pairs = letters.flatMap((first) => letters.map((second) => [first + second, 1] as const))
+    const many = [Object.fromEntries(pairs), Object.fromEntries(pairs.toReversed())]
+    assert.deepStrictEqual(decode(framings.get("cbor")!.makeEncoder()(many)), [many])
     const mixed = hex("85 a1 62c3a9 01 a1 42c3a9 02 a1 62c3a9 03 a1 41e9 04 a1 4141 05")
     assert.deepStrictEqual(decode(mixed), [[{ "é": 1 }, { "Ã©": 2 }, { "é": 3 }, { "é": 4 }, { A: 5 }]])
   })

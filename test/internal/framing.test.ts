@@ -343,6 +343,12 @@ describe("lengths that CBOR claims", () => {
     assert.strictEqual(refusal(decoder("cbor", 100), claim(95)), "packet_too_large")
   })
 
+  it("are refused for one item more than the packet may have", () => {
+    const claim = (items: number) => Buffer.from(`82019a${items.toString(16).padStart(8, "0")}`, "hex")
+    assert.deepStrictEqual(refusal(decoder("cbor", 1000), claim(1_000_000 - 3)), [])
+    assert.strictEqual(refusal(decoder("cbor", 1000), claim(1_000_000 - 2)), "packet_too_large")
+  })
+
   it("are not allocated before the bytes have come", () => {
     const before = memory()
     for (const text of ["9a00300000", "81ba00100000", "815a03f00000", "817a03f00000"]) {
