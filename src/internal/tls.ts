@@ -150,6 +150,7 @@ export class TlsWire implements Wire, WireEvents {
     // Copied: the stream may keep it for later.
     if (!this.told) this.cipher.push(Buffer.from(chunk))
   }
+  /** Told when either of the two buffers is empty: those who wait for room look whether there is some. */
   drained(): void {
     if (!this.told) this.events.drained()
   }

@@ -477,7 +477,8 @@ describe("TLS", () => {
 
   it("begins if and only if both sides have a certificate, in the first version of it", () => {
     const begins = (tls: boolean, keys: string): boolean =>
-      playAgainst(lines(`aemp;1;you;hmac_sha3_512;json${keys}`, "nonce"), { tls, authAccept }).tls !== undefined
+      playAgainst(lines(`aemp;1;you;tls_sha3_512,hmac_sha3_512;json${keys}`, "nonce"), { tls, authAccept }).tls !==
+        undefined
     for (const keys of [";tls=1.0", ";tls=1", ";tls=1.9;x=y", ";a;tls=1.0"]) assert.isTrue(begins(true, keys), keys)
     for (const keys of ["", ";tls", ";tls=", ";tls=0", ";tls=0.9", ";tls=2.0", ";tls=-1", ";tls=yes", ";xtls=1.0"]) {
       assert.isFalse(begins(true, keys), keys)
@@ -566,7 +567,7 @@ describe("TLS", () => {
     })
 
     it("which has no data", () => {
-      const story = play(withTls(anon), [lines(greeting, theirs.nonce, ""), lines("tls_anon;00;json")], proven)
+      const story = play(withTls(anon), [lines(greeting, theirs.nonce), lines("tls_anon;00;json")], proven)
       assert.strictEqual(refusal(story), "auth_failed")
     })
 
