@@ -1,13 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as crypto from "node:crypto"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as tls from "node:tls"
-import { Node, Port, type Transport } from "../src/index.ts"
+import { Node, Port, Transport } from "../src/index.ts"
 import {
   collector,
   connect,
+  makeWorld,
   reasonOf,
   roundTrip,
   type TestNode,
@@ -52,7 +53,13 @@ for (const [name, transport] of transports) {
             authOffer: ["tls_anon"]
           })
         ],
-        ["a certificate on one side, and a secret", withCert("a", { secret: "both" }), { secret: "both" }]
+        ["a certificate on one side, and a secret", withCert("a", { secret: "both" }), { secret: "both" }],
+        ["an authority between a certificate and the one that both know", withCert("a"), withCert("chained")],
+        [
+          "certificates whose common name alone is the node's ID",
+          withCert("a", { nodeIdInCert: true }),
+          withCert("common", { nodeIdInCert: true })
+        ]
       ] as ReadonlyArray<[string, Node.Options, Node.Options]>
     ) {
       test(`nodes connect with ${what}, and messages of all sizes pass both ways`, (world) =>
@@ -62,21 +69,21 @@ for (const [name, transport] of transports) {
             yield* Effect.scoped(Effect.gen(function*() {
               const [left, right] = [yield* world.start("a", a), yield* world.start("b", b)]
               const [here, there] = [yield* collector(left), yield* collector(right)]
-              for (let n = 0; n < 1000; n++) {
+              const count = round === 0 ? 10_000 : 100
+              for (let n = 0; n < count; n++) {
                 yield* left.run(Port.snd(there.port, "number", n))
                 yield* right.run(Port.snd(here.port, "number", n))
               }
+              const large = "x".repeat(16 * 1024 * 1024)
               if (round === 0) {
-                const large = "x".repeat(8 * 1024 * 1024)
                 yield* left.run(Port.snd(there.port, "large", large))
                 yield* right.run(Port.snd(here.port, "large", large))
               }
               for (const inbox of [here, there]) {
-                yield* inbox.has(round === 0 ? 1001 : 1000)
-                assert.deepStrictEqual(
-                  inbox.messages.slice(0, 1000),
-                  Array.from({ length: 1000 }, (_, n) => ["number", n])
-                )
+                yield* inbox.has(round === 0 ? count + 1 : count)
+                const expected = Array.from({ length: count }, (_, n) => ["number", n])
+                assert.deepStrictEqual(inbox.messages.slice(0, count), expected)
+                if (round === 0) assert.isTrue(inbox.messages[count]![1] === large)
               }
             }))
           }
@@ -96,6 +103,20 @@ for (const [name, transport] of transports) {
           undefined
         ],
         ["no certificate, and no secret on our side", withCert("a"), { secret: "s" }, "tls_required", "no_common_auth"],
+        [
+          "a certificate for another node, with its ID in places that do not count",
+          withCert("a", { nodeIdInCert: true }),
+          withCert("spoof"),
+          "tls_wrong_node",
+          undefined
+        ],
+        [
+          "an untrusted certificate, and tls_anon, where the ID has to be proven",
+          withCert("a", { nodeIdInCert: true, authAccept: ["tls_sha3_512", "tls_anon"] }),
+          withCert("stranger", { authAccept: ["tls_sha3_512", "tls_anon"], authOffer: ["tls_anon"] }),
+          "tls_untrusted",
+          undefined
+        ],
         [
           "no certificate, and another secret",
           withCert("a", { secret: "one" }),
@@ -124,16 +145,16 @@ for (const [name, transport] of transports) {
           Effect.gen(function*() {
             const [left, right] = [yield* world.start("a", a), yield* world.start("b", b)]
             const [from, to] = dialler === "a" ? [left, right] : [right, left]
-            // The side that is quicker to refuse closes the connection: the other one may not come to its own verdict.
-            const own: ReadonlyArray<string> = [here, there ?? "handshake_closed", "handshake_closed"]
-            assert.include(own, yield* within("a refusal", refusedFor(from, to.address)))
+            const refused = yield* within("a refusal", refusedFor(from, to.address))
+            // Of two that refuse each other, the one that is slower may only see that the connection is closed.
+            const own = dialler === "a" ? here : there ?? "handshake_closed"
+            assert.include(there === undefined ? [own] : [own, "handshake_closed"], refused)
             assert.isFalse(left.router.isUp("b") || right.router.isUp("a"))
-            const texts = [here, there].filter((reason) => reason !== undefined)
-            yield* until(`${texts.join(" or ")} is told`, () =>
-              world.logs.some((line) =>
-                texts.some((reason) => line.includes(said[reason]!))
-              ) ||
-              texts.some((reason) => own.includes(reason)))
+            yield* until("the reason is told by one of them", () =>
+              [here, there].some((reason) =>
+                reason !== undefined &&
+                (reason === refused || world.logs.some((line) => line.includes(said[reason]!)))
+              ))
           }))
       }
     }
@@ -175,96 +196,211 @@ const said: Record<string, string> = {
 
 // ---- peers that are no nodes of ours
 
-const greeting = (nodeId: string, keys: string): string => `aemp;1;${nodeId};tls_sha3_512,hmac_sha3_512;json;${keys}\n`
+const greeting = (nodeId: string): string => `aemp;1;${nodeId};tls_sha3_512,tls_anon,hmac_sha3_512;json;tls=1.0`
 
-/** A client that greets like a node with a certificate, and then speaks TLS as it likes, or something else. */
-const stranger = (node: TestNode, act: (socket: net.Socket) => void) =>
-  Effect.callback<string>((resume) => {
-    const port = Number(node.address.split(":")[1])
-    const socket = net.connect(port, "127.0.0.1", () => {
-      // The lowest nonce that there is: it makes us the client.
-      socket.write(`${greeting("stranger", "tls=1.0")}!\n`)
-    })
+/** The lowest nonce that there is makes its sender the client, the highest one the server. */
+const nonces = { client: "!", server: "~" } as const
+
+/** What the stranger has to say inside of TLS, with a method; it comes with the right digest, where that takes no secret. */
+type AuthLine = (method: string) => string
+
+/**
+ * Greets like a node with a certificate, and then speaks TLS as it likes, or something else. Answers when the node has
+ * closed the connection.
+ */
+const stranger = (node: TestNode, role: "client" | "server", act: (socket: net.Socket, auth: AuthLine) => void) =>
+  Effect.callback<"closed">((resume) => {
+    const own = `${greeting("stranger")}\n${nonces[role]}\n`
+    const socket = net.connect(Number(node.address.split(":")[1]), "127.0.0.1", () => socket.write(own))
     let seen = ""
-    socket.on("data", function greeted(chunk: Buffer) {
-      seen += chunk.toString("latin1")
-      if (seen.split("\n").length < 3) return
-      socket.off("data", greeted)
-      act(socket)
+    const auth: AuthLine = (method) => {
+      const digest = crypto.createHash("sha3-512").update(own + seen, "latin1").digest("hex")
+      return `${method};${method === "tls_anon" ? "" : digest};json\n`
+    }
+    socket.on("readable", function greeted() {
+      // Byte by byte: what comes behind the two lines belongs to TLS.
+      while (seen.split("\n").length < 3) {
+        const byte: Buffer | null = socket.read(1)
+        if (byte === null) return
+        seen += byte.toString("latin1")
+      }
+      socket.off("readable", greeted)
+      act(socket, auth)
     })
     socket.on("error", () => {})
     socket.on("close", () => resume(Effect.succeed("closed")))
     return Effect.sync(() => socket.destroy())
   })
 
+/** Speaks TLS on a stranger's socket, shows nothing or what it is told to, and authenticates. */
+const speakTls = (
+  socket: net.Socket,
+  role: "client" | "server",
+  options: tls.SecureContextOptions,
+  stands: (inside: tls.TLSSocket) => void
+): void => {
+  const either = { rejectUnauthorized: false, ...options }
+  if (role === "client") {
+    const inside = tls.connect({ socket, ...either, checkServerIdentity: () => undefined })
+    inside.on("error", () => {}).resume()
+    // In TLS 1.3 a client is done before the server has seen its certificate.
+    inside.on("secureConnect", () => stands(inside))
+  } else {
+    const server = tls.createServer({ requestCert: true, ...either })
+    server.on("tlsClientError", () => {})
+    server.on("secureConnection", (inside) => {
+      // What the node has to say is of no interest; an end is seen only by one who reads.
+      inside.on("error", () => {}).resume()
+      stands(inside)
+    })
+    server.emit("connection", socket)
+  }
+}
+
+const identityOf = (name: string): tls.SecureContextOptions => ({ cert: pem(name), key: pem(name) })
+
 describe("TLS with strangers", () => {
   const test = testOver(transports[1][1])
+  const anon: Node.Options = { authAccept: ["tls_sha3_512", "tls_anon"], authOffer: ["tls_sha3_512", "tls_anon"] }
 
   for (
-    const [what, options, text] of [
-      ["shows no certificate", {}, "has shown no certificate"],
-      ["shows one that it made itself", { cert: pem("shared"), key: pem("shared") }, "signed by nobody whom we trust"],
+    const [what, role, options, method, text, more] of [
+      ["shows no certificate", "client", {}, "tls_sha3_512", "has shown no certificate", {}],
+      ["shows one of its own making", "client", identityOf("shared"), "tls_sha3_512", "nobody whom we trust", {}],
+      ["shows one of its own making", "server", identityOf("shared"), "tls_sha3_512", "nobody whom we trust", {}],
+      ["shows an old one", "client", identityOf("expired"), "tls_sha3_512", "not valid at this time", {}],
+      ["shows an old one", "server", identityOf("expired"), "tls_sha3_512", "not valid at this time", {}],
+      ["has none and claims more than tls_anon", "client", {}, "tls_sha3_512", "has shown no certificate", anon],
+      [
+        "has one of its own making and claims more than tls_anon",
+        "server",
+        identityOf("shared"),
+        "tls_sha3_512",
+        "nobody whom we trust",
+        anon
+      ],
+      ["wants tls_anon, which is not allowed", "client", identityOf("c"), "tls_anon", "did not offer", {}],
       [
         "speaks an old version",
-        { cert: pem("c"), key: pem("c"), maxVersion: "TLSv1.1", minVersion: "TLSv1" },
-        "TLS could not"
+        "client",
+        { ...identityOf("c"), maxVersion: "TLSv1.1", minVersion: "TLSv1", ciphers: "ALL@SECLEVEL=0" },
+        "tls_sha3_512",
+        "TLS could not be established (unsupported protocol)",
+        {}
       ]
-    ] as ReadonlyArray<[string, tls.ConnectionOptions, string]>
+    ] as ReadonlyArray<[string, "client" | "server", tls.SecureContextOptions, string, string, Node.Options]>
   ) {
-    test(`one that ${what} is refused, and the node goes on`, (world) =>
+    test(`a ${role} that ${what} is refused, and the node goes on`, (world) =>
       Effect.gen(function*() {
-        const [a, b] = [yield* world.start("a", withCert("a")), yield* world.start("b", withCert("b"))]
+        const [a, b] = [yield* world.start("a", withCert("a", more)), yield* world.start("b", withCert("b"))]
         yield* connect(a, b)
         const end = yield* within(
           "the stranger is shown out",
-          stranger(a, (socket) => {
-            const client = tls.connect({ socket, rejectUnauthorized: false, ...options })
-            client.on("error", () => {})
-            // In TLS 1.3 a client is done before the server has seen its certificate.
-            client.on("secureConnect", () => client.write("tls_sha3_512;00;json\n"))
-          })
+          stranger(a, role, (socket, auth) =>
+            speakTls(socket, role, options, (inside) =>
+              void inside.write(auth(method))))
         )
         assert.strictEqual(end, "closed")
-        yield* until("it is logged", () => world.logs.some((line) => line.includes(text)))
+        yield* until("it is logged", () =>
+          world.logs.some((line) => line.includes(text)))
         yield* roundTrip(a, b)
         assert.isFalse(a.router.isUp("stranger"))
       }))
   }
 
-  for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
-    test(`${version} does`, (world) =>
+  for (
+    const [what, role, options, method, more] of [
+      ["TLS 1.2", "client", { ...identityOf("c"), maxVersion: "TLSv1.2" }, "tls_sha3_512", {}],
+      ["TLS 1.2", "server", { ...identityOf("c"), maxVersion: "TLSv1.2" }, "tls_sha3_512", {}],
+      ["TLS 1.3", "client", { ...identityOf("c"), minVersion: "TLSv1.3" }, "tls_sha3_512", {}],
+      ["TLS 1.3", "server", { ...identityOf("c"), minVersion: "TLSv1.3" }, "tls_sha3_512", {}],
+      ["tls_anon, where it is allowed, without a certificate", "client", {}, "tls_anon", anon],
+      ["tls_anon, where it is allowed, with any certificate", "server", identityOf("shared"), "tls_anon", anon]
+    ] as ReadonlyArray<[string, "client" | "server", tls.SecureContextOptions, string, Node.Options]>
+  ) {
+    test(`a ${role} comes up with ${what}`, (world) =>
       Effect.gen(function*() {
-        const a = yield* world.start("a", withCert("a"))
-        const protocol = yield* Deferred.make<string | null>()
-        yield* Effect.forkScoped(stranger(a, (socket) => {
-          const options = { cert: pem("c"), key: pem("c"), minVersion: version, maxVersion: version }
-          const client = tls.connect({ socket, rejectUnauthorized: false, ...options })
-          client.on("error", () => {})
-          // Our side sends its auth line once it has seen the certificate.
-          client.on("data", () => Deferred.doneUnsafe(protocol, Effect.succeed(client.getProtocol())))
-        }))
-        assert.strictEqual(yield* within("an auth line", Deferred.await(protocol)), version)
+        const a = yield* world.start("a", withCert("a", more))
+        yield* Effect.forkScoped(stranger(a, role, (socket, auth) =>
+          speakTls(socket, role, options, (inside) =>
+            void inside.write(auth(method)))))
+        yield* until("the link stands", () =>
+          a.router.isUp("stranger"))
       }))
   }
 
   for (
-    const [what, act] of [
-      ["garbage", (socket: net.Socket) => void socket.write("GET / HTTP/1.1\r\n\r\n".repeat(10))],
-      ["half a ClientHello", (socket: net.Socket) => void socket.end(Buffer.from("1603010200010001fc0303", "hex"))],
-      ["nothing", (socket: net.Socket) => void socket.end()]
-    ] as const
+    const [what, act, text] of [
+      ["garbage", (socket) => socket.write("GET / HTTP/1.1\r\n\r\n".repeat(10)), "TLS could not be established"],
+      [
+        "an alert",
+        (socket) => socket.write(Buffer.from("15030100020228", "hex")),
+        "TLS could not be established"
+      ],
+      ["half a ClientHello", (socket) => socket.end(halfAClientHello), "during the handshake"],
+      [
+        "half a ClientHello and a reset",
+        (socket) => socket.write(halfAClientHello, () => socket.resetAndDestroy()),
+        "during the handshake"
+      ],
+      ["nothing, and goes,", (socket) => socket.end(), "during the handshake"],
+      ["nothing, and stays,", () => {}, "took too long"],
+      ["half a ClientHello, and stays,", (socket) => socket.write(halfAClientHello), "took too long"]
+    ] as ReadonlyArray<[string, (socket: net.Socket) => void, string]>
   ) {
-    test(`one that sends ${what} where TLS should begin ends its own connection and no other`, (world) =>
-      Effect.gen(function*() {
-        const [a, b] = [yield* world.start("a", withCert("a")), yield* world.start("b", withCert("b"))]
-        yield* connect(a, b)
-        const fired = yield* watch(b, "a")
-        assert.strictEqual(yield* within("the end of the connection", stranger(a, act)), "closed")
-        yield* until("it is logged", () => world.logs.some((line) => /\(node "stranger"\).*(TLS|during)/.test(line)))
-        yield* roundTrip(a, b)
-        assert.deepStrictEqual(fired, [])
-      }))
+    for (const role of ["client", "server"] as const) {
+      test(`a ${role} that sends ${what} where TLS should begin ends its own connection and no other`, (world) =>
+        Effect.gen(function*() {
+          const options = { monitorTimeout: "500 millis" } as const
+          const [a, b] = [yield* world.start("a", withCert("a", options)), yield* world.start("b", withCert("b"))]
+          yield* connect(a, b)
+          const fired = yield* watch(b, "a")
+          const end = yield* within(
+            "the end of the connection",
+            stranger(a, role, (socket) => {
+              // What the node has to say is of no interest.
+              socket.resume()
+              act(socket)
+            })
+          )
+          assert.strictEqual(end, "closed")
+          yield* until("it is logged", () => world.logs.some((line) => line.includes(text)))
+          yield* until("nothing is left of it", () => a.router.handshaking() === 0)
+          yield* roundTrip(a, b)
+          assert.deepStrictEqual(fired, [])
+        }))
+    }
   }
+})
+
+const halfAClientHello = Buffer.from("1603010200010001fc0303", "hex")
+
+describe("a reset in the middle of a large message over TLS", () => {
+  it.live("fires monitors on both sides, and the nodes connect anew", () =>
+    Effect.gen(function*() {
+      const world = yield* makeWorld
+      const network = yield* Transport.MemoryNetwork
+      const [a, b] = [yield* world.start("a", withCert("a")), yield* world.start("b", withCert("b"))]
+      const [here, there] = [yield* collector(a), yield* collector(b)]
+      yield* connect(a, b)
+      const fired = [yield* watch(a, there.port), yield* watch(b, here.port)]
+      yield* roundTrip(a, b)
+      yield* roundTrip(b, a)
+      yield* network.shape({ from: "a", to: "b" }, { bandwidth: 50_000_000 })
+      yield* a.run(Port.snd(there.port, "large", "x".repeat(4 * 1024 * 1024)))
+      const received = (): number => b.router.peers.get("a")?.link?.received ?? 0
+      yield* until("some of it has come", () => received() > 100_000)
+      yield* network.reset({ from: "a", to: "b" }, 20_000)
+      yield* until("both monitors fire", () => fired.every((reasons) => reasons.length > 0))
+      assert.deepStrictEqual(fired, [
+        [["transport_error", "b", "Connection reset by peer"]],
+        [["transport_error", "a", "Connection reset by peer"]]
+      ])
+      assert.deepStrictEqual(there.messages, [])
+      yield* connect(a, b)
+      yield* a.run(Port.snd(there.port, "again"))
+      yield* there.has(1)
+    }).pipe(Effect.provide(Transport.layerMemory)))
 })
 
 // ---- a man in the middle
@@ -324,7 +460,17 @@ describe("a certificate", () => {
         "with the key of another",
         pem("a").split("-----BEGIN CERT")[0]! + pem("b").replace(/-----BEGIN PRIVATE[^]*KEY-----\n/, ""),
         /the private key does not belong/
-      ]
+      ],
+      ["with an encrypted key", pem("a").replaceAll("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), /key is encrypted/],
+      // These would make TLS throw when a connection needs it.
+      ["with a key that is too weak for TLS", pem("weak"), /TLS cannot use it: ee key too small/],
+      [
+        "with a further one that is broken",
+        `${pem("a")}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`,
+        /TLS cannot use it: wrong tag/
+      ],
+      ["that was cut off", pem("a").slice(0, -100), /TLS cannot use it/],
+      ["that is for servers only", pem("server"), /not for both roles/]
     ] as const
   ) {
     it.live(`${what} is refused at the start`, () =>
@@ -338,8 +484,22 @@ describe("a certificate", () => {
   }
 })
 
+it.live("a node ID can be wanted in certificates only by a node that has one", () =>
+  Effect.gen(function*() {
+    const layer = Node.layer({ nodeId: "x", secret: "s", nodeIdInCert: true, binds: [] })
+    const error = yield* Effect.flip(Effect.scoped(Effect.asVoid(Effect.provide(Node.id, layer))))
+    assert.strictEqual(error.message, "node option nodeIdInCert: means nothing without cert")
+  }).pipe(Effect.provide(transports[0][1])))
+
 describe("a node with neither secret nor certificate", () => {
   const test = testOver(transports[1][1])
+  test("takes an empty secret for none, and listens where it is told to", (world) =>
+    Effect.gen(function*() {
+      const { router } = yield* world.start("told", { secret: "", binds: ["[::1]:*", "127.0.0.1:*"] })
+      assert.match(router.addresses.join(), /^\[::1\]:\d+,127\.0\.0\.1:\d+$/)
+      assert.strictEqual(world.logs.filter((line) => line.includes("nobody can connect")).length, 1)
+    }))
+
   test("listens on loopback only, says so, and lets nobody in", (world) =>
     Effect.gen(function*() {
       const lonely = yield* world.start("lonely", { secret: undefined, binds: undefined })
