@@ -1,98 +1,588 @@
 /**
  * Supervisors start what died again.
  *
- * `Supervisor.restart` keeps one service alive: it starts the child, monitors its port, and starts it again, at once or
- * after a delay, until that happened too often. It uses nothing but `Port`: everything it does, a program could do by
- * hand.
+ * A supervisor is a port that keeps other ports alive: it starts its children in order, monitors them, starts again what
+ * ends, at once or after a delay, and gives up when that happens too often; then its own supervisor takes over. The rules
+ * are those of OTP's `supervisor`. It uses nothing but ports: everything it does, a program could do by hand.
+ *
+ * - `restart` keeps one service alive, and `layer` a Layer;
+ * - `make` has several children that may share a fate, `dynamic` many of one kind, `partition` a fixed number of one kind;
+ * - `failover` runs a service on one of several nodes;
+ * - `at` asks a supervisor on another node, `tree` looks at all that is below one.
+ *
+ * `docs/supervision.md` says how to choose.
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
+import type * as Exit from "effect/Exit"
+import * as Hash from "effect/Hash"
+import * as Layer from "effect/Layer"
+import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Killed, type PortExit, reasonFromCause, reasonFromExit } from "./internal/killed.ts"
-import { countRestart, isRestarted, type RestartType, type Window } from "./internal/restart.ts"
-import type { Node } from "./Node.ts"
+import * as children from "./internal/child.ts"
+import * as specs from "./internal/childSpec.ts"
+import { type Killed, reasonFromCause, reasonFromExit } from "./internal/killed.ts"
+import type * as decisions from "./internal/restart.ts"
+import * as supervision from "./internal/supervision.ts"
+import type * as reports from "./internal/supervisorEvents.ts"
+import * as messages from "./internal/supervisorPort.ts"
+import { Node } from "./Node.ts"
 import * as Port from "./Port.ts"
 
+// ---- what supervisors are told
+
 /**
- * How a supervised child is treated.
+ * Which ends of a child are followed by a restart: `permanent` all, `transient` the abnormal ones, `temporary` none, or
+ * those that a predicate says. Orderly ends are those without a reason, and with a reason that is tagged `shutdown`.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Policy {
-  /** For log lines and events. Default: `child`. */
-  readonly id?: string | undefined
-  /**
-   * Which ends are followed by a restart: `permanent` all, `transient` the abnormal ones, `temporary` none, or a predicate
-   * on the Exit. Orderly ends are those without a reason, and with a reason that is tagged `shutdown`. Default:
-   * `permanent`.
-   */
+export type RestartType = decisions.RestartType
+
+/**
+ * Who is restarted with a child that ended: `one_for_one` nobody, `one_for_all` all others, `rest_for_one` those that were
+ * started after it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Strategy = decisions.Strategy
+
+/**
+ * When the ends of significant children end the supervisor, with the reason `shutdown`: `never`, at the end of
+ * `any_significant` one, or of the last of `all_significant` ones.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AutoShutdown = decisions.AutoShutdown
+
+/**
+ * How long a child may take to end when it is stopped: a time, `infinity`, or `brutal`, which does not wait at all. What
+ * has not ended by then is abandoned, with a warning.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Shutdown = specs.Shutdown
+
+/**
+ * Whether a child is a supervisor itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ChildType = specs.ChildType
+
+/**
+ * What a child's start answers: its port, something that has its port, the handle of another supervisor, or `ignore`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Started =
+  | Port.PortId
+  | { readonly port: Port.PortId }
+  | { readonly supervisor: Port.PortId }
+  | typeof ignore
+
+/**
+ * How a child is treated.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChildOptions {
+  /** Which ends are followed by a restart. Default: `permanent`. */
   readonly restart?: RestartType | undefined
-  /** How long to wait before each restart; gets the Exit. When it is done, there are no more. Default: no delay. */
-  readonly schedule?: Schedule.Schedule<unknown, Exit.Exit<void, Killed>> | undefined
+  /** How long it may take to end. Default: 5 seconds; of a supervisor, which has to stop its own children, `infinity`. */
+  readonly shutdown?: Shutdown | undefined
+  /** Whether its end can be the end of the supervisor; see `AutoShutdown`. Default: no. */
+  readonly significant?: boolean | undefined
   /**
-   * How many restarts within `period` are allowed; one more ends the supervisor. Default: 1, as in OTP; with a schedule,
-   * whose delays pace the restarts, 10.
+   * How long to wait before each restart; gets the Exit. When it is done, the supervisor gives up. After a quiet time as
+   * long as the supervisor's period it begins anew. Default: no delay.
    */
-  readonly intensity?: number | undefined
-  /** The time that `intensity` counts in. Default: 5 seconds, as in OTP; with a schedule, 1 minute. */
-  readonly period?: Duration.Input | undefined
-  /** How long the child may take to end when it is stopped, before it is abandoned. Default: 5 seconds. */
-  readonly shutdown?: Duration.Input | undefined
+  readonly schedule?: Schedule.Schedule<unknown, Exit.Exit<void, Port.Killed>> | undefined
+  /** Default: what its start answers tells. */
+  readonly type?: ChildType | undefined
 }
 
 /**
- * What happened to a supervised child. `restarts` counts those before this event.
+ * A child: its name among the children, and how it starts. What `start` acquires in its Scope is released when the child
+ * has ended.
  *
  * @category models
  * @since 0.1.0
  */
-export type Event =
-  | { readonly _tag: "Started"; readonly port: Port.PortId; readonly restarts: number }
-  | { readonly _tag: "Ended"; readonly port: Port.PortId; readonly exit: Exit.Exit<void, Killed> }
-  | { readonly _tag: "StartFailed"; readonly exit: Exit.Exit<void, Killed> }
-  | { readonly _tag: "Waiting"; readonly delay: Duration.Duration }
-  | { readonly _tag: "GaveUp"; readonly exit: Exit.Exit<void, Killed>; readonly restarts: number }
-  | { readonly _tag: "Stopped" }
+export interface ChildSpec<out A extends Started = Started, out E = unknown, out R = never> extends ChildOptions {
+  readonly id: string
+  readonly start: Effect.Effect<A, E, R>
+}
 
 /**
- * A child under supervision.
+ * How many restarts are too many, and what a supervisor is called.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Supervised<M extends Port.Messages = any> {
+export interface Limits {
+  /**
+   * How many restarts within `period` are allowed, of all children together; one more ends the supervisor. Default: 1, as
+   * in OTP; where a child has a schedule, whose delays pace the restarts, 10.
+   */
+  readonly intensity?: number | undefined
+  /** The time that `intensity` counts in. Default: 5 seconds, as in OTP; where a child has a schedule, 1 minute. */
+  readonly period?: Duration.Input | undefined
+  /** For log lines, metrics and trees. Default: `supervisor`, or `supervised` of one that keeps a single service. */
+  readonly name?: string | undefined
+}
+
+/**
+ * What a supervisor with named children is told.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends Limits {
+  /** Default: `one_for_one`. */
+  readonly strategy?: Strategy | undefined
+  /** Default: `never`. */
+  readonly autoShutdown?: AutoShutdown | undefined
+}
+
+/**
+ * How a service is treated that `restart` keeps alive.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Policy extends Omit<ChildOptions, "significant">, Limits {
+  /** What the service is called. Default: `child`. */
+  readonly id?: string | undefined
+}
+
+// ---- what supervisors tell
+
+/**
+ * What happened to a child. `restarts` counts the restarts of that child so far.
+ *
+ * - `Started`, `Ended`, and `StartFailed`, of a restart;
+ * - `Restarting`: it will be started again after `delay`, `at` this time (milliseconds of the epoch), with its `group`;
+ * - `Stopped`: it has ended by itself, and is not started again;
+ * - `Abandoned`: it did not end in time when it was stopped;
+ * - `ShuttingDown`: it was significant, and the supervisor ends with it;
+ * - `GaveUp`: there were too many restarts, and the supervisor ends;
+ * - `Conflict`: of a failover service, that it ran on several nodes, which had lost sight of each other.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Event = reports.Event
+
+/**
+ * A child as it is now. `uptime` is in milliseconds, `lastReason` the reason list of its last end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ChildInfo = supervision.ChildInfo
+
+/**
+ * How many children there are: specifications, those that run, supervisors and workers. A dynamic supervisor has one
+ * specification.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Count = supervision.Count
+
+/**
+ * A specification that cannot be: names the child (`undefined`: the supervisor itself), the field, its value, and what is
+ * wrong with it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const InvalidSpec = specs.InvalidSpec
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type InvalidSpec = specs.InvalidSpec
+
+/**
+ * A child whose start failed, with the Exit of the start. What was started before it has been stopped again.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const StartError = supervision.StartError
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type StartError = supervision.StartError
+
+/**
+ * What a supervisor does not do, as OTP answers it: `already_started` (with the port), `already_present`, `not_found`,
+ * `running`, `restarting`, `stopped`, `max_children`, `dynamic`, `not_dynamic`; `malformed`, of a message that is no
+ * request.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ChildError = supervision.ChildError
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type ChildError = supervision.ChildError
+
+/**
+ * What a start answers that has nothing to supervise: the child has no port, and its specification stays. A temporary or
+ * dynamic child that ignores leaves nothing.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const ignore: unique symbol = children.ignore as never
+
+// ---- handles
+
+/**
+ * What all supervisors have.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handle {
   /** The supervisor's own port: it ends when the supervisor gives up or is stopped, and may be monitored and killed. */
   readonly supervisor: Port.PortId
-  /** The child's present port. Waits while there is none; fails when there will be none any more. */
-  readonly port: Effect.Effect<Port.PortId<M>, Killed>
-  /** What happens from now on; ends with the supervisor. */
+  /** The children in start order, as they are now. */
+  readonly which: Effect.Effect<ReadonlyArray<ChildInfo>>
+  readonly count: Effect.Effect<Count>
+  /** What happens from now on; ends with the supervisor. Who lags behind by more than 10,000 events loses the oldest. */
   readonly events: Stream.Stream<Event>
-  /** Ends the child and starts it again. It does not count as a failure. */
-  readonly restart: Effect.Effect<void>
-  /** Stops the child, then the supervisor. */
+  /** Stops the children, in reverse start order, then the supervisor. */
   readonly stop: Effect.Effect<void>
 }
 
 /**
- * Keeps a child alive. `child` starts something in a Scope and returns its port, on this node or on another.
+ * A service under supervision.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Supervised<M extends Port.Messages = any> extends Handle {
+  /** The service's present port. Waits while there is none; fails when there will be none any more. */
+  readonly port: Effect.Effect<Port.PortId<M>, Port.Killed>
+  /** The present port, then each one that follows; ends with the supervisor. */
+  readonly ports: Stream.Stream<Port.PortId<M>>
+  /**
+   * A port that stays the same: it passes what it gets on to the present one, in order, and keeps it while there is none.
+   * What the service has not handled when it ends is lost; nothing is sent twice. It ends as the supervisor does.
+   */
+  readonly address: Port.PortId<M>
+  /** Ends the service and starts it again, now. It does not count as a failure. */
+  readonly restart: Effect.Effect<void>
+}
+
+/**
+ * A supervisor of children with names.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Supervisor extends Handle {
+  /** The present port of a child, or its next one while it is restarting. */
+  readonly port: (id: string) => Effect.Effect<Port.PortId, ChildError | Port.Killed>
+  /** Adds a child and starts it. Answers what its start does. What cannot be started leaves nothing. */
+  readonly startChild: <A extends Started, E, R>(
+    spec: ChildSpec<A, E, R>
+  ) => Effect.Effect<A, InvalidSpec | ChildError | StartError | Port.Killed, Exclude<R, Scope.Scope>>
+  /** Ends a child, by its name or its port; its specification stays, unless it is temporary. Twice is fine. */
+  readonly terminateChild: (idOrPort: string) => Effect.Effect<void, ChildError | Port.Killed>
+  /** Starts a child that does not run. Answers what its start does; if that fails, the child stays as it is. */
+  readonly restartChild: (id: string) => Effect.Effect<unknown, ChildError | StartError | Port.Killed>
+  /** Forgets a child that does not run. */
+  readonly deleteChild: (id: string) => Effect.Effect<void, ChildError | Port.Killed>
+  /** The specification of a child, by its name or its port, with the defaults filled in. Times are in milliseconds. */
+  readonly spec: (idOrPort: string) => Effect.Effect<SettledSpec, ChildError>
+}
+
+/**
+ * A child's specification with its defaults. `shutdown` is in milliseconds: `Infinity` waits, 0 does not.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SettledSpec {
+  readonly id: string
+  readonly restart: RestartType
+  readonly shutdown: number
+  readonly significant: boolean
+  readonly type: ChildType
+}
+
+/**
+ * A supervisor of many children of one kind.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DynamicSupervisor<in Args extends ReadonlyArray<any>, out A extends Started> extends Handle {
+  /** Starts a child with these arguments. Answers what its start does. */
+  readonly startChild: (...args: Args) => Effect.Effect<A, ChildError | StartError | Port.Killed>
+  /** Ends a child, by its port. A port of this node that has ended already is fine. */
+  readonly terminateChild: (port: Port.PortId) => Effect.Effect<void, ChildError | Port.Killed>
+}
+
+/**
+ * A supervisor of a fixed number of children of one kind.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PartitionSupervisor<out P> extends Handle {
+  /** The port of the partition that a key belongs to: always the same one, while the number of partitions stays. */
+  readonly port: (key: unknown) => Effect.Effect<P, ChildError | Port.Killed>
+  readonly partitions: number
+}
+
+// ---- constructors
+
+/**
+ * Supervises children that are started in order, and stopped in reverse order. A child that is not up yet holds back the
+ * next one.
+ *
+ * **Details**
+ *
+ * A start that fails ends all: what was started is stopped, and the error names the child. Later, a start that fails
+ * counts as one more restart, and is tried again with all who share the child's fate. When there were too many restarts,
+ * the supervisor stops its children and ends with `["restart_limit", text, child, ...reason of the child]`.
+ *
+ * A supervisor that is a child of another is given as its start: `{ id: "pool", start: Supervisor.make(...) }`.
+ *
+ * **Gotchas**
+ *
+ * With `one_for_all` and `rest_for_one`, children that were terminated or had ended for good are started with the others,
+ * as OTP does. Temporary ones are only stopped.
+ *
+ * **Example** (A worker that needs a cache)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const supervisor = yield* Supervisor.make({
+ *     strategy: "rest_for_one",
+ *     children: [
+ *       { id: "cache", start: Port.make({ get: (reply) => Port.snd(reply, "value") }) },
+ *       { id: "worker", start: Port.make({}), restart: "transient" }
+ *     ]
+ *   })
+ *   const worker = yield* supervisor.port("worker")
+ *   yield* Port.kil(yield* supervisor.port("cache"), "crash")
+ *   yield* Port.exit(worker)
+ *   return (yield* supervisor.port("worker")) !== worker
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => true
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>>(
+  options: Options & { readonly children: C }
+): Effect.Effect<Supervisor, InvalidSpec | StartError, Node | Scope.Scope | ServicesOf<C[number]>> =>
+  Effect.gen(function*() {
+    const paced = options.children.some((child) => child?.schedule !== undefined)
+    const settled = yield* Effect.fromResult(specs.settleSupervisor(options, paced))
+    yield* Effect.fromResult(specs.checkUnique(options.children.map((child) => child.id)))
+    const list = yield* Effect.forEach(options.children, (child) => settle(child, settled.autoShutdown))
+    const running = yield* launch({ ...options, shape: "fixed" }, settled, list)
+    return {
+      ...handleOf(running),
+      port: (id) => running.portOf(id),
+      startChild: <A extends Started, E, R>(child: ChildSpec<A, E, R>) =>
+        Effect.flatMap(
+          settle(child, settled.autoShutdown),
+          (spec) => running.startChild(spec) as Effect.Effect<A, ChildError | StartError | Killed>
+        ),
+      terminateChild: (idOrPort) => running.terminateChild(idOrPort),
+      restartChild: (id) => running.restartChild(id),
+      deleteChild: (id) => running.deleteChild(id),
+      spec: (idOrPort) =>
+        Effect.suspend(() => {
+          const child = running.find(idOrPort)
+          return child === undefined
+            ? Effect.fail(running.refusal("not_found", idOrPort))
+            : Effect.succeed(specOf(child))
+        })
+    }
+  })
+
+type ServicesOf<C> = C extends ChildSpec<any, any, infer R> ? Exclude<R, Scope.Scope> : never
+
+const specOf = ({ patience, spec, type }: children.Child): SettledSpec => ({
+  id: spec.id,
+  restart: spec.restart,
+  significant: spec.significant,
+  shutdown: patience,
+  type
+})
+
+/**
+ * Supervises many children of one kind, each on its own: one template, and arguments for each start. OTP's
+ * `simple_one_for_one`.
+ *
+ * **Details**
+ *
+ * It starts without children. A child that ends for good is forgotten, with its arguments. At the end all are stopped at
+ * once, under one time. From another node they are started by `Supervisor.at(port).startChild(...args)`; so `start` must
+ * not take arguments for granted that come from there.
+ *
+ * **Example** (A port for each job)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const pool = yield* Supervisor.dynamic({
+ *     start: (n: number) => Port.make({ square: (reply) => Port.snd(reply, n * n) }),
+ *     restart: "transient"
+ *   })
+ *   const job = yield* pool.startChild(7)
+ *   return yield* Port.cal(job, "square")
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 49
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R>(
+  template: Omit<ChildOptions, "significant"> & Limits & {
+    readonly start: (...args: Args) => Effect.Effect<A, E, R>
+    /** How many children there may be, those that are restarting among them. Default: any number. */
+    readonly maxChildren?: number | undefined
+  }
+): Effect.Effect<DynamicSupervisor<Args, A>, InvalidSpec, Node | Exclude<R, Scope.Scope> | Scope.Scope> =>
+  Effect.gen(function*() {
+    const settled = yield* Effect.fromResult(specs.settleSupervisor(template, template.schedule !== undefined))
+    const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
+    const start = (args: Args) => within(context, Effect.suspend(() => template.start(...args)))
+    // Whatever is wrong with the template is wrong at once.
+    yield* Effect.fromResult(specs.settleChild({ ...template, id: "template", start: Effect.void }, "never"))
+    if (typeof template.start !== "function") {
+      const problem = "is no function that gives an Effect"
+      return yield* new InvalidSpec({ child: "template", field: "start", value: template.start, problem })
+    }
+    const startChild = (...args: Args) =>
+      Effect.flatMap(
+        Effect.suspend(() =>
+          Effect.fromResult(specs.settleChild({ ...template, id: running.nextId(), start: start(args) }, "never"))
+        ),
+        (spec) => running.startChild(spec)
+      ).pipe(Effect.catchTag("InvalidSpec", Effect.die)) as ReturnType<DynamicSupervisor<Args, A>["startChild"]>
+    const byArguments: messages.StartByArguments = (args) => startChild(...args as Args)
+    const running: supervision.Supervision = yield* launch({ ...template, shape: "dynamic" }, settled, [], byArguments)
+      .pipe(
+        Effect.catchTag("StartError", Effect.die)
+      )
+    return {
+      ...handleOf(running),
+      startChild,
+      terminateChild: (port) => running.terminateChild(port)
+    }
+  })
+
+/**
+ * Supervises a number of children of one kind, and says which of them is in charge of a key.
+ *
+ * **Example** (Four counters)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const counters = yield* Supervisor.partition({
+ *     partitions: 4,
+ *     start: (index) => Port.make({ which: (reply) => Port.snd(reply, index) })
+ *   })
+ *   const one = yield* Port.cal(yield* counters.port("alice"), "which")
+ *   const other = yield* Port.cal(yield* counters.port("alice"), "which")
+ *   return one === other
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => true
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const partition = <P extends Port.PortId, E, R>(
+  options: ChildOptions & Limits & {
+    readonly partitions: number
+    readonly start: (index: number) => Effect.Effect<P, E, R>
+  }
+): Effect.Effect<
+  PartitionSupervisor<P>,
+  InvalidSpec | StartError,
+  Node | Exclude<R, Scope.Scope> | Scope.Scope
+> =>
+  Effect.gen(function*() {
+    const { partitions } = options
+    if (!Number.isInteger(partitions) || partitions < 1) {
+      const problem = "is no whole number from 1 on"
+      return yield* new InvalidSpec({ child: undefined, field: "partitions", value: partitions, problem })
+    }
+    const supervisor = yield* make({
+      ...options,
+      children: Array.from({ length: partitions }, (_, index) => ({
+        ...options,
+        id: String(index),
+        start: Effect.suspend(() => options.start(index))
+      }))
+    })
+    const { count, events, stop, which } = supervisor
+    return {
+      supervisor: supervisor.supervisor,
+      which,
+      count,
+      events,
+      stop,
+      partitions,
+      port: (key) =>
+        supervisor.port(String((Hash.hash(key) >>> 0) % partitions)) as Effect.Effect<P, ChildError | Port.Killed>
+    }
+  })
+
+/**
+ * Keeps a service alive. `child` starts something in a Scope and answers its port, on this node or on another.
  *
  * **Details**
  *
  * A first start that fails is the caller's error. Later, a start that fails counts as a restart that failed, and is tried
  * again. Before each restart the scope of the last start is closed. When there were too many restarts, the supervisor's
- * port ends with `["restart_limit", text, ...reason of the last child]`, and whoever monitors it takes over.
+ * port ends with `["restart_limit", text, id, ...reason of the last child]`, and whoever monitors it takes over. It ends
+ * without a reason when the service has ended for good.
  *
- * What is sent to a child that has ended is lost, and a monitor tells; ask for `port` again to reach the next one.
+ * What is sent to a service that has ended is lost, and a monitor tells; `address` reaches the next one.
  *
  * **Example** (A service that comes back)
  *
@@ -110,8 +600,7 @@ export interface Supervised<M extends Port.Messages = any> {
  *   const first = yield* supervised.port
  *   yield* Port.kil(first, "crash")
  *   yield* Port.exit(first)
- *   const second = yield* supervised.port
- *   return yield* Port.cal(second, "which")
+ *   return yield* Port.cal(supervised.address, "which")
  * })
  *
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 2
@@ -120,214 +609,191 @@ export interface Supervised<M extends Port.Messages = any> {
  * @category constructors
  * @since 0.1.0
  */
-export const restart = <M extends Port.Messages, E, R>(
-  child: Effect.Effect<Port.PortId<M>, E, R>,
+export const restart = <P extends Exclude<Started, typeof ignore>, E, R>(
+  child: Effect.Effect<P, E, R>,
   policy: Policy = {}
-): Effect.Effect<Supervised<M>, E, Node | Scope.Scope | Exclude<R, Scope.Scope>> =>
+): Effect.Effect<
+  Supervised<MessagesOf<P>>,
+  E | InvalidSpec,
+  Node | Scope.Scope | Exclude<R, Scope.Scope>
+> => Effect.map(keep(child, policy), (kept) => kept.handle)
+
+/** What the port takes that a start answers. */
+type MessagesOf<P> = P extends Port.PortId<infer M> ? M
+  : P extends { readonly port: Port.PortId<infer M> } ? M
+  : any
+
+/** Keeps a single child alive: its handle, and what runs behind it. */
+const keep = <P extends Started, E, R>(child: Effect.Effect<P, E, R>, policy: Policy) =>
   Effect.gen(function*() {
-    const supervisor = yield* Port.make(() => {})
-    const guard = yield* Port.peval(supervisor, makeGuard(child, settle(policy))).pipe(Effect.orDie)
-    const first = yield* Effect.flatten(Port.peval(supervisor, Effect.exit(guard.start)).pipe(Effect.orDie)).pipe(
-      Effect.tapCause((cause) => Port.kil(supervisor, ...reasonFromCause(cause)))
-    )
-    yield* Port.peval(supervisor, Port.fork(guard.watch(first))).pipe(Effect.orDie)
-    return {
-      supervisor,
-      port: guard.port,
-      events: guard.events,
-      restart: guard.restart,
-      stop: Effect.andThen(Port.kil(supervisor, "shutdown"), Port.exit(supervisor)).pipe(
-        Effect.asVoid,
-        Effect.provideContext(yield* Effect.context<Node>())
+    const router = yield* Node
+    const settled = yield* Effect.fromResult(specs.settleSupervisor(policy, policy.schedule !== undefined))
+    const spec = yield* settle({ ...policy, id: policy.id ?? "child", start: child }, settled.autoShutdown)
+    const running = yield* launch({ ...policy, name: policy.name ?? "supervised", shape: "single" }, settled, [spec])
+      .pipe(
+        // Nobody but the service was to be started: its error is the caller's own.
+        Effect.catchTag("StartError", ({ exit }) => exit as Exit.Exit<never, E>)
       )
+    const single = running.find(spec.id)!
+    const port = Effect.suspend(() => running.portOf(spec.id)) as Effect.Effect<Port.PortId, Killed>
+    const address = yield* Port.make((...message: readonly [string, ...ReadonlyArray<unknown>]) =>
+      Effect.flatMap(port, (present) => Port.snd(present, ...message))
+    )
+    router.monitor(running.port, (exit) => router.kill(address, reasonFromExit(exit)))
+    const handle: Supervised = {
+      ...handleOf(running),
+      port,
+      ports: Stream.unwrap(Effect.sync(() =>
+        Stream.concat(
+          single.livePort === undefined ? Stream.empty : Stream.make(single.livePort),
+          Stream.flatMap(
+            running.reporter.events,
+            (event) => event._tag === "Started" ? Stream.make(event.port) : Stream.empty
+          )
+        )
+      )),
+      address,
+      restart: Effect.ignore(running.restartNow(single))
     }
+    return { handle, running, single }
   })
 
-interface Settled {
-  readonly id: string
-  readonly type: RestartType
-  readonly schedule: Schedule.Schedule<unknown, PortExit>
-  readonly intensity: number
-  readonly period: number
-  readonly shutdown: Duration.Input
+/**
+ * The services of a Layer under supervision: see `layer`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Rebuilt<in out Services> extends Supervised {
+  /**
+   * Runs an effect with the services as they are now. Waits while they are being rebuilt; fails with `Killed` when they
+   * end before it does, or when they will not be rebuilt any more.
+   */
+  readonly provide: <A, E, R>(
+    effect: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | Port.Killed, Exclude<R, Services>>
 }
 
-const settle = (policy: Policy): Settled => ({
-  id: policy.id ?? "child",
-  type: policy.restart ?? "permanent",
-  schedule: policy.schedule ?? Schedule.spaced(0),
-  intensity: policy.intensity ?? (policy.schedule === undefined ? 1 : 10),
-  period: Duration.toMillis(policy.period ?? (policy.schedule === undefined ? "5 seconds" : "1 minute")),
-  shutdown: policy.shutdown ?? "5 seconds"
+/**
+ * A Layer whose services are built again when they fail, while their users keep the handle that they have.
+ *
+ * **Details**
+ *
+ * The services are built in a port: they fail when that port ends. What a service runs with `Port.fork` or links with
+ * `Port.mon` takes them with it; `restart` of the handle is for users that find them broken. Before they are built again,
+ * the scope of the last build is closed, and whatever the handle provided them to is interrupted.
+ *
+ * **Example** (A connection that is made anew)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Context, Effect, Layer } from "effect"
+ *
+ * class Connection extends Context.Service<Connection, { readonly nth: number }>()("Connection") {}
+ * class Database extends Context.Service<Database, Supervisor.Rebuilt<Connection>>()("Database") {}
+ *
+ * let made = 0
+ * const ConnectionLive = Layer.effect(Connection, Effect.sync(() => ({ nth: ++made })))
+ * const DatabaseLive = Supervisor.layer(Database, ConnectionLive, { id: "database" })
+ *
+ * const program = Effect.gen(function*() {
+ *   const database = yield* Database
+ *   const nth = database.provide(Effect.map(Connection, (connection) => connection.nth))
+ *   const first = yield* nth
+ *   yield* database.restart
+ *   return [first, yield* nth]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(DatabaseLive), Effect.provide(Node.layerLocal))) // => [1, 2]
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <Id, Services, E, R>(
+  key: Context.Key<Id, Rebuilt<Services>>,
+  services: Layer.Layer<Services, E, R>,
+  policy: Policy = {}
+): Layer.Layer<Id, E | InvalidSpec, Node | Exclude<R, Port.Self | Scope.Scope>> => {
+  const child = Effect.gen(function*() {
+    const port = yield* Port.make(() => {})
+    const scope = yield* Effect.scope
+    // A memo map of its own: the one that this Layer is built with would give the services that have failed.
+    const context = yield* Layer.buildWithMemoMap(services, Layer.makeMemoMapUnsafe(), scope).pipe(
+      Effect.provideService(Port.Self, port)
+    )
+    return { port, context }
+  })
+  const handle = Effect.gen(function*() {
+    const { handle, single } = yield* keep(child, policy)
+    const router = yield* Node
+    const provide: Rebuilt<Services>["provide"] = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.flatMap(handle.port, (port) => {
+        const { context } = single.value as { readonly context: Context.Context<Services> }
+        const ended = Effect.callback<never, Killed>((resume) => {
+          const cancel = router.monitor(
+            port,
+            (exit) => resume(Effect.fail(new Port.Killed({ port, reason: reasonFromExit(exit) })))
+          )
+          return Effect.sync(cancel)
+        })
+        return Effect.raceFirst(Effect.provideContext(effect, context), ended)
+      })
+    return { ...handle, provide }
+  })
+  return Layer.effect(key, handle) as Layer.Layer<Id, E | InvalidSpec, Node | Exclude<R, Port.Self | Scope.Scope>>
+}
+
+// ---- what all of them are made with
+
+/** A specification with the services of the effect that this runs in. */
+const settle = <E, R>(child: ChildSpec<Started, E, R>, autoShutdown: AutoShutdown) =>
+  Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
+    Effect.fromResult(specs.settleChild(
+      { ...child, start: Effect.isEffect(child.start) ? within(context, child.start) : child.start },
+      autoShutdown
+    ))
+  )
+
+/** The Scope is that of the start. */
+const within = <A, E, R>(
+  context: Context.Context<Exclude<R, Scope.Scope>>,
+  start: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.provideContext(start, Context.omit(Scope.Scope)(context as Context.Context<any>)) as Effect.Effect<A, E, any>
+
+/** Opens the supervisor's port, and starts its first children. */
+const launch = Effect.fnUntraced(function*(
+  options: Limits & { readonly shape: supervision.Shape },
+  settled: specs.SettledSupervisor,
+  list: ReadonlyArray<specs.Settled>,
+  byArguments?: messages.StartByArguments
+) {
+  const router = yield* Node
+  const context = yield* Effect.context<never>()
+  const port = yield* Port.make(messages.answerWith(router, () => running, byArguments))
+  const running = new supervision.Supervision(
+    router,
+    context,
+    port,
+    options.name ?? "supervisor",
+    options.shape,
+    settled
+  )
+  yield* Port.peval(port, Effect.addFinalizer((exit) => running.close(reasonFromExit(exit)))).pipe(Effect.orDie)
+  for (const spec of list) running.add(spec)
+  yield* Effect.forEach(Array.from(running.children.values()), (child) => running.startFirst(child), { discard: true })
+    .pipe(
+      Effect.onError((cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port)))
+    )
+  yield* Port.peval(port, Port.fork(running.loop)).pipe(Effect.orDie)
+  return running
 })
 
-/** A child that runs: its port, and what ends with it. */
-interface Running<M extends Port.Messages> {
-  readonly port: Port.PortId<M>
-  /** Part of the supervisor's scope. Closing it stops the child, if it still runs, and closes the scope of its start. */
-  readonly place: Scope.Closeable
-  /** It is not to be stopped any more: on a node that is gone, that would wait for a connection. */
-  ended: boolean
-}
-
-/** Made in the supervisor's port: what it starts ends with that port. */
-const makeGuard = <M extends Port.Messages, E, R>(
-  child: Effect.Effect<Port.PortId<M>, E, R>,
-  policy: Settled
-) =>
-  Effect.gen(function*() {
-    const parent = yield* Effect.scope
-    const self = yield* Port.Self
-    const context = yield* Effect.context<Node | Exclude<R, Scope.Scope>>()
-    const listeners = new Set<Queue.Queue<Event, Cause.Done>>()
-    let present = Deferred.makeUnsafe<Port.PortId<M>, Killed>()
-    let asked = false
-    let restarts = 0
-    /** The supervisor stops its child: what ends now is not started again. */
-    let stopping = false
-    let over = false
-
-    const report = (event: Event): Effect.Effect<void> => {
-      for (const queue of listeners) Queue.offerUnsafe(queue, event)
-      return Effect.logDebug(`supervised ${policy.id}: ${event._tag}`, event)
-    }
-
-    const start: Effect.Effect<Running<M>, E, Node | Exclude<R, Scope.Scope>> = Effect.gen(function*() {
-      const place = yield* Scope.fork(parent)
-      const scope = yield* Scope.make()
-      let running: Running<M> | undefined
-      yield* Scope.addFinalizerExit(place, (exit) =>
-        Effect.suspend(() => {
-          if (running === undefined || running.ended) return Scope.close(scope, exit)
-          stopping = true
-          return Effect.flatMap(stopChild(running.port), (ended) =>
-            // What an abandoned child holds on to must not hold us up.
-            ended ? Scope.close(scope, exit) : Effect.asVoid(Effect.forkDetach(Scope.close(scope, exit))))
-        }))
-      const port = yield* Scope.provide(child, scope).pipe(
-        Effect.onError((cause) => Scope.close(place, Exit.failCause(cause)))
-      )
-      running = { port, place, ended: false }
-      yield* Deferred.succeed(present, port)
-      yield* report({ _tag: "Started", port, restarts })
-      return running
-    })
-
-    /** Ends a child, on this node or on another. Answers whether it ended in time. */
-    const stopChild = (port: Port.PortId): Effect.Effect<boolean> =>
-      Effect.andThen(Port.kil(port, "shutdown"), Port.exit(port)).pipe(
-        Effect.as(true),
-        Effect.timeoutOrElse({
-          duration: policy.shutdown,
-          orElse: () =>
-            Effect.as(Effect.logWarning(`supervised ${policy.id}: ${port} did not end in time and is abandoned`), false)
-        }),
-        Effect.provideContext(context)
-      )
-
-    /** Starts again until it works; each failure counts. Ends with `undefined` when there were too many. */
-    const startAgain = Effect.fnUntraced(function*(exit: PortExit, next: Next) {
-      for (let last = exit;;) {
-        const delay = yield* next(last)
-        if (delay === undefined) {
-          yield* report({ _tag: "GaveUp", exit: last, restarts })
-          yield* Effect.logError(`supervised ${policy.id}: too many restarts, giving up`, ...reasonFromExit(last))
-          yield* Port.kil(self, "restart_limit", `${policy.id} was restarted too often`, ...reasonFromExit(last))
-          return undefined
-        }
-        if (Duration.toMillis(delay) > 0) {
-          yield* report({ _tag: "Waiting", delay })
-          yield* Effect.sleep(delay)
-        }
-        restarts++
-        const started = yield* Effect.exit(start)
-        if (Exit.isSuccess(started)) return started.value
-        last = Exit.fail(new Killed({ port: self, reason: reasonFromCause(started.cause) }))
-        yield* report({ _tag: "StartFailed", exit: last })
-      }
-    })
-
-    const watch = (first: Running<M>) =>
-      Effect.gen(function*() {
-        const pace = yield* makePace(policy)
-        for (let running: Running<M> | undefined = first; running !== undefined;) {
-          const exit: PortExit = yield* Port.exit(running.port)
-          if (stopping) return
-          present = Deferred.makeUnsafe()
-          running.ended = true
-          yield* Scope.close(running.place, exit)
-          yield* report({ _tag: "Ended", port: running.port, exit })
-          if (asked) {
-            asked = false
-            running = yield* startAgain(exit, pace.free())
-          } else if (isRestarted(policy.type, exit)) {
-            yield* Effect.logWarning(`supervised ${policy.id}: ended, restarting`, ...reasonFromExit(exit))
-            running = yield* startAgain(exit, pace.counted)
-          } else {
-            yield* report({ _tag: "Stopped" })
-            return yield* Port.kil(self)
-          }
-        }
-      })
-
-    yield* Effect.addFinalizer((exit) => {
-      const reason = reasonFromExit(exit)
-      return Effect.sync(() => {
-        over = true
-        if (Deferred.isDoneUnsafe(present)) present = Deferred.makeUnsafe()
-        Deferred.doneUnsafe(present, Exit.fail(new Killed({ port: self, reason })))
-        for (const queue of listeners) Queue.endUnsafe(queue)
-      })
-    })
-
-    return {
-      start,
-      watch,
-      port: Effect.suspend(() => Deferred.await(present)),
-      events: Stream.callback<Event>((queue) =>
-        Effect.acquireRelease(
-          Effect.sync(() => over ? Queue.endUnsafe(queue) : listeners.add(queue)),
-          () => Effect.sync(() => listeners.delete(queue))
-        )
-      ),
-      restart: Effect.suspend(() => {
-        if (over || !Deferred.isDoneUnsafe(present)) return Effect.void
-        asked = true
-        return Effect.asVoid(Effect.flatMap(Effect.orDie(Deferred.await(present)), stopChild))
-      })
-    }
-  })
-
-/** How long to wait before the next restart; `undefined` if there must be none. */
-type Next = (exit: PortExit) => Effect.Effect<Duration.Duration | undefined>
-
-/** The budget and the delays of one supervisor. */
-const makePace = Effect.fnUntraced(function*(policy: Settled) {
-  let step = yield* Schedule.toStep(policy.schedule)
-  let window: Window = []
-  /** When the last restart is or was due: a quiet time begins there, not with its delay. */
-  let due: number | undefined
-  const counted: Next = Effect.fnUntraced(function*(exit: PortExit) {
-    const now = yield* Clock.currentTimeMillis
-    // After a quiet time the delays begin anew.
-    if (due === undefined || now - due >= policy.period) step = yield* Schedule.toStep(policy.schedule)
-    const counted = countRestart(window, now, policy)
-    if (counted === undefined) return undefined
-    window = counted
-    const next = yield* Effect.exit(step(now, exit))
-    if (Exit.isFailure(next)) return undefined
-    const delay = next.value[1]
-    due = now + Duration.toMillis(delay)
-    return delay
-  })
-  /** A restart that was asked for costs nothing; if it fails, the next one does. */
-  const free = (): Next => {
-    let first = true
-    return (exit) => {
-      if (!first) return counted(exit)
-      first = false
-      return Effect.succeed(Duration.zero)
-    }
-  }
-  return { counted, free }
+const handleOf = (running: supervision.Supervision): Handle => ({
+  supervisor: running.port,
+  which: Effect.sync(() => running.which),
+  count: Effect.sync(() => running.count),
+  events: running.reporter.events,
+  stop: running.shutDown
 })

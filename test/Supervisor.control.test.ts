@@ -75,7 +75,7 @@ describe("stopping", () => {
       yield* sleep("1 milli")
       assert.deepStrictEqual(supervised.end, ["enough"])
       assert.deepStrictEqual(logs.lines.filter((line) => line.startsWith("WARN")), [
-        `WARN supervised worker: ${port} did not end in time and is abandoned`
+        "WARN supervised: worker did not end in time and is abandoned"
       ])
     }).pipe(Effect.provide(logs.layer))
   })
@@ -106,7 +106,7 @@ describe("the child's port", () => {
 
   for (
     const [how, policy, reason] of [
-      ["has given up", { intensity: 0 }, ["restart_limit", "child was restarted too often", "crash"]],
+      ["has given up", { intensity: 0 }, ["restart_limit", "child was restarted too often", "child", "crash"]],
       ["need not restart it", { restart: "temporary" }, []]
     ] as const
   ) {
@@ -168,7 +168,7 @@ describe("a restart that is asked for", () => {
       yield* supervised.restart
       yield* quiet
       yield* end(supervised, "crash", 2)
-      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "crash", 2])
+      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "child", "crash", 2])
     }))
 
   test("and fails is tried again as the policy says", () =>
@@ -217,12 +217,12 @@ describe("events", () => {
       assert.isTrue(supervised.over)
       assert.deepStrictEqual(supervised.log.map(shown), [
         ["Ended", service.ports[0], "crash", 1],
-        ["Waiting", 1000],
+        ["Restarting", 1000],
         ["Started", service.ports[1], 1],
         ["Ended", service.ports[1], "crash", 2],
-        ["Waiting", 1000],
+        ["Restarting", 1000],
         ["StartFailed", "die", "no database"],
-        ["Waiting", 1000],
+        ["Restarting", 1000],
         ["Started", service.ports[2], 3],
         ["Ended", service.ports[2], "crash", 3],
         ["GaveUp", 3, "crash", 3]
@@ -249,11 +249,11 @@ const shown = (event: Supervisor.Event): ReadonlyArray<unknown> => {
       return [event._tag, event.port, ...reasonOf(event.exit)]
     case "StartFailed":
       return [event._tag, ...reasonOf(event.exit)]
-    case "Waiting":
+    case "Restarting":
       return [event._tag, Number(delays([event])[0])]
     case "GaveUp":
       return [event._tag, event.restarts, ...reasonOf(event.exit)]
-    case "Stopped":
+    default:
       return [event._tag]
   }
 }

@@ -33,7 +33,10 @@ describe("the end of a child", () => {
           assert.strictEqual(service.starts, expected[i] ? 2 : 1)
           assert.deepStrictEqual(service.ends, [reason])
           assert.deepStrictEqual(supervised.end, expected[i] ? undefined : [])
-          assert.deepStrictEqual(tags(supervised.log), expected[i] ? ["Ended", "Started"] : ["Ended", "Stopped"])
+          assert.deepStrictEqual(
+            tags(supervised.log),
+            expected[i] ? ["Ended", "Restarting", "Started"] : ["Ended", "Stopped"]
+          )
           if (expected[i]) assert.strictEqual(yield* Port.cal(yield* supervised.port, "which"), 2)
         }))
     }
@@ -59,6 +62,7 @@ describe("the end of a child", () => {
       assert.deepStrictEqual(supervised.end, [
         "restart_limit",
         "child was restarted too often",
+        "child",
         "fail",
         "at once",
         "at once"
@@ -104,7 +108,7 @@ describe("too many restarts", () => {
       yield* end(supervised, "crash", 1)
       yield* sleep("4999 millis")
       yield* end(supervised, "crash", 2)
-      assert.deepStrictEqual(supervised.end, ["restart_limit", "worker was restarted too often", "crash", 2])
+      assert.deepStrictEqual(supervised.end, ["restart_limit", "worker was restarted too often", "worker", "crash", 2])
       assert.strictEqual(service.starts, 2)
       const gaveUp = supervised.log.at(-1)
       assert.strictEqual(gaveUp?._tag, "GaveUp")
@@ -136,7 +140,7 @@ describe("too many restarts", () => {
       yield* end(supervised, "crash", 3)
       assert.strictEqual(supervised.end, undefined)
       yield* end(supervised, "crash", 4)
-      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "crash", 4])
+      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "child", "crash", 4])
       assert.strictEqual(service.starts, 5)
     }))
 
@@ -145,7 +149,7 @@ describe("too many restarts", () => {
       const service = makeService()
       const supervised = yield* supervise(service.child, { intensity: 0 })
       yield* end(supervised, "crash")
-      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "crash"])
+      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "child", "crash"])
       assert.strictEqual(service.starts, 1)
     }))
 
@@ -160,7 +164,7 @@ describe("too many restarts", () => {
       assert.strictEqual(service.starts, 11)
       assert.strictEqual(supervised.end, undefined)
       yield* end(supervised, "crash", 10)
-      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "crash", 10])
+      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "child", "crash", 10])
     }))
 
   test("are a failure that the supervisor's own supervisor takes over", () =>
@@ -176,8 +180,10 @@ describe("too many restarts", () => {
       assert.deepStrictEqual(outer.end, [
         "restart_limit",
         "outer was restarted too often",
+        "outer",
         "restart_limit",
         "child was restarted too often",
+        "child",
         "crash",
         2
       ])
@@ -199,7 +205,7 @@ describe("a schedule", () => {
         assert.strictEqual(service.starts, i + 2, `after ${delay} ms`)
       }
       assert.deepStrictEqual(delays(supervised.log), [100, 200, 400, 800])
-      assert.deepStrictEqual(tags(supervised.log).slice(0, 3), ["Ended", "Waiting", "Started"])
+      assert.deepStrictEqual(tags(supervised.log).slice(0, 3), ["Ended", "Restarting", "Started"])
     }))
 
   test("begins anew after a quiet time", () =>
@@ -231,7 +237,7 @@ describe("a schedule", () => {
       const service = makeService()
       const supervised = yield* supervise(service.child, { schedule: Schedule.recurs(2) })
       for (let i = 0; i < 3; i++) yield* end(supervised, "crash", i)
-      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "crash", 2])
+      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "child", "crash", 2])
       assert.strictEqual(service.starts, 3)
     }))
 
@@ -279,11 +285,19 @@ describe("a start that fails", () => {
       const supervised = yield* supervise(Effect.orDie(service.child), { intensity: 3 })
       yield* end(supervised, "crash")
       assert.strictEqual(service.starts, 4)
-      assert.deepStrictEqual(tags(supervised.log), ["Ended", "StartFailed", "StartFailed", "Started"])
+      assert.deepStrictEqual(tags(supervised.log), [
+        "Ended",
+        "Restarting",
+        "StartFailed",
+        "Restarting",
+        "StartFailed",
+        "Restarting",
+        "Started"
+      ])
       const started = supervised.log.at(-1)
       assert.strictEqual(started?._tag === "Started" && started.restarts, 3)
       yield* end(supervised, "crash")
-      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "crash"])
+      assert.deepStrictEqual(supervised.end, ["restart_limit", "child was restarted too often", "child", "crash"])
     }))
 
   test("is given up when the budget is gone, with the reason of the start", () =>
@@ -297,11 +311,19 @@ describe("a start that fails", () => {
       assert.deepStrictEqual(supervised.end, [
         "restart_limit",
         "child was restarted too often",
+        "child",
         "fail",
         "no database",
         "no database"
       ])
-      assert.deepStrictEqual(tags(supervised.log), ["Ended", "StartFailed", "StartFailed", "GaveUp"])
+      assert.deepStrictEqual(tags(supervised.log), [
+        "Ended",
+        "Restarting",
+        "StartFailed",
+        "Restarting",
+        "StartFailed",
+        "GaveUp"
+      ])
     }))
 
   test("waits for the schedule before it is tried again", () =>

@@ -86,7 +86,7 @@ export interface Watched extends Supervisor.Supervised {
 export const supervise = <E, R>(
   child: Effect.Effect<Port.PortId, E, R>,
   policy?: Supervisor.Policy
-): Effect.Effect<Watched, E, Node.Node | Scope.Scope | Exclude<R, Scope.Scope>> =>
+): Effect.Effect<Watched, E | Supervisor.InvalidSpec, Node.Node | Scope.Scope | Exclude<R, Scope.Scope>> =>
   Effect.gen(function*() {
     const supervised = yield* Supervisor.restart(child, policy)
     const watched: Watched = { ...supervised, log: [], over: false, end: undefined }
@@ -118,4 +118,4 @@ export const tags = (events: ReadonlyArray<Supervisor.Event>): ReadonlyArray<str
   events.map((event) => event._tag)
 
 export const delays = (events: ReadonlyArray<Supervisor.Event>): ReadonlyArray<number> =>
-  events.flatMap((event) => event._tag === "Waiting" ? [Duration.toMillis(event.delay)] : [])
+  events.flatMap((event) => event._tag === "Restarting" ? [Duration.toMillis(event.delay)] : [])

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { exitFromReason, type PortExit, reasonFromExit } from "../../src/internal/killed.ts"
-import { countRestart, isOrderly, isRestarted, type RestartType, type Window } from "../../src/internal/restart.ts"
+import { Budget, decide, groupOf, isOrderly, isRestarted, type RestartType } from "../../src/internal/restart.ts"
 
 const ended = (...reason: ReadonlyArray<unknown>): PortExit => exitFromReason("n#p", reason)
 
@@ -37,11 +37,10 @@ describe("an end", () => {
 /** The times at which restarts are tried, and whether each was within the limit; the first one beyond it is the last. */
 const play = (times: ReadonlyArray<number>, intensity: number, period: number): ReadonlyArray<boolean> => {
   const allowed: Array<boolean> = []
-  let window: Window | undefined = []
+  const budget = new Budget(intensity, period)
   for (const now of times) {
-    window = countRestart(window, now, { intensity, period })
-    allowed.push(window !== undefined)
-    if (window === undefined) break
+    allowed.push(budget.count(now))
+    if (allowed.at(-1) === false) break
   }
   return allowed
 }
@@ -74,4 +73,38 @@ describe("restarts", () => {
       assert.strictEqual(allowed.length, tooMany < 0 ? times.length : tooMany + 1)
     }
   )
+})
+
+describe("the end of a significant child", () => {
+  for (
+    const [restart, exit, autoShutdown, isLast, verdict] of [
+      ["transient", ended(), "any_significant", false, "shutdown"],
+      ["transient", ended("crash"), "any_significant", false, "restart"],
+      ["temporary", ended("crash"), "any_significant", false, "shutdown"],
+      ["transient", ended(), "all_significant", false, "leave"],
+      ["transient", ended(), "all_significant", true, "shutdown"],
+      ["temporary", ended("crash"), "all_significant", true, "shutdown"],
+      ["temporary", ended("crash"), "never", true, "leave"]
+    ] as const
+  ) {
+    it(`that is ${restart} and ends by ${JSON.stringify(reasonFromExit(exit))}: ${autoShutdown}, ${isLast}`, () =>
+      assert.strictEqual(decide({ restart, significant: true }, exit, autoShutdown, () => isLast), verdict))
+  }
+
+  it("is nothing when it is not significant", () =>
+    assert.strictEqual(
+      decide({ restart: "temporary", significant: false }, ended(), "any_significant", () => true),
+      "leave"
+    ))
+})
+
+describe("who shares the fate of a child", () => {
+  for (
+    const [strategy, group] of [["one_for_one", ["b"]], ["one_for_all", ["a", "b", "c"]], ["rest_for_one", [
+      "b",
+      "c"
+    ]]] as const
+  ) {
+    it(`with ${strategy}`, () => assert.deepStrictEqual(groupOf(strategy, () => ["a", "b", "c"], "b"), group))
+  }
 })

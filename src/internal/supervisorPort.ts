@@ -1,0 +1,113 @@
+/**
+ * Supervisors by message: what their ports answer, and how another node asks.
+ *
+ * A request is `[TAG, ARG..., REPLYPORT]`; the reply is `["ok", VALUE]` or `["error", TAG, FIELDS]`.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { Killed } from "./killed.ts"
+import { describe } from "./killed.ts"
+import { culprit } from "./plainData.ts"
+import { isPortId } from "./portId.ts"
+import type { Router } from "./router.ts"
+import { ChildError, StartError, type Supervision } from "./supervision.ts"
+
+const Name = Schema.String
+
+/** The arguments of each request. */
+const requests = {
+  which: Schema.Tuple([]),
+  count: Schema.Tuple([]),
+  about: Schema.Tuple([]),
+  start: Schema.Array(Schema.Unknown),
+  terminate: Schema.Tuple([Name]),
+  restart: Schema.Tuple([Name]),
+  delete: Schema.Tuple([Name])
+}
+
+export type RequestTag = keyof typeof requests
+
+export const ChildInfo = Schema.Struct({
+  id: Schema.String,
+  status: Schema.Literals(["running", "restarting", "stopped"]),
+  type: Schema.Literals(["worker", "supervisor"]),
+  port: Schema.NullOr(Schema.String),
+  restarts: Schema.Number,
+  uptime: Schema.NullOr(Schema.Number),
+  lastReason: Schema.NullOr(Schema.Array(Schema.Unknown))
+})
+
+export const Count = Schema.Struct({
+  specs: Schema.Number,
+  active: Schema.Number,
+  supervisors: Schema.Number,
+  workers: Schema.Number
+})
+
+export const About = Schema.Struct({
+  name: Schema.String,
+  strategy: Schema.Literals(["one_for_one", "one_for_all", "rest_for_one", "dynamic", "restart"])
+})
+
+/** Starts a child by arguments, as dynamic supervisors can. */
+export type StartByArguments = (
+  args: ReadonlyArray<unknown>
+) => Effect.Effect<unknown, ChildError | StartError | Killed>
+
+/** What a supervisor's port does with a message. Nothing in it ends the supervisor. */
+export const answerWith = (router: Router, supervision: () => Supervision, start: StartByArguments | undefined) => {
+  const values: { readonly [Tag in RequestTag]: (args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown> } = {
+    which: () => Effect.sync(() => supervision().which.map(toPlain)),
+    count: () => Effect.sync(() => supervision().count),
+    about: () => Effect.sync(() => ({ name: supervision().name, strategy: strategyOf(supervision()) })),
+    start: (args) => start === undefined ? Effect.fail(supervision().refusal("not_dynamic", "")) : start(args),
+    terminate: ([child]) => supervision().terminateChild(child),
+    restart: ([child]) => supervision().restartChild(child),
+    delete: ([child]) => supervision().deleteChild(child)
+  }
+  return (...message: ReadonlyArray<unknown>): Effect.Effect<void> | void => {
+    const [tag, ...args] = message
+    const replyTo = args.pop()
+    if (!isPortId(replyTo)) {
+      return router.warn(`supervisor ${supervision().port} got a message that asks for no answer`, message.slice(0, 3))
+    }
+    const reply = (...what: ReadonlyArray<unknown>) => void router.send(replyTo, what)
+    const known = typeof tag === "string" && Object.hasOwn(requests, tag) ? tag as RequestTag : undefined
+    if (known === undefined || !Schema.is(requests[known])(args)) {
+      return reply("error", "ChildError", { reason: "malformed", child: String(args[0] ?? ""), request: String(tag) })
+    }
+    // Beside the port's turn: what hangs must not keep others from looking at it, or from ending it.
+    return Effect.asVoid(Effect.forkDetach(Effect.map(Effect.exit(values[known](args)), (exit) =>
+      Exit.isSuccess(exit)
+        ? reply("ok", culprit(exit.value) === undefined ? exit.value : null)
+        : reply("error", ...toError(exit.cause)))))
+  }
+}
+
+const strategyOf = (supervision: Supervision): typeof About.Type["strategy"] => {
+  if (supervision.shape === "fixed") return supervision.options.strategy
+  return supervision.shape === "dynamic" ? "dynamic" : "restart"
+}
+
+/** On the wire there is no `undefined`. */
+const toPlain = (info: Supervision["which"][number]): typeof ChildInfo.Type => ({
+  ...info,
+  port: info.port ?? null,
+  uptime: info.uptime ?? null,
+  lastReason: info.lastReason === undefined || culprit(info.lastReason) === undefined
+    ? info.lastReason ?? null
+    : info.lastReason.map(describe)
+})
+
+const toError = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => {
+  const error = Cause.squash(cause)
+  if (error instanceof ChildError) {
+    return ["ChildError", { reason: error.reason, child: error.child, port: error.port ?? null }]
+  }
+  if (error instanceof StartError) return ["StartError", { child: error.child, problem: error.message }]
+  return ["Failed", { problem: describe(error) }]
+}
