@@ -25,11 +25,15 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as children from "./internal/child.ts"
 import * as specs from "./internal/childSpec.ts"
-import { type Killed, reasonFromCause, reasonFromExit } from "./internal/killed.ts"
+import * as failovers from "./internal/failover.ts"
+import { type Killed, reasonFromExit } from "./internal/killed.ts"
 import type * as decisions from "./internal/restart.ts"
+import { spawnOn } from "./internal/spawnOn.ts"
+import * as run from "./internal/supervise.ts"
 import * as supervision from "./internal/supervision.ts"
 import type * as reports from "./internal/supervisorEvents.ts"
 import * as messages from "./internal/supervisorPort.ts"
+import * as trees from "./internal/supervisorTree.ts"
 import { Node } from "./Node.ts"
 import * as Port from "./Port.ts"
 
@@ -177,8 +181,7 @@ export interface Policy extends Omit<ChildOptions, "significant">, Limits {
  * - `Stopped`: it has ended by itself, and is not started again;
  * - `Abandoned`: it did not end in time when it was stopped;
  * - `ShuttingDown`: it was significant, and the supervisor ends with it;
- * - `GaveUp`: there were too many restarts, and the supervisor ends;
- * - `Conflict`: of a failover service, that it ran on several nodes, which had lost sight of each other.
+ * - `GaveUp`: there were too many restarts, and the supervisor ends.
  *
  * @category models
  * @since 0.1.0
@@ -290,6 +293,8 @@ export interface Supervised<M extends Port.Messages = any> extends Handle {
   /**
    * A port that stays the same: it passes what it gets on to the present one, in order, and keeps it while there is none.
    * What the service has not handled when it ends is lost; nothing is sent twice. It ends as the supervisor does.
+   *
+   * A call to it is not told when the service ends without an answer: call its `port` if that matters, or set a time limit.
    */
   readonly address: Port.PortId<M>
   /** Ends the service and starts it again, now. It does not count as a failure. */
@@ -410,14 +415,14 @@ export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>
     const paced = options.children.some((child) => child?.schedule !== undefined)
     const settled = yield* Effect.fromResult(specs.settleSupervisor(options, paced))
     yield* Effect.fromResult(specs.checkUnique(options.children.map((child) => child.id)))
-    const list = yield* Effect.forEach(options.children, (child) => settle(child, settled.autoShutdown))
-    const running = yield* launch({ ...options, shape: "fixed" }, settled, list)
+    const list = yield* Effect.forEach(options.children, (child) => run.settle(child, settled.autoShutdown))
+    const running = yield* run.launch({ ...options, shape: "fixed" }, settled, list)
     return {
-      ...handleOf(running),
+      ...run.handleOf(running),
       port: (id) => running.portOf(id),
       startChild: <A extends Started, E, R>(child: ChildSpec<A, E, R>) =>
         Effect.flatMap(
-          settle(child, settled.autoShutdown),
+          run.settle(child, settled.autoShutdown),
           (spec) => running.startChild(spec) as Effect.Effect<A, ChildError | StartError | Killed>
         ),
       terminateChild: (idOrPort) => running.terminateChild(idOrPort),
@@ -484,7 +489,7 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
   Effect.gen(function*() {
     const settled = yield* Effect.fromResult(specs.settleSupervisor(template, template.schedule !== undefined))
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
-    const start = (args: Args) => within(context, Effect.suspend(() => template.start(...args)))
+    const start = (args: Args) => run.within(context, Effect.suspend(() => template.start(...args)))
     // Whatever is wrong with the template is wrong at once.
     yield* Effect.fromResult(specs.settleChild({ ...template, id: "template", start: Effect.void }, "never"))
     if (typeof template.start !== "function") {
@@ -499,12 +504,17 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
         (spec) => running.startChild(spec)
       ).pipe(Effect.catchTag("InvalidSpec", Effect.die)) as ReturnType<DynamicSupervisor<Args, A>["startChild"]>
     const byArguments: messages.StartByArguments = (args) => startChild(...args as Args)
-    const running: supervision.Supervision = yield* launch({ ...template, shape: "dynamic" }, settled, [], byArguments)
+    const running: supervision.Supervision = yield* run.launch(
+      { ...template, shape: "dynamic" },
+      settled,
+      [],
+      byArguments
+    )
       .pipe(
         Effect.catchTag("StartError", Effect.die)
       )
     return {
-      ...handleOf(running),
+      ...run.handleOf(running),
       startChild,
       terminateChild: (port) => running.terminateChild(port)
     }
@@ -616,47 +626,12 @@ export const restart = <P extends Exclude<Started, typeof ignore>, E, R>(
   Supervised<MessagesOf<P>>,
   E | InvalidSpec,
   Node | Scope.Scope | Exclude<R, Scope.Scope>
-> => Effect.map(keep(child, policy), (kept) => kept.handle)
+> => Effect.map(run.keep(child, policy), (kept) => kept.handle)
 
 /** What the port takes that a start answers. */
 type MessagesOf<P> = P extends Port.PortId<infer M> ? M
   : P extends { readonly port: Port.PortId<infer M> } ? M
   : any
-
-/** Keeps a single child alive: its handle, and what runs behind it. */
-const keep = <P extends Started, E, R>(child: Effect.Effect<P, E, R>, policy: Policy) =>
-  Effect.gen(function*() {
-    const router = yield* Node
-    const settled = yield* Effect.fromResult(specs.settleSupervisor(policy, policy.schedule !== undefined))
-    const spec = yield* settle({ ...policy, id: policy.id ?? "child", start: child }, settled.autoShutdown)
-    const running = yield* launch({ ...policy, name: policy.name ?? "supervised", shape: "single" }, settled, [spec])
-      .pipe(
-        // Nobody but the service was to be started: its error is the caller's own.
-        Effect.catchTag("StartError", ({ exit }) => exit as Exit.Exit<never, E>)
-      )
-    const single = running.find(spec.id)!
-    const port = Effect.suspend(() => running.portOf(spec.id)) as Effect.Effect<Port.PortId, Killed>
-    const address = yield* Port.make((...message: readonly [string, ...ReadonlyArray<unknown>]) =>
-      Effect.flatMap(port, (present) => Port.snd(present, ...message))
-    )
-    router.monitor(running.port, (exit) => router.kill(address, reasonFromExit(exit)))
-    const handle: Supervised = {
-      ...handleOf(running),
-      port,
-      ports: Stream.unwrap(Effect.sync(() =>
-        Stream.concat(
-          single.livePort === undefined ? Stream.empty : Stream.make(single.livePort),
-          Stream.flatMap(
-            running.reporter.events,
-            (event) => event._tag === "Started" ? Stream.make(event.port) : Stream.empty
-          )
-        )
-      )),
-      address,
-      restart: Effect.ignore(running.restartNow(single))
-    }
-    return { handle, running, single }
-  })
 
 /**
  * The services of a Layer under supervision: see `layer`.
@@ -725,7 +700,7 @@ export const layer = <Id, Services, E, R>(
     return { port, context }
   })
   const handle = Effect.gen(function*() {
-    const { handle, single } = yield* keep(child, policy)
+    const { handle, single } = yield* run.keep(child, policy)
     const router = yield* Node
     const provide: Rebuilt<Services>["provide"] = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.flatMap(handle.port, (port) => {
@@ -744,56 +719,253 @@ export const layer = <Id, Services, E, R>(
   return Layer.effect(key, handle) as Layer.Layer<Id, E | InvalidSpec, Node | Exclude<R, Port.Self | Scope.Scope>>
 }
 
-// ---- what all of them are made with
+// ---- across nodes
 
-/** A specification with the services of the effect that this runs in. */
-const settle = <E, R>(child: ChildSpec<Started, E, R>, autoShutdown: AutoShutdown) =>
-  Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
-    Effect.fromResult(specs.settleChild(
-      { ...child, start: Effect.isEffect(child.start) ? within(context, child.start) : child.start },
-      autoShutdown
-    ))
-  )
+/**
+ * How a service is treated that runs on one of several nodes. Ends of all kinds are followed by a restart.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
+  /** What the service is called, the same on all nodes. */
+  readonly name: string
+  /** The IDs of the nodes that it may run on, in order of preference; the same list on all of them. */
+  readonly nodes: ReadonlyArray<string>
+  /** The node that gets it back when it returns. Default: none; it stays where it is. */
+  readonly prefer?: string | undefined
+}
 
-/** The Scope is that of the start. */
-const within = <A, E, R>(
-  context: Context.Context<Exclude<R, Scope.Scope>>,
-  start: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, Scope.Scope> =>
-  Effect.provideContext(start, Context.omit(Scope.Scope)(context as Context.Context<any>)) as Effect.Effect<A, E, any>
+/**
+ * Where a failover service runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Place = failovers.Place
 
-/** Opens the supervisor's port, and starts its first children. */
-const launch = Effect.fnUntraced(function*(
-  options: Limits & { readonly shape: supervision.Shape },
-  settled: specs.SettledSupervisor,
-  list: ReadonlyArray<specs.Settled>,
-  byArguments?: messages.StartByArguments
-) {
-  const router = yield* Node
-  const context = yield* Effect.context<never>()
-  const port = yield* Port.make(messages.answerWith(router, () => running, byArguments))
-  const running = new supervision.Supervision(
-    router,
-    context,
-    port,
-    options.name ?? "supervisor",
-    options.shape,
-    settled
-  )
-  yield* Port.peval(port, Effect.addFinalizer((exit) => running.close(reasonFromExit(exit)))).pipe(Effect.orDie)
-  for (const spec of list) running.add(spec)
-  yield* Effect.forEach(Array.from(running.children.values()), (child) => running.startFirst(child), { discard: true })
-    .pipe(
-      Effect.onError((cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port)))
-    )
-  yield* Port.peval(port, Port.fork(running.loop)).pipe(Effect.orDie)
-  return running
+/**
+ * A service that runs on one of several nodes, as one of them sees it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Failover<M extends Port.Messages = any> {
+  /** The port of this node's part in it. It ends when the service cannot be kept alive here. */
+  readonly supervisor: Port.PortId
+  /** The service's present port, on whichever node that is. Waits while there is none. */
+  readonly port: Effect.Effect<Port.PortId<M>, Port.Killed>
+  /** Where it runs, as far as this node knows. */
+  readonly where: Effect.Effect<string | undefined>
+  /** Where it runs, then each place that follows: also when it was only restarted, on another port. */
+  readonly places: Stream.Stream<Place>
+  /** A port of this node that passes on what it gets to the present one, as that of `Supervised` does. */
+  readonly address: Port.PortId<M>
+  /** Takes no part any more. If the service runs here, it moves. */
+  readonly stop: Effect.Effect<void>
+}
+
+/**
+ * Runs a service on one of several nodes. Each of them calls this, with the same options; the first of `nodes` that are there
+ * starts the service, and when its node dies, or cannot keep it alive, the next one does.
+ *
+ * **Details**
+ *
+ * The nodes hold monitors on each other: the death of a process is noticed at once, that of a machine or a cable after
+ * `monitorTimeout`. On its node the service is supervised like one that `restart` keeps alive. When it was restarted there
+ * too often, that node's part ends with `restart_limit`, and the service moves; a supervisor of that part brings the node back
+ * into play.
+ *
+ * **Gotchas**
+ *
+ * In a network that is split in two, both sides may run the service: nobody can tell a node that is cut off from one that is
+ * dead. When they meet again both say so in their logs, and the node that comes first in `nodes` keeps it. What must not
+ * happen twice needs a lock that survives splits, which this is not.
+ *
+ * **Example** (On its own, a node runs it itself)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const self = yield* Node.id
+ *   const service = Port.make({ hello: (reply) => Port.snd(reply, "hello") })
+ *   const { address } = yield* Supervisor.failover(service, { name: "greeter", nodes: [self] })
+ *   return yield* Port.cal(address, "hello")
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "hello"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const failover = <P extends Exclude<Started, typeof ignore>, E, R>(
+  child: Effect.Effect<P, E, R>,
+  options: FailoverOptions
+): Effect.Effect<Failover<MessagesOf<P>>, InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>> =>
+  failovers.failover(child, options)
+
+/**
+ * What a child starts with that lives on another node: spawns a port on the first of `nodes` that there is a link to. When it
+ * is started again, it is on the same node if there still is a link to that.
+ *
+ * **Details**
+ *
+ * A node that was lost may still run the port. When it is seen again, the port is killed there, and a warning says so.
+ *
+ * **Example** (A worker somewhere else)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Worker = Port.protocol({ square: Port.message(Schema.Number).replies(Schema.Number) })
+ * const makeWorker = Port.remote("example::worker", [], Worker)
+ * const WorkerLive = Port.implement(makeWorker, () => Effect.succeed({ square: (n) => Effect.succeed(n * n) }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const self = yield* Node.id
+ *   const worker = yield* Supervisor.restart(Supervisor.spawn([self], makeWorker))
+ *   return yield* Port.cal(yield* worker.port, "square", 6)
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(WorkerLive), Effect.provide(Node.layerLocal))
+ * ) // => 36
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const spawn = <Args extends ReadonlyArray<unknown>, M extends Port.Messages>(
+  nodes: ReadonlyArray<string>,
+  fn: Port.RemoteFunction<Args, M>,
+  ...args: Args
+): Effect.Effect<Port.PortId<M>, never, Node | Scope.Scope> => spawnOn(nodes, fn, args)
+
+// ---- supervisors elsewhere
+
+/**
+ * A supervisor that did not answer, or not in a way that makes sense: it is no supervisor of ours, or it is too busy.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const NoAnswer = messages.NoAnswer
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type NoAnswer = messages.NoAnswer
+
+/**
+ * What a request to a supervisor on another node can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type AskError = messages.AskError
+
+/**
+ * A supervisor that is asked by messages.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Remote {
+  readonly which: Effect.Effect<ReadonlyArray<ChildInfo>, AskError, Node>
+  readonly count: Effect.Effect<Count, AskError, Node>
+  /** Of a dynamic supervisor: starts a child with these arguments, which travel. Answers what its start does, if that does. */
+  readonly startChild: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, AskError, Node>
+  readonly terminateChild: (idOrPort: string) => Effect.Effect<void, AskError, Node>
+  readonly restartChild: (id: string) => Effect.Effect<unknown, AskError, Node>
+  readonly deleteChild: (id: string) => Effect.Effect<void, AskError, Node>
+  readonly tree: Effect.Effect<Tree, AskError, Node>
+}
+
+/**
+ * The supervisor behind a port, of any node: what it is asked for goes there as messages, and is answered in the same way
+ * as here.
+ *
+ * **Example** (Asking by message)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const pool = yield* Supervisor.dynamic({ start: () => Port.make({}) })
+ *   const remote = Supervisor.at(pool.supervisor)
+ *   yield* remote.startChild()
+ *   return (yield* remote.count).active
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 1
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const at = (supervisor: Port.PortId): Remote => ({
+  which: messages.which(supervisor),
+  count: messages.count(supervisor),
+  startChild: (...args) => messages.ask(supervisor, "start", ...args),
+  terminateChild: (idOrPort) => Effect.asVoid(messages.ask(supervisor, "terminate", idOrPort)),
+  restartChild: (id) => messages.ask(supervisor, "restart", id),
+  deleteChild: (id) => Effect.asVoid(messages.ask(supervisor, "delete", id)),
+  tree: tree(supervisor)
 })
 
-const handleOf = (running: supervision.Supervision): Handle => ({
-  supervisor: running.port,
-  which: Effect.sync(() => running.which),
-  count: Effect.sync(() => running.count),
-  events: running.reporter.events,
-  stop: running.shutDown
-})
+/**
+ * A supervisor and all that is below it, as it is now.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Tree = trees.Tree
+
+/**
+ * A child in a tree. `tree` is what is below it if it is a supervisor, or why that could not be seen.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TreeChild = trees.TreeChild
+
+/**
+ * Looks at a supervisor and all that is below it, on whichever nodes that is.
+ *
+ * @see {@link render} to print it
+ * @category accessors
+ * @since 0.1.0
+ */
+export const tree = (supervisor: Port.PortId): Effect.Effect<Tree, AskError, Node> => trees.readTree(supervisor)
+
+/**
+ * A tree as text, a line for each child: its name, its port, how long it runs, its restarts, and its last end. Lines are
+ * cut at `width` (80), and of more than 20 children the rest is counted.
+ *
+ * **Example** (A look at a supervisor)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const { supervisor } = yield* Supervisor.make({
+ *     name: "app",
+ *     children: [{ id: "cache", start: Port.make({}) }, { id: "pool", start: Supervisor.dynamic({ start: () => Port.make({}) }) }]
+ *   })
+ *   return Supervisor.render(yield* Supervisor.tree(supervisor)).split("\n").length
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 3
+ * ```
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const render: (tree: Tree, width?: number) => string = trees.render

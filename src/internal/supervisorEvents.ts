@@ -3,7 +3,6 @@
  *
  * @internal
  */
-import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
@@ -31,7 +30,6 @@ export type Event =
     | { readonly _tag: "Abandoned"; readonly port: string | undefined }
     | { readonly _tag: "ShuttingDown" }
     | { readonly _tag: "GaveUp"; readonly exit: PortExit; readonly restarts: number }
-    | { readonly _tag: "Conflict"; readonly nodes: ReadonlyArray<string> }
   )
 
 type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
@@ -55,7 +53,9 @@ export class Reporter {
   private readonly supervisor: string
   private readonly name: string
   private readonly now: () => number
-  private readonly listeners = new Set<Queue.Queue<Event, Cause.Done>>()
+  /** Ends the streams of those who listen. */
+  private readonly enders = new Set<() => void>()
+  private readonly listeners = new Set<(event: Event) => void>()
   private readonly counters = new Map<Event["_tag"], Metric.Counter<number>>()
   private readonly said = new Map<string, Said>()
   private isOver = false
@@ -70,7 +70,7 @@ export class Reporter {
   report(happening: Happening, label: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       const event = { ...happening, supervisor: this.supervisor } as Event
-      for (const queue of this.listeners) Queue.offerUnsafe(queue, event)
+      for (const listener of this.listeners) listener(event)
       return Effect.andThen(Metric.update(this.counter(event._tag), 1), this.log(event, label))
     })
   }
@@ -108,19 +108,40 @@ export class Reporter {
     return Effect.andThen(write(`${event.child} ${text}`), Effect.forkDetach(Effect.delay(sumUp, calm)))
   }
 
-  /** What happens from now on; ends with the supervisor. */
-  readonly events: Stream.Stream<Event> = Stream.callback<Event>((queue) =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        if (this.isOver) Queue.endUnsafe(queue)
-        else this.listeners.add(queue)
-      }),
-      () => Effect.sync(() => this.listeners.delete(queue))
-    ), { bufferSize: backlog, strategy: "sliding" })
+  /** What of each event is of interest, from now on; ends with the supervisor. Who lags behind loses the oldest. */
+  stream<A>(pick: (event: Event) => A | undefined, first: () => A | undefined): Stream.Stream<A> {
+    return Stream.callback<A>((queue) => {
+      const listener = (event: Event): void => {
+        const picked = pick(event)
+        if (picked !== undefined) Queue.offerUnsafe(queue, picked)
+      }
+      const ender = () => void Queue.endUnsafe(queue)
+      const listen = Effect.sync(() => {
+        if (this.isOver) return ender()
+        const present = first()
+        if (present !== undefined) Queue.offerUnsafe(queue, present)
+        this.listeners.add(listener)
+        this.enders.add(ender)
+      })
+      return Effect.acquireRelease(listen, () =>
+        Effect.sync(() => {
+          this.listeners.delete(listener)
+          this.enders.delete(ender)
+        }))
+    }, { bufferSize: backlog, strategy: "sliding" })
+  }
+
+  /** The same without a stream; the listener must not throw. */
+  watch(listener: (event: Event) => void): void {
+    this.listeners.add(listener)
+  }
+
+  readonly events: Stream.Stream<Event> = this.stream((event) => event, () => undefined)
 
   end(): void {
     this.isOver = true
-    for (const queue of this.listeners) Queue.endUnsafe(queue)
+    for (const end of this.enders) end()
+    this.enders.clear()
     this.listeners.clear()
   }
 }
@@ -151,8 +172,6 @@ const line = (event: Event): Line => {
       return { level: "Info", text: "was significant: the supervisor shuts down" }
     case "GaveUp":
       return { level: "Error", text: `was restarted too often, giving up: ${showReason(event.exit)}` }
-    case "Conflict":
-      return { level: "Warn", text: `ran on ${event.nodes.join(" and ")} at the same time` }
   }
 }
 

@@ -9,12 +9,13 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import type { Killed } from "./killed.ts"
-import { describe } from "./killed.ts"
+import type { Node } from "../Node.ts"
+import { calMessage } from "../Port.ts"
+import { describe, Killed } from "./killed.ts"
 import { culprit } from "./plainData.ts"
 import { isPortId } from "./portId.ts"
 import type { Router } from "./router.ts"
-import { ChildError, StartError, type Supervision } from "./supervision.ts"
+import { ChildError, type ChildInfo, type Count, StartError, type Supervision } from "./supervision.ts"
 
 const Name = Schema.String
 
@@ -29,9 +30,9 @@ const requests = {
   delete: Schema.Tuple([Name])
 }
 
-export type RequestTag = keyof typeof requests
+type RequestTag = keyof typeof requests
 
-export const ChildInfo = Schema.Struct({
+const PlainChildInfo = Schema.Struct({
   id: Schema.String,
   status: Schema.Literals(["running", "restarting", "stopped"]),
   type: Schema.Literals(["worker", "supervisor"]),
@@ -41,14 +42,14 @@ export const ChildInfo = Schema.Struct({
   lastReason: Schema.NullOr(Schema.Array(Schema.Unknown))
 })
 
-export const Count = Schema.Struct({
+const PlainCount = Schema.Struct({
   specs: Schema.Number,
   active: Schema.Number,
   supervisors: Schema.Number,
   workers: Schema.Number
 })
 
-export const About = Schema.Struct({
+const About = Schema.Struct({
   name: Schema.String,
   strategy: Schema.Literals(["one_for_one", "one_for_all", "rest_for_one", "dynamic", "restart"])
 })
@@ -94,7 +95,7 @@ const strategyOf = (supervision: Supervision): typeof About.Type["strategy"] => 
 }
 
 /** On the wire there is no `undefined`. */
-const toPlain = (info: Supervision["which"][number]): typeof ChildInfo.Type => ({
+const toPlain = (info: Supervision["which"][number]): typeof PlainChildInfo.Type => ({
   ...info,
   port: info.port ?? null,
   uptime: info.uptime ?? null,
@@ -111,3 +112,76 @@ const toError = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => {
   if (error instanceof StartError) return ["StartError", { child: error.child, problem: error.message }]
   return ["Failed", { problem: describe(error) }]
 }
+
+// ---- how another node asks
+
+/** Re-exported as `Supervisor.NoAnswer`, where it is documented. */
+export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", {
+  port: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `supervisor ${this.port}: ${this.problem}`
+  }
+}
+
+/** What a request can fail with. */
+export type AskError = ChildError | StartError | NoAnswer | Killed
+
+/** How long an answer may take that needs nothing to start or stop. */
+const patience = "5 seconds"
+
+const refused = Schema.Struct({ reason: ChildError.fields.reason, child: Schema.String })
+const failed = Schema.Struct({ child: Schema.String, problem: Schema.String })
+const told = Schema.Struct({ problem: Schema.String })
+
+const toFailure = (port: string, tag: unknown, fields: unknown): AskError => {
+  if (tag === "ChildError" && Schema.is(refused)(fields)) {
+    const other = (fields as { readonly port?: unknown }).port
+    return new ChildError({ ...fields, port: isPortId(other) ? other : undefined })
+  }
+  if (tag === "StartError" && Schema.is(failed)(fields)) {
+    return new StartError({ child: fields.child, exit: Exit.fail(fields.problem) })
+  }
+  return new NoAnswer({
+    port,
+    problem: Schema.is(told)(fields) ? fields.problem : "gave an answer that makes no sense"
+  })
+}
+
+/** Sends a request and reads the answer, which may come from anywhere. */
+export const ask = (
+  port: string,
+  tag: RequestTag,
+  ...args: ReadonlyArray<unknown>
+): Effect.Effect<unknown, AskError, Node> =>
+  Effect.flatMap(
+    calMessage(port, tag, ...args),
+    ([kind, first, second]) => kind === "ok" ? Effect.succeed(first) : Effect.fail(toFailure(port, first, second))
+  )
+
+const look = <A>(port: string, tag: RequestTag, schema: Schema.Codec<A>): Effect.Effect<A, AskError, Node> =>
+  ask(port, tag).pipe(
+    Effect.timeoutOrElse({
+      duration: patience,
+      orElse: () => Effect.fail(new NoAnswer({ port, problem: `has not answered in ${patience}` }))
+    }),
+    Effect.flatMap((value) =>
+      Schema.is(schema)(value)
+        ? Effect.succeed(value)
+        : Effect.fail(new NoAnswer({ port, problem: "gave an answer that makes no sense" }))
+    )
+  )
+
+export const about = (port: string) => look(port, "about", About)
+
+export const count = (port: string): Effect.Effect<Count, AskError, Node> => look(port, "count", PlainCount)
+
+export const which = (port: string): Effect.Effect<ReadonlyArray<ChildInfo>, AskError, Node> =>
+  Effect.map(look(port, "which", Schema.Array(PlainChildInfo)), (infos) =>
+    infos.map((info) => ({
+      ...info,
+      port: info.port ?? undefined,
+      uptime: info.uptime ?? undefined,
+      lastReason: info.lastReason ?? undefined
+    })))

@@ -1,0 +1,343 @@
+/**
+ * One service on one of several nodes: each of them runs this, and those who see each other agree on who runs the service.
+ *
+ * Every pair of nodes holds a port on each side, spawned by the other: its *ear* there. What a node says goes to its ears;
+ * that an ear ends says that the node, or its part in this, is gone. So a node knows of another one nothing (`unknown`), that
+ * it takes no part at present (`absent`), or what it does.
+ *
+ * @internal
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Node } from "../Node.ts"
+import * as Port from "../Port.ts"
+import { InvalidSpec, settleSupervisor } from "./childSpec.ts"
+import { Killed, type Reason, reasonFromCause, reasonFromExit } from "./killed.ts"
+import { spawnRequest } from "./requests.ts"
+import type { Router } from "./router.ts"
+import { keep, makeAddress, type Policy, within } from "./supervise.ts"
+
+/** What a node does: it runs the service, or is about to, or does not. */
+export type Part = "running" | "idle"
+
+/** What is known of another node. */
+export type Known = Part | "unknown" | "absent"
+
+/** What to do next. */
+export type Verdict = "start" | "stop" | "stay"
+
+/**
+ * The agreement. `nodes` are in order of preference, `own` is what this node does. Who runs the service keeps it, unless the
+ * node that is `preferred` is there and can have it back, or another one runs it too: then the first of them keeps it.
+ */
+export const decideFailover = (
+  self: string,
+  own: Part,
+  nodes: ReadonlyArray<string>,
+  preferred: string | undefined,
+  known: (node: string) => Known
+): Verdict => {
+  const others = nodes.filter((node) => node !== self)
+  const runners = others.filter((node) => known(node) === "running")
+  const isBefore = (node: string): boolean => nodes.indexOf(node) < nodes.indexOf(self)
+  if (own === "running") {
+    if (runners.some(isBefore)) return "stop"
+    // The other one steps back.
+    if (runners.length > 0) return "stay"
+    return preferred !== undefined && preferred !== self && known(preferred) === "idle" ? "stop" : "stay"
+  }
+  if (runners.length > 0 || others.some((node) => known(node) === "unknown")) return "stay"
+  return others.some((node) => isBefore(node) && known(node) === "idle") ? "stay" : "start"
+}
+
+/** The preferred node first. */
+export const inOrder = (nodes: ReadonlyArray<string>, preferred: string | undefined): ReadonlyArray<string> =>
+  preferred === undefined ? nodes : [preferred, ...nodes.filter((node) => node !== preferred)]
+
+/** What an ear takes: whether its node runs the service, and on which port. */
+const Ear = Port.protocol({ state: Port.message(Schema.Boolean, Schema.NullOr(Schema.String)) })
+
+/** Another node that takes part. */
+interface Peer {
+  /** Its ear here. */
+  readonly ear: string
+  part: Known
+  port: string | undefined
+}
+
+/** Documented as `Supervisor.Place`. */
+export interface Place {
+  readonly node: string
+  readonly port: string
+}
+
+/** How long to wait before a node is tried again that could not be reached. */
+const retry = "2 seconds"
+
+/** Documented as `Supervisor.FailoverOptions`. */
+export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
+  readonly name: string
+  readonly nodes: ReadonlyArray<string>
+  readonly prefer?: string | undefined
+}
+
+export class Failover {
+  readonly options: FailoverOptions
+  private readonly router: Router
+  /** Its own port: that of the supervisor. */
+  private readonly self: string
+  private readonly nodes: ReadonlyArray<string>
+  private readonly peers = new Map<string, Peer>()
+  /** Our ears on other nodes, and what has become of our attempt to have one. */
+  private readonly ears = new Map<string, string>()
+  private readonly absent = new Set<string>()
+  private readonly changes = Effect.runSync(Queue.sliding<void>(1))
+  private own: Part = "idle"
+  private ownPort: string | undefined = undefined
+  /** Who waits for a port. */
+  private next: Deferred.Deferred<string, Killed> | undefined = undefined
+  /** Told of each new place. */
+  private readonly watchers = new Set<(place: Place) => void>()
+  private last: string | undefined = undefined
+  private over: Killed | undefined = undefined
+
+  constructor(router: Router, self: string, options: FailoverOptions) {
+    this.router = router
+    this.self = self
+    this.options = options
+    this.nodes = inOrder(options.nodes, options.prefer)
+  }
+
+  private get others(): ReadonlyArray<string> {
+    return this.nodes.filter((node) => node !== this.router.nodeId)
+  }
+
+  private get fn() {
+    return Port.remote(`emp::failover::${this.options.name}`, [Schema.String], Ear)
+  }
+
+  // ---- what is known
+
+  private known(node: string): Known {
+    const peer = this.peers.get(node)
+    if (peer !== undefined) return peer.part
+    return this.absent.has(node) ? "absent" : "unknown"
+  }
+
+  /** Where it runs, as far as this node can see, and on which port. */
+  get place(): Place | undefined {
+    if (this.ownPort !== undefined) return { node: this.router.nodeId, port: this.ownPort }
+    for (const node of this.others) {
+      const port = this.peers.get(node)?.port
+      if (port !== undefined) return { node, port }
+    }
+    return undefined
+  }
+
+  get port(): Effect.Effect<string, Killed> {
+    return Effect.suspend(() => {
+      const { place } = this
+      if (place !== undefined) return Effect.succeed(place.port)
+      return this.over === undefined ? Deferred.await(this.next ??= Deferred.makeUnsafe()) : Effect.fail(this.over)
+    })
+  }
+
+  private changed(): void {
+    const { place } = this
+    if (place !== undefined && place.port !== this.last) {
+      this.last = place.port
+      if (this.next !== undefined) Deferred.doneUnsafe(this.next, Effect.succeed(place.port))
+      this.next = undefined
+      for (const watcher of this.watchers) watcher(place)
+    }
+    Queue.offerUnsafe(this.changes, undefined)
+  }
+
+  /** Where it runs, then each place that follows. */
+  get places(): Stream.Stream<Place> {
+    return Stream.callback<Place>((queue) => {
+      const watcher = (place: Place): void => void Queue.offerUnsafe(queue, place)
+      const listen = Effect.sync(() => {
+        if (this.over !== undefined) return void Queue.endUnsafe(queue)
+        if (this.place !== undefined) watcher(this.place)
+        this.watchers.add(watcher)
+        this.router.monitor(this.self, () => void Queue.endUnsafe(queue))
+      })
+      return Effect.acquireRelease(listen, () => Effect.sync(() => this.watchers.delete(watcher)))
+    }, { bufferSize: 100, strategy: "sliding" })
+  }
+
+  // ---- talking to others
+
+  /** Other nodes' ears here, for as long as this takes part. */
+  get listen(): Layer.Layer<never, never, Node> {
+    return Port.implement(this.fn, (other) =>
+      Effect.gen({ self: this }, function*() {
+        const node = Port.nodeOf(other)
+        const ear = yield* Port.Self
+        if (!this.others.includes(node)) {
+          return yield* Effect.fail(`node ${node} is none of those that ${this.options.name} may run on here`)
+        }
+        const peer: Peer = { ear, part: "unknown", port: undefined }
+        this.peers.set(node, peer)
+        this.absent.delete(node)
+        yield* Effect.addFinalizer(() => Effect.sync(() => this.gone(node, peer)))
+        yield* Port.mon(other, () => Port.kil(ear))
+        this.reach(node)
+        return {
+          state: (isRunning, port) => {
+            if (isRunning && this.own === "running" && peer.part !== "running") this.conflict(node)
+            peer.part = isRunning ? "running" : "idle"
+            peer.port = port ?? undefined
+            this.changed()
+          }
+        }
+      }))
+  }
+
+  private gone(node: string, peer: Peer): void {
+    if (this.peers.get(node) !== peer) return
+    this.peers.delete(node)
+    // Until it is there again: what it last said is not true any more.
+    this.absent.add(node)
+    this.changed()
+  }
+
+  private conflict(node: string): void {
+    this.router.warn(
+      `failover ${this.options.name}: ran on ${this.router.nodeId} and ${node}, which had lost each other`
+    )
+  }
+
+  /** Has an ear on another node, or tries to. */
+  reach(node: string): void {
+    if (this.ears.has(node) || this.over !== undefined) return
+    const ear = `${node}#${this.router.names.spawned()}`
+    this.ears.set(node, ear)
+    this.router.request(node, spawnRequest, ear.slice(node.length + 1), this.fn.name, this.self)
+    this.router.monitor(ear, () => {
+      if (this.ears.get(node) !== ear) return
+      this.ears.delete(node)
+      if (!this.peers.has(node)) this.absent.add(node)
+      this.changed()
+    })
+    this.tell(ear)
+  }
+
+  private tell(ear: string): void {
+    this.router.send(ear, ["state", this.own === "running", this.ownPort ?? null])
+  }
+
+  private become(part: Part, port: string | undefined): void {
+    this.own = part
+    this.ownPort = port
+    for (const ear of this.ears.values()) this.tell(ear)
+    this.changed()
+  }
+
+  // ---- running the service
+
+  /** Keeps to the agreement, for as long as it runs. Fails when the service could not be kept alive here. */
+  run<P, E>(child: Effect.Effect<P, E, Node | Scope.Scope>): Effect.Effect<never, Killed, Node | Scope.Scope> {
+    return Effect.gen({ self: this }, function*() {
+      for (const node of this.others) this.reach(node)
+      yield* Effect.forkScoped(this.seek)
+      const parent = yield* Effect.scope
+      let place: Scope.Closeable | undefined
+      for (;;) {
+        const { nodeId } = this.router
+        const verdict = decideFailover(nodeId, this.own, this.nodes, this.options.prefer, (node) => this.known(node))
+        if (verdict === "start") {
+          place = yield* Scope.fork(parent)
+          this.become("running", undefined)
+          yield* Scope.provide(this.serve(child), place)
+        } else if (verdict === "stop" && place !== undefined) {
+          yield* Scope.close(place, Exit.void)
+          place = undefined
+          this.become("idle", undefined)
+        } else yield* Queue.take(this.changes)
+      }
+    })
+  }
+
+  private serve<P, E>(child: Effect.Effect<P, E, Node | Scope.Scope>): Effect.Effect<void, Killed, Node | Scope.Scope> {
+    const { name, ...policy } = this.options
+    return Effect.gen({ self: this }, function*() {
+      yield* Effect.logInfo(`failover ${name}: starts here, on ${this.router.nodeId}`)
+      const { handle, running } = yield* keep(child, { ...policy, id: name, name: `failover ${name}` }).pipe(
+        Effect.catchCause((cause) => Effect.fail(new Killed({ port: this.self, reason: reasonFromCause(cause) })))
+      )
+      running.reporter.watch((event) => {
+        if (event._tag === "Started") this.become("running", event.port)
+        else if (event._tag === "Ended") this.become("running", undefined)
+      })
+      this.become("running", yield* handle.port)
+      this.router.monitor(handle.supervisor, (exit) => {
+        const reason = reasonFromExit(exit)
+        // Stopped by the agreement: that is no end of it.
+        if (reason[0] !== "shutdown" && reason.length > 0) this.router.kill(this.self, reason)
+      })
+    })
+  }
+
+  /** Tries again to reach those who are not there, since after a split somebody has to begin. */
+  private get seek(): Effect.Effect<never> {
+    const missing = Effect.sync(() => {
+      for (const node of this.others) if (!this.ears.has(node)) this.reach(node)
+    })
+    return Effect.forever(Effect.andThen(Effect.sleep(retry), missing))
+  }
+
+  end(reason: Reason): void {
+    this.over = new Killed({ port: this.self, reason })
+    this.own = "idle"
+    this.ownPort = undefined
+    if (this.next !== undefined) Deferred.doneUnsafe(this.next, Effect.fail(this.over))
+  }
+}
+
+/** Takes part, in a port of its own. */
+export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: FailoverOptions) =>
+  Effect.gen(function*() {
+    const router = yield* Node
+    yield* Effect.fromResult(settleSupervisor(options, options.schedule !== undefined))
+    const broken = brokenOption(options, router.nodeId)
+    if (broken !== undefined) return yield* broken
+    const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
+    const supervisor = yield* Port.make(() => {})
+    const part = new Failover(router, supervisor, options)
+    const body = Effect.gen(function*() {
+      yield* Effect.addFinalizer((exit) => Effect.sync(() => part.end(reasonFromExit(exit))))
+      yield* Layer.build(part.listen)
+      yield* Port.fork(part.run(within(context, child)))
+    })
+    yield* Effect.orDie(Port.peval(supervisor, body))
+    return {
+      supervisor,
+      port: part.port,
+      places: part.places,
+      where: Effect.sync(() => part.place?.node),
+      address: yield* makeAddress(part.port, supervisor),
+      stop: Effect.andThen(Port.kil(supervisor, "shutdown"), Port.exit(supervisor)).pipe(
+        Effect.asVoid,
+        Effect.provideService(Node, router)
+      )
+    }
+  })
+
+const brokenOption = (options: FailoverOptions, self: string): InvalidSpec | undefined => {
+  const { name, nodes, prefer } = options
+  const refuse = (field: string, value: unknown, problem: string) =>
+    new InvalidSpec({ child: name, field, value, problem })
+  if (!Array.isArray(nodes) || new Set(nodes).size < nodes.length) {
+    return refuse("nodes", nodes, "are no list of different node IDs")
+  }
+  if (!nodes.includes(self)) return refuse("nodes", nodes, `do not have this one, ${self}`)
+  return prefer === undefined || nodes.includes(prefer) ? undefined : refuse("prefer", prefer, "is none of the nodes")
+}

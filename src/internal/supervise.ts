@@ -1,0 +1,115 @@
+/**
+ * What all supervisors are made with: a port, what runs in it, and a handle.
+ *
+ * @internal
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import { Node } from "../Node.ts"
+import * as Port from "../Port.ts"
+import {
+  type ChildOptions,
+  settleChild,
+  type Settled,
+  type SettledSupervisor,
+  settleSupervisor,
+  type SupervisorOptions
+} from "./childSpec.ts"
+import { type Killed, reasonFromCause, reasonFromExit } from "./killed.ts"
+import type { AutoShutdown } from "./restart.ts"
+import { type Shape, Supervision } from "./supervision.ts"
+import { answerWith, type StartByArguments } from "./supervisorPort.ts"
+
+/** A specification with the services of the effect that this runs in. */
+export const settle = <A, E, R>(
+  child: ChildOptions & { readonly id: string; readonly start: Effect.Effect<A, E, R> },
+  autoShutdown: AutoShutdown
+) =>
+  Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
+    Effect.fromResult(settleChild(
+      { ...child, start: Effect.isEffect(child.start) ? within(context, child.start) : child.start },
+      autoShutdown
+    ))
+  )
+
+/** An effect with these services, and with the Scope of whoever runs it. */
+export const within = <A, E, R>(
+  context: Context.Context<Exclude<R, Scope.Scope>>,
+  start: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.provideContext(start, Context.omit(Scope.Scope)(context as Context.Context<any>)) as Effect.Effect<A, E, any>
+
+/** Opens the supervisor's port, and starts its first children. */
+export const launch = Effect.fnUntraced(function*(
+  options: { readonly name?: string | undefined; readonly shape: Shape },
+  settled: SettledSupervisor,
+  list: ReadonlyArray<Settled>,
+  byArguments?: StartByArguments
+) {
+  const router = yield* Node
+  const context = yield* Effect.context<never>()
+  const port = yield* Port.make(answerWith(router, () => running, byArguments))
+  const running = new Supervision(router, context, port, options.name ?? "supervisor", options.shape, settled)
+  yield* Port.peval(port, Effect.addFinalizer((exit) => running.close(reasonFromExit(exit)))).pipe(Effect.orDie)
+  for (const spec of list) running.add(spec)
+  const first = Array.from(running.children.values())
+  yield* Effect.forEach(first, (child) => running.startFirst(child), { discard: true }).pipe(
+    Effect.onError((cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port)))
+  )
+  yield* Port.peval(port, Port.fork(running.loop)).pipe(Effect.orDie)
+  return running
+})
+
+export const handleOf = (running: Supervision) => ({
+  supervisor: running.port as Port.PortId,
+  which: Effect.sync(() => running.which),
+  count: Effect.sync(() => running.count),
+  events: running.reporter.events,
+  stop: running.shutDown
+})
+
+/** A port that passes everything on to whichever port is the present one, in order. Keeps it while there is none. */
+export const makeAddress = (
+  present: Effect.Effect<string, Killed>,
+  owner: string
+): Effect.Effect<Port.PortId, never, Node | Scope.Scope> =>
+  Effect.gen(function*() {
+    const router = yield* Node
+    const address = yield* Port.make((...message: readonly [string, ...ReadonlyArray<unknown>]) =>
+      Effect.flatMap(present, (port) => Port.snd(port, ...message))
+    )
+    router.monitor(owner, (exit) => router.kill(address, reasonFromExit(exit)))
+    return address
+  })
+
+/** What `keep` is told. */
+export interface Policy extends Omit<ChildOptions, "significant">, SupervisorOptions {
+  readonly id?: string | undefined
+  readonly name?: string | undefined
+}
+
+/** Keeps a single child alive: its handle, and what runs behind it. */
+export const keep = <P, E, R>(child: Effect.Effect<P, E, R>, policy: Policy) =>
+  Effect.gen(function*() {
+    const settled = yield* Effect.fromResult(settleSupervisor(policy, policy.schedule !== undefined))
+    const spec = yield* settle({ ...policy, id: policy.id ?? "child", start: child }, settled.autoShutdown)
+    const running = yield* launch({ name: policy.name ?? "supervised", shape: "single" }, settled, [spec]).pipe(
+      // Nobody but the service was to be started: its error is the caller's own.
+      Effect.catchTag("StartError", ({ exit }) => exit as Exit.Exit<never, E>)
+    )
+    const single = running.children.get(spec.id)!
+    const port = running.portOf(spec.id) as Effect.Effect<Port.PortId, Killed>
+    const handle = {
+      ...handleOf(running),
+      port,
+      ports: running.reporter.stream(
+        (event) => event._tag === "Started" ? event.port : undefined,
+        () => single.livePort
+      ),
+      address: yield* makeAddress(port, running.port),
+      restart: Effect.ignore(running.restartNow(single))
+    }
+    return { handle, running, single }
+  })

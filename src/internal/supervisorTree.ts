@@ -1,0 +1,88 @@
+/**
+ * What is below a supervisor: asked for by messages, on whichever nodes it is, and drawn for people.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Node } from "../Node.ts"
+import { nodeOf } from "../Port.ts"
+import { exitFromReason } from "./killed.ts"
+import type { Strategy } from "./restart.ts"
+import type { ChildInfo } from "./supervision.ts"
+import { showReason } from "./supervisorEvents.ts"
+import { about, type AskError, which } from "./supervisorPort.ts"
+
+/** Documented as `Supervisor.Tree`. */
+export interface Tree {
+  readonly name: string
+  readonly port: string
+  readonly node: string
+  readonly strategy: Strategy | "dynamic" | "restart"
+  readonly children: ReadonlyArray<TreeChild>
+}
+
+/** Documented as `Supervisor.TreeChild`. */
+export interface TreeChild extends ChildInfo {
+  readonly node: string | undefined
+  readonly tree: Tree | string | undefined
+}
+
+/** Supervisors below supervisors that are looked at; whoever builds higher has built a ring. */
+const deepest = 32
+
+/** Asks a supervisor, and those below it, all at once. One that does not answer is told of in its place. */
+export const readTree = (port: string, depth = 0): Effect.Effect<Tree, AskError, Node> =>
+  Effect.gen(function*() {
+    const { name, strategy } = yield* about(port)
+    const infos = yield* which(port)
+    const children = yield* Effect.forEach(infos, (info) =>
+      Effect.map(below(info, depth + 1), (tree) => ({
+        ...info,
+        node: info.port === undefined ? undefined : nodeOf(info.port),
+        tree
+      })), { concurrency: 16 })
+    return { name, port, node: nodeOf(port), strategy, children }
+  })
+
+const below = (info: ChildInfo, depth: number): Effect.Effect<Tree | string | undefined, never, Node> => {
+  if (info.type !== "supervisor" || info.port === undefined) return Effect.succeed(undefined)
+  if (depth > deepest) return Effect.succeed(`is more than ${deepest} levels deep`)
+  return Effect.catch(readTree(info.port, depth), () => Effect.succeed("does not answer"))
+}
+
+/** Workers that are alike are shown up to this number. */
+const most = 20
+
+/** The tree as lines: what it is, and how it fares. */
+export const render = (tree: Tree, width = 80): string => {
+  const lines: Array<string> = []
+  const draw = (tree: Tree, indent: string): void => {
+    const shown = tree.children.slice(0, tree.children.length > most + 1 ? most : undefined)
+    const more = tree.children.length - shown.length
+    for (const [at, child] of shown.entries()) {
+      const isLast = at === shown.length - 1 && more === 0
+      lines.push(`${indent}${isLast ? "└─" : "├─"} ${describeChild(child)}`)
+      const deeper = `${indent}${isLast ? "   " : "│  "}`
+      if (typeof child.tree === "string") lines.push(`${deeper}(${child.tree})`)
+      else if (child.tree !== undefined) draw(child.tree, deeper)
+    }
+    if (more > 0) lines.push(`${indent}└─ and ${more} more`)
+  }
+  lines.push(`${tree.name} (${tree.strategy}) ${tree.port}`)
+  draw(tree, "")
+  return lines.map((line) => line.length > width ? `${line.slice(0, width - 1)}…` : line).join("\n")
+}
+
+const describeChild = (child: TreeChild): string => {
+  const { tree } = child
+  const what = typeof tree === "object" ? `${child.id}: ${tree.name} (${tree.strategy})` : child.id
+  const since = child.uptime === undefined ? "" : `, up ${showTime(child.uptime)}`
+  const restarts = child.restarts === 0 ? "" : `, ${child.restarts} ${child.restarts === 1 ? "restart" : "restarts"}`
+  const last = child.lastReason === undefined ? "" : `, last end: ${showReason(exitFromReason("", child.lastReason))}`
+  return `${what} ${child.status === "running" ? child.port ?? "ending" : child.status}${since}${restarts}${last}`
+}
+
+/** Two units are enough. */
+const showTime = (millis: number): string =>
+  millis < 1000 ? "0s" : Duration.format(Duration.seconds(Math.floor(millis / 1000))).split(" ").slice(0, 2).join(" ")

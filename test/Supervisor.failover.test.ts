@@ -1,0 +1,281 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Port, Supervisor, Transport } from "../src/index.ts"
+import { connect, makeWorld, reasonOf, type TestNode, until, within } from "./harness.ts"
+
+const short = { monitorTimeout: "500 millis", connectInterval: "300 millis" } as const
+
+const test = (
+  title: string,
+  body: (
+    network: Transport.MemoryNetwork["Service"]
+  ) => Effect.Effect<unknown, unknown, Scope.Scope | Transport.Transport>
+) =>
+  it.live(
+    title,
+    () => Effect.flatMap(Transport.MemoryNetwork, body).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)),
+    20_000
+  )
+
+/** Nodes a, b, c that take part, and who of them runs the service now. */
+const makeParty = Effect.fnUntraced(function*(options: Partial<Supervisor.FailoverOptions> = {}) {
+  const { logs, start } = yield* makeWorld
+  const running = new Set<string>()
+  /** Most that ever ran at a time. */
+  let most = 0
+  const parts = new Map<string, Supervisor.Failover>()
+  const nodes = new Map<string, TestNode>()
+  const dying = new Map<string, Effect.Effect<void>>()
+  const service = (node: string) =>
+    Effect.gen(function*() {
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          running.add(node)
+          most = Math.max(most, running.size)
+        }),
+        () => Effect.sync(() => running.delete(node))
+      )
+      return yield* Port.make({
+        where: (reply) => Port.snd(reply, node),
+        crash: () => Effect.fail("boom")
+      })
+    })
+  const join = Effect.fnUntraced(function*(nodeId: string) {
+    const node = yield* start(nodeId, short)
+    nodes.set(nodeId, node)
+    const all = { name: "greeter", nodes: ["a", "b", "c"], ...options }
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    parts.set(nodeId, yield* Scope.provide(node.run(Supervisor.failover(service(nodeId), all)), scope))
+    // Like a process that dies: the links first, so that it has no part in what the others do about it.
+    dying.set(nodeId, Effect.andThen(node.stop, Scope.close(scope, Exit.void)))
+  })
+  const die = (nodeId: string) => dying.get(nodeId)!
+  const runsOn = (...expected: ReadonlyArray<string>) =>
+    until(`it runs on ${expected.join(" and ")}`, () => Array.from(running).toSorted().join() === expected.join())
+  /** What a call by each of the nodes is answered. */
+  const asked = (nodeId: string) =>
+    within(`an answer to ${nodeId}`, nodes.get(nodeId)!.run(Port.cal(parts.get(nodeId)!.address, "where")))
+  return { asked, die, join, logs, most: () => most, nodes, parts, running, runsOn }
+})
+
+describe("a failover service", () => {
+  test("runs on one node, and can be used from all of them", () =>
+    Effect.gen(function*() {
+      const { asked, join, most, parts, runsOn } = yield* makeParty()
+      for (const node of ["a", "b", "c"]) yield* join(node)
+      yield* runsOn("a")
+      for (const node of ["a", "b", "c"]) {
+        assert.strictEqual(yield* asked(node), "a")
+        assert.strictEqual(yield* parts.get(node)!.where, "a")
+      }
+      assert.strictEqual(most(), 1)
+    }))
+
+  test("starts once when all nodes start at the same time", () =>
+    Effect.gen(function*() {
+      const { asked, join, most, runsOn } = yield* makeParty()
+      yield* Effect.forEach(["c", "b", "a"], join, { concurrency: "unbounded" })
+      for (const node of ["a", "b", "c"]) yield* asked(node)
+      yield* Effect.sleep("300 millis")
+      yield* runsOn("a")
+      assert.strictEqual(most(), 1)
+    }))
+
+  test("moves when its node dies, and the callers of the others reach it", () =>
+    Effect.gen(function*() {
+      const { asked, die, join, runsOn } = yield* makeParty()
+      for (const node of ["a", "b", "c"]) yield* join(node)
+      yield* runsOn("a")
+      yield* die("a")
+      yield* runsOn("b")
+      assert.strictEqual(yield* asked("c"), "b")
+      yield* die("b")
+      yield* runsOn("c")
+      assert.strictEqual(yield* asked("c"), "c")
+    }))
+
+  test("stays where it is when the first node returns", () =>
+    Effect.gen(function*() {
+      const { asked, join, runsOn } = yield* makeParty()
+      yield* join("b")
+      yield* runsOn("b")
+      yield* join("a")
+      assert.strictEqual(yield* asked("a"), "b")
+      yield* Effect.sleep("300 millis")
+      yield* runsOn("b")
+    }))
+
+  test("moves back when the preferred node returns, and never runs twice for that", () =>
+    Effect.gen(function*() {
+      const { asked, join, most, parts, runsOn } = yield* makeParty({ prefer: "c" })
+      yield* join("a")
+      yield* runsOn("a")
+      yield* join("b")
+      yield* join("c")
+      yield* runsOn("c")
+      for (const node of ["a", "b", "c"]) assert.strictEqual(yield* asked(node), "c")
+      assert.strictEqual(yield* parts.get("b")!.where, "c")
+      assert.strictEqual(most(), 1)
+    }))
+
+  test("is restarted where it is when it crashes", () =>
+    Effect.gen(function*() {
+      const { asked, join, nodes, parts, runsOn } = yield* makeParty()
+      for (const node of ["a", "b"]) yield* join(node)
+      yield* runsOn("a")
+      const first = yield* parts.get("b")!.port
+      yield* nodes.get("b")!.run(Port.snd(first, "crash"))
+      yield* until("another port", () => Effect.map(Effect.orDie(parts.get("b")!.port), (port) => port !== first))
+      assert.strictEqual(yield* asked("b"), "a")
+    }))
+
+  test("moves when it cannot be kept alive, and that part ends with the reason", () =>
+    Effect.gen(function*() {
+      const { asked, join, nodes, parts, runsOn } = yield* makeParty({ intensity: 0 })
+      for (const node of ["a", "b"]) yield* join(node)
+      yield* runsOn("a")
+      const { supervisor } = parts.get("a")!
+      const ended = yield* Effect.forkChild(nodes.get("a")!.run(Port.exit(supervisor)), { startImmediately: true })
+      yield* nodes.get("b")!.run(Port.snd(yield* parts.get("b")!.port, "crash"))
+      yield* runsOn("b")
+      assert.strictEqual(yield* asked("b"), "b")
+      const exit = yield* within("the end of the part", Fiber.join(ended))
+      assert.deepStrictEqual(reasonOf(exit).slice(0, 3), [
+        "restart_limit",
+        "greeter was restarted too often",
+        "greeter"
+      ])
+    }))
+
+  test("moves when its node takes no part any more", () =>
+    Effect.gen(function*() {
+      const { join, parts, runsOn } = yield* makeParty()
+      for (const node of ["a", "b"]) yield* join(node)
+      yield* runsOn("a")
+      yield* parts.get("a")!.stop
+      yield* runsOn("b")
+      yield* join("c")
+      yield* Effect.sleep("200 millis")
+      yield* runsOn("b")
+    }))
+
+  test("runs on both sides of a split, on one after it, and both say so", (network) =>
+    Effect.gen(function*() {
+      const { asked, join, logs, parts, runsOn } = yield* makeParty()
+      for (const node of ["a", "b", "c"]) yield* join(node)
+      yield* runsOn("a")
+      for (const node of ["a", "b", "c"]) yield* asked(node)
+      const cut = ["b", "c"].flatMap((node) => [{ from: "a", to: node }, { from: node, to: "a" }])
+      yield* Effect.forEach(cut, network.cut)
+      yield* runsOn("a", "b")
+      yield* until("c sees the one on its side", () => Effect.map(parts.get("c")!.where, (node) => node === "b"))
+      assert.strictEqual(yield* asked("c"), "b")
+      assert.strictEqual(yield* asked("a"), "a")
+      yield* Effect.forEach(cut, network.heal)
+      yield* runsOn("a")
+      for (const node of ["a", "b", "c"]) {
+        yield* until(`${node} sees it on a`, () => Effect.map(parts.get(node)!.where, (place) => place === "a"))
+        assert.strictEqual(yield* asked(node), "a")
+      }
+      const told = logs.filter((line) => line.includes("ran on")).map((line) => line.split(" ")[1])
+      assert.sameMembers(told, ["a", "b"])
+    }))
+
+  test("tells of each place", () =>
+    Effect.gen(function*() {
+      const { die, join, parts, runsOn } = yield* makeParty()
+      for (const node of ["a", "b"]) yield* join(node)
+      yield* runsOn("a")
+      const places: Array<string> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(parts.get("b")!.places, (place) => Effect.sync(() => places.push(place.node)))
+      )
+      yield* until("the first place", () => places.length === 1)
+      yield* die("a")
+      yield* until("the second place", () => places.length === 2)
+      assert.deepStrictEqual(places, ["a", "b"])
+    }))
+
+  for (
+    const [what, options, field] of [
+      ["without its own node", { nodes: ["b", "c"] }, "nodes"],
+      ["with a node named twice", { nodes: ["a", "a"] }, "nodes"],
+      ["with a preferred node that is none of them", { prefer: "d" }, "prefer"],
+      ["with a malformed intensity", { intensity: -1 }, "intensity"]
+    ] as const
+  ) {
+    test(`${what} is refused`, () =>
+      Effect.gen(function*() {
+        const { join } = yield* makeParty(options)
+        const error = yield* Effect.flip(join("a"))
+        assert.strictEqual(error._tag === "InvalidSpec" && error.field, field)
+      }))
+  }
+})
+
+describe("a child that is spawned on one of several nodes", () => {
+  const Work = Port.protocol({ who: Port.message().replies(Schema.String), crash: Port.message() })
+  const Worker = Port.remote("test::spawned", [], Work)
+
+  const makeWorkers = Effect.gen(function*() {
+    const { logs, start } = yield* makeWorld
+    const here = yield* start("here", short)
+    const served: Array<string> = []
+    const workers: Array<TestNode> = []
+    for (const id of ["one", "two"]) {
+      const node = yield* start(id, short)
+      const layer = Port.implement(Worker, () =>
+        Effect.sync(() => {
+          served.push(id)
+          return { who: () => Effect.succeed(id), crash: () => Effect.fail("boom") }
+        }))
+      yield* node.run(Effect.flatMap(Effect.scope, (scope) => Layer.buildWithScope(layer, scope)))
+      yield* connect(here, node)
+      workers.push(node)
+    }
+    const supervised = yield* here.run(Supervisor.restart(Supervisor.spawn(["one", "two"], Worker), { intensity: 5 }))
+    const who = within("an answer", Effect.flatMap(supervised.port, (port) => here.run(Port.cal(port, "who"))))
+    return { here, logs, served, supervised, who, workers }
+  })
+
+  test("is restarted there when it crashes, and stays there when the first node is back", () =>
+    Effect.gen(function*() {
+      const { here, served, supervised, who, workers } = yield* makeWorkers
+      assert.strictEqual(yield* who, "one")
+      yield* here.run(Port.snd(yield* supervised.port, "crash"))
+      yield* until("a second start", () => served.length === 2)
+      assert.strictEqual(yield* who, "one")
+      yield* workers[0]!.stop
+      yield* until("a third start", () => served.length === 3)
+      assert.strictEqual(yield* who, "two")
+      assert.deepStrictEqual(served, ["one", "one", "two"])
+    }))
+
+  test("that ran on behind a split is killed when its node is seen again, and that is told", (network) =>
+    Effect.gen(function*() {
+      const { here, logs, supervised, who, workers } = yield* makeWorkers
+      assert.strictEqual(yield* who, "one")
+      const before = yield* supervised.port
+      const [one] = workers
+      const cut = [{ from: "here", to: "one" }, { from: "one", to: "here" }]
+      yield* Effect.forEach(cut, network.cut)
+      yield* until("the node is lost", () => !here.router.isUp("one"))
+      assert.strictEqual(yield* who, "two")
+      assert.isTrue(one!.router.ports.has(before))
+      yield* Effect.forEach(cut, network.heal)
+      yield* until(
+        "it is seen again",
+        () =>
+          Effect.map(one!.run(Port.snd("here", "devnull")), () => here.router.isUp("one") && one!.router.isUp("here"))
+      )
+      yield* until("the old port is gone", () => !one!.router.ports.has(before))
+      yield* until("it is told", () => logs.some((line) => line.includes(`${before} ran on`)))
+      assert.strictEqual(yield* who, "two")
+    }))
+})
