@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { start, startNode } from "./processes.ts"
+import { type Process, start, startNode } from "./processes.ts"
 
 describe("the examples", () => {
   it("simple.ts gets its message and sees the port end", async () => {
@@ -25,4 +25,21 @@ describe("the examples", () => {
     assert.notInclude(sender.stdout, "receiver1#")
     assert.notInclude(seed.stdout, "got:")
   })
+
+  it("failover.ts answers again from another node within 500 ms after its node was killed under load", async () => {
+    const service = ["--service", "examples/failover.ts"]
+    const { address, node: seed } = await startNode("seed")
+    const nodes = new Map<string, Process>()
+    for (const id of ["a", "b", "c"]) {
+      nodes.set(id, (await startNode(id, ["--seed", address, ...service])).node)
+    }
+    const { node: caller } = await startNode("anon/", ["--seed", address, "--service", "examples/failover.ts#caller"])
+    await caller.sees(/^a answers, \d+ ms after nobody did$/m)
+    for (const [from, to] of [["a", "b"], ["b", "c"]] as const) {
+      await nodes.get(from)!.end("SIGKILL")
+      const [, gap] = await caller.sees(new RegExp(`^${to} answers, (\\d+) ms after ${from} did$`, "m"))
+      assert.isBelow(Number(gap), 500)
+    }
+    await seed.end("SIGTERM")
+  }, 30_000)
 })
