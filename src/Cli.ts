@@ -7,9 +7,8 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
 import * as Argument from "effect/cli/Argument"
+import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
-import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
+import { configGroups, runParams, runSources } from "./internal/configCli.ts"
 import * as services from "./internal/service.ts"
 import { version } from "./internal/version.ts"
 
@@ -34,46 +34,13 @@ export const ServiceError = services.ServiceError
  */
 export type ServiceError = services.ServiceError
 
-const run = Command.make("run", {
-  nodeId: Flag.String("node-id").pipe(
-    Flag.withDescription("Unique in the network; %n is the host name, a trailing / gets random characters"),
-    Flag.withDefault("%n/")
-  ),
-  binds: Flag.String("bind").pipe(
-    Flag.withDescription("Where to listen: host:port, *:port, a bare port; port * is a free one. Repeatable"),
-    Flag.atLeast(0)
-  ),
-  seeds: Flag.String("seed").pipe(
-    Flag.withDescription("host:port of a node to connect to. Repeatable"),
-    Flag.atLeast(0)
-  ),
-  secret: Flag.Redacted("secret").pipe(
-    Flag.withDescription("What all nodes of the network share. Default: $EMP_SECRET, which other users cannot see"),
-    Flag.withFallbackConfig(Config.Redacted("EMP_SECRET")),
-    Flag.optional
-  ),
-  cert: Flag.String("cert").pipe(
-    Flag.withDescription("PEM file: private key, certificate, certificates to trust. Turns TLS on. Default: $EMP_CERT"),
-    Flag.withFallbackConfig(Config.String("EMP_CERT")),
-    Flag.optional
-  ),
-  services: Flag.String("service").pipe(
-    Flag.withDescription("MODULE or MODULE#EXPORT: a Layer, an Effect, or a function that returns one. Repeatable"),
-    Flag.atLeast(0)
-  )
-}, ({ binds, cert, nodeId, secret, seeds, services }) =>
-  Effect.flatMap(
-    Effect.promise(() => import("./internal/runNode.ts")),
-    ({ runNode }) =>
-      runNode({
-        nodeId,
-        binds: binds.length === 0 ? ["*"] : binds,
-        seeds,
-        secret: Option.getOrUndefined(secret),
-        cert: Option.getOrUndefined(cert),
-        services
-      })
-  )).pipe(
+const run = Command.make("run", runParams, (input) =>
+  Effect.gen(function*() {
+    const sources = yield* runSources(input)
+    const { runOptions } = yield* Effect.promise(() => import("./internal/runOptions.ts"))
+    const { runNode } = yield* Effect.promise(() => import("./internal/runNode.ts"))
+    return yield* runNode(yield* runOptions(sources))
+  })).pipe(
     Command.withDescription("Run a node until it is interrupted"),
     Command.withExamples([
       {
@@ -83,6 +50,10 @@ const run = Command.make("run", {
       {
         command: "EMP_SECRET=swordfish emp run --node-id anon/ --seed 127.0.0.1:4040 --service ./receiver.ts",
         description: "A node that joins it and runs a service"
+      },
+      {
+        command: "emp run profile seed",
+        description: "A node as the profile seed of the configuration file has it"
       }
     ])
   )
@@ -114,15 +85,22 @@ const errors = Command.make("errors", {
  */
 export const command = Command.make("emp").pipe(
   Command.withDescription("Message passing for Effect: nodes that speak AnyEvent::MP's protocol"),
-  Command.withSubcommands([run, demo, errors])
+  Command.withSubcommands([run, demo, errors, ...configGroups])
 )
 
 /** Standard output is for results; what happens is logged to standard error. */
 const logging = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
 
 /** A node that is told to stop has done its work: that is no failure. */
-const teardown: Runtime.Teardown = (exit, onExit) =>
-  Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? onExit(0) : Runtime.defaultTeardown(exit, onExit)
+const teardown: Runtime.Teardown = (exit, onExit) => {
+  if (Exit.isSuccess(exit)) return onExit(0)
+  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(0)
+  return isUsage(Cause.squash(exit.cause)) ? onExit(2) : Runtime.defaultTeardown(exit, onExit)
+}
+
+/** Help that nobody asked for: the command line was wrong. */
+const isUsage = (error: unknown): boolean =>
+  CliError.isCliError(error) && error._tag === "ShowHelp" && error.errors.length > 0
 
 /** An error that is expected is a line for people, not a stack trace. */
 const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -136,7 +114,7 @@ const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, 
 
 /**
  * Runs `emp` with the arguments of this process, and ends the process: 0 for success and for an end by SIGINT or SIGTERM,
- * 1 for a failure. A second signal ends it at once.
+ * 1 for a failure, 2 for a wrong command line. A second signal ends it at once.
  *
  * @category running
  * @since 0.1.0

@@ -54,7 +54,7 @@ describe("emp", () => {
   ])("suggests %s for one that it does not know", async (_, args, suggestion) => {
     const { code, stderr } = await startEmp(args).exits()
     assert.match(stderr, suggestion)
-    assert.strictEqual(code, 1)
+    assert.strictEqual(code, 2)
   })
 })
 
@@ -110,15 +110,35 @@ describe("emp run, wrongly configured", () => {
     ["a failure that JSON cannot hold", fixture("failingWithBigInt"), /#failingWithBigInt: failed: \S+/],
     ["an Effect that dies", fixture("dying"), /#dying: failed: TypeError: x is not a function/],
     ["a function that throws", fixture("throwing"), /#throwing: failed: Error: cannot even begin/],
-    ["a malformed bind", ["--bind", "127.0.0.1:99999"], /binds: "127\.0\.0\.1:99999" is not/],
-    ["a malformed seed", ["--seed", "127.0.0.1:4040,nonsense"], /seeds: "nonsense" is not/],
-    ["a seed without a port", ["--seed", "127.0.0.1:*"], /seeds: "127\.0\.0\.1:\*" is not/],
-    ["a malformed node ID", ["--node-id", "a#b"], /nodeId: "a#b"/]
+    [
+      "a service that takes no arguments",
+      ["--service", "[\"test/fixtures/services.ts#ending\", 1]"],
+      /#ending: the export is no function, and takes no arguments/
+    ],
+    [
+      "a certificate without a key",
+      ["--cert", "package.json"],
+      /node option cert: it holds no certificate/
+    ]
   ])("ends with 1 and names %s", async (_, args, message) => {
     const { code, stderr } = await startRun(args).exits()
     assert.match(stderr, message)
     assert.match(stderr, /^emp: .+\n$/)
     assert.strictEqual(code, 1)
+  })
+
+  it.each<[string, ReadonlyArray<string>, RegExp]>([
+    ["a malformed bind", ["--bind", "127.0.0.1:99999"], /binds: "127\.0\.0\.1:99999" is not/],
+    ["a malformed seed", ["--seed", "127.0.0.1:4040,nonsense"], /seeds: "nonsense" is not/],
+    ["a seed without a port", ["--seed", "127.0.0.1:*"], /seeds: "127\.0\.0\.1:\*" is not/],
+    ["a malformed node ID", ["--node-id", "a#b"], /nodeid: "a#b" is not/],
+    ["a time that is none", ["--monitor-timeout", "0"], /monitor_timeout: "0" is not a number of seconds above zero/],
+    ["an unknown key", ["nodid", "a"], /there is no key "nodid"; did you mean "nodeid"\?/]
+  ])("ends with 2 and names %s", async (_, args, message) => {
+    const { code, stderr } = await startRun(args).exits()
+    assert.match(stderr, message)
+    assert.match(stderr, /^emp: .+\n$/)
+    assert.strictEqual(code, 2)
   })
 
   it.each<[string, Record<string, string | undefined>]>([
@@ -132,7 +152,7 @@ describe("emp run, wrongly configured", () => {
 
   it("ends with 1 and names a certificate that cannot be read", async () => {
     const { code, stderr } = await startRun(["--cert", "test/fixtures/certs/none.pem"]).exits()
-    assert.match(stderr, /^emp: node option cert: .*none\.pem/)
+    assert.match(stderr, /^emp: \S+none\.pem: cert: .*NotFound/)
     assert.strictEqual(code, 1)
   })
 

@@ -2,6 +2,7 @@
  * Real processes for tests: started here, read line by line, and ended by pid when the test is over.
  */
 import { type ChildProcess, spawn } from "node:child_process"
+import { devNull } from "node:os"
 import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
 
@@ -95,9 +96,9 @@ export const start = (
   return started
 }
 
-/** `emp` with arguments; the secret is the same for all nodes of the tests. */
+/** `emp` with arguments; the secret is the same for all nodes of the tests, and nobody's own configuration counts. */
 export const startEmp = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process =>
-  start([emp, ...args], { EMP_SECRET: "swordfish", ...env })
+  start([emp, ...args], { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull, ...env })
 
 /** `emp run` on a free port of this machine. */
 export const startRun = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process =>

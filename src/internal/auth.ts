@@ -18,8 +18,15 @@ export interface GreetingLines {
 export const methods = (secure: boolean): ReadonlyArray<string> =>
   secure ? ["tls_sha3_512", "tls_anon", "cleartext"] : ["hmac_sha3_512", "cleartext"]
 
+/** What a node may be configured to offer, and what to accept. */
+export const offered = ["tls_sha3_512", "tls_anon", "hmac_sha3_512"] as const
+export const accepted = [...offered, "cleartext"] as const
+
 /** Those that a node without a secret has no use for. It does not list them: others learn by it why they cannot connect. */
 export const secretMethods: ReadonlyArray<string> = ["hmac_sha3_512", "cleartext"]
+
+/** Perl takes the characters of a secret as octets: beyond U+00FF there are none. */
+export const isSecret = (text: string): boolean => /^[\x20-\xff]*$/.test(text)
 
 /**
  * What the side that greeted with `own` sends as DATA to the side that greeted with `other`, or `undefined` if the

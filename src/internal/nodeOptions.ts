@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { parseAddress, splitAddresses } from "./address.ts"
-import { secretMethods } from "./auth.ts"
+import { accepted, isSecret, offered, secretMethods } from "./auth.ts"
 import { framings } from "./framings.ts"
 import { ownKindKey, timeoutKey } from "./greeting.ts"
 import type { Identity } from "./handshake.ts"
@@ -41,9 +41,15 @@ export interface Options {
   readonly maxMessageSize?: number | undefined
 }
 
-/** `cleartext` is for tiny clients of somebody else's making: it is accepted, and never sent. */
-const offered = ["tls_sha3_512", "tls_anon", "hmac_sha3_512"]
-const accepted = [...offered, "cleartext"]
+/** What holds where an option is not given. */
+export const defaults = {
+  monitorTimeout: 30_000,
+  connectInterval: 2000,
+  framings: ["cbor", "json"],
+  authOffer: ["tls_sha3_512", "hmac_sha3_512"],
+  authAccept: ["tls_sha3_512", "hmac_sha3_512", "cleartext"],
+  maxMessageSize: 64 * 1024 * 1024
+} as const
 
 /** Options with all defaults filled in. Times are in milliseconds. */
 export interface Checked {
@@ -70,20 +76,20 @@ export const check = (
     const nodeIdInCert = options.nodeIdInCert === true
     if (nodeIdInCert && credentials === undefined) return yield* invalid("nodeIdInCert", "means nothing without cert")
     const isOpen = secret !== "" || credentials !== undefined
-    const monitorTimeout = yield* checkTime("monitorTimeout", options.monitorTimeout ?? "30 seconds")
+    const monitorTimeout = yield* checkTime("monitorTimeout", options.monitorTimeout ?? defaults.monitorTimeout)
     return {
       identity: {
         nodeId,
         secret,
         tls: credentials !== undefined,
         nodeIdInCert,
-        authOffer: yield* checkNames("authOffer", options.authOffer ?? ["tls_sha3_512", "hmac_sha3_512"], offered),
+        authOffer: yield* checkNames("authOffer", options.authOffer ?? defaults.authOffer, offered),
         authAccept: (yield* checkNames(
           "authAccept",
-          options.authAccept ?? ["tls_sha3_512", "hmac_sha3_512", "cleartext"],
+          options.authAccept ?? defaults.authAccept,
           accepted
         )).filter((method) => secret !== "" || !secretMethods.includes(method)),
-        framings: yield* checkNames("framings", options.framings ?? ["cbor", "json"], Array.from(framings.keys())),
+        framings: yield* checkNames("framings", options.framings ?? defaults.framings, Array.from(framings.keys())),
         keys: new Map([
           ["provider", `effect-mp-${version}`],
           ["mproto", "1"],
@@ -97,8 +103,8 @@ export const check = (
       // Nobody can connect without either: it should not look as if somebody could.
       binds: yield* checkBinds(options.binds ?? (isOpen ? ["*"] : ["127.0.0.1:*"])),
       monitorTimeout,
-      connectInterval: yield* checkTime("connectInterval", options.connectInterval ?? "2 seconds"),
-      maxMessageSize: yield* checkSize("maxMessageSize", options.maxMessageSize ?? 64 * 1024 * 1024)
+      connectInterval: yield* checkTime("connectInterval", options.connectInterval ?? defaults.connectInterval),
+      maxMessageSize: yield* checkSize("maxMessageSize", options.maxMessageSize ?? defaults.maxMessageSize)
     }
   })
 
@@ -109,8 +115,7 @@ const textOf = (value: string | Redacted.Redacted | undefined): string =>
 
 const checkSecret = (secret: Options["secret"]): Effect.Effect<string, InvalidOption> => {
   const text = textOf(secret)
-  // Perl takes characters as octets; beyond U+00FF there are none.
-  return text === "" || /^[\x20-\xff]*$/.test(text)
+  return isSecret(text)
     ? Effect.succeed(text)
     : invalid("secret", "holds characters beyond U+00FF or control characters")
 }

@@ -8,23 +8,20 @@ import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Global from "../Global.ts"
 import * as Node from "../Node.ts"
 import * as Transport from "../Transport.ts"
 import { parseAddress, splitAddresses } from "./address.ts"
-import { load, type Service, type ServiceEnvironment, type ServiceError } from "./service.ts"
+import { load, type Service, type ServiceEnvironment, type ServiceError, type ServiceSpec } from "./service.ts"
 
-export interface RunOptions {
-  readonly nodeId: string
-  readonly binds: ReadonlyArray<string>
+export interface RunOptions extends Omit<Node.Options, "secret" | "cert"> {
   readonly seeds: ReadonlyArray<string>
   readonly secret: Redacted.Redacted | undefined
-  /** The path of a PEM file. */
-  readonly cert: string | undefined
-  readonly services: ReadonlyArray<string>
+  /** PEM text. */
+  readonly cert: Redacted.Redacted | undefined
+  readonly services: ReadonlyArray<ServiceSpec>
 }
 
 /** Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. */
@@ -32,31 +29,26 @@ export const runNode = (options: RunOptions) =>
   Effect.gen(function*() {
     // A wrong seed or service is told before anything listens.
     yield* checkSeeds(options.seeds)
-    const cert = yield* readCert(options)
+    yield* checkSecret(options)
     const services = yield* Effect.forEach(options.services, load)
     const node = Layer.provideMerge(
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
-      Layer.provide(Node.layer({ ...options, cert }), Transport.layerTcp)
+      Layer.provide(Node.layer(options), Transport.layerTcp)
     )
     // The services' scope lies within the node's: they end while there still are links to tell others.
     return yield* Effect.provide(Effect.scoped(serve(services)), node)
   })
 
 /** A node that is run by itself is there for others, who need one of the two to connect. */
-const readCert = Effect.fnUntraced(function*({ cert, secret }: RunOptions) {
-  if (cert === undefined) {
-    if (secret !== undefined && Redacted.value(secret) !== "") return undefined
-    return yield* new Node.InvalidOption({
-      option: "secret",
-      problem: "missing: without a secret or a certificate nobody can connect"
-    })
-  }
-  const files = yield* FileSystem.FileSystem
-  return yield* Effect.mapBoth(files.readFileString(cert), {
-    onSuccess: Redacted.make,
-    onFailure: (error) => new Node.InvalidOption({ option: "cert", problem: error.message })
-  })
-})
+const checkSecret = ({ cert, secret }: RunOptions): Effect.Effect<void, Node.InvalidOption> =>
+  cert !== undefined || (secret !== undefined && Redacted.value(secret) !== "")
+    ? Effect.void
+    : Effect.fail(
+      new Node.InvalidOption({
+        option: "secret",
+        problem: "missing: without a secret or a certificate nobody can connect; emp gensecret makes one for all nodes"
+      })
+    )
 
 /** A seed that cannot be one; `Global` would go on trying it. */
 const checkSeeds = (seeds: ReadonlyArray<string>): Effect.Effect<void, Node.InvalidOption> => {

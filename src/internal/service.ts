@@ -25,6 +25,9 @@ export class ServiceError extends Schema.TaggedError<ServiceError>()("ServiceErr
   }
 }
 
+/** `MODULE#EXPORT`, perhaps with arguments for the function that makes the service. */
+export type ServiceSpec = string | readonly [spec: string, ...args: ReadonlyArray<Schema.Json>]
+
 /** What a service can use. */
 export type ServiceEnvironment = Node | Network | Global | Scope.Scope
 
@@ -36,8 +39,9 @@ export interface Service {
 }
 
 /** Loads `MODULE` or `MODULE#EXPORT`: a path from the working directory, or a package. The export is `default`. */
-export const load = (spec: string): Effect.Effect<Service, ServiceError> =>
+export const load = (service: ServiceSpec): Effect.Effect<Service, ServiceError> =>
   Effect.gen(function*() {
+    const [spec, ...args] = typeof service === "string" ? [service] : service
     const hash = spec.lastIndexOf("#")
     const [path, name] = hash < 0 ? [spec, "default"] : [spec.slice(0, hash), spec.slice(hash + 1)]
     const module = yield* importModule(spec, path)
@@ -48,7 +52,7 @@ export const load = (spec: string): Effect.Effect<Service, ServiceError> =>
         problem: `the module has no export "${name}": it has ${exports}`
       })
     }
-    return yield* toService(spec, module[name])
+    return yield* toService(spec, module[name], args)
   })
 
 const importModule = (spec: string, path: string): Effect.Effect<Record<string, unknown>, ServiceError> =>
@@ -63,12 +67,20 @@ const importModule = (spec: string, path: string): Effect.Effect<Record<string, 
     })
   })
 
-/** A Layer is built, an Effect is run; a function of no arguments gives one of them. */
-const toService = (spec: string, value: unknown): Effect.Effect<Service, ServiceError> =>
+/** A Layer is built, an Effect is run; a function gives one of them. */
+const toService = (
+  spec: string,
+  value: unknown,
+  args: ReadonlyArray<Schema.Json>
+): Effect.Effect<Service, ServiceError> =>
   Effect.gen(function*() {
-    const given = typeof value === "function" && !Effect.isEffect(value) && !Layer.isLayer(value)
+    const isFunction = typeof value === "function" && !Effect.isEffect(value) && !Layer.isLayer(value)
+    if (!isFunction && args.length > 0) {
+      return yield* new ServiceError({ service: spec, problem: "the export is no function, and takes no arguments" })
+    }
+    const given = isFunction
       ? yield* Effect.try({
-        try: (): unknown => value(),
+        try: (): unknown => value(...args),
         catch: (cause) => new ServiceError({ service: spec, problem: `failed: ${describe(cause)}` })
       })
       : value

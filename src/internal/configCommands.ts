@@ -1,0 +1,62 @@
+/**
+ * Carries out a chain of configuration commands. It is checked as a whole before anything is done.
+ *
+ * @internal
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import type { JsonObject } from "effect/Schema"
+import { type CertificateError, makeCertificate, makeSecret } from "./certificate.ts"
+import type { Sources } from "./config.ts"
+import { readChain, type Step } from "./configChain.ts"
+import { edit, isChange, type ReadyStep } from "./configEdit.ts"
+import { modify, read } from "./configFile.ts"
+import { InvalidConfig } from "./configKeys.ts"
+import { show, type ShowOptions } from "./configShow.ts"
+import { readCredentials } from "./tls.ts"
+
+/** What a configuration comes from, but for the file itself and what the command says. */
+export type Surroundings = Omit<Sources, "document" | "words">
+
+/** Reads a chain, does what it says, and shows what it asks for. */
+export const configure = (chain: ReadonlyArray<string>, surroundings: Surroundings, options: ShowOptions) =>
+  Effect.gen(function*() {
+    const { file } = surroundings
+    const steps = yield* Effect.fromResult(readChain(chain))
+    // What has to be made or read is there before the file is locked.
+    const ready = yield* Effect.forEach(steps, prepare)
+    const editing = (document: JsonObject) => edit({ ...surroundings, document, words: { values: {} } }, ready)
+    const { lostComments, result } = steps.some(isChange)
+      ? yield* modify(file, editing)
+      : { lostComments: false, result: yield* Effect.fromResult(editing((yield* read(file)).document)) }
+    for (const note of result.notes) yield* Console.error(`emp: ${note}`)
+    if (lostComments) yield* Console.error(`emp: the comments in ${file} are gone; ${file}~ has them`)
+    for (const shown of result.shown) yield* Console.log(show(shown, file, options))
+  })
+
+const prepare = (
+  step: Step
+): Effect.Effect<
+  ReadyStep,
+  InvalidConfig | CertificateError,
+  FileSystem.FileSystem | ChildProcessSpawner
+> => {
+  const { _tag } = step
+  if (_tag === "ReadCert") return Effect.map(readPem(step.path), (value) => ({ _tag: "Set", key: "cert", value }))
+  if (_tag !== "Generate") return Effect.succeed(step)
+  const made = step.key === "secret" ? makeSecret : makeCertificate
+  return Effect.map(made, (value) => ({ _tag: "Set", key: step.key, value }))
+}
+
+/** A file that holds what a node needs for TLS. */
+const readPem = (path: string): Effect.Effect<string, InvalidConfig, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    const files = yield* FileSystem.FileSystem
+    const pem = yield* files.readFileString(path)
+    yield* Effect.try({ try: () => readCredentials(pem), catch: (cause) => cause as Error })
+    return pem
+  }).pipe(
+    Effect.mapError((error) => new InvalidConfig({ key: "cert", problem: error.message, from: path }))
+  )

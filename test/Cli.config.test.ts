@@ -1,0 +1,385 @@
+/**
+ * The configuration on the command line, by the real executable, each test in a folder of its own.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { X509Certificate } from "node:crypto"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+import { groups } from "../src/internal/configChain.ts"
+import { startEmp } from "./processes.ts"
+
+/** A home, with the configuration file in it, and `emp` for somebody who lives there. */
+const makeHome = (text?: string) => {
+  const home = fs.mkdtempSync(join(os.tmpdir(), "emp-home-"))
+  onTestFinished(() => fs.rmSync(home, { recursive: true, force: true }))
+  const file = join(home, ".effect-mp.json")
+  if (text !== undefined) fs.writeFileSync(file, text)
+  const none = { EFFECT_MP_RC: undefined, EMP_SECRET: undefined, EMP_CERT: undefined }
+  const start = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}) =>
+    startEmp(args, { HOME: home, ...none, ...env })
+  return {
+    home,
+    file,
+    start,
+    /** Runs `emp`, and answers what it prints. Fails if it does. */
+    emp: async (...args: ReadonlyArray<string>): Promise<string> => {
+      const { code, stderr, stdout } = await start(args).exits()
+      assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+      return stdout
+    },
+    fails: async (...args: ReadonlyArray<string>) => {
+      const { code, stderr, stdout } = await start(args).exits()
+      assert.strictEqual(stdout, "")
+      assert.match(stderr, /^emp: .+\n$/)
+      return { code, message: stderr.slice(5, -1) }
+    },
+    text: () => fs.readFileSync(file, "utf8"),
+    document: () => JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, unknown>,
+    entries: () => fs.readdirSync(home).toSorted()
+  }
+}
+
+describe("the configuration commands of emp", () => {
+  it("chain in one call, as AEMP's do", async () => {
+    const { document, emp, entries, file } = makeHome()
+    assert.strictEqual(await emp("gensecret", "profile", "xyzzy", "binds", "4040,4041", "nodeid", "anon/"), "")
+    const { secret, ...rest } = document()
+    assert.match(String(secret), /^[\x21-\x7e]{64}$/)
+    assert.deepStrictEqual(rest, { version: 1, profile: { xyzzy: { binds: ["4040", "4041"], nodeid: "anon/" } } })
+    assert.strictEqual(fs.statSync(file).mode & 0o777, 0o600)
+    assert.deepStrictEqual(entries(), [".effect-mp.json"])
+  })
+
+  it("do the same one by one, and keep the last state as a backup", async () => {
+    const single = makeHome()
+    await single.emp("setsecret", "swordfish")
+    await single.emp("profile", "xyzzy", "binds", "4040,4041")
+    await single.emp("profile", "xyzzy", "parent", "base")
+    await single.emp("profile", "base", "addseed", "10.0.0.1:4040")
+    const before = single.text()
+    await single.emp("profile", "xyzzy", "addservice", "[\"./a.js#b\", {\"c\": 1}]")
+    const chained = makeHome()
+    await chained.emp(
+      ..."secret swordfish profile xyzzy setbinds 4040,4041 setparent base".split(" "),
+      ..."profile base addseed 10.0.0.1:4040 profile xyzzy addservice".split(" "),
+      "[\"./a.js#b\", {\"c\": 1}]"
+    )
+    assert.strictEqual(chained.text(), single.text())
+    assert.strictEqual(fs.readFileSync(`${single.file}~`, "utf8"), before)
+    assert.strictEqual(fs.statSync(`${single.file}~`).mode & 0o777, 0o600)
+  })
+
+  it("lose nothing when several run at once", async () => {
+    const { document, entries, start } = makeHome("{}")
+    const names = Array.from({ length: 8 }, (_, nth) => `p${nth}`)
+    const ended = await Promise.all(
+      names.map((name) => start(["profile", name, "nodeid", name, "addseed", "a:1"]).exits(30))
+    )
+    assert.deepStrictEqual(ended.map(({ code, stderr }) => [code, stderr]), names.map(() => [0, ""]))
+    const expected = Object.fromEntries(names.map((name) => [name, { nodeid: name, seeds: ["a:1"] }]))
+    assert.deepStrictEqual(document(), { version: 1, profile: expected })
+    assert.deepStrictEqual(entries(), [".effect-mp.json", ".effect-mp.json~"])
+  })
+
+  it("use $EFFECT_MP_RC, if there is one", async () => {
+    const { entries, home, start } = makeHome()
+    const file = join(home, "other.json")
+    assert.strictEqual((await start(["nodeid", "a"], { EFFECT_MP_RC: file }).exits()).code, 0)
+    assert.deepStrictEqual(entries(), ["other.json"])
+    assert.strictEqual((await start(["nodeid", "a"], { EFFECT_MP_RC: "" }).exits()).code, 0)
+    assert.deepStrictEqual(entries(), [".effect-mp.json", "other.json"])
+  })
+
+  it("keep what they do not know, and say that comments are gone", async () => {
+    const before = "# mine\n{\"eval\": \"warn 1\", \"profile\": {\"a\": {\"x\": [1]}}}"
+    const { document, file, start } = makeHome(before)
+    const { code, stderr } = await start(["profile", "a", "nodeid", "b"]).exits()
+    assert.strictEqual(stderr, `emp: the comments in ${file} are gone; ${file}~ has them\n`)
+    assert.strictEqual(code, 0)
+    assert.deepStrictEqual(document(), { version: 1, eval: "warn 1", profile: { a: { x: [1], nodeid: "b" } } })
+    assert.strictEqual(fs.readFileSync(`${file}~`, "utf8"), before)
+  })
+
+  it("say what had nothing to do", async () => {
+    const { start } = makeHome("{\"profile\": {\"seed\": {}}}")
+    const { code, stderr } = await start(["delseed", "a:1", "delprofile", "sed"]).exits()
+    assert.strictEqual(stderr, "emp: seeds has no \"a:1\"\nemp: there is no profile \"sed\"; did you mean \"seed\"?\n")
+    assert.strictEqual(code, 0)
+  })
+})
+
+describe("a wrong configuration command", () => {
+  it.each<[string, ReadonlyArray<string>, RegExp]>([
+    [
+      "an unknown command",
+      ["nodeid", "a", "bnids", "1"],
+      /^"bnids" is no command that can follow here; did you mean "binds"\?$/
+    ],
+    ["a missing argument", ["gensecret", "binds"], /^binds: its list is missing, as in: emp binds 4040/],
+    [
+      "a wrong value",
+      ["nodeid", "a", "monitor_timeout", "soon"],
+      /^monitor_timeout: "soon" is not a number of seconds above zero$/
+    ],
+    [
+      "malformed JSON",
+      ["nodeid", "a", "binds", "[1,"],
+      /^binds: .* must be JSON: line 1, column 4: expected a value, found the end$/
+    ],
+    [
+      "parents in a circle",
+      ["profile", "a", "parent", "b", "profile", "b", "parent", "a"],
+      /^parent: the parents lead in a circle: a, b, a$/
+    ],
+    [
+      "a profile without a command",
+      ["nodeid", "a", "profile", "b"],
+      /^profile: what to do with the profile is missing/
+    ],
+    ["a profile that is not there", ["nodeid", "a", "showprofile", "b"], /\.effect-mp\.json has no profile "b"$/]
+  ])("that has %s ends with 2, and changes nothing", async (_, args, problem) => {
+    const { entries, fails, text } = makeHome("{ }")
+    const { code, message } = await fails(...args)
+    assert.match(message, problem)
+    assert.strictEqual(code, 2)
+    assert.strictEqual(text(), "{ }")
+    assert.deepStrictEqual(entries(), [".effect-mp.json"])
+  })
+
+  it("that is a secret is not repeated", async () => {
+    const { fails } = makeHome()
+    for (const secret of ["swordfish\u0100", "[swordfish", "{swordfish"]) {
+      const { code, message } = await fails("secret", secret)
+      assert.match(message, /^secret: /)
+      assert.notInclude(message, "swordfish")
+      assert.strictEqual(code, 2)
+    }
+  })
+
+  it("at the start gets a suggestion too", async () => {
+    const { code, stderr } = await makeHome().start(["gensecrt"]).exits()
+    assert.match(stderr, /Unknown subcommand "gensecrt"[^]*Did you mean this\?\s+gensecret\n/)
+    assert.strictEqual(code, 2)
+  })
+
+  it("ends with 1 for a malformed file, names line and column, and leaves it alone", async () => {
+    const before = "{\n  \"nodeid\": \"a\"\n  \"binds\": []\n}"
+    const { entries, fails, file, text } = makeHome(before)
+    for (const args of [["nodeid", "b"], ["gensecret"], ["showconfig"], ["run"]]) {
+      assert.deepStrictEqual(await fails(...args), {
+        code: 1,
+        message: `${file}:3:3: expected , or }, found "\\""`
+      })
+    }
+    assert.strictEqual(text(), before)
+    assert.deepStrictEqual(entries(), [".effect-mp.json"])
+  })
+
+  it("ends with 1 for a certificate that is none", async () => {
+    const { entries, fails } = makeHome()
+    assert.match((await fails("cert", "no/such.pem")).message, /^no\/such\.pem: cert: .*NotFound/)
+    const { code, message } = await fails("cert", "package.json")
+    assert.match(message, /^package\.json: cert: it holds no certificate/)
+    assert.strictEqual(code, 1)
+    assert.deepStrictEqual(entries(), [])
+  })
+})
+
+describe("certificates", () => {
+  it("are made, and taken from files", async () => {
+    const { document, emp } = makeHome()
+    await emp("gencert", "profile", "file", "cert", "test/fixtures/certs/shared.pem")
+    const { cert, profile } = document() as { cert: string; profile: { file: { cert: string } } }
+    const certificate = new X509Certificate(cert)
+    assert.isTrue(certificate.verify(certificate.publicKey))
+    assert.isAbove(Date.parse(certificate.validTo), Date.now() + 9 * 365 * 86_400_000)
+    assert.match(cert, /-----BEGIN PRIVATE KEY-----/)
+    assert.strictEqual(profile.file.cert, fs.readFileSync("test/fixtures/certs/shared.pem", "utf8"))
+  })
+
+  it("that were made connect nodes", async () => {
+    const { emp, start } = makeHome()
+    await emp("gencert", "binds", "127.0.0.1:*")
+    const seed = start(["run", "--node-id", "seed"])
+    const [, address = ""] = await seed.sees(/node seed is ready, listening on (\S+)/)
+    await start(["run", "--node-id", "other", "--seed", address]).sees(/node other is ready/)
+  })
+
+  it.each([
+    ["fails", "echo out of luck >&2; exit 3", /openssl ended with 3: out of luck$/],
+    ["makes something else", "echo hello", /openssl made something that is of no use: .*no certificate/]
+  ])("are not stored when openssl %s", async (_, script, problem) => {
+    const { emp, home, start, text } = makeHome()
+    await emp("nodeid", "a")
+    const before = text()
+    fs.writeFileSync(join(home, "openssl"), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    const { code, stderr } = await start(["nodeid", "b", "gencert"], { PATH: home }).exits()
+    assert.match(stderr.trimEnd(), /^emp: gencert: /)
+    assert.match(stderr.trimEnd(), problem)
+    assert.strictEqual(code, 1)
+    assert.strictEqual(text(), before)
+  })
+
+  it("need openssl, and say so", async () => {
+    const { entries, start } = makeHome()
+    const { code, stderr } = await start(["gencert"], { PATH: "/nonexistent" }).exits()
+    assert.match(stderr, /^emp: gencert: there is no openssl command .* use cert FILE\n$/)
+    assert.strictEqual(code, 1)
+    assert.deepStrictEqual(entries(), [])
+  })
+})
+
+describe("showprofile and showconfig", () => {
+  const pem = "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n"
+  const stored = JSON.stringify({
+    version: 1,
+    secret: "swordfish",
+    profile: { seed: { cert: pem, binds: ["*:4040"], parent: "base" }, base: { seeds: ["a:1", "b:2"], cert: "x.pem" } }
+  })
+
+  it("show the file and its profiles", async () => {
+    const { emp, file } = makeHome(stored)
+    const seed = "profile seed\n  cert    ********\n  binds   *:4040\n  parent  base\n"
+    const base = "profile base\n  seeds  a:1,b:2\n  cert   x.pem\n"
+    assert.strictEqual(await emp("showprofile"), `${file}\n  secret  ********\n${seed}${base}`)
+    assert.strictEqual(await emp("showprofile", "base"), base)
+    assert.strictEqual(await emp("profile", "seed", "showprofile"), seed)
+  })
+
+  it("show what a node would run with, and where it comes from", async () => {
+    const { start } = makeHome(stored)
+    const { stderr, stdout } = await start(["showconfig", "seed", "nodeid", "n"], { EMP_SECRET: "other" }).exits()
+    assert.strictEqual(stderr, "")
+    const [title, ...rows] = stdout.trimEnd().split("\n")
+    assert.strictEqual(title, "what profile seed comes to")
+    assert.deepStrictEqual(rows.map((row) => row.trim().split(/  +/)).slice(0, 6), [
+      ["nodeid", "arguments", "n"],
+      ["secret", "$EMP_SECRET", "********"],
+      ["cert", "profile seed", "********"],
+      ["binds", "profile seed", "*:4040"],
+      ["seeds", "profile base", "a:1,b:2"],
+      ["services", "default", "(none)"]
+    ])
+    assert.isTrue(rows.every((row) => row.length <= 80))
+  })
+
+  it("show JSON, and secrets to those who ask for them", async () => {
+    const { emp } = makeHome(stored)
+    assert.deepStrictEqual(JSON.parse(await emp("showprofile", "--json", "--show-secrets")), JSON.parse(stored))
+    const masked = JSON.parse(stored) as { secret: string; profile: { seed: { cert: string } } }
+    masked.secret = masked.profile.seed.cert = "********"
+    assert.deepStrictEqual(JSON.parse(await emp("showprofile", "--json")), masked)
+    const config = JSON.parse(await emp("profile", "seed", "showconfig", "--json", "--show-secrets"))
+    assert.deepStrictEqual(config.secret, { value: "swordfish", from: "file" })
+    assert.deepStrictEqual(config.cert, { value: pem, from: "profile seed" })
+    assert.deepStrictEqual(config.nodeid, { value: "seed/", from: "default" })
+    assert.notMatch(await emp("showconfig", "seed", "--json"), /swordfish|BEGIN/)
+  })
+
+  it("show what the commands before them have made", async () => {
+    const { document, emp } = makeHome("{}")
+    assert.strictEqual(await emp("profile", "a", "binds", "1", "showprofile"), "profile a\n  binds  1\n")
+    assert.deepStrictEqual(document(), { version: 1, profile: { a: { binds: ["1"] } } })
+  })
+
+  it("change nothing, and make no file", async () => {
+    const { emp, entries, file } = makeHome()
+    assert.strictEqual(await emp("showprofile"), `${file}\n  (nothing)\n`)
+    await emp("showconfig")
+    assert.deepStrictEqual(entries(), [])
+  })
+})
+
+describe("the help of a configuration command", () => {
+  const words = groups.flatMap((group) => group.words)
+
+  it("is in the list of emp --help, which fits into 80 columns", async () => {
+    const { stdout } = await makeHome().start(["--help"]).exits()
+    const list = stdout.slice(stdout.indexOf("Configuration:"))
+    for (const { isUnlisted = false, name } of words) {
+      assert.strictEqual(new RegExp(`^ +${name} `, "m").test(list), !isUnlisted, name)
+    }
+    for (const line of list.split("\n")) assert.isAtMost(line.length, 80)
+  })
+
+  it("has an example", async () => {
+    const help = (args: ReadonlyArray<string>) => makeHome().start([...args, "--help"]).exits()
+    for (
+      const [args, example] of [
+        [["binds"], "emp binds 4040,127.0.0.1:4041"],
+        [["setbinds"], "emp binds 4040,127.0.0.1:4041"],
+        [["gensecret", "profile", "x"], "emp gensecret"],
+        [["delmonitor_timeout"], "emp delmonitor_timeout"],
+        [["profile"], "emp profile seed nodeid seed binds '*:4040'"]
+      ] as const
+    ) {
+      const { code, stderr, stdout } = await help(args)
+      assert.include(stdout, example)
+      assert.deepStrictEqual([code, stderr], [0, ""])
+    }
+  })
+})
+
+describe("emp run", () => {
+  const stored = JSON.stringify({
+    secret: "swordfish",
+    binds: ["127.0.0.1:*"],
+    profile: {
+      [os.hostname()]: { nodeid: "local" },
+      seed: { nodeid: "seed", parent: "talk" },
+      talk: { services: [["test/fixtures/services.ts#told", "bob", { times: 3 }]] }
+    }
+  })
+
+  it.each<[string, ReadonlyArray<string>, Record<string, string>, RegExp]>([
+    ["the profile of the host", [], {}, /^node local is ready, listening on 127\.0\.0\.1:\d+\n/],
+    [
+      "a profile, its parent, and services with arguments",
+      ["profile", "seed"],
+      {},
+      /^the service was told bob 3 times\nnode seed is ready/
+    ],
+    ["a profile as its first word", ["seed", "nodeid", "x"], {}, /\nnode seed is ready/],
+    [
+      "a profile by a flag, and other flags",
+      ["--profile", "seed", "--node-id", "flagged"],
+      {},
+      /\nnode flagged is ready/
+    ],
+    ["words instead of the file", ["seed", "nodeid", "forced", "force", "1"], {}, /\nnode forced is ready/],
+    [
+      "no file at all",
+      ["--norc", "binds", "127.0.0.1:*", "nodeid", "bare"],
+      { EMP_SECRET: "s" },
+      /^node bare is ready/
+    ],
+    ["the name of a profile for a node", ["talk"], {}, /\nnode talk\/[0-9A-Za-z]{10} is ready/]
+  ])("takes %s", async (_, args, env, ready) => {
+    const node = makeHome(stored).start(["run", ...args], env)
+    await node.sees(/is ready/)
+    const { code, stderr, stdout } = await node.end("SIGTERM")
+    assert.match(stdout, ready)
+    assert.deepStrictEqual([code, stderr], [0, ""])
+  })
+
+  it("connects nodes that share a configuration", async () => {
+    const { start } = makeHome(stored)
+    const [, address = ""] = await start(["run", "seed"]).sees(/node seed is ready, listening on (\S+)/)
+    await start(["run", "profile", "other", "seeds", address]).sees(/node other\/\w+ is ready/)
+  })
+
+  it("says where a wrong value stands, and ends with 1", async () => {
+    const { fails, file } = makeHome("{\"profile\": {\"seed\": {\"binds\": [\"x:y\"]}}}")
+    const { code, message } = await fails("run", "seed")
+    assert.include(message, `${file}, profile seed: binds: "x:y" is not an address`)
+    assert.strictEqual(code, 1)
+  })
+
+  it("says so when there is no such profile", async () => {
+    const node = makeHome(stored).start(["run", "profile", "sed"])
+    await node.sees(/node sed\/\w+ is ready/)
+    assert.match((await node.end("SIGTERM")).stderr, /level=WARN .*has no profile .*sed.*did you mean .*seed/)
+  })
+})

@@ -1,0 +1,132 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Port, Supervisor, Transport } from "../src/index.ts"
+import { connect, makeWorld, until, within } from "./harness.ts"
+import { quiet, sleep, test } from "./supervised.ts"
+
+const idle = Port.make({ crash: () => Effect.fail("boom") })
+
+describe("the tree of a supervisor", () => {
+  test("has all levels: names, strategies, ports, restarts, uptimes and last ends", () =>
+    Effect.gen(function*() {
+      const pool = Supervisor.dynamic({ start: () => idle, name: "pool" })
+      const top = yield* Supervisor.make({
+        name: "app",
+        strategy: "rest_for_one",
+        children: [
+          { id: "cache", start: idle, restart: "transient" },
+          { id: "jobs", start: Supervisor.make({ name: "jobs", children: [{ id: "pool", start: pool }] }) },
+          { id: "gone", start: Effect.succeed(Supervisor.ignore) }
+        ]
+      })
+      yield* sleep("1 minute")
+      yield* Port.snd(yield* top.port("cache"), "crash")
+      yield* quiet
+      yield* sleep("1 hour")
+      const tree = yield* Supervisor.tree(top.supervisor)
+      assert.deepInclude(tree, { name: "app", strategy: "rest_for_one", port: top.supervisor })
+      const [cache, jobs, gone] = tree.children
+      assert.deepInclude(cache, { id: "cache", status: "running", type: "worker", restarts: 1, uptime: 3_600_000 })
+      assert.deepStrictEqual(cache?.lastReason, ["fail", "boom", "boom"])
+      assert.strictEqual(cache?.node, tree.node)
+      assert.deepInclude(gone, { id: "gone", status: "stopped", port: undefined, uptime: undefined, tree: undefined })
+      if (typeof jobs?.tree !== "object") return assert.fail("jobs is no supervisor")
+      assert.deepInclude(jobs, { type: "supervisor", restarts: 1 })
+      assert.deepInclude(jobs.tree, { name: "jobs", strategy: "one_for_one" })
+      const [inner] = jobs.tree.children
+      assert.deepInclude(inner?.tree, { name: "pool", strategy: "dynamic", children: [] })
+    }))
+
+  test("tells of a supervisor below that does not answer, in its place", () =>
+    Effect.gen(function*() {
+      const top = yield* Supervisor.make({
+        children: [{ id: "deaf", start: Port.make(() => {}), type: "supervisor" }]
+      })
+      const reading = yield* Effect.forkChild(Supervisor.tree(top.supervisor), { startImmediately: true })
+      yield* quiet
+      yield* sleep("5 seconds")
+      const tree = yield* Effect.flatten(Effect.sync(() => reading.pollUnsafe()!))
+      assert.strictEqual(tree.children[0]?.tree, "does not answer")
+      assert.include(Supervisor.render(tree), "(does not answer)")
+    }))
+
+  test("of a port that is no supervisor is an error", () =>
+    Effect.gen(function*() {
+      const port = yield* Port.make((...message: ReadonlyArray<unknown>) => Port.snd(String(message.at(-1)), "what?"))
+      const error = yield* Effect.flip(Supervisor.tree(port))
+      assert.strictEqual(error._tag, "NoAnswer")
+      const gone = yield* Effect.flip(Supervisor.tree(`${port}x`))
+      assert.strictEqual(gone._tag === "Killed" && gone.reason[0], "no_such_port")
+    }))
+
+  it.live("is read across nodes, and asking there is as asking here", () =>
+    Effect.gen(function*() {
+      const { start } = yield* makeWorld
+      const [here, there] = [yield* start("here"), yield* start("there")]
+      yield* connect(here, there)
+      const pool = yield* there.run(
+        Supervisor.dynamic({ start: (n: number) => Port.make({ n: () => Effect.succeed(n) }), name: "pool" })
+      )
+      const top = yield* here.run(Supervisor.make({
+        children: [{ id: "far", start: Effect.succeed({ supervisor: pool.supervisor }) }]
+      }))
+      const remote = Supervisor.at(pool.supervisor)
+      const port = String(yield* here.run(remote.startChild(1)))
+      yield* here.run(remote.startChild(2))
+      assert.isTrue(there.router.ports.has(port))
+      assert.deepStrictEqual(yield* here.run(remote.count), { specs: 1, active: 2, supervisors: 0, workers: 2 })
+      assert.deepStrictEqual(
+        (yield* here.run(remote.which)).map((child) => [child.port !== undefined, child.status]),
+        [[true, "running"], [true, "running"]]
+      )
+      const tree = yield* within("a tree", here.run(Supervisor.tree(top.supervisor)))
+      const far = tree.children[0]
+      if (typeof far?.tree !== "object") return assert.fail("far is no supervisor")
+      assert.deepStrictEqual([far.node, far.tree.node, far.tree.children.length], ["there", "there", 2])
+      yield* here.run(remote.terminateChild(port))
+      assert.isFalse(there.router.ports.has(port))
+      const refused = yield* Effect.flip(here.run(remote.restartChild("1")))
+      assert.strictEqual(refused._tag === "ChildError" && refused.reason, "dynamic")
+      const unknown = yield* Effect.flip(here.run(Supervisor.at(top.supervisor).deleteChild("nobody")))
+      assert.strictEqual(unknown._tag === "ChildError" && unknown.reason, "not_found")
+      const fixed = yield* Effect.flip(here.run(Supervisor.at(top.supervisor).startChild()))
+      assert.strictEqual(fixed._tag === "ChildError" && fixed.reason, "not_dynamic")
+      yield* there.stop
+      yield* until("the child is lost", () => Effect.map(top.which, ([child]) => child?.lastReason !== undefined))
+    }).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)))
+})
+
+describe("a tree as text", () => {
+  test("is a line for each child, and shows what is wrong with it", () =>
+    Effect.gen(function*() {
+      const top = yield* Supervisor.make({
+        name: "app",
+        intensity: 5,
+        children: [
+          { id: "cache", start: idle },
+          { id: "pool", start: Supervisor.dynamic({ start: () => idle, name: "workers" }) },
+          { id: "last", start: Effect.succeed(Supervisor.ignore) }
+        ]
+      })
+      yield* Port.snd(yield* top.port("cache"), "crash")
+      yield* sleep("90 seconds")
+      const text = Supervisor.render(yield* Supervisor.tree(top.supervisor), 200)
+      const [cache, pool] = [yield* top.port("cache"), yield* top.port("pool")]
+      assert.deepStrictEqual(text.split("\n"), [
+        `app (one_for_one) ${top.supervisor}`,
+        `├─ cache ${cache}, up 1m 30s, 1 restart, last end: fail: boom: boom`,
+        `├─ pool: workers (dynamic) ${pool}, up 1m 30s`,
+        "└─ last stopped"
+      ])
+    }))
+
+  test("stays within its width, and counts what would be too many lines", () =>
+    Effect.gen(function*() {
+      const pool = yield* Supervisor.dynamic({ start: () => idle, name: "n".repeat(200) })
+      for (let n = 0; n < 1000; n++) yield* pool.startChild()
+      const lines = Supervisor.render(yield* Supervisor.tree(pool.supervisor)).split("\n")
+      assert.strictEqual(lines.length, 22)
+      assert.strictEqual(lines.at(-1), "└─ and 980 more")
+      for (const line of lines) assert.isAtMost(line.length, 80)
+    }))
+})
