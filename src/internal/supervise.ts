@@ -55,7 +55,7 @@ export const launch = Effect.fnUntraced(function*(
   yield* Port.peval(port, Effect.addFinalizer((exit) => running.close(reasonFromExit(exit)))).pipe(Effect.orDie)
   for (const spec of list) running.add(spec)
   const first = Array.from(running.children.values())
-  yield* Effect.forEach(first, (child) => running.startFirst(child), { discard: true }).pipe(
+  yield* Effect.forEach(first, (child) => running.startInitial(child), { discard: true }).pipe(
     Effect.onError((cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port)))
   )
   yield* Port.peval(port, Port.fork(running.loop)).pipe(Effect.orDie)

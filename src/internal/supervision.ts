@@ -236,6 +236,13 @@ export class Supervision {
         : Effect.fail(new StartError({ child: child.spec.id, exit: Exit.failCause(exit.cause) })))
   }
 
+  /** The start of a child that the supervisor begins with. A temporary one that ignores leaves nothing. */
+  startInitial(child: Child): Effect.Effect<void, StartError> {
+    return Effect.map(this.startFirst(child), () => {
+      if (child.status !== "running" && child.spec.restart === "temporary") this.forget(child)
+    })
+  }
+
   /** Ends a child and waits for it, within its time. */
   stop(child: Child): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
