@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as dns from "node:dns"
 import * as net from "node:net"
 import * as os from "node:os"
 import { type Address, formatAddress, parseAddress, reachable } from "./address.ts"
@@ -76,13 +77,16 @@ class TcpWire implements Wire {
     if (!this.feeding) return this.drained()
     const pieces: Array<Uint8Array> = []
     let room = portion
-    while (room > 0 && this.waiting.length > 0) {
-      const bytes = this.waiting[0]!
+    // Taken out all at once: there may be very many small ones.
+    let taken = 0
+    while (room > 0 && taken < this.waiting.length) {
+      const bytes = this.waiting[taken]!
       pieces.push(bytes.subarray(0, room))
-      if (bytes.length > room) this.waiting[0] = bytes.subarray(room)
-      else this.waiting.shift()
+      if (bytes.length > room) this.waiting[taken] = bytes.subarray(room)
+      else taken++
       room -= Math.min(room, bytes.length)
     }
+    this.waiting.splice(0, taken)
     this.waitingBytes -= portion - room
     const last = pieces.pop()!
     socket.cork()
@@ -122,6 +126,11 @@ const errorText = (error: NodeJS.ErrnoException): string => {
       return "Connection refused"
     case "EADDRINUSE":
       return "the port is in use"
+    case "EADDRNOTAVAIL":
+      return "this host does not have the address"
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "the name cannot be resolved"
     default:
       return error.message
   }
@@ -129,13 +138,17 @@ const errorText = (error: NodeJS.ErrnoException): string => {
 
 const malformed = (text: string) => new LinkError({ reason: "malformed_address", peer: text })
 
-const dial = (text: string): Effect.Effect<Wire, LinkError> =>
+/** How names become addresses; `dns.lookup` is one. */
+export type Lookup = net.LookupFunction
+
+/** A name with several addresses: one after the other is tried. */
+const dialWith = (lookup: Lookup): Carrier["dial"] => (text) =>
   Effect.callback<Wire, LinkError>((resume) => {
     const address = parseAddress(text, os.hostname())
     if (address === undefined || address.port === 0) return resume(Effect.fail(malformed(text)))
-    const socket = net.connect({ ...socketOptions, host: address.host, port: address.port })
+    const socket = net.connect({ ...socketOptions, host: address.host, port: address.port, lookup })
     const failed = (error: NodeJS.ErrnoException): void => {
-      resume(Effect.fail(new LinkError({ reason: "connect_failed", peer: text, detail: errorText(error) })))
+      resume(Effect.fail(new LinkError({ reason: "connect_failed", peer: text, detail: errorText(firstOf(error)) })))
     }
     socket.once("error", failed)
     socket.once("connect", () => {
@@ -145,17 +158,65 @@ const dial = (text: string): Effect.Effect<Wire, LinkError> =>
     return Effect.sync(() => socket.destroy())
   })
 
-const listen: Carrier["listen"] = (bind, accept) => {
+/** Where all addresses of a name failed, the first of them says why. */
+const firstOf = (error: NodeJS.ErrnoException): NodeJS.ErrnoException =>
+  error instanceof AggregateError ? error.errors[0] as NodeJS.ErrnoException : error
+
+const failedToListen = (peer: string, error: NodeJS.ErrnoException) =>
+  new LinkError({ reason: "listen_failed", peer, detail: errorText(error) })
+
+/**
+ * A name with several addresses is listened on at all of them. One that this host does not have (`localhost` may name an
+ * IPv6 address where there is no IPv6) is left out, as long as there is another one.
+ */
+const listenWith = (lookup: Lookup): Carrier["listen"] => (bind, accept) => {
   const address = parseAddress(bind, os.hostname())
   if (address === undefined) return Effect.fail(malformed(bind))
-  const hosts = address.host === "*" ? interfaceAddresses() : [address.host]
-  return Effect.forEach(hosts, (host) => listenOn({ host, port: address.port }, accept))
+  return Effect.gen(function*() {
+    const hosts = yield* hostsOf(lookup, address.host).pipe(Effect.mapError((error) => failedToListen(bind, error)))
+    const bound: Array<string> = []
+    const missing: Array<NodeJS.ErrnoException> = []
+    for (const host of hosts) {
+      yield* listenOn({ host, port: address.port }, accept).pipe(
+        Effect.matchEffect({
+          onSuccess: (text) => Effect.sync(() => bound.push(text)),
+          onFailure: (error) =>
+            isNotHere(error)
+              ? Effect.sync(() => missing.push(error))
+              : Effect.fail(failedToListen(formatAddress({ host, port: address.port }), error))
+        })
+      )
+    }
+    const [first] = missing
+    if (first === undefined) return bound
+    if (bound.length === 0) return yield* failedToListen(bind, first)
+    yield* Effect.logInfo(
+      `${bind} also stands for an address that this host does not have: listening on ${bound.join(", ")}`
+    )
+    return bound
+  })
+}
+
+const isNotHere = (error: NodeJS.ErrnoException): boolean =>
+  error.code === "EADDRNOTAVAIL" || error.code === "EAFNOSUPPORT"
+
+/** The addresses to listen on for a host: all interfaces, all that a name stands for, or itself. */
+const hostsOf = (lookup: Lookup, host: string): Effect.Effect<ReadonlyArray<string>, NodeJS.ErrnoException> => {
+  if (host === "*") return Effect.sync(interfaceAddresses)
+  if (net.isIP(host) !== 0) return Effect.succeed([host])
+  return Effect.callback((resume) => {
+    lookup(host, { all: true }, (error, found) => {
+      if (error !== null) return resume(Effect.fail(error))
+      const all = Array.isArray(found) ? found.map(({ address }) => address) : [found]
+      resume(Effect.succeed(Array.from(new Set(all))))
+    })
+  })
 }
 
 const listenOn = (
   address: Address,
   accept: (wire: Wire) => void
-): Effect.Effect<string, LinkError, Scope.Scope> =>
+): Effect.Effect<string, NodeJS.ErrnoException, Scope.Scope> =>
   Effect.map(
     // It stops listening at once. Connections have an owner of their own.
     Effect.acquireRelease(openServer(address, accept), (server) => Effect.sync(() => server.close()), {
@@ -167,16 +228,13 @@ const listenOn = (
     }
   )
 
-const openServer = (address: Address, accept: (wire: Wire) => void): Effect.Effect<net.Server, LinkError> =>
-  Effect.callback<net.Server, LinkError>((resume) => {
+const openServer = (address: Address, accept: (wire: Wire) => void): Effect.Effect<net.Server, NodeJS.ErrnoException> =>
+  Effect.callback((resume) => {
     const server = net.createServer({ ...socketOptions, pauseOnConnect: true }, (socket) => {
       const remote = formatAddress({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })
       accept(new TcpWire(socket, remote))
     })
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const peer = formatAddress(address)
-      resume(Effect.fail(new LinkError({ reason: "listen_failed", peer, detail: errorText(error) })))
-    })
+    server.once("error", (error) => resume(Effect.fail(error)))
     server.listen({ host: address.host, port: address.port }, () => resume(Effect.succeed(server)))
     return Effect.sync(() => server.close())
   })
@@ -185,5 +243,8 @@ const openServer = (address: Address, accept: (wire: Wire) => void): Effect.Effe
 const interfaceAddresses = (): ReadonlyArray<string> =>
   reachable(Object.values(os.networkInterfaces()).flatMap((list) => list ?? []).map((entry) => entry.address))
 
+/** TCP with another way from names to addresses. */
+export const tcpCarrierWith = (lookup: Lookup): Carrier => ({ listen: listenWith(lookup), dial: dialWith(lookup) })
+
 /** TCP, as `Transport.layerTcp` provides it. */
-export const tcpCarrier: Carrier = { listen, dial }
+export const tcpCarrier: Carrier = tcpCarrierWith(dns.lookup)
