@@ -1,12 +1,14 @@
 /**
  * `npm run bench:mesh`: how a network grows. Nodes in one process, over the in-memory network, five of them global; each of
  * the others sets one key. For every size: the time until all have joined and all global nodes know everybody, the
- * links, the packets and bytes that it took, and the heap for each node.
+ * links, the packets and bytes that it took, and the heap for each node. Then, over TCP: how long a change takes from one
+ * plain node to a monitor on another, over two global nodes.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Stream from "effect/Stream"
 import { Global, Node, Transport } from "../src/index.ts"
 
 const globals = 5
@@ -61,7 +63,40 @@ const measure = (size: number) =>
     }
   }).pipe(Effect.scoped, Effect.provide(Transport.layerMemory), Effect.provide(Logger.layer([])))
 
+/** Milliseconds that each of these many changes takes. */
+const changes = (count: number) =>
+  Effect.gen(function*() {
+    const node = (nodeId: string, seeds: ReadonlyArray<string>, global: boolean) =>
+      Layer.build(Layer.provideMerge(
+        Global.layer({ seeds, global }),
+        Node.layer({ nodeId, secret: "bench", binds: ["127.0.0.1:*"] })
+      ))
+    const one = yield* node("one", [], true)
+    const two = yield* node("two", yield* Effect.provide(Node.addresses, one), true)
+    const from = yield* node("from", yield* Effect.provide(Node.addresses, one), false)
+    const to = yield* node("to", yield* Effect.provide(Node.addresses, two), false)
+    let seen = -1
+    yield* Effect.provide(
+      Stream.runForEach(Global.mon("bench"), ({ entries }) =>
+        Effect.sync(() => {
+          seen = Number(entries.get("key") ?? -1)
+        })),
+      to
+    ).pipe(Effect.forkScoped)
+    const times: Array<number> = []
+    for (let n = 0; n < count; n++) {
+      const began = performance.now()
+      yield* Effect.provide(Global.set("bench", "key", n), from)
+      while (seen !== n) yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      times.push(performance.now() - began)
+    }
+    return times.toSorted((a, b) => a - b)
+  }).pipe(Effect.scoped, Effect.provide(Transport.layerTcp), Effect.provide(Logger.layer([])))
+
 await Effect.runPromise(measure(10))
 const rows: Array<Record<string, number>> = []
 for (const size of sizes) rows.push(await Effect.runPromise(measure(size)))
 console.table(rows)
+const times = await Effect.runPromise(changes(1000))
+const at = (share: number): string => times[Math.floor(times.length * share)]!.toFixed(2)
+console.log(`a change at a monitor of another node: median ${at(0.5)} ms, 99 % within ${at(0.99)} ms`)

@@ -319,6 +319,11 @@ export class Mesh implements NodeListener {
         if (typeof family !== "string") return this.malformed(from, name)
         if (this.shards !== undefined) answer(from, family, rest, this.shards)
       }
+    /** Requests among global nodes of our own kind: nobody else can know what they mean. */
+    const asOwnKind =
+      (name: string, handle: (from: string, args: ReadonlyArray<unknown>) => void) =>
+      (from: string, args: ReadonlyArray<unknown>): void =>
+        this.router.isOwnKind(from) ? handle(from, args) : this.malformed(from, name)
     return {
       g_slave: (from, [db, stamp]) => {
         this.becomeGlobal()
@@ -342,7 +347,7 @@ export class Mesh implements NodeListener {
         for (const [family, entries] of table) this.update(from, family, entries, [])
         this.knowListeners(from, table)
       },
-      [ownGlobal.set]: (from, [all]) => {
+      [ownGlobal.set]: asOwnKind(ownGlobal.set, (from, [all]) => {
         const shards = readShards(all)
         if (shards === undefined) return this.malformed(from, ownGlobal.set)
         for (const { origin, stamp, table } of shards) {
@@ -351,18 +356,18 @@ export class Mesh implements NodeListener {
           for (const [family, set] of table) this.updateVia(from, origin, stamp, family, { set, deleted: [] })
           if (origin === from) this.knowListeners(from, table)
         }
-      },
-      [ownGlobal.update]: (from, [origin, stamp, family, set, deleted]) => {
+      }),
+      [ownGlobal.update]: asOwnKind(ownGlobal.update, (from, [origin, stamp, family, set, deleted]) => {
         const change = readChange(set, deleted)
         if (typeof origin !== "string" || typeof family !== "string" || change === undefined) {
           return this.malformed(from, ownGlobal.update)
         }
         this.updateVia(from, origin, readStamp(stamp), family, change)
-      },
-      [ownGlobal.gone]: (from, [origin]) => {
+      }),
+      [ownGlobal.gone]: asOwnKind(ownGlobal.gone, (from, [origin]) => {
         if (typeof origin !== "string") return this.malformed(from, ownGlobal.gone)
         this.tellAll(this.shards?.dropVia(origin, from) ?? new Map())
-      },
+      }),
       g_upd: asGlobal("g_upd", (from, family, [set, deleted]) => {
         const change = readChange(set, deleted)
         if (change === undefined) return this.malformed(from, "g_upd")
