@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { Global, Node, Transport } from "../src/index.ts"
-import { makeLogs, secret, until } from "./harness.ts"
+import { makeLogs, secret, until, within } from "./harness.ts"
+import { meshTestOver } from "./meshWorld.ts"
+import { listenRaw } from "./rawPeer.ts"
 
 describe("a node whose seeds are all down", () => {
   for (const failures of [10, 100, 1000]) {
@@ -41,4 +44,45 @@ describe("a node whose seeds are all down", () => {
       }).pipe(Effect.scoped, Effect.provide(Transport.layerMemory))
     })
   }
+})
+
+const live = meshTestOver(Transport.layerTcp)
+
+describe("a seed that has no address", () => {
+  live("is warned of once, by name, and the others are joined", ({ start, warnings }) =>
+    Effect.gen(function*() {
+      const seed = yield* start("seed", { global: true })
+      const node = yield* start("node", { seeds: ["no..such:4040", seed.address] })
+      yield* within("node has joined", node.run(Global.joined))
+      yield* until("the warning", () => warnings().length > 0)
+      // Longer than the first delay, so that it is tried again.
+      yield* Effect.sleep("1500 millis")
+      assert.strictEqual(warnings().length, 1, warnings().join("\n"))
+      assert.include(warnings()[0], "no..such:4040")
+      assert.include(warnings()[0], "the name cannot be resolved")
+    }))
+})
+
+describe("a master that dies", () => {
+  live(
+    "with a question open: the next one is asked, and what it answers is the answer",
+    ({ start }) =>
+      Effect.gen(function*() {
+        const [one, two] = [yield* listenRaw({ nodeId: "one" }), yield* listenRaw({ nodeId: "two" })]
+        const node = yield* start("node", { seeds: [one.address, two.address], framings: ["json"] })
+        yield* until("both are linked", () => node.router.isUp("one") && node.router.isUp("two"))
+        const masters = [one, two].map(({ peers }) => peers[0]!)
+        const first = node.mesh.master === "one" ? 0 : 1
+        const [master, next] = [masters[first]!, masters[1 - first]!]
+        const asked = yield* Effect.forkChild(node.run(Global.keys("fam")), { startImmediately: true })
+        const question = (packets: ReadonlyArray<ReadonlyArray<unknown>>) =>
+          packets.find(([, name]) => name === "g_db_keys")
+        assert.isDefined(question(yield* master.settle))
+        assert.isUndefined(question(yield* next.settle))
+        master.socket.destroy()
+        yield* until("the next one is asked", () => question(next.packets) !== undefined)
+        next.send(["", "g_reply", question(next.packets)![3], ["k"]])
+        assert.deepStrictEqual(yield* within("the answer", Fiber.join(asked)), ["k"])
+      })
+  )
 })
