@@ -1,0 +1,96 @@
+/**
+ * Shared set-up: several children under one supervisor, with a log of their starts and ends.
+ */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Node from "../src/Node.ts"
+import * as Port from "../src/Port.ts"
+import * as Supervisor from "../src/Supervisor.ts"
+import { reasonOf } from "./harness.ts"
+import { quiet } from "./supervised.ts"
+
+type Start = Effect.Effect<Supervisor.Started, unknown, Node.Node | Scope.Scope>
+
+/** Children by name. */
+export interface Kids {
+  /** `+id` for a start that began, `-id` for the end of what a start acquired. Emptied by `took`. */
+  readonly log: Array<string>
+  /** The log since the last time. */
+  readonly took: () => string
+  /** What happens in the next starts of a child, before its port is made: each is used once. */
+  readonly next: (id: string, ...before: ReadonlyArray<Effect.Effect<unknown, unknown>>) => void
+  readonly kid: (
+    id: string,
+    options?: Supervisor.ChildOptions
+  ) => Supervisor.ChildSpec<Supervisor.Started, unknown, Node.Node | Scope.Scope>
+  /** A start by itself, for templates. */
+  readonly start: (id: string) => Start
+}
+
+/** In a start: answer `ignore` instead of a port. */
+export const ignoring = Effect.fail("ignore" as const)
+
+export const makeKids = (): Kids => {
+  const log: Array<string> = []
+  const hooks = new Map<string, Array<Effect.Effect<unknown, unknown>>>()
+  const start = (id: string): Start =>
+    Effect.gen(function*() {
+      yield* Effect.acquireRelease(
+        Effect.sync(() => log.push(`+${id}`)),
+        () => Effect.sync(() => log.push(`-${id}`))
+      )
+      const hook = hooks.get(id)?.shift()
+      if (hook === ignoring) return Supervisor.ignore
+      if (hook !== undefined) yield* hook
+      return yield* Port.make({
+        fail: (error) => Effect.fail(error),
+        stuck: () => Effect.uninterruptible(Effect.sleep("1 day"))
+      })
+    })
+  return {
+    log,
+    took: () => log.splice(0).join(" "),
+    next: (id, ...before) => hooks.set(id, [...hooks.get(id) ?? [], ...before]),
+    kid: (id, options) => ({ id, start: start(id), ...options }),
+    start
+  }
+}
+
+/** A supervisor whose end and events are recorded. */
+export const record = <H extends Supervisor.Handle>(
+  handle: H
+): Effect.Effect<
+  H & { readonly events_: Array<Supervisor.Event>; readonly reason: () => ReadonlyArray<unknown> | undefined },
+  never,
+  Node.Node | Scope.Scope
+> =>
+  Effect.gen(function*() {
+    const events: Array<Supervisor.Event> = []
+    let reason: ReadonlyArray<unknown> | undefined
+    yield* Stream.runForEach(handle.events, (event) => Effect.sync(() => events.push(event))).pipe(
+      Effect.forkScoped({ startImmediately: true })
+    )
+    const router = yield* Node.Node
+    router.monitor(handle.supervisor, (exit) => {
+      reason = reasonOf(exit)
+    })
+    return { ...handle, events_: events, reason: () => reason }
+  })
+
+/** A supervisor of these children, with room for restarts. */
+export const group = <const C extends ReadonlyArray<Supervisor.ChildSpec<any, any, any>>>(
+  children: C,
+  options: Supervisor.Options = {}
+) => Effect.flatMap(Supervisor.make({ intensity: 100, ...options, children }), record)
+
+/** Ends a child's present port, and lets follow what follows. */
+export const end = (supervisor: Supervisor.Supervisor, id: string, ...reason: ReadonlyArray<unknown>) =>
+  Effect.gen(function*() {
+    yield* Port.kil(yield* supervisor.port(id), ...reason)
+    yield* quiet
+  })
+
+/** `id: status` of all children. */
+export const states = (supervisor: Supervisor.Handle): Effect.Effect<string> =>
+  Effect.map(supervisor.which, (all) => all.map(({ id, status }) => `${id}: ${status}`).join(", "))
