@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { ChildType, Settled } from "./childSpec.ts"
@@ -226,10 +227,11 @@ export class Child {
       // After a quiet time the delays begin anew.
       if (this.step === undefined || this.due === undefined || now - this.due >= quietTime) {
         const step = yield* Schedule.toStep(schedule)
+        // A schedule that is done is an answer; one that dies is a mistake, and takes the supervisor with it.
         this.step = (now, exit) =>
-          Effect.map(
-            Effect.exit(step(now, exit)),
-            (next) => Exit.isSuccess(next) ? Duration.toMillis(next.value[1]) : undefined
+          Pull.catchDone(
+            Effect.map(step(now, exit), (next) => Duration.toMillis(next[1])),
+            () => Effect.succeed(undefined)
           )
       }
       const delay = yield* this.step(now, exit)

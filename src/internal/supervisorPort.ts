@@ -71,8 +71,8 @@ export const answerWith = (router: Router, supervision: () => Supervision, start
     delete: ([child]) => supervision().deleteChild(child)
   }
   return (...message: ReadonlyArray<unknown>): Effect.Effect<void> | void => {
-    const [tag, ...args] = message
-    const replyTo = args.pop()
+    const [tag, ...args] = message.slice(0, -1)
+    const replyTo = message.at(-1)
     if (!isPortId(replyTo)) {
       return router.warn(`supervisor ${supervision().port} got a message that asks for no answer`, message.slice(0, 3))
     }
