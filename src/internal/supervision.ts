@@ -332,25 +332,34 @@ export class Supervision {
         at: now + delay,
         group: Array.from(members, (member) => member.spec.id)
       })
-      const pending: Pending = { members, timer: undefined, isCancelled: false }
-      for (const member of members) this.pending.set(member, pending)
-      const due = Effect.sync(() => this.post(this.due(pending)))
-      // In any case in its turn: what the supervisor is asked for gets its own.
-      if (delay === 0) yield* due
-      else pending.timer = Effect.runForkWith(this.context)(Effect.andThen(Effect.sleep(delay), due))
+      if (delay === 0) return yield* this.attempt(members)
+      const pending = this.wait(members)
+      pending.timer = Effect.runForkWith(this.context)(
+        Effect.delay(Effect.sync(() => this.postpone(pending, this.attempt(members))), delay)
+      )
     })
   }
 
-  /** The delay of a group is over. Those who were taken out of it are not started. */
-  private due(pending: Pending): Effect.Effect<void> {
-    return Effect.suspend(() => {
+  /** A group waits: whoever is terminated meanwhile is taken out of it. */
+  private wait(members: Set<Child>): Pending {
+    const pending: Pending = { members, timer: undefined, isCancelled: false }
+    for (const member of members) this.pending.set(member, pending)
+    return pending
+  }
+
+  /** What a group waits for is done in its turn, with those who are left. */
+  private postpone(pending: Pending, what: Effect.Effect<void>): void {
+    this.post(Effect.suspend(() => {
       if (pending.isCancelled) return Effect.void
       for (const member of pending.members) this.pending.delete(member)
-      return this.attempt(pending.members)
-    })
+      return what
+    }))
   }
 
-  /** Starts a group in order. If one of them fails, what was just started is stopped again, and all wait anew. */
+  /**
+   * Starts a group in order. If one of them fails, what was just started is stopped again, and all is tried once more, after
+   * what happened meanwhile.
+   */
   private attempt(members: Set<Child>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const started: Array<Child> = []
@@ -373,7 +382,8 @@ export class Supervision {
         const end: PortExit = Exit.fail(new Killed({ port: this.port, reason: reasonFromCause(exit.cause) }))
         member.lastExit = end
         yield* this.report(member, { _tag: "StartFailed", exit: end })
-        return yield* this.tryAgain(member, end, members)
+        for (const other of members) other.status = "restarting"
+        return this.postpone(this.wait(members), this.tryAgain(member, end, members))
       }
     })
   }
