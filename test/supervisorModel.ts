@@ -21,6 +21,8 @@ interface State extends ModelChild {
   running: boolean
   /** Counts its starts. */
   life: number
+  /** The attempt that it waits for. */
+  again: object | undefined
 }
 
 export type Reason = ReadonlyArray<string>
@@ -40,7 +42,7 @@ export class Model {
   constructor(options: ModelOptions, children: ReadonlyArray<ModelChild>) {
     this.options = options
     for (const child of children) {
-      this.children.push({ ...child, running: true, life: 1 })
+      this.children.push({ ...child, running: true, life: 1, again: undefined })
       this.log.push(`+${child.id}`)
     }
   }
@@ -70,6 +72,7 @@ export class Model {
       return false
     }
     child.running = true
+    child.again = undefined
     child.life++
     return true
   }
@@ -110,7 +113,7 @@ export class Model {
     if (child.restart === "temporary") this.remove(child)
     const { autoShutdown } = this.options
     if (!child.significant || autoShutdown === "never") return
-    const others = this.children.some((other) => other !== child && other.significant && other.running)
+    const others = this.children.some((other) => other !== child && other.significant && (other.running || other.again))
     if (autoShutdown === "any_significant" || !others) this.end("shutdown")
   }
 
@@ -122,7 +125,10 @@ export class Model {
   /** All of the group are started, those that had ended or were terminated before too, as OTP does; temporary ones are not. */
   private restart(child: State, reason: Reason): void {
     const group = this.group(child)
-    for (const other of group.toReversed()) this.stop(other)
+    for (const other of group.toReversed()) {
+      other.again = undefined
+      this.stop(other)
+    }
     for (const other of group) if (other !== child && other.restart === "temporary") this.remove(other)
     this.tryToStart(this.children.filter((other) => group.includes(other)), child, reason)
   }
@@ -135,7 +141,10 @@ export class Model {
     for (const member of members) {
       if (!this.start(member)) {
         for (const other of started.toReversed()) this.stop(other)
-        this.mailbox.push(() => this.tryToStart(members, member, ["fail"]))
+        const again = {}
+        for (const other of members) other.again = again
+        // Unless it has become part of a larger group meanwhile.
+        this.mailbox.push(() => member.again === again && this.tryToStart(members, member, ["fail"]))
         return
       }
       started.push(member)
@@ -147,7 +156,7 @@ export class Model {
   startChild(spec: ModelChild): string {
     const known = this.find(spec.id)
     if (known !== undefined) return known.running ? "already_started" : "already_present"
-    const child = { ...spec, running: false, life: 0 }
+    const child = { ...spec, running: false, life: 0, again: undefined }
     this.children.push(child)
     if (this.start(child)) return "ok"
     this.remove(child)
