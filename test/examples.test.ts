@@ -42,4 +42,55 @@ describe("the examples", () => {
     }
     await seed.end("SIGTERM")
   }, 30_000)
+
+  for (
+    const [what, server, client, gone] of [
+      ["chat-server.ts and chat-client.ts", "chat-server.ts", "chat-client.ts", undefined],
+      ["chat-bridge.ts", "chat-bridge.ts#server", "chat-bridge.ts#client", "the server is gone"]
+    ] as const
+  ) {
+    it(`${what} relay what is said, and tell who comes and goes`, async () => {
+      const { address, node: seed } = await startNode("seed", ["--service", `examples/${server}`])
+      const join = (nick: string) => startNode(nick, ["--seed", address, "--service", `examples/${client}`])
+      const { node: alice } = await join("alice")
+      await alice.sees(/^alice joins$/m)
+      const { node: bob } = await join("bob")
+      await alice.sees(/^bob joins$/m)
+      bob.child.stdin!.write("hello\n")
+      await alice.sees(/^bob: hello$/m)
+      alice.child.stdin!.write("hello, bob\nhow are you?\n")
+      await bob.sees(/^alice: hello, bob\nalice: how are you\?$/m)
+      const { node: carol } = await join("carol")
+      await bob.sees(/^carol joins$/m)
+      await carol.end("SIGKILL")
+      await bob.sees(/^carol quits$/m)
+      await bob.end("SIGTERM")
+      await alice.sees(/^bob quits$/m)
+      if (gone === undefined) return
+      await seed.end("SIGKILL")
+      await alice.sees(new RegExp(`^${gone}$`, "m"))
+    }, 30_000)
+  }
+
+  it("chat-server.ts comes back when it crashes, and its clients join it again", async () => {
+    const { address } = await startNode("seed", ["--service", "examples/chat-server.ts"])
+    const join = (nick: string) => startNode(nick, ["--seed", address, "--service", "examples/chat-client.ts"])
+    const { node: alice } = await join("alice")
+    await alice.sees(/^alice joins$/m)
+    const { node: bob } = await join("bob")
+    await alice.sees(/^bob joins$/m)
+    bob.child.stdin!.write("/crash\n")
+    // Whoever comes first sees the other one join; each of them is told of itself in any case.
+    for (const [node, nick] of [[alice, "alice"], [bob, "bob"]] as const) {
+      await node.sees(new RegExp(`^${nick} joins$[^]*^${nick} joins$`, "m"))
+    }
+    bob.child.stdin!.write("still there?\n")
+    await alice.sees(/^bob: still there\?$/m)
+  }, 30_000)
+
+  it("job-pool.ts does all jobs, and tries again what failed", async () => {
+    const { code, stderr, stdout } = await start(["examples/job-pool.ts"]).exits()
+    assert.include(stdout, "BACKUP FETCH INDEX MAIL PRUNE REPORT RESIZE SYNC\n16 attempts at 8 jobs\n", stderr)
+    assert.strictEqual(code, 0)
+  })
 })
