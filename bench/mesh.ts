@@ -87,7 +87,8 @@ const changes = (count: number) =>
     for (let n = 0; n < count; n++) {
       const began = performance.now()
       yield* Effect.provide(Global.set("bench", "key", n), from)
-      while (seen !== n) yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      const isThere = (): boolean => seen === n
+      while (!isThere()) yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
       times.push(performance.now() - began)
     }
     return times.toSorted((a, b) => a - b)

@@ -46,7 +46,8 @@ const measure = (count: number) =>
     const endWatch = watchLoop()
     const killed = performance.now()
     yield* Effect.forEach(ports, (port) => Port.kil(port, "storm"), { discard: true })
-    while (back < count) yield* Effect.sleep(2)
+    const areBack = (): boolean => back === count
+    while (!areBack()) yield* Effect.sleep(2)
     const storm = performance.now() - killed
     const gap = endWatch()
     const stopped = performance.now()
