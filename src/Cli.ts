@@ -9,15 +9,19 @@ import * as Cause from "effect/Cause"
 import * as Argument from "effect/cli/Argument"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import { configGroups, runParams, runSources } from "./internal/configCli.ts"
 import * as services from "./internal/service.ts"
+import { talkGroups } from "./internal/talkCli.ts"
 import { version } from "./internal/version.ts"
 
 /**
@@ -34,12 +38,22 @@ export const ServiceError = services.ServiceError
  */
 export type ServiceError = services.ServiceError
 
-const run = Command.make("run", runParams, (input) =>
+const run = Command.make("run", {
+  ...runParams,
+  allowEval: Flag.Boolean("allow-eval").pipe(
+    Flag.withDescription("Let every node of the network run code on this one"),
+    Flag.withDefault(false)
+  )
+}, (input) =>
   Effect.gen(function*() {
+    const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
     const sources = yield* runSources(input)
     const { runOptions } = yield* Effect.promise(() => import("./internal/runOptions.ts"))
     const { runNode } = yield* Effect.promise(() => import("./internal/runNode.ts"))
-    return yield* runNode(yield* runOptions(sources))
+    return yield* runNode(yield* runOptions(sources), {
+      allowEval: input.allowEval,
+      trace: trace !== "" && trace !== "0"
+    })
   })).pipe(
     Command.withDescription("Run a node until it is interrupted"),
     Command.withExamples([
@@ -85,11 +99,22 @@ const errors = Command.make("errors", {
  */
 export const command = Command.make("emp").pipe(
   Command.withDescription("Message passing for Effect: nodes that speak AnyEvent::MP's protocol"),
-  Command.withSubcommands([run, demo, errors, ...configGroups])
+  Command.withSubcommands([run, demo, errors, ...talkGroups, ...configGroups])
+)
+
+/** AEMP's levels, from 0 (nothing) to 9 (everything). */
+const verbosity = ["None", "Fatal", "Fatal", "Fatal", "Error", "Warn", "Info", "Info", "Debug", "Trace"] as const
+
+const leastLevel = Layer.effect(
+  References.MinimumLogLevel,
+  Effect.map(
+    Config.option(Config.String("EMP_VERBOSE")),
+    (level) => verbosity[Number(Option.getOrElse(level, () => "7"))] ?? "Info"
+  )
 )
 
 /** Standard output is for results; what happens is logged to standard error. */
-const logging = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
+const logging = Layer.merge(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]), leastLevel)
 
 /** A node that is told to stop has done its work: that is no failure. */
 const teardown: Runtime.Teardown = (exit, onExit) => {

@@ -18,7 +18,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { splitAddresses } from "./internal/address.ts"
 import type { FamilyChange as CopyChange } from "./internal/familyCopy.ts"
-import { listenersFamily, Mesh } from "./internal/mesh.ts"
+import { isFamilyName, listenersFamily, Mesh } from "./internal/mesh.ts"
 import { culprit } from "./internal/plainData.ts"
 import { isPortId, nodeOf } from "./internal/portId.ts"
 import { globalNodes, Seeds } from "./internal/seeds.ts"
@@ -134,7 +134,7 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
   )
 
 const checkFamily = (family: string): Effect.Effect<void, InvalidEntry> =>
-  /^[A-Za-z][^']*$/.test(family) && family.isWellFormed()
+  isFamilyName(family)
     ? Effect.void
     : Effect.fail(
       new InvalidEntry({ family, problem: "the name must be text that begins with a letter and holds no '" })

@@ -5,6 +5,8 @@
  * @internal
  */
 import { apply, type FamilyChange, replace } from "./familyCopy.ts"
+import { culprit } from "./plainData.ts"
+import { isPortId } from "./portId.ts"
 import type { NodeListener, Router } from "./router.ts"
 import { type Change, type Family, sameValue, Shards, type Stamp, type Table, type Told } from "./shards.ts"
 
@@ -21,6 +23,13 @@ export const globalsFamily = "'g"
  * - `emp_gone ORIGIN`: one of them is no slave of the sender any more
  */
 const ownGlobal = { set: "emp_set", update: "emp_upd", gone: "emp_gone" } as const
+
+/** Requests of operators: `emp_db_set FAMILY KEY VALUE REPLYPORT`, `emp_db_del FAMILY KEYS REPLYPORT`; answered by true or false. */
+export const operatorRequests = { set: "emp_db_set", delete: "emp_db_del" } as const
+
+/** Families that programs may use: others are kept by the nodes about themselves. */
+export const isFamilyName = (name: unknown): name is string =>
+  typeof name === "string" && /^[A-Za-z][^']*$/.test(name) && name.isWellFormed()
 
 /** Told once with the present state, then of every change. */
 type FamilyListener = (change: FamilyChange) => void
@@ -302,7 +311,14 @@ export class Mesh implements NodeListener {
     const requests = Object.entries(this.requests())
     for (const [name, handle] of requests) this.router.requests.set(name, handle)
     this.router.listeners.add(this)
+    const { networkStatus } = this.router
+    this.router.networkStatus = () => ({
+      master: this.master ?? null,
+      isGlobal: this.isGlobal,
+      families: this.shards?.sizes ?? {}
+    })
     return () => {
+      this.router.networkStatus = networkStatus
       this.router.listeners.delete(this)
       for (const [name] of requests) this.router.requests.delete(name)
     }
@@ -368,6 +384,18 @@ export class Mesh implements NodeListener {
         if (typeof origin !== "string") return this.malformed(from, ownGlobal.gone)
         this.tellAll(this.shards?.dropVia(origin, from) ?? new Map())
       }),
+      // What an operator sets here is this node's own: it stays as long as the node.
+      [operatorRequests.set]: (from, [family, key, value, to, ...rest]) => {
+        const isPlain = isFamilyName(family) && typeof key === "string" && culprit(value, "json") === undefined
+        if (isPlain) this.set(family, key, value ?? null)
+        if (isPortId(to)) this.router.relay(from, to, [...rest, isPlain])
+      },
+      [operatorRequests.delete]: (from, [family, keys, to, ...rest]) => {
+        const list = readKeys(keys)
+        const isPlain = isFamilyName(family) && list !== undefined
+        if (isPlain) this.delete(family, list)
+        if (isPortId(to)) this.router.relay(from, to, [...rest, isPlain])
+      },
       g_upd: asGlobal("g_upd", (from, family, [set, deleted]) => {
         const change = readChange(set, deleted)
         if (change === undefined) return this.malformed(from, "g_upd")

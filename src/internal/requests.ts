@@ -6,6 +6,7 @@
 import type { Message, Receiver } from "./cell.ts"
 import { type Link, ownRequests } from "./link.ts"
 import { LinkError } from "./linkError.ts"
+import { answerStatus, statusRequest } from "./observe.ts"
 import { isPortId } from "./portId.ts"
 import { noSuchPort, type Request, type Router } from "./router.ts"
 
@@ -98,6 +99,8 @@ const builtIn = (router: Router): Record<string, Request> => ({
   can: (from, [request, ...prefix]) => {
     reply(router, from, prefix, typeof request === "string" && router.requests.has(request))
   },
+
+  [statusRequest]: answerStatus(router),
 
   time: (from, prefix) => reply(router, from, prefix, router.now() / 1000),
 

@@ -24,6 +24,13 @@ export type Request = (from: string, args: ReadonlyArray<unknown>) => void
 /** What a spawned port runs: called with the port's name and the arguments. */
 export type SpawnFunction = (portName: string, args: ReadonlyArray<unknown>, from: string) => void
 
+/** What is known of the network that a node is part of. */
+export interface NetworkStatus {
+  readonly master: string | null
+  readonly isGlobal: boolean
+  readonly families: Readonly<Record<string, number>>
+}
+
 /** Told when nodes come and go, in the same call. */
 export interface NodeListener {
   up(nodeId: string): void
@@ -40,6 +47,11 @@ export class Router implements Host, PeerHost {
   readonly requests = new Map<string, Request>()
   readonly functions = new Map<string, SpawnFunction>()
   readonly listeners = new Set<NodeListener>()
+  /** The ports of supervisors that were made here, for those who look at the node. */
+  readonly supervisors = new Set<string>()
+  /** What the room of the network tells those who look at the node. */
+  networkStatus: () => NetworkStatus = () => ({ master: null, isGlobal: false, families: {} })
+  readonly bornAt: number
   /** Addresses under which others reach this node. */
   addresses: ReadonlyArray<string> = []
   /** Finds and dials a node. A node without a network knows nobody. */
@@ -52,6 +64,7 @@ export class Router implements Host, PeerHost {
     this.nodeId = nodeId
     this.names = names
     this.context = context
+    this.bornAt = this.now()
   }
 
   /** Milliseconds since 1970, by the node's Clock. */

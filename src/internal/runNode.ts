@@ -9,11 +9,17 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import * as Global from "../Global.ts"
 import * as Node from "../Node.ts"
 import * as Transport from "../Transport.ts"
 import { parseAddress, splitAddresses } from "./address.ts"
+import { catcher, catchingLogger } from "./commands/logs.ts"
+import { describe } from "./killed.ts"
+import { traceMessages } from "./messageTrace.ts"
+import { culprit } from "./plainData.ts"
+import { isPortId } from "./portId.ts"
 import { load, type Service, type ServiceEnvironment, type ServiceError, type ServiceSpec } from "./service.ts"
 
 export interface RunOptions extends Omit<Node.Options, "secret" | "cert"> {
@@ -24,8 +30,16 @@ export interface RunOptions extends Omit<Node.Options, "secret" | "cert"> {
   readonly services: ReadonlyArray<ServiceSpec>
 }
 
+/** What only the command line can say. */
+export interface RunSwitches {
+  /** Others may run code on the node. */
+  readonly allowEval: boolean
+  /** Each message is shown. */
+  readonly trace: boolean
+}
+
 /** Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. */
-export const runNode = (options: RunOptions) =>
+export const runNode = (options: RunOptions, switches: RunSwitches) =>
   Effect.gen(function*() {
     // A wrong seed or service is told before anything listens.
     yield* checkSeeds(options.seeds)
@@ -36,8 +50,39 @@ export const runNode = (options: RunOptions) =>
       Layer.provide(Node.layer(options), Transport.layerTcp)
     )
     // The services' scope lies within the node's: they end while there still are links to tell others.
-    return yield* Effect.provide(Effect.scoped(serve(services)), node)
+    const body = Effect.andThen(prepare(switches), serve(services))
+    return yield* body.pipe(
+      Effect.scoped,
+      Effect.provide(node),
+      Effect.provide(Logger.layer([catchingLogger], { mergeWithExisting: true }))
+    )
   })
+
+const prepare = ({ allowEval, trace }: RunSwitches) =>
+  Effect.map(Node.Node, (router) => {
+    catcher.attach(router)
+    if (allowEval) router.requests.set("eval", evaluateFor(router))
+    if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
+  })
+
+/** Runs JavaScript: an expression, or statements with a `return`; `node` is the node. Answers `["", RESULT]` or `[ERROR]`. */
+const evaluateFor =
+  (router: Node.Node["Service"]) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
+    const reply = (...results: ReadonlyArray<unknown>): void => {
+      if (isPortId(to)) router.relay(from, to, [...rest, ...results])
+    }
+    const run = async (): Promise<unknown> => {
+      const body = /\breturn\b/.test(String(code)) ? String(code) : `return (${String(code)}\n)`
+      return await (new Function("node", `return (async () => { ${body} })()`) as (node: unknown) => Promise<unknown>)(
+        router
+      )
+    }
+    router.warn(`node ${from} runs code here`, code)
+    run().then(
+      (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : describe(result)),
+      (error: unknown) => reply(describe(error))
+    )
+  }
 
 /** A node that is run by itself is there for others, who need one of the two to connect. */
 const checkSecret = ({ cert, secret }: RunOptions): Effect.Effect<void, Node.InvalidOption> =>

@@ -96,6 +96,11 @@ export class Shards {
     return entries === undefined ? empty : new Map(Array.from(entries, ([key, { value }]) => [key, value]))
   }
 
+  /** How many entries each family has. */
+  get sizes(): Record<string, number> {
+    return Object.fromEntries(Array.from(this.merged, ([family, entries]) => [family, entries.size]))
+  }
+
   /** What is known under one key. */
   get(family: string, key: string): unknown {
     return this.merged.get(family)?.get(key)?.value

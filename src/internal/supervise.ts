@@ -52,7 +52,10 @@ export const launch = Effect.fnUntraced(function*(
   const context = yield* Effect.context<never>()
   const port = yield* Port.make(answerWith(router, () => running, byArguments))
   const running = new Supervision(router, context, port, options.name ?? "supervisor", options.shape, settled)
-  yield* Port.peval(port, Effect.addFinalizer((exit) => running.close(reasonFromExit(exit)))).pipe(Effect.orDie)
+  router.supervisors.add(port)
+  const close = (exit: Exit.Exit<unknown, unknown>) =>
+    Effect.map(running.close(reasonFromExit(exit)), () => router.supervisors.delete(port))
+  yield* Port.peval(port, Effect.addFinalizer(close)).pipe(Effect.orDie)
   for (const spec of list) running.add(spec)
   const first = Array.from(running.children.values())
   yield* Effect.forEach(first, (child) => running.startInitial(child), { discard: true }).pipe(

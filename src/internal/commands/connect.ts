@@ -1,0 +1,154 @@
+/**
+ * What a command needs that talks to a network: a node of its own, which lives as long as the command.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Global from "../../Global.ts"
+import * as Node from "../../Node.ts"
+import * as Port from "../../Port.ts"
+import * as Transport from "../../Transport.ts"
+import { parseAddress, splitAddresses } from "../address.ts"
+import type { Sources } from "../config.ts"
+import { reasonFromExit } from "../killed.ts"
+import { listenersFamily } from "../mesh.ts"
+import { Status, statusRequest } from "../observe.ts"
+import { runOptions } from "../runOptions.ts"
+import { UsageError } from "../usage.ts"
+
+/** A command that could not do what it was asked to. */
+export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", { problem: Schema.String }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** An answer that did not come in time. */
+export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", { problem: Schema.String }) {
+  override readonly [Runtime.errorExitCode] = 3
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** What all of these commands are told. */
+export interface Session {
+  readonly sources: Sources
+  /** The node ID of the command's own node. */
+  readonly nodeId: string
+  /** Seconds to wait for an answer. */
+  readonly timeout: number
+  readonly json: boolean
+}
+
+export type Network = Node.Node | Node.Network | Global.Global | Scope.Scope
+
+export const failed = (problem: string) => Effect.fail(new CommandFailed({ problem }))
+
+/** Runs a body on a node that has joined the network which the configuration is of. */
+export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R | Network>) =>
+  Effect.gen(function*() {
+    const options = yield* runOptions(session.sources)
+    const seeds = seedsOf(options)
+    if (seeds.length === 0) {
+      return yield* new UsageError({
+        problem: "there is no node to connect to: give --seed HOST:PORT, or configure seeds"
+      })
+    }
+    if (options.cert === undefined && (options.secret === undefined || Redacted.value(options.secret) === "")) {
+      return yield* new UsageError({
+        problem: "there is neither a secret nor a certificate: set EMP_SECRET, or configure one"
+      })
+    }
+    const node = Layer.provideMerge(
+      Global.layer({ seeds }),
+      Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [] }), Transport.layerTcp)
+    )
+    const joined = within(session, Global.joined, `no seed has answered: ${seeds.join(", ")}`)
+    return yield* Effect.andThen(joined, body).pipe(Effect.scoped, Effect.provide(node))
+  })
+
+/** A node that runs on this machine with the same configuration is as good as a seed. */
+const seedsOf = (
+  options: { readonly seeds: ReadonlyArray<string>; readonly binds?: ReadonlyArray<string> | undefined }
+) => {
+  if (options.seeds.length > 0) return options.seeds
+  return splitAddresses(options.binds ?? []).flatMap((bind) => {
+    const address = parseAddress(bind, "localhost")
+    if (address === undefined || address.port === 0) return []
+    return [address.host === "*" ? `localhost:${address.port}` : bind]
+  })
+}
+
+/** With the time that the session has for an answer. */
+export const within = <A, E, R>(session: Session, effect: Effect.Effect<A, E, R>, otherwise: string) =>
+  Effect.timeoutOrElse(effect, {
+    duration: Duration.seconds(session.timeout),
+    orElse: () => Effect.fail(new TimedOut({ problem: `${otherwise} (after ${session.timeout} s)` }))
+  })
+
+/** Has a link to a node, or says why there can be none. */
+export const reach = (session: Session, nodeId: string) =>
+  Effect.gen(function*() {
+    const router = yield* Node.Node
+    if (!Port.isPortId(nodeId) || nodeId !== Port.nodeOf(nodeId)) {
+      return yield* new UsageError({ problem: `${JSON.stringify(nodeId)} is no node ID` })
+    }
+    if (router.isUp(nodeId)) return
+    const lost = Effect.flatMap(Port.exit(nodeId), (exit) =>
+      failed(`no such node: ${nodeId}: ${String(reasonFromExit(exit).at(-1))}`))
+    yield* within(session, Effect.raceFirst(Global.awaitNode(nodeId), lost), `node ${nodeId} cannot be reached`)
+  })
+
+/** A port or a node: checked, and with a link to it. */
+export const reachPort = (session: Session, port: string) =>
+  Port.isPortId(port)
+    ? reach(session, Port.nodeOf(port))
+    : Effect.fail(new UsageError({ problem: `${JSON.stringify(port)} is neither a port ID nor a node ID` }))
+
+/** Asks a node port, and answers the whole reply. */
+export const ask = (session: Session, nodeId: string, ...request: ReadonlyArray<unknown>) =>
+  Effect.andThen(
+    reach(session, nodeId),
+    within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} has not answered ${String(request[0])}`)
+  )
+
+/** What a node says of itself. Nodes of other kinds do not know the question. */
+export const askStatus = (session: Session, nodeId: string) =>
+  Effect.flatMap(
+    ask(session, nodeId, statusRequest),
+    ([status]) =>
+      Schema.is(Status)(status) ? Effect.succeed(status) : failed(`node ${nodeId} gave an answer that makes no sense`)
+  )
+
+/** All nodes that the network knows, without the command's own. */
+export const allNodes = (session: Session) =>
+  Effect.gen(function*() {
+    const mesh = yield* Global.Global
+    const own = yield* Node.id
+    const names = yield* within(
+      session,
+      Effect.callback<ReadonlyArray<string>>((resume) =>
+        Effect.sync(mesh.query("g_db_keys", listenersFamily, (result) =>
+          resume(Effect.succeed(Array.isArray(result) ? result.map(String) : []))))
+      ),
+      "the nodes of the network are not known"
+    )
+    return names.filter((name) =>
+      name !== own
+    ).toSorted()
+  })
+
+/** What a node that was asked for its status answered, or why it did not. */
+export const statusOrProblem = (session: Session, nodeId: string) =>
+  Effect.map(
+    Effect.exit(askStatus(session, nodeId)),
+    (exit) => Exit.isSuccess(exit) ? exit.value : { nodeId, problem: "does not answer" }
+  )

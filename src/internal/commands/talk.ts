@@ -1,0 +1,158 @@
+/**
+ * Commands that send messages and use the database: `snd`, `cal`, `mon`, `eval`, `find`, `db`.
+ *
+ * @internal
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as Global from "../../Global.ts"
+import * as Node from "../../Node.ts"
+import * as Port from "../../Port.ts"
+import { reasonFromExit } from "../killed.ts"
+import { operatorRequests } from "../mesh.ts"
+import { UsageError } from "../usage.ts"
+import { ask, failed, reachPort, type Session, within } from "./connect.ts"
+
+/** Arguments that begin as JSON lists, objects and strings do are JSON; all others are text. */
+export const readArguments = (words: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<unknown>, UsageError> =>
+  Effect.forEach(words, (word) => {
+    if (!/^[[{"]/.test(word)) return Effect.succeed<unknown>(word)
+    return Effect.try({
+      try: (): unknown => JSON.parse(word),
+      catch: (cause) =>
+        new UsageError({
+          problem: `${word} is no JSON, though it begins like it: ${
+            cause instanceof Error ? cause.message : String(cause)
+          }`
+        })
+    })
+  })
+
+/** Text as it is, everything else as JSON. */
+export const show = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? "null"
+
+const printReply = (session: Session, reply: ReadonlyArray<unknown>) =>
+  Console.log(session.json ? JSON.stringify(reply) : reply.map(show).join(" "))
+
+/** How a port ended, for people and for programs. */
+const printEnd = (session: Session, port: string, reason: ReadonlyArray<unknown>) =>
+  Console.log(
+    session.json
+      ? JSON.stringify({ port, reason })
+      : `${port} ended: ${reason.length === 0 ? "no reason" : reason.map(show).join(": ")}`
+  )
+
+/** A monitor that has no time limit: answers the reason if the port ends while the effect runs. */
+const unlessGone = <A, E, R>(port: string, effect: Effect.Effect<A, E, R>) =>
+  Effect.raceFirst(
+    effect,
+    Effect.flatMap(Port.exit(port), (exit) => {
+      const reason = reasonFromExit(exit)
+      return failed(
+        reason[0] === "no_such_port" ? `no such port: ${port}` : `${port} ended: ${reason.map(show).join(": ")}`
+      )
+    })
+  )
+
+/** Ends when the message is certain to have reached the node: what is asked behind it on the same link has been answered. */
+export const snd = (session: Session, port: string, words: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const message = yield* readArguments(words)
+    yield* reachPort(session, port)
+    const node = Port.nodeOf(port)
+    const arrived = Effect.andThen(
+      Effect.flatMap(Node.Node, (router) => Effect.sync(() => router.send(port, message))),
+      ask(session, node, "time")
+    )
+    yield* port === node ? arrived : unlessGone(port, Effect.andThen(ask(session, node, "time"), arrived))
+  })
+
+export const cal = (session: Session, port: string, words: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const message = yield* readArguments(words)
+    yield* reachPort(session, port)
+    const asked = Port.calMessage(port, ...message)
+    const reply = yield* within(
+      session,
+      port === Port.nodeOf(port) ? asked : unlessGone(port, asked),
+      `${port} has not answered`
+    )
+    yield* printReply(session, reply)
+  })
+
+/** Waits for the end of a port, however long that takes. */
+export const mon = (session: Session, port: string) =>
+  Effect.gen(function*() {
+    yield* reachPort(session, port)
+    const reason = reasonFromExit(yield* Port.exit(port))
+    if (reason[0] === "no_such_port") return yield* failed(`no such port: ${port}`)
+    yield* printEnd(session, port, reason)
+  })
+
+/** Runs code on a node that allows it. */
+export const evaluate = (session: Session, node: string, code: string) =>
+  Effect.gen(function*() {
+    const [problem, ...results] = yield* ask(session, node, "eval", code)
+    if (problem !== "") return yield* failed(`node ${node}: ${show(problem)}`)
+    yield* printReply(session, results)
+  })
+
+export const find = (session: Session, group: string) =>
+  Effect.gen(function*() {
+    const members = (yield* within(session, Global.find(group), "no answer")).toSorted()
+    if (session.json) return yield* Console.log(JSON.stringify(members))
+    if (members.length === 0) return yield* failed(`nobody is in the group ${group}`)
+    yield* Effect.forEach(members, (member) => Console.log(member), { discard: true })
+  })
+
+/** Reads a family, or one of its keys. */
+export const dbGet = (session: Session, family: string, key: string | undefined) =>
+  Effect.gen(function*() {
+    const entries = yield* within(session, Global.family(family), "no answer")
+    if (key !== undefined) {
+      if (!entries.has(key)) return yield* failed(`family ${family} has no key ${JSON.stringify(key)}`)
+      return yield* Console.log(session.json ? JSON.stringify(entries.get(key)) : show(entries.get(key)))
+    }
+    if (session.json) return yield* Console.log(JSON.stringify(Object.fromEntries(entries)))
+    const sorted = Array.from(entries).toSorted(([left], [right]) => left < right ? -1 : 1)
+    yield* Effect.forEach(sorted, ([name, value]) => Console.log(`${name} ${JSON.stringify(value)}`), { discard: true })
+  })
+
+/** The node that an entry is to belong to: one that stays, by default the one that this one's data is at. */
+const ownerOf = (node: string | undefined) =>
+  Effect.flatMap(
+    Global.Global,
+    ({ master }) => node === undefined ? Effect.succeed(master ?? "") : Effect.succeed(node)
+  )
+
+const changed = (session: Session, node: string | undefined, request: string, ...args: ReadonlyArray<unknown>) =>
+  Effect.gen(function*() {
+    const owner = yield* ownerOf(node)
+    const [done] = yield* ask(session, owner, request, ...args)
+    if (done !== true) {
+      return yield* failed(`node ${owner} has refused it: the name of a family begins with a letter and holds no '`)
+    }
+  })
+
+export const dbSet = (session: Session, node: string | undefined, family: string, key: string, word: string) =>
+  Effect.flatMap(readArguments([word]), ([value]) => changed(session, node, operatorRequests.set, family, key, value))
+
+export const dbDelete = (session: Session, node: string | undefined, family: string, keys: ReadonlyArray<string>) =>
+  changed(session, node, operatorRequests.delete, family, keys)
+
+/** Follows a family until it is interrupted. */
+export const dbMon = (session: Session, family: string) =>
+  Stream.runForEach(Global.mon(family), ({ added, changed, deleted, entries }) => {
+    const value = (key: string) => entries.get(key)
+    if (session.json) {
+      const set = Object.fromEntries([...added, ...changed].map((key) => [key, value(key)]))
+      return Console.log(JSON.stringify({ added, changed, deleted, set }))
+    }
+    const lines = [
+      ...added.map((key) => `+ ${key} ${JSON.stringify(value(key))}`),
+      ...changed.map((key) => `~ ${key} ${JSON.stringify(value(key))}`),
+      ...deleted.map((key) => `- ${key}`)
+    ]
+    return Effect.forEach(lines, (line) => Console.log(line), { discard: true })
+  })

@@ -1,0 +1,90 @@
+/**
+ * What operators see of a node: one request of the node port, `emp_status`, answered with plain data. The rooms above add what
+ * they have. It shows no secrets and no messages, and costs what reading a few numbers costs.
+ *
+ * @internal
+ */
+import * as Schema from "effect/Schema"
+import * as gauges from "./gauges.ts"
+import { isPortId } from "./portId.ts"
+import type { Router } from "./router.ts"
+import { version } from "./version.ts"
+
+export const statusRequest = "emp_status"
+
+/** Of lists that may be long, so many entries are told. */
+const most = 1000
+
+const Count = Schema.Number
+const Optional = Schema.NullOr(Schema.String)
+
+/** Another node, as the observed one sees it. Bytes are those of the present link. */
+export const PeerStatus = Schema.Struct({
+  nodeId: Schema.String,
+  state: Schema.String,
+  address: Optional,
+  ownKind: Schema.Boolean,
+  queued: Count,
+  unsent: Count,
+  received: Count,
+  sent: Count
+})
+
+/** What a node answers. Times are in milliseconds, sizes in bytes. */
+export const Status = Schema.Struct({
+  nodeId: Schema.String,
+  version: Schema.String,
+  runtime: Schema.String,
+  pid: Count,
+  uptime: Count,
+  memory: Count,
+  heap: Count,
+  addresses: Schema.Array(Schema.String),
+  ports: Count,
+  queuedMessages: Count,
+  unsentBytes: Count,
+  waitingSenders: Count,
+  peers: Schema.Array(PeerStatus),
+  supervisors: Schema.Array(Schema.String),
+  /** Of a node that is part of a network: the node that holds its data, and on a global node how many entries each family has. */
+  master: Optional,
+  isGlobal: Schema.Boolean,
+  families: Schema.Record(Schema.String, Count)
+})
+export type Status = typeof Status.Type
+
+export const readStatus = (router: Router): Status => {
+  const held = gauges.read(router)
+  const memory = process.memoryUsage()
+  return {
+    nodeId: router.nodeId,
+    version,
+    runtime: `node ${process.versions.node}`,
+    pid: process.pid,
+    uptime: router.now() - router.bornAt,
+    memory: memory.rss,
+    heap: memory.heapUsed,
+    addresses: router.addresses,
+    ports: held.ports,
+    queuedMessages: held.queuedMessages,
+    unsentBytes: held.unsentBytes,
+    waitingSenders: held.waitingSenders,
+    peers: Array.from(router.peers.values()).slice(0, most).map((peer) => ({
+      nodeId: peer.nodeId,
+      state: peer.state,
+      address: peer.link?.address ?? null,
+      ownKind: router.isOwnKind(peer.nodeId),
+      queued: peer.queued,
+      unsent: peer.link?.buffered ?? 0,
+      received: peer.link?.received ?? 0,
+      sent: peer.link?.sent ?? 0
+    })),
+    supervisors: Array.from(router.supervisors).slice(0, most),
+    ...router.networkStatus()
+  }
+}
+
+/** Answers `emp_status REPLYPORT ARG...`, as `time` is answered. */
+export const answerStatus = (router: Router) => (from: string, [to, ...rest]: ReadonlyArray<unknown>): void => {
+  if (isPortId(to)) router.relay(from, to, [...rest, readStatus(router)])
+}
