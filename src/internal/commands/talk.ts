@@ -43,17 +43,13 @@ const printEnd = (session: Session, port: string, reason: ReadonlyArray<unknown>
       : `${port} ended: ${reason.length === 0 ? "no reason" : reason.map(show).join(": ")}`
   )
 
-/** A monitor that has no time limit: answers the reason if the port ends while the effect runs. */
+/** Why a port does not answer any more. */
+const gone = (port: string, reason: ReadonlyArray<unknown>) =>
+  failed(reason[0] === "no_such_port" ? `no such port: ${port}` : `${port} ended: ${reason.map(show).join(": ")}`)
+
+/** Fails when the port ends, or is not there, while the effect runs. */
 const unlessGone = <A, E, R>(port: string, effect: Effect.Effect<A, E, R>) =>
-  Effect.raceFirst(
-    effect,
-    Effect.flatMap(Port.exit(port), (exit) => {
-      const reason = reasonFromExit(exit)
-      return failed(
-        reason[0] === "no_such_port" ? `no such port: ${port}` : `${port} ended: ${reason.map(show).join(": ")}`
-      )
-    })
-  )
+  Effect.raceFirst(effect, Effect.flatMap(Port.exit(port), (exit) => gone(port, reasonFromExit(exit))))
 
 /** Ends when the message is certain to have reached the node: what is asked behind it on the same link has been answered. */
 export const snd = (session: Session, port: string, words: ReadonlyArray<string>) =>
@@ -72,12 +68,8 @@ export const cal = (session: Session, port: string, words: ReadonlyArray<string>
   Effect.gen(function*() {
     const message = yield* readArguments(words)
     yield* reachPort(session, port)
-    const asked = Port.calMessage(port, ...message)
-    const reply = yield* within(
-      session,
-      port === Port.nodeOf(port) ? asked : unlessGone(port, asked),
-      `${port} has not answered`
-    )
+    const asked = Effect.catchTag(Port.calMessage(port, ...message), "Killed", ({ reason }) => gone(port, reason))
+    const reply = yield* within(session, asked, `${port} has not answered`)
     yield* printReply(session, reply)
   })
 

@@ -1,0 +1,310 @@
+/**
+ * The commands that talk to a network, as they are typed, against nodes that `emp run` runs.
+ */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import * as net from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { emp, type Ended, Process } from "./processes.ts"
+
+const home = mkdtempSync(join(tmpdir(), "emp-talk-"))
+const env = { EMP_SECRET: "swordfish", EFFECT_MP_RC: "/dev/null", HOME: home }
+const nodes: Array<Process> = []
+let seed = ""
+let echo = ""
+
+const begin = (args: ReadonlyArray<string>, more: Record<string, string> = {}): Process => {
+  const started = new Process([emp, ...args], { ...env, ...more })
+  nodes.push(started)
+  return started
+}
+
+/** A command of one go. */
+const run = async (...args: ReadonlyArray<string>): Promise<Ended> => await begin([...args, "--seed", seed]).exits(20)
+
+/** What a command prints that succeeds. */
+const printed = async (...args: ReadonlyArray<string>): Promise<string> => {
+  const { code, stderr, stdout } = await run(...args)
+  assert.strictEqual(code, 0, stderr)
+  return stdout
+}
+
+/** What a command says that fails with this exit code. */
+const refused = async (exitCode: number, ...args: ReadonlyArray<string>): Promise<string> => {
+  const { code, stderr, stdout } = await run(...args)
+  assert.strictEqual(code, exitCode, stdout + stderr)
+  return stderr
+}
+
+beforeAll(async () => {
+  const first = begin(["run", "--node-id", "seed", "--bind", "127.0.0.1:*", "--allow-eval"], { EMP_TRACE: "1" })
+  seed = (await first.sees(/is ready, listening on (\S+)/))[1]!
+  const service = ["--service", "test/fixtures/services.ts#lively"]
+  const second = begin(["run", "--node-id", "worker", "--bind", "127.0.0.1:*", "--seed", seed, ...service])
+  await second.sees(/is ready/)
+  for (let n = 0; n < 50 && echo === ""; n++) {
+    echo = (await run("find", "lively")).stdout.trim()
+  }
+}, 60_000)
+
+afterAll(async () => {
+  for (const node of nodes) await node[Symbol.asyncDispose]()
+  rmSync(home, { recursive: true })
+})
+
+describe("emp snd and emp cal", () => {
+  it("call a port, and show the reply", async () => {
+    assert.strictEqual(
+      await printed("cal", echo, "echo", "hello", "[1, {\"a\": null}]", "\"quoted\""),
+      "echoed hello [1,{\"a\":null}] quoted\n"
+    )
+    assert.strictEqual(await printed("cal", echo, "echo", "5", "--json"), "[\"echoed\",\"5\"]\n")
+    assert.match(await printed("cal", "seed", "time"), /^\d+\.?\d*\n$/)
+  })
+
+  it("have brought the message to its node when they end", async () => {
+    await printed("snd", echo, "say", "brought")
+    await nodes[1]!.sees(/brought/, 1)
+  })
+
+  it("say what is wrong: no such port, no such node, no port at all, no JSON, no answer", async () => {
+    assert.include(await refused(1, "snd", "worker#nobody", "hi"), "no such port: worker#nobody")
+    assert.include(await refused(1, "cal", "worker#nobody", "hi"), "no such port: worker#nobody")
+    assert.include(await refused(1, "snd", "nowhere#port", "hi"), "no such node: nowhere")
+    assert.include(await refused(2, "cal", "#", "hi"), "neither a port ID nor a node ID")
+    assert.match(await refused(2, "cal", echo, "[1,"), /\[1, is no JSON.*position 3/)
+    assert.include(
+      await refused(3, "cal", echo, "silent", "--timeout", "0.5"),
+      `${echo} has not answered (after 0.5 s)`
+    )
+    assert.include(await refused(2, "snd"), "port")
+  })
+})
+
+describe("emp mon", () => {
+  it("waits for the end of a port, and shows its reason", async () => {
+    const watcher = begin(["mon", echo, "--json", "--seed", seed])
+    // It is certain to watch when another command behind it was answered; the supervisor brings the port back.
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+    await printed("snd", echo, "crash")
+    const { code, stdout } = await watcher.exits()
+    assert.deepStrictEqual(JSON.parse(stdout), { port: echo, reason: ["fail", "boom", "boom"] })
+    assert.strictEqual(code, 0)
+    assert.include(await refused(1, "mon", echo), `no such port: ${echo}`)
+    echo = (await printed("find", "lively")).trim()
+  })
+})
+
+describe("emp find and emp db", () => {
+  it("show the members of a group", async () => {
+    assert.match(echo, /^worker#\S+$/)
+    assert.deepStrictEqual(JSON.parse(await printed("find", "lively", "--json")), [echo])
+    assert.include(await refused(1, "find", "nobody"), "nobody is in the group nobody")
+  })
+
+  it("read, set and delete keys", async () => {
+    assert.strictEqual(await printed("db", "get", "settings"), "limit {\"max\":5}\n")
+    assert.strictEqual(await printed("db", "get", "settings", "limit", "--json"), "{\"max\":5}\n")
+    await printed("db", "set", "settings", "mode", "fast")
+    assert.deepStrictEqual(JSON.parse(await printed("db", "get", "settings", "--json")), {
+      limit: { max: 5 },
+      mode: "fast"
+    })
+    await printed("db", "del", "settings", "mode")
+    assert.include(await refused(1, "db", "get", "settings", "mode"), "family settings has no key \"mode\"")
+    await printed("db", "set", "settings", "on", "[1]", "--node", "worker")
+    assert.strictEqual(await printed("db", "get", "settings", "on"), "[1]\n")
+    assert.include(await refused(1, "db", "set", "'l", "k", "v"), "refused")
+    assert.include(await refused(2, "db", "set", "settings", "k", "{"), "is no JSON")
+    assert.include(await refused(1, "db", "set", "settings", "k", "v", "--node", "nowhere"), "no such node: nowhere")
+  })
+
+  it("follow a family", async () => {
+    const follower = begin(["db", "mon", "tunes", "--seed", seed])
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await printed("db", "set", "tunes", "a", "[1]")
+    await follower.sees(/^\+ a \[1\]$/m)
+    await printed("db", "set", "tunes", "a", "[2]")
+    await follower.sees(/^~ a \[2\]$/m)
+    await printed("db", "del", "tunes", "a")
+    await follower.sees(/^- a$/m)
+    assert.strictEqual((await follower.end("SIGINT")).code, 0)
+  })
+})
+
+describe("emp status, top, trace, tree", () => {
+  it("show the nodes in 80 columns", async () => {
+    const text = await printed("status")
+    const lines = text.trimEnd().split("\n")
+    assert.match(lines[0]!, /^NODE +UP +LINKS +PORTS +QUEUE +MEMORY +DATA$/)
+    assert.match(lines[1]!, /^seed +\S+/)
+    assert.match(lines[2]!, /^worker +.* at seed$/)
+    for (const line of lines) assert.isAtMost(line.length, 80)
+    const all = JSON.parse(await printed("status", "--json")) as Array<{ nodeId: string; ports: number }>
+    assert.deepStrictEqual(all.map(({ nodeId }) => nodeId), ["seed", "worker"])
+    assert.isAbove(all[1]!.ports, 2)
+  })
+
+  it("show one node with its links and families", async () => {
+    const text = await printed("status", "seed")
+    assert.match(text, /^node seed, pid \d+, effect-mp \S+ on node \S+, up \d+/)
+    assert.match(text, /^worker +up +/m)
+    assert.match(text, /^settings +2$/m)
+    for (const line of text.split("\n")) assert.isAtMost(line.length, 80)
+    assert.include(await refused(1, "status", "nowhere"), "no such node: nowhere")
+  })
+
+  it("draw the nodes again and again", async () => {
+    const text = await printed("top", "--rounds", "2")
+    assert.strictEqual(text.match(/^2 nodes, \S+ \S+ between them$/gm)?.length, 2)
+    for (const line of text.split("\n")) assert.isAtMost(line.length, 80)
+  })
+
+  it("walk the links", async () => {
+    assert.strictEqual(await printed("trace", "worker"), "worker\n└─ seed\nseed\n└─ worker\n")
+    assert.deepStrictEqual(JSON.parse(await printed("trace", "--json")), { seed: ["worker"], worker: ["seed"] })
+    assert.strictEqual(await printed("trace", "--dot"), "graph network {\n  \"seed\" -- \"worker\"\n}\n")
+    assert.include(await refused(1, "trace", "nowhere"), "no such node: nowhere")
+  })
+
+  it("show the supervisors of a node", async () => {
+    const lines = (await printed("tree", "worker")).trimEnd().split("\n")
+    assert.match(lines[0]!, /^app \(one_for_one\) worker#/)
+    assert.match(lines[1]!, /^├─ echo worker#\S+, up .*, 1 restart, last end: fail: boom: boom/)
+    assert.match(lines[2]!, /^└─ pool: pool \(dynamic\) worker#/)
+    const [app] = JSON.parse(await printed("tree", "worker", "--json")) as Array<
+      { name: string; children: Array<unknown> }
+    >
+    assert.deepStrictEqual([app!.name, app!.children.length], ["app", 2])
+    assert.strictEqual(await printed("tree", "seed"), "node seed has no supervisors\n")
+  })
+})
+
+describe("emp ping, bench, eval, logs", () => {
+  it("measure round trips", async () => {
+    const text = await printed("ping", "worker", "-c", "3")
+    assert.match(text, /^(?:worker: \S+ ms\n){3}3 round trips: min \S+ ms, median \S+ ms, max \S+ ms\n$/)
+    const found = JSON.parse(await printed("ping", "worker", "-c", "2", "--json")) as { count: number; median: number }
+    assert.isTrue(found.count === 2 && found.median > 0)
+    assert.include(await refused(2, "ping", "worker", "-c", "0"), "--count 0 is not above zero")
+    const rates = JSON.parse(await printed("bench", "worker", "--json")) as {
+      roundTrips: number
+      concurrentRoundTrips: number
+    }
+    assert.isTrue(rates.roundTrips > 10 && rates.concurrentRoundTrips > rates.roundTrips)
+  })
+
+  it("run code where that is allowed", async () => {
+    assert.strictEqual(await printed("eval", "seed", "6 * 7"), "42\n")
+    assert.strictEqual(
+      await printed("eval", "seed", "const x = await 5; return [node.nodeId, x]", "--json"),
+      "[[\"seed\",5]]\n"
+    )
+    assert.include(await refused(1, "eval", "seed", "nonsense +"), "SyntaxError")
+    assert.include(await refused(1, "eval", "seed", "noSuchThing"), "ReferenceError: noSuchThing is not defined")
+    assert.include(await refused(1, "eval", "worker", "1"), "this node does not run code that it is sent")
+  })
+
+  it("follow the log lines of all nodes, from a level on", async () => {
+    const follower = begin(["logs", "--level", "warn", "--seed", seed])
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+    await printed("snd", echo, "say", "look here")
+    await follower.sees(/^\S+Z WARN +worker: look here$/m)
+    assert.strictEqual((await follower.end("SIGINT")).code, 0)
+    assert.include(
+      await refused(2, "logs", "--level", "loud"),
+      "\"loud\" is none of trace, debug, info, warn, error, fatal"
+    )
+  })
+})
+
+describe("emp shell", () => {
+  it("does line by line what the commands do, and goes on after a mistake", async () => {
+    const shell = begin(["shell", "--seed", seed])
+    shell.child.stdin!.end(
+      [
+        "=",
+        "=wor",
+        "ping",
+        "get settings limit",
+        `cal ${echo} echo [1, 2] "a b"`,
+        "snd",
+        "=nowhere",
+        "1 + 1",
+        "=se",
+        "1 + 1",
+        "quit"
+      ].join("\n") + "\n"
+    )
+    const { code, stderr, stdout } = await shell.exits(20)
+    assert.strictEqual(code, 0, stderr)
+    for (
+      const part of [/^\S*\* seed$/m, /^ {2}worker$/m, /3 round trips/, /\{"max":5\}/, /echoed \[1,2\] a b/, /^\S*2$/m]
+    ) assert.match(stdout.replaceAll(/^(?:seed|worker)> /gm, ""), part)
+    for (const part of ["usage: snd PORT ARG...", "no such node: nowhere", "this node does not run code"]) {
+      assert.include(stderr, part)
+    }
+    assert.include(readFileSync(join(home, ".effect-mp-history"), "utf8"), "get settings limit\n")
+  })
+})
+
+describe("a command of the network", () => {
+  it("needs somebody to connect to, a secret, and an answer in time", async () => {
+    const bare = (...args: ReadonlyArray<string>) => begin(["status", ...args]).exits()
+    const nobody = await bare()
+    assert.strictEqual(nobody.code, 2)
+    assert.include(nobody.stderr, "give --seed HOST:PORT, or configure seeds")
+    const open = await begin(["status", "--seed", seed], { EMP_SECRET: "" }).exits()
+    assert.strictEqual(open.code, 2)
+    assert.include(open.stderr, "set EMP_SECRET")
+    const server = net.createServer()
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    const late = await bare("--seed", `127.0.0.1:${(server.address() as net.AddressInfo).port}`, "--timeout", "0.5")
+    server.close()
+    assert.strictEqual(late.code, 3)
+    assert.include(late.stderr, "no seed has answered")
+    const wrong = await begin(["status", "--seed", seed, "--timeout", "1"], { EMP_SECRET: "other" }).exits()
+    assert.strictEqual(wrong.code, 3)
+  })
+
+  it.each([
+    "snd",
+    "cal",
+    "mon",
+    "find",
+    "db",
+    "db get",
+    "eval",
+    "shell",
+    "status",
+    "top",
+    "trace",
+    "tree",
+    "ping",
+    "bench",
+    "logs"
+  ])("explains itself: emp %s --help", async (command) => {
+    const { code, stdout } = await begin([...command.split(" "), "--help"]).exits()
+    assert.strictEqual(code, 0)
+    assert.include(stdout, `emp ${command}`)
+    if (command !== "db") assert.include(stdout, "--timeout")
+  })
+
+  it("is shown message by message with EMP_TRACE=1", () => {
+    assert.match(nodes[0]!.stderr, /^RCV seed from worker \["g_slave".*$/m)
+    assert.match(nodes[0]!.stderr, /^SND worker \[.*$/m)
+    assert.notMatch(nodes[1]!.stderr, /^(?:RCV|SND) /m)
+  })
+
+  it("logs as much as EMP_VERBOSE says", async () => {
+    for (const [verbose, expected] of [["5", false], ["8", true]] as const) {
+      const node = begin(["run", "--node-id", `v${verbose}`, "--bind", "127.0.0.1:*", "--seed", seed], {
+        EMP_VERBOSE: verbose
+      })
+      await node.sees(/is ready/)
+      const { stderr } = await node.end("SIGTERM")
+      assert.strictEqual(/level=DEBUG/i.test(stderr), expected, stderr)
+    }
+  })
+})
