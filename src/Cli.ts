@@ -21,8 +21,10 @@ import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import { configGroups, runParams, runSources } from "./internal/configCli.ts"
 import * as services from "./internal/service.ts"
+import { fileOf } from "./internal/service.ts"
 import { talkGroups } from "./internal/talkCli.ts"
 import { version } from "./internal/version.ts"
+import { isWatched, watchdog } from "./internal/watchdog.ts"
 
 /**
  * A service that `emp run` cannot load or start, or that failed: its name as it was given, and what is wrong.
@@ -43,17 +45,31 @@ const run = Command.make("run", {
   allowEval: Flag.Boolean("allow-eval").pipe(
     Flag.withDescription("Let every node of the network run code on this one"),
     Flag.withDefault(false)
+  ),
+  watchdog: Flag.Boolean("watchdog").pipe(
+    Flag.withDescription("Run the node in a process of its own, and start it again when it dies or hangs"),
+    Flag.withDefault(true)
+  ),
+  hangTimeout: Flag.Finite("hang-timeout").pipe(
+    Flag.withDescription("After how many seconds without a sign of life the node counts as hanging"),
+    Flag.withDefault(30)
+  ),
+  watch: Flag.Boolean("watch").pipe(
+    Flag.withDescription("Restart the node when a source file beside one of its services changes"),
+    Flag.withDefault(false)
   )
 }, (input) =>
   Effect.gen(function*() {
     const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
     const sources = yield* runSources(input)
     const { runOptions } = yield* Effect.promise(() => import("./internal/runOptions.ts"))
+    const options = yield* runOptions(sources)
+    if (input.watchdog && !isWatched()) {
+      const watched = input.watch ? options.services.flatMap(fileOf) : []
+      return yield* watchdog({ hangTimeout: input.hangTimeout, watched })
+    }
     const { runNode } = yield* Effect.promise(() => import("./internal/runNode.ts"))
-    return yield* runNode(yield* runOptions(sources), {
-      allowEval: input.allowEval,
-      trace: trace !== "" && trace !== "0"
-    })
+    return yield* runNode(options, { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" })
   })).pipe(
     Command.withDescription("Run a node until it is interrupted"),
     Command.withExamples([
@@ -145,6 +161,7 @@ const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, 
  * @since 0.1.0
  */
 export const main = (): void => {
+  const watched = isWatched()
   let signals = 0
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
@@ -155,4 +172,6 @@ export const main = (): void => {
     reported(Command.run(command, { version })).pipe(Effect.provide(Layer.mergeAll(NodeServices.layer, logging))),
     { teardown, disableErrorReporting: true }
   )
+  // A terminal sends Ctrl-C to the watchdog too, which passes it on: once is enough.
+  if (watched) process.removeAllListeners("SIGINT").on("SIGINT", () => {})
 }

@@ -123,7 +123,7 @@ describe("emp run, wrongly configured", () => {
   ])("ends with 1 and names %s", async (_, args, message) => {
     const { code, stderr } = await startRun(args).exits()
     assert.match(stderr, message)
-    assert.match(stderr, /^emp: .+\n$/)
+    assert.match(stderr, /^emp: .+\n$/m)
     assert.strictEqual(code, 1)
   })
 
@@ -137,7 +137,7 @@ describe("emp run, wrongly configured", () => {
   ])("ends with 2 and names %s", async (_, args, message) => {
     const { code, stderr } = await startRun(args).exits()
     assert.match(stderr, message)
-    assert.match(stderr, /^emp: .+\n$/)
+    assert.match(stderr, /^emp: .+\n$/m)
     assert.strictEqual(code, 2)
   })
 
@@ -294,7 +294,7 @@ describe("a service of emp run", () => {
     const { address, node } = await startNode("failing", fixture("failingLater"))
     await startNode("other", ["--seed", address, "--service", "examples/receiver.ts"])
     const { code, stderr } = await node.exits()
-    assert.match(stderr, /^emp: service \S+#failingLater: failed: Error: enough of it\n$/)
+    assert.match(stderr, /^emp: service \S+#failingLater: failed: Error: enough of it\n$/m)
     assert.strictEqual(code, 1)
   })
 

@@ -114,7 +114,7 @@ describe("a tree as text", () => {
       const [cache, pool] = [yield* top.port("cache"), yield* top.port("pool")]
       assert.deepStrictEqual(text.split("\n"), [
         `app (one_for_one) ${top.supervisor}`,
-        `├─ cache ${cache}, up 1m 30s, 1 restart, last end: fail: boom: boom`,
+        `├─ cache ${cache}, up 1m 30s, 1 restart, last end: fail: boom`,
         `├─ pool: workers (dynamic) ${pool}, up 1m 30s`,
         "└─ last stopped"
       ])

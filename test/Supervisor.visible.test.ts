@@ -49,8 +49,8 @@ describe("what a supervisor does", () => {
         [
           ["Info", "Ended", "visible: a ended: crash: 1"],
           ["Warn", "Restarting", "visible: a is restarted: crash: 1"],
-          ["Warn", "StartFailed", "visible: a could not be started: fail: no database: no database"],
-          ["Warn", "Restarting", "visible: a is restarted: fail: no database: no database"],
+          ["Warn", "StartFailed", "visible: a could not be started: fail: no database"],
+          ["Warn", "Restarting", "visible: a is restarted: fail: no database"],
           ["Debug", "Started", "visible: a started"],
           ["Info", "Ended", "visible: a ended: crash: 2"],
           ["Error", "GaveUp", "visible: a was restarted too often, giving up: crash: 2"]
@@ -61,7 +61,7 @@ describe("what a supervisor does", () => {
         supervisor: supervisor.supervisor,
         child: "a",
         restarts: 2,
-        reason: "fail: no database: no database",
+        reason: "fail: no database",
         next: new Date(20_000).toISOString(),
         group: "a"
       })

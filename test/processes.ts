@@ -100,9 +100,9 @@ export const start = (
 export const startEmp = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process =>
   start([emp, ...args], { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull, ...env })
 
-/** `emp run` on a free port of this machine. */
+/** `emp run` on a free port of this machine, in this very process: signals are for the node. */
 export const startRun = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process =>
-  startEmp(["run", "--bind", "127.0.0.1:*", ...args], env)
+  startEmp(["run", "--no-watchdog", "--bind", "127.0.0.1:*", ...args], env)
 
 /** Starts a node and waits until it is ready. Answers its address. */
 export const startNode = async (nodeId: string, args: ReadonlyArray<string> = []) => {

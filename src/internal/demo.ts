@@ -86,7 +86,7 @@ const startNode = Effect.fnUntraced(function*(
   options: { readonly secret: string; readonly seed: string | undefined },
   ended: (lastWords: string) => Effect.Effect<unknown>
 ) {
-  const args = ["run", "--norc", "--node-id", `demo/${name}`, "--bind", "127.0.0.1:*"]
+  const args = ["run", "--norc", "--no-watchdog", "--node-id", `demo/${name}`, "--bind", "127.0.0.1:*"]
   if (options.seed !== undefined) args.push("--seed", options.seed)
   args.push("--service", `${sibling("./demo/services")}#${name}`)
   const handle = yield* ChildProcess.make(process.execPath, [sibling("../main"), ...args], {

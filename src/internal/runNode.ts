@@ -3,11 +3,8 @@
  *
  * @internal
  */
-import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
@@ -20,7 +17,9 @@ import { describe } from "./killed.ts"
 import { traceMessages } from "./messageTrace.ts"
 import { culprit } from "./plainData.ts"
 import { isPortId } from "./portId.ts"
-import { load, type Service, type ServiceEnvironment, type ServiceError, type ServiceSpec } from "./service.ts"
+import { runServices } from "./runServices.ts"
+import { load, type Service, type ServiceSpec } from "./service.ts"
+import { isWatched, obey, restartRequest, tell } from "./watchdog.ts"
 
 export interface RunOptions extends Omit<Node.Options, "secret" | "cert"> {
   readonly seeds: ReadonlyArray<string>
@@ -58,12 +57,20 @@ export const runNode = (options: RunOptions, switches: RunSwitches) =>
     )
   })
 
-const prepare = ({ allowEval, trace }: RunSwitches) =>
-  Effect.map(Node.Node, (router) => {
-    catcher.attach(router)
-    if (allowEval) router.requests.set("eval", evaluateFor(router))
-    if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
+const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches) {
+  const router = yield* Node.Node
+  const watched = isWatched()
+  yield* obey
+  catcher.attach(router)
+  router.requests.set(restartRequest, (from, [to, ...rest]) => {
+    if (isPortId(to)) router.relay(from, to, [...rest, watched])
+    if (!watched) return
+    router.warn(`node ${from} asks this one to restart`)
+    tell("restart")
   })
+  if (allowEval) router.requests.set("eval", evaluateFor(router))
+  if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
+})
 
 /** Runs JavaScript: an expression, or statements with a `return`; `node` is the node. Answers `["", RESULT]` or `[ERROR]`. */
 const evaluateFor =
@@ -106,27 +113,13 @@ const checkSeeds = (seeds: ReadonlyArray<string>): Effect.Effect<void, Node.Inva
 }
 
 const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Service>) {
-  const failed = yield* Deferred.make<never, ServiceError>()
-  for (const service of services) yield* service.isLayer ? service.start : startInBackground(service, failed)
-  yield* Effect.raceFirst(Global.joined, Deferred.await(failed))
+  const failed = yield* runServices(services)
+  yield* Effect.raceFirst(Global.joined, failed)
   const nodeId = yield* Node.id
   const addresses = yield* Node.addresses
   const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
   yield* Console.log(`node ${nodeId} is ready, ${where}`)
-  return yield* Deferred.await(failed)
+  // Services that fail from the start have done so by then: that is no node to be started again and again.
+  yield* Effect.forkScoped(Effect.delay(Effect.sync(() => tell("ready")), "3 seconds"))
+  return yield* failed
 })
-
-/** Runs beside the others until the node ends. A failure ends the node. */
-const startInBackground = (
-  service: Service,
-  failed: Deferred.Deferred<never, ServiceError>
-): Effect.Effect<void, never, ServiceEnvironment> =>
-  service.start.pipe(
-    Effect.onExit((exit) =>
-      Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
-        ? Deferred.failCause(failed, exit.cause)
-        : Effect.void
-    ),
-    Effect.forkScoped({ startImmediately: true }),
-    Effect.asVoid
-  )

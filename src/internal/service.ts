@@ -33,6 +33,8 @@ export type ServiceEnvironment = Node | Network | Global | Scope.Scope
 
 /** A service that has been loaded. */
 export interface Service {
+  /** As it was given. */
+  readonly spec: string
   /** A Layer has started when its effect ends; any other effect may run as long as the node. */
   readonly isLayer: boolean
   readonly start: Effect.Effect<unknown, ServiceError, ServiceEnvironment>
@@ -54,6 +56,13 @@ export const load = (service: ServiceSpec): Effect.Effect<Service, ServiceError>
     }
     return yield* toService(spec, module[name], args)
   })
+
+/** The file of a service that is one, and no package. */
+export const fileOf = (service: ServiceSpec): ReadonlyArray<string> => {
+  const spec = typeof service === "string" ? service : service[0]
+  const file = resolve(spec.replace(/#[^#]*$/, ""))
+  return existsSync(file) ? [file] : []
+}
 
 const importModule = (spec: string, path: string): Effect.Effect<Record<string, unknown>, ServiceError> =>
   Effect.suspend(() => {
@@ -86,10 +95,10 @@ const toService = (
       : value
     if (Layer.isLayer(given)) {
       const layer = given as Layer.Layer<never, unknown, ServiceEnvironment>
-      return { isLayer: true, start: named(spec, Layer.build(layer)) }
+      return { spec, isLayer: true, start: named(spec, Layer.build(layer)) }
     }
     if (Effect.isEffect(given)) {
-      return { isLayer: false, start: named(spec, given as Effect.Effect<unknown, unknown, ServiceEnvironment>) }
+      return { spec, isLayer: false, start: named(spec, given as Effect.Effect<unknown, unknown, ServiceEnvironment>) }
     }
     return yield* new ServiceError({ service: spec, problem: "the export is neither a Layer nor an Effect" })
   })

@@ -193,9 +193,11 @@ const deepest = 4
 export const showReason = (exit: PortExit): string => {
   const reason = reasonFromExit(exit)
   if (reason.length === 0) return "no reason"
-  const shown = reason.slice(0, deepest).map((part) => {
+  // The text of a failure says what the error behind it is.
+  const depth = reason[0] === "fail" ? 2 : deepest
+  const shown = reason.slice(0, depth).map((part) => {
     const text = describe(part)
     return text.length > widest ? `${text.slice(0, widest)}…` : text
   })
-  return shown.join(": ") + (reason.length > deepest ? ": …" : "")
+  return shown.join(": ") + (reason.length > depth && reason[0] !== "fail" ? ": …" : "")
 }

@@ -128,6 +128,15 @@ const evaluate = Command.make(
   Command.withExamples([{ command: "emp eval seed 'process.uptime()'" }])
 )
 
+const restart = Command.make(
+  "restart",
+  { ...flags, node },
+  (input) => on(input, load.talk, ({ restart }, session) => restart(session, input.node))
+).pipe(
+  Command.withDescription("Restart a node that emp run runs with its watchdog"),
+  Command.withExamples([{ command: "emp restart worker" }])
+)
+
 const find = Command.make(
   "find",
   { ...flags, group: Argument.String("group") },
@@ -299,6 +308,6 @@ const shell = Command.make(
 
 /** In their groups, as `emp --help` lists them. */
 export const talkGroups = [
-  { group: "Talk", commands: [snd, cal, mon, find, db, evaluate, shell] },
+  { group: "Talk", commands: [snd, cal, mon, find, db, evaluate, restart, shell] },
   { group: "Look", commands: [status, top, trace, tree, ping, bench, logs] }
 ] as const

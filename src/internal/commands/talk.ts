@@ -5,6 +5,7 @@
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Global from "../../Global.ts"
 import * as Node from "../../Node.ts"
@@ -12,6 +13,7 @@ import * as Port from "../../Port.ts"
 import { reasonFromExit } from "../killed.ts"
 import { operatorRequests } from "../mesh.ts"
 import { UsageError } from "../usage.ts"
+import { restartRequest } from "../watchdog.ts"
 import { ask, failed, reachPort, type Session, within } from "./connect.ts"
 
 /** Arguments that begin as JSON lists, objects and strings do are JSON; all others are text. */
@@ -88,6 +90,18 @@ export const evaluate = (session: Session, node: string, code: string) =>
     const [problem, ...results] = yield* ask(session, node, "eval", code)
     if (problem !== "") return yield* failed(`node ${node}: ${show(problem)}`)
     yield* printReply(session, results)
+  })
+
+/** Has a node started again by its watchdog, and waits for its end. */
+export const restart = (session: Session, node: string) =>
+  Effect.gen(function*() {
+    const [can] = yield* ask(session, node, "can", restartRequest)
+    if (can !== true) return yield* failed(`node ${node} was not started by emp run`)
+    const ended = yield* Effect.forkScoped(Port.exit(node), { startImmediately: true })
+    const [done] = yield* ask(session, node, restartRequest)
+    if (done !== true) return yield* failed(`node ${node} has no watchdog that would start it again`)
+    yield* within(session, Fiber.join(ended), `node ${node} has not stopped yet`)
+    yield* Console.log(`node ${node} restarts`)
   })
 
 export const find = (session: Session, group: string) =>
