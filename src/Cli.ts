@@ -107,6 +107,36 @@ const errors = Command.make("errors", {
     ({ explain, list }) => Effect.flatMap(Option.match(tag, { onNone: () => list, onSome: explain }), Console.log)
   )).pipe(Command.withDescription("Explain a tag of an error or of a kill reason"))
 
+const doctor = Command.make("doctor", {
+  ...runParams,
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false))
+}, (input) =>
+  Effect.gen(function*() {
+    const sources = yield* runSources(input)
+    const { doctor } = yield* Effect.promise(() => import("./internal/commands/doctor.ts"))
+    return yield* doctor(sources, input.json)
+  })).pipe(
+    Command.withDescription(
+      "Look for what could keep a node from working, with the configuration that emp run would have"
+    ),
+    Command.withExamples([{ command: "emp doctor" }, { command: "emp doctor profile seed" }])
+  )
+
+const init = Command.make(
+  "init",
+  {
+    folder: Argument.String("folder").pipe(
+      Argument.withDescription("Where to write it. Default: here"),
+      Argument.withDefault(".")
+    )
+  },
+  ({ folder }) =>
+    Effect.flatMap(Effect.promise(() => import("./internal/commands/init.ts")), ({ init }) => init(folder))
+).pipe(
+  Command.withDescription("Write a small project: a service, its supervisor, a test"),
+  Command.withExamples([{ command: "emp init my-nodes" }])
+)
+
 /**
  * The `emp` command with all its subcommands, to be run or to be made part of another command.
  *
@@ -115,7 +145,7 @@ const errors = Command.make("errors", {
  */
 export const command = Command.make("emp").pipe(
   Command.withDescription("Message passing for Effect: nodes that speak AnyEvent::MP's protocol"),
-  Command.withSubcommands([run, demo, errors, ...talkGroups, ...configGroups])
+  Command.withSubcommands([run, demo, doctor, init, errors, ...talkGroups, ...configGroups])
 )
 
 /** AEMP's levels, from 0 (nothing) to 9 (everything). */

@@ -1,0 +1,213 @@
+/**
+ * `emp doctor`: what could keep a node of this configuration from working, and what to do about it.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
+import * as crypto from "node:crypto"
+import * as Global from "../../Global.ts"
+import * as Node from "../../Node.ts"
+import * as Port from "../../Port.ts"
+import * as Transport from "../../Transport.ts"
+import { splitAddresses } from "../address.ts"
+import type { Sources } from "../config.ts"
+import { read } from "../configFile.ts"
+import { LinkError, type LinkErrorReason } from "../linkError.ts"
+import type { RunOptions } from "../runNode.ts"
+import { runOptions } from "../runOptions.ts"
+import { load } from "../service.ts"
+import { CommandFailed } from "./connect.ts"
+
+/** What was looked at, what was found, and what to do if it is not as it should be. */
+export interface Finding {
+  readonly what: string
+  readonly verdict: "ok" | "warning" | "problem"
+  readonly found: string
+  readonly advice?: string
+}
+
+const ok = (what: string, found: string): Finding => ({ what, verdict: "ok", found })
+const warning = (what: string, found: string, advice: string): Finding => ({ what, verdict: "warning", found, advice })
+const problem = (what: string, found: string, advice: string): Finding => ({ what, verdict: "problem", found, advice })
+
+const messageOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Looks at everything, one thing after the other, and fails if something is a problem. */
+export const doctor = (sources: Sources, json: boolean) =>
+  Effect.gen(function*() {
+    const findings: Array<Finding> = []
+    const add = (all: ReadonlyArray<Finding>) => {
+      findings.push(...all)
+      return json ? Effect.void : Effect.forEach(all, (finding) => Console.log(describe(finding)), { discard: true })
+    }
+    yield* add([ok("Node.js", process.versions.node)])
+    yield* add(yield* configFile(sources.file))
+    const options = yield* Effect.exit(runOptions(sources))
+    if (Exit.isFailure(options)) {
+      yield* add([
+        problem(
+          "configuration",
+          messageOf(options.cause),
+          "correct this value: emp showconfig shows where it comes from"
+        )
+      ])
+    } else {
+      yield* add(identity(options.value))
+      yield* add(certificate(options.value, yield* Clock.currentTimeMillis))
+      yield* add(yield* services(options.value))
+      yield* add(yield* binds(options.value))
+      yield* add(yield* seeds(options.value))
+    }
+    const bad = findings.filter(({ verdict }) => verdict === "problem").length
+    if (json) yield* Console.log(JSON.stringify(findings))
+    if (bad > 0) return yield* new CommandFailed({ problem: `${bad} ${bad === 1 ? "problem" : "problems"} found` })
+  }).pipe(Effect.provide(Logger.layer([])))
+
+const marks: Record<Finding["verdict"], string> = { ok: "ok     ", warning: "WARNING", problem: "PROBLEM" }
+
+const describe = ({ advice, found, verdict, what }: Finding): string =>
+  `${marks[verdict]}  ${what}: ${found}${advice === undefined ? "" : `\n         → ${advice}`}`
+
+const configFile = Effect.fnUntraced(function*(file: string) {
+  const files = yield* FileSystem.FileSystem
+  const stored = yield* Effect.exit(read(file))
+  if (Exit.isFailure(stored)) return [problem("configuration file", messageOf(stored.cause), "correct or remove it")]
+  if (stored.value.text === undefined) {
+    return [ok("configuration file", `there is no ${file}: flags and environment count`)]
+  }
+  const mode = yield* files.stat(file).pipe(
+    Effect.map((stat) => Number(stat.mode) & 0o777),
+    Effect.orElseSucceed(() => 0o600)
+  )
+  return (mode & 0o077) === 0
+    ? [ok("configuration file", file)]
+    : [warning("configuration file", `${file} can be read by others (mode ${mode.toString(8)})`, `chmod 600 ${file}`)]
+})
+
+const identity = ({ cert, secret }: RunOptions): ReadonlyArray<Finding> => {
+  const text = secret === undefined ? "" : Redacted.value(secret)
+  if (text === "" && cert === undefined) {
+    return [
+      problem(
+        "secret",
+        "there is neither a secret nor a certificate",
+        "emp gensecret, and the same secret on all machines"
+      )
+    ]
+  }
+  if (text === "") return [ok("secret", "none; a certificate is there")]
+  return text.length < 16
+    ? [warning("secret", `it has ${text.length} characters`, "emp gensecret makes one that cannot be guessed")]
+    : [ok("secret", `${text.length} characters`)]
+}
+
+/** How long before its end a certificate is worth a word. */
+const soon = 30 * 24 * 3600 * 1000
+
+const certificate = ({ cert }: RunOptions, now: number): ReadonlyArray<Finding> => {
+  if (cert === undefined) return []
+  try {
+    const x509 = new crypto.X509Certificate(Redacted.value(cert))
+    const end = new Date(x509.validTo)
+    const until = `valid until ${end.toISOString().slice(0, 10)}`
+    if (end.getTime() < now || new Date(x509.validFrom).getTime() > now) {
+      return [problem("certificate", `${until}, from ${x509.validFrom}`, "get a new one, or set the clock")]
+    }
+    return end.getTime() - now < soon
+      ? [warning("certificate", until, "get a new one in time")]
+      : [ok("certificate", until)]
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return [problem("certificate", why, "a PEM file has private key, certificate, and those to trust")]
+  }
+}
+
+const services = (options: RunOptions) =>
+  Effect.forEach(options.services, (service) =>
+    Effect.map(Effect.exit(load(service)), (loaded) => {
+      const what = `service ${typeof service === "string" ? service : service[0]}`
+      return Exit.isSuccess(loaded)
+        ? ok(what, "can be loaded")
+        : problem(what, messageOf(loaded.cause), "the path counts from the folder that emp runs in")
+    }))
+
+/** Listens, and stops again. */
+const binds = (options: RunOptions) =>
+  Effect.forEach(splitAddresses(options.binds ?? []), (bind) =>
+    Effect.gen(function*() {
+      const carrier = yield* Transport.Transport
+      const bound = yield* Effect.exit(Effect.scoped(carrier.listen(bind, (wire) => wire.destroy(), "doctor")))
+      if (Exit.isSuccess(bound)) return ok(`bind ${bind}`, bound.value.join(", "))
+      const found = messageOf(bound.cause)
+      return found.includes("in use")
+        ? warning(`bind ${bind}`, found, "fine if that is this very node, which runs already")
+        : problem(`bind ${bind}`, found, "another address or port, or * for all that this machine has")
+    })).pipe(Effect.provide(Transport.layerTcp))
+
+/** Clocks that differ by more make log lines of different machines hard to put in order, and certificates invalid. */
+const tolerance = 2000
+
+/** Connects to each seed as a node does. */
+const seeds = (options: RunOptions) => {
+  const all = splitAddresses(options.seeds)
+  if (all.length === 0) return Effect.succeed([ok("seeds", "none: this node waits for others, who have it as seed")])
+  const node = Layer.provideMerge(
+    Global.layer({ seeds: [] }),
+    Layer.provide(
+      Node.layer({ ...options, nodeId: "emp/", binds: [], monitorTimeout: "5 seconds" }),
+      Transport.layerTcp
+    )
+  )
+  const each = Effect.forEach(all, (seed) =>
+    Effect.gen(function*() {
+      const network = yield* Node.Network
+      const link = yield* Effect.exit(network.dial(seed))
+      if (Exit.isFailure(link)) {
+        const error = Cause.squash(link.cause)
+        const advice = error instanceof LinkError ? advices[error.reason] : undefined
+        return problem(`seed ${seed}`, messageOf(link.cause), advice ?? "emp errors explains the tag")
+      }
+      const { nodeId } = link.value
+      const [time] = yield* Effect.orElseSucceed(
+        Effect.timeout(Port.calMessage(nodeId, "time"), "5 seconds"),
+        (): ReadonlyArray<unknown> => []
+      )
+      const away = Math.abs(Number(time) * 1000 - (yield* Clock.currentTimeMillis))
+      return away > tolerance
+        ? warning(
+          `seed ${seed}`,
+          `node ${nodeId}, whose clock is ${Math.round(away / 1000)} s away from ours`,
+          "let NTP set both clocks"
+        )
+        : ok(`seed ${seed}`, `node ${nodeId}`)
+    }))
+  return Effect.matchCause(Effect.scoped(Effect.provide(each, node)), {
+    onFailure: (cause) => [problem("node", messageOf(cause), "emp run would say the same")],
+    onSuccess: (found) => found
+  })
+}
+
+const advices: Partial<Record<LinkErrorReason, string>> = {
+  connect_failed: "is a node running there, and does a firewall let us through?",
+  connect_timeout: "does a firewall swallow what we send?",
+  handshake_timeout: "what listens there is no node",
+  not_aemp: "what listens there is no node",
+  auth_failed: "it has another secret",
+  handshake_closed:
+    "it has refused us: has it the same secret, or an authority that has signed our certificate? Its log says why",
+  no_common_auth: "one of the two has a certificate, the other has none",
+  tls_required: "it has a certificate, and we have none",
+  tls_untrusted: "our PEM file has to hold the authority that has signed its certificate",
+  tls_expired: "its certificate or a clock is wrong"
+}

@@ -1,0 +1,159 @@
+/**
+ * `emp doctor`, `emp init`, and the walk-through of AnyEvent::MP's introduction, as they are typed.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import * as net from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+import { emp, root, start, startEmp, startNode } from "./processes.ts"
+
+const makeFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), "emp-doctor-"))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+const doctor = async (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}) =>
+  await startEmp(["doctor", "--bind", "127.0.0.1:*", ...args], { EMP_SECRET: "a secret of some length", ...env }).exits(
+    20
+  )
+
+describe("emp doctor", () => {
+  it("finds nothing to complain of in a node that can join", async () => {
+    const { address } = await startNode("seed")
+    const { code, stderr, stdout } = await doctor(
+      ["--seed", address, "--service", "test/fixtures/services.ts#ending"],
+      {
+        EMP_SECRET: "swordfish"
+      }
+    )
+    assert.strictEqual(code, 0, stderr + stdout)
+    for (
+      const line of [
+        /^ok +Node\.js: /m,
+        /^ok +seed 127\S+: node seed$/m,
+        /^ok +bind 127\.0\.0\.1:\*: 127\.0\.0\.1:\d+$/m,
+        /^ok +service \S+#ending: can be loaded$/m
+      ]
+    ) {
+      assert.match(stdout, line)
+    }
+    assert.match(stdout, /^WARNING +secret: it has 9 characters\n +→ emp gensecret/m)
+    assert.notInclude(stdout, "PROBLEM")
+  })
+
+  it("says what is wrong, and what to do", async () => {
+    const { address } = await startNode("seed")
+    const silent = net.createServer()
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve))
+    onTestFinished(() => void silent.close())
+    const mute = `127.0.0.1:${(silent.address() as net.AddressInfo).port}`
+    const cases: ReadonlyArray<readonly [ReadonlyArray<string>, Record<string, string | undefined>, RegExp]> = [
+      [
+        ["--seed", address],
+        {},
+        /PROBLEM +seed \S+: .*\n +→ it has refused us|PROBLEM +seed \S+: .*\n +→ it has another secret/
+      ],
+      [
+        ["--seed", "127.0.0.1:1"],
+        {},
+        /PROBLEM +seed 127\.0\.0\.1:1: .*Connection refused.*\n +→ is a node running there/
+      ],
+      [["--seed", "no..such:1"], {}, /PROBLEM +seed no\.\.such:1: .*cannot be resolved/],
+      [["--seed", mute], {}, /PROBLEM +seed \S+: .*took too long.*\n +→ what listens there is no node/],
+      [[], { EMP_SECRET: undefined }, /PROBLEM +secret: there is neither a secret nor a certificate/],
+      [["--bind", "192.0.2.1:1"], {}, /PROBLEM +bind 192\.0\.2\.1:1: .*does not have the address/],
+      [["--bind", address], {}, /WARNING +bind \S+: .*in use.*\n +→ fine if that is this very node/],
+      [["--service", "./gone.js"], {}, /PROBLEM +service \.\/gone\.js: .*there is no file/],
+      [["--cert", "test/fixtures/certs/expired.pem"], {}, /PROBLEM +certificate: valid until 20/],
+      [["--cert", "test/fixtures/certs/a.pem"], {}, /(?:ok|WARNING) +certificate: valid until 20/]
+    ]
+    for (const [args, env, expected] of cases) {
+      const { code, stdout } = await doctor(args, env)
+      assert.match(stdout, expected)
+      assert.strictEqual(code, stdout.includes("PROBLEM") ? 1 : 0, stdout)
+      for (const line of stdout.split("\n")) assert.isAtMost(line.length, 160)
+    }
+  }, 60_000)
+
+  it("looks at the configuration file, and shows JSON", async () => {
+    const file = join(makeFolder(), "rc.json")
+    writeFileSync(file, "{ \"nodeid\": ")
+    const broken = await doctor(["--json"], { EFFECT_MP_RC: file })
+    assert.strictEqual(broken.code, 1)
+    assert.include(broken.stderr + broken.stdout, `${file}:1:`)
+    writeFileSync(file, "{}")
+    chmodSync(file, 0o644)
+    const open = await doctor(["--json"], { EFFECT_MP_RC: file })
+    const findings = JSON.parse(open.stdout) as ReadonlyArray<{ what: string; verdict: string; advice?: string }>
+    assert.deepInclude(findings.find(({ what }) => what === "configuration file"), {
+      verdict: "warning",
+      advice: `chmod 600 ${file}`
+    })
+    assert.strictEqual(open.code, 0)
+  })
+})
+
+describe("emp init", () => {
+  it("writes a project whose own test passes and whose service runs, and nothing over what is there", async () => {
+    const folder = join(makeFolder(), "My Nodes")
+    const written = await startEmp(["init", folder]).exits()
+    assert.strictEqual(written.code, 0, written.stderr)
+    assert.include(written.stdout, "src/greeter.ts")
+    assert.deepInclude(JSON.parse(readFileSync(join(folder, "package.json"), "utf8")), {
+      name: "my-nodes",
+      type: "module"
+    })
+    mkdirSync(join(folder, "node_modules/@effect"), { recursive: true })
+    symlinkSync(root, join(folder, "node_modules/effect-mp"))
+    for (const name of ["effect", "@effect/platform-node"]) {
+      symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name))
+    }
+    const tested = spawnSync(process.execPath, ["--test"], { cwd: folder, encoding: "utf8" })
+    assert.strictEqual(tested.status, 0, tested.stdout + tested.stderr)
+    assert.match(tested.stdout, /pass 2/)
+    const { address } = await startNode("greeting", ["--service", join(folder, "src/greeter.ts")])
+    const found = await startEmp(["find", "greeters", "--seed", address]).exits()
+    const { stdout } = await startEmp(["cal", found.stdout.trim(), "greet", "world", "--seed", address]).exits()
+    assert.strictEqual(stdout, "hello, world\n")
+    const again = await startEmp(["init", folder]).exits()
+    assert.strictEqual(again.code, 1)
+    assert.match(again.stderr, /package\.json is there already: nothing was written/)
+  }, 60_000)
+})
+
+describe("the introduction's walk-through", () => {
+  it("works as it is told: a secret, a profile, a seed, two receivers and a sender", async () => {
+    const env = { EFFECT_MP_RC: join(makeFolder(), "rc.json"), EMP_SECRET: undefined }
+    const free = net.createServer()
+    await new Promise<void>((resolve) => free.listen(0, "127.0.0.1", resolve))
+    const bind = `127.0.0.1:${(free.address() as net.AddressInfo).port}`
+    await new Promise((resolve) => free.close(resolve))
+    const type = (...args: ReadonlyArray<string>) => start([emp, ...args], env)
+    for (
+      const args of [
+        ["gensecret"],
+        ["profile", "seed", "binds", bind, "nodeid", "seed"],
+        ["seeds", bind, "binds", "127.0.0.1:*"]
+      ]
+    ) assert.strictEqual((await type(...args).exits()).code, 0)
+    const seed = type("run", "profile", "seed")
+    await seed.sees(/node seed is ready, listening on 127/)
+    const receivers = ["one", "two"].map((name) =>
+      type("run", "nodeid", `${name}/`, "services", "examples/receiver.ts")
+    )
+    for (const receiver of receivers) await receiver.sees(/is ready/)
+    const sender = type("run", "nodeid", "sender/", "services", "examples/sender.ts")
+    for (const [at, receiver] of receivers.entries()) {
+      await receiver.sees(new RegExp(`${["one", "two"][at]}/\\S+ got: hello from the sender`))
+    }
+    const { stdout } = await type("status").exits()
+    for (const name of [/^seed /m, /^one\//m, /^two\//m, /^sender\//m]) assert.match(stdout, name)
+    await receivers[1]!.end("SIGTERM")
+    await sender.sees(/receiver two\/\S+ is gone/)
+    for (const node of [sender, receivers[0]!, seed]) assert.strictEqual((await node.end("SIGINT")).code, 0)
+  }, 60_000)
+})
