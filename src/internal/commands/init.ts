@@ -36,11 +36,14 @@ export default Layer.effectDiscard(
 )
 `
 
+/** As the test of the project imports it. */
+const greeterPath = "../src/greeter.ts"
+
 const test = `import * as Effect from "effect/Effect"
 import { Node, Port, Supervisor } from "effect-mp"
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { greeter } from "../src/greeter.ts"
+import { greeter } from "${greeterPath}"
 
 const run = <A, E>(effect: Effect.Effect<A, E, Node.Node>) =>
   Effect.runPromise(Effect.provide(effect, Node.layerLocal))
@@ -54,7 +57,7 @@ test("it greets", () =>
 test("it comes back when it is killed", () =>
   run(Effect.scoped(Effect.gen(function*() {
     const supervised = yield* Supervisor.restart(greeter)
-    yield* Port.kil(yield* supervised.port, "crash")
+    yield* Port.kil(yield* supervised.port)
     assert.equal(yield* Port.cal(supervised.address, "greet", "again"), "hello, again")
   }))))
 `
