@@ -26,7 +26,7 @@ const entriesOf = (status: Status): number => Object.values(status.families).red
 /** The nodes in a table. */
 export const overview = (answers: ReadonlyArray<Answer>): string =>
   table(
-    ["NODE", "UP", "LINKS", "PORTS", "QUEUE", "MEMORY", "DATA"],
+    ["NODE", "UP", "LINKS", "PORTS", "QUEUE", "MEMORY", "ENTRIES"],
     answers.map((answer) =>
       "problem" in answer
         ? [answer.nodeId, answer.problem]
@@ -37,7 +37,8 @@ export const overview = (answers: ReadonlyArray<Answer>): string =>
           String(answer.ports),
           String(answer.queuedMessages),
           bytes(answer.memory),
-          answer.isGlobal ? String(entriesOf(answer)) : `at ${answer.master ?? "nobody"}`
+          // A node that is no global one has its data at another.
+          answer.isGlobal ? String(entriesOf(answer)) : "-"
         ]
     )
   )

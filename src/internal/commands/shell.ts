@@ -33,7 +33,7 @@ interface Verb {
 const help = (verbs: Readonly<Record<string, Verb>>): string =>
   [
     ...Object.entries(verbs).map(([name, { usage }]) => `${name} ${usage}`.trim()),
-    "=           the nodes; =NAME goes to one of them, the beginning of its name is enough",
+    "=           the nodes; =NAME goes to one, the beginning of its name is enough",
     "anything else is code for the present node, if that allows it",
     "quit, or Ctrl-D"
   ].join("\n")

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Console from "effect/Console"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Status } from "../observe.ts"
 import type { Session } from "./connect.ts"
@@ -33,18 +34,19 @@ const sentBy = (all: ReadonlyArray<Status>): ReadonlyMap<string, number> =>
   new Map(all.flatMap(({ nodeId, peers }) => peers.map((peer) => [`${nodeId} → ${peer.nodeId}`, peer.sent])))
 
 /** Ends when `q` is typed. Keys are heard one by one while it lasts, if somebody can type. */
-const quit = Effect.callback<void>((resume) => {
+const quit = Effect.gen(function*() {
   const { stdin } = process
-  if (!stdin.isTTY) return
-  stdin.setRawMode(true).resume()
+  if (!stdin.isTTY) return yield* Effect.never
+  const typed = yield* Deferred.make<void>()
   const listener = (key: Buffer): void => {
     // In raw mode Ctrl-C is a key like any other.
-    if (key.toString() === "q" || key[0] === 3) resume(Effect.void)
+    if (key.toString() === "q" || key[0] === 3) Deferred.doneUnsafe(typed, Effect.void)
   }
-  stdin.on("data", listener)
-  return Effect.sync(() => {
-    stdin.off("data", listener).setRawMode(false).pause()
-  })
+  yield* Effect.acquireRelease(
+    Effect.sync(() => stdin.setRawMode(true).resume().on("data", listener)),
+    () => Effect.sync(() => stdin.off("data", listener).setRawMode(false).pause())
+  )
+  yield* Deferred.await(typed)
 })
 
 /** `rounds`: how often it is drawn, for those who do not want to watch for ever. */
@@ -65,5 +67,5 @@ export const top = (session: Session, rounds: number | undefined) => {
       total = sent
     }
   })
-  return Effect.raceFirst(draw, quit)
+  return Effect.raceFirst(draw, Effect.scoped(quit))
 }
