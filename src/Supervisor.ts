@@ -24,13 +24,14 @@ import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as children from "./internal/child.ts"
+import * as errors from "./internal/childError.ts"
 import * as specs from "./internal/childSpec.ts"
 import * as failovers from "./internal/failover.ts"
 import { type Killed, reasonFromExit } from "./internal/killed.ts"
 import type * as decisions from "./internal/restart.ts"
 import { spawnOn } from "./internal/spawnOn.ts"
 import * as run from "./internal/supervise.ts"
-import * as supervision from "./internal/supervision.ts"
+import type * as supervision from "./internal/supervision.ts"
 import type * as reports from "./internal/supervisorEvents.ts"
 import * as messages from "./internal/supervisorPort.ts"
 import * as trees from "./internal/supervisorTree.ts"
@@ -194,7 +195,7 @@ export type Event = reports.Event
  * @category models
  * @since 0.1.0
  */
-export type ChildInfo = supervision.ChildInfo
+export type ChildInfo = errors.ChildInfo
 
 /**
  * How many children there are: specifications, those that run, supervisors and workers. A dynamic supervisor has one
@@ -203,7 +204,7 @@ export type ChildInfo = supervision.ChildInfo
  * @category models
  * @since 0.1.0
  */
-export type Count = supervision.Count
+export type Count = errors.Count
 
 /**
  * A specification that cannot be: names the child (`undefined`: the supervisor itself), the field, its value, and what is
@@ -226,13 +227,13 @@ export type InvalidSpec = specs.InvalidSpec
  * @category errors
  * @since 0.1.0
  */
-export const StartError = supervision.StartError
+export const StartError = errors.StartError
 
 /**
  * @category errors
  * @since 0.1.0
  */
-export type StartError = supervision.StartError
+export type StartError = errors.StartError
 
 /**
  * What a supervisor does not do, as OTP answers it: `already_started` (with the port), `already_present`, `not_found`,
@@ -242,13 +243,13 @@ export type StartError = supervision.StartError
  * @category errors
  * @since 0.1.0
  */
-export const ChildError = supervision.ChildError
+export const ChildError = errors.ChildError
 
 /**
  * @category errors
  * @since 0.1.0
  */
-export type ChildError = supervision.ChildError
+export type ChildError = errors.ChildError
 
 /**
  * What a start answers that has nothing to supervise: the child has no port, and its specification stays. A temporary or

@@ -36,7 +36,7 @@ const inSources = (...patterns: ReadonlyArray<RegExp>): Array<string> => inCode(
 
 /** The command line, and what is said of supervisors: lists of words, and no port that could end. */
 const withoutPorts =
-  /^(?:Cli|internal[/](?:config\w*|commands[/].*|relaxedJson|runOptions|usage|watchdog|childSpec|restart|supervision|supervisorPort))\.ts$/
+  /^(?:Cli|internal[/](?:config\w*|commands[/].*|relaxedJson|runOptions|usage|watchdog|logCatcher|childError|childSpec|restart|supervision|supervisorPort))\.ts$/
 
 const inCode = (code: ReadonlyArray<string>, patterns: ReadonlyArray<RegExp>): Array<string> => {
   const found = patterns.flatMap((pattern) =>

@@ -12,22 +12,15 @@ import * as Global from "../Global.ts"
 import * as Node from "../Node.ts"
 import * as Transport from "../Transport.ts"
 import { parseAddress, splitAddresses } from "./address.ts"
-import { catcher, catchingLogger } from "./commands/logs.ts"
 import { describe } from "./killed.ts"
+import { catcher, catchingLogger } from "./logCatcher.ts"
 import { traceMessages } from "./messageTrace.ts"
 import { culprit } from "./plainData.ts"
 import { isPortId } from "./portId.ts"
+import type { RunOptions } from "./runOptions.ts"
 import { runServices } from "./runServices.ts"
-import { load, type Service, type ServiceSpec } from "./service.ts"
+import { load, type Service } from "./service.ts"
 import { isWatched, obey, restartRequest, tell } from "./watchdog.ts"
-
-export interface RunOptions extends Omit<Node.Options, "secret" | "cert"> {
-  readonly seeds: ReadonlyArray<string>
-  readonly secret: Redacted.Redacted | undefined
-  /** PEM text. */
-  readonly cert: Redacted.Redacted | undefined
-  readonly services: ReadonlyArray<ServiceSpec>
-}
 
 /** What only the command line can say. */
 export interface RunSwitches {
@@ -40,6 +33,9 @@ export interface RunSwitches {
 /** Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. */
 export const runNode = (options: RunOptions, switches: RunSwitches) =>
   Effect.gen(function*() {
+    const watched = isWatched()
+    // To its very end: links may take a while to close, and services to be loaded.
+    yield* obey
     // A wrong seed or service is told before anything listens.
     yield* checkSeeds(options.seeds)
     yield* checkSecret(options)
@@ -49,18 +45,16 @@ export const runNode = (options: RunOptions, switches: RunSwitches) =>
       Layer.provide(Node.layer(options), Transport.layerTcp)
     )
     // The services' scope lies within the node's: they end while there still are links to tell others.
-    const body = Effect.andThen(prepare(switches), serve(services))
+    const body = Effect.andThen(prepare(switches, watched), serve(services))
     return yield* body.pipe(
       Effect.scoped,
       Effect.provide(node),
       Effect.provide(Logger.layer([catchingLogger], { mergeWithExisting: true }))
     )
-  })
+  }).pipe(Effect.scoped)
 
-const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches) {
+const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, watched: boolean) {
   const router = yield* Node.Node
-  const watched = isWatched()
-  yield* obey
   catcher.attach(router)
   router.requests.set(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])

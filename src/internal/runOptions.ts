@@ -7,10 +7,20 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Redacted from "effect/Redacted"
+import type * as Node from "../Node.ts"
 import { profilesOf, resolve, type Setting, type Sources } from "./config.ts"
 import { InvalidConfig } from "./configKeys.ts"
-import type { RunOptions } from "./runNode.ts"
+import type { ServiceSpec } from "./service.ts"
 import { didYouMean } from "./usage.ts"
+
+/** What a node is run with. */
+export interface RunOptions extends Omit<Node.Options, "secret" | "cert"> {
+  readonly seeds: ReadonlyArray<string>
+  readonly secret: Redacted.Redacted | undefined
+  /** PEM text. */
+  readonly cert: Redacted.Redacted | undefined
+  readonly services: ReadonlyArray<ServiceSpec>
+}
 
 /** Resolves the sources. Says so if a profile was asked for that is not there: with AEMP that is no error. */
 export const runOptions = (

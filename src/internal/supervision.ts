@@ -11,89 +11,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import * as Schema from "effect/Schema"
 import { Child } from "./child.ts"
-import type { ChildType, Settled, SettledSupervisor } from "./childSpec.ts"
+import { ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./childError.ts"
+import type { Settled, SettledSupervisor } from "./childSpec.ts"
 import { Killed, type PortExit, type Reason, reasonFromCause, reasonFromExit } from "./killed.ts"
 import { Budget, decide, groupOf } from "./restart.ts"
 import type { Router } from "./router.ts"
 import { type Happening, Reporter } from "./supervisorEvents.ts"
-
-/** Re-exported as `Supervisor.ChildError`, where it is documented. */
-export class ChildError extends Schema.TaggedError<ChildError>()("ChildError", {
-  reason: Schema.Literals([
-    "already_started",
-    "already_present",
-    "not_found",
-    "running",
-    "restarting",
-    "stopped",
-    "max_children",
-    "dynamic",
-    "not_dynamic",
-    "malformed"
-  ]),
-  child: Schema.String,
-  port: Schema.UndefinedOr(Schema.String)
-}) {
-  override get message(): string {
-    return `child ${JSON.stringify(this.child)} ${refusals[this.reason]}`
-  }
-}
-
-export type Refusal = ChildError["reason"]
-
-const refusals: Record<Refusal, string> = {
-  already_started: "runs already",
-  already_present: "is there already; it does not run",
-  not_found: "is not there",
-  running: "runs: terminate it first",
-  restarting: "is being restarted: terminate it first",
-  stopped: "does not run",
-  max_children: "is one more than the supervisor may have",
-  dynamic: "belongs to a dynamic supervisor: its children have no specifications of their own",
-  not_dynamic: "cannot be started from elsewhere: only a dynamic supervisor starts children by arguments",
-  malformed: "is not what was asked for in a message that makes sense"
-}
-
-/** Re-exported as `Supervisor.StartError`, where it is documented. */
-export class StartError extends Schema.TaggedError<StartError>()("StartError", {
-  child: Schema.String,
-  exit: Schema.Unknown
-}) {
-  /** The Exit of the start. */
-  declare readonly exit: Exit.Exit<never, unknown>
-  override get message(): string {
-    return `child ${JSON.stringify(this.child)} could not be started: ${
-      reasonFromExit(this.exit).map(String).join(": ")
-    }`
-  }
-}
 
 /**
  * `fixed`: children with names, and specifications that stay. `dynamic`: many of one kind, that are forgotten when they
  * end. `single`: ends with its only child.
  */
 export type Shape = "fixed" | "dynamic" | "single"
-
-/** Documented as `Supervisor.ChildInfo`. */
-export interface ChildInfo {
-  readonly id: string
-  readonly status: "running" | "restarting" | "stopped"
-  readonly type: ChildType
-  readonly port: string | undefined
-  readonly restarts: number
-  readonly uptime: number | undefined
-  readonly lastReason: Reason | undefined
-}
-
-/** Documented as `Supervisor.Count`. */
-export interface Count {
-  readonly specs: number
-  readonly active: number
-  readonly supervisors: number
-  readonly workers: number
-}
 
 /** Children that wait for their restart together. */
 interface Pending {

@@ -11,11 +11,12 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Node } from "../Node.ts"
 import { calMessage } from "../Port.ts"
+import { ChildError, type ChildInfo, type Count, StartError } from "./childError.ts"
 import { describe, Killed } from "./killed.ts"
 import { culprit } from "./plainData.ts"
 import { isPortId } from "./portId.ts"
 import type { Router } from "./router.ts"
-import { ChildError, type ChildInfo, type Count, StartError, type Supervision } from "./supervision.ts"
+import type { Supervision } from "./supervision.ts"
 
 const Name = Schema.String
 

@@ -6,8 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { readFileSync } from "node:fs"
 import type { Sources } from "../../src/internal/config.ts"
-import type { RunOptions } from "../../src/internal/runNode.ts"
-import { runOptions } from "../../src/internal/runOptions.ts"
+import { type RunOptions, runOptions } from "../../src/internal/runOptions.ts"
 import { makeLogs } from "../harness.ts"
 
 const options = (given: Partial<Sources>) =>
