@@ -289,6 +289,10 @@ describe("a command of the network", () => {
     "find",
     "db",
     "db get",
+    "db set",
+    "db del",
+    "db mon",
+    "restart",
     "eval",
     "shell",
     "status",
@@ -302,6 +306,7 @@ describe("a command of the network", () => {
     const { code, stdout } = await begin([...command.split(" "), "--help"]).exits()
     assert.strictEqual(code, 0)
     assert.include(stdout, `emp ${command}`)
+    assert.match(stdout, new RegExp(`EXAMPLES[^]*emp ${command}`))
     if (command !== "db") assert.include(stdout, "--timeout")
   })
 

@@ -152,7 +152,8 @@ const dbGet = Command.make(
   (input) =>
     on(input, load.talk, ({ dbGet }, session) => dbGet(session, input.family, Option.getOrUndefined(input.key)))
 ).pipe(
-  Command.withDescription("Show a family of the database, or the value of one key")
+  Command.withDescription("Show a family of the database, or the value of one key"),
+  Command.withExamples([{ command: "emp db get eg_settings limit" }])
 )
 
 const dbSet = Command.make(
@@ -165,7 +166,8 @@ const dbSet = Command.make(
       ({ dbSet }, session) => dbSet(session, Option.getOrUndefined(input.node), input.family, input.key, input.value)
     )
 ).pipe(
-  Command.withDescription("Set a key, for as long as the node lives that it belongs to")
+  Command.withDescription("Set a key, for as long as the node lives that it belongs to"),
+  Command.withExamples([{ command: "emp db set eg_settings mode fast --node worker" }])
 )
 
 const dbDel = Command.make(
@@ -178,7 +180,8 @@ const dbDel = Command.make(
       ({ dbDelete }, session) => dbDelete(session, Option.getOrUndefined(input.node), input.family, input.keys)
     )
 ).pipe(
-  Command.withDescription("Delete keys of a node")
+  Command.withDescription("Delete keys of a node"),
+  Command.withExamples([{ command: "emp db del eg_settings mode limit" }])
 )
 
 const dbMon = Command.make(
@@ -186,7 +189,8 @@ const dbMon = Command.make(
   { ...flags, family },
   (input) => on(input, load.talk, ({ dbMon }, session) => dbMon(session, input.family))
 ).pipe(
-  Command.withDescription("Show a family and follow its changes")
+  Command.withDescription("Show a family and follow its changes"),
+  Command.withExamples([{ command: "emp db mon eg_receivers" }])
 )
 
 const db = Command.make("db").pipe(
@@ -221,7 +225,8 @@ const top = Command.make(
       ({ top }, session) => top(session, Option.getOrUndefined(input.rounds))
     )
 ).pipe(
-  Command.withDescription("Watch all nodes, every second")
+  Command.withDescription("Watch all nodes, every second"),
+  Command.withExamples([{ command: "emp top" }])
 )
 
 const trace = Command.make(
@@ -248,7 +253,8 @@ const tree = Command.make(
   { ...flags, node },
   (input) => on(input, load.look, ({ tree }, session) => tree(session, input.node))
 ).pipe(
-  Command.withDescription("Show the supervisors of a node, and all that is below them")
+  Command.withDescription("Show the supervisors of a node, and all that is below them"),
+  Command.withExamples([{ command: "emp tree worker" }])
 )
 
 const ping = Command.make("ping", {
@@ -261,7 +267,8 @@ const ping = Command.make("ping", {
     Flag.withDefault(5)
   )
 }, (input) => on(input, load.look, ({ ping }, session) => ping(session, input.node, input.count))).pipe(
-  Command.withDescription("Measure round trips to a node")
+  Command.withDescription("Measure round trips to a node"),
+  Command.withExamples([{ command: "emp ping worker -c 10" }])
 )
 
 const bench = Command.make(
@@ -269,7 +276,8 @@ const bench = Command.make(
   { ...flags, node },
   (input) => on(input, load.look, ({ bench }, session) => bench(session, input.node))
 ).pipe(
-  Command.withDescription("Measure how many round trips to a node there can be in a second")
+  Command.withDescription("Measure how many round trips to a node there can be in a second"),
+  Command.withExamples([{ command: "emp bench worker" }])
 )
 
 const logs = Command.make(
@@ -303,7 +311,8 @@ const shell = Command.make(
       ({ shell }, session) => shell(session, Option.getOrUndefined(input.node))
     )
 ).pipe(
-  Command.withDescription("Give commands line by line, on one connection; help shows them")
+  Command.withDescription("Give commands line by line, on one connection; help shows them"),
+  Command.withExamples([{ command: "emp shell worker" }])
 )
 
 /** In their groups, as `emp --help` lists them. */
