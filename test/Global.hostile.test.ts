@@ -5,7 +5,7 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Global, Port, Transport } from "../src/index.ts"
-import { roundTrip, type TestNode, until } from "./harness.ts"
+import { roundTrip, type TestNode, until, watchLoop } from "./harness.ts"
 import { meshTestOver, type MeshWorld } from "./meshWorld.ts"
 import { connectRaw, ownKind, type RawPeer } from "./rawPeer.ts"
 
@@ -152,14 +152,7 @@ describe("a peer that floods the database", () => {
       yield* until("they are linked", () => seed.router.isUp("other"))
       const raw = yield* connectRaw(seed.address, { nodeId: "flooder" })
       raw.send(["", "g_slave", {}])
-      let longest = 0
-      let last = performance.now()
-      const ticker = setInterval(() => {
-        const now = performance.now()
-        longest = Math.max(longest, now - last)
-        last = now
-      }, 1)
-      yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(ticker)))
+      const longest = yield* watchLoop
       const fired: Array<unknown> = []
       yield* other.run(Port.mon("seed", (exit) => Effect.sync(() => fired.push(exit))))
       for (let n = 0; n < count; n += chunk) {
@@ -168,7 +161,7 @@ describe("a peer that floods the database", () => {
       }
       yield* raw.settle
       assert.deepStrictEqual(fired, [])
-      return { seed, raw, longest }
+      return { seed, raw, longest: longest() }
     })
 
   test("with updates of one key ends with the last, and others are served meanwhile", (world) =>
