@@ -7,6 +7,7 @@ import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { emp, type Ended, Process } from "./processes.ts"
+import { conversation, opening, type RawPeer } from "./rawPeer.ts"
 
 const home = mkdtempSync(join(tmpdir(), "emp-talk-"))
 const env = { EMP_SECRET: "swordfish", EFFECT_MP_RC: "/dev/null", HOME: home }
@@ -167,6 +168,29 @@ describe("emp status, top, trace, tree", () => {
     assert.include(await refused(1, "status", "nowhere"), "no such node: nowhere")
   })
 
+  it("ask nodes of other kinds for nothing that they do not know", async () => {
+    const peers: Array<RawPeer> = []
+    const other = net.createServer((socket) => {
+      socket.on("error", () => {})
+      const peer = conversation(socket, "perl")
+      peers.push(peer)
+      peer.write(opening("perl", "swordfish"))
+      // The one question that every command begins with.
+      socket.on("data", () => {
+        for (const [, name, , id] of peer.packets) if (name === "g_db_keys") peer.send(["", "g_reply", id, ["perl"]])
+      })
+    })
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve))
+    const address = `127.0.0.1:${(other.address() as net.AddressInfo).port}`
+    const { code, stderr } = await begin(["db", "set", "a", "b", "c", "--seed", address]).exits(15)
+    const status = await begin(["status", "--seed", address]).exits(15)
+    other.close()
+    assert.strictEqual(code, 1, stderr)
+    assert.include(stderr, "node perl is of another kind")
+    assert.match(status.stdout, /^perl +is of another kind$/m)
+    assert.isFalse(peers.some(({ packets }) => packets.some((packet) => String(packet[1]).startsWith("emp_"))))
+  })
+
   it("draw the nodes again and again", async () => {
     const text = await printed("top", "--rounds", "2")
     assert.strictEqual(text.match(/^2 nodes, \S+ \S+ between them$/gm)?.length, 2)
@@ -230,6 +254,25 @@ describe("emp ping, bench, eval, logs", () => {
       await refused(2, "logs", "--level", "loud"),
       "\"loud\" is none of trace, debug, info, warn, error, fatal"
     )
+  })
+})
+
+describe("AnyEvent::MP's log catcher", () => {
+  it("gets log lines in its own form", async () => {
+    const [host = "", port] = seed.split(":")
+    const socket = net.connect(Number(port), host)
+    const perl = conversation(socket, "perl")
+    perl.write(opening("perl", "swordfish"))
+    perl.send(["", "AnyEvent::MP::LogCatcher::connect", 0, "perl#log", 5])
+    await printed("eval", "seed", "1")
+    const end = performance.now() + 5000
+    const line = () => perl.packets.find(([name]) => name === "log")
+    while (line() === undefined && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20))
+    socket.destroy()
+    const [, time, context, level, text] = line() ?? []
+    assert.isBelow(Math.abs(Number(time) - Date.now() / 1000), 60)
+    assert.deepStrictEqual([context, level], ["effect-mp", 5])
+    assert.match(String(text), /^node emp\/\S+ runs code here/)
   })
 })
 

@@ -22,9 +22,16 @@ export type Level = typeof levels[number]
 
 const severity = (level: string): number => levels.indexOf(level as Level)
 
+/** The same as a Perl node asks for it: `0 PORT LEVEL`, until the port ends. It wants `TIME CONTEXT LEVEL TEXT`. */
+const perlRequest = "AnyEvent::MP::LogCatcher::connect"
+
+/** Our levels as AnyEvent counts them, from 1 (fatal) to 9 (trace). */
+const perlLevels: Record<Level, number> = { Fatal: 1, Error: 4, Warn: 5, Info: 7, Debug: 8, Trace: 9 }
+
 interface Listener {
   readonly least: number
   readonly until: number
+  readonly isPerl: boolean
 }
 
 /** Passes on what is logged in this process, once it knows the node that does so. */
@@ -36,11 +43,24 @@ class Catcher {
 
   attach(router: Router): void {
     this.router = router
+    this.attachPerl(router)
     router.requests.set(logsRequest, (from, [level, port, to, ...rest]) => {
       const accepted = severity(String(level)) >= 0 && isPortId(port) &&
         (this.listeners.has(port) || this.listeners.size < mostListeners)
-      if (accepted) this.listeners.set(port, { least: severity(String(level)), until: router.now() + validity })
+      if (accepted) {
+        this.listeners.set(port, { least: severity(String(level)), until: router.now() + validity, isPerl: false })
+      }
       if (isPortId(to)) router.relay(from, to, [...rest, accepted])
+    })
+  }
+
+  private attachPerl(router: Router): void {
+    router.requests.set(perlRequest, (_from, [, port, level]) => {
+      if (!isPortId(port) || this.listeners.has(port) || this.listeners.size >= mostListeners) return
+      const least = levels.findIndex((name) => perlLevels[name] <= Number(level))
+      if (least < 0) return
+      this.listeners.set(port, { least, until: Infinity, isPerl: true })
+      router.monitor(port, () => this.listeners.delete(port))
     })
   }
 
@@ -48,12 +68,20 @@ class Catcher {
     const { router } = this
     if (router === undefined || this.listeners.size === 0 || this.isSending) return
     this.isSending = true
-    const now = router.now()
-    for (const [port, { least, until }] of this.listeners) {
-      if (until < now) this.listeners.delete(port)
-      else if (severity(level) >= least) router.offer(port, ["line", now, level, text, annotations])
+    try {
+      const now = router.now()
+      for (const [port, { isPerl, least, until }] of this.listeners) {
+        if (until < now) this.listeners.delete(port)
+        else if (severity(level) >= least) {
+          const line = isPerl
+            ? [now / 1000, "effect-mp", perlLevels[level as Level], text]
+            : ["line", now, level, text, annotations]
+          router.offer(port, line)
+        }
+      }
+    } finally {
+      this.isSending = false
     }
-    this.isSending = false
   }
 }
 
@@ -64,7 +92,9 @@ export const catchingLogger = Logger.make<unknown, void>(({ cause, fiber, logLev
   const parts = [message].flat().map((part) => typeof part === "string" ? part : JSON.stringify(part) ?? String(part))
   if (cause.reasons.length > 0) parts.push(Cause.pretty(cause))
   const annotations = Object.fromEntries(
-    Object.entries(fiber.getRef(References.CurrentLogAnnotations)).map(([name, value]) => [name, String(value)])
+    Object.entries(fiber.getRef(References.CurrentLogAnnotations)).map((
+      [name, value]
+    ) => [name, String(value).toWellFormed()])
   )
-  catcher.line(logLevel, parts.join(" "), annotations)
+  catcher.line(logLevel, parts.join(" ").toWellFormed(), annotations)
 })

@@ -5,8 +5,8 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
@@ -115,10 +115,19 @@ export const reachPort = (session: Session, port: string) =>
 
 /** Asks a node port, and answers the whole reply. */
 export const ask = (session: Session, nodeId: string, ...request: ReadonlyArray<unknown>) =>
-  Effect.andThen(
-    reach(session, nodeId),
-    within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} has not answered ${String(request[0])}`)
-  )
+  Effect.gen(function*() {
+    const [name] = request
+    yield* reach(session, nodeId)
+    // Others may take what they do not know for something else.
+    if (String(name).startsWith("emp_") && !(yield* Node.Node).isOwnKind(nodeId)) {
+      return yield* failed(`node ${nodeId} is of another kind: it cannot be asked for this`)
+    }
+    return yield* within(
+      session,
+      Port.calMessage(nodeId, ...request),
+      `node ${nodeId} has not answered ${String(name)}`
+    )
+  })
 
 /** What a node says of itself. Nodes of other kinds do not know the question. */
 export const askStatus = (session: Session, nodeId: string) =>
@@ -148,7 +157,10 @@ export const allNodes = (session: Session) =>
 
 /** What a node that was asked for its status answered, or why it did not. */
 export const statusOrProblem = (session: Session, nodeId: string) =>
-  Effect.map(
-    Effect.exit(askStatus(session, nodeId)),
-    (exit) => Exit.isSuccess(exit) ? exit.value : { nodeId, problem: "does not answer" }
-  )
+  Effect.gen(function*() {
+    const answer = yield* Effect.option(askStatus(session, nodeId))
+    if (Option.isSome(answer)) return answer.value
+    const router = yield* Node.Node
+    const isOther = router.isUp(nodeId) && !router.isOwnKind(nodeId)
+    return { nodeId, problem: isOther ? "is of another kind" : "does not answer" }
+  })

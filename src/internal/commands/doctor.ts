@@ -11,18 +11,24 @@ import * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import * as crypto from "node:crypto"
+import * as os from "node:os"
 import * as Global from "../../Global.ts"
 import * as Node from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import * as Transport from "../../Transport.ts"
 import { splitAddresses } from "../address.ts"
-import type { Sources } from "../config.ts"
-import { read } from "../configFile.ts"
+import { profilesOf, resolve, type Sources } from "../config.ts"
+import { ConfigFileError } from "../configFile.ts"
 import { LinkError, type LinkErrorReason } from "../linkError.ts"
+import { expand } from "../nodeId.ts"
 import { type RunOptions, runOptions } from "../runOptions.ts"
 import { load } from "../service.ts"
+import { namesOf, readCredentials } from "../tls.ts"
+import { didYouMean } from "../usage.ts"
 import { CommandFailed } from "./connect.ts"
 
 /** What was looked at, what was found, and what to do if it is not as it should be. */
@@ -43,7 +49,7 @@ const messageOf = (cause: Cause.Cause<unknown>): string => {
 }
 
 /** Looks at everything, one thing after the other, and fails if something is a problem. */
-export const doctor = (sources: Sources, json: boolean) =>
+export const doctor = (sources: Sources | ConfigFileError, json: boolean) =>
   Effect.gen(function*() {
     const findings: Array<Finding> = []
     const add = (all: ReadonlyArray<Finding>) => {
@@ -51,22 +57,21 @@ export const doctor = (sources: Sources, json: boolean) =>
       return json ? Effect.void : Effect.forEach(all, (finding) => Console.log(describe(finding)), { discard: true })
     }
     yield* add([ok("Node.js", process.versions.node)])
-    yield* add(yield* configFile(sources.file))
-    const options = yield* Effect.exit(runOptions(sources))
-    if (Exit.isFailure(options)) {
-      yield* add([
-        problem(
-          "configuration",
-          messageOf(options.cause),
-          "correct this value: emp showconfig shows where it comes from"
-        )
-      ])
+    if (sources instanceof ConfigFileError) {
+      yield* add([problem("configuration file", sources.message, "correct or remove it: it is never overwritten")])
     } else {
-      yield* add(identity(options.value))
-      yield* add(certificate(options.value, yield* Clock.currentTimeMillis))
-      yield* add(yield* services(options.value))
-      yield* add(yield* binds(options.value))
-      yield* add(yield* seeds(options.value))
+      yield* add(yield* configFile(sources))
+      const options = yield* Effect.result(runOptions(sources))
+      if (Result.isFailure(options)) {
+        const advice = "correct this value: emp showconfig shows where it comes from"
+        yield* add([problem("configuration", options.failure.message, advice)])
+      } else {
+        yield* add(secret(options.success))
+        yield* add(yield* certificate(options.success))
+        yield* add(yield* services(options.success))
+        yield* add(yield* binds(options.success))
+        yield* add(yield* seeds(options.success))
+      }
     }
     const bad = findings.filter(({ verdict }) => verdict === "problem").length
     if (json) yield* Console.log(JSON.stringify(findings))
@@ -78,23 +83,31 @@ const marks: Record<Finding["verdict"], string> = { ok: "ok     ", warning: "WAR
 const describe = ({ advice, found, verdict, what }: Finding): string =>
   `${marks[verdict]}  ${what}: ${found}${advice === undefined ? "" : `\n         → ${advice}`}`
 
-const configFile = Effect.fnUntraced(function*(file: string) {
+/** That it can be read is known already. */
+const configFile = Effect.fnUntraced(function*(sources: Sources) {
+  const { file, flags, words } = sources
+  const what = "configuration file"
+  if (flags.norc ?? words.norc ?? false) return [ok(what, `${file} does not count: norc`)]
   const files = yield* FileSystem.FileSystem
-  const stored = yield* Effect.exit(read(file))
-  if (Exit.isFailure(stored)) return [problem("configuration file", messageOf(stored.cause), "correct or remove it")]
-  if (stored.value.text === undefined) {
-    return [ok("configuration file", `there is no ${file}: flags and environment count`)]
-  }
-  const mode = yield* files.stat(file).pipe(
-    Effect.map((stat) => Number(stat.mode) & 0o777),
-    Effect.orElseSucceed(() => 0o600)
-  )
-  return (mode & 0o077) === 0
-    ? [ok("configuration file", file)]
-    : [warning("configuration file", `${file} can be read by others (mode ${mode.toString(8)})`, `chmod 600 ${file}`)]
+  const stat = yield* Effect.option(files.stat(file))
+  if (Option.isNone(stat)) return [ok(what, `there is no ${file}: flags and environment count`), ...profile(sources)]
+  const mode = Number(stat.value.mode) & 0o777
+  // What is no file, as /dev/null, holds no secret.
+  const found = (mode & 0o077) === 0 || stat.value.type !== "File"
+    ? ok(what, file)
+    : warning(what, `${file} can be read by others (mode ${mode.toString(8)})`, `chmod 600 ${file}`)
+  return [found, ...profile(sources)]
 })
 
-const identity = ({ cert, secret }: RunOptions): ReadonlyArray<Finding> => {
+/** One that was asked for, and is not there. */
+const profile = (sources: Sources): ReadonlyArray<Finding> => {
+  const resolved = Result.getOrUndefined(resolve(sources))
+  if (resolved?.isMissing !== true) return []
+  const meant = didYouMean(resolved.profile, Object.keys(profilesOf(sources.document)))
+  return [warning(`profile ${resolved.profile}`, `the file has none of that name${meant}`, "emp showprofile shows all")]
+}
+
+const secret = ({ cert, secret }: RunOptions): ReadonlyArray<Finding> => {
   const text = secret === undefined ? "" : Redacted.value(secret)
   if (text === "" && cert === undefined) {
     return [
@@ -114,23 +127,36 @@ const identity = ({ cert, secret }: RunOptions): ReadonlyArray<Finding> => {
 /** How long before its end a certificate is worth a word. */
 const soon = 30 * 24 * 3600 * 1000
 
-const certificate = ({ cert }: RunOptions, now: number): ReadonlyArray<Finding> => {
+const certificate = Effect.fnUntraced(function*({ cert, nodeId, nodeIdInCert }: RunOptions) {
   if (cert === undefined) return []
-  try {
-    const x509 = new crypto.X509Certificate(Redacted.value(cert))
-    const end = new Date(x509.validTo)
-    const until = `valid until ${end.toISOString().slice(0, 10)}`
-    if (end.getTime() < now || new Date(x509.validFrom).getTime() > now) {
-      return [problem("certificate", `${until}, from ${x509.validFrom}`, "get a new one, or set the clock")]
-    }
-    return end.getTime() - now < soon
-      ? [warning("certificate", until, "get a new one in time")]
-      : [ok("certificate", until)]
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    return [problem("certificate", why, "a PEM file has private key, certificate, and those to trust")]
+  const what = "certificate"
+  const pem = Redacted.value(cert)
+  const read = yield* Effect.result(Effect.try({
+    try: () => {
+      readCredentials(pem)
+      return new crypto.X509Certificate(pem)
+    },
+    catch: (error) => error instanceof Error ? error.message : String(error)
+  }))
+  if (Result.isFailure(read)) {
+    return [problem(what, read.failure, "a PEM file has private key, certificate, and those to trust")]
   }
-}
+  const x509 = read.success
+  const now = yield* Clock.currentTimeMillis
+  const [begin, end] = [new Date(x509.validFrom), new Date(x509.validTo)]
+  const until = `valid until ${end.toISOString().slice(0, 10)}`
+  if (end.getTime() < now) return [problem(what, until, "get a new one, or set the clock")]
+  if (begin.getTime() > now) {
+    return [problem(what, `not valid before ${begin.toISOString()}`, "set the clock, or wait")]
+  }
+  const expanded = yield* expand(nodeId ?? "%n/", os.hostname())
+  const names = namesOf(x509)
+  if (nodeIdInCert === true && !names.includes(expanded.nodeId)) {
+    const found = `it is for ${names.join(", ") || "nobody"}, and not for the node ID ${expanded.nodeId}`
+    return [problem(what, found, "with node_id_in_cert every node needs a certificate for its own, fixed ID")]
+  }
+  return [end.getTime() - now < soon ? warning(what, until, "get a new one in time") : ok(what, until)]
+})
 
 const services = (options: RunOptions) =>
   Effect.forEach(options.services, (service) =>
@@ -148,7 +174,7 @@ const binds = (options: RunOptions) =>
       const carrier = yield* Transport.Transport
       const bound = yield* Effect.exit(Effect.scoped(carrier.listen(bind, (wire) => wire.destroy(), "doctor")))
       if (Exit.isSuccess(bound)) return ok(`bind ${bind}`, bound.value.join(", "))
-      const found = messageOf(bound.cause)
+      const found = messageOf(bound.cause).replace(`${bind}: `, "")
       return found.includes("in use")
         ? warning(`bind ${bind}`, found, "fine if that is this very node, which runs already")
         : problem(`bind ${bind}`, found, "another address or port, or * for all that this machine has")
@@ -175,14 +201,18 @@ const seeds = (options: RunOptions) => {
       if (Exit.isFailure(link)) {
         const error = Cause.squash(link.cause)
         const advice = error instanceof LinkError ? advices[error.reason] : undefined
-        return problem(`seed ${seed}`, messageOf(link.cause), advice ?? "emp errors explains the tag")
+        const found = messageOf(link.cause).replace(`${seed}: `, "")
+        return problem(`seed ${seed}`, found, advice ?? "docs/errors.md explains all errors of links")
       }
       const { nodeId } = link.value
       const [time] = yield* Effect.orElseSucceed(
         Effect.timeout(Port.calMessage(nodeId, "time"), "5 seconds"),
         (): ReadonlyArray<unknown> => []
       )
-      const away = Math.abs(Number(time) * 1000 - (yield* Clock.currentTimeMillis))
+      if (typeof time !== "number") {
+        return warning(`seed ${seed}`, `node ${nodeId}, which does not answer`, "look at its log, or restart it")
+      }
+      const away = Math.abs(time * 1000 - (yield* Clock.currentTimeMillis))
       return away > tolerance
         ? warning(
           `seed ${seed}`,
