@@ -415,8 +415,8 @@ export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>
   Effect.gen(function*() {
     const paced = options.children.some((child) => child?.schedule !== undefined)
     const settled = yield* Effect.fromResult(specs.settleSupervisor(options, paced))
-    yield* Effect.fromResult(specs.checkUnique(options.children.map((child) => child.id)))
     const list = yield* Effect.forEach(options.children, (child) => run.settle(child, settled.autoShutdown))
+    yield* Effect.fromResult(specs.checkUnique(list.map((child) => child.id)))
     const running = yield* run.launch({ ...options, shape: "fixed" }, settled, list)
     return {
       ...run.handleOf(running),

@@ -1,17 +1,31 @@
 import { assert, describe } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
-import * as v8 from "node:v8"
-import * as vm from "node:vm"
 import { Node, Port, Supervisor } from "../src/index.ts"
-import { reasonOf } from "./harness.ts"
+import { makeLogs } from "./harness.ts"
 import { quiet, sleep, test } from "./supervised.ts"
-import { end, group, ignoring, makeKids, record, states } from "./supervisedGroup.ts"
+import { counts, end, group, ignoring, makeKids, portsOf, record, states, told } from "./supervisedGroup.ts"
 
-describe("start", () => {
-  test("children start in the order given; a child that is not up yet holds back the next one", () =>
+const strategies = ["one_for_one", "one_for_all", "rest_for_one"] as const
+
+/** What can go wrong in a start, and its Exit. */
+const troubles = [
+  ["fails", Effect.fail("no database"), Cause.fail("no database")],
+  ["dies", Effect.die("bug"), Cause.die("bug")],
+  ["is interrupted", Effect.interrupt, undefined]
+] as const
+
+/** That the Exit of a start is the one that it had. */
+const assertExit = (exit: Exit.Exit<unknown, unknown>, cause: Cause.Cause<unknown> | undefined) => {
+  if (cause !== undefined) return assert.deepStrictEqual(exit, Exit.failCause(cause))
+  assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+}
+
+describe("children", () => {
+  test("start in the order given; one that is not up yet holds back the next one", () =>
     Effect.gen(function*() {
       const kids = makeKids()
       kids.next("b", Effect.sleep("1 second"))
@@ -21,59 +35,268 @@ describe("start", () => {
       yield* sleep("999 millis")
       assert.strictEqual(kids.took(), "+a +b")
       yield* sleep("1 milli")
-      yield* Fiber.join(starting)
+      const supervisor = yield* Fiber.join(starting)
       assert.strictEqual(kids.took(), "+c")
+      assert.strictEqual(yield* states(supervisor), "a: running, b: running, c: running")
+      assert.deepStrictEqual(yield* portsOf(supervisor), Object.fromEntries(kids.ports))
     }))
 
-  for (const restart of ["permanent", "transient", "temporary"] as const) {
-    const stays = restart !== "temporary"
-    test(`of a ${restart} child may answer ignore: it has no port, and its specification ${stays ? "stays" : "goes"}`, () =>
-      Effect.gen(function*() {
-        const kids = makeKids()
-        kids.next("a", ignoring)
-        const supervisor = yield* group([kids.kid("a", { restart }), kids.kid("b")])
-        assert.deepStrictEqual(yield* supervisor.count, {
-          specs: stays ? 2 : 1,
-          active: 1,
-          supervisors: 0,
-          workers: stays ? 2 : 1
-        })
-        assert.strictEqual(kids.took(), "+a -a +b")
-        assert.strictEqual(yield* states(supervisor), stays ? "a: stopped, b: running" : "b: running")
-      }))
-  }
-
-  test("of a dynamic child, or one that is added, may answer ignore too: a dynamic one leaves nothing", () =>
+  test("start in the order given; a supervisor is up when its own children are", () =>
     Effect.gen(function*() {
       const kids = makeKids()
-      kids.next("a", ignoring, ignoring)
-      const pool = yield* Supervisor.dynamic({ start: () => kids.start("a") })
-      assert.strictEqual(yield* pool.startChild(), Supervisor.ignore)
-      assert.deepStrictEqual(yield* pool.count, { specs: 1, active: 0, supervisors: 0, workers: 0 })
-      const supervisor = yield* group([])
-      assert.strictEqual(yield* supervisor.startChild(kids.kid("a")), Supervisor.ignore)
-      assert.strictEqual(yield* states(supervisor), "a: stopped")
+      kids.next("x", Effect.sleep("1 second"))
+      const nested = Supervisor.make({ children: [kids.kid("x"), kids.kid("y")] })
+      yield* Effect.forkScoped(group([kids.kid("a"), { id: "nested", start: nested }, kids.kid("b")]), {
+        startImmediately: true
+      })
+      yield* sleep("999 millis")
+      assert.strictEqual(kids.took(), "+a +x")
+      yield* sleep("1 milli")
+      assert.strictEqual(kids.took(), "+y +b")
     }))
 
-  for (
-    const [how, hook, tag] of [
-      ["fails", Effect.fail("no database"), "fail"],
-      ["dies", Effect.die("bug"), "die"],
-      ["is interrupted", Effect.interrupt, "interrupted"]
-    ] as const
-  ) {
-    test(`of a child that ${how}: what was started is stopped in reverse order, and the error has its id and Exit`, () =>
+  test("that are added start in the order in which they were asked for, and come after those that are there", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      const supervisor = yield* group([kids.kid("a")])
+      kids.next("b", Effect.sleep("1 second"))
+      for (const id of ["b", "c"]) {
+        yield* Effect.forkScoped(supervisor.startChild(kids.kid(id)), { startImmediately: true })
+      }
+      yield* sleep("999 millis")
+      assert.strictEqual(kids.took(), "+a +b")
+      yield* sleep("1 milli")
+      assert.strictEqual(kids.took(), "+c")
+      assert.deepStrictEqual(told(supervisor.events_), ["Started b", "Started c"])
+      yield* supervisor.stop
+      assert.strictEqual(kids.took(), "-c -b -a")
+    }))
+
+  test("that are partitions start in the order of their numbers", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      kids.next("1", Effect.sleep("1 second"))
+      const start = (index: number) => Effect.map(kids.start(String(index)), (started) => started as Port.PortId)
+      yield* Effect.forkScoped(Supervisor.partition({ partitions: 3, start }), { startImmediately: true })
+      yield* sleep("999 millis")
+      assert.strictEqual(kids.took(), "+0 +1")
+      yield* sleep("1 milli")
+      assert.strictEqual(kids.took(), "+2")
+    }))
+
+  // What a child does that ends while the next one is being started is decided when all are up.
+  for (const strategy of strategies) {
+    for (const restart of ["permanent", "transient", "temporary"] as const) {
+      test(`that are ${restart} may end while a later one starts (${strategy}): it counts when all are up`, () =>
+        Effect.gen(function*() {
+          const kids = makeKids()
+          const router = yield* Node.Node
+          let first: Port.PortId | undefined
+          const kill = Effect.sync(() => {
+            first = kids.ports.get("a")
+            router.kill(first!, ["crash"])
+          })
+          kids.next("b", Effect.andThen(kill, quiet))
+          const supervisor = yield* group([kids.kid("a", { restart }), kids.kid("b"), kids.kid("c")], { strategy })
+          yield* quiet
+          const restarted = strategy === "one_for_one" ? "-a +a" : "-a -c -b +a +b +c"
+          assert.strictEqual(kids.took(), `+a +b +c ${restart === "temporary" ? "-a" : restarted}`)
+          const [a, ...others] = (yield* supervisor.which).map(({ id, port, restarts, status }) => {
+            assert.deepStrictEqual([status, port], ["running", kids.ports.get(id)])
+            return `${id} ${restarts}`
+          })
+          const both = strategy === "one_for_one" ? ["b 0", "c 0"] : ["b 1", "c 1"]
+          assert.deepStrictEqual([a, ...others], restart === "temporary" ? ["b 0", "c 0"] : ["a 1", ...both])
+          assert.isFalse(router.ports.has(first!))
+        }))
+    }
+  }
+})
+
+describe("a start that answers ignore", () => {
+  for (const restart of ["permanent", "transient", "temporary"] as const) {
+    const stays = restart !== "temporary"
+    test(`gives a ${restart} child no port: its specification ${stays ? "stays, and is not counted as active" : "goes"}`, () =>
       Effect.gen(function*() {
         const kids = makeKids()
-        kids.next("c", hook)
-        const error = yield* Effect.flip(group([kids.kid("a"), kids.kid("b"), kids.kid("c"), kids.kid("d")]))
-        if (error._tag !== "StartError") return assert.fail("it is another error")
-        assert.strictEqual(error.child, "c")
-        const { reasons } = Exit.isFailure(error.exit) ? error.exit.cause : { reasons: [] }
-        assert.strictEqual(reasons[0]?._tag.toLowerCase(), tag.slice(0, 9).replace("interrupt", "interrupt"))
-        assert.strictEqual(kids.took(), "+a +b +c -c -b -a")
+        kids.next("a", ignoring, ignoring)
+        const supervisor = yield* group([kids.kid("a", { restart }), kids.kid("b")])
+        const check = Effect.gen(function*() {
+          assert.deepStrictEqual(yield* counts(supervisor), stays ? [2, 1, 0, 2] : [1, 1, 0, 1])
+          assert.strictEqual((yield* states(supervisor)).includes("a: stopped"), stays)
+          const refused = yield* Effect.flip(supervisor.port("a"))
+          assert.isTrue(refused._tag === "ChildError" && refused.reason === (stays ? "stopped" : "not_found"))
+        })
+        assert.strictEqual(kids.took(), "+a -a +b")
+        yield* check
+        // The same for one that is added, or started again.
+        const again = stays ? supervisor.restartChild("a") : supervisor.startChild(kids.kid("a", { restart }))
+        assert.strictEqual(yield* again, Supervisor.ignore)
+        assert.strictEqual(kids.took(), "+a -a")
+        yield* check
+        assert.deepStrictEqual(supervisor.events_, [])
+        // And there is nothing in the way of a start that does not ignore.
+        if (stays) yield* supervisor.restartChild("a")
+        else yield* supervisor.startChild(kids.kid("a", { restart }))
+        assert.deepStrictEqual(yield* counts(supervisor), [2, 2, 0, 2])
       }))
   }
+
+  test("leaves nothing of a dynamic child, and its place is free", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      kids.next("a", ignoring)
+      const pool = yield* Effect.flatMap(
+        Supervisor.dynamic({ start: () => kids.start("a"), maxChildren: 1 }),
+        record
+      )
+      assert.strictEqual(yield* pool.startChild(), Supervisor.ignore)
+      assert.deepStrictEqual(yield* counts(pool), [1, 0, 0, 0])
+      assert.deepStrictEqual(yield* pool.which, [])
+      yield* pool.startChild()
+      yield* quiet
+      assert.deepStrictEqual(yield* counts(pool), [1, 1, 0, 1])
+      assert.deepStrictEqual(told(pool.events_).map((event) => event.split(" ")[0]), ["Started"])
+    }))
+
+  test("in a restart leaves nothing of a dynamic child", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      const pool = yield* Supervisor.dynamic({ start: () => kids.start("a") })
+      yield* pool.startChild()
+      kids.next("a", ignoring)
+      yield* Port.kil(kids.ports.get("a")!, "crash")
+      yield* quiet
+      assert.strictEqual(kids.took(), "+a -a +a -a")
+      assert.deepStrictEqual(yield* pool.which, [])
+    }))
+
+  test("in a restart is told to those who wait for the port", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      const supervisor = yield* group([kids.kid("a", { schedule: Schedule.spaced("1 second") })])
+      kids.next("a", ignoring)
+      yield* end(supervisor, "a", "crash")
+      const waiting = yield* Effect.forkChild(Effect.flip(supervisor.port("a")), { startImmediately: true })
+      yield* sleep("999 millis")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* sleep("1 milli")
+      const refused = yield* Fiber.join(waiting)
+      assert.isTrue(refused._tag === "ChildError" && refused.reason === "stopped")
+    }))
+
+  for (const strategy of strategies) {
+    test(`in a restart leaves the child's specification, and the others go on (${strategy})`, () =>
+      Effect.gen(function*() {
+        const kids = makeKids()
+        const supervisor = yield* group([kids.kid("a"), kids.kid("b"), kids.kid("c")], { strategy, intensity: 2 })
+        kids.took()
+        kids.next("a", ignoring)
+        yield* Port.kil(kids.ports.get("a")!, "crash")
+        yield* quiet
+        assert.strictEqual(kids.took(), strategy === "one_for_one" ? "-a +a -a" : "-a -c -b +a -a +b +c")
+        assert.strictEqual(yield* states(supervisor), "a: stopped, b: running, c: running")
+        assert.deepStrictEqual(yield* counts(supervisor), [3, 2, 0, 3])
+        // In OTP, too, it belongs to its group: the next restart of that starts it.
+        yield* Port.kil(kids.ports.get("b")!, "crash")
+        yield* quiet
+        assert.strictEqual(
+          yield* states(supervisor),
+          strategy === "one_for_all"
+            ? "a: running, b: running, c: running"
+            : "a: stopped, b: running, c: running"
+        )
+        assert.isUndefined(supervisor.reason())
+      }))
+  }
+})
+
+describe("the start of a supervisor", () => {
+  for (const [how, trouble, cause] of troubles) {
+    for (const [at, id] of ["a", "b", "c"].entries()) {
+      test(`fails when child ${id} of three ${how}: what was started is stopped in reverse order; the error has its id and Exit`, () =>
+        Effect.gen(function*() {
+          const kids = makeKids()
+          const router = yield* Node.Node
+          const before = [router.ports.size, router.supervisors.size]
+          kids.next(id, trouble)
+          const error = yield* Effect.flip(group([kids.kid("a"), kids.kid("b"), kids.kid("c")]))
+          if (error._tag !== "StartError") return assert.fail(error.message)
+          assert.strictEqual(error.child, id)
+          assertExit(error.exit, cause)
+          assert.include(error.message, `child "${id}" could not be started`)
+          assert.strictEqual(kids.took(), ["+a -a", "+a +b -b -a", "+a +b +c -c -b -a"][at])
+          yield* quiet
+          assert.deepStrictEqual([router.ports.size, router.supervisors.size], before)
+        }))
+    }
+
+    test(`fails when a partition ${how}, which the error names by its number`, () =>
+      Effect.gen(function*() {
+        const kids = makeKids()
+        kids.next("1", trouble)
+        const start = (index: number) => Effect.map(kids.start(String(index)), (started) => started as Port.PortId)
+        const error = yield* Effect.flip(Supervisor.partition({ partitions: 3, start }))
+        if (error._tag !== "StartError") return assert.fail(error.message)
+        assert.strictEqual(error.child, "1")
+        assertExit(error.exit, cause)
+        assert.strictEqual(kids.took(), "+0 +1 -1 -0")
+      }))
+  }
+
+  test("fails on every level above a child that fails, and each error names its own child", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      kids.next("x", Effect.fail("no database"))
+      const nested = Supervisor.make({ children: [kids.kid("w"), kids.kid("x")] })
+      const error = yield* Effect.flip(group([kids.kid("a"), { id: "nested", start: nested }, kids.kid("b")]))
+      if (error._tag !== "StartError") return assert.fail(error.message)
+      assert.strictEqual(error.child, "nested")
+      const inner = Exit.isFailure(error.exit) ? Cause.squash(error.exit.cause) : undefined
+      if (!(inner instanceof Supervisor.StartError)) return assert.fail("no error of the inner one")
+      assert.strictEqual(inner.child, "x")
+      assertExit(inner.exit, Cause.fail("no database"))
+      assert.strictEqual(kids.took(), "+a +w +x -x -w -a")
+    }))
+
+  test("fails as well when an earlier child has ended meanwhile: it is not started again, and nothing is left of it", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      const router = yield* Node.Node
+      const before = router.ports.size
+      const kill = Effect.suspend(() => Port.kil(kids.ports.get("a")!, "crash"))
+      kids.next("b", Effect.provideService(kill, Node.Node, router), Effect.void)
+      kids.next("c", Effect.andThen(quiet, Effect.fail("no database")))
+      yield* Effect.flip(group([kids.kid("a"), kids.kid("b"), kids.kid("c")]))
+      assert.strictEqual(kids.took(), "+a +b +c -c -b -a")
+      yield* quiet
+      assert.strictEqual(kids.took(), "")
+      assert.strictEqual(router.ports.size, before)
+    }))
+
+  test("fails when those that do not stop in time have had it, and a warning names them", () => {
+    const logs = makeLogs()
+    return Effect.gen(function*() {
+      const kids = makeKids()
+      const router = yield* Node.Node
+      const stick = Effect.suspend(() => Port.snd(kids.ports.get("b")!, "stuck"))
+      kids.next("c", Effect.andThen(Effect.provideService(stick, Node.Node, router), quiet), Effect.void)
+      kids.next("d", Effect.fail("no database"))
+      const children = ["a", "b", "c", "d"].map((id) => kids.kid(id, { shutdown: "3 seconds" }))
+      const starting = yield* Effect.forkChild(Effect.flip(group(children)), { startImmediately: true })
+      yield* quiet
+      assert.strictEqual(kids.took(), "+a +b +c +d -d -c")
+      yield* sleep("2999 millis")
+      assert.isUndefined(starting.pollUnsafe())
+      yield* sleep("1 milli")
+      const error = yield* Fiber.join(starting)
+      assert.isTrue(error._tag === "StartError" && error.child === "d")
+      assert.strictEqual(kids.took(), "-a")
+      assert.deepStrictEqual(logs.lines.filter((line) => line.startsWith("WARN")), [
+        "WARN supervisor: b did not end in time and is abandoned"
+      ])
+    }).pipe(Effect.provide(logs.layer))
+  })
 
   test("that is interrupted by whoever waits for it leaves nothing", () =>
     Effect.gen(function*() {
@@ -87,22 +310,93 @@ describe("start", () => {
       assert.strictEqual((yield* Node.Node).ports.size, before)
     }))
 
-  test("of one more child that fails keeps nothing; a restart of a child that fails leaves it present and not running", () =>
+  test("fails when a child's start answers no port at all, and stops what that start made", () =>
     Effect.gen(function*() {
       const kids = makeKids()
-      const supervisor = yield* group([kids.kid("a")])
-      kids.next("b", Effect.fail("no database"))
-      const added = yield* Effect.flip(supervisor.startChild(kids.kid("b")))
-      assert.deepStrictEqual([added._tag, yield* states(supervisor)], ["StartError", "a: running"])
-      yield* supervisor.terminateChild("a")
-      kids.next("a", Effect.fail("no database"))
-      const again = yield* Effect.flip(supervisor.restartChild("a"))
-      assert.deepStrictEqual([again._tag, yield* states(supervisor)], ["StartError", "a: stopped"])
-      yield* supervisor.restartChild("a")
-      assert.strictEqual(yield* states(supervisor), "a: running")
+      for (const odd of [{ port: 5 }, {}, undefined, null, 7]) {
+        const error = yield* Effect.flip(Supervisor.make({
+          // @ts-expect-error what JavaScript could do
+          children: [{ id: "odd", start: Effect.as(kids.start("a"), odd) }]
+        }))
+        assert.include(error.message, "has to answer a port")
+        assert.strictEqual(kids.took(), "+a -a")
+      }
     }))
+})
 
-  test("hands what it answers beside the port to whoever added or restarted the child", () =>
+describe("a start that is asked for", () => {
+  for (const strategy of strategies) {
+    for (const [how, trouble, cause] of troubles) {
+      test(`keeps nothing when it ${how}, and leaves the others alone (${strategy})`, () =>
+        Effect.gen(function*() {
+          const kids = makeKids()
+          const supervisor = yield* group([kids.kid("a"), kids.kid("c")], { strategy, intensity: 0 })
+          const ports = yield* portsOf(supervisor)
+          kids.took()
+          kids.next("b", trouble)
+          const error = yield* Effect.flip(supervisor.startChild(kids.kid("b")))
+          if (error._tag !== "StartError") return assert.fail(error.message)
+          assert.strictEqual(error.child, "b")
+          assertExit(error.exit, cause)
+          yield* quiet
+          assert.strictEqual(kids.took(), "+b -b")
+          assert.deepStrictEqual(yield* portsOf(supervisor), ports)
+          assert.deepStrictEqual(yield* counts(supervisor), [2, 2, 0, 2])
+          const gone = yield* Effect.flip(supervisor.spec("b"))
+          assert.strictEqual(gone.reason, "not_found")
+          // It is no restart, so it costs nothing; and its name is free.
+          assert.isUndefined(supervisor.reason())
+          yield* supervisor.startChild(kids.kid("b"))
+          yield* quiet
+          assert.deepStrictEqual(told(supervisor.events_), ["Started b"])
+        }))
+
+      test(`leaves the child present and not running when it is a restart that ${how} (${strategy})`, () =>
+        Effect.gen(function*() {
+          const kids = makeKids()
+          const supervisor = yield* group([kids.kid("a"), kids.kid("b"), kids.kid("c")], { strategy, intensity: 0 })
+          yield* supervisor.terminateChild("b")
+          const ports = yield* portsOf(supervisor)
+          kids.took()
+          kids.next("b", trouble)
+          const error = yield* Effect.flip(supervisor.restartChild("b"))
+          if (error._tag !== "StartError") return assert.fail(error.message)
+          assert.strictEqual(error.child, "b")
+          assertExit(error.exit, cause)
+          yield* quiet
+          assert.strictEqual(kids.took(), "+b -b")
+          assert.strictEqual(yield* states(supervisor), "a: running, b: stopped, c: running")
+          assert.deepStrictEqual(yield* counts(supervisor), [3, 2, 0, 3])
+          assert.deepStrictEqual(yield* portsOf(supervisor), ports)
+          assert.isUndefined(supervisor.reason())
+          const present = yield* Effect.flip(supervisor.startChild(kids.kid("b")))
+          assert.isTrue(present._tag === "ChildError" && present.reason === "already_present")
+          yield* supervisor.restartChild("b")
+          assert.strictEqual(yield* states(supervisor), "a: running, b: running, c: running")
+        }))
+    }
+  }
+
+  for (const [how, trouble, cause] of troubles) {
+    test(`keeps nothing of a dynamic child when it ${how}`, () =>
+      Effect.gen(function*() {
+        const kids = makeKids()
+        const pool = yield* Effect.flatMap(
+          Supervisor.dynamic({ start: () => kids.start("a"), maxChildren: 1, intensity: 0 }),
+          record
+        )
+        kids.next("a", trouble)
+        const error = yield* Effect.flip(pool.startChild())
+        if (error._tag !== "StartError") return assert.fail(error.message)
+        assertExit(error.exit, cause)
+        assert.strictEqual(kids.took(), "+a -a")
+        assert.deepStrictEqual(yield* pool.which, [])
+        yield* pool.startChild()
+        assert.isUndefined(pool.reason())
+      }))
+  }
+
+  test("hands what the start answers beside the port to whoever asked for it", () =>
     Effect.gen(function*() {
       const supervisor = yield* group([])
       const start = Effect.map(Port.make({}), (port) => ({ port, size: 7 }))
@@ -112,450 +406,80 @@ describe("start", () => {
       yield* supervisor.terminateChild("a")
       const again = yield* supervisor.restartChild("a")
       assert.deepStrictEqual(again, { port: yield* supervisor.port("a"), size: 7 })
+      const nested = yield* supervisor.startChild({ id: "nested", start: Supervisor.make({ children: [] }) })
+      assert.deepStrictEqual([nested.supervisor, yield* nested.which], [yield* supervisor.port("nested"), []])
       const pool = yield* Supervisor.dynamic({
         start: (size: number) => Effect.map(start, (made) => ({ ...made, size }))
       })
-      assert.strictEqual((yield* pool.startChild(3)).size, 3)
-    }))
-
-  test("that answers no port at all is an error of the child", () =>
-    Effect.gen(function*() {
-      const error = yield* Effect.flip(Supervisor.make({
-        // @ts-expect-error what JavaScript could do
-        children: [{ id: "odd", start: Effect.succeed({ port: 5 }) }]
-      }))
-      assert.include(error.message, "has to answer a port")
-    }))
-
-  test("of a child whose port has ended already counts as its end", () =>
-    Effect.gen(function*() {
-      let starts = 0
-      const supervisor = yield* group([{
-        id: "brief",
-        start: Effect.gen(function*() {
-          const port = yield* Port.make({})
-          if (++starts === 1) {
-            yield* Port.kil(port, "brief")
-            yield* Port.exit(port)
-          }
-          return port
-        })
-      }])
-      yield* quiet
-      assert.strictEqual(starts, 2)
-      assert.strictEqual(yield* states(supervisor), "brief: running")
+      const [three, four] = [yield* pool.startChild(3), yield* pool.startChild(4)]
+      assert.deepStrictEqual([three.size, four.size], [3, 4])
+      assert.deepStrictEqual((yield* pool.which).map(({ port }) => port), [three.port, four.port])
     }))
 })
 
-describe("a specification", () => {
-  test("has defaults: permanent, 5 seconds for a worker and infinity for a supervisor, not significant", () =>
-    Effect.gen(function*() {
-      const supervisor = yield* group([
-        { id: "worker", start: Port.make({}) },
-        { id: "nested", start: Supervisor.make({ children: [] }) }
-      ])
-      const common = { restart: "permanent", significant: false } as const
-      assert.deepStrictEqual(yield* supervisor.spec("worker"), {
-        id: "worker",
-        shutdown: 5000,
-        type: "worker",
-        ...common
-      })
-      assert.deepStrictEqual(yield* supervisor.spec("nested"), {
-        id: "nested",
-        shutdown: Infinity,
-        type: "supervisor",
-        ...common
-      })
-      // No backoff: it is back at once.
-      const before = yield* supervisor.port("worker")
-      yield* end(supervisor, "worker", "crash")
-      assert.notStrictEqual(yield* supervisor.port("worker"), before)
-    }))
+describe("a port that has ended when its start answers", () => {
+  const dead = Effect.tap(Port.make({}), (port) => Effect.andThen(Port.kil(port, "brief"), Port.exit(port)))
+  const dying = Effect.tap(Port.make({}), (port) => Port.kil(port, "brief"))
 
-  for (
-    const [field, value, options] of [
-      ["id", "", { id: "" }],
-      ["id", 5, { id: 5 }],
-      ["start", "text", { start: "text" }],
-      ["restart", "sometimes", { restart: "sometimes" }],
-      ["shutdown", -1, { shutdown: -1 }],
-      ["shutdown", "soon", { shutdown: "soon" }],
-      ["significant", 1, { significant: 1 }],
-      ["schedule", 5, { schedule: 5 }],
-      ["type", "boss", { type: "boss" }]
-    ] as ReadonlyArray<readonly [string, unknown, object]>
-  ) {
-    test(`with a wrong ${field} (${JSON.stringify(value)}) is refused with the child, the field and the value`, () =>
-      Effect.gen(function*() {
-        const odd = { id: "odd", start: Port.make({}), ...options } as Supervisor.ChildSpec<
-          Port.PortId,
-          never,
-          Node.Node
-        >
-        const supervisor = yield* group([])
-        for (const refused of [yield* Effect.flip(group([odd])), yield* Effect.flip(supervisor.startChild(odd))]) {
-          if (refused._tag !== "InvalidSpec") return assert.fail(`it is ${refused._tag}`)
-          assert.deepStrictEqual([refused.field, refused.value], [field, value])
-          assert.strictEqual(refused.child, field === "id" ? String(value) : "odd")
-          for (const part of [refused.child!, field, String(value)]) assert.include(refused.message, part)
-        }
-        assert.deepStrictEqual(yield* supervisor.which, [])
-      }))
-  }
-
-  for (
-    const [field, options] of [
-      ["strategy", { strategy: "one_for_none" }],
-      ["intensity", { intensity: -1 }],
-      ["intensity", { intensity: 1.5 }],
-      ["period", { period: 0 }],
-      ["period", { period: "brutal" }],
-      ["autoShutdown", { autoShutdown: "always" }]
-    ] as ReadonlyArray<readonly [string, object]>
-  ) {
-    test(`of the supervisor itself is checked: ${JSON.stringify(options)}`, () =>
-      Effect.gen(function*() {
-        const refused = yield* Effect.flip(Supervisor.make({ children: [], ...options }))
-        assert.isTrue(refused._tag === "InvalidSpec" && refused.field === field && refused.child === undefined)
-      }))
-  }
-
-  test("of a dynamic supervisor or of partitions is checked", () =>
-    Effect.gen(function*() {
-      const start = () => Port.make({})
-      const refused = [
-        yield* Effect.flip(Supervisor.dynamic({ start, maxChildren: 0 })),
-        yield* Effect.flip(Supervisor.dynamic({ start, shutdown: -5 })),
-        yield* Effect.flip(Supervisor.dynamic({ start: 5 as unknown as typeof start })),
-        yield* Effect.flip(Supervisor.partition({ start, partitions: 0 }))
-      ]
-      assert.deepStrictEqual(refused.map((error) => error._tag === "InvalidSpec" && error.field), [
-        "maxChildren",
-        "shutdown",
-        "start",
-        "partitions"
-      ])
-    }))
-
-  test("whose id is there twice is refused by name", () =>
-    Effect.gen(function*() {
-      const kids = makeKids()
-      const refused = yield* Effect.flip(group([kids.kid("a"), kids.kid("b"), kids.kid("a")]))
-      assert.isTrue(refused._tag === "InvalidSpec" && refused.child === "a" && refused.field === "id")
-      assert.strictEqual(kids.took(), "")
-    }))
-
-  test("that is significant is refused with permanent, and where autoShutdown is never", () =>
-    Effect.gen(function*() {
-      const kids = makeKids()
-      const tries = [
-        group([kids.kid("a", { significant: true })], { autoShutdown: "any_significant" }),
-        group([kids.kid("a", { significant: true, restart: "transient" })]),
-        group([kids.kid("a", { significant: true, restart: "temporary" })], { autoShutdown: "never" })
-      ]
-      for (const attempt of tries) {
-        const refused = yield* Effect.flip(attempt)
-        assert.isTrue(refused._tag === "InvalidSpec" && refused.field === "significant")
-      }
-      yield* group([kids.kid("a", { significant: true, restart: "transient" })], { autoShutdown: "all_significant" })
-    }))
-
-  test("can be read back by id and by port", () =>
-    Effect.gen(function*() {
-      const kids = makeKids()
-      const supervisor = yield* group([kids.kid("a", { restart: "transient", shutdown: "brutal", type: "supervisor" })])
-      const spec = { id: "a", restart: "transient", shutdown: 0, significant: false, type: "supervisor" } as const
-      assert.deepStrictEqual(yield* supervisor.spec("a"), spec)
-      assert.deepStrictEqual(yield* supervisor.spec(yield* supervisor.port("a")), spec)
-      const unknown = yield* Effect.flip(supervisor.spec("b"))
-      assert.strictEqual(unknown.reason, "not_found")
-    }))
-})
-
-describe("the end of a child", () => {
-  const ends = [
-    ["without a reason", []],
-    ["by shutdown", ["shutdown"]],
-    ["by shutdown with details", ["shutdown", "maintenance"]],
-    ["by something else", ["crash"]]
-  ] as const
-  const types = [
-    ["permanent", "permanent", [true, true, true, true]],
-    ["transient", "transient", [false, false, false, true]],
-    ["temporary", "temporary", [false, false, false, false]],
-    [
-      "judged by a predicate, which replaces the type",
-      (exit: Exit.Exit<void, Port.Killed>) => reasonOf(exit)[1] === "maintenance",
-      [false, false, true, false]
-    ]
-  ] as const
-  for (const [type, restart, expected] of types) {
-    for (const [at, [how, reason]] of ends.entries()) {
-      const again = expected[at]!
-      test(`${how}, where it is ${type}, is ${again ? "" : "not "}followed by a restart`, () =>
+  for (const [how, brief] of [["long ago", dead], ["in the same tick", dying]] as const) {
+    for (const restart of ["permanent", "transient", "temporary"] as const) {
+      test(`counts as the end of a ${restart} child that came up (${how})`, () =>
         Effect.gen(function*() {
-          const kids = makeKids()
-          const supervisor = yield* group([kids.kid("a", { restart })])
-          yield* end(supervisor, "a", ...reason)
-          assert.strictEqual(kids.took(), again ? "+a -a +a" : "+a -a")
-          assert.strictEqual(
-            yield* states(supervisor),
-            again ? "a: running" : restart === "temporary" ? "" : "a: stopped"
-          )
-          const pool = yield* Supervisor.dynamic({ start: () => kids.start("d"), restart, intensity: 5 })
-          const port = yield* pool.startChild()
-          yield* Port.kil(port as Port.PortId, ...reason)
+          let starts = 0
+          const start = Effect.suspend(() => ++starts === 1 ? brief : Port.make({}))
+          const supervisor = yield* group([])
+          yield* supervisor.startChild({ id: "a", start, restart })
           yield* quiet
-          assert.strictEqual(kids.took(), again ? "+d -d +d" : "+d -d")
-          assert.strictEqual((yield* pool.which).length, again ? 1 : 0)
+          const over = restart === "temporary"
+          assert.strictEqual(starts, over ? 1 : 2)
+          assert.strictEqual(yield* states(supervisor), over ? "" : "a: running")
+          assert.deepStrictEqual(
+            told(supervisor.events_).filter((event) => event !== "Started a"),
+            over ? ["Ended a", "Stopped a"] : ["Ended a", "Restarting a"]
+          )
         }))
     }
-  }
 
-  test("that is temporary leaves nothing of its arguments", () =>
-    Effect.gen(function*() {
-      v8.setFlagsFromString("--expose-gc")
-      const gc = vm.runInNewContext("gc") as () => void
-      const pool = yield* Supervisor.dynamic({ start: (_job: object) => Port.make({}), restart: "temporary" })
-      const start = Effect.fnUntraced(function*() {
-        const job = { large: Array.from({ length: 1000 }, () => 0) }
-        return [new WeakRef(job), yield* pool.startChild(job)] as const
-      })
-      const [job, port] = yield* start()
-      yield* quiet
-      gc()
-      assert.isDefined(job.deref())
-      yield* Port.kil(port)
-      yield* quiet
-      for (let i = 0; i < 10 && job.deref() !== undefined; i++) {
+    for (const strategy of strategies) {
+      test(`in each start: the supervisor gives up when the budget is gone (${how}, ${strategy})`, () =>
+        Effect.gen(function*() {
+          const kids = makeKids()
+          let starts = 0
+          const start = Effect.suspend(() => Effect.andThen(Effect.sync(() => ++starts), brief))
+          const supervisor = yield* group([kids.kid("a"), { id: "b", start }, kids.kid("c")], {
+            strategy,
+            intensity: 3
+          })
+          yield* quiet
+          assert.strictEqual(starts, 4)
+          assert.strictEqual(supervisor.reason()?.[0], "restart_limit")
+          assert.strictEqual(supervisor.reason()?.[2], "b")
+          assert.deepStrictEqual(kids.log.filter((line) => line === "+a").length, strategy === "one_for_all" ? 4 : 1)
+        }))
+    }
+
+    test(`counts as the end of a dynamic child (${how})`, () =>
+      Effect.gen(function*() {
+        let starts = 0
+        const start = () => Effect.suspend(() => ++starts === 1 ? brief : Port.make({}))
+        const pool = yield* Supervisor.dynamic({ start })
+        yield* pool.startChild()
         yield* quiet
-        gc()
-      }
-      assert.isUndefined(job.deref())
-    }))
-})
-
-describe("one_for_one", () => {
-  test("restarts the one that ended", () =>
-    Effect.gen(function*() {
-      const kids = makeKids()
-      const supervisor = yield* group([kids.kid("a"), kids.kid("b"), kids.kid("c")])
-      const ports = (yield* supervisor.which).map(({ port }) => port)
-      kids.took()
-      yield* end(supervisor, "b", "crash")
-      assert.strictEqual(kids.took(), "-b +b")
-      const now = (yield* supervisor.which).map(({ port }) => port)
-      assert.deepStrictEqual(now.map((port, at) => port === ports[at]), [true, false, true])
-    }))
-})
-
-describe("one_for_all", () => {
-  test("stops the others in reverse start order, then starts all in start order", () =>
-    Effect.gen(function*() {
-      const kids = makeKids()
-      const supervisor = yield* group([kids.kid("a"), kids.kid("b"), kids.kid("c")], { strategy: "one_for_all" })
-      kids.took()
-      yield* end(supervisor, "b", "crash")
-      assert.strictEqual(kids.took(), "-b -c -a +a +b +c")
-      assert.strictEqual(yield* states(supervisor), "a: running, b: running, c: running")
-    }))
-})
-
-describe("rest_for_one", () => {
-  test("does so with those started after it, and leaves the earlier ones alone", () =>
-    Effect.gen(function*() {
-      const kids = makeKids()
-      const supervisor = yield* group([kids.kid("a"), kids.kid("b"), kids.kid("c"), kids.kid("d")], {
-        strategy: "rest_for_one"
-      })
-      kids.took()
-      const a = yield* supervisor.port("a")
-      yield* end(supervisor, "b", "crash")
-      assert.strictEqual(kids.took(), "-b -d -c +b +c +d")
-      assert.strictEqual(yield* supervisor.port("a"), a)
-      yield* supervisor.startChild(kids.kid("e"))
-      kids.took()
-      yield* end(supervisor, "d", "crash")
-      assert.strictEqual(kids.took(), "-d -e +d +e")
-    }))
-})
-
-const strategies = ["one_for_one", "one_for_all", "rest_for_one"] as const
-
-describe("each strategy", () => {
-  for (const strategy of strategies) {
-    test(`${strategy}: a restart that fails is tried again, counted each time, until the budget is gone`, () =>
-      Effect.gen(function*() {
-        const kids = makeKids()
-        const supervisor = yield* group([kids.kid("a"), kids.kid("b")], { strategy, intensity: 3 })
-        const no = Effect.fail("no database")
-        kids.next("a", no, no)
-        yield* end(supervisor, "a", "crash")
-        assert.strictEqual(yield* states(supervisor), "a: running, b: running")
-        assert.isUndefined(supervisor.reason())
-        yield* end(supervisor, "a", "crash")
-        assert.deepStrictEqual(supervisor.reason(), ["restart_limit", "a was restarted too often", "a", "crash"])
-        const other = yield* group([kids.kid("c")], { strategy, intensity: 2 })
-        kids.next("c", no, no, no)
-        yield* end(other, "c", "crash")
-        assert.deepStrictEqual(other.reason()?.slice(0, 5), [
-          "restart_limit",
-          "c was restarted too often",
-          "c",
-          "fail",
-          "no database"
-        ])
+        assert.strictEqual(starts, 2)
+        assert.deepStrictEqual((yield* pool.which).map(({ restarts, status }) => [restarts, status]), [[1, "running"]])
       }))
   }
 
-  for (const strategy of ["one_for_all", "rest_for_one"] as const) {
-    test(`${strategy}: when another child fails to start in a restart, what was just started is stopped, and all is tried again`, () =>
-      Effect.gen(function*() {
-        const kids = makeKids()
-        const supervisor = yield* group([kids.kid("a"), kids.kid("b"), kids.kid("c")], { strategy })
-        kids.took()
-        kids.next("c", Effect.fail("no database"))
-        yield* end(supervisor, "a", "crash")
-        assert.strictEqual(kids.took(), "-a -c -b +a +b +c -c -b -a +a +b +c")
-        assert.strictEqual(yield* states(supervisor), "a: running, b: running, c: running")
-        const failed = supervisor.events_.filter((event) => event._tag === "StartFailed")
-        assert.deepStrictEqual(failed.map((event) => event.child), ["c"])
-        assert.strictEqual(supervisor.events_.filter((event) => event._tag === "Restarting").length, 2)
-      }))
-
-    test(`${strategy}: a temporary bystander is stopped, not restarted, and not counted`, () =>
-      Effect.gen(function*() {
-        const kids = makeKids()
-        const supervisor = yield* group(
-          [kids.kid("a"), kids.kid("t", { restart: "temporary" }), kids.kid("b")],
-          { strategy, intensity: 1 }
-        )
-        kids.took()
-        yield* end(supervisor, "a", "crash")
-        assert.strictEqual(kids.took(), "-a -b -t +a +b")
-        assert.strictEqual(yield* states(supervisor), "a: running, b: running")
-        assert.isUndefined(supervisor.reason())
-      }))
-
-    test(`${strategy}: two that end at the same time are one restart`, () =>
-      Effect.gen(function*() {
-        const kids = makeKids()
-        const supervisor = yield* group([kids.kid("a"), kids.kid("b")], { strategy, intensity: 1 })
-        kids.took()
-        const ports = [yield* supervisor.port("a"), yield* supervisor.port("b")]
-        for (const port of ports) yield* Port.kil(port, "crash")
-        yield* quiet
-        assert.strictEqual(kids.took(), "-a -b +a +b")
-        assert.isUndefined(supervisor.reason())
-      }))
-
-    test(`${strategy}: children that had ended for good are started with the others`, () =>
-      Effect.gen(function*() {
-        const kids = makeKids()
-        const supervisor = yield* group([kids.kid("a"), kids.kid("b", { restart: "transient" }), kids.kid("c")], {
-          strategy
-        })
-        yield* end(supervisor, "b")
-        yield* supervisor.terminateChild("c")
-        assert.strictEqual(yield* states(supervisor), "a: running, b: stopped, c: stopped")
-        kids.took()
-        yield* end(supervisor, "a", "crash")
-        assert.strictEqual(kids.took(), "-a +a +b +c")
-      }))
-  }
-})
-
-describe("a dynamic supervisor", () => {
-  test("has many children of one template, each on its own", () =>
+  test("is not handed out to those who wait for the next one", () =>
     Effect.gen(function*() {
-      const kids = makeKids()
-      const pool = yield* Supervisor.dynamic({ start: (id: string) => kids.start(id), intensity: 5 })
-      const [a, b] = [yield* pool.startChild("a"), yield* pool.startChild("b")]
-      yield* Port.kil(a as Port.PortId, "crash")
-      yield* quiet
-      assert.strictEqual(kids.took(), "+a +b -a +a")
-      assert.strictEqual((yield* pool.which)[1]?.port, String(b))
-    }))
-
-  test("stops all at once, under one time-out", () =>
-    Effect.gen(function*() {
-      const kids = makeKids()
-      const pool = yield* Effect.flatMap(
-        Supervisor.dynamic({ start: (id: string) => kids.start(id), shutdown: "3 seconds" }),
-        record
-      )
-      for (const id of ["a", "b", "c"]) {
-        const port = String(yield* pool.startChild(id))
-        if (id !== "c") yield* Port.snd(port, "stuck")
-      }
-      yield* quiet
-      const stopping = yield* Effect.forkChild(pool.stop, { startImmediately: true })
-      yield* quiet
-      assert.strictEqual(kids.took(), "+a +b +c -c")
-      yield* sleep("2999 millis")
-      assert.isUndefined(stopping.pollUnsafe())
-      yield* sleep("1 milli")
-      assert.isDefined(stopping.pollUnsafe())
-      assert.strictEqual(pool.events_.filter((event) => event._tag === "Abandoned").length, 2)
-    }))
-
-  test("has no restart and no delete by id; terminate by port works, a dead port is fine, a stranger's is not found", () =>
-    Effect.gen(function*() {
-      const pool = yield* Supervisor.dynamic({ start: () => Port.make({}), restart: "temporary" })
-      const remote = Supervisor.at(pool.supervisor)
-      for (const asked of [remote.restartChild("1"), remote.deleteChild("1")]) {
-        const refused = yield* Effect.flip(asked)
-        assert.isTrue(refused._tag === "ChildError" && refused.reason === "dynamic")
-      }
-      const [a, b] = [yield* pool.startChild(), yield* pool.startChild()]
-      yield* pool.terminateChild(a)
-      assert.strictEqual(reasonOf(yield* Port.exit(a))[0], "no_such_port")
-      yield* pool.terminateChild(a)
-      const stranger = yield* Port.make({})
-      const refused = yield* Effect.flip(pool.terminateChild(stranger))
-      assert.isTrue(refused._tag === "ChildError" && refused.reason === "not_found")
-      assert.deepStrictEqual((yield* pool.which).map(({ port }) => port), [b])
-    }))
-
-  test("counts children that are restarting among its most, and refuses the next one", () =>
-    Effect.gen(function*() {
-      const pool = yield* Supervisor.dynamic({
-        start: () => Port.make({}),
-        maxChildren: 2,
-        schedule: Schedule.spaced("1 hour")
-      })
-      const a = yield* pool.startChild()
-      yield* pool.startChild()
-      const full = yield* Effect.flip(pool.startChild())
-      assert.isTrue(full._tag === "ChildError" && full.reason === "max_children")
-      yield* Port.kil(a, "crash")
-      yield* quiet
-      const still = yield* Effect.flip(pool.startChild())
-      assert.isTrue(still._tag === "ChildError" && still.reason === "max_children")
-      yield* pool.terminateChild(a)
-      yield* pool.startChild()
-      assert.strictEqual((yield* pool.count).active, 2)
-    }))
-})
-
-describe("partitions", () => {
-  test("are n children of one template; a key always goes to the same one while n stays", () =>
-    Effect.gen(function*() {
-      const shards = yield* Supervisor.partition({
-        partitions: 8,
-        intensity: 5,
-        start: (index) => Port.make({ which: (reply) => Port.snd(reply, index) })
-      })
-      assert.strictEqual((yield* shards.count).active, 8)
-      const keys = Array.from({ length: 200 }, (_, n) => `key ${n}`)
-      const route = Effect.forEach(keys, (key) => Effect.flatMap(shards.port(key), (port) => Port.cal(port, "which")))
-      const before = yield* route
-      assert.strictEqual(new Set(before).size, 8)
-      yield* Port.kil(yield* shards.port("key 0"), "crash")
-      yield* quiet
-      assert.deepStrictEqual(yield* route, before)
-      // Structure counts, not identity.
-      assert.strictEqual(yield* shards.port("text"), yield* shards.port(["text"].join()))
+      let starts = 0
+      const start = Effect.suspend(() => ++starts === 2 ? dead : Port.make({}))
+      const supervisor = yield* group([{ id: "a", start, schedule: Schedule.spaced("1 second") }])
+      yield* end(supervisor, "a", "crash")
+      const waiting = yield* Effect.forkChild(supervisor.port("a"), { startImmediately: true })
+      yield* sleep("1 second")
+      assert.deepStrictEqual([starts, waiting.pollUnsafe()], [2, undefined])
+      yield* sleep("1 second")
+      assert.strictEqual(yield* Fiber.join(waiting), (yield* portsOf(supervisor))["a"])
     }))
 })

@@ -18,6 +18,8 @@ export interface Kids {
   readonly log: Array<string>
   /** The log since the last time. */
   readonly took: () => string
+  /** The last port of each child, known as soon as it is made. */
+  readonly ports: Map<string, Port.PortId>
   /** What happens in the next starts of a child, before its port is made: each is used once. */
   readonly next: (id: string, ...before: ReadonlyArray<Effect.Effect<unknown, unknown>>) => void
   readonly kid: (
@@ -33,6 +35,7 @@ export const ignoring = Effect.fail("ignore" as const)
 
 export const makeKids = (): Kids => {
   const log: Array<string> = []
+  const ports = new Map<string, Port.PortId>()
   const hooks = new Map<string, Array<Effect.Effect<unknown, unknown>>>()
   const start = (id: string): Start =>
     Effect.gen(function*() {
@@ -43,13 +46,16 @@ export const makeKids = (): Kids => {
       const hook = hooks.get(id)?.shift()
       if (hook === ignoring) return Supervisor.ignore
       if (hook !== undefined) yield* hook
-      return yield* Port.make({
+      const port = yield* Port.make({
         fail: (error) => Effect.fail(error),
         stuck: () => Effect.uninterruptible(Effect.sleep("1 day"))
       })
+      ports.set(id, port)
+      return port
     })
   return {
     log,
+    ports,
     took: () => log.splice(0).join(" "),
     next: (id, ...before) => hooks.set(id, [...hooks.get(id) ?? [], ...before]),
     kid: (id, options) => ({ id, start: start(id), ...options }),
@@ -94,3 +100,15 @@ export const end = (supervisor: Supervisor.Supervisor, id: string, ...reason: Re
 /** `id: status` of all children. */
 export const states = (supervisor: Supervisor.Handle): Effect.Effect<string> =>
   Effect.map(supervisor.which, (all) => all.map(({ id, status }) => `${id}: ${status}`).join(", "))
+
+/** The present ports of all children, by name. */
+export const portsOf = (supervisor: Supervisor.Handle): Effect.Effect<Readonly<Record<string, string | undefined>>> =>
+  Effect.map(supervisor.which, (all) => Object.fromEntries(all.map(({ id, port }) => [id, port])))
+
+/** `specs, active, supervisors, workers` */
+export const counts = (supervisor: Supervisor.Handle): Effect.Effect<ReadonlyArray<number>> =>
+  Effect.map(supervisor.count, ({ active, specs, supervisors, workers }) => [specs, active, supervisors, workers])
+
+/** Events as `TAG child`. */
+export const told = (events: ReadonlyArray<Supervisor.Event>): ReadonlyArray<string> =>
+  events.map(({ _tag, child }) => `${_tag} ${child}`)

@@ -14,7 +14,7 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { ChildType, Settled } from "./childSpec.ts"
 import type { PortExit } from "./killed.ts"
-import { isPortId } from "./portId.ts"
+import { isPortId, nodeOf } from "./portId.ts"
 import type { Router } from "./router.ts"
 
 /** What a start answers that has nothing to supervise. Documented as `Supervisor.ignore`. */
@@ -55,6 +55,8 @@ export class Child {
   private readonly router: Router
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   private run: Run | undefined = undefined
+  /** What waits for the end of a run that is stopped or released at the moment. */
+  private ending: Fiber.Fiber<PortExit> | undefined = undefined
   private starting: Starting | undefined = undefined
   /** Who waits for its next port. */
   private next: Deferred.Deferred<string, unknown> | undefined = undefined
@@ -138,9 +140,17 @@ export class Child {
       run.exit = exit
       if (this.run === run) onEnd(port, exit)
     })
-    if (this.next !== undefined) Deferred.doneUnsafe(this.next, Effect.succeed(port))
-    this.next = undefined
+    // A port that has ended already is nothing to wait for.
+    if (this.next !== undefined && this.isThere(port)) {
+      Deferred.doneUnsafe(this.next, Effect.succeed(port))
+      this.next = undefined
+    }
     return Effect.void
+  }
+
+  /** Of ports of other nodes only a monitor knows. */
+  private isThere(port: string): boolean {
+    return nodeOf(port) !== this.router.nodeId || this.router.ports.has(port)
   }
 
   // ---- ending
@@ -154,36 +164,63 @@ export class Child {
       const ending = this.beginStop()
       return ending === undefined
         ? Effect.succeed(undefined)
-        : awaitWithin(ending, this.patience, Effect.as(abandoned, undefined))
+        : awaitWithin(ending, this.patience, Effect.andThen(abandoned, this.late))
     })
   }
 
-  /** The same without waiting: what waits for its end. */
+  /** The same without waiting: what waits for its end. What ends already is waited for once more. */
   beginStop(): Fiber.Fiber<PortExit | undefined> | undefined {
     const { run } = this
-    if (run === undefined) return this.cancelStart()
-    this.run = undefined
+    if (run === undefined) return this.ending ?? this.cancelStart()
     // A monitor of its own, behind those of others: they hear of the end of the child before that of its supervisor.
     const ended = Effect.callback<PortExit>((resume) => {
       if (run.exit !== undefined) return resume(Effect.succeed(run.exit))
       this.router.monitor(run.port, (exit) => resume(Effect.succeed(run.exit ?? exit)))
       this.router.kill(run.port, ["shutdown"])
     })
-    return this.fork(Effect.flatMap(ended, (exit) => {
-      this.lastExit = exit
-      return Effect.as(Scope.close(run.scope, exit), exit)
-    }))
+    return this.finish(Effect.tap(ended, (exit) => this.release(Scope.close(run.scope, exit))))
   }
 
   /** It has ended by itself: releases what its start acquired, within its time. */
-  get cleanUp(): Effect.Effect<void> {
+  cleanUp(exit: PortExit): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { run } = this
       this.run = undefined
-      const closing = run === undefined ? undefined : Scope.closeUnsafe(run.scope, this.lastExit ?? Exit.void)
+      const closing = run === undefined ? undefined : Scope.closeUnsafe(run.scope, exit)
       if (closing === undefined) return Effect.void
-      return awaitWithin(this.fork(closing), this.patience, Effect.void)
+      const ending = this.finish(Effect.as(this.release(closing), exit))
+      return Effect.asVoid(awaitWithin<PortExit | undefined>(ending, this.patience, this.late))
     })
+  }
+
+  /** The run is over, as soon as this is done. */
+  private finish(ending: Effect.Effect<PortExit>): Fiber.Fiber<PortExit> {
+    this.run = undefined
+    const fiber = this.fork(Effect.tap(ending, (exit) =>
+      Effect.sync(() => {
+        this.lastExit = exit
+      })))
+    this.ending = fiber
+    fiber.addObserver(() => {
+      if (this.ending === fiber) this.ending = undefined
+    })
+    return fiber
+  }
+
+  /** What did not end in time is not waited for again. */
+  private readonly late = Effect.sync(() => this.giveUp())
+
+  giveUp(): undefined {
+    this.ending = undefined
+    this.giveUpStart()
+  }
+
+  /** A finalizer that dies is a mistake in the child, and no end of anything else. */
+  private release(closing: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.catchCause(
+      closing,
+      (cause) => Effect.logWarning(`a finalizer of the child ${this.spec.id} failed`, cause)
+    )
   }
 
   private cancelStart(): Fiber.Fiber<undefined> | undefined {
@@ -195,7 +232,7 @@ export class Child {
   }
 
   /** Whoever waits for a start that was cancelled, and does not come to its end, waits no longer. */
-  giveUpStart(): void {
+  private giveUpStart(): void {
     this.starting?.abandon()
     this.starting = undefined
   }

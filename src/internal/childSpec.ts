@@ -117,9 +117,27 @@ const check = <T extends object>(child: string | undefined, given: T, rules: Rea
     : Result.fail(new InvalidSpec({ child, field: broken[0], value: given[broken[0]], problem: broken[2] }))
 }
 
+const units = new Set([
+  "weeks",
+  "days",
+  "hours",
+  "minutes",
+  "seconds",
+  "milliseconds",
+  "microseconds",
+  "nanoseconds"
+])
+
+/** What Effect takes for a time without looking closely. */
+const isOdd = (time: unknown): boolean =>
+  Number.isNaN(time) ||
+  (typeof time === "object" && time !== null && !Duration.isDuration(time) && !Array.isArray(time) &&
+    !Object.keys(time).some((key) => units.has(key)))
+
 const shutdownTime = (time: Shutdown): number | undefined => {
   if (time === "brutal") return 0
   if (time === "infinity") return Infinity
+  if (isOdd(time)) return undefined
   const duration = Duration.fromInput(time)
   const millis = duration._tag === "Some" ? Duration.toMillis(duration.value) : Number.NaN
   return millis >= 0 ? millis : undefined
@@ -165,7 +183,8 @@ export const settleChild = (
 
 /** The first ID that there are two of. */
 export const checkUnique = (ids: ReadonlyArray<string>): Result.Result<void, InvalidSpec> => {
-  const double = ids.find((id, at) => ids.indexOf(id) < at)
+  const seen = new Set<string>()
+  const double = ids.find((id) => seen.size === seen.add(id).size)
   return double === undefined
     ? Result.succeed(undefined)
     : Result.fail(new InvalidSpec({ child: double, field: "id", value: double, problem: "is given to two children" }))

@@ -148,9 +148,11 @@ export class Supervision {
   /** One start of a child. What it answers is in the child. */
   start(child: Child): Effect.Effect<Exit.Exit<void, unknown>> {
     return Effect.gen({ self: this }, function*() {
-      this.forgetPort(child)
+      const before = child.port
       const exit = yield* child.start((port, exit) => this.post(this.ended(child, port, exit)))
       if (Exit.isSuccess(exit) && child.livePort !== undefined) {
+        // Until now it could be named by its last port.
+        if (before !== undefined && this.byPort.get(before) === child) this.byPort.delete(before)
         this.byPort.set(child.livePort, child)
         yield* this.report(child, { _tag: "Started", port: child.livePort, restarts: child.restarts })
       }
@@ -176,18 +178,17 @@ export class Supervision {
   /** Ends a child and waits for it, within its time. */
   stop(child: Child): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      const { livePort } = child
       const exit = yield* child.stop(this.abandon(child))
       child.status = "stopped"
-      if (exit !== undefined && livePort !== undefined) {
-        yield* this.report(child, { _tag: "Ended", port: livePort, exit })
+      if (exit !== undefined && child.port !== undefined) {
+        yield* this.report(child, { _tag: "Ended", port: child.port, exit })
       }
     })
   }
 
   private abandon(child: Child): Effect.Effect<void> {
     return Effect.suspend(() => {
-      child.giveUpStart()
+      child.giveUp()
       // A child that gets no time is not told of for taking some.
       return child.patience === 0 ? Effect.void : this.report(child, { _tag: "Abandoned", port: child.port })
     })
@@ -202,13 +203,14 @@ export class Supervision {
       if (child.status !== "running" || child.port !== port) return
       child.lastExit = exit
       child.status = "stopped"
-      yield* child.cleanUp
+      yield* child.cleanUp(exit)
       yield* this.report(child, { _tag: "Ended", port, exit })
       const verdict = decide(child.spec, exit, this.options.autoShutdown, () => this.isLastSignificant(child))
       if (verdict === "restart") return yield* this.restart(child, exit)
       yield* this.report(child, { _tag: "Stopped" })
       if (this.shape === "single") return yield* this.end()
       if (this.shape === "dynamic" || child.spec.restart === "temporary") this.forget(child)
+      else child.refuse(this.refusal("stopped", child.spec.id))
       if (verdict === "shutdown") {
         yield* this.report(child, { _tag: "ShuttingDown" })
         yield* this.end("shutdown")
@@ -491,7 +493,7 @@ export class Supervision {
 
   private stopTogether(children: ReadonlyArray<Child>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const endings = children.map((child) => ({ child, port: child.livePort, fiber: child.beginStop() }))
+      const endings = children.map((child) => ({ child, port: child.port, fiber: child.beginStop() }))
       const patience = Math.max(0, ...new Set(children.map((child) => child.patience)))
       const all = Effect.forEach(endings, ({ fiber }) => fiber === undefined ? Effect.void : Fiber.await(fiber), {
         discard: true
