@@ -327,6 +327,22 @@ describe("what a child's start acquired", () => {
       }))
   }
 
+  test("is abandoned when it is not released in time, named in a warning, and the restart goes on", () => {
+    const logs = makeLogs()
+    return Effect.gen(function*() {
+      const kids = makeKids()
+      const supervisor = yield* group([slow(kids, "a", Effect.never)])
+      yield* end(supervisor, "a", "crash")
+      yield* sleep("4999 millis")
+      assert.strictEqual(kids.took(), "+a -a")
+      yield* sleep("1 milli")
+      assert.strictEqual(kids.took(), "+a")
+      assert.strictEqual(yield* states(supervisor), "a: running")
+      assert.deepStrictEqual(told(supervisor.events_).filter((event) => event.startsWith("Abandoned")), ["Abandoned a"])
+      assert.strictEqual(logs.lines.filter((line) => /^WARN.*a did not end in time/.test(line)).length, 1)
+    }).pipe(Effect.provide(logs.layer))
+  })
+
   for (const id of ["a", "b", "c"]) {
     test(`by child ${id} of three may die when it is released: it is restarted, and in the end all are stopped`, () =>
       Effect.gen(function*() {

@@ -204,11 +204,7 @@ describe("a wrong field", () => {
         Effect.gen(function*() {
           const kids = makeKids()
           const refused = yield* Effect.flip(
-            Supervisor.make(
-              { children: [kids.kid("a")], [field]: value } as Supervisor.Options & {
-                readonly children: readonly [Spec]
-              }
-            )
+            Supervisor.make({ ...{ [field]: value } as Supervisor.Options, children: [kids.kid("a")] })
           )
           if (refused._tag !== "InvalidSpec") return assert.fail(refused._tag)
           assert.deepStrictEqual([refused.child, refused.field, refused.value], [undefined, field, value])

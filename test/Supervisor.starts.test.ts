@@ -396,6 +396,28 @@ describe("a start that is asked for", () => {
       }))
   }
 
+  for (const call of ["startChild", "restartChild"] as const) {
+    test(`is given up when whoever asked waits no longer, and holds up nobody (${call})`, () =>
+      Effect.gen(function*() {
+        const kids = makeKids()
+        const supervisor = yield* group([kids.kid("a"), kids.kid("b")])
+        yield* supervisor.terminateChild("b")
+        if (call === "startChild") yield* supervisor.deleteChild("b")
+        kids.took()
+        kids.next("b", Effect.never)
+        const asked = call === "startChild" ? supervisor.startChild(kids.kid("b")) : supervisor.restartChild("b")
+        const asking = yield* Effect.forkChild(asked, { startImmediately: true })
+        yield* quiet
+        yield* Fiber.interrupt(asking)
+        yield* quiet
+        assert.strictEqual(kids.took(), "+b -b")
+        assert.strictEqual(yield* states(supervisor), call === "startChild" ? "a: running" : "a: running, b: stopped")
+        const next = yield* Effect.forkChild(supervisor.terminateChild("a"), { startImmediately: true })
+        yield* quiet
+        assert.isDefined(next.pollUnsafe())
+      }))
+  }
+
   test("hands what the start answers beside the port to whoever asked for it", () =>
     Effect.gen(function*() {
       const supervisor = yield* group([])
@@ -457,6 +479,22 @@ describe("a port that has ended when its start answers", () => {
           assert.deepStrictEqual(kids.log.filter((line) => line === "+a").length, strategy === "one_for_all" ? 4 : 1)
         }))
     }
+
+    test(`is the end of one run, however often it is answered (${how})`, () =>
+      Effect.gen(function*() {
+        let starts = 0
+        const port = yield* brief
+        const start = Effect.sync(() => {
+          starts++
+          return port
+        })
+        const supervisor = yield* group([{ id: "a", start }], { intensity: 3 })
+        yield* quiet
+        assert.strictEqual(starts, 4)
+        assert.strictEqual(supervisor.reason()?.[0], "restart_limit")
+        const after = yield* Effect.flip(supervisor.port("a"))
+        assert.strictEqual(after._tag, "Killed")
+      }))
 
     test(`counts as the end of a dynamic child (${how})`, () =>
       Effect.gen(function*() {

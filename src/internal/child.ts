@@ -110,6 +110,8 @@ export class Child {
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
       )
+      // It may have asked for its own end before it had to wait for anything.
+      if (starting.isCancelled) starting.fiber.interruptUnsafe()
       starting.fiber.addObserver((exit) => {
         if (this.starting === starting) this.starting = undefined
         resume(Effect.succeed(exit))
@@ -181,15 +183,17 @@ export class Child {
     return this.finish(Effect.tap(ended, (exit) => this.release(Scope.close(run.scope, exit))))
   }
 
-  /** It has ended by itself: releases what its start acquired, within its time. */
-  cleanUp(exit: PortExit): Effect.Effect<void> {
+  /** It has ended by itself: releases what its start acquired, within its time, or `abandoned` is told. */
+  cleanUp(exit: PortExit, abandoned: Effect.Effect<unknown>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { run } = this
       this.run = undefined
       const closing = run === undefined ? undefined : Scope.closeUnsafe(run.scope, exit)
       if (closing === undefined) return Effect.void
       const ending = this.finish(Effect.as(this.release(closing), exit))
-      return Effect.asVoid(awaitWithin<PortExit | undefined>(ending, this.patience, this.late))
+      return Effect.asVoid(
+        awaitWithin<PortExit | undefined>(ending, this.patience, Effect.andThen(abandoned, this.late))
+      )
     })
   }
 
@@ -225,8 +229,9 @@ export class Child {
 
   private cancelStart(): Fiber.Fiber<undefined> | undefined {
     const { starting } = this
-    if (starting?.fiber === undefined) return undefined
+    if (starting === undefined) return undefined
     starting.isCancelled = true
+    if (starting.fiber === undefined) return undefined
     starting.fiber.interruptUnsafe()
     return this.fork(Effect.as(Fiber.await(starting.fiber), undefined))
   }

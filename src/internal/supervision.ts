@@ -47,6 +47,10 @@ export class Supervision {
   /** Children by the last port that they had. */
   private readonly byPort = new Map<string, Child>()
   private readonly pending = new Map<Child, Pending>()
+  /** Children that somebody wants to terminate: a restart leaves them out, or goes on without them. */
+  private readonly unwanted = new Set<Child>()
+  /** Those among them whose start was ended for it, whether somebody still waits for that or not. */
+  private readonly cancelled = new Set<Child>()
   private readonly inbox = Effect.runSync(Queue.unbounded<Effect.Effect<unknown>>())
   /** Those who asked for something, and have no answer yet. */
   private readonly waiting = new Set<Deferred.Deferred<any, any>>()
@@ -203,14 +207,13 @@ export class Supervision {
       if (child.status !== "running" || child.port !== port) return
       child.lastExit = exit
       child.status = "stopped"
-      yield* child.cleanUp(exit)
+      yield* child.cleanUp(exit, this.abandon(child))
       yield* this.report(child, { _tag: "Ended", port, exit })
       const verdict = decide(child.spec, exit, this.options.autoShutdown, () => this.isLastSignificant(child))
       if (verdict === "restart") return yield* this.restart(child, exit)
       yield* this.report(child, { _tag: "Stopped" })
       if (this.shape === "single") return yield* this.end()
-      if (this.shape === "dynamic" || child.spec.restart === "temporary") this.forget(child)
-      else child.refuse(this.refusal("stopped", child.spec.id))
+      this.leaveStopped(child)
       if (verdict === "shutdown") {
         yield* this.report(child, { _tag: "ShuttingDown" })
         yield* this.end("shutdown")
@@ -296,7 +299,7 @@ export class Supervision {
     return Effect.gen({ self: this }, function*() {
       const started: Array<Child> = []
       for (const member of members) {
-        const exit = yield* this.start(member)
+        const exit = this.unwanted.has(member) ? Exit.interrupt() : yield* this.start(member)
         if (Exit.isSuccess(exit)) {
           if (member.status === "running") started.push(member)
           else {
@@ -306,8 +309,9 @@ export class Supervision {
           continue
         }
         // Somebody terminated it meanwhile: the others go on without it.
-        if (this.terminated.delete(member)) {
+        if (this.cancelled.delete(member) || this.unwanted.has(member)) {
           members.delete(member)
+          this.leaveStopped(member)
           continue
         }
         for (const other of started.toReversed()) yield* this.stop(other)
@@ -322,10 +326,15 @@ export class Supervision {
 
   /** Its start answered that there is nothing to supervise. */
   private ignored(child: Child): Effect.Effect<void> {
+    this.leaveStopped(child)
+    return this.shape === "single" ? this.end() : Effect.void
+  }
+
+  /** It does not run, and nothing starts it but somebody who asks for that. */
+  private leaveStopped(child: Child): void {
     child.status = "stopped"
     if (this.shape === "dynamic" || child.spec.restart === "temporary") this.forget(child)
     else child.refuse(this.refusal("stopped", child.spec.id))
-    return this.shape === "single" ? this.end() : Effect.void
   }
 
   private leavePending(child: Child): void {
@@ -362,42 +371,44 @@ export class Supervision {
         if (added.status !== "running") yield* this.ignored(added)
         return value
       })
-      // Who waits no longer does not want the child any more.
-      return Effect.onInterrupt(
-        this.ask(start),
-        () => Effect.suspend(() => child?.isStarting === true ? child.stop(this.abandon(child)) : Effect.void)
-      )
+      return this.giveUpWith(this.ask(start), () => child)
     })
+  }
+
+  /** Who waits no longer does not want the child any more that is being started. */
+  private giveUpWith<A, E>(asked: Effect.Effect<A, E>, child: () => Child | undefined): Effect.Effect<A, E> {
+    return Effect.onInterrupt(asked, () =>
+      Effect.suspend(() => {
+        const starting = child()
+        return starting?.isStarting === true ? starting.stop(this.abandon(starting)) : Effect.void
+      }))
   }
 
   /** Twice is fine. Of a dynamic supervisor, so is a port that has ended. */
   terminateChild(idOrPort: string): Effect.Effect<void, ChildError | Killed> {
     return Effect.suspend(() => {
-      const hanging = this.find(idOrPort)
+      const known = this.find(idOrPort)
       const terminate = Effect.gen({ self: this }, function*() {
-        const child = this.find(idOrPort)
+        // What was still starting, and cannot be kept, is gone already.
+        const child = this.find(idOrPort) ?? (known?.status === "stopped" ? known : undefined)
         if (child === undefined) {
           if (this.shape === "dynamic" && this.isDead(idOrPort)) return
           return yield* this.refusal("not_found", idOrPort)
         }
         this.leavePending(child)
         yield* this.stop(child)
-        if (this.shape === "dynamic" || child.spec.restart === "temporary") this.forget(child)
-        else child.refuse(this.refusal("stopped", child.spec.id))
+        this.leaveStopped(child)
       })
-      return hanging?.isStarting === true && hanging.status === "restarting"
-        ? Effect.andThen(this.cancel(hanging), this.ask(terminate))
-        : this.ask(terminate)
+      if (known === undefined) return this.ask(terminate)
+      this.unwanted.add(known)
+      // What hangs in its start holds up all that is asked for.
+      const isRestarting = known.isStarting && known.status === "restarting"
+      if (isRestarting) this.cancelled.add(known)
+      const cancel = known.isStarting ? Effect.asVoid(known.stop(this.abandon(known))) : Effect.void
+      return Effect.andThen(cancel, this.ask(terminate)).pipe(
+        Effect.ensuring(Effect.sync(() => this.unwanted.delete(known)))
+      )
     })
-  }
-
-  /** Children whose restart was ended by somebody, not by itself. */
-  private readonly terminated = new Set<Child>()
-
-  /** What hangs in its start holds up all that is asked for. */
-  private cancel(child: Child): Effect.Effect<void> {
-    this.terminated.add(child)
-    return Effect.asVoid(child.stop(this.abandon(child)))
   }
 
   /** A port of this node that is not there any more. Of those on other nodes nobody knows. */
@@ -406,12 +417,16 @@ export class Supervision {
   }
 
   restartChild(id: string): Effect.Effect<unknown, ChildError | StartError | Killed> {
-    return this.ask(Effect.gen({ self: this }, function*() {
-      const child = yield* this.idle(id)
-      const value = yield* this.startFirst(child)
-      if (child.status !== "running") yield* this.ignored(child)
-      return value
-    }))
+    return Effect.suspend(() => {
+      let child: Child | undefined
+      const restart = Effect.gen({ self: this }, function*() {
+        const idle = child = yield* this.idle(id)
+        const value = yield* this.startFirst(idle)
+        if (idle.status !== "running") yield* this.ignored(idle)
+        return value
+      })
+      return this.giveUpWith(this.ask(restart), () => child)
+    })
   }
 
   deleteChild(id: string): Effect.Effect<void, ChildError | Killed> {
