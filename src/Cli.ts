@@ -23,8 +23,9 @@ import { configGroups, runParams, runSources } from "./internal/configCli.ts"
 import * as services from "./internal/service.ts"
 import { fileOf } from "./internal/service.ts"
 import { talkGroups } from "./internal/talkCli.ts"
+import { UsageError } from "./internal/usage.ts"
 import { version } from "./internal/version.ts"
-import { isWatched, watchdog } from "./internal/watchdog.ts"
+import { atOnce, isWatched, watchdog } from "./internal/watchdog.ts"
 
 /**
  * A service that `emp run` cannot load or start, or that failed: its name as it was given, and what is wrong.
@@ -52,6 +53,7 @@ const run = Command.make("run", {
   ),
   hangTimeout: Flag.Finite("hang-timeout").pipe(
     Flag.withDescription("After how many seconds without a sign of life the node counts as hanging"),
+    Flag.filter((seconds) => seconds >= 2, (seconds) => `--hang-timeout ${seconds}: it has to be 2 or more`),
     Flag.withDefault(30)
   ),
   watch: Flag.Boolean("watch").pipe(
@@ -67,6 +69,9 @@ const run = Command.make("run", {
     if (input.watchdog && !isWatched()) {
       const watched = input.watch ? options.services.flatMap(fileOf) : []
       return yield* watchdog({ hangTimeout: input.hangTimeout, watched })
+    }
+    if (input.watch && !input.watchdog) {
+      return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
     }
     const { runNode } = yield* Effect.promise(() => import("./internal/runNode.ts"))
     return yield* runNode(options, { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" })
@@ -112,9 +117,11 @@ const doctor = Command.make("doctor", {
   json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false))
 }, (input) =>
   Effect.gen(function*() {
-    const sources = yield* runSources(input)
+    const sources = yield* Effect.catchTag(runSources(input), "ConfigFileError", Effect.succeed)
     const { doctor } = yield* Effect.promise(() => import("./internal/commands/doctor.ts"))
-    return yield* doctor(sources, input.json)
+    yield* doctor(sources, input.json)
+    // Modules of services may have opened something that would keep this process alive.
+    process.stdout.write("", () => process.exit(0))
   })).pipe(
     Command.withDescription(
       "Look for what could keep a node from working, with the configuration that emp run would have"
@@ -191,17 +198,19 @@ const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, 
  * @since 0.1.0
  */
 export const main = (): void => {
-  const watched = isWatched()
-  let signals = 0
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      if (++signals > 1) process.exit(130)
-    })
-  }
+  // A terminal and a service manager tell the watchdog too, which counts for both.
+  if (!isWatched()) endAtSecondSignal()
   NodeRuntime.runMain(
     reported(Command.run(command, { version })).pipe(Effect.provide(Layer.mergeAll(NodeServices.layer, logging))),
     { teardown, disableErrorReporting: true }
   )
-  // A terminal sends Ctrl-C to the watchdog too, which passes it on: once is enough.
-  if (watched) process.removeAllListeners("SIGINT").on("SIGINT", () => {})
+}
+
+const endAtSecondSignal = (): void => {
+  let signals = 0
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (++signals > 1) process.exit(atOnce)
+    })
+  }
 }

@@ -1,5 +1,5 @@
 /**
- * `emp doctor`, `emp init`, and the walk-through of AnyEvent::MP's introduction, as they are typed.
+ * `emp doctor`, `emp init`, completions, and the walk-through of AnyEvent::MP's introduction, as they are typed.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
@@ -16,10 +16,15 @@ const makeFolder = (): string => {
   return folder
 }
 
-const doctor = async (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}) =>
-  await startEmp(["doctor", "--bind", "127.0.0.1:*", ...args], { EMP_SECRET: "a secret of some length", ...env }).exits(
-    20
-  )
+/** What it says. Lines that went on in the next one are whole again; none was longer than the screen, but for a path. */
+const doctor = async (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}) => {
+  const secret = { EMP_SECRET: "a secret of some length" }
+  const ended = await startEmp(["doctor", "--bind", "127.0.0.1:*", ...args], { ...secret, ...env }).exits(20)
+  if (!args.includes("--json")) {
+    for (const line of ended.stdout.split("\n")) assert.match(line, /^.{0,80}$|^.{9}\S+$|^\w+ +\S+ \S+$/)
+  }
+  return { ...ended, stdout: ended.stdout.replaceAll(/\n {9}(?!→)/g, " ") }
+}
 
 describe("emp doctor", () => {
   it("finds nothing to complain of in a node that can join", async () => {
@@ -69,22 +74,74 @@ describe("emp doctor", () => {
       [["--bind", address], {}, /WARNING +bind \S+: .*in use.*\n +→ fine if that is this very node/],
       [["--service", "./gone.js"], {}, /PROBLEM +service \.\/gone\.js: .*there is no file/],
       [["--cert", "test/fixtures/certs/expired.pem"], {}, /PROBLEM +certificate: valid until 20/],
-      [["--cert", "test/fixtures/certs/a.pem"], {}, /(?:ok|WARNING) +certificate: valid until 20/]
+      [["--cert", "test/fixtures/certs/a.pem"], {}, /(?:ok|WARNING) +certificate: valid until 20/],
+      [
+        ["--cert", "test/fixtures/certs/a.pem", "--node-id-in-cert", "--node-id", "other"],
+        {},
+        /PROBLEM +certificate: it is for .*, and not for the node ID other\n +→ with node_id_in_cert/
+      ],
+      [["--profile", "nowhere"], {}, /WARNING +profile nowhere: the file has none of that name\n/]
     ]
     for (const [args, env, expected] of cases) {
       const { code, stdout } = await doctor(args, env)
       assert.match(stdout, expected)
       assert.strictEqual(code, stdout.includes("PROBLEM") ? 1 : 0, stdout)
-      for (const line of stdout.split("\n")) assert.isAtMost(line.length, 160)
     }
   }, 60_000)
+
+  it("looks into a certificate", async () => {
+    const folder = makeFolder()
+    const made = (name: string) => {
+      const files = { key: join(folder, `${name}.key`), cert: join(folder, `${name}.crt`) }
+      const command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -batch -days 10 -subj /CN=x"
+      const { status } = spawnSync("openssl", [...command.split(" "), "-keyout", files.key, "-out", files.cert])
+      assert.strictEqual(status, 0)
+      return { key: readFileSync(files.key, "utf8"), cert: readFileSync(files.cert, "utf8") }
+    }
+    const [one, other] = [made("one"), made("other")]
+    const file = join(folder, "node.pem")
+    for (
+      const [pem, expected] of [
+        [one.key + one.cert, /WARNING +certificate: valid until \S+\n +→ get a new one in time/],
+        [
+          other.key + one.cert,
+          /PROBLEM +certificate: the private key does not belong to the first certificate\n +→ a PEM/
+        ],
+        [one.cert, /PROBLEM +certificate: it holds no private key that can be read/],
+        ["nothing", /PROBLEM +certificate: it holds no certificate that can be read/]
+      ] as const
+    ) {
+      writeFileSync(file, pem)
+      const { code, stdout } = await doctor(["--cert", file])
+      assert.match(stdout, expected)
+      assert.strictEqual(code, stdout.includes("PROBLEM") ? 1 : 0)
+    }
+  }, 30_000)
+
+  it("ends, whatever the modules of services have begun", async () => {
+    const folder = mkdtempSync(join(root, "test/fixtures/lasting-"))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, "service.ts")
+    const source =
+      "import * as Effect from \"effect/Effect\"\nsetInterval(() => {}, 1000)\nexport default Effect.void\n"
+    writeFileSync(file, source)
+    const { code, stdout } = await doctor(["--service", file])
+    assert.include(stdout, "service.ts: can be loaded")
+    assert.strictEqual(code, 0)
+  })
 
   it("looks at the configuration file, and shows JSON", async () => {
     const file = join(makeFolder(), "rc.json")
     writeFileSync(file, "{ \"nodeid\": ")
     const broken = await doctor(["--json"], { EFFECT_MP_RC: file })
     assert.strictEqual(broken.code, 1)
-    assert.include(broken.stderr + broken.stdout, `${file}:1:`)
+    const [, unreadable, ...more] = JSON.parse(broken.stdout) as ReadonlyArray<{ verdict: string; found: string }>
+    assert.strictEqual(unreadable?.verdict, "problem")
+    assert.include(unreadable?.found, `${file}:1:`)
+    assert.deepStrictEqual(more, [])
+    const left = await doctor(["--norc"], { EFFECT_MP_RC: file })
+    assert.include(left.stdout, `${file} does not count: norc`)
+    assert.strictEqual(left.code, 0)
     writeFileSync(file, "{}")
     chmodSync(file, 0o644)
     const open = await doctor(["--json"], { EFFECT_MP_RC: file })
@@ -122,7 +179,32 @@ describe("emp init", () => {
     const again = await startEmp(["init", folder]).exits()
     assert.strictEqual(again.code, 1)
     assert.match(again.stderr, /package\.json is there already: nothing was written/)
+    const into = await startEmp(["init", join(folder, "README.md")]).exits()
+    assert.strictEqual(into.code, 1)
+    assert.match(into.stderr, /README\.md\S*\): name a folder that is empty or not there yet/)
   }, 60_000)
+})
+
+describe("the completions of emp", () => {
+  it("complete commands and flags in bash", async () => {
+    const { code, stdout } = await startEmp(["--completions", "bash"]).exits()
+    assert.strictEqual(code, 0)
+    const typed = (...words: ReadonlyArray<string>): string => `
+      COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_LINE="\${COMP_WORDS[*]}"; COMPREPLY=()
+      COMP_POINT=\${#COMP_LINE}; COMP_CWORD=${words.length - 1}; _emp emp '${words.at(-1)}' '${words.at(-2)}'
+      echo "\${COMPREPLY[*]}"`
+    const script = [stdout, typed("emp", "doc"), typed("emp", "run", "--hang"), typed("emp", "db", "")].join("\n")
+    const completed = spawnSync("bash", ["--norc"], { input: script, encoding: "utf8" })
+    assert.strictEqual(completed.stdout, "doctor\n--hang-timeout\nget set del mon\n", completed.stderr)
+  })
+
+  it("are there for other shells too", async () => {
+    for (const shell of ["zsh", "fish"]) {
+      const { code, stdout } = await startEmp(["--completions", shell]).exits()
+      assert.strictEqual(code, 0)
+      assert.include(stdout, "hang-timeout")
+    }
+  })
 })
 
 describe("the introduction's walk-through", () => {

@@ -7,10 +7,12 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import * as Port from "../Port.ts"
 import * as Supervisor from "../Supervisor.ts"
-import { reasonFromExit } from "./killed.ts"
-import type { Service, ServiceEnvironment, ServiceError } from "./service.ts"
+import { exitFromReason, type Reason, reasonFromExit } from "./killed.ts"
+import { type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
+import { showReason } from "./supervisorEvents.ts"
 
 /** What fails is started again after a moment; what fails four times within a minute is for whoever looks after the node. */
 const restarts = {
@@ -32,22 +34,6 @@ export const runServices = (
   Effect.gen(function*() {
     const failed = yield* Deferred.make<never, ServiceError>()
     if (services.length === 0) return Deferred.await(failed)
-    let last: ServiceError | undefined
-    const start = (service: Service) =>
-      Effect.gen(function*() {
-        const port = yield* Port.make(() => {})
-        const body = service.start.pipe(
-          Effect.provideService(Port.Self, port),
-          Effect.tapError((error) =>
-            Effect.sync(() => {
-              last = error
-            })
-          )
-        )
-        if (service.isLayer) yield* body
-        else yield* Port.peval(port, Port.fork(Effect.andThen(body, Port.kil(port))))
-        return port
-      })
     const supervisor = yield* Supervisor.make({
       name: "services",
       intensity: restarts.intensity,
@@ -63,13 +49,38 @@ export const runServices = (
         shutdown: "infinity" as const
       }))
     }).pipe(
-      Effect.catchTag("StartError", (error) => last === undefined ? Effect.die(error) : Effect.fail(last)),
+      Effect.catchTag("StartError", ({ child, exit }) => failure(child, reasonFromExit(exit))),
       Effect.catchTag("InvalidSpec", Effect.die)
     )
     yield* Port.mon(supervisor.supervisor, (exit) => {
       const reason = reasonFromExit(exit)
-      if (reason[0] === "restart_limit" && last !== undefined) return Deferred.fail(failed, last)
-      return reason.length === 0 || reason[0] === "shutdown" ? Effect.void : Deferred.die(failed, reason)
+      if (reason.length === 0 || reason[0] === "shutdown") return Effect.void
+      // It goes on with the child, and the child's own reason.
+      const gaveUp = reason[0] === "restart_limit"
+      return Deferred.fail(failed, gaveUp ? failure(String(reason[2]), reason.slice(3)) : failure("services", reason))
     })
     return Deferred.await(failed)
   })
+
+const start = Effect.fnUntraced(function*({ isLayer, start }: Service) {
+  const port = yield* Port.make(() => {})
+  const body = Effect.provideService(start, Port.Self, port)
+  if (isLayer) yield* body
+  else yield* Port.peval(port, Port.fork(Effect.andThen(body, Port.kil(port))))
+  return port
+})
+
+/** What a service ended with, in its own words. Whatever goes wrong while it starts or runs is such an error already. */
+const failure = (service: string, reason: Reason): ServiceError => {
+  const [tag, , fields] = reason
+  if (tag === "fail" && isServiceError(fields)) {
+    return new ServiceError({ service: fields.service, problem: fields.problem })
+  }
+  return new ServiceError({ service, problem: `ended: ${showReason(exitFromReason(service, reason))}` })
+}
+
+const isServiceError = Schema.is(Schema.Struct({
+  _tag: Schema.tag("ServiceError"),
+  service: Schema.String,
+  problem: Schema.String
+}))

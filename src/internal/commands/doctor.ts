@@ -81,7 +81,20 @@ export const doctor = (sources: Sources | ConfigFileError, json: boolean) =>
 const marks: Record<Finding["verdict"], string> = { ok: "ok     ", warning: "WARNING", problem: "PROBLEM" }
 
 const describe = ({ advice, found, verdict, what }: Finding): string =>
-  `${marks[verdict]}  ${what}: ${found}${advice === undefined ? "" : `\n         → ${advice}`}`
+  `${marks[verdict]}  ${wrap(`${what}: ${found}`)}${advice === undefined ? "" : `${margin}${wrap(`→ ${advice}`)}`}`
+
+const margin = `\n${" ".repeat(9)}`
+
+/** Fits into 80 columns beside its mark, if no word is longer. */
+const wrap = (text: string): string => {
+  const lines: Array<string> = []
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)
+    if (line === undefined || line.length + word.length >= 71) lines.push(word)
+    else lines[lines.length - 1] = `${line} ${word}`
+  }
+  return lines.join(margin)
+}
 
 /** That it can be read is known already. */
 const configFile = Effect.fnUntraced(function*(sources: Sources) {

@@ -115,5 +115,10 @@ export const init = Effect.fnUntraced(function*(folder: string) {
     yield* files.writeFileString(target, text)
     yield* Console.log(`wrote ${path.join(folder, file)}`)
   }
-  yield* Console.log(`\ncd ${folder} && npm install && npm test`)
-})
+  yield* Console.log(`\ncd ${folder.includes(" ") ? `"${folder}"` : folder} && npm install && npm test`)
+}, (written, folder) =>
+  Effect.catchTag(written, "PlatformError", (error) =>
+    new CommandFailed({
+      problem:
+        `${error.message}: name a folder that is empty or not there yet, and that you may write to; not ${folder}`
+    })))
