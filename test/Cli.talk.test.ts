@@ -2,12 +2,12 @@
  * The commands that talk to a network, as they are typed, against nodes that `emp run` runs.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { emp, type Ended, Process } from "./processes.ts"
-import { conversation, opening, type RawPeer } from "./rawPeer.ts"
+import { conversation, opening, ownKind, type RawPeer } from "./rawPeer.ts"
 
 const home = mkdtempSync(join(tmpdir(), "emp-talk-"))
 const env = { EMP_SECRET: "swordfish", EFFECT_MP_RC: "/dev/null", HOME: home }
@@ -36,6 +36,41 @@ const refused = async (exitCode: number, ...args: ReadonlyArray<string>): Promis
   const { code, stderr, stdout } = await run(...args)
   assert.strictEqual(code, exitCode, stdout + stderr)
   return stderr
+}
+
+/** A node of another make, which every command can have for its seed, with an answer for each request. */
+const strangeSeed = async (
+  nodeId: string,
+  keys: string,
+  answers: Record<string, (peer: RawPeer, ...args: ReadonlyArray<unknown>) => void> = {}
+) => {
+  const peers: Array<RawPeer> = []
+  const server = net.createServer((socket) => {
+    socket.on("error", () => {})
+    const peer = conversation(socket, nodeId)
+    let seen = 0
+    peers.push(peer)
+    peer.write(opening(nodeId, "swordfish", keys))
+    socket.on("data", () => {
+      for (const [port, name, ...args] of peer.packets.slice(seen)) {
+        // What every command asks for.
+        if (name === "g_db_keys") peer.send(["", "g_reply", args[1], [nodeId]])
+        else if (name === "g_db_family") peer.send(["", "g_reply", args[1], { [nodeId]: [address] }])
+        else if (port === "") answers[String(name)]?.(peer, ...args)
+      }
+      seen = peer.packets.length
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const address = `127.0.0.1:${(server.address() as net.AddressInfo).port}`
+  return {
+    run: async (...args: ReadonlyArray<string>) => await begin([...args, "--seed", address]).exits(15),
+    packets: () => peers.flatMap(({ packets }) => packets),
+    [Symbol.dispose]: () => {
+      server.close()
+      for (const { socket } of peers) socket.destroy()
+    }
+  }
 }
 
 beforeAll(async () => {
@@ -86,7 +121,11 @@ describe("emp snd and emp cal", () => {
     assert.include(await refused(1, "cal", "worker#nobody", "hi"), "no such port: worker#nobody")
     assert.include(await refused(1, "snd", "nowhere#port", "hi"), "no such node: nowhere")
     assert.include(await refused(2, "cal", "#", "hi"), "neither a port ID nor a node ID")
-    assert.match(await refused(2, "cal", echo, "[1 2]"), /\[1 2\] is no JSON.*position 3/)
+    assert.include(
+      await refused(2, "cal", echo, "[1 2]"),
+      "[1 2] is no JSON, though it begins like it: line 1, column 4: expected , or ], found \"2\""
+    )
+    assert.include(await refused(2, "snd", echo, "{\"a\":"), "column 6: expected a value, found the end")
     assert.include(
       await refused(3, "cal", echo, "silent", "--timeout", "0.5"),
       `${echo} has not answered (after 0.5 s)`
@@ -97,9 +136,9 @@ describe("emp snd and emp cal", () => {
 
 describe("emp mon", () => {
   it("waits for the end of a port, and shows its reason", async () => {
-    const watcher = begin(["mon", echo, "--json", "--seed", seed])
-    // It is certain to watch when another command behind it was answered; the supervisor brings the port back.
-    await new Promise((resolve) => setTimeout(resolve, 2000))
+    const watcher = begin(["mon", echo, "--json", "--seed", seed], { EMP_TRACE: "1" })
+    await watcher.sees(/^SND worker \["mon1"/m)
+    // The supervisor brings the port back.
     await printed("snd", echo, "crash")
     const { code, stdout } = await watcher.exits()
     assert.deepStrictEqual(JSON.parse(stdout), { port: echo, reason: ["fail", "boom", "boom"] })
@@ -134,8 +173,8 @@ describe("emp find and emp db", () => {
   })
 
   it("follow a family", async () => {
-    const follower = begin(["db", "mon", "tunes", "--seed", seed])
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    const follower = begin(["db", "mon", "tunes", "--seed", seed], { EMP_TRACE: "1" })
+    await follower.sees(/^RCV \S+ from seed \["g_chg1","tunes"/m)
     await printed("db", "set", "tunes", "a", "[1]")
     await follower.sees(/^\+ a \[1\]$/m)
     await printed("db", "set", "tunes", "a", "[2]")
@@ -143,6 +182,16 @@ describe("emp find and emp db", () => {
     await printed("db", "del", "tunes", "a")
     await follower.sees(/^- a$/m)
     assert.strictEqual((await follower.end("SIGINT")).code, 0)
+  })
+
+  it("end in peace when nobody reads any more", async () => {
+    const follower = begin(["db", "mon", "tunes", "--seed", seed])
+    await printed("db", "set", "tunes", "heard", "[1]")
+    await follower.sees(/^\+ heard/m)
+    follower.child.stdout!.destroy()
+    await printed("db", "set", "tunes", "unheard", "[1]")
+    const { code, stderr } = await follower.exits()
+    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
   })
 })
 
@@ -169,27 +218,51 @@ describe("emp status, top, trace, tree", () => {
   })
 
   it("ask nodes of other kinds for nothing that they do not know", async () => {
-    const peers: Array<RawPeer> = []
-    const other = net.createServer((socket) => {
-      socket.on("error", () => {})
-      const peer = conversation(socket, "perl")
-      peers.push(peer)
-      peer.write(opening("perl", "swordfish"))
-      // The one question that every command begins with.
-      socket.on("data", () => {
-        for (const [, name, , id] of peer.packets) if (name === "g_db_keys") peer.send(["", "g_reply", id, ["perl"]])
-      })
-    })
-    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve))
-    const address = `127.0.0.1:${(other.address() as net.AddressInfo).port}`
-    const { code, stderr } = await begin(["db", "set", "a", "b", "c", "--seed", address]).exits(15)
-    const status = await begin(["status", "--seed", address]).exits(15)
-    other.close()
+    using perl = await strangeSeed("perl", "")
+    const { code, stderr } = await perl.run("db", "set", "a", "b", "c")
+    const status = await perl.run("status")
     assert.strictEqual(code, 1, stderr)
     assert.include(stderr, "node perl is of another kind")
     assert.match(status.stdout, /^perl +is of another kind$/m)
-    assert.isFalse(peers.some(({ packets }) => packets.some((packet) => String(packet[1]).startsWith("emp_"))))
+    assert.isFalse(perl.packets().some((packet) => String(packet[1]).startsWith("emp_")))
   })
+
+  it("believe no node that speaks for another, or that answers nonsense", async () => {
+    const honest = JSON.parse(await printed("status", "seed", "--json")) as Record<string, unknown>
+    for (const answer of [honest, { ...honest, nodeId: "liar", uptime: "long" }, "fine", null]) {
+      using liar = await strangeSeed("liar", ownKind(30_000), {
+        emp_status: (peer, to) => peer.send([String(to).split("#")[1], answer])
+      })
+      const { code, stderr } = await liar.run("status", "liar")
+      assert.include(stderr, "node liar gave an answer that makes no sense")
+      assert.strictEqual(code, 1)
+      assert.strictEqual((await liar.run("trace")).stdout, "liar\n   does not answer\n")
+    }
+  })
+
+  it("leave out the nodes of commands, and tell which nodes cannot be asked", async () => {
+    const rc = join(home, "mute.json")
+    writeFileSync(rc, JSON.stringify({ nodeid: "mute", binds: [] }))
+    await using mute = begin(["run", "--no-watchdog", "--seed", seed], { EFFECT_MP_RC: rc })
+    await using frozen = begin(["run", "--no-watchdog", "--node-id", "frozen", "--bind", "127.0.0.1:*", "--seed", seed])
+    await mute.sees(/is ready/)
+    await frozen.sees(/is ready/)
+    await using follower = begin(["db", "mon", "settings", "--seed", seed])
+    await follower.sees(/^\+ limit/m)
+    frozen.child.kill("SIGSTOP")
+    const [all, one, watched, traced, links] = await Promise.all([
+      printed("status", "--timeout", "2"),
+      refused(3, "status", "frozen", "--timeout", "2"),
+      printed("top", "--rounds", "2", "--timeout", "15"),
+      refused(1, "tree", "mute"),
+      printed("trace", "seed", "--timeout", "2")
+    ])
+    assert.match(all, /^frozen +does not answer\nmute +listens nowhere\nseed +\d.*\nworker +\d.*\n$/m)
+    assert.include(one, "node frozen cannot be reached (after 2 s)")
+    assert.strictEqual(watched.match(/^4 nodes/gm)?.length, 2)
+    assert.include(traced, "node mute listens nowhere")
+    assert.include(links, "seed\n├─ frozen\n├─ mute\n└─ worker\nfrozen\n   does not answer\nmute\n   listens nowhere\n")
+  }, 30_000)
 
   it("draw the nodes again and again", async () => {
     const text = await printed("top", "--rounds", "2")
@@ -225,7 +298,7 @@ describe("emp ping, bench, eval, logs", () => {
     assert.match(text, /^(?:worker: \S+ ms\n){3}3 round trips: min \S+ ms, median \S+ ms, max \S+ ms\n$/)
     const found = JSON.parse(await printed("ping", "worker", "-c", "2", "--json")) as { count: number; median: number }
     assert.isTrue(found.count === 2 && found.median > 0)
-    assert.include(await refused(2, "ping", "worker", "-c", "0"), "--count 0 is not above zero")
+    assert.include(await refused(2, "ping", "worker", "-c", "0"), "--count: \"0\". Expected: 1 or more")
     const rates = JSON.parse(await printed("bench", "worker", "--json")) as {
       roundTrips: number
       concurrentRoundTrips: number
@@ -245,10 +318,12 @@ describe("emp ping, bench, eval, logs", () => {
   })
 
   it("follow the log lines of all nodes, from a level on", async () => {
-    const follower = begin(["logs", "--level", "warn", "--seed", seed])
-    await new Promise((resolve) => setTimeout(resolve, 2000))
+    const follower = begin(["logs", "--level", "warn", "--seed", seed], { EMP_TRACE: "1" })
+    await follower.sees(/^RCV \S+ from worker \[true\]$/m)
     await printed("snd", echo, "say", "look here")
     await follower.sees(/^\S+Z WARN +worker: look here$/m)
+    await printed("snd", echo, "say", "\u001b]0;a title\u0007")
+    await follower.sees(/^\S+Z WARN +worker: \\x1b\]0;a title\\x07$/m)
     assert.strictEqual((await follower.end("SIGINT")).code, 0)
     assert.include(
       await refused(2, "logs", "--level", "loud"),
@@ -321,6 +396,11 @@ describe("a command of the network", () => {
     server.close()
     assert.strictEqual(late.code, 3)
     assert.include(late.stderr, "no seed has answered")
+    for (const none of ["0", "-1"]) {
+      const { code, stderr } = await bare("--seed", seed, "--timeout", none)
+      assert.strictEqual(code, 2)
+      assert.include(stderr, "Expected: more than 0 seconds")
+    }
     const wrong = await begin(["status", "--seed", seed, "--timeout", "1"], { EMP_SECRET: "other" }).exits()
     assert.strictEqual(wrong.code, 3)
   })
@@ -357,6 +437,17 @@ describe("a command of the network", () => {
     assert.match(nodes[0]!.stderr, /^RCV seed from worker \["g_slave".*$/m)
     assert.match(nodes[0]!.stderr, /^SND worker \[.*$/m)
     assert.notMatch(nodes[1]!.stderr, /^(?:RCV|SND) /m)
+  })
+
+  it("shows the messages of a command, and the answers, in the same way", async () => {
+    const { code, stderr } = await begin(["cal", "seed", "time", "--seed", seed], { EMP_TRACE: "1" }).exits()
+    assert.strictEqual(code, 0)
+    const [, reply = ""] = /^SND seed \["time","(emp\/\S+#\S+)"\]$/m.exec(stderr) ?? []
+    assert.match(stderr, new RegExp(`^RCV ${reply} from seed \\[\\d+`, "m"))
+    await nodes[0]!.sees(new RegExp(`^SND ${reply} \\[\\d+`, "m"))
+    for (const line of (stderr + nodes[0]!.stderr).split("\n").filter((line) => /^(?:RCV|SND)/.test(line))) {
+      assert.match(line, /^(?:RCV \S+ from|SND) [^\s#]+(?:#\S+)? \[.+/)
+    }
   })
 
   it("logs as much as EMP_VERBOSE says", async () => {

@@ -7,10 +7,13 @@
 import * as Cause from "effect/Cause"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
-import { isPortId } from "./portId.ts"
+import { isPortId, nodeOf } from "./portId.ts"
 import type { Router } from "./router.ts"
 
-/** `emp_logs LEVEL PORT REPLYPORT`: lines of this level and above to the port, for a minute. */
+/**
+ * `emp_logs LEVEL PORT REPLYPORT`: lines of this level and above to a port of the node that asks, for a minute, unless the port
+ * ends before. Answered by true or false.
+ */
 export const logsRequest = "emp_logs"
 const validity = 60_000
 
@@ -20,7 +23,8 @@ const mostListeners = 100
 export const levels = ["Trace", "Debug", "Info", "Warn", "Error", "Fatal"] as const
 export type Level = typeof levels[number]
 
-const severity = (level: string): number => levels.indexOf(level as Level)
+/** -1 for what is no level. */
+const severity = (level: unknown): number => levels.findIndex((known) => known === level)
 
 /** The same as a Perl node asks for it: `0 PORT LEVEL`, until the port ends. It wants `TIME CONTEXT LEVEL TEXT`. */
 const perlRequest = "AnyEvent::MP::LogCatcher::connect"
@@ -32,6 +36,7 @@ interface Listener {
   readonly least: number
   readonly until: number
   readonly isPerl: boolean
+  readonly unwatch: () => void
 }
 
 /** Passes on what is logged in this process, once it knows the node that does so. */
@@ -45,22 +50,38 @@ class Catcher {
     this.router = router
     this.attachPerl(router)
     router.requests.set(logsRequest, (from, [level, port, to, ...rest]) => {
-      const accepted = severity(String(level)) >= 0 && isPortId(port) &&
-        (this.listeners.has(port) || this.listeners.size < mostListeners)
-      if (accepted) {
-        this.listeners.set(port, { least: severity(String(level)), until: router.now() + validity, isPerl: false })
-      }
-      if (isPortId(to)) router.relay(from, to, [...rest, accepted])
+      const least = severity(level)
+      const accepted = least >= 0 && isPortId(port) && nodeOf(port) === from
+      const isTaken = accepted && this.listen(router, port, { least, until: router.now() + validity, isPerl: false })
+      if (isPortId(to)) router.relay(from, to, [...rest, isTaken])
     })
+  }
+
+  /** Answers false if there are too many already. */
+  private listen(router: Router, port: string, listener: Omit<Listener, "unwatch">): boolean {
+    const known = this.listeners.get(port)
+    if (known === undefined) {
+      this.drop(router.now())
+      if (this.listeners.size >= mostListeners) return false
+    }
+    const unwatch = known?.unwatch ?? router.monitor(port, () => this.listeners.delete(port))
+    this.listeners.set(port, { ...listener, unwatch })
+    return true
+  }
+
+  /** Those whose time is over get no more. */
+  private drop(now: number): void {
+    for (const [port, { until, unwatch }] of this.listeners) {
+      if (until >= now) continue
+      this.listeners.delete(port)
+      unwatch()
+    }
   }
 
   private attachPerl(router: Router): void {
     router.requests.set(perlRequest, (_from, [, port, level]) => {
-      if (!isPortId(port) || this.listeners.has(port) || this.listeners.size >= mostListeners) return
       const least = levels.findIndex((name) => perlLevels[name] <= Number(level))
-      if (least < 0) return
-      this.listeners.set(port, { least, until: Infinity, isPerl: true })
-      router.monitor(port, () => this.listeners.delete(port))
+      if (isPortId(port) && least >= 0) this.listen(router, port, { least, until: Infinity, isPerl: true })
     })
   }
 
@@ -70,14 +91,13 @@ class Catcher {
     this.isSending = true
     try {
       const now = router.now()
-      for (const [port, { isPerl, least, until }] of this.listeners) {
-        if (until < now) this.listeners.delete(port)
-        else if (severity(level) >= least) {
-          const line = isPerl
-            ? [now / 1000, "effect-mp", perlLevels[level as Level], text]
-            : ["line", now, level, text, annotations]
-          router.offer(port, line)
-        }
+      this.drop(now)
+      for (const [port, { isPerl, least }] of this.listeners) {
+        if (severity(level) < least) continue
+        const line = isPerl
+          ? [now / 1000, "effect-mp", perlLevels[level as Level], text]
+          : ["line", now, level, text, annotations]
+        router.offer(port, line)
       }
     } finally {
       this.isSending = false

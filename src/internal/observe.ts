@@ -1,6 +1,7 @@
 /**
  * What operators see of a node: one request of the node port, `emp_status`, answered with plain data. The rooms above add what
- * they have. It shows no secrets and no messages, and costs what reading a few numbers costs.
+ * they have. It shows no secrets and no messages. However often it is asked, a node reads what it tells ten times a second at
+ * most, and no list is longer than a thousand entries.
  *
  * @internal
  */
@@ -15,7 +16,10 @@ export const statusRequest = "emp_status"
 /** Of lists that may be long, so many entries are told. */
 const most = 1000
 
-const Count = Schema.Number
+/** For so long what was read is told again: milliseconds. */
+const validity = 100
+
+const Count = Schema.Finite
 const Optional = Schema.NullOr(Schema.String)
 
 /** Another node, as the observed one sees it. Bytes are those of the present link. */
@@ -44,6 +48,8 @@ export const Status = Schema.Struct({
   queuedMessages: Count,
   unsentBytes: Count,
   waitingSenders: Count,
+  /** How many nodes there is a link to; `peers` may name fewer, and names those that are searched for too. */
+  links: Count,
   peers: Schema.Array(PeerStatus),
   supervisors: Schema.Array(Schema.String),
   /** Of a node that is part of a network: the node that holds its data, and on a global node how many entries each family has. */
@@ -55,6 +61,7 @@ export type Status = typeof Status.Type
 
 export const readStatus = (router: Router): Status => {
   const held = gauges.read(router)
+  const { families, ...network } = router.networkStatus()
   const memory = process.memoryUsage()
   return {
     nodeId: router.nodeId,
@@ -69,6 +76,7 @@ export const readStatus = (router: Router): Status => {
     queuedMessages: held.queuedMessages,
     unsentBytes: held.unsentBytes,
     waitingSenders: held.waitingSenders,
+    links: held.links,
     peers: Array.from(router.peers.values()).slice(0, most).map((peer) => ({
       nodeId: peer.nodeId,
       state: peer.state,
@@ -80,11 +88,22 @@ export const readStatus = (router: Router): Status => {
       sent: peer.link?.sent ?? 0
     })),
     supervisors: Array.from(router.supervisors).slice(0, most),
-    ...router.networkStatus()
+    ...network,
+    families: Object.fromEntries(Object.entries(families).slice(0, most))
   }
 }
 
 /** Answers `emp_status REPLYPORT ARG...`, as `time` is answered. */
-export const answerStatus = (router: Router) => (from: string, [to, ...rest]: ReadonlyArray<unknown>): void => {
-  if (isPortId(to)) router.relay(from, to, [...rest, readStatus(router)])
+export const answerStatus = (router: Router) => {
+  let status: Status | undefined
+  let readAt = 0
+  return (from: string, [to, ...rest]: ReadonlyArray<unknown>): void => {
+    if (!isPortId(to)) return
+    const now = router.monotonic()
+    if (status === undefined || now - readAt >= validity) {
+      status = readStatus(router)
+      readAt = now
+    }
+    router.relay(from, to, [...rest, status])
+  }
 }

@@ -24,6 +24,7 @@ const flags = {
   ),
   timeout: Flag.Finite("timeout").pipe(
     Flag.withDescription("How many seconds to wait for an answer"),
+    Flag.filter((seconds) => seconds > 0, () => "more than 0 seconds"),
     Flag.withDefault(5)
   ),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false))
@@ -216,7 +217,11 @@ const top = Command.make(
   "top",
   {
     ...flags,
-    rounds: Flag.Int("rounds").pipe(Flag.withDescription("Draw so many times, and end"), Flag.optional)
+    rounds: Flag.Int("rounds").pipe(
+      Flag.withDescription("Draw so many times, and end"),
+      Flag.filter((rounds) => rounds > 0, () => "1 or more"),
+      Flag.optional
+    )
   },
   (input) =>
     on(
@@ -263,7 +268,7 @@ const ping = Command.make("ping", {
   count: Flag.Int("count").pipe(
     Flag.withAlias("c"),
     Flag.withDescription("How many round trips"),
-    Flag.filter((count) => count > 0, (count) => `--count ${count} is not above zero`),
+    Flag.filter((count) => count > 0, () => "1 or more"),
     Flag.withDefault(5)
   )
 }, (input) => on(input, load.look, ({ ping }, session) => ping(session, input.node, input.count))).pipe(
@@ -286,7 +291,9 @@ const logs = Command.make(
     ...flags,
     node: anyNode,
     level: Flag.String("level").pipe(
-      Flag.withDescription("The least level: trace, debug, info, warn, error, fatal"),
+      Flag.withDescription(
+        "The least level: trace, debug, info, warn, error, fatal. A node has what its EMP_VERBOSE lets through"
+      ),
       Flag.withDefault("info")
     )
   },

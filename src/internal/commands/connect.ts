@@ -3,10 +3,10 @@
  *
  * @internal
  */
+import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
@@ -19,6 +19,7 @@ import { parseAddress, splitAddresses } from "../address.ts"
 import type { Sources } from "../config.ts"
 import { reasonFromExit } from "../killed.ts"
 import { listenersFamily } from "../mesh.ts"
+import { traceMessages } from "../messageTrace.ts"
 import { Status, statusRequest } from "../observe.ts"
 import { runOptions } from "../runOptions.ts"
 import { UsageError } from "../usage.ts"
@@ -72,8 +73,26 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
       Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [] }), Transport.layerTcp)
     )
     const joined = within(session, Global.joined, `no seed has answered: ${seeds.join(", ")}`)
-    return yield* Effect.andThen(joined, body).pipe(Effect.scoped, Effect.provide(node))
+    const work = Effect.andThen(joined, body)
+    return yield* Effect.andThen(traced, Effect.raceFirst(work, unheard)).pipe(Effect.scoped, Effect.provide(node))
   })
+
+/** `EMP_TRACE=1` is for commands too. */
+const traced = Effect.gen(function*() {
+  const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
+  const router = yield* Node.Node
+  if (trace !== "" && trace !== "0") traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
+})
+
+/** Ends when nobody reads what the command prints any more, as in `emp logs | head`. */
+const unheard = Effect.callback<void, CommandFailed>((resume) => {
+  // It stays: what is printed last may fail when all else is over.
+  process.stdout.on(
+    "error",
+    (error: NodeJS.ErrnoException) =>
+      resume(error.code === "EPIPE" ? Effect.void : failed(`standard output: ${error.message}`))
+  )
+})
 
 /** A node that runs on this machine with the same configuration is as good as a seed. */
 const seedsOf = (
@@ -102,8 +121,12 @@ export const reach = (session: Session, nodeId: string) =>
       return yield* new UsageError({ problem: `${JSON.stringify(nodeId)} is no node ID` })
     }
     if (router.isUp(nodeId)) return
-    const lost = Effect.flatMap(Port.exit(nodeId), (exit) =>
-      failed(`no such node: ${nodeId}: ${String(reasonFromExit(exit).at(-1))}`))
+    const lost = Effect.gen(function*() {
+      const [why] = reasonFromExit(yield* Port.exit(nodeId)).slice(-1)
+      return yield* listensNowhere((yield* knownNodes(session)).get(nodeId))
+        ? failed(`node ${nodeId} listens nowhere: only those can talk to it that it has a link to`)
+        : failed(`no such node: ${nodeId}: ${String(why)}`)
+    })
     yield* within(session, Effect.raceFirst(Global.awaitNode(nodeId), lost), `node ${nodeId} cannot be reached`)
   })
 
@@ -134,33 +157,48 @@ export const askStatus = (session: Session, nodeId: string) =>
   Effect.flatMap(
     ask(session, nodeId, statusRequest),
     ([status]) =>
-      Schema.is(Status)(status) ? Effect.succeed(status) : failed(`node ${nodeId} gave an answer that makes no sense`)
+      // A node speaks for itself only.
+      Schema.is(Status)(status) && status.nodeId === nodeId
+        ? Effect.succeed(status)
+        : failed(`node ${nodeId} gave an answer that makes no sense`)
   )
 
-/** All nodes that the network knows, without the command's own. */
-export const allNodes = (session: Session) =>
+/** Whether a node is that of a command: they come and go, and are of no interest. */
+export const isCommand = (nodeId: string): boolean => nodeId.startsWith("emp/")
+
+/** All nodes that the network knows, without those of commands, and the addresses that they listen on. */
+const knownNodes = (session: Session) =>
   Effect.gen(function*() {
     const mesh = yield* Global.Global
-    const own = yield* Node.id
-    const names = yield* within(
-      session,
-      Effect.callback<ReadonlyArray<string>>((resume) =>
-        Effect.sync(mesh.query("g_db_keys", listenersFamily, (result) =>
-          resume(Effect.succeed(Array.isArray(result) ? result.map(String) : []))))
-      ),
-      "the nodes of the network are not known"
+    const family = Effect.callback<unknown>((resume) =>
+      Effect.sync(mesh.query("g_db_family", listenersFamily, (result) => resume(Effect.succeed(result))))
     )
-    return names.filter((name) =>
-      name !== own
-    ).toSorted()
+    const entries = Object.entries((yield* within(session, family, "the nodes of the network are not known")) ?? {})
+    return new Map<string, unknown>(entries.filter(([name]) => !isCommand(name)))
   })
 
-/** What a node that was asked for its status answered, or why it did not. */
-export const statusOrProblem = (session: Session, nodeId: string) =>
+export const allNodes = (session: Session) =>
   Effect.gen(function*() {
-    const answer = yield* Effect.option(askStatus(session, nodeId))
-    if (Option.isSome(answer)) return answer.value
+    const own = yield* Node.id
+    return Array.from((yield* knownNodes(session)).keys()).filter((name) => name !== own).toSorted()
+  })
+
+/** Only those can talk to such a node that it has a link to itself. */
+const listensNowhere = (addresses: unknown): boolean => Array.isArray(addresses) && addresses.length === 0
+
+/** What nodes that are asked for their status answer, or why they do not. */
+export const statusesOf = (session: Session, names: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const known = yield* knownNodes(session)
     const router = yield* Node.Node
-    const isOther = router.isUp(nodeId) && !router.isOwnKind(nodeId)
-    return { nodeId, problem: isOther ? "is of another kind" : "does not answer" }
+    const statusOf = (nodeId: string) => {
+      if (!router.isUp(nodeId) && listensNowhere(known.get(nodeId))) {
+        return Effect.succeed({ nodeId, problem: "listens nowhere" })
+      }
+      return Effect.orElseSucceed(askStatus(session, nodeId), () => ({
+        nodeId,
+        problem: router.isUp(nodeId) && !router.isOwnKind(nodeId) ? "is of another kind" : "does not answer"
+      }))
+    }
+    return yield* Effect.forEach(names, statusOf, { concurrency: 16 })
   })

@@ -3,13 +3,13 @@
  *
  * @internal
  */
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Port from "../../Port.ts"
 import { levels, logsRequest } from "../logCatcher.ts"
 import { UsageError } from "../usage.ts"
 import { allNodes, ask, failed, type Session } from "./connect.ts"
+import { print, printJson } from "./screen.ts"
 
 const Line = Schema.Tuple([Schema.Finite, Schema.String, Schema.String, Schema.Record(Schema.String, Schema.String)])
 
@@ -27,7 +27,7 @@ export const logs = (session: Session, node: string | undefined, level: string) 
       const known = names.get(name)
       if (known !== undefined) return known
       const port: string = yield* Port.make({
-        line: (...line: ReadonlyArray<unknown>) => Schema.is(Line)(line) ? print(session, name, line) : Effect.void
+        line: (...line: ReadonlyArray<unknown>) => Schema.is(Line)(line) ? show(session, name, line) : Effect.void
       })
       names.set(name, port)
       return port
@@ -44,9 +44,13 @@ export const logs = (session: Session, node: string | undefined, level: string) 
     return yield* Effect.forever(Effect.andThen(Effect.ignore(again), Effect.sleep("2 seconds")))
   })
 
-const print = (session: Session, node: string, [at, level, text, annotations]: typeof Line.Type) =>
-  Console.log(
-    session.json
-      ? JSON.stringify({ node, at, level, text, ...annotations })
-      : `${new Date(at).toISOString()} ${level.toUpperCase().padEnd(5)} ${node}: ${text}`
-  )
+const show = (session: Session, node: string, [at, level, text, annotations]: typeof Line.Type) =>
+  session.json
+    ? printJson({ ...annotations, node, at, level, text })
+    : print(`${timeOf(at)} ${level.toUpperCase().padEnd(5)} ${node}: ${text}`)
+
+/** A time that no calendar has is shown as it came. */
+const timeOf = (at: number): string => {
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? String(at) : date.toISOString()
+}

@@ -3,23 +3,20 @@
  *
  * @internal
  */
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Port from "../../Port.ts"
 import * as Supervisor from "../../Supervisor.ts"
 import type { Status } from "../observe.ts"
-import { allNodes, ask, askStatus, reach, type Session, statusOrProblem, within } from "./connect.ts"
-import { age, bytes, millis, spread, table } from "./screen.ts"
+import { allNodes, ask, askStatus, isCommand, reach, type Session, statusesOf, within } from "./connect.ts"
+import { age, bytes, millis, print, printJson, spread, table, wrap } from "./screen.ts"
 
 type Answer = Status | { readonly nodeId: string; readonly problem: string }
 
-/** All nodes, or one, as they say of themselves. */
-export const statuses = (session: Session, node: string | undefined) =>
-  Effect.gen(function*() {
-    const names = node === undefined ? yield* allNodes(session) : [node]
-    if (node !== undefined) yield* reach(session, node)
-    return yield* Effect.forEach(names, (name) => statusOrProblem(session, name), { concurrency: 16 })
-  })
+/** The nodes that a node has links to, without those of commands. */
+const linksOf = (status: Status): ReadonlyArray<string> =>
+  status.peers.filter(({ nodeId, state }) => state === "up" && !isCommand(nodeId)).map(({ nodeId }) => nodeId)
+
+/** All nodes, as they say of themselves. */
+export const statuses = (session: Session) => Effect.flatMap(allNodes(session), (names) => statusesOf(session, names))
 
 const entriesOf = (status: Status): number => Object.values(status.families).reduce((sum, count) => sum + count, 0)
 
@@ -33,7 +30,7 @@ export const overview = (answers: ReadonlyArray<Answer>): string =>
         : [
           answer.nodeId,
           age(answer.uptime),
-          String(answer.peers.filter(({ state }) => state === "up").length),
+          String(answer.links),
           String(answer.ports),
           String(answer.queuedMessages),
           bytes(answer.memory),
@@ -64,61 +61,60 @@ const details = (status: Status): string => {
     ["FAMILY", "ENTRIES"],
     Object.entries(families).toSorted().map(([name, count]) => [name, String(count)])
   )
-  return [facts.join("\n"), links, ...(rest.isGlobal ? [data] : [])].join("\n\n")
+  return [facts.map(wrap).join("\n"), links, ...(rest.isGlobal ? [data] : [])].join("\n\n")
 }
 
 export const status = (session: Session, node: string | undefined) =>
   Effect.gen(function*() {
-    const answers = yield* statuses(session, node)
-    if (session.json) return yield* Console.log(JSON.stringify(node === undefined ? answers : answers[0]))
-    const [first] = answers
-    yield* Console.log(
-      node !== undefined && first !== undefined && !("problem" in first) ? details(first) : overview(answers)
-    )
+    if (node !== undefined) {
+      const one = yield* askStatus(session, node)
+      return yield* session.json ? printJson(one) : print(details(one))
+    }
+    const answers = yield* statuses(session)
+    yield* session.json ? printJson(answers) : print(overview(answers))
   })
 
 /** Who is linked to whom, from a node on: each node is asked once. */
 export const trace = (session: Session, from: string | undefined, form: "text" | "json" | "dot") =>
   Effect.gen(function*() {
     const [first] = from === undefined ? yield* allNodes(session) : [from]
-    const links = new Map<string, ReadonlyArray<string> | undefined>()
+    const links = new Map<string, ReadonlyArray<string> | string>()
     let wave = first === undefined ? [] : [first]
     if (from !== undefined) yield* reach(session, from)
     while (wave.length > 0) {
-      const answers = yield* Effect.forEach(wave, (name) => statusOrProblem(session, name), { concurrency: 16 })
-      for (const answer of answers) {
-        // Nodes of commands come and go, and are of no interest.
-        const up = "problem" in answer
-          ? undefined
-          : answer.peers.filter((peer) => peer.state === "up" && !peer.nodeId.startsWith("emp/")).map(({ nodeId }) =>
-            nodeId
-          )
-        links.set(answer.nodeId, up?.toSorted())
+      for (const answer of yield* statusesOf(session, wave)) {
+        links.set(answer.nodeId, "problem" in answer ? answer.problem : linksOf(answer).toSorted())
       }
-      wave = Array.from(new Set(Array.from(links.values()).flatMap((all) => all ?? []))).filter((name) =>
-        !links.has(name)
-      )
+      const named = Array.from(links.values()).flatMap((others) => typeof others === "string" ? [] : others)
+      wave = Array.from(new Set(named)).filter((name) => !links.has(name))
     }
-    yield* Console.log(drawings[form](links))
+    yield* form === "json"
+      ? printJson(
+        Object.fromEntries(Array.from(links, ([node, others]) => [node, typeof others === "string" ? null : others]))
+      )
+      : print(form === "dot" ? dot(links) : listed(links))
   })
 
-type Links = ReadonlyMap<string, ReadonlyArray<string> | undefined>
+/** What nodes are linked to, or why that is not known. */
+type Links = ReadonlyMap<string, ReadonlyArray<string> | string>
 
-const drawings: Record<"text" | "json" | "dot", (links: Links) => string> = {
-  text: (links) =>
-    Array.from(links, ([node, others]) =>
-      others === undefined
-        ? `${node}\n   does not answer`
-        : [node, ...others.map((other, at) => `${at === others.length - 1 ? "└─" : "├─"} ${other}`)].join("\n")).join(
-        "\n"
-      ),
-  json: (links) => JSON.stringify(Object.fromEntries(Array.from(links, ([node, others]) => [node, others ?? null]))),
-  dot: (links) => {
-    const pairs = Array.from(links).flatMap(([node, others = []]) =>
-      others.map((other) => [node, other].toSorted().map((name) => JSON.stringify(name)).join(" -- "))
+const listed = (links: Links): string =>
+  Array.from(links, ([node, others]) =>
+    typeof others === "string"
+      ? `${node}\n   ${others}`
+      : [node, ...others.map((other, at) => `${at === others.length - 1 ? "└─" : "├─"} ${other}`)].join("\n")).join(
+      "\n"
     )
-    return ["graph network {", ...Array.from(new Set(pairs), (pair) => `  ${pair}`), "}"].join("\n")
-  }
+
+const dot = (links: Links): string => {
+  const pairs = Array.from(links).flatMap(([node, others]) =>
+    typeof others === "string"
+      ? []
+      : others.map((other) => [node, other].toSorted().map((name) => JSON.stringify(name)).join(" -- "))
+  )
+  // A node without links is a node of the network all the same.
+  const alone = Array.from(links).filter(([, others]) => others.length === 0).map(([node]) => JSON.stringify(node))
+  return ["graph network {", ...Array.from(new Set([...alone, ...pairs]), (line) => `  ${line}`), "}"].join("\n")
 }
 
 /** The supervisors of a node that are nobody's children, and all that is below them. */
@@ -133,8 +129,8 @@ export const tree = (session: Session, node: string) =>
     const found = trees.flatMap((tree) => tree._tag === "Some" ? [tree.value] : [])
     const below = new Set(found.flatMap(({ children }) => children.map(({ port }) => port)))
     const roots = found.filter(({ port }) => !below.has(port))
-    if (session.json) return yield* Console.log(JSON.stringify(roots))
-    yield* Console.log(
+    if (session.json) return yield* printJson(roots)
+    yield* print(
       roots.length === 0 ? `node ${node} has no supervisors` : roots.map((root) => Supervisor.render(root)).join("\n\n")
     )
   })
@@ -148,18 +144,18 @@ const roundTrip = (session: Session, node: string) =>
 export const ping = (session: Session, node: string, count: number) =>
   Effect.gen(function*() {
     const times: Array<number> = []
+    // The search for the node is no round trip.
+    yield* reach(session, node)
     for (let n = 0; n < count; n++) {
       if (n > 0) yield* Effect.sleep("200 millis")
       const time = yield* roundTrip(session, node)
       times.push(time)
-      if (!session.json) yield* Console.log(`${node}: ${millis(time)}`)
+      if (!session.json) yield* print(`${node}: ${millis(time)}`)
     }
     const { max, median, min } = spread(times)
-    yield* Console.log(
-      session.json
-        ? JSON.stringify({ node, count, min, median, max })
-        : `${count} round trips: min ${millis(min)}, median ${millis(median)}, max ${millis(max)}`
-    )
+    yield* session.json
+      ? printJson({ node, count, min, median, max })
+      : print(`${count} round trips: min ${millis(min)}, median ${millis(median)}, max ${millis(max)}`)
   })
 
 /** Round trips one after the other, then many at once, for a second each. */
@@ -168,10 +164,9 @@ export const bench = (session: Session, node: string) =>
     yield* roundTrip(session, node)
     const single = yield* measure(roundTrip(session, node), 1)
     const many = yield* measure(roundTrip(session, node), 64)
-    if (session.json) {
-      return yield* Console.log(JSON.stringify({ node, roundTrips: single, concurrentRoundTrips: many }))
-    }
-    yield* Console.log(`${single} round trips/s one after the other, ${many}/s with 64 at a time`)
+    yield* session.json
+      ? printJson({ node, roundTrips: single, concurrentRoundTrips: many })
+      : print(`${single} round trips/s one after the other, ${many}/s with 64 at a time`)
   })
 
 const measure = <E, R>(one: Effect.Effect<unknown, E, R>, width: number): Effect.Effect<number, E, R> =>
@@ -191,6 +186,3 @@ const measure = <E, R>(one: Effect.Effect<unknown, E, R>, width: number): Effect
       () => Math.round(count / (performance.now() - began) * 1000)
     )
   })
-
-/** The node that a port or a node ID is of. */
-export const nodeOf = Port.nodeOf

@@ -1,10 +1,35 @@
 /**
- * Tables and figures for a terminal of 80 columns.
+ * What commands print: tables and figures for a terminal of 80 columns.
  *
  * @internal
  */
+import * as Console from "effect/Console"
 
 const widest = 80
+
+const code = (letter: string): string => letter.charCodeAt(0).toString(16).padStart(2, "0")
+
+/** What others sent may hold characters that steer a terminal: they show, and do nothing. */
+export const printable = (text: string): string =>
+  text.replaceAll(/(?![\n\t])\p{Cc}/gu, (letter) => `\\x${code(letter)}`)
+
+export const print = (text: string) => Console.log(printable(text))
+
+/** Prints a line of JSON, with nothing that steers a terminal either. */
+export const printJson = (value: unknown) =>
+  Console.log((JSON.stringify(value) ?? "null").replaceAll(/\p{Cc}/gu, (letter) => `\\u00${code(letter)}`))
+
+/** Breaks a line at its spaces. What has none stays whole, so that it can be copied. */
+export const wrap = (text: string): string => {
+  const lines: Array<string> = []
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1)
+    if (last === undefined) lines.push(word)
+    else if (last.length + 1 + word.length <= widest) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(`  ${word}`)
+  }
+  return lines.join("\n")
+}
 
 const clip = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
 

@@ -7,6 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -15,6 +16,7 @@ import * as Global from "../../Global.ts"
 import { UsageError } from "../usage.ts"
 import { allNodes, askStatus, type Network, reach, type Session } from "./connect.ts"
 import * as look from "./look.ts"
+import { print, printable } from "./screen.ts"
 import * as talk from "./talk.ts"
 
 /** Where the lines are kept, and how many. */
@@ -63,7 +65,7 @@ const makeShell = (session: Session, start: string) => {
     tree: { usage: "[NODE]", least: 0, run: ([node = present]) => look.tree(session, node) },
     trace: { usage: "[NODE]", least: 0, run: ([node = present]) => look.trace(session, node, "text") },
     ping: { usage: "[NODE]", least: 0, run: ([node = present]) => look.ping(session, node, 3) },
-    help: { usage: "", least: 0, run: () => Console.log(help(verbs)) }
+    help: { usage: "", least: 0, run: () => print(help(verbs)) }
   }
 
   /** What can stand at the end of a line. */
@@ -76,7 +78,7 @@ const makeShell = (session: Session, start: string) => {
   }).pipe(Effect.ignore)
 
   const list = Effect.suspend(() =>
-    Effect.forEach(nodes, (node) => Console.log(`${node === present ? "*" : " "} ${node}`), { discard: true })
+    Effect.forEach(nodes, (node) => print(`${node === present ? "*" : " "} ${node}`), { discard: true })
   )
 
   const goTo = (name: string) =>
@@ -178,6 +180,7 @@ export const shell = (session: Session, node: string | undefined) =>
     yield* refresh
     const lines: Array<string> = []
     let isClosed = false
+    let running: Fiber.Fiber<unknown, unknown> | undefined
     const terminal = yield* Effect.acquireRelease(
       Effect.sync(() =>
         createInterface({
@@ -191,10 +194,14 @@ export const shell = (session: Session, node: string | undefined) =>
       ),
       (opened) => Effect.sync(() => opened.close())
     )
-    // Lines that come faster than they are done wait.
+    // Lines that come faster than they are done wait. Ctrl-C ends what runs, or takes back what is typed, or ends the shell.
     terminal.on("line", (line) => lines.push(line)).on("close", () => {
       isClosed = true
-    }).on("SIGINT", () => terminal.close())
+    }).on("SIGINT", () => {
+      if (running !== undefined) running.interruptUnsafe()
+      else if (terminal.line !== "") terminal.write(null, { ctrl: true, name: "u" })
+      else terminal.close()
+    })
     const next = Effect.suspend(() => {
       if (lines.length > 0) return Effect.sync(() => lines.shift())
       return isClosed ? Effect.succeed(undefined) : Effect.map(nextLine(terminal, prompt()), (line) => {
@@ -204,12 +211,14 @@ export const shell = (session: Session, node: string | undefined) =>
     })
     for (let line = yield* next; line !== undefined && !/^\s*(?:quit|exit)\s*$/.test(line); line = yield* next) {
       if (line.trim() !== "") remember(line)
-      const exit = yield* Effect.exit(run(line))
-      if (Exit.isFailure(exit)) yield* Console.error(messageOf(exit.cause))
+      running = yield* Effect.forkChild(run(line))
+      const exit = yield* Fiber.await(running)
+      running = undefined
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) yield* Console.error(messageOf(exit.cause))
     }
   })
 
 const messageOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
-  return error instanceof Error ? error.message : String(error)
+  return printable(error instanceof Error ? error.message : String(error))
 }

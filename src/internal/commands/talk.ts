@@ -3,47 +3,45 @@
  *
  * @internal
  */
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Global from "../../Global.ts"
 import * as Node from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { reasonFromExit } from "../killed.ts"
 import { operatorRequests } from "../mesh.ts"
+import { parse } from "../relaxedJson.ts"
 import { UsageError } from "../usage.ts"
 import { restartRequest } from "../watchdog.ts"
 import { ask, failed, reachPort, type Session, within } from "./connect.ts"
+import { print, printJson } from "./screen.ts"
 
 /** Arguments that begin as JSON lists, objects and strings do are JSON; all others are text. */
 export const readArguments = (words: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<unknown>, UsageError> =>
   Effect.forEach(words, (word) => {
     if (!/^[[{"]/.test(word)) return Effect.succeed<unknown>(word)
-    return Effect.try({
-      try: (): unknown => JSON.parse(word),
-      catch: (cause) =>
+    return Effect.fromResult(Result.mapBoth(parse(word), {
+      onSuccess: ({ value }): unknown => value,
+      onFailure: ({ column, line, problem }) =>
         new UsageError({
-          problem: `${word} is no JSON, though it begins like it: ${
-            cause instanceof Error ? cause.message : String(cause)
-          }`
+          problem: `${word} is no JSON, though it begins like it: line ${line}, column ${column}: ${problem}`
         })
-    })
+    }))
   })
 
 /** Text as it is, everything else as JSON. */
 export const show = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? "null"
 
 const printReply = (session: Session, reply: ReadonlyArray<unknown>) =>
-  Console.log(session.json ? JSON.stringify(reply) : reply.map(show).join(" "))
+  session.json ? printJson(reply) : print(reply.map(show).join(" "))
 
 /** How a port ended, for people and for programs. */
 const printEnd = (session: Session, port: string, reason: ReadonlyArray<unknown>) =>
-  Console.log(
-    session.json
-      ? JSON.stringify({ port, reason })
-      : `${port} ended: ${reason.length === 0 ? "no reason" : reason.map(show).join(": ")}`
-  )
+  session.json
+    ? printJson({ port, reason })
+    : print(`${port} ended: ${reason.length === 0 ? "no reason" : reason.map(show).join(": ")}`)
 
 /** Why a port does not answer any more. */
 const gone = (port: string, reason: ReadonlyArray<unknown>) =>
@@ -101,15 +99,15 @@ export const restart = (session: Session, node: string) =>
     const [done] = yield* ask(session, node, restartRequest)
     if (done !== true) return yield* failed(`node ${node} has no watchdog that would start it again`)
     yield* within(session, Fiber.join(ended), `node ${node} has not stopped yet`)
-    yield* Console.log(`node ${node} restarts`)
+    yield* print(`node ${node} restarts`)
   })
 
 export const find = (session: Session, group: string) =>
   Effect.gen(function*() {
     const members = (yield* within(session, Global.find(group), "no answer")).toSorted()
-    if (session.json) return yield* Console.log(JSON.stringify(members))
+    if (session.json) return yield* printJson(members)
     if (members.length === 0) return yield* failed(`nobody is in the group ${group}`)
-    yield* Effect.forEach(members, (member) => Console.log(member), { discard: true })
+    yield* Effect.forEach(members, print, { discard: true })
   })
 
 /** Reads a family, or one of its keys. */
@@ -118,11 +116,11 @@ export const dbGet = (session: Session, family: string, key: string | undefined)
     const entries = yield* within(session, Global.family(family), "no answer")
     if (key !== undefined) {
       if (!entries.has(key)) return yield* failed(`family ${family} has no key ${JSON.stringify(key)}`)
-      return yield* Console.log(session.json ? JSON.stringify(entries.get(key)) : show(entries.get(key)))
+      return yield* session.json ? printJson(entries.get(key)) : print(show(entries.get(key)))
     }
-    if (session.json) return yield* Console.log(JSON.stringify(Object.fromEntries(entries)))
+    if (session.json) return yield* printJson(Object.fromEntries(entries))
     const sorted = Array.from(entries).toSorted(([left], [right]) => left < right ? -1 : 1)
-    yield* Effect.forEach(sorted, ([name, value]) => Console.log(`${name} ${JSON.stringify(value)}`), { discard: true })
+    yield* Effect.forEach(sorted, ([name, value]) => print(`${name} ${JSON.stringify(value)}`), { discard: true })
   })
 
 /** The node that an entry is to belong to: one that stays, by default the one that this one's data is at. */
@@ -153,12 +151,12 @@ export const dbMon = (session: Session, family: string) =>
     const value = (key: string) => entries.get(key)
     if (session.json) {
       const set = Object.fromEntries([...added, ...changed].map((key) => [key, value(key)]))
-      return Console.log(JSON.stringify({ added, changed, deleted, set }))
+      return printJson({ added, changed, deleted, set })
     }
     const lines = [
       ...added.map((key) => `+ ${key} ${JSON.stringify(value(key))}`),
       ...changed.map((key) => `~ ${key} ${JSON.stringify(value(key))}`),
       ...deleted.map((key) => `- ${key}`)
     ]
-    return Effect.forEach(lines, (line) => Console.log(line), { discard: true })
+    return Effect.forEach(lines, print, { discard: true })
   })

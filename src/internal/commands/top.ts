@@ -3,35 +3,62 @@
  *
  * @internal
  */
+import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Status } from "../observe.ts"
 import type { Session } from "./connect.ts"
 import { overview, statuses } from "./look.ts"
-import { bytes, table } from "./screen.ts"
+import { bytes, print, printable, printJson, table } from "./screen.ts"
 
-/** Clears a terminal, and goes to its beginning. */
-const clear = "\u001b[2J\u001b[H"
+/** To the beginning of a terminal; the rest of a line; the rest of the screen. */
+const [home, restOfLine, restOfScreen] = ["\u001b[H", "\u001b[K", "\u001b[J"]
 
-/** What goes over the links of all nodes, in bytes. */
-const traffic = (all: ReadonlyArray<Status>): number =>
-  all.reduce((sum, { peers }) => sum + peers.reduce((total, { sent }) => total + sent, 0), 0)
-
-/** The links that had the most to carry since the last look. */
-const busiest = (now: ReadonlyArray<Status>, before: ReadonlyMap<string, number>): string => {
-  const rates = now.flatMap(({ nodeId, peers }) =>
-    peers.map((peer) => {
-      const name = `${nodeId} → ${peer.nodeId}`
-      return { name, rate: Math.max(0, peer.sent - (before.get(name) ?? peer.sent)), queued: peer.queued }
-    })
-  )
-  const rows = rates.toSorted((a, b) => b.rate - a.rate || b.queued - a.queued).slice(0, 10)
-  return table(["LINK", "SENT/S", "QUEUE"], rows.map(({ name, queued, rate }) => [name, bytes(rate), String(queued)]))
+/** What all nodes had sent on each of their links at a moment. */
+interface Look {
+  readonly at: number
+  readonly sent: ReadonlyMap<string, number>
 }
 
-const sentBy = (all: ReadonlyArray<Status>): ReadonlyMap<string, number> =>
-  new Map(all.flatMap(({ nodeId, peers }) => peers.map((peer) => [`${nodeId} → ${peer.nodeId}`, peer.sent])))
+interface Rate {
+  readonly name: string
+  readonly rate: number
+  readonly queued: number
+}
+
+/** What goes over each link, in bytes for each second since the last look. */
+const ratesOf = (all: ReadonlyArray<Status>, at: number, before: Look | undefined): ReadonlyArray<Rate> =>
+  all.flatMap(({ nodeId, peers }) =>
+    peers.map((peer) => {
+      const name = `${nodeId} → ${peer.nodeId}`
+      const sent = Math.max(0, peer.sent - (before?.sent.get(name) ?? peer.sent))
+      return { name, rate: before === undefined ? 0 : sent * 1000 / Math.max(1, at - before.at), queued: peer.queued }
+    })
+  )
+
+const lookOf = (all: ReadonlyArray<Status>, at: number): Look => ({
+  at,
+  sent: new Map(all.flatMap(({ nodeId, peers }) => peers.map((peer) => [`${nodeId} → ${peer.nodeId}`, peer.sent])))
+})
+
+/** The links that have the most to carry. */
+const busiest = (rates: ReadonlyArray<Rate>): string =>
+  table(
+    ["LINK", "SENT/S", "QUEUE"],
+    rates.toSorted((a, b) => b.rate - a.rate || b.queued - a.queued).slice(0, 10).map(({ name, queued, rate }) => [
+      name,
+      bytes(rate),
+      String(queued)
+    ])
+  )
+
+/** What was there is drawn over, which flickers less than to clear it; what has no room is left out. */
+const paint = (text: string, rows: number): string => {
+  const lines = text.split("\n")
+  const shown = lines.length > rows - 3 ? [...lines.slice(0, rows - 4), "…"] : lines
+  return `${home}${[...shown, "", "q quits"].map((line) => `${line}${restOfLine}`).join("\n")}${restOfScreen}`
+}
 
 /** Ends when `q` is typed. Keys are heard one by one while it lasts, if somebody can type. */
 const quit = Effect.gen(function*() {
@@ -51,20 +78,26 @@ const quit = Effect.gen(function*() {
 
 /** `rounds`: how often it is drawn, for those who do not want to watch for ever. */
 export const top = (session: Session, rounds: number | undefined) => {
-  const isScreen = process.stdout.isTTY === true
+  const { stdout } = process
+  // A node that hangs does not stop the picture.
+  const impatient = { ...session, timeout: Math.min(session.timeout, 1) }
   const draw = Effect.gen(function*() {
-    let before: ReadonlyMap<string, number> = new Map()
-    let total = 0
+    let before: Look | undefined
     for (let round = 0; round < (rounds ?? Infinity); round++) {
       if (round > 0) yield* Effect.sleep("1 second")
-      const answers = yield* statuses(session, undefined)
+      const answers = yield* statuses(impatient)
+      if (session.json) {
+        yield* printJson(answers)
+        continue
+      }
+      const at = yield* Clock.currentTimeMillis
       const known = answers.flatMap((answer) => "problem" in answer ? [] : [answer])
-      const sent = traffic(known)
-      const head = `${answers.length} nodes, ${bytes(round === 0 ? 0 : Math.max(0, sent - total))}/s between them`
-      const text = [head, overview(answers), busiest(known, before)].join("\n\n")
-      yield* Console.log(session.json ? JSON.stringify(answers) : isScreen ? `${clear}${text}\n\nq quits` : text)
-      before = sentBy(known)
-      total = sent
+      const rates = ratesOf(known, at, before)
+      const total = bytes(rates.reduce((sum, { rate }) => sum + rate, 0))
+      const head = `${answers.length} nodes, ${total}/s between them`
+      const text = [head, overview(answers), busiest(rates)].join("\n\n")
+      yield* stdout.isTTY ? Console.log(paint(printable(text), stdout.rows)) : print(text)
+      before = lookOf(known, at)
     }
   })
   return Effect.raceFirst(draw, Effect.scoped(quit))
