@@ -30,6 +30,7 @@ import { load } from "../service.ts"
 import { namesOf, readCredentials } from "../tls.ts"
 import { didYouMean } from "../usage.ts"
 import { CommandFailed } from "./connect.ts"
+import { wrap } from "./screen.ts"
 
 /** What was looked at, what was found, and what to do if it is not as it should be. */
 export interface Finding {
@@ -80,21 +81,14 @@ export const doctor = (sources: Sources | ConfigFileError, json: boolean) =>
 
 const marks: Record<Finding["verdict"], string> = { ok: "ok     ", warning: "WARNING", problem: "PROBLEM" }
 
+/** How far in the text stands, behind its mark. */
+const margin = 9
+
 const describe = ({ advice, found, verdict, what }: Finding): string =>
-  `${marks[verdict]}  ${wrap(`${what}: ${found}`)}${advice === undefined ? "" : `${margin}${wrap(`→ ${advice}`)}`}`
-
-const margin = `\n${" ".repeat(9)}`
-
-/** Fits into 80 columns beside its mark, if no word is longer. */
-const wrap = (text: string): string => {
-  const lines: Array<string> = []
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1)
-    if (line === undefined || line.length + word.length >= 71) lines.push(word)
-    else lines[lines.length - 1] = `${line} ${word}`
-  }
-  return lines.join(margin)
-}
+  [
+    wrap(`${marks[verdict]}  ${what}: ${found}`, margin),
+    ...(advice === undefined ? [] : [wrap(`${" ".repeat(margin)}→ ${advice}`, margin)])
+  ].join("\n")
 
 /** That it can be read is known already. */
 const configFile = Effect.fnUntraced(function*(sources: Sources) {

@@ -15,6 +15,10 @@ type Answer = Status | { readonly nodeId: string; readonly problem: string }
 const linksOf = (status: Status): ReadonlyArray<string> =>
   status.peers.filter(({ nodeId, state }) => state === "up" && !isCommand(nodeId)).map(({ nodeId }) => nodeId)
 
+/** How many commands look at a node, this one among them. */
+const commandsOf = (status: Status): number =>
+  status.peers.filter(({ nodeId, state }) => state === "up" && isCommand(nodeId)).length
+
 /** All nodes, as they say of themselves. */
 export const statuses = (session: Session) => Effect.flatMap(allNodes(session), (names) => statusesOf(session, names))
 
@@ -30,7 +34,7 @@ export const overview = (answers: ReadonlyArray<Answer>): string =>
         : [
           answer.nodeId,
           age(answer.uptime),
-          String(answer.links),
+          String(answer.links - commandsOf(answer)),
           String(answer.ports),
           String(answer.queuedMessages),
           bytes(answer.memory),
@@ -61,7 +65,7 @@ const details = (status: Status): string => {
     ["FAMILY", "ENTRIES"],
     Object.entries(families).toSorted().map(([name, count]) => [name, String(count)])
   )
-  return [facts.map(wrap).join("\n"), links, ...(rest.isGlobal ? [data] : [])].join("\n\n")
+  return [facts.map((fact) => wrap(fact)).join("\n"), links, ...(rest.isGlobal ? [data] : [])].join("\n\n")
 }
 
 export const status = (session: Session, node: string | undefined) =>

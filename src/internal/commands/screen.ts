@@ -19,14 +19,14 @@ export const print = (text: string) => Console.log(printable(text))
 export const printJson = (value: unknown) =>
   Console.log((JSON.stringify(value) ?? "null").replaceAll(/\p{Cc}/gu, (letter) => `\\u00${code(letter)}`))
 
-/** Breaks a line at its spaces. What has none stays whole, so that it can be copied. */
-export const wrap = (text: string): string => {
+/** Breaks a line at its spaces, the rest of it `indent` columns in. What has no spaces stays whole, so that it can be copied. */
+export const wrap = (text: string, indent = 2): string => {
   const lines: Array<string> = []
   for (const word of text.split(" ")) {
     const last = lines.at(-1)
     if (last === undefined) lines.push(word)
     else if (last.length + 1 + word.length <= widest) lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(`  ${word}`)
+    else lines.push(" ".repeat(indent) + word)
   }
   return lines.join("\n")
 }

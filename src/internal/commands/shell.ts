@@ -141,10 +141,14 @@ const endOfJson = (text: string): number => {
   return -1
 }
 
+/** The newest line first. */
 const history = (): Array<string> => {
   try {
-    return fs.readFileSync(historyFile, "utf8").split("\n").filter((line) => line !== "").slice(-historySize)
-      .toReversed()
+    const lines = fs.readFileSync(historyFile, "utf8").split("\n").filter((line) => line !== "")
+    const kept = lines.slice(-historySize)
+    // Written anew only now and then.
+    if (lines.length > 2 * historySize) fs.writeFileSync(historyFile, `${kept.join("\n")}\n`, { mode: 0o600 })
+    return kept.toReversed()
   } catch {
     return []
   }

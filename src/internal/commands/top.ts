@@ -8,7 +8,7 @@ import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Status } from "../observe.ts"
-import type { Session } from "./connect.ts"
+import { isCommand, type Session } from "./connect.ts"
 import { overview, statuses } from "./look.ts"
 import { bytes, print, printable, printJson, table } from "./screen.ts"
 
@@ -27,10 +27,10 @@ interface Rate {
   readonly queued: number
 }
 
-/** What goes over each link, in bytes for each second since the last look. */
+/** What goes over each link but those to commands, in bytes for each second since the last look. */
 const ratesOf = (all: ReadonlyArray<Status>, at: number, before: Look | undefined): ReadonlyArray<Rate> =>
   all.flatMap(({ nodeId, peers }) =>
-    peers.map((peer) => {
+    peers.filter((peer) => !isCommand(peer.nodeId)).map((peer) => {
       const name = `${nodeId} → ${peer.nodeId}`
       const sent = Math.max(0, peer.sent - (before?.sent.get(name) ?? peer.sent))
       return { name, rate: before === undefined ? 0 : sent * 1000 / Math.max(1, at - before.at), queued: peer.queued }
