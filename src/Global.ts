@@ -17,7 +17,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { splitAddresses } from "./internal/address.ts"
-import type { FamilyChange as CopyChange } from "./internal/familyCopy.ts"
+import { type FamilyChange as CopyChange, Unread } from "./internal/familyCopy.ts"
 import { isFamilyName, listenersFamily, Mesh } from "./internal/mesh.ts"
 import { culprit } from "./internal/plainData.ts"
 import { isPortId, nodeOf } from "./internal/portId.ts"
@@ -47,7 +47,8 @@ export interface Options {
  *
  * **Gotchas**
  *
- * A key that was set again shows as changed, whether or not the value is the same.
+ * A key that a Perl node has set again shows as changed, also when the value is the same; so do all keys that a new master
+ * tells of. Values may be those of the database itself: they are not to be changed.
  *
  * @category models
  * @since 0.1.0
@@ -145,8 +146,8 @@ const checkFamily = (family: string): Effect.Effect<void, InvalidEntry> =>
  *
  * **Details**
  *
- * What was set again since, in another scope of this node, stays when the first scope closes. When several nodes set one
- * key, see `docs/mesh.md` for which of them is seen.
+ * Several scopes of this node may set one key: the last one's value counts, and when its scope closes, that of the one before
+ * it again. When several nodes set one key, see `docs/mesh.md` for which of them is seen.
  *
  * @category database
  * @since 0.1.0
@@ -362,7 +363,8 @@ export const find = (group: string): Effect.Effect<ReadonlyArray<PortId>, Invali
  *
  * **Gotchas**
  *
- * When the master is lost the stream goes on: the next master's state shows as one change.
+ * When the master is lost the stream goes on: the next master's state shows as one change. So does all that happens while
+ * whoever runs the stream is busy: a key that was added and deleted meanwhile is not in it.
  *
  * @category database
  * @since 0.1.0
@@ -372,15 +374,21 @@ export const mon = (name: string): Stream.Stream<FamilyChange, InvalidEntry, Glo
     Effect.andThen(
       checkFamily(name),
       Effect.map(Global, (mesh) =>
-        Stream.callback<FamilyChange>((queue) =>
-          Effect.acquireRelease(
-            Effect.sync(() =>
-              mesh.monitor(name, (change) => void Queue.offerUnsafe(queue, { family: name, ...change }))
-            ),
-            (cancel) => Effect.sync(cancel)
+        Stream.callback<Unread>((queue) => {
+          const unread = new Unread()
+          const follow = Effect.sync(() =>
+            mesh.monitor(name, (change) => {
+              unread.add(change)
+              Queue.offerUnsafe(queue, unread)
+            })
           )
-        ))
+          return Effect.acquireRelease(follow, (cancel) => Effect.sync(cancel))
+        }, { bufferSize: 1, strategy: "sliding" }))
     )
+  ).pipe(
+    Stream.map((unread) => unread.take()),
+    Stream.filter((change) => change !== undefined),
+    Stream.map((change) => ({ family: name, ...change }))
   )
 
 /**
@@ -505,20 +513,23 @@ export const pick = (
   })
 
 /**
- * Waits until there is a link to a node. This very node is always there.
+ * Waits until there is a link to a node, and sees to it that there will be: the node is looked for every two seconds. This very
+ * node is always there.
  *
  * @category nodes
  * @since 0.1.0
  */
 export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node> =>
-  Effect.flatMap(Node.id, (own) =>
-    own === nodeId
-      ? Effect.void
-      : Node.events.pipe(
-        Stream.filter((event) => event._tag === "Up" && event.nodeId === nodeId),
-        Stream.take(1),
-        Stream.runDrain
-      ))
+  Effect.flatMap(Node.Node, (router) => {
+    if (nodeId === router.nodeId) return Effect.void
+    const up = Node.events.pipe(
+      Stream.filter((event) => event._tag === "Up" && event.nodeId === nodeId),
+      Stream.take(1),
+      Stream.runDrain
+    )
+    const look = Effect.sync(() => router.peer(nodeId).wake())
+    return Effect.raceFirst(up, Effect.forever(Effect.andThen(look, Effect.sleep("2 seconds"))))
+  })
 
 /**
  * Waits until the node has a part in the network: it is a global node, or has a seed that answers it.

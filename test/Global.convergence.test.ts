@@ -115,7 +115,9 @@ const run = (actions: typeof Actions.Type, end: "connected" | "as it is" = "conn
   for (const nodeId of globals) meshes.get(nodeId)!.becomeGlobal()
   const owned = new Map(all.map((nodeId) => [nodeId, new Map<string, unknown>()]))
   const heard = new Map(all.map((nodeId) => [nodeId, new Array<FamilyChange>()]))
-  for (const [nodeId, mesh] of meshes) mesh.monitor("f", (change) => heard.get(nodeId)!.push(change))
+  for (const [nodeId, mesh] of meshes) {
+    mesh.monitor("f", (change) => heard.get(nodeId)!.push({ ...change, entries: new Map(change.entries) }))
+  }
   for (const action of actions) {
     switch (action[0]) {
       case "set":

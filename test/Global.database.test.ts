@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as Global from "../src/Global.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
@@ -46,6 +48,97 @@ for (const [name, transport] of transports) {
           assert.deepStrictEqual(yield* node.run(Global.values("nothing")), [])
           assert.deepStrictEqual(yield* node.run(Global.find("nothing")), [])
         }
+      }))
+
+    test("a value may be replaced by one that reads the same", (world) =>
+      Effect.gen(function*() {
+        const { a, b } = yield* three(world)
+        const twins: ReadonlyArray<readonly [unknown, unknown]> = [[1, "1"], [null, "null"], [true, "true"], [
+          [1],
+          "[1]"
+        ]]
+        const seen = yield* follow(b, "f")
+        for (const [at, [first, second]] of twins.entries()) {
+          yield* a.run(Global.set("f", `k${at}`, first))
+          yield* a.run(Global.set("f", `k${at}`, second))
+        }
+        yield* b.has("f", { k0: "1", k1: "null", k2: "true", k3: "[1]" })
+        yield* seen.reaches({ k0: "1", k1: "null", k2: "true", k3: "[1]" })
+      }))
+
+    test("a reader that is slow is told in one change of all that happened meanwhile", (world) =>
+      Effect.gen(function*() {
+        const { a, b } = yield* three(world)
+        const changes: Array<Global.FamilyChange> = []
+        const isFree = yield* Latch.make(false)
+        const read = Stream.runForEach(Global.mon("f"), (change) => {
+          changes.push(change)
+          return isFree.await
+        })
+        yield* Effect.forkScoped(b.run(read))
+        yield* until("it reads", () => changes.length === 1)
+        yield* a.run(Effect.scoped(Global.set("f", "gone", 0)))
+        const all = Array.from({ length: 1000 }, (_, n) => `k${n}`)
+        yield* a.run(Effect.forEach(all, (key) => Global.set("f", key, 0), { discard: true }))
+        yield* a.run(Global.set("f", "k0", 1))
+        yield* b.has("f", Object.fromEntries(all.map((key) => [key, key === "k0" ? 1 : 0])))
+        assert.strictEqual(changes.length, 1)
+        yield* isFree.open
+        yield* until("it is told", () => changes.at(-1)?.entries.size === all.length)
+        // It took one change before it had to wait.
+        assert.isAtMost(changes.length, 3)
+        assert.sameMembers(changes.flatMap(({ added }) => [...added]).filter((key) => key !== "gone"), all)
+      }))
+
+    test("a value that its owner changes and sets again is told", (world) =>
+      Effect.gen(function*() {
+        const { a, b } = yield* three(world)
+        const value = { count: 1 }
+        yield* a.run(Global.set("f", "k", value))
+        yield* b.has("f", { k: { count: 1 } })
+        value.count = 2
+        yield* a.run(Global.set("f", "k", value))
+        yield* b.has("f", { k: { count: 2 } })
+      }))
+
+    test("a key that an inner scope set too has its outer value again", (world) =>
+      Effect.gen(function*() {
+        const { a, seed } = yield* three(world)
+        const outer = yield* Scope.make()
+        yield* a.run(Scope.provide(Global.set("f", "k", "outer"), outer))
+        yield* Effect.scoped(Effect.gen(function*() {
+          const inner = yield* Effect.scope
+          yield* a.run(Scope.provide(Global.set("f", "k", "inner"), inner))
+          yield* seed.has("f", { k: "inner" })
+        }))
+        yield* seed.has("f", { k: "outer" })
+        yield* Scope.close(outer, Exit.void)
+        yield* seed.has("f", {})
+      }))
+
+    test("a key that was deleted is not brought back by a scope that closes", (world) =>
+      Effect.gen(function*() {
+        const { a, seed } = yield* three(world)
+        const scopes = [yield* Scope.make(), yield* Scope.make()]
+        for (const [at, scope] of scopes.entries()) yield* a.run(Scope.provide(Global.set("f", "k", at), scope))
+        yield* seed.has("f", { k: 1 })
+        yield* a.run(Global.del("f", "k"))
+        yield* a.run(Global.set("f", "other", 1))
+        yield* Effect.forEach(scopes.toReversed(), (scope) => Scope.close(scope, Exit.void))
+        yield* a.run(Global.set("f", "last", 1))
+        yield* seed.has("f", { other: 1, last: 1 })
+      }))
+
+    test("what an operator sets stays when the scope closes that had set it", (world) =>
+      Effect.gen(function*() {
+        const { a, seed } = yield* three(world)
+        const scope = yield* Scope.make()
+        yield* a.run(Scope.provide(Global.set("f", "k", "program"), scope))
+        seed.router.request("a", "emp_db_set", "f", "k", "operator")
+        yield* seed.has("f", { k: "operator" })
+        yield* Scope.close(scope, Exit.void)
+        yield* a.run(Global.set("f", "last", 1))
+        yield* seed.has("f", { k: "operator", last: 1 })
       }))
 
     test("no value is null, whatever the framing", (world) =>

@@ -2,6 +2,7 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Global from "../src/Global.ts"
+import { LinkError } from "../src/internal/linkError.ts"
 import * as Port from "../src/Port.ts"
 import { transports, until, within } from "./harness.ts"
 import { follow, freeAddress, linkedTo, meshTestOver } from "./meshWorld.ts"
@@ -49,6 +50,32 @@ for (const [name, transport] of transports) {
         assert.deepStrictEqual(yield* within("an answer", a.run(Port.cal(double, "double", 21))), 42)
         yield* linkedTo(a, "b", "seed")
         assert.deepStrictEqual(warnings(), [])
+      }))
+
+    test("a node that is waited for is looked for", ({ start }) =>
+      Effect.gen(function*() {
+        const seed = yield* start("seed")
+        const a = yield* start("a", { seeds: [seed.address] })
+        yield* a.run(Global.joined)
+        const waiting = yield* Effect.forkChild(a.run(Global.awaitNode("b")), { startImmediately: true })
+        yield* start("b", { seeds: [seed.address] })
+        yield* within("the node", Fiber.join(waiting))
+        yield* linkedTo(a, "b", "seed")
+      }))
+
+    test("global nodes that lose each other, and no one else, meet again", ({ start }) =>
+      Effect.gen(function*() {
+        const g1 = yield* start("g1", { global: true })
+        const g2 = yield* start("g2", { global: true, seeds: [g1.address] })
+        const g3 = yield* start("g3", { global: true, seeds: [g1.address] })
+        yield* linkedTo(g2, "g1", "g3")
+        yield* linkedTo(g3, "g1", "g2")
+        const lost = g2.router.peers.get("g3")?.link
+        lost?.lose(new LinkError({ reason: "link_lost", peer: "g3" }))
+        yield* until("it is lost", () => !g3.router.isUp("g2") || g3.router.peers.get("g2")?.link !== lost)
+        yield* g2.run(Global.set("f", "k", 1))
+        yield* g3.has("f", { k: 1 })
+        yield* linkedTo(g3, "g1", "g2")
       }))
 
     test("a global node finds the nodes that are in its own database", ({ start }) =>

@@ -31,13 +31,18 @@ export const operatorRequests = { set: "emp_db_set", delete: "emp_db_del" } as c
 export const isFamilyName = (name: unknown): name is string =>
   typeof name === "string" && /^[A-Za-z][^']*$/.test(name) && name.isWellFormed()
 
-/** Told once with the present state, then of every change. */
+/** Told once with the present state, then of every change. The entries are the node's own copy, which goes on changing. */
 type FamilyListener = (change: FamilyChange) => void
 
 interface Subscription {
   /** `undefined` until the master has answered. */
-  copy: Family | undefined
+  copy: Map<string, unknown> | undefined
   readonly listeners: Set<FamilyListener>
+}
+
+/** Somebody who has set a key for a time. */
+interface Holder {
+  readonly value: unknown
 }
 
 /** A request to the master that waits for its answer, and is repeated to the next master. */
@@ -45,6 +50,15 @@ interface Query {
   readonly request: string
   readonly family: string
   readonly answer: (result: unknown) => void
+}
+
+/** Groups may come and go: of so many it is known whose turn it is. */
+const mostRounds = 1000
+
+const nameOf = (family: string, key: string): string => JSON.stringify([family, key])
+
+const emit = (subscription: Subscription, change: FamilyChange): void => {
+  for (const listener of Array.from(subscription.listeners)) listener(change)
 }
 
 export class Mesh implements NodeListener {
@@ -55,8 +69,8 @@ export class Mesh implements NodeListener {
   private readonly router: Router
   private readonly isSeed: (nodeId: string) => boolean
   private readonly local = new Map<string, Map<string, unknown>>()
-  /** Who set a key of our own last, where that matters. */
-  private readonly holders = new Map<string, unknown>()
+  /** Who wants a key of our own to be there, and with which value: that of the last one counts. */
+  private readonly holders = new Map<string, ReadonlyArray<Holder>>()
   private readonly subscriptions = new Map<string, Subscription>()
   private readonly searches = new Map<string, Set<(addresses: ReadonlyArray<string>) => void>>()
   private readonly queries = new Map<string, Query>()
@@ -83,25 +97,37 @@ export class Mesh implements NodeListener {
 
   // ---- what this node has and wants
 
-  /** Sets a key of our own. */
+  /** Sets a key of our own, for as long as nobody deletes it. */
   set(family: string, key: string, value: unknown): void {
+    this.holders.delete(nameOf(family, key))
+    this.put(family, key, value)
+  }
+
+  private put(family: string, key: string, value: unknown): void {
     const entries = this.local.get(family)
-    if (entries?.has(key) && sameValue(entries.get(key), value)) return
+    const before = entries?.get(key)
+    // Perl takes a number and its text for the same, but whoever sets one for the other wants a change.
+    if (entries?.has(key) && typeof before === typeof value && sameValue(before, value)) return
     if (entries === undefined) this.local.set(family, new Map([[key, value]]))
     else entries.set(key, value)
     if (this.master !== undefined) this.router.request(this.master, "g_upd", family, Object.fromEntries([[key, value]]))
   }
 
-  /** Sets a key of our own for a holder. The result deletes it, unless somebody has set it since. */
+  /** Sets a key of our own for a holder. The result lets it go: what others hold it with counts again, or it is deleted. */
   hold(family: string, key: string, value: unknown): () => void {
-    const holder = {}
-    const name = JSON.stringify([family, key])
-    this.holders.set(name, holder)
-    this.set(family, key, value)
+    // The caller may go on changing what it gave.
+    const holder: Holder = { value: structuredClone(value) }
+    const name = nameOf(family, key)
+    this.holders.set(name, [...this.holders.get(name) ?? [], holder])
+    this.put(family, key, holder.value)
     return () => {
-      if (this.holders.get(name) !== holder) return
-      this.holders.delete(name)
-      this.delete(family, [key])
+      const before = this.holders.get(name)
+      if (before === undefined || !before.includes(holder)) return
+      const rest = before.filter((other) => other !== holder)
+      const last = rest.at(-1)
+      if (last === undefined) return this.delete(family, [key])
+      this.holders.set(name, rest)
+      this.put(family, key, last.value)
     }
   }
 
@@ -109,14 +135,18 @@ export class Mesh implements NodeListener {
   delete(family: string, keys: ReadonlyArray<string>): void {
     const entries = this.local.get(family)
     const own = keys.filter((key) => entries?.delete(key))
+    for (const key of own) this.holders.delete(nameOf(family, key))
     if (entries?.size === 0) this.local.delete(family)
     if (own.length > 0 && this.master !== undefined) this.router.request(this.master, "g_upd", family, null, own)
   }
 
-  /** Counts the rounds of a group: 0, 1, 2 ... */
+  /** Counts the rounds of a group: 0, 1, 2 ... Of the groups that were asked for last. */
   nextRound(group: string): number {
     const round = this.rounds.get(group) ?? 0
+    this.rounds.delete(group)
     this.rounds.set(group, round + 1)
+    const [oldest] = this.rounds.keys()
+    if (oldest !== undefined && this.rounds.size > mostRounds) this.rounds.delete(oldest)
     return round
   }
 
@@ -440,7 +470,10 @@ export class Mesh implements NodeListener {
         const all = readFamily(entries)
         if (typeof family !== "string" || all === undefined) return this.malformed(from, "g_chg1")
         const subscription = from === this.master ? this.subscriptions.get(family) : undefined
-        if (subscription !== undefined) this.emit(subscription, replace(subscription.copy ?? new Map(), all))
+        if (subscription === undefined) return
+        const change = replace(subscription.copy ?? new Map(), all)
+        subscription.copy = all
+        emit(subscription, change)
       },
       g_chg2: (from, [family, set, deleted]) => {
         const change = readChange(set, deleted)
@@ -448,7 +481,7 @@ export class Mesh implements NodeListener {
         const subscription = from === this.master ? this.subscriptions.get(family) : undefined
         if (subscription?.copy === undefined) return
         const changed = apply(subscription.copy, change)
-        if (changed !== undefined) this.emit(subscription, changed)
+        if (changed !== undefined) emit(subscription, changed)
       }
     }
   }
@@ -464,11 +497,6 @@ export class Mesh implements NodeListener {
     if (this.isGlobal) this.set(listenersFamily, nodeId, table.get(listenersFamily)?.get(nodeId) ?? null)
   }
 
-  private emit(subscription: Subscription, change: FamilyChange): void {
-    subscription.copy = change.entries
-    for (const listener of Array.from(subscription.listeners)) listener(change)
-  }
-
   private malformed(from: string, request: string): void {
     this.router.warn(`node ${from} sent a malformed ${request}, which was dropped`)
   }
@@ -476,7 +504,7 @@ export class Mesh implements NodeListener {
 
 // ---- the wire: JSON-like data of a peer, read with care
 
-const readFamily = (value: unknown): Family | undefined => {
+const readFamily = (value: unknown): Map<string, unknown> | undefined => {
   if (value === null || value === undefined) return new Map()
   if (typeof value !== "object" || Array.isArray(value)) return undefined
   return new Map(Object.entries(value))

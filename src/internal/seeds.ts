@@ -111,7 +111,15 @@ export const globalNodes = (router: Router, connections: Connections, mesh: Mesh
     for (const nodeId of missing) router.peer(nodeId).wake()
     return missing.length > 0
   })
+  // A lost link alone changes nothing in the family, as long as somebody else has one to that node.
+  const listener = {
+    up: () => {},
+    down: (nodeId: string) => {
+      if (others.includes(nodeId)) trying.wake()
+    }
+  }
   const follow = Effect.sync(() => {
+    router.listeners.add(listener)
     mesh.onGlobal = () => {
       mesh.monitor(globalsFamily, (change) => {
         others = Array.from(change.entries.keys())
@@ -120,5 +128,5 @@ export const globalNodes = (router: Router, connections: Connections, mesh: Mesh
     }
     if (mesh.isGlobal) mesh.onGlobal()
   })
-  return Effect.andThen(follow, trying.run)
+  return Effect.andThen(follow, trying.run).pipe(Effect.ensuring(Effect.sync(() => router.listeners.delete(listener))))
 }

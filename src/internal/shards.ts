@@ -54,10 +54,10 @@ const empty: Family = new Map()
 /** Equal as AEMP sees it: strings and numbers by their text, structures by their JSON. */
 export const sameValue = (left: unknown, right: unknown): boolean => left === right || text(left) === text(right)
 
-const text = (value: unknown): string | undefined =>
+const text = (value: unknown): string =>
   typeof value === "string" || typeof value === "number" || typeof value === "bigint"
-    ? String(value)
-    : JSON.stringify(value, (_, inner: unknown) => typeof inner === "bigint" ? String(inner) : inner)
+    ? `text ${value}`
+    : `JSON ${JSON.stringify(value, (_, inner: unknown) => typeof inner === "bigint" ? String(inner) : inner)}`
 
 const put = <A>(table: Map<string, Map<string, A>>, family: string, key: string, value: A): void => {
   const entries = table.get(family)
