@@ -957,7 +957,11 @@ export const implement = <Args extends ReadonlyArray<unknown>, M extends Message
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => router.functions.set(fn.name, start)),
-      () => Effect.sync(() => router.functions.delete(fn.name))
+      () =>
+        Effect.sync(() => {
+          // Somebody else may have given the name another meaning.
+          if (router.functions.get(fn.name) === start) router.functions.delete(fn.name)
+        })
     )
   })) as Layer.Layer<never, never, any>
 

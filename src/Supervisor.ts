@@ -298,8 +298,8 @@ export interface Supervised<M extends Port.Messages = any> extends Handle {
    * A call to it is not told when the service ends without an answer: call its `port` if that matters, or set a time limit.
    */
   readonly address: Port.PortId<M>
-  /** Ends the service and starts it again, now. It does not count as a failure. */
-  readonly restart: Effect.Effect<void>
+  /** Ends the service and starts it again, now. It does not count as a failure. Those who ask at the same time get one restart. */
+  readonly restart: Effect.Effect<void, Port.Killed>
 }
 
 /**
@@ -547,7 +547,7 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
  * @since 0.1.0
  */
 export const partition = <P extends Port.PortId, E, R>(
-  options: ChildOptions & Limits & {
+  options: Omit<ChildOptions, "significant"> & Limits & {
     readonly partitions: number
     readonly start: (index: number) => Effect.Effect<P, E, R>
   }
@@ -773,9 +773,9 @@ export interface Failover<M extends Port.Messages = any> {
  * **Details**
  *
  * The nodes hold monitors on each other: the death of a process is noticed at once, that of a machine or a cable after
- * `monitorTimeout`. On its node the service is supervised like one that `restart` keeps alive. When it was restarted there
- * too often, that node's part ends with `restart_limit`, and the service moves; a supervisor of that part brings the node back
- * into play.
+ * `monitorTimeout`. On its node the service is supervised like one that `restart` keeps alive, its first start included. When it
+ * was restarted there too often, that node's part ends with `restart_limit`, and the service moves; a supervisor of that part
+ * brings the node back into play. What the service needs may be away for a while: give it a `schedule` that lasts longer.
  *
  * **Gotchas**
  *

@@ -183,12 +183,23 @@ describe("a restart that is asked for", () => {
       assert.deepStrictEqual(delays(supervised.log), [1000])
     }))
 
-  test("does nothing when the supervisor has ended", () =>
+  test("by many at the same time is one restart", () =>
+    Effect.gen(function*() {
+      const service = makeService()
+      const supervised = yield* supervise(service.child)
+      yield* Effect.all(Array.from({ length: 10 }, () => supervised.restart), { concurrency: "unbounded" })
+      assert.strictEqual(service.starts, 2)
+      yield* supervised.restart
+      assert.strictEqual(service.starts, 3)
+    }))
+
+  test("fails when the supervisor has ended", () =>
     Effect.gen(function*() {
       const service = makeService()
       const supervised = yield* supervise(service.child)
       yield* supervised.stop
-      yield* supervised.restart
+      const error = yield* Effect.flip(supervised.restart)
+      assert.deepStrictEqual(error.reason, ["shutdown"])
       yield* supervised.stop
       yield* quiet
       assert.strictEqual(service.starts, 1)

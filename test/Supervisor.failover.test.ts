@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -24,7 +25,10 @@ const test = (
   )
 
 /** Nodes a, b, c that take part, and who of them runs the service now. */
-const makeParty = Effect.fnUntraced(function*(options: Partial<Supervisor.FailoverOptions> = {}) {
+const makeParty = Effect.fnUntraced(function*(
+  options: Partial<Supervisor.FailoverOptions> = {},
+  before: (node: string) => Effect.Effect<unknown, string> = () => Effect.void
+) {
   const { logs, start } = yield* makeWorld
   const running = new Set<string>()
   /** Most that ever ran at a time. */
@@ -34,6 +38,7 @@ const makeParty = Effect.fnUntraced(function*(options: Partial<Supervisor.Failov
   const dying = new Map<string, Effect.Effect<void>>()
   const service = (node: string) =>
     Effect.gen(function*() {
+      yield* before(node)
       yield* Effect.acquireRelease(
         Effect.sync(() => {
           running.add(node)
@@ -153,6 +158,29 @@ describe("a failover service", () => {
       ])
     }))
 
+  test("is tried as its policy says when its first start fails", () =>
+    Effect.gen(function*() {
+      let tries = 0
+      const unready = Effect.suspend(() => ++tries < 4 ? Effect.fail("no database") : Effect.void)
+      const policy = { intensity: 5, schedule: Schedule.spaced("10 millis") }
+      const { asked, join, runsOn } = yield* makeParty(policy, (node) => node === "a" ? unready : Effect.void)
+      for (const node of ["a", "b"]) yield* join(node)
+      yield* runsOn("a")
+      assert.strictEqual(yield* asked("b"), "a")
+      assert.strictEqual(tries, 4)
+    }))
+
+  test("moves when its first start fails too often", () =>
+    Effect.gen(function*() {
+      const { asked, join, runsOn } = yield* makeParty(
+        { intensity: 2 },
+        (node) => node === "a" ? Effect.fail("no database") : Effect.void
+      )
+      for (const node of ["a", "b"]) yield* join(node)
+      yield* runsOn("b")
+      assert.strictEqual(yield* asked("b"), "b")
+    }))
+
   test("moves when its node takes no part any more", () =>
     Effect.gen(function*() {
       const { join, parts, runsOn } = yield* makeParty()
@@ -202,12 +230,48 @@ describe("a failover service", () => {
       assert.deepStrictEqual(places, ["a", "b"])
     }))
 
+  test("leaves no monitor behind for those who have looked where it runs", () =>
+    Effect.gen(function*() {
+      const { join, nodes, parts, runsOn } = yield* makeParty()
+      yield* join("a")
+      yield* runsOn("a")
+      const { places, supervisor } = parts.get("a")!
+      const router = nodes.get("a")!.router
+      let monitors = 0
+      const { monitor } = router
+      router.monitor = (port, watcher) => {
+        const cancel = monitor.call(router, port, watcher)
+        if (port !== supervisor) return cancel
+        monitors++
+        return () => {
+          monitors--
+          cancel()
+        }
+      }
+      for (let i = 0; i < 10; i++) assert.strictEqual((yield* Stream.runHead(places))._tag, "Some")
+      assert.strictEqual(monitors, 0)
+    }))
+
+  test("is refused a second time on the same node, and the first one goes on", () =>
+    Effect.gen(function*() {
+      const { asked, join, nodes, runsOn } = yield* makeParty()
+      yield* join("a")
+      yield* runsOn("a")
+      const twin = Supervisor.failover(Port.make({}), { name: "greeter", nodes: ["a", "b", "c"] })
+      const error = yield* Effect.flip(Effect.scoped(nodes.get("a")!.run(twin)))
+      assert.strictEqual(error.field, "name")
+      yield* join("b")
+      assert.strictEqual(yield* asked("b"), "a")
+      yield* runsOn("a")
+    }))
+
   for (
     const [what, options, field] of [
       ["without its own node", { nodes: ["b", "c"] }, "nodes"],
       ["with a node named twice", { nodes: ["a", "a"] }, "nodes"],
       ["with a preferred node that is none of them", { prefer: "d" }, "prefer"],
-      ["with a malformed intensity", { intensity: -1 }, "intensity"]
+      ["with a malformed intensity", { intensity: -1 }, "intensity"],
+      ["with a malformed time to end", { shutdown: Number.NaN }, "shutdown"]
     ] as const
   ) {
     test(`${what} is refused`, () =>

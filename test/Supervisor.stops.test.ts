@@ -629,6 +629,9 @@ describe("management while it runs", () => {
           ["terminate", 5],
           ["terminate", "a", "b"],
           ["restart", {}],
+          ["terminate", { toString: null }],
+          [{ toString: 1 }, { toString: 1 }],
+          ["x".repeat(10_000)],
           ["delete", null]
         ]
       ) {

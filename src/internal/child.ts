@@ -51,6 +51,8 @@ export class Child {
   /** What its start answered. */
   value: unknown = undefined
   restarts = 0
+  /** How often it was up. */
+  runs = 0
   lastExit: PortExit | undefined = undefined
   private readonly router: Router
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
@@ -136,6 +138,7 @@ export class Child {
     if (isSupervisor(value) && this.spec.type === undefined) this.type = "supervisor"
     const run: Run = { port, scope, exit: undefined, startedAt: this.router.now() }
     this.run = run
+    this.runs++
     this.port = port
     this.status = "running"
     this.router.monitor(port, (exit) => {

@@ -21,7 +21,7 @@ import { InvalidSpec, settleSupervisor } from "./childSpec.ts"
 import { Killed, type Reason, reasonFromCause, reasonFromExit } from "./killed.ts"
 import { spawnRequest } from "./requests.ts"
 import type { Router } from "./router.ts"
-import { keep, makeAddress, type Policy, within } from "./supervise.ts"
+import { keep, makeAddress, type Policy, settle, within } from "./supervise.ts"
 
 /** What a node does: it runs the service, or is about to, or does not. */
 export type Part = "running" | "idle"
@@ -77,6 +77,9 @@ export interface Place {
   readonly port: string
 }
 
+/** The function that other nodes spawn their ears with. */
+const functionOf = (name: string) => `emp::failover::${name}` as const
+
 /** How long to wait before a node is tried again that could not be reached. */
 const retry = "2 seconds"
 
@@ -119,7 +122,7 @@ export class Failover {
   }
 
   private get fn() {
-    return Port.remote(`emp::failover::${this.options.name}`, [Schema.String], Ear)
+    return Port.remote(functionOf(this.options.name), [Schema.String], Ear)
   }
 
   // ---- what is known
@@ -167,9 +170,13 @@ export class Failover {
         if (this.over !== undefined) return void Queue.endUnsafe(queue)
         if (this.place !== undefined) watcher(this.place)
         this.watchers.add(watcher)
-        this.router.monitor(this.self, () => void Queue.endUnsafe(queue))
+        return this.router.monitor(this.self, () => void Queue.endUnsafe(queue))
       })
-      return Effect.acquireRelease(listen, () => Effect.sync(() => this.watchers.delete(watcher)))
+      return Effect.acquireRelease(listen, (cancel) =>
+        Effect.sync(() => {
+          this.watchers.delete(watcher)
+          cancel?.()
+        }))
     }, { bufferSize: 100, strategy: "sliding" })
   }
 
@@ -270,14 +277,18 @@ export class Failover {
     const { name, ...policy } = this.options
     return Effect.gen({ self: this }, function*() {
       yield* Effect.logInfo(`failover ${name}: starts here, on ${this.router.nodeId}`)
-      const { handle, running } = yield* keep(child, { ...policy, id: name, name: `failover ${name}` }).pipe(
+      const { handle, running, single } = yield* keep(
+        child,
+        { ...policy, id: name, name: `failover ${name}` },
+        "tried"
+      ).pipe(
         Effect.catchCause((cause) => Effect.fail(new Killed({ port: this.self, reason: reasonFromCause(cause) })))
       )
       running.reporter.watch((event) => {
         if (event._tag === "Started") this.become("running", event.port)
         else if (event._tag === "Ended") this.become("running", undefined)
       })
-      this.become("running", yield* handle.port)
+      this.become("running", single.livePort)
       this.router.monitor(handle.supervisor, (exit) => {
         const reason = reasonFromExit(exit)
         // Stopped by the agreement: that is no end of it.
@@ -306,8 +317,9 @@ export class Failover {
 export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: FailoverOptions) =>
   Effect.gen(function*() {
     const router = yield* Node
-    yield* Effect.fromResult(settleSupervisor(options, options.schedule !== undefined))
-    const broken = brokenOption(options, router.nodeId)
+    const { autoShutdown } = yield* Effect.fromResult(settleSupervisor(options, options.schedule !== undefined))
+    yield* settle({ ...options, id: options.name, start: child }, autoShutdown)
+    const broken = brokenOption(options, router)
     if (broken !== undefined) return yield* broken
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const supervisor = yield* Port.make(() => {})
@@ -331,13 +343,15 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
     }
   })
 
-const brokenOption = (options: FailoverOptions, self: string): InvalidSpec | undefined => {
+const brokenOption = (options: FailoverOptions, router: Router): InvalidSpec | undefined => {
   const { name, nodes, prefer } = options
+  const self = router.nodeId
   const refuse = (field: string, value: unknown, problem: string) =>
     new InvalidSpec({ child: name, field, value, problem })
   if (!Array.isArray(nodes) || new Set(nodes).size < nodes.length) {
     return refuse("nodes", nodes, "are no list of different node IDs")
   }
   if (!nodes.includes(self)) return refuse("nodes", nodes, `do not have this one, ${self}`)
+  if (router.functions.has(functionOf(name))) return refuse("name", name, "is that of another one on this node")
   return prefer === undefined || nodes.includes(prefer) ? undefined : refuse("prefer", prefer, "is none of the nodes")
 }

@@ -41,9 +41,12 @@ export const within = <A, E, R>(
 ): Effect.Effect<A, E, Scope.Scope> =>
   Effect.provideContext(start, Context.omit(Scope.Scope)(context as Context.Context<any>)) as Effect.Effect<A, E, any>
 
+/** The first starts: waited for, and if one fails there is no supervisor, or tried as restarts are, for as long as those may be. */
+type First = "awaited" | "tried"
+
 /** Opens the supervisor's port, and starts its first children. */
 export const launch = Effect.fnUntraced(function*(
-  options: { readonly name?: string | undefined; readonly shape: Shape },
+  options: { readonly name?: string | undefined; readonly shape: Shape; readonly first?: First | undefined },
   settled: SettledSupervisor,
   list: ReadonlyArray<Settled>,
   byArguments?: StartByArguments
@@ -58,9 +61,12 @@ export const launch = Effect.fnUntraced(function*(
   yield* Port.peval(port, Effect.addFinalizer(close)).pipe(Effect.orDie)
   for (const spec of list) running.add(spec)
   const first = Array.from(running.children.values())
-  yield* Effect.forEach(first, (child) => running.startInitial(child), { discard: true }).pipe(
-    Effect.onError((cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port)))
-  )
+  if (options.first === "tried") running.tryInitial(first)
+  else {
+    yield* Effect.forEach(first, (child) => running.startInitial(child), { discard: true }).pipe(
+      Effect.onError((cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port)))
+    )
+  }
   yield* Port.peval(port, Port.fork(running.loop)).pipe(Effect.orDie)
   return running
 })
@@ -94,11 +100,11 @@ export interface Policy extends Omit<ChildOptions, "significant">, SupervisorOpt
 }
 
 /** Keeps a single child alive: its handle, and what runs behind it. */
-export const keep = <P, E, R>(child: Effect.Effect<P, E, R>, policy: Policy) =>
+export const keep = <P, E, R>(child: Effect.Effect<P, E, R>, policy: Policy, first: First = "awaited") =>
   Effect.gen(function*() {
     const settled = yield* Effect.fromResult(settleSupervisor(policy, policy.schedule !== undefined))
     const spec = yield* settle({ ...policy, id: policy.id ?? "child", start: child }, settled.autoShutdown)
-    const running = yield* launch({ name: policy.name ?? "supervised", shape: "single" }, settled, [spec]).pipe(
+    const running = yield* launch({ name: policy.name ?? "supervised", shape: "single", first }, settled, [spec]).pipe(
       // Nobody but the service was to be started: its error is the caller's own.
       Effect.catchTag("StartError", ({ exit }) => exit as Exit.Exit<never, E>)
     )
@@ -112,7 +118,7 @@ export const keep = <P, E, R>(child: Effect.Effect<P, E, R>, policy: Policy) =>
         () => single.livePort
       ),
       address: yield* makeAddress(port, running.port),
-      restart: Effect.ignore(running.restartNow(single))
+      restart: running.restartNow(single)
     }
     return { handle, running, single }
   })

@@ -179,6 +179,12 @@ export class Supervision {
     })
   }
 
+  /** Starts the children that the supervisor begins with as a restart does, in its turn: what fails is tried again. */
+  tryInitial(children: ReadonlyArray<Child>): void {
+    for (const child of children) child.status = "restarting"
+    this.post(this.attempt(new Set(children)))
+  }
+
   /** Ends a child and waits for it, within its time. */
   stop(child: Child): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
@@ -443,15 +449,22 @@ export class Supervision {
     })
   }
 
-  /** Ends a child and starts it again, now. It costs nothing; if it fails, the next attempt does. */
+  /**
+   * Ends a child and starts it again, now. It costs nothing; if it fails, the next attempt does. Many who ask for it at the same
+   * time want to be rid of the same run.
+   */
   restartNow(child: Child): Effect.Effect<void, Killed> {
-    return this.ask(Effect.gen({ self: this }, function*() {
-      this.leavePending(child)
-      yield* this.stop(child)
-      child.status = "restarting"
-      child.restarts++
-      yield* this.attempt(new Set([child]))
-    }))
+    return Effect.suspend(() => {
+      const { runs } = child
+      return this.ask(Effect.gen({ self: this }, function*() {
+        if (child.runs > runs && child.livePort !== undefined) return
+        this.leavePending(child)
+        yield* this.stop(child)
+        child.status = "restarting"
+        child.restarts++
+        yield* this.attempt(new Set([child]))
+      }))
+    })
   }
 
   // ---- looking at it

@@ -80,7 +80,7 @@ export const answerWith = (router: Router, supervision: () => Supervision, start
     const reply = (...what: ReadonlyArray<unknown>) => void router.send(replyTo, what)
     const known = typeof tag === "string" && Object.hasOwn(requests, tag) ? tag as RequestTag : undefined
     if (known === undefined || !Schema.is(requests[known])(args)) {
-      return reply("error", "ChildError", { reason: "malformed", child: String(args[0] ?? ""), request: String(tag) })
+      return reply("error", "ChildError", { reason: "malformed", child: excerpt(args[0] ?? ""), request: excerpt(tag) })
     }
     // Beside the port's turn: what hangs must not keep others from looking at it, or from ending it.
     return Effect.asVoid(Effect.forkDetach(Effect.map(Effect.exit(values[known](args)), (exit) =>
@@ -89,6 +89,9 @@ export const answerWith = (router: Router, supervision: () => Supervision, start
         : reply("error", ...toError(exit.cause)))))
   }
 }
+
+/** As much of what somebody sent as helps to find it. */
+const excerpt = (value: unknown): string => describe(value).slice(0, 100).toWellFormed()
 
 const strategyOf = (supervision: Supervision): typeof About.Type["strategy"] => {
   if (supervision.shape === "fixed") return supervision.options.strategy
