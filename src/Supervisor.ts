@@ -449,6 +449,12 @@ const specOf = ({ patience, spec, type }: children.Child): SettledSpec => ({
   type
 })
 
+/** The same effect at each start of a child: `spawn` knows by it where the child was. */
+const once = <A, E, R>(make: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  let made: Effect.Effect<A, E, R> | undefined
+  return Effect.suspend(() => made ??= make())
+}
+
 /**
  * Supervises many children of one kind, each on its own: one template, and arguments for each start. OTP's
  * `simple_one_for_one`.
@@ -490,7 +496,7 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
   Effect.gen(function*() {
     const settled = yield* Effect.fromResult(specs.settleSupervisor(template, template.schedule !== undefined))
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
-    const start = (args: Args) => run.within(context, Effect.suspend(() => template.start(...args)))
+    const start = (args: Args) => run.within(context, once(() => template.start(...args)))
     // Whatever is wrong with the template is wrong at once.
     yield* Effect.fromResult(specs.settleChild({ ...template, id: "template", start: Effect.void }, "never"))
     if (typeof template.start !== "function") {
@@ -567,7 +573,7 @@ export const partition = <P extends Port.PortId, E, R>(
       children: Array.from({ length: partitions }, (_, index) => ({
         ...options,
         id: String(index),
-        start: Effect.suspend(() => options.start(index))
+        start: once(() => options.start(index))
       }))
     })
     const { count, events, stop, which } = supervisor
@@ -657,7 +663,8 @@ export interface Rebuilt<in out Services> extends Supervised {
  *
  * The services are built in a port: they fail when that port ends. What a service runs with `Port.fork` or links with
  * `Port.mon` takes them with it; `restart` of the handle is for users that find them broken. Before they are built again,
- * the scope of the last build is closed, and whatever the handle provided them to is interrupted.
+ * whatever the handle provided them to is interrupted, and when that is done, the scope of the last build is closed: both
+ * within the time of `shutdown`.
  *
  * **Example** (A connection that is made anew)
  *
@@ -698,14 +705,19 @@ export const layer = <Id, Services, E, R>(
     const context = yield* Layer.buildWithMemoMap(services, Layer.makeMemoMapUnsafe(), scope).pipe(
       Effect.provideService(Port.Self, port)
     )
-    return { port, context }
+    const users = run.makeUsers()
+    yield* Effect.addFinalizer(() => users.gone)
+    return { port, context, users }
   })
   const handle = Effect.gen(function*() {
     const { handle, single } = yield* run.keep(child, policy)
     const router = yield* Node
     const provide: Rebuilt<Services>["provide"] = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.flatMap(handle.port, (port) => {
-        const { context } = single.value as { readonly context: Context.Context<Services> }
+        const { context, users } = single.value as {
+          readonly context: Context.Context<Services>
+          readonly users: run.Users
+        }
         const ended = Effect.callback<never, Killed>((resume) => {
           const cancel = router.monitor(
             port,
@@ -713,7 +725,7 @@ export const layer = <Id, Services, E, R>(
           )
           return Effect.sync(cancel)
         })
-        return Effect.raceFirst(Effect.provideContext(effect, context), ended)
+        return users.count(Effect.raceFirst(Effect.provideContext(effect, context), ended))
       })
     return { ...handle, provide }
   })
@@ -814,7 +826,8 @@ export const failover = <P extends Exclude<Started, typeof ignore>, E, R>(
  *
  * **Details**
  *
- * A node that was lost may still run the port. When it is seen again, the port is killed there, and a warning says so.
+ * Without a link to any of them they are tried in turn. A node that was lost may still run the port. When it is seen again, the
+ * port is killed there, and a warning says so.
  *
  * **Example** (A worker somewhere else)
  *
@@ -913,10 +926,10 @@ export interface Remote {
 export const at = (supervisor: Port.PortId): Remote => ({
   which: messages.which(supervisor),
   count: messages.count(supervisor),
-  startChild: (...args) => messages.ask(supervisor, "start", ...args),
-  terminateChild: (idOrPort) => Effect.asVoid(messages.ask(supervisor, "terminate", idOrPort)),
-  restartChild: (id) => messages.ask(supervisor, "restart", id),
-  deleteChild: (id) => Effect.asVoid(messages.ask(supervisor, "delete", id)),
+  startChild: (...args) => messages.manage(supervisor, "start", ...args),
+  terminateChild: (idOrPort) => Effect.asVoid(messages.manage(supervisor, "terminate", idOrPort)),
+  restartChild: (id) => messages.manage(supervisor, "restart", id),
+  deleteChild: (id) => Effect.asVoid(messages.manage(supervisor, "delete", id)),
   tree: tree(supervisor)
 })
 

@@ -23,6 +23,7 @@ export const ignore: unique symbol = Symbol.for("effect-mp/Supervisor/ignore")
 /** What a child has while it runs. */
 interface Run {
   readonly port: string
+  /** By the clock that never jumps. */
   readonly startedAt: number
   /** Closed when the child has ended: what its start acquired. */
   readonly scope: Scope.Closeable
@@ -136,7 +137,7 @@ export class Child {
     const port = portOf(value)
     if (port === undefined) return Effect.die(new TypeError("a child's start has to answer a port"))
     if (isSupervisor(value) && this.spec.type === undefined) this.type = "supervisor"
-    const run: Run = { port, scope, exit: undefined, startedAt: this.router.now() }
+    const run: Run = { port, scope, exit: undefined, startedAt: this.router.monotonic() }
     this.run = run
     this.runs++
     this.port = port

@@ -6,7 +6,7 @@
 import type * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { ChildType } from "./childSpec.ts"
-import { type Reason, reasonFromExit } from "./killed.ts"
+import { type Reason, showReason } from "./killed.ts"
 
 /** Re-exported as `Supervisor.ChildError`, where it is documented. */
 export class ChildError extends Schema.TaggedError<ChildError>()("ChildError", {
@@ -20,13 +20,14 @@ export class ChildError extends Schema.TaggedError<ChildError>()("ChildError", {
     "max_children",
     "dynamic",
     "not_dynamic",
+    "only_child",
     "malformed"
   ]),
   child: Schema.String,
   port: Schema.UndefinedOr(Schema.String)
 }) {
   override get message(): string {
-    return `child ${JSON.stringify(this.child)} ${refusals[this.reason]}`
+    return `${this.child === "" ? "a child" : `child ${JSON.stringify(this.child)}`} ${refusals[this.reason]}`
   }
 }
 
@@ -42,6 +43,7 @@ const refusals: Record<Refusal, string> = {
   max_children: "is one more than the supervisor may have",
   dynamic: "belongs to a dynamic supervisor: its children have no specifications of their own",
   not_dynamic: "cannot be started from elsewhere: only a dynamic supervisor starts children by arguments",
+  only_child: "is the only one: end its supervisor instead",
   malformed: "is not what was asked for in a message that makes sense"
 }
 
@@ -53,9 +55,7 @@ export class StartError extends Schema.TaggedError<StartError>()("StartError", {
   /** The Exit of the start. */
   declare readonly exit: Exit.Exit<never, unknown>
   override get message(): string {
-    return `child ${JSON.stringify(this.child)} could not be started: ${
-      reasonFromExit(this.exit).map(String).join(": ")
-    }`
+    return `child ${JSON.stringify(this.child)} could not be started: ${showReason(this.exit)}`
   }
 }
 

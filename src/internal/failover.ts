@@ -22,6 +22,8 @@ import { Killed, type Reason, reasonFromCause, reasonFromExit } from "./killed.t
 import { spawnRequest } from "./requests.ts"
 import type { Router } from "./router.ts"
 import { keep, makeAddress, type Policy, settle, within } from "./supervise.ts"
+import type { Supervision } from "./supervision.ts"
+import { answersOfFailover, answerWith } from "./supervisorPort.ts"
 
 /** What a node does: it runs the service, or is about to, or does not. */
 export type Part = "running" | "idle"
@@ -109,6 +111,8 @@ export class Failover {
   private readonly watchers = new Set<(place: Place) => void>()
   private last: string | undefined = undefined
   private over: Killed | undefined = undefined
+  /** What keeps the service alive here, while it is to run here. */
+  running: Supervision | undefined = undefined
 
   constructor(router: Router, self: string, options: FailoverOptions) {
     this.router = router
@@ -267,6 +271,7 @@ export class Failover {
         } else if (verdict === "stop" && place !== undefined) {
           yield* Scope.close(place, Exit.void)
           place = undefined
+          this.running = undefined
           this.become("idle", undefined)
         } else yield* Queue.take(this.changes)
       }
@@ -284,6 +289,7 @@ export class Failover {
       ).pipe(
         Effect.catchCause((cause) => Effect.fail(new Killed({ port: this.self, reason: reasonFromCause(cause) })))
       )
+      this.running = running
       running.reporter.watch((event) => {
         if (event._tag === "Started") this.become("running", event.port)
         else if (event._tag === "Ended") this.become("running", undefined)
@@ -300,7 +306,11 @@ export class Failover {
   /** Tries again to reach those who are not there, since after a split somebody has to begin. */
   private get seek(): Effect.Effect<never> {
     const missing = Effect.sync(() => {
-      for (const node of this.others) if (!this.ears.has(node)) this.reach(node)
+      for (const node of this.others) {
+        // One that is there, and takes no part, says so when it does.
+        const isKnown = this.ears.has(node) || this.absent.has(node) && this.router.isUp(node)
+        if (!isKnown) this.reach(node)
+      }
     })
     return Effect.forever(Effect.andThen(Effect.sleep(retry), missing))
   }
@@ -322,8 +332,8 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
     const broken = brokenOption(options, router)
     if (broken !== undefined) return yield* broken
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
-    const supervisor = yield* Port.make(() => {})
-    const part = new Failover(router, supervisor, options)
+    const supervisor = yield* Port.make(answerWith(router, answersOfFailover(options.name, () => part.running)))
+    const part: Failover = new Failover(router, supervisor, options)
     const body = Effect.gen(function*() {
       yield* Effect.addFinalizer((exit) => Effect.sync(() => part.end(reasonFromExit(exit))))
       yield* Layer.build(part.listen)

@@ -69,3 +69,20 @@ const show = (value: unknown): string => {
     return Object.prototype.toString.call(value)
   }
 }
+
+/** A reason may hold anything of any size: so much of it is shown. */
+const widest = 200
+const deepest = 4
+
+/** A reason list in one line: its first elements, and of each the beginning. */
+export const showReason = (exit: Exit.Exit<unknown, unknown>): string => {
+  const reason = reasonFromExit(exit)
+  if (reason.length === 0) return "no reason"
+  // The text of a failure says what the error behind it is.
+  const depth = reason[0] === "fail" ? 2 : deepest
+  const shown = reason.slice(0, depth).map((part) => {
+    const text = describe(part)
+    return text.length > widest ? `${text.slice(0, widest)}…` : text
+  })
+  return shown.join(": ") + (reason.length > depth && reason[0] !== "fail" ? ": …" : "")
+}

@@ -10,9 +10,8 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Port from "../Port.ts"
 import * as Supervisor from "../Supervisor.ts"
-import { exitFromReason, type Reason, reasonFromExit } from "./killed.ts"
+import { exitFromReason, type Reason, reasonFromExit, showReason } from "./killed.ts"
 import { type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
-import { showReason } from "./supervisorEvents.ts"
 
 /** What fails is started again after a moment; what fails four times within a minute is for whoever looks after the node. */
 const restarts = {

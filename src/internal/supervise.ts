@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import { Node } from "../Node.ts"
 import * as Port from "../Port.ts"
@@ -20,7 +21,7 @@ import {
 import { type Killed, reasonFromCause, reasonFromExit } from "./killed.ts"
 import type { AutoShutdown } from "./restart.ts"
 import { type Shape, Supervision } from "./supervision.ts"
-import { answerWith, type StartByArguments } from "./supervisorPort.ts"
+import { answersOf, answerWith, type StartByArguments } from "./supervisorPort.ts"
 
 /** A specification with the services of the effect that this runs in. */
 export const settle = <A, E, R>(
@@ -53,7 +54,7 @@ export const launch = Effect.fnUntraced(function*(
 ) {
   const router = yield* Node
   const context = yield* Effect.context<never>()
-  const port = yield* Port.make(answerWith(router, () => running, byArguments))
+  const port = yield* Port.make(answerWith(router, answersOf(() => running, byArguments)))
   const running = new Supervision(router, context, port, options.name ?? "supervisor", options.shape, settled)
   router.supervisors.add(port)
   const close = (exit: Exit.Exit<unknown, unknown>) =>
@@ -122,3 +123,22 @@ export const keep = <P, E, R>(child: Effect.Effect<P, E, R>, policy: Policy, fir
     }
     return { handle, running, single }
   })
+
+/** Who uses something, and when they are done with it. */
+export interface Users {
+  readonly count: <A, E, R>(use: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly gone: Effect.Effect<void>
+}
+
+export const makeUsers = (): Users => {
+  let present = 0
+  const none = Latch.makeUnsafe(true)
+  const enter = Effect.sync(() => {
+    present++
+    none.closeUnsafe()
+  })
+  const leave = Effect.sync(() => {
+    if (--present === 0) none.openUnsafe()
+  })
+  return { count: (use) => Effect.acquireUseRelease(enter, () => use, () => leave), gone: none.await }
+}

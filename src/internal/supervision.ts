@@ -72,7 +72,7 @@ export class Supervision {
     this.shape = shape
     this.options = options
     this.budget = new Budget(options.intensity, options.period)
-    this.reporter = new Reporter(port, name, () => router.now())
+    this.reporter = new Reporter(port, name, () => router.monotonic())
   }
 
   get isOver(): boolean {
@@ -254,7 +254,7 @@ export class Supervision {
   /** One more attempt for a group that is stopped: now, after the delay that `child` asks for, or never again. */
   private tryAgain(child: Child, exit: PortExit, members: Set<Child>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      const now = this.router.now()
+      const now = this.router.monotonic()
       const delay = this.budget.count(now) ? yield* child.delay(now, exit, this.options.period) : undefined
       if (delay === undefined) {
         yield* this.report(child, { _tag: "GaveUp", exit, restarts: child.restarts })
@@ -270,7 +270,7 @@ export class Supervision {
         exit,
         restarts: child.restarts,
         delay: Duration.millis(delay),
-        at: now + delay,
+        at: this.router.now() + delay,
         group: Array.from(members, (member) => member.spec.id)
       })
       if (delay === 0) return yield* this.attempt(members)
@@ -394,6 +394,7 @@ export class Supervision {
   terminateChild(idOrPort: string): Effect.Effect<void, ChildError | Killed> {
     return Effect.suspend(() => {
       const known = this.find(idOrPort)
+      if (this.shape === "single" && known !== undefined) return Effect.fail(this.refusal("only_child", idOrPort))
       const terminate = Effect.gen({ self: this }, function*() {
         // What was still starting, and cannot be kept, is gone already.
         const child = this.find(idOrPort) ?? (known?.status === "stopped" ? known : undefined)
@@ -445,6 +446,7 @@ export class Supervision {
       if (this.shape === "dynamic") return Effect.fail(this.refusal("dynamic", id))
       const child = this.children.get(id)
       if (child === undefined) return Effect.fail(this.refusal("not_found", id))
+      if (this.shape === "single") return Effect.fail(this.refusal("only_child", id))
       return child.status === "stopped" ? Effect.succeed(child) : Effect.fail(this.refusal(child.status, id))
     })
   }
@@ -482,7 +484,7 @@ export class Supervision {
   }
 
   get which(): ReadonlyArray<ChildInfo> {
-    const now = this.router.now()
+    const now = this.router.monotonic()
     return Array.from(this.children.values(), (child) => ({
       id: child.spec.id,
       status: child.status,

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import { describe, type PortExit, reasonFromExit } from "./killed.ts"
+import { type PortExit, showReason } from "./killed.ts"
 import { isOrderly } from "./restart.ts"
 
 /** Documented as `Supervisor.Event`. */
@@ -184,20 +184,3 @@ const annotations = (event: Event, supervisor: string): Record<string, unknown> 
   ..."exit" in event ? { reason: showReason(event.exit) } : {},
   ...event._tag === "Restarting" ? { next: new Date(event.at).toISOString(), group: event.group.join(",") } : {}
 })
-
-/** A reason may hold anything of any size: so much of it is shown. */
-const widest = 200
-const deepest = 4
-
-/** A reason list in one line: its first elements, and of each the beginning. */
-export const showReason = (exit: PortExit): string => {
-  const reason = reasonFromExit(exit)
-  if (reason.length === 0) return "no reason"
-  // The text of a failure says what the error behind it is.
-  const depth = reason[0] === "fail" ? 2 : deepest
-  const shown = reason.slice(0, depth).map((part) => {
-    const text = describe(part)
-    return text.length > widest ? `${text.slice(0, widest)}…` : text
-  })
-  return shown.join(": ") + (reason.length > depth && reason[0] !== "fail" ? ": …" : "")
-}

@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import type { Node } from "../Node.ts"
 import { calMessage } from "../Port.ts"
 import { ChildError, type ChildInfo, type Count, StartError } from "./childError.ts"
-import { describe, Killed } from "./killed.ts"
+import { describe, Killed, reasonFromExit } from "./killed.ts"
 import { culprit } from "./plainData.ts"
 import { isPortId } from "./portId.ts"
 import type { Router } from "./router.ts"
@@ -52,7 +52,7 @@ const PlainCount = Schema.Struct({
 
 const About = Schema.Struct({
   name: Schema.String,
-  strategy: Schema.Literals(["one_for_one", "one_for_all", "rest_for_one", "dynamic", "restart"])
+  strategy: Schema.Literals(["one_for_one", "one_for_all", "rest_for_one", "dynamic", "restart", "failover"])
 })
 
 /** Starts a child by arguments, as dynamic supervisors can. */
@@ -60,22 +60,16 @@ export type StartByArguments = (
   args: ReadonlyArray<unknown>
 ) => Effect.Effect<unknown, ChildError | StartError | Killed>
 
+/** What each request is answered with. Arguments have been checked. */
+type Answers = { readonly [Tag in RequestTag]: (args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown> }
+
 /** What a supervisor's port does with a message. Nothing in it ends the supervisor. */
-export const answerWith = (router: Router, supervision: () => Supervision, start: StartByArguments | undefined) => {
-  const values: { readonly [Tag in RequestTag]: (args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown> } = {
-    which: () => Effect.sync(() => supervision().which.map(toPlain)),
-    count: () => Effect.sync(() => supervision().count),
-    about: () => Effect.sync(() => ({ name: supervision().name, strategy: strategyOf(supervision()) })),
-    start: (args) => start === undefined ? Effect.fail(supervision().refusal("not_dynamic", "")) : start(args),
-    terminate: ([child]) => supervision().terminateChild(child),
-    restart: ([child]) => supervision().restartChild(child),
-    delete: ([child]) => supervision().deleteChild(child)
-  }
-  return (...message: ReadonlyArray<unknown>): Effect.Effect<void> | void => {
+export const answerWith =
+  (router: Router, answers: Answers) => (...message: ReadonlyArray<unknown>): Effect.Effect<void> | void => {
     const [tag, ...args] = message.slice(0, -1)
     const replyTo = message.at(-1)
     if (!isPortId(replyTo)) {
-      return router.warn(`supervisor ${supervision().port} got a message that asks for no answer`, message.slice(0, 3))
+      return router.warn("a supervisor got a message that asks for no answer", message.slice(0, 3))
     }
     const reply = (...what: ReadonlyArray<unknown>) => void router.send(replyTo, what)
     const known = typeof tag === "string" && Object.hasOwn(requests, tag) ? tag as RequestTag : undefined
@@ -83,10 +77,49 @@ export const answerWith = (router: Router, supervision: () => Supervision, start
       return reply("error", "ChildError", { reason: "malformed", child: excerpt(args[0] ?? ""), request: excerpt(tag) })
     }
     // Beside the port's turn: what hangs must not keep others from looking at it, or from ending it.
-    return Effect.asVoid(Effect.forkDetach(Effect.map(Effect.exit(values[known](args)), (exit) =>
+    return Effect.asVoid(Effect.forkDetach(Effect.map(Effect.exit(answers[known](args)), (exit) =>
       Exit.isSuccess(exit)
         ? reply("ok", culprit(exit.value) === undefined ? exit.value : null)
         : reply("error", ...toError(exit.cause)))))
+  }
+
+/** What the port of a supervisor answers. */
+export const answersOf = (supervision: () => Supervision, start: StartByArguments | undefined): Answers => ({
+  which: () => Effect.sync(() => supervision().which.map(toPlain)),
+  count: () => Effect.sync(() => supervision().count),
+  about: () => Effect.sync(() => ({ name: supervision().name, strategy: strategyOf(supervision()) })),
+  start: (args) => start === undefined ? Effect.fail(supervision().refusal("not_dynamic", "")) : start(args),
+  terminate: ([child]) => supervision().terminateChild(child),
+  restart: ([child]) => supervision().restartChild(child),
+  delete: ([child]) => supervision().deleteChild(child)
+})
+
+/** What a node's part in a failover answers: it has one child, while it runs the service. */
+export const answersOfFailover = (name: string, present: () => Supervision | undefined): Answers => {
+  const list = (): ReadonlyArray<ChildInfo> => {
+    const supervision = present()
+    return supervision === undefined ? [] : [{
+      id: name,
+      status: "running",
+      type: "supervisor",
+      port: supervision.port,
+      restarts: 0,
+      uptime: undefined,
+      lastReason: undefined
+    }]
+  }
+  const refuse = (reason: ChildError["reason"], child: string) =>
+    Effect.fail(new ChildError({ reason, child, port: undefined }))
+  const only = ([child]: ReadonlyArray<any>) => refuse(child === name ? "only_child" : "not_found", child)
+  return {
+    which: () => Effect.sync(() => list().map(toPlain)),
+    count: () =>
+      Effect.sync(() => ({ specs: 1, active: list().length, supervisors: list().length, workers: 1 - list().length })),
+    about: () => Effect.succeed({ name: `failover ${name}`, strategy: "failover" }),
+    start: () => refuse("not_dynamic", ""),
+    terminate: only,
+    restart: only,
+    delete: only
   }
 }
 
@@ -113,7 +146,11 @@ const toError = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => {
   if (error instanceof ChildError) {
     return ["ChildError", { reason: error.reason, child: error.child, port: error.port ?? null }]
   }
-  if (error instanceof StartError) return ["StartError", { child: error.child, problem: error.message }]
+  if (error instanceof StartError) {
+    const reason = reasonFromExit(error.exit)
+    const isPlain = culprit(reason) === undefined
+    return ["StartError", { child: error.child, reason: isPlain ? reason : reason.map(describe) }]
+  }
   return ["Failed", { problem: describe(error) }]
 }
 
@@ -136,7 +173,7 @@ export type AskError = ChildError | StartError | NoAnswer | Killed
 const patience = "5 seconds"
 
 const refused = Schema.Struct({ reason: ChildError.fields.reason, child: Schema.String })
-const failed = Schema.Struct({ child: Schema.String, problem: Schema.String })
+const failed = Schema.Struct({ child: Schema.String, reason: Schema.Array(Schema.Unknown) })
 const told = Schema.Struct({ problem: Schema.String })
 
 const toFailure = (port: string, tag: unknown, fields: unknown): AskError => {
@@ -145,7 +182,7 @@ const toFailure = (port: string, tag: unknown, fields: unknown): AskError => {
     return new ChildError({ ...fields, port: isPortId(other) ? other : undefined })
   }
   if (tag === "StartError" && Schema.is(failed)(fields)) {
-    return new StartError({ child: fields.child, exit: Exit.fail(fields.problem) })
+    return new StartError({ child: fields.child, exit: Exit.fail(new Killed({ port, reason: fields.reason })) })
   }
   return new NoAnswer({
     port,
@@ -154,7 +191,7 @@ const toFailure = (port: string, tag: unknown, fields: unknown): AskError => {
 }
 
 /** Sends a request and reads the answer, which may come from anywhere. */
-export const ask = (
+const ask = (
   port: string,
   tag: RequestTag,
   ...args: ReadonlyArray<unknown>
@@ -176,6 +213,13 @@ const look = <A>(port: string, tag: RequestTag, schema: Schema.Codec<A>): Effect
         : Effect.fail(new NoAnswer({ port, problem: "gave an answer that makes no sense" }))
     )
   )
+
+/** Asks for something that takes as long as it takes, of a port that has shown that it is a supervisor. */
+export const manage = (
+  port: string,
+  tag: "start" | "terminate" | "restart" | "delete",
+  ...args: ReadonlyArray<unknown>
+): Effect.Effect<unknown, AskError, Node> => Effect.andThen(about(port), ask(port, tag, ...args))
 
 export const about = (port: string) => look(port, "about", About)
 

@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import type { Node } from "../Node.ts"
 import { nodeOf } from "../Port.ts"
 import type { ChildInfo } from "./childError.ts"
-import { exitFromReason } from "./killed.ts"
+import { exitFromReason, showReason } from "./killed.ts"
+import { printableInLine } from "./printable.ts"
 import type { Strategy } from "./restart.ts"
-import { showReason } from "./supervisorEvents.ts"
 import { about, type AskError, which } from "./supervisorPort.ts"
 
 /** Documented as `Supervisor.Tree`. */
@@ -18,7 +18,7 @@ export interface Tree {
   readonly name: string
   readonly port: string
   readonly node: string
-  readonly strategy: Strategy | "dynamic" | "restart"
+  readonly strategy: Strategy | "dynamic" | "restart" | "failover"
   readonly children: ReadonlyArray<TreeChild>
 }
 
@@ -28,16 +28,20 @@ export interface TreeChild extends ChildInfo {
   readonly tree: Tree | string | undefined
 }
 
-/** Supervisors below supervisors that are looked at; whoever builds higher has built a ring. */
-const deepest = 32
+/** So many supervisors are looked at. */
+const most = 10_000
 
 /** Asks a supervisor, and those below it, all at once. One that does not answer is told of in its place. */
-export const readTree = (port: string, depth = 0): Effect.Effect<Tree, AskError, Node> =>
+export const readTree = (port: string): Effect.Effect<Tree, AskError, Node> =>
+  Effect.suspend(() => readFrom(port, new Set([port])))
+
+/** `seen`: a node may say anything of its supervisors, even that they are in a ring. */
+const readFrom = (port: string, seen: Set<string>): Effect.Effect<Tree, AskError, Node> =>
   Effect.gen(function*() {
     const { name, strategy } = yield* about(port)
     const infos = yield* which(port)
     const children = yield* Effect.forEach(infos, (info) =>
-      Effect.map(below(info, depth + 1), (tree) => ({
+      Effect.map(below(info, seen), (tree) => ({
         ...info,
         node: info.port === undefined ? undefined : nodeOf(info.port),
         tree
@@ -45,20 +49,22 @@ export const readTree = (port: string, depth = 0): Effect.Effect<Tree, AskError,
     return { name, port, node: nodeOf(port), strategy, children }
   })
 
-const below = (info: ChildInfo, depth: number): Effect.Effect<Tree | string | undefined, never, Node> => {
+const below = (info: ChildInfo, seen: Set<string>): Effect.Effect<Tree | string | undefined, never, Node> => {
   if (info.type !== "supervisor" || info.port === undefined) return Effect.succeed(undefined)
-  if (depth > deepest) return Effect.succeed(`is more than ${deepest} levels deep`)
-  return Effect.catch(readTree(info.port, depth), () => Effect.succeed("does not answer"))
+  if (seen.has(info.port)) return Effect.succeed("is shown elsewhere")
+  if (seen.size >= most) return Effect.succeed(`is one of more than ${most}`)
+  seen.add(info.port)
+  return Effect.catch(readFrom(info.port, seen), () => Effect.succeed("does not answer"))
 }
 
 /** Workers that are alike are shown up to this number. */
-const most = 20
+const mostAlike = 20
 
 /** The tree as lines: what it is, and how it fares. */
 export const render = (tree: Tree, width = 80): string => {
   const lines: Array<string> = []
   const draw = (tree: Tree, indent: string): void => {
-    const shown = tree.children.slice(0, tree.children.length > most + 1 ? most : undefined)
+    const shown = tree.children.slice(0, tree.children.length > mostAlike + 1 ? mostAlike : undefined)
     const more = tree.children.length - shown.length
     for (const [at, child] of shown.entries()) {
       const isLast = at === shown.length - 1 && more === 0
@@ -71,7 +77,9 @@ export const render = (tree: Tree, width = 80): string => {
   }
   lines.push(`${tree.name} (${tree.strategy}) ${tree.port}`)
   draw(tree, "")
-  return lines.map((line) => line.length > width ? `${line.slice(0, width - 1)}…` : line).join("\n")
+  return lines.map(printableInLine).map((line) => line.length > width ? `${line.slice(0, width - 1)}…` : line).join(
+    "\n"
+  )
 }
 
 const describeChild = (child: TreeChild): string => {

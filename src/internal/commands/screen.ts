@@ -4,20 +4,14 @@
  * @internal
  */
 import * as Console from "effect/Console"
+import { printable, printableJson } from "../printable.ts"
 
 const widest = 80
-
-const code = (letter: string): string => letter.charCodeAt(0).toString(16).padStart(2, "0")
-
-/** What others sent may hold characters that steer a terminal: they show, and do nothing. */
-export const printable = (text: string): string =>
-  text.replaceAll(/(?![\n\t])\p{Cc}/gu, (letter) => `\\x${code(letter)}`)
 
 export const print = (text: string) => Console.log(printable(text))
 
 /** Prints a line of JSON, with nothing that steers a terminal either. */
-export const printJson = (value: unknown) =>
-  Console.log((JSON.stringify(value) ?? "null").replaceAll(/\p{Cc}/gu, (letter) => `\\u00${code(letter)}`))
+export const printJson = (value: unknown) => Console.log(printableJson(JSON.stringify(value) ?? "null"))
 
 /** Breaks a line at its spaces, the rest of it `indent` columns in. What has no spaces stays whole, so that it can be copied. */
 export const wrap = (text: string, indent = 2): string => {

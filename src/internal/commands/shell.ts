@@ -13,10 +13,11 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { createInterface, type Interface } from "node:readline"
 import * as Global from "../../Global.ts"
+import { printable } from "../printable.ts"
 import { UsageError } from "../usage.ts"
 import { allNodes, askStatus, type Network, reach, type Session } from "./connect.ts"
 import * as look from "./look.ts"
-import { print, printable } from "./screen.ts"
+import { print } from "./screen.ts"
 import * as talk from "./talk.ts"
 
 /** Where the lines are kept, and how many. */

@@ -8,9 +8,10 @@ import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Status } from "../observe.ts"
+import { printable } from "../printable.ts"
 import { isCommand, type Session } from "./connect.ts"
 import { overview, statuses } from "./look.ts"
-import { bytes, print, printable, printJson, table } from "./screen.ts"
+import { bytes, print, printJson, table } from "./screen.ts"
 
 /** To the beginning of a terminal; the rest of a line; the rest of the screen. */
 const [home, restOfLine, restOfScreen] = ["\u001b[H", "\u001b[K", "\u001b[J"]
