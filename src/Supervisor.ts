@@ -787,7 +787,8 @@ export interface Failover<M extends Port.Messages = any> {
  * The nodes hold monitors on each other: the death of a process is noticed at once, that of a machine or a cable after
  * `monitorTimeout`. On its node the service is supervised like one that `restart` keeps alive, its first start included. When it
  * was restarted there too often, that node's part ends with `restart_limit`, and the service moves; a supervisor of that part
- * brings the node back into play. What the service needs may be away for a while: give it a `schedule` that lasts longer.
+ * brings the node back into play, though all others come before it for a minute, and up to an hour when that happens again. What
+ * the service needs may be away for a while: give it a `schedule` that lasts longer.
  *
  * **Gotchas**
  *

@@ -36,9 +36,12 @@ const makeParty = Effect.fnUntraced(function*(
   const parts = new Map<string, Supervisor.Failover>()
   const nodes = new Map<string, TestNode>()
   const dying = new Map<string, Effect.Effect<void>>()
+  /** The nodes on which it was started, in this order. */
+  const starts: Array<string> = []
   const service = (node: string) =>
     Effect.gen(function*() {
       yield* before(node)
+      starts.push(node)
       yield* Effect.acquireRelease(
         Effect.sync(() => {
           running.add(node)
@@ -51,22 +54,24 @@ const makeParty = Effect.fnUntraced(function*(
         crash: () => Effect.fail("boom")
       })
     })
-  const join = Effect.fnUntraced(function*(nodeId: string) {
-    const node = yield* start(nodeId, short)
-    nodes.set(nodeId, node)
+  /** A node that takes no part. */
+  const add = (nodeId: string) => Effect.map(start(nodeId, short), (node) => void nodes.set(nodeId, node))
+  const takePart = Effect.fnUntraced(function*(nodeId: string) {
+    const node = nodes.get(nodeId)!
     const all = { name: "greeter", nodes: ["a", "b", "c"], ...options }
     const scope = yield* Scope.fork(yield* Effect.scope)
     parts.set(nodeId, yield* Scope.provide(node.run(Supervisor.failover(service(nodeId), all)), scope))
     // Like a process that dies: the links first, so that it has no part in what the others do about it.
     dying.set(nodeId, Effect.andThen(node.stop, Scope.close(scope, Exit.void)))
   })
+  const join = (nodeId: string) => Effect.andThen(add(nodeId), takePart(nodeId))
   const die = (nodeId: string) => dying.get(nodeId)!
   const runsOn = (...expected: ReadonlyArray<string>) =>
     until(`it runs on ${expected.join(" and ")}`, () => Array.from(running).toSorted().join() === expected.join())
   /** What a call by each of the nodes is answered. */
   const asked = (nodeId: string) =>
     within(`an answer to ${nodeId}`, nodes.get(nodeId)!.run(Port.cal(parts.get(nodeId)!.address, "where")))
-  return { asked, die, join, logs, most: () => most, nodes, parts, running, runsOn }
+  return { add, asked, die, join, logs, most: () => most, nodes, parts, running, runsOn, starts, takePart }
 })
 
 describe("a failover service", () => {
@@ -181,6 +186,86 @@ describe("a failover service", () => {
       assert.strictEqual(yield* asked("b"), "b")
     }))
 
+  test("is not taken back by a preferred node that could not keep it alive a moment ago", () =>
+    Effect.gen(function*() {
+      const options = { intensity: 0, prefer: "a" }
+      const { add, asked, join, nodes, parts, runsOn, starts, takePart } = yield* makeParty(
+        options,
+        (node) => node === "a" ? Effect.fail("no database") : Effect.void
+      )
+      yield* join("b")
+      yield* runsOn("b")
+      yield* add("a")
+      yield* takePart("a")
+      const { run } = nodes.get("a")!
+      yield* within("the end of the part", run(Port.exit(parts.get("a")!.supervisor)))
+      yield* runsOn("b")
+      // A supervisor of that part would do the same.
+      yield* takePart("a")
+      assert.strictEqual(yield* asked("a"), "b")
+      yield* Effect.sleep("500 millis")
+      assert.strictEqual(yield* asked("a"), "b")
+      // It was tried once, which has cost b one stop and one start.
+      assert.deepStrictEqual(starts.filter((node) => node === "b").length, 2)
+    }))
+
+  test("moves when an operator stops what keeps it alive", () =>
+    Effect.gen(function*() {
+      const { asked, join, nodes, parts, runsOn } = yield* makeParty()
+      for (const node of ["a", "b"]) yield* join(node)
+      yield* runsOn("a")
+      const a = nodes.get("a")!
+      const [inner] = yield* a.run(Supervisor.at(parts.get("a")!.supervisor).which)
+      assert.strictEqual(inner?.type, "supervisor")
+      yield* a.run(Port.kil(inner?.port ?? "", "shutdown"))
+      yield* runsOn("b")
+      assert.strictEqual(yield* asked("b"), "b")
+    }))
+
+  test("is found again by a node that lost sight of it for a moment", (network) =>
+    Effect.gen(function*() {
+      const { asked, join, nodes, parts, runsOn } = yield* makeParty()
+      for (const node of ["a", "b", "c"]) yield* join(node)
+      yield* runsOn("a")
+      assert.strictEqual(yield* asked("c"), "a")
+      const cut = [{ from: "a", to: "c" }, { from: "c", to: "a" }]
+      yield* Effect.forEach(cut, network.cut)
+      const part = parts.get("c")!
+      yield* until("c has lost it", () => Effect.map(part.where, (node) => node === undefined))
+      const call = Effect.flatMap(part.port, (port) => Port.cal(port, "where"))
+      const waiting = yield* Effect.forkChild(nodes.get("c")!.run(call), { startImmediately: true })
+      yield* Effect.forEach(cut, network.heal)
+      assert.strictEqual(yield* within("the answer", Fiber.join(waiting)), "a")
+      yield* runsOn("a")
+    }))
+
+  test("shows in the tree of its node", () =>
+    Effect.gen(function*() {
+      const { join, nodes, parts, runsOn } = yield* makeParty()
+      for (const node of ["a", "b"]) yield* join(node)
+      yield* runsOn("a")
+      const treeAt = (node: string) => nodes.get(node)!.run(Supervisor.tree(parts.get(node)!.supervisor))
+      const { children, name, strategy } = yield* treeAt("a")
+      assert.deepStrictEqual([name, strategy, children.length], ["failover greeter", "failover", 1])
+      const inner = children[0]!.tree
+      assert.isTrue(typeof inner === "object" && inner.children[0]?.status === "running")
+      assert.deepStrictEqual((yield* treeAt("b")).children, [])
+      const error = yield* Effect.flip(
+        nodes.get("b")!.run(Supervisor.at(parts.get("b")!.supervisor).terminateChild("greeter"))
+      )
+      assert.strictEqual(error._tag === "ChildError" && error.reason, "only_child")
+    }))
+
+  test("is asked for once of a node that takes no part, not again and again", () =>
+    Effect.gen(function*() {
+      const { add, join, logs, runsOn } = yield* makeParty()
+      yield* add("b")
+      yield* join("a")
+      yield* runsOn("a")
+      yield* Effect.sleep("5 seconds")
+      assert.isAtMost(logs.filter((line) => line.includes("not declared")).length, 1)
+    }))
+
   test("moves when its node takes no part any more", () =>
     Effect.gen(function*() {
       const { join, parts, runsOn } = yield* makeParty()
@@ -271,6 +356,7 @@ describe("a failover service", () => {
       ["with a node named twice", { nodes: ["a", "a"] }, "nodes"],
       ["with a preferred node that is none of them", { prefer: "d" }, "prefer"],
       ["with a malformed intensity", { intensity: -1 }, "intensity"],
+      ["without a name", { name: "" }, "name"],
       ["with a malformed time to end", { shutdown: Number.NaN }, "shutdown"]
     ] as const
   ) {

@@ -3,7 +3,7 @@
  *
  * Every pair of nodes holds a port on each side, spawned by the other: its *ear* there. What a node says goes to its ears;
  * that an ear ends says that the node, or its part in this, is gone. So a node knows of another one nothing (`unknown`), that
- * it takes no part at present (`absent`), or what it does.
+ * it takes no part at present (`absent`), that it would rather not (`resting`), or what it does.
  *
  * @internal
  */
@@ -29,21 +29,23 @@ import { answersOfFailover, answerWith } from "./supervisorPort.ts"
 export type Part = "running" | "idle"
 
 /** What is known of another node. */
-export type Known = Part | "unknown" | "absent"
+export type Known = Part | "resting" | "unknown" | "absent"
 
 /** What to do next. */
 export type Verdict = "start" | "stop" | "stay"
 
 /**
  * The agreement. `nodes` are in order of preference, `own` is what this node does. Who runs the service keeps it, unless the
- * node that is `preferred` is there and can have it back, or another one runs it too: then the first of them keeps it.
+ * node that is `preferred` is there and can have it back, or another one runs it too: then the first of them keeps it. A node
+ * that `rests` runs it only if all others do too.
  */
 export const decideFailover = (
   self: string,
   own: Part,
   nodes: ReadonlyArray<string>,
   preferred: string | undefined,
-  known: (node: string) => Known
+  known: (node: string) => Known,
+  rests = false
 ): Verdict => {
   const others = nodes.filter((node) => node !== self)
   const runners = others.filter((node) => known(node) === "running")
@@ -55,15 +57,34 @@ export const decideFailover = (
     return preferred !== undefined && preferred !== self && known(preferred) === "idle" ? "stop" : "stay"
   }
   if (runners.length > 0 || others.some((node) => known(node) === "unknown")) return "stay"
-  return others.some((node) => isBefore(node) && known(node) === "idle") ? "stay" : "start"
+  const goesFirst = (node: string): boolean =>
+    known(node) === "idle" ? rests || isBefore(node) : known(node) === "resting" && rests && isBefore(node)
+  return others.some(goesFirst) ? "stay" : "start"
 }
 
 /** The preferred node first. */
 export const inOrder = (nodes: ReadonlyArray<string>, preferred: string | undefined): ReadonlyArray<string> =>
   preferred === undefined ? nodes : [preferred, ...nodes.filter((node) => node !== preferred)]
 
-/** What an ear takes: whether its node runs the service, and on which port. */
-const Ear = Port.protocol({ state: Port.message(Schema.Boolean, Schema.NullOr(Schema.String)) })
+/** What an ear takes: whether its node runs the service, on which port, and whether it would rather not. */
+const Ear = Port.protocol({ state: Port.message(Schema.Boolean, Schema.NullOr(Schema.String), Schema.Boolean) })
+
+/** A node that could not keep the service alive rests, twice as long each time: milliseconds, and at most. */
+const rest = { first: 60_000, longest: 3_600_000 }
+
+/** How a node fared with a service, until when it rests, and for how long. */
+interface Record {
+  readonly until: number
+  readonly length: number
+}
+
+const records = new WeakMap<Router, Map<string, Record>>()
+
+const recordsOf = (router: Router): Map<string, Record> => {
+  const known = records.get(router) ?? new Map<string, Record>()
+  records.set(router, known)
+  return known
+}
 
 /** Another node that takes part. */
 interface Peer {
@@ -111,6 +132,8 @@ export class Failover {
   private readonly watchers = new Set<(place: Place) => void>()
   private last: string | undefined = undefined
   private over: Killed | undefined = undefined
+  /** The service is stopped here, because it is to run elsewhere. */
+  private leaves = false
   /** What keeps the service alive here, while it is to run here. */
   running: Supervision | undefined = undefined
 
@@ -157,12 +180,12 @@ export class Failover {
 
   private changed(): void {
     const { place } = this
-    if (place !== undefined && place.port !== this.last) {
-      this.last = place.port
-      if (this.next !== undefined) Deferred.doneUnsafe(this.next, Effect.succeed(place.port))
+    if (place !== undefined && this.next !== undefined) {
+      Deferred.doneUnsafe(this.next, Effect.succeed(place.port))
       this.next = undefined
-      for (const watcher of this.watchers) watcher(place)
     }
+    if (place !== undefined && place.port !== this.last) { for (const watcher of this.watchers) watcher(place) }
+    this.last = place?.port
     Queue.offerUnsafe(this.changes, undefined)
   }
 
@@ -202,9 +225,9 @@ export class Failover {
         yield* Port.mon(other, () => Port.kil(ear))
         this.reach(node)
         return {
-          state: (isRunning, port) => {
+          state: (isRunning, port, rests) => {
             if (isRunning && this.own === "running" && peer.part !== "running") this.conflict(node)
-            peer.part = isRunning ? "running" : "idle"
+            peer.part = isRunning ? "running" : rests ? "resting" : "idle"
             peer.port = port ?? undefined
             this.changed()
           }
@@ -242,7 +265,37 @@ export class Failover {
   }
 
   private tell(ear: string): void {
-    this.router.send(ear, ["state", this.own === "running", this.ownPort ?? null])
+    this.router.send(ear, ["state", this.own === "running", this.ownPort ?? null, this.rests])
+  }
+
+  /** Whether the service could not be kept alive here a moment ago. */
+  private get rests(): boolean {
+    const record = recordsOf(this.router).get(this.options.name)
+    return record !== undefined && record.until > this.router.monotonic()
+  }
+
+  private takeRest(): void {
+    const all = recordsOf(this.router)
+    const before = all.get(this.options.name)
+    const now = this.router.monotonic()
+    // Who fared well for as long as that begins anew.
+    const isNew = before === undefined || now - before.until > before.length
+    const length = isNew ? rest.first : Math.min(rest.longest, 2 * before.length)
+    all.set(this.options.name, { until: now + length, length })
+  }
+
+  /** Says that the rest is over. */
+  private get waken(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const record = recordsOf(this.router).get(this.options.name)
+      const wake = Effect.sync(() => {
+        for (const ear of this.ears.values()) this.tell(ear)
+        this.changed()
+      })
+      return record === undefined
+        ? Effect.void
+        : Effect.delay(wake, Math.max(0, record.until - this.router.monotonic()))
+    })
   }
 
   private become(part: Part, port: string | undefined): void {
@@ -259,17 +312,21 @@ export class Failover {
     return Effect.gen({ self: this }, function*() {
       for (const node of this.others) this.reach(node)
       yield* Effect.forkScoped(this.seek)
+      yield* Effect.forkScoped(this.waken)
       const parent = yield* Effect.scope
       let place: Scope.Closeable | undefined
       for (;;) {
         const { nodeId } = this.router
-        const verdict = decideFailover(nodeId, this.own, this.nodes, this.options.prefer, (node) => this.known(node))
+        const { nodes, options: { prefer }, own, rests } = this
+        const verdict = decideFailover(nodeId, own, nodes, prefer, (node) => this.known(node), rests)
         if (verdict === "start") {
           place = yield* Scope.fork(parent)
           this.become("running", undefined)
           yield* Scope.provide(this.serve(child), place)
         } else if (verdict === "stop" && place !== undefined) {
+          this.leaves = true
           yield* Scope.close(place, Exit.void)
+          this.leaves = false
           place = undefined
           this.running = undefined
           this.become("idle", undefined)
@@ -297,8 +354,9 @@ export class Failover {
       this.become("running", single.livePort)
       this.router.monitor(handle.supervisor, (exit) => {
         const reason = reasonFromExit(exit)
+        if (reason[0] === "restart_limit") this.takeRest()
         // Stopped by the agreement: that is no end of it.
-        if (reason[0] !== "shutdown" && reason.length > 0) this.router.kill(this.self, reason)
+        if (!this.leaves) this.router.kill(this.self, reason)
       })
     })
   }
@@ -328,9 +386,9 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
   Effect.gen(function*() {
     const router = yield* Node
     const { autoShutdown } = yield* Effect.fromResult(settleSupervisor(options, options.schedule !== undefined))
-    yield* settle({ ...options, id: options.name, start: child }, autoShutdown)
     const broken = brokenOption(options, router)
     if (broken !== undefined) return yield* broken
+    yield* settle({ ...options, id: options.name, start: child }, autoShutdown)
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const supervisor = yield* Port.make(answerWith(router, answersOfFailover(options.name, () => part.running)))
     const part: Failover = new Failover(router, supervisor, options)
@@ -358,6 +416,7 @@ const brokenOption = (options: FailoverOptions, router: Router): InvalidSpec | u
   const self = router.nodeId
   const refuse = (field: string, value: unknown, problem: string) =>
     new InvalidSpec({ child: name, field, value, problem })
+  if (typeof name !== "string" || name === "") return refuse("name", name, "is no name")
   if (!Array.isArray(nodes) || new Set(nodes).size < nodes.length) {
     return refuse("nodes", nodes, "are no list of different node IDs")
   }

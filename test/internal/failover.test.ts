@@ -5,7 +5,7 @@ const nodes = ["a", "b", "c"]
 
 describe("a node that may run a failover service", () => {
   const cases: ReadonlyArray<
-    readonly [string, string, Part, Readonly<Record<string, Known>>, Verdict, preferred?: string]
+    readonly [string, string, Part | "resting", Readonly<Record<string, Known>>, Verdict, preferred?: string]
   > = [
     ["starts it when nobody else is there", "b", "idle", { a: "absent", c: "absent" }, "start"],
     ["starts it when it is the first of those that are there", "b", "idle", { a: "absent", c: "idle" }, "start"],
@@ -16,13 +16,20 @@ describe("a node that may run a failover service", () => {
     ["gives it back to the preferred one", "c", "running", { a: "idle", b: "idle" }, "stop", "a"],
     ["keeps it while the preferred one is away", "c", "running", { a: "absent", b: "idle" }, "stay", "a"],
     ["keeps it when it is the preferred one itself", "a", "running", { b: "idle", c: "idle" }, "stay", "a"],
+    ["leaves a preferred one alone that rests", "c", "running", { a: "resting", b: "idle" }, "stay", "a"],
+    ["starts it when all that stand before it rest", "b", "idle", { a: "resting", c: "idle" }, "start"],
+    ["leaves it to any other one when it rests itself", "a", "resting", { b: "idle", c: "absent" }, "stay"],
+    ["starts it when all others rest too, and it is the first", "a", "resting", { b: "resting", c: "absent" }, "start"],
+    ["leaves it to the first one when all rest", "b", "resting", { a: "resting", c: "absent" }, "stay"],
     ["stops it when one that stands before it runs it too", "b", "running", { a: "running", c: "idle" }, "stop"],
     ["keeps it when one that stands behind it runs it too", "a", "running", { b: "absent", c: "running" }, "stay"]
   ]
   for (const [what, self, own, known, verdict, preferred] of cases) {
     it(what, () => {
       const others = (node: string): Known => known[node] ?? "unknown"
-      assert.strictEqual(decideFailover(self, own, inOrder(nodes, preferred), preferred, others), verdict)
+      const part = own === "resting" ? "idle" : own
+      const order = inOrder(nodes, preferred)
+      assert.strictEqual(decideFailover(self, part, order, preferred, others, own === "resting"), verdict)
     })
   }
 
