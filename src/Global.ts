@@ -9,15 +9,17 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { splitAddresses } from "./internal/address.ts"
 import { type FamilyChange as CopyChange, Unread } from "./internal/familyCopy.ts"
+import { reasonFromExit, showReason } from "./internal/killed.ts"
 import { isFamilyName, listenersFamily, Mesh } from "./internal/mesh.ts"
 import { culprit } from "./internal/plainData.ts"
 import { isPortId, nodeOf } from "./internal/portId.ts"
@@ -184,7 +186,12 @@ export const del = (family: string, ...keys: ReadonlyArray<string>): Effect.Effe
   Effect.andThen(checkFamily(family), Effect.map(Global, (mesh) => mesh.delete(family, keys)))
 
 /**
- * Registers a port: its ID becomes a key of the family, until the port ends or the scope closes.
+ * Registers a port: its ID becomes a key of the family, until the port ends or the scope closes. An end that is not in order is
+ * logged.
+ *
+ * **Gotchas**
+ *
+ * A port of another node counts as ended when the link to that node is lost: register it where it lives.
  *
  * @see {@link find} for the ports of a family
  * @category database
@@ -196,12 +203,24 @@ export const reg = (
   value: unknown = null
 ): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope> =>
   Effect.gen(function*() {
-    yield* set(family, port, value)
-    const mesh = yield* Global
     const router = yield* Node.Node
-    yield* Effect.acquireRelease(
-      Effect.sync(() => router.monitor(port, () => mesh.delete(family, [port]))),
-      (cancel) => Effect.sync(cancel)
+    // Nothing of it stays in the caller's scope when the port has ended.
+    const own = yield* Scope.fork(yield* Effect.scope)
+    yield* Effect.onError(Scope.provide(set(family, port, value), own), () => Scope.close(own, Exit.void))
+    yield* Scope.provide(
+      Effect.acquireRelease(
+        Effect.sync(() =>
+          router.monitor(port, (exit) => {
+            const [first = "shutdown"] = reasonFromExit(exit)
+            if (first !== "shutdown") {
+              router.warn(`port ${port}, registered in ${family}, has ended: ${showReason(exit)}`)
+            }
+            router.fork(Scope.close(own, Exit.void))
+          })
+        ),
+        (cancel) => Effect.sync(cancel)
+      ),
+      own
     )
   })
 
@@ -435,6 +454,11 @@ export const register = (
 
 /**
  * Follows a group: first its present members (once the node has a master), then everybody who comes and goes.
+ *
+ * **Gotchas**
+ *
+ * A member that has left may live: its node may have lost its master, and will say so to the next one. Whether a port has ended
+ * tells a monitor.
  *
  * @category groups
  * @since 0.1.0

@@ -188,7 +188,7 @@ export type Killed = killed.Killed
 
 /**
  * A message that no link can carry: `path` leads to the culprit inside of it. A function, a class instance, a cycle, a
- * lone surrogate; for links that speak JSON also a bigint, bytes, or a number that is not finite.
+ * lone surrogate; for links that speak JSON also bytes, or a number that is not finite.
  *
  * **Details**
  *

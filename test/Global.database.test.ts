@@ -50,6 +50,26 @@ for (const [name, transport] of transports) {
         }
       }))
 
+    test("a database that is larger than a message comes back after a cut, and is followed whole", (world) =>
+      Effect.gen(function*() {
+        const small = { maxMessageSize: 250_000 }
+        const g1 = yield* world.start("g1", { global: true, ...small })
+        const g2 = yield* world.start("g2", { global: true, seeds: [g1.address], ...small })
+        const a = yield* world.start("a", { seeds: [g1.address], ...small })
+        yield* a.run(Global.joined)
+        const count = 25_000
+        yield* a.run(
+          Effect.forEach(Array.from({ length: count }, (_, n) => `key ${n}`), (key) => Global.set("large", key, 1))
+        )
+        const sizes = [g1, g2].map(({ router }) => () => router.networkStatus().families["large"])
+        for (const size of sizes) yield* until("all is there", () => size() === count)
+        yield* world.cut
+        yield* until("it was lost", () => sizes.some((size) => size() !== count))
+        for (const size of sizes) yield* until("all is there again", () => size() === count)
+        const follower = yield* follow(g2, "large")
+        yield* until("all is followed", () => Object.keys(follower.changes.at(-1)?.entries ?? {}).length === count)
+      }))
+
     test("a value may be replaced by one that reads the same", (world) =>
       Effect.gen(function*() {
         const { a, b } = yield* three(world)
@@ -422,7 +442,7 @@ describe("an entry that the database refuses", () => {
     ["a function", () => {}, "value of k is a function"],
     ["an instance of a class", { made: [new Date(0)] }, "value.made[0] of k is a Date"],
     ["bytes", [new Uint8Array(1)], "value[0] of k is bytes"],
-    ["a bigint", 1n, "value of k is a bigint"],
+    ["a bigint of more than 64 bits", 2n ** 64n, "value of k is a bigint of more than 64 bits"],
     ["not a number", Number.NaN, "value of k is the number NaN"],
     ["half a character", "\ud800", "value of k is a string with a lone surrogate"],
     ["a cycle", cycle, "or a cycle"]

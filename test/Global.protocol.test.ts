@@ -428,7 +428,7 @@ describe("arguments that make no sense", () => {
     ["", "g_find", {}],
     ["", "g_found"],
     ["", "g_db_family"],
-    ["", "g_db_keys", 1, "x"],
+    ["", "g_db_keys", {}, "x"],
     ["", "g_db_values", ["fam"], "x"],
     ["", "g_mon1"],
     ["", "g_mon0", {}],

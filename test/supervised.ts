@@ -2,6 +2,7 @@
  * Shared set-up: children that count their starts, and supervisors under observation, on a clock that a test moves.
  */
 import { it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,6 +17,31 @@ import { reasonOf } from "./harness.ts"
 /** A test on a node of its own, without a network. */
 export const test = (title: string, body: () => Effect.Effect<unknown, unknown, Node.Node | Scope.Scope>): void =>
   it.effect(title, () => Effect.provide(Effect.suspend(body), Layer.fresh(Node.layerLocal)))
+
+/** The same, with a wall clock that somebody sets: forward, or back by a negative time. What measures time does not notice. */
+export const testWithWallClock = (
+  title: string,
+  body: (set: (millis: number) => void) => Effect.Effect<unknown, unknown, Node.Node | Scope.Scope>
+): void =>
+  it.effect(title, () =>
+    Clock.clockWith((clock) => {
+      let ahead = 0
+      const now = () => clock.currentTimeMillisUnsafe() + ahead
+      const nanos = () => BigInt(Math.round(now() * 1_000_000))
+      const wall: Clock.Clock = {
+        ...clock,
+        currentTimeMillisUnsafe: now,
+        currentTimeMillis: Effect.sync(now),
+        currentTimeNanosUnsafe: nanos,
+        currentTimeNanos: Effect.sync(nanos)
+      }
+      const set = (millis: number) => {
+        ahead += millis
+      }
+      return Effect.provide(Effect.suspend(() => body(set)), Layer.fresh(Node.layerLocal)).pipe(
+        Effect.provideService(Clock.Clock, wall)
+      )
+    }))
 
 /** Turns of the event loop, in which all that is ready runs. The clock stands still. */
 const turns = (count: number) =>

@@ -14,7 +14,22 @@ const plain = { useRecords: false, variableMapSize: true, tagUint8Array: false, 
 
 export const makeCborEncoder = (): Encoder => {
   const encoder = new CborEncoder({ ...plain, mapsAsObjects: true })
-  return (packet) => encoder.encode(packet)
+  return (packet) => {
+    const bytes = encoder.encode(packet)
+    // No text holds this byte: to look for it costs less than to look at all values.
+    return bytes.includes(double) ? encoder.encode(withLargeIntegers(packet)) : bytes
+  }
+}
+
+/** The header of a double. */
+const double = 0xfb
+
+/** cbor-x writes integers of more than 32 bits as doubles, of which Perl shows no more than 15 digits. Bigints stay integers. */
+const withLargeIntegers = (value: unknown): unknown => {
+  if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) >= 1e15 ? BigInt(value) : value
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value
+  if (Array.isArray(value)) return value.map(withLargeIntegers)
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withLargeIntegers(inner)]))
 }
 
 export const makeCborDecoder = (options: DecoderOptions): Decoder => {

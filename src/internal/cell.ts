@@ -254,7 +254,9 @@ export class Cell implements Receiver, Runnable {
 
   private handle(item: Message | Task): unknown {
     if (typeof item === "function") return item()
-    const tagged = this.tags?.get(item[0] as string)
+    const tag = item[0]
+    // Perl does not tell a number from its text.
+    const tagged = this.tags?.get(typeof tag === "number" ? String(tag) : tag as string)
     if (tagged !== undefined) return callTagged(tagged, item)
     return this.fallback !== undefined ? callWhole(this.fallback, item) : this.refuse(item)
   }
@@ -353,8 +355,9 @@ const callWhole = (handler: Handler, m: Message): unknown => {
   }
 }
 
-/** A tag for people: the first 30 characters, unprintable ones as a dot, as AEMP shows it. */
+/** A tag for people: the first 30 characters, unprintable ones as a dot, as AEMP shows it; nothing for no tag. */
 const printable = (tag: unknown): string => {
+  if (tag === undefined || tag === null) return ""
   const text = typeof tag === "string" ? tag : JSON.stringify(tag) ?? String(tag)
   return text.slice(0, 30).replaceAll(/[^\x20-\x7e]/g, ".")
 }

@@ -120,7 +120,9 @@ export class Connections {
       Effect.catch((error) =>
         // Both sides dialling at once is nothing to worry about, nor is a seed that finds itself. Two nodes with one ID are,
         // and everybody was told.
-        error.detail === crossing || error.reason === "self_connect" || error.reason === "duplicate_node"
+        // A Perl node whose seed we are dials us even when it has a link to us.
+        error.detail === crossing || error.detail?.startsWith(another) || error.reason === "self_connect" ||
+          error.reason === "duplicate_node"
           ? Effect.logDebug(error.message)
           : Effect.logWarning(`refused a connection from ${error.message}`)
       ),
@@ -259,7 +261,7 @@ export class Connections {
   private second(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
     const incarnation = attempt.greeting.keys.get(ownKindKey)
     if (incarnation === undefined || first.incarnation === undefined) {
-      return refuse(attempt, `the other one is connected through ${first.address}`)
+      return refuse(attempt, `${another}: the first one, through ${first.address}, stays`)
     }
     const answers = probe(first, Math.min(this.settings.monitorTimeout / 4, probeLimit))
     // Strangers must not make us probe. Where we dialled ourselves the other side may wait just as we do.
@@ -362,5 +364,7 @@ const refuse = ({ greeting, wire }: Attempt, detail: string) =>
 
 /** Why a dialled connection fails when all is well: both sides dial at once. */
 const usual: ReadonlySet<LinkErrorReason> = new Set(["already_connected", "handshake_closed", "duplicate_node"])
+
+const another = "it opened one more connection"
 
 const crossing = "both sides opened a connection at once; the other one stays"

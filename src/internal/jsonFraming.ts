@@ -4,6 +4,7 @@
  * @internal
  */
 import { isUtf8 } from "node:buffer"
+import { parse as parseJson, stringify } from "./exactJson.ts"
 import {
   type Decoder,
   type DecoderOptions,
@@ -17,7 +18,7 @@ import {
 } from "./framing.ts"
 import { maxDepth } from "./plainData.ts"
 
-export const makeJsonEncoder = (): Encoder => (packet) => Buffer.from(JSON.stringify(packet), "utf8")
+export const makeJsonEncoder = (): Encoder => (packet) => Buffer.from(stringify(packet) ?? "null", "utf8")
 
 const quote = 0x22
 const backslash = 0x5c
@@ -85,7 +86,7 @@ const parse = (bytes: Uint8Array): Packet => {
   if (!isUtf8(bytes)) throw new FramingError("bad_packet", "JSON that is not UTF-8")
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8")
   try {
-    return JSON.parse(text) as Packet
+    return parseJson(text) as Packet
   } catch (cause) {
     const packet = parsePerl(text)
     if (packet !== undefined) return packet

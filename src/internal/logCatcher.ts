@@ -32,6 +32,19 @@ const perlRequest = "AnyEvent::MP::LogCatcher::connect"
 /** Our levels as AnyEvent counts them, from 1 (fatal) to 9 (trace). */
 const perlLevels: Record<Level, number> = { Fatal: 1, Error: 4, Warn: 5, Info: 7, Debug: 8, Trace: 9 }
 
+/** The names that AnyEvent has for them. */
+const perlNames: Readonly<Record<string, number>> = {
+  fatal: 1,
+  alert: 2,
+  critical: 3,
+  error: 4,
+  warn: 5,
+  note: 6,
+  info: 7,
+  debug: 8,
+  trace: 9
+}
+
 interface Listener {
   readonly least: number
   readonly until: number
@@ -80,7 +93,8 @@ class Catcher {
 
   private attachPerl(router: Router): void {
     router.requests.set(perlRequest, (_from, [, port, level]) => {
-      const least = levels.findIndex((name) => perlLevels[name] <= Number(level))
+      const highest = typeof level === "string" && Object.hasOwn(perlNames, level) ? perlNames[level] : Number(level)
+      const least = levels.findIndex((name) => perlLevels[name] <= (highest ?? 0))
       if (isPortId(port) && least >= 0) this.listen(router, port, { least, until: Infinity, isPerl: true })
     })
   }

@@ -5,6 +5,19 @@
  * @internal
  */
 import { apply, type FamilyChange, replace } from "./familyCopy.ts"
+import {
+  divide,
+  portion,
+  readAddresses,
+  readChange,
+  readFamily,
+  readKeys,
+  readName,
+  readShards,
+  readStamp,
+  readTable,
+  toWire
+} from "./meshWire.ts"
 import { culprit } from "./plainData.ts"
 import { isPortId } from "./portId.ts"
 import type { NodeListener, Router } from "./router.ts"
@@ -215,7 +228,9 @@ export class Mesh implements NodeListener {
     this.master = master
     this.nextTerm()
     const stamp = this.router.isOwnKind(master) ? [this.stamp] : []
-    this.router.request(master, "g_slave", toPlain(this.local), ...stamp)
+    const { first, rest } = divide(this.local)
+    this.router.request(master, "g_slave", first, ...stamp)
+    for (const [family, set] of rest) this.router.request(master, "g_upd", family, set)
     this.askAgain()
   }
 
@@ -289,10 +304,31 @@ export class Mesh implements NodeListener {
   private meet(nodeId: string): void {
     if (this.shards === undefined) return
     this.set(globalsFamily, nodeId, null)
-    if (this.router.isOwnKind(nodeId)) {
-      const all = this.shards.bySlave().map(({ origin, stamp, table }) => [origin, stamp ?? null, toPlain(table)])
+    if (this.router.isOwnKind(nodeId)) return this.meetOwnKind(nodeId, this.shards)
+    const { first, rest } = divide(this.shards.ofSlaves())
+    this.router.request(nodeId, "g_set", first)
+    for (const [family, set] of rest) this.router.request(nodeId, "g_upd", family, set, [])
+  }
+
+  private meetOwnKind(nodeId: string, shards: Shards): void {
+    let all: Array<unknown> = []
+    let size = 0
+    const send = (): void => {
       this.router.request(nodeId, ownGlobal.set, all)
-    } else this.router.request(nodeId, "g_set", toPlain(this.shards.ofSlaves()))
+      all = []
+      size = 0
+    }
+    for (const { origin, stamp, table } of shards.bySlave()) {
+      const { count, first, rest } = divide(table)
+      if (size > 0 && size + count > portion) send()
+      all.push([origin, stamp ?? null, first])
+      size += count
+      if (rest.length > 0) send()
+      for (const [family, set] of rest) {
+        this.router.request(nodeId, ownGlobal.update, origin, stamp ?? null, family, set, [])
+      }
+    }
+    if (all.length > 0) send()
   }
 
   private update(from: string, family: string, set: Family, deleted: ReadonlyArray<string>): void {
@@ -362,8 +398,9 @@ export class Mesh implements NodeListener {
     const asGlobal =
       (name: string, answer: (from: string, family: string, rest: ReadonlyArray<unknown>, shards: Shards) => void) =>
       (from: string, [family, ...rest]: ReadonlyArray<unknown>): void => {
-        if (typeof family !== "string") return this.malformed(from, name)
-        if (this.shards !== undefined) answer(from, family, rest, this.shards)
+        const text = readName(family)
+        if (text === undefined) return this.malformed(from, name)
+        if (this.shards !== undefined) answer(from, text, rest, this.shards)
       }
     /** Requests among global nodes of our own kind: nobody else can know what they mean. */
     const asOwnKind =
@@ -459,8 +496,9 @@ export class Mesh implements NodeListener {
       },
       g_mon1: asGlobal("g_mon1", (from, family, _rest, shards) => {
         this.watchers.set(family, (this.watchers.get(family) ?? new Set()).add(from))
-        const entries = shards.family(family)
-        reply(from, "g_chg1", family, entries.size === 0 ? null : Object.fromEntries(entries))
+        const { first, rest } = divide(new Map([[family, shards.family(family)]]))
+        reply(from, "g_chg1", family, first[family] ?? null)
+        for (const [, set] of rest) reply(from, "g_chg2", family, set, [])
       }),
       g_mon0: asGlobal("g_mon0", (from, family) => {
         const nodes = this.watchers.get(family)
@@ -501,63 +539,3 @@ export class Mesh implements NodeListener {
     this.router.warn(`node ${from} sent a malformed ${request}, which was dropped`)
   }
 }
-
-// ---- the wire: JSON-like data of a peer, read with care
-
-const readFamily = (value: unknown): Map<string, unknown> | undefined => {
-  if (value === null || value === undefined) return new Map()
-  if (typeof value !== "object" || Array.isArray(value)) return undefined
-  return new Map(Object.entries(value))
-}
-
-const readTable = (value: unknown): Table | undefined => {
-  const families = readFamily(value)
-  const table = new Map<string, Family>()
-  for (const [name, entries] of families ?? []) {
-    const family = readFamily(entries)
-    if (family === undefined) return undefined
-    table.set(name, family)
-  }
-  return families && table
-}
-
-const readStamp = (value: unknown): Stamp | undefined => {
-  const [startedAt, term] = Array.isArray(value) ? value as ReadonlyArray<unknown> : []
-  return typeof startedAt === "number" && typeof term === "number" ? [startedAt, term] : undefined
-}
-
-const readShards = (value: unknown) => {
-  if (!Array.isArray(value)) return undefined
-  const shards = new Array<{ readonly origin: string; readonly stamp: Stamp | undefined; readonly table: Table }>()
-  for (const item of value as ReadonlyArray<unknown>) {
-    const [origin, stamp, db] = Array.isArray(item) ? item as ReadonlyArray<unknown> : []
-    const table = readTable(db)
-    if (typeof origin !== "string" || table === undefined) return undefined
-    shards.push({ origin, stamp: readStamp(stamp), table })
-  }
-  return shards
-}
-
-/** Perl may send a key that looks like a number as one. */
-const readKeys = (value: unknown): ReadonlyArray<string> | undefined => {
-  if (value === null || value === undefined) return []
-  if (!Array.isArray(value)) return undefined
-  return value.every((key) => typeof key === "string" || typeof key === "number") ? value.map(String) : undefined
-}
-
-const readChange = (set: unknown, deleted: unknown): Change | undefined => {
-  const entries = readFamily(set)
-  const keys = readKeys(deleted)
-  return entries && keys && { set: entries, deleted: keys }
-}
-
-const readAddresses = (value: unknown): ReadonlyArray<string> =>
-  Array.isArray(value) ? value.filter((address) => typeof address === "string") : []
-
-const toPlain = (table: Table): Record<string, Record<string, unknown>> =>
-  Object.fromEntries(Array.from(table, ([family, entries]) => [family, Object.fromEntries(entries)]))
-
-const toWire = (change: Change): readonly [Record<string, unknown>, ReadonlyArray<string>] => [
-  Object.fromEntries(change.set),
-  change.deleted
-]

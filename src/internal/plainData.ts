@@ -5,7 +5,7 @@
  * @internal
  */
 
-/** What a link's codec can carry. JSON has no bytes, no bigint, and no number that is not finite. */
+/** What a link's codec can carry. JSON has no bytes, and no number that is not finite. */
 export type Carries = "cbor" | "json"
 
 /** Nesting beyond this is refused by Perl's decoders, and by ours. */
@@ -34,7 +34,6 @@ const refuse = (value: unknown, carries: Carries, depth: number): string | undef
     case "number":
       return carries === "json" && !Number.isFinite(value) ? `the number ${value}` : undefined
     case "bigint":
-      if (carries === "json") return "a bigint"
       return value >= -(2n ** 63n) && value < 2n ** 64n ? undefined : "a bigint of more than 64 bits"
     case "object":
       return value === null ? undefined : refuseObject(value, carries, depth)

@@ -21,10 +21,16 @@ export const nameOf = (portId: string): string => {
 }
 
 /** A node ID is not empty, fits in one octet a character, and would break neither a greeting line nor a port ID. */
-export const isNodeId = (text: string): boolean => /^[\x20-\x7e\xa0-\xff]+$/.test(text) && !/[#;]/.test(text)
+export const isNodeId = (text: string): boolean => /^[\x20-\x7e\x80-\xff]+$/.test(text) && !/[#;]/.test(text)
 
 /** Whether a value can be the address of a port: a string whose node part is a node ID. */
 export const isPortId = (value: unknown): value is string => typeof value === "string" && isNodeId(nodeOf(value))
+
+/** A port's name as it comes over the wire: `null` where the empty name is meant, and a number for its text. */
+export const portName = (value: unknown): string | undefined => {
+  if (value === null || value === undefined) return ""
+  return typeof value === "string" || typeof value === "number" ? String(value) : undefined
+}
 
 /** `length` random characters of `[0-9A-Za-z]`. */
 export const randomText = (length: number): Effect.Effect<string> =>

@@ -41,7 +41,8 @@ export const validator = (messages: Readonly<Record<string, MessageShape>>): Val
   }
   return (message) => {
     const tag = message[0]
-    const wrong = typeof tag === "string" ? checks.get(tag)?.(message.slice(1)) : undefined
+    const isText = typeof tag === "string" || typeof tag === "number"
+    const wrong = isText ? checks.get(String(tag))?.(message.slice(1)) : undefined
     return wrong === undefined ? undefined : invalidMessage(tag, wrong)
   }
 }

@@ -7,7 +7,7 @@ import type { Message, Receiver } from "./cell.ts"
 import { type Link, ownRequests } from "./link.ts"
 import { LinkError } from "./linkError.ts"
 import { answerStatus, statusRequest } from "./observe.ts"
-import { isPortId } from "./portId.ts"
+import { isPortId, portName } from "./portId.ts"
 import { noSuchPort, type Request, type Router } from "./router.ts"
 
 /** The request that spawns a port, by the name of the Perl function that serves it there. */
@@ -51,10 +51,6 @@ const reply = (
   const [to, ...rest] = prefix
   if (isPortId(to)) router.relay(from, to, [...rest, ...results])
 }
-
-/** A port's name as it comes over the wire: `null` where the empty name is meant. */
-const portName = (value: unknown): string | undefined =>
-  value == null ? "" : typeof value === "string" ? value : undefined
 
 /** The link to a node of our own kind. What it says of links is nothing that others could say. */
 const ownKind = (router: Router, nodeId: string): Link | undefined => {

@@ -13,7 +13,7 @@ import { exitFromReason, type Reason } from "./killed.ts"
 import { type Link, ownRequests } from "./link.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
 import { Peer, type PeerHost } from "./peer.ts"
-import { isPortId, nameOf, nodeOf, type PortNames } from "./portId.ts"
+import { isPortId, nameOf, nodeOf, portName, type PortNames } from "./portId.ts"
 
 /**
  * A request that the node port answers: `["", NAME, ARG...]`. `from` is the node whose link it came on; it must take
@@ -250,8 +250,8 @@ export class Router implements Host, PeerHost {
 
   receive(peer: Peer, packet: Packet): string | undefined {
     if (packet.length === 0) return undefined
-    const name = packet[0] ?? ""
-    if (typeof name !== "string") return `its port name is ${JSON.stringify(name)}, which is no string`
+    const name = portName(packet[0])
+    if (name === undefined) return `its port name is ${JSON.stringify(packet[0])}, which is no string`
     if (name !== "") this.ports.get(`${this.nodeId}#${name}`)?.sendForeign(packet.slice(1))
     else this.handleRequest(peer.nodeId, packet[1] ?? "", packet.slice(2))
     return undefined

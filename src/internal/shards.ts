@@ -36,6 +36,8 @@ export type Stamp = readonly [startedAt: number, term: number]
 
 /** What one node gave, as it came through one global node, or from the node itself. */
 interface Shard {
+  /** The order in which they came. */
+  readonly nth: number
   readonly origin: string
   /** The global node that it came through; `undefined` if it came from the origin. */
   readonly via: string | undefined
@@ -73,11 +75,16 @@ const remove = <A>(table: Map<string, Map<string, A>>, family: string, key: stri
   return true
 }
 
+const inOrder = (left: Shard, right: Shard): number => left.nth - right.nth
+
 const later = (left: Stamp, right: Stamp): boolean => left[0] > right[0] || left[0] === right[0] && left[1] > right[1]
 
 export class Shards {
-  /** In the order in which they came. */
-  private shards: ReadonlyArray<Shard> = []
+  /** By origin: what came from it itself, and what came through others. */
+  private readonly shards = new Map<string, Set<Shard>>()
+  /** Which shards have a key. */
+  private readonly holders = new Map<string, Map<string, Set<Shard>>>()
+  private nth = 0
   private readonly merged = new Map<string, Map<string, Entry>>()
   private readonly slaves = new Set<string>()
 
@@ -109,7 +116,7 @@ export class Shards {
   /** What global nodes that are not of our kind must have of us: all that our slaves gave. */
   ofSlaves(): Table {
     const union: MutableTable = new Map()
-    for (const { table } of this.shards.filter((shard) => this.isOfSlave(shard))) {
+    for (const { table } of this.bySlave()) {
       for (const [family, entries] of table) for (const [key, value] of entries) put(union, family, key, value)
     }
     return union
@@ -117,7 +124,8 @@ export class Shards {
 
   /** The same for those of our kind: by origin. */
   bySlave(): ReadonlyArray<{ readonly origin: string; readonly stamp: Stamp | undefined; readonly table: Table }> {
-    return this.shards.filter((shard) => this.isOfSlave(shard))
+    const all = Array.from(this.slaves, (origin) => this.find(origin, undefined))
+    return all.filter((shard) => shard !== undefined).toSorted(inOrder)
   }
 
   stampOf(origin: string): Stamp | undefined {
@@ -127,8 +135,7 @@ export class Shards {
   /** Begins what a node gives anew. Only what comes from the node itself, or through a node of our kind, has a stamp. */
   begin(origin: string, via: string | undefined, stamp: Stamp | undefined): ReadonlyMap<string, Told> {
     const before = this.find(origin, via)
-    const shard: Shard = { origin, via, stamp, table: new Map() }
-    return this.replace((all) => [...all.filter((other) => other !== before), shard], this.isOfSlave(shard))
+    return this.exchange(before === undefined ? [] : [before], { origin, via, stamp })
   }
 
   /** A node sets and deletes keys of its own. */
@@ -140,13 +147,13 @@ export class Shards {
     via?: string,
     stamp?: Stamp
   ): Told {
-    let shard = this.find(origin, via)
-    if (shard === undefined) {
-      shard = { origin, via, stamp, table: new Map() }
-      this.shards = [...this.shards, shard]
+    const shard = this.find(origin, via) ?? this.add(origin, via, stamp)
+    for (const [key, value] of set) {
+      put(shard.table, family, key, value)
+      this.holds(shard, family, key)
     }
-    for (const [key, value] of set) put(shard.table, family, key, value)
     const gone = deleted.filter((key) => remove(shard.table, family, key))
+    for (const key of gone) this.letGo(shard, family, key)
     const telling = new Telling(this.isOfSlave(shard))
     for (const key of set.keys()) this.settle(family, key, telling, shard)
     for (const key of gone) this.settle(family, key, telling, undefined)
@@ -157,49 +164,74 @@ export class Shards {
   drop(nodeId: string): ReadonlyMap<string, Told> {
     // First: what came through others counts again.
     const wasSlave = this.slaves.delete(nodeId)
-    return this.replace(
-      (all) => all.filter(({ origin, via }) => via === undefined ? origin !== nodeId : via !== nodeId),
-      wasSlave
-    )
+    const gone = this.all.filter(({ origin, via }) => via === undefined ? origin === nodeId : via === nodeId)
+    return this.exchange(gone, undefined, wasSlave)
   }
 
   /** A node of ours is gone from the global node `via`. */
   dropVia(origin: string, via: string): ReadonlyMap<string, Told> {
     const gone = this.find(origin, via)
-    return this.replace((all) => all.filter((shard) => shard !== gone), false)
+    return gone === undefined ? new Map() : this.exchange([gone])
   }
 
-  /** Exchanges shards, and settles all keys that this can touch. */
-  private replace(
-    change: (all: ReadonlyArray<Shard>) => ReadonlyArray<Shard>,
-    ofSlave: boolean
+  private get all(): ReadonlyArray<Shard> {
+    return Array.from(this.shards.values()).flatMap((shards) => Array.from(shards))
+  }
+
+  private add(origin: string, via: string | undefined, stamp: Stamp | undefined): Shard {
+    const shard: Shard = { nth: this.nth++, origin, via, stamp, table: new Map() }
+    this.shards.set(origin, (this.shards.get(origin) ?? new Set()).add(shard))
+    return shard
+  }
+
+  private holds(shard: Shard, family: string, key: string): void {
+    const shards = this.holders.get(family)?.get(key)
+    if (shards === undefined) put(this.holders, family, key, new Set([shard]))
+    else shards.add(shard)
+  }
+
+  private letGo(shard: Shard, family: string, key: string): void {
+    const shards = this.holders.get(family)?.get(key)
+    if (shards?.delete(shard) && shards.size === 0) remove(this.holders, family, key)
+  }
+
+  /** Takes shards away, or puts a new one in their place, and settles all keys that this can touch. */
+  private exchange(
+    gone: ReadonlyArray<Shard>,
+    fresh?: { readonly origin: string; readonly via: string | undefined; readonly stamp: Stamp | undefined },
+    wasSlave = false
   ): ReadonlyMap<string, Told> {
-    const before = this.shards
-    this.shards = change(before)
-    const exchanged = new Set(
-      [...before, ...this.shards].filter((shard) => !before.includes(shard) || !this.shards.includes(shard))
-    )
-    const origins = new Set(Array.from(exchanged, ({ origin }) => origin))
     const touched = new Map<string, Set<string>>()
-    for (const { origin, table } of [...before, ...this.shards]) {
-      if (!origins.has(origin)) continue
+    const touch = ({ table }: Shard): void => {
       for (const [family, entries] of table) {
         const keys = touched.get(family) ?? new Set()
         touched.set(family, keys)
         for (const key of entries.keys()) keys.add(key)
       }
     }
-    const told = new Map<string, Told>()
-    for (const [family, keys] of touched) {
-      const telling = new Telling(ofSlave)
-      for (const key of keys) this.settle(family, key, telling, undefined)
-      told.set(family, telling.told)
-    }
-    return told
+    // What else there is of an origin may count from now on, or not any more.
+    const origins = new Set([...gone.map(({ origin }) => origin), ...fresh === undefined ? [] : [fresh.origin]])
+    for (const origin of origins) this.shards.get(origin)?.forEach(touch)
+    for (const shard of gone) this.take(shard)
+    const added = fresh && this.add(fresh.origin, fresh.via, fresh.stamp)
+    const telling = (): Telling => new Telling(added === undefined ? wasSlave : this.isOfSlave(added))
+    return new Map(Array.from(touched, ([family, keys]) => {
+      const told = telling()
+      for (const key of keys) this.settle(family, key, told, undefined)
+      return [family, told.told]
+    }))
+  }
+
+  private take(shard: Shard): void {
+    const shards = this.shards.get(shard.origin)
+    shards?.delete(shard)
+    if (shards?.size === 0) this.shards.delete(shard.origin)
+    for (const [family, entries] of shard.table) for (const key of entries.keys()) this.letGo(shard, family, key)
   }
 
   private find(origin: string, via: string | undefined): Shard | undefined {
-    return this.shards.find((shard) => shard.origin === origin && shard.via === via)
+    for (const shard of this.shards.get(origin) ?? []) if (shard.via === via) return shard
+    return undefined
   }
 
   private isOfSlave(shard: Shard): boolean {
@@ -211,16 +243,16 @@ export class Shards {
     const { origin, stamp, via } = shard
     if (via === undefined) return true
     if (this.slaves.has(origin)) return false
-    return !this.shards.some((other) =>
-      other.origin === origin && other.via !== undefined && other.stamp !== undefined &&
-      (stamp === undefined || later(other.stamp, stamp))
+    return !Array.from(this.shards.get(origin) ?? []).some((other) =>
+      other.via !== undefined && other.stamp !== undefined && (stamp === undefined || later(other.stamp, stamp))
     )
   }
 
-  /** Finds out whose a key is now, and notes what others must be told. `setBy` has just set it. */
+  /** Finds out whose a key is now, and notes what others must be told. `setBy` has just set it, or somebody has deleted it. */
   private settle(family: string, key: string, telling: Telling, setBy: Shard | undefined): void {
     const before = this.merged.get(family)?.get(key)
-    const owners = this.shards.filter((shard) => shard.table.get(family)?.has(key) && this.counts(shard))
+    const holders = Array.from(this.holders.get(family)?.get(key) ?? [])
+    const owners = holders.filter((shard) => this.counts(shard)).toSorted(inOrder)
     const owner = winner(owners, key, setBy, before?.owner, (shard) => this.isOfSlave(shard))
     const ofSlaves = owners.filter((shard) => this.isOfSlave(shard))
     const slave = winner(ofSlaves, key, setBy, undefined, () => true)
@@ -241,7 +273,7 @@ export class Shards {
 
 /**
  * Which of several owners a key belongs to. Among nodes of our kind: the one whose ID the key is, or else the smallest ID,
- * so that all see the same. If others are among them: the last writer, and when that deletes it, a slave of ours first.
+ * so that all see the same. If others are among them: the last writer, and when somebody deletes it, a slave of ours first.
  */
 const winner = (
   owners: ReadonlyArray<Shard>,
@@ -255,7 +287,7 @@ const winner = (
     return owners.find(({ origin }) => origin === key) ??
       owners.reduce((least, shard) => shard.origin < least.origin ? shard : least)
   }
-  const last = [setBy, before].find((shard) => shard !== undefined && owners.includes(shard))
+  const last = setBy && [setBy, before].find((shard) => shard !== undefined && owners.includes(shard))
   return last ?? owners.find(isOfSlave) ?? owners[0]
 }
 

@@ -339,6 +339,8 @@ export class Supervision {
   /** It does not run, and nothing starts it but somebody who asks for that. */
   private leaveStopped(child: Child): void {
     child.status = "stopped"
+    // A single child is started again, or takes its supervisor with it.
+    if (this.shape === "single") return
     if (this.shape === "dynamic" || child.spec.restart === "temporary") this.forget(child)
     else child.refuse(this.refusal("stopped", child.spec.id))
   }
@@ -458,7 +460,7 @@ export class Supervision {
   restartNow(child: Child): Effect.Effect<void, Killed> {
     return Effect.suspend(() => {
       const { runs } = child
-      return this.ask(Effect.gen({ self: this }, function*() {
+      const restart = this.ask(Effect.gen({ self: this }, function*() {
         if (child.runs > runs && child.livePort !== undefined) return
         this.leavePending(child)
         yield* this.stop(child)
@@ -466,6 +468,10 @@ export class Supervision {
         child.restarts++
         yield* this.attempt(new Set([child]))
       }))
+      if (!child.isStarting || child.status !== "restarting") return restart
+      // What hangs in its start holds up all that is asked for.
+      this.cancelled.add(child)
+      return Effect.andThen(child.stop(this.abandon(child)), restart)
     })
   }
 

@@ -5,6 +5,7 @@
 import * as assert from "node:assert/strict"
 import { isUtf8 } from "node:buffer"
 import { CborScanner } from "../../src/internal/cborScanner.ts"
+import { parse } from "../../src/internal/exactJson.ts"
 import {
   type Decoder,
   type DecoderOptions,
@@ -98,6 +99,7 @@ const addKinds = (value: unknown, kinds: Set<string>): void => {
 /** What arrives: the framings do not tell -0 from 0, and JSON has no `undefined`. */
 const asSent = (value: unknown, carries: Carries): unknown => {
   if (typeof value === "number") return value + 0
+  if (typeof value === "bigint" && carries === "json") return parse(String(value))
   if (value === undefined && carries === "json") return null
   if (Array.isArray(value)) return value.map((item) => asSent(item, carries))
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value
@@ -170,7 +172,7 @@ const parsedByTrying = (text: string): { readonly packets: ReadonlyArray<unknown
   for (let end = at; end <= text.length; end++) {
     if (text[end - 1] !== "]") continue
     try {
-      packets.push(JSON.parse(text.slice(at, end)))
+      packets.push(parse(text.slice(at, end)))
       at = end
     } catch {
       // Not yet the end.

@@ -43,8 +43,10 @@ describe("port IDs", () => {
 
 describe("node IDs", () => {
   it("hold what a greeting line and a port ID can hold", () => {
-    for (const id of ["a", "eg/10.0.0.1:4040", "anon/3Fz", "a b", "caf\xe9", "%u", "~"]) assert.isTrue(isNodeId(id), id)
-    for (const id of ["", "a#b", "a;b", "a\nb", "a\r", "\0", "\x7f", "\x85", "\u0100", "😀"]) {
+    for (const id of ["a", "eg/10.0.0.1:4040", "anon/3Fz", "a b", "caf\xe9", "\xc3\x89ric", "%u", "~"]) {
+      assert.isTrue(isNodeId(id), id)
+    }
+    for (const id of ["", "a#b", "a;b", "a\nb", "a\r", "\0", "\x7f", "\u0100", "😀"]) {
       assert.isFalse(isNodeId(id), id)
     }
   })

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Console from "effect/Console"
+import { stringify } from "../exactJson.ts"
 import { printable, printableJson } from "../printable.ts"
 
 const widest = 80
@@ -11,7 +12,7 @@ const widest = 80
 export const print = (text: string) => Console.log(printable(text))
 
 /** Prints a line of JSON, with nothing that steers a terminal either. */
-export const printJson = (value: unknown) => Console.log(printableJson(JSON.stringify(value) ?? "null"))
+export const printJson = (value: unknown) => Console.log(printableJson(stringify(value) ?? "null"))
 
 /** Breaks a line at its spaces, the rest of it `indent` columns in. What has no spaces stays whole, so that it can be copied. */
 export const wrap = (text: string, indent = 2): string => {

@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import * as Global from "../../Global.ts"
 import * as Node from "../../Node.ts"
 import * as Port from "../../Port.ts"
+import { stringify } from "../exactJson.ts"
 import { reasonFromExit } from "../killed.ts"
 import { operatorRequests } from "../mesh.ts"
 import { parse } from "../relaxedJson.ts"
@@ -32,7 +33,7 @@ export const readArguments = (words: ReadonlyArray<string>): Effect.Effect<Reado
   })
 
 /** Text as it is, everything else as JSON. */
-export const show = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? "null"
+export const show = (value: unknown): string => typeof value === "string" ? value : stringify(value) ?? "null"
 
 const printReply = (session: Session, reply: ReadonlyArray<unknown>) =>
   session.json ? printJson(reply) : print(reply.map(show).join(" "))
@@ -120,7 +121,7 @@ export const dbGet = (session: Session, family: string, key: string | undefined)
     }
     if (session.json) return yield* printJson(Object.fromEntries(entries))
     const sorted = Array.from(entries).toSorted(([left], [right]) => left < right ? -1 : 1)
-    yield* Effect.forEach(sorted, ([name, value]) => print(`${name} ${JSON.stringify(value)}`), { discard: true })
+    yield* Effect.forEach(sorted, ([name, value]) => print(`${name} ${stringify(value)}`), { discard: true })
   })
 
 /** The node that an entry is to belong to: one that stays, by default the one that this one's data is at. */
@@ -154,8 +155,8 @@ export const dbMon = (session: Session, family: string) =>
       return printJson({ added, changed, deleted, set })
     }
     const lines = [
-      ...added.map((key) => `+ ${key} ${JSON.stringify(value(key))}`),
-      ...changed.map((key) => `~ ${key} ${JSON.stringify(value(key))}`),
+      ...added.map((key) => `+ ${key} ${stringify(value(key))}`),
+      ...changed.map((key) => `~ ${key} ${stringify(value(key))}`),
       ...deleted.map((key) => `- ${key}`)
     ]
     return Effect.forEach(lines, print, { discard: true })
