@@ -19,7 +19,7 @@ export class Killed extends Schema.TaggedError<Killed>()("Killed", {
   override get message(): string {
     return this.reason.length === 0
       ? `port ${this.port} ended`
-      : `port ${this.port} was killed: ${this.reason.map(show).join(": ")}`
+      : `port ${this.port} was killed: ${this.reason.map(describe).join(": ")}`
   }
 }
 
@@ -47,26 +47,42 @@ export const reasonFromCause = (cause: Cause.Cause<unknown>): Reason => {
 
 const reasonFromError = (error: unknown): Reason => {
   if (error instanceof Killed && error.reason.length > 0) return error.reason
-  const encoded = typeof error === "object" && error !== null ? fieldsOf(error) : error
-  return culprit(encoded) === undefined ? ["fail", describe(error), encoded] : ["fail", describe(error)]
+  const fields = plainFields(error)
+  return fields === undefined ? ["fail", describe(error)] : ["fail", describe(error), fields.value]
 }
 
-const fieldsOf = (error: object): unknown =>
-  error instanceof Error ? { ...("_tag" in error ? { _tag: error._tag } : { name: error.name }), ...error } : error
+/** What an error holds, if that is plain data. To look at it may run its code, which may throw. */
+const plainFields = (error: unknown): { readonly value: unknown } | undefined => {
+  try {
+    const value = error instanceof Error
+      ? { ...("_tag" in error ? { _tag: error._tag } : { name: error.name }), ...error }
+      : error
+    return culprit(value) === undefined ? { value } : undefined
+  } catch {
+    return undefined
+  }
+}
 
-/** One line for people: `TypeError: x is not a function`. Well-formed, for it travels. */
-export const describe = (error: unknown): string => {
-  if (!(error instanceof Error)) return show(error).toWellFormed()
-  return (error.message === "" ? error.name : `${error.name}: ${error.message}`).toWellFormed()
+/** One line for people: `TypeError: x is not a function`. Well-formed, for it travels. Never throws. */
+export const describe = (value: unknown): string => {
+  try {
+    return show(value).toWellFormed()
+  } catch {
+    // An object without prototype has no text, and one with a bigint or a cycle no JSON.
+    return typeOf(value)
+  }
 }
 
 const show = (value: unknown): string => {
-  if (typeof value !== "object") return String(value)
+  if (value instanceof Error) return value.message === "" ? value.name : `${value.name}: ${value.message}`
+  return typeof value === "object" ? JSON.stringify(value) ?? typeOf(value) : String(value)
+}
+
+const typeOf = (value: unknown): string => {
   try {
-    return JSON.stringify(value)
-  } catch {
-    // An object without prototype has no text, and one with a bigint or a cycle no JSON.
     return Object.prototype.toString.call(value)
+  } catch {
+    return "[object]"
   }
 }
 

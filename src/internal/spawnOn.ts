@@ -29,6 +29,8 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     yield* Effect.addFinalizer((exit) =>
       Effect.sync(() => {
         if (reasonFromExit(exit)[0] === "transport_error") leftoversOf(router).add(node, port)
+        // What was started with it may have failed, or answer another port.
+        else router.kill(port, ["shutdown"])
       })
     )
     return port

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Node } from "../Node.ts"
@@ -28,20 +29,26 @@ export interface TreeChild extends ChildInfo {
   readonly tree: Tree | string | undefined
 }
 
-/** So many supervisors are looked at. */
+/** So many supervisors are looked at, and for so long others are begun with: milliseconds. */
 const most = 10_000
+const patience = 10_000
 
 /** Asks a supervisor, and those below it, all at once. One that does not answer is told of in its place. */
 export const readTree = (port: string): Effect.Effect<Tree, AskError, Node> =>
-  Effect.suspend(() => readFrom(port, new Set([port])))
+  Effect.flatMap(Clock.currentTimeMillis, (now) => readFrom(port, { seen: new Set([port]), deadline: now + patience }))
 
-/** `seen`: a node may say anything of its supervisors, even that they are in a ring. */
-const readFrom = (port: string, seen: Set<string>): Effect.Effect<Tree, AskError, Node> =>
+/** A node may say anything of its supervisors, even that they are in a ring. */
+interface Look {
+  readonly seen: Set<string>
+  readonly deadline: number
+}
+
+const readFrom = (port: string, look: Look): Effect.Effect<Tree, AskError, Node> =>
   Effect.gen(function*() {
     const { name, strategy } = yield* about(port)
     const infos = yield* which(port)
     const children = yield* Effect.forEach(infos, (info) =>
-      Effect.map(below(info, seen), (tree) => ({
+      Effect.map(below(info, look), (tree) => ({
         ...info,
         node: info.port === undefined ? undefined : nodeOf(info.port),
         tree
@@ -49,12 +56,17 @@ const readFrom = (port: string, seen: Set<string>): Effect.Effect<Tree, AskError
     return { name, port, node: nodeOf(port), strategy, children }
   })
 
-const below = (info: ChildInfo, seen: Set<string>): Effect.Effect<Tree | string | undefined, never, Node> => {
-  if (info.type !== "supervisor" || info.port === undefined) return Effect.succeed(undefined)
-  if (seen.has(info.port)) return Effect.succeed("is shown elsewhere")
+const below = (info: ChildInfo, look: Look): Effect.Effect<Tree | string | undefined, never, Node> => {
+  const { deadline, seen } = look
+  const { port, type } = info
+  if (type !== "supervisor" || port === undefined) return Effect.succeed(undefined)
+  if (seen.has(port)) return Effect.succeed("is shown elsewhere")
   if (seen.size >= most) return Effect.succeed(`is one of more than ${most}`)
-  seen.add(info.port)
-  return Effect.catch(readFrom(info.port, seen), () => Effect.succeed("does not answer"))
+  seen.add(port)
+  return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    now > deadline
+      ? Effect.succeed("was not asked: it took too long to get here")
+      : Effect.catch(readFrom(port, look), () => Effect.succeed("does not answer")))
 }
 
 /** Workers that are alike are shown up to this number. */

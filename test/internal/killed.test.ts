@@ -137,6 +137,38 @@ describe("the reason of an end", () => {
   })
 })
 
+describe("an error that cannot be looked at", () => {
+  class Broken extends Error {
+    override get message(): string {
+      throw new Error("no message")
+    }
+  }
+  const no = (): never => {
+    throw new Error("no")
+  }
+  const odd: ReadonlyArray<readonly [string, unknown]> = [
+    ["a getter that throws", Object.defineProperty({}, "field", { get: no, enumerable: true })],
+    ["an Error with one", Object.defineProperty(new Error("text"), "field", { get: no, enumerable: true })],
+    ["a message that throws", new Broken()],
+    ["a name that is no text", Object.assign(new Error("text"), { name: Symbol("name") })],
+    ["a name without text", Object.assign(new Error("text"), { name: Object.create(null) as unknown })],
+    ["JSON that is nothing", { toJSON: () => undefined }],
+    ["JSON that throws", { toJSON: no }],
+    ["a proxy that throws", new Proxy({}, { get: no, ownKeys: no })]
+  ]
+  for (const [what, error] of odd) {
+    it.effect(`${what}: the port ends all the same, with a text`, () =>
+      Effect.gen(function*() {
+        for (const effect of [Effect.fail(error), Effect.die(error)]) {
+          const [tag, text] = yield* reasonOf(effect)
+          assert.include(["fail", "die"], tag)
+          assert.isString(text)
+          assert.isString(new Killed({ port: "a#b", reason: [error] }).message)
+        }
+      }))
+  }
+})
+
 describe("the message of Killed", () => {
   it("has the reason in one line", () => {
     assert.strictEqual(killed(["die", "text", { a: [1] }, 2]).message, "port a#b was killed: die: text: {\"a\":[1]}: 2")
