@@ -20,12 +20,13 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import { configGroups, runParams, runSources } from "./internal/configCli.ts"
+import { endless, exitCode, watchOutput, watchSignals } from "./internal/interruption.ts"
 import * as services from "./internal/service.ts"
 import { fileOf } from "./internal/service.ts"
 import { talkGroups } from "./internal/talkCli.ts"
 import { UsageError } from "./internal/usage.ts"
 import { version } from "./internal/version.ts"
-import { atOnce, isWatched, watchdog } from "./internal/watchdog.ts"
+import { isWatched, watchdog } from "./internal/watchdog.ts"
 
 /**
  * A service that `emp run` cannot load or start, or that failed: its name as it was given, and what is wrong.
@@ -53,7 +54,7 @@ const run = Command.make("run", {
   ),
   hangTimeout: Flag.Finite("hang-timeout").pipe(
     Flag.withDescription("After how many seconds without a sign of life the node counts as hanging"),
-    Flag.filter((seconds) => seconds >= 2, (seconds) => `--hang-timeout ${seconds}: it has to be 2 or more`),
+    Flag.filter((seconds) => seconds >= 2, () => "2 or more"),
     Flag.withDefault(30)
   ),
   watch: Flag.Boolean("watch").pipe(
@@ -66,15 +67,18 @@ const run = Command.make("run", {
     const sources = yield* runSources(input)
     const { runOptions } = yield* Effect.promise(() => import("./internal/runOptions.ts"))
     const options = yield* runOptions(sources)
+    if (options.nodeId?.startsWith("emp/")) {
+      return yield* new UsageError({ problem: `node ID ${options.nodeId}: those that begin with emp/ are of commands` })
+    }
     if (input.watchdog && !isWatched()) {
       const watched = input.watch ? options.services.flatMap(fileOf) : []
-      return yield* watchdog({ hangTimeout: input.hangTimeout, watched })
+      return yield* endless(watchdog({ hangTimeout: input.hangTimeout, watched }))
     }
     if (input.watch && !input.watchdog) {
       return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
     }
     const { runNode } = yield* Effect.promise(() => import("./internal/runNode.ts"))
-    return yield* runNode(options, { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" })
+    return yield* endless(runNode(options, { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" }))
   })).pipe(
     Command.withDescription("Run a node until it is interrupted"),
     Command.withExamples([
@@ -160,19 +164,22 @@ const verbosity = ["None", "Fatal", "Fatal", "Fatal", "Error", "Warn", "Info", "
 
 const leastLevel = Layer.effect(
   References.MinimumLogLevel,
-  Effect.map(
-    Config.option(Config.String("EMP_VERBOSE")),
-    (level) => verbosity[Number(Option.getOrElse(level, () => "7"))] ?? "Info"
+  Effect.suspend(() =>
+    reported(Effect.gen(function*() {
+      const text = Option.getOrElse(yield* Config.option(Config.String("EMP_VERBOSE")), () => "") || "7"
+      const level = /^\d$/.test(text) ? verbosity[Number(text)] : undefined
+      if (level !== undefined) return level
+      return yield* new UsageError({ problem: `EMP_VERBOSE: ${JSON.stringify(text)} is no number from 0 to 9` })
+    }))
   )
 )
 
 /** Standard output is for results; what happens is logged to standard error. */
 const logging = Layer.merge(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]), leastLevel)
 
-/** A node that is told to stop has done its work: that is no failure. */
 const teardown: Runtime.Teardown = (exit, onExit) => {
-  if (Exit.isSuccess(exit)) return onExit(0)
-  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(0)
+  if (Exit.isSuccess(exit)) return onExit(exitCode(false))
+  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(exitCode(true))
   return isUsage(Cause.squash(exit.cause)) ? onExit(2) : Runtime.defaultTeardown(exit, onExit)
 }
 
@@ -191,26 +198,19 @@ const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, 
   })
 
 /**
- * Runs `emp` with the arguments of this process, and ends the process: 0 for success and for an end by SIGINT or SIGTERM,
- * 1 for a failure, 2 for a wrong command line. A second signal ends it at once.
+ * Runs `emp` with the arguments of this process, and ends the process: 0 for success, and when a command that only ends by a
+ * signal got one, 1 for a failure, 2 for a wrong command line, 3 for a time that was up, 130 (SIGINT) and 143 (SIGTERM) for a
+ * command that had not done its work. A second signal ends it at once.
  *
  * @category running
  * @since 0.1.0
  */
 export const main = (): void => {
   // A terminal and a service manager tell the watchdog too, which counts for both.
-  if (!isWatched()) endAtSecondSignal()
+  if (!isWatched()) watchSignals()
+  watchOutput()
   NodeRuntime.runMain(
     reported(Command.run(command, { version })).pipe(Effect.provide(Layer.mergeAll(NodeServices.layer, logging))),
     { teardown, disableErrorReporting: true }
   )
-}
-
-const endAtSecondSignal = (): void => {
-  let signals = 0
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      if (++signals > 1) process.exit(atOnce)
-    })
-  }
 }

@@ -140,7 +140,7 @@ describe("the watchdog of emp run", () => {
   it("refuses what it cannot do", async () => {
     for (
       const [args, text] of [
-        [["--hang-timeout", "1"], /--hang-timeout 1: it has to be 2 or more/],
+        [["--hang-timeout", "1"], /--hang-timeout: "1". Expected: 2 or more/],
         [["--watch", "--no-watchdog"], /--watch: without its watchdog nobody starts the node again/]
       ] as const
     ) {

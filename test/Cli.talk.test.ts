@@ -2,7 +2,8 @@
  * The commands that talk to a network, as they are typed, against nodes that `emp run` runs.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { spawn } from "node:child_process"
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -111,6 +112,36 @@ describe("emp snd and emp cal", () => {
     assert.match(await printed("cal", "seed", "time"), /^\d+\.?\d*\n$/)
   })
 
+  it("take all arguments for JSON when they are told so", async () => {
+    assert.strictEqual(
+      await printed("cal", echo, "\"echo\"", "5", "true", "null", "--json-args", "--json"),
+      "[\"echoed\",5,true,null]\n"
+    )
+    assert.include(await refused(2, "snd", echo, "say", "5", "--json-args"), "say is no JSON: line 1, column 1")
+  })
+
+  it("have not done their work when they are interrupted before", async () => {
+    for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+      const call = begin(["cal", echo, "silent", "--seed", seed, "--timeout", "20"], { EMP_TRACE: "1" })
+      await call.sees(/SND \S+ \["silent"/)
+      assert.strictEqual((await call.end(signal)).code, code)
+    }
+  })
+
+  it("say so when what they print is lost", async () => {
+    const full = openSync("/dev/full", "w")
+    const command = spawn(process.execPath, [emp, "cal", "seed", "time", "--seed", seed], {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", full, "pipe"]
+    })
+    let stderr = ""
+    command.stderr!.on("data", (chunk) => stderr += String(chunk))
+    const code = await new Promise((resolve) => command.on("close", resolve))
+    closeSync(full)
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /^emp: standard output: .*no space left/i)
+  })
+
   it("have brought the message to its node when they end", async () => {
     await printed("snd", echo, "say", "brought")
     await nodes[1]!.sees(/brought/, 1)
@@ -167,7 +198,16 @@ describe("emp find and emp db", () => {
     assert.include(await refused(1, "db", "get", "settings", "mode"), "family settings has no key \"mode\"")
     await printed("db", "set", "settings", "on", "[1]", "--node", "worker")
     assert.strictEqual(await printed("db", "get", "settings", "on"), "[1]\n")
-    assert.include(await refused(1, "db", "set", "'l", "k", "v"), "refused")
+    assert.include(
+      await refused(1, "db", "del", "settings", "on", "limit"),
+      "node seed has not set \"on\", \"limit\" in settings: name the node that has, with --node"
+    )
+    await printed("db", "del", "settings", "on", "--node", "worker")
+    assert.strictEqual(await printed("db", "get", "settings"), "limit {\"max\":5}\n")
+    for (const words of [["set", "'l", "k", "v"], ["get", "it's"], ["mon", "5"], ["del", "", "k"]]) {
+      assert.include(await refused(2, "db", ...words), "is no family: its name begins with a letter")
+    }
+    assert.include(await refused(2, "find", "it's"), "\"it's\" is no family")
     assert.include(await refused(2, "db", "set", "settings", "k", "{"), "is no JSON")
     assert.include(await refused(1, "db", "set", "settings", "k", "v", "--node", "nowhere"), "no such node: nowhere")
   })
@@ -212,7 +252,7 @@ describe("emp status, top, trace, tree", () => {
     const text = await printed("status", "seed")
     assert.match(text, /^node seed, pid \d+, effect-mp \S+ on node \S+, up \d+/)
     assert.match(text, /^worker +up +/m)
-    assert.match(text, /^settings +2$/m)
+    assert.match(text, /^settings +1$/m)
     for (const line of text.split("\n")) assert.isAtMost(line.length, 80)
     assert.include(await refused(1, "status", "nowhere"), "no such node: nowhere")
   })
@@ -259,6 +299,7 @@ describe("emp status, top, trace, tree", () => {
     ])
     assert.match(all, /^frozen +does not answer\nmute +listens nowhere\nseed +\d.*\nworker +\d.*\n$/m)
     assert.include(one, "node frozen cannot be reached (after 2 s)")
+    assert.include(await refused(3, "ping", "frozen", "--timeout", "12"), "node frozen cannot be reached: ")
     assert.strictEqual(watched.match(/^4 nodes/gm)?.length, 2)
     assert.include(traced, "node mute listens nowhere")
     assert.include(links, "seed\n├─ frozen\n├─ mute\n└─ worker\nfrozen\n   does not answer\nmute\n   listens nowhere\n")
@@ -275,6 +316,7 @@ describe("emp status, top, trace, tree", () => {
     assert.deepStrictEqual(JSON.parse(await printed("trace", "--json")), { seed: ["worker"], worker: ["seed"] })
     assert.strictEqual(await printed("trace", "--dot"), "graph network {\n  \"seed\" -- \"worker\"\n}\n")
     assert.include(await refused(1, "trace", "nowhere"), "no such node: nowhere")
+    assert.include(await refused(2, "trace", "--json", "--dot"), "--dot and --json: one of them")
   })
 
   it("show the supervisors of a node", async () => {
@@ -312,6 +354,13 @@ describe("emp ping, bench, eval, logs", () => {
       await printed("eval", "seed", "const x = await 5; return [node.nodeId, x]", "--json"),
       "[[\"seed\",5]]\n"
     )
+    assert.strictEqual(await printed("eval", "seed", "for (const n of [1]) globalThis.made = n"), "null\n")
+    assert.strictEqual(await printed("eval", "seed", "made"), "1\n")
+    assert.strictEqual(
+      await printed("eval", "seed", "({ run: () => 1, big: 2n })"),
+      "{ run: [Function: run], big: 2n }\n"
+    )
+    assert.include(await refused(1, "eval", "seed", "throw new RangeError('mine')"), "RangeError: mine")
     assert.include(await refused(1, "eval", "seed", "nonsense +"), "SyntaxError")
     assert.include(await refused(1, "eval", "seed", "noSuchThing"), "ReferenceError: noSuchThing is not defined")
     assert.include(await refused(1, "eval", "worker", "1"), "this node does not run code that it is sent")

@@ -358,7 +358,16 @@ describe("emp demo", () => {
     const { code } = await demo.end("SIGINT")
     assert.strictEqual(processesOf(demo).length, 3)
     assert.deepStrictEqual(left(demo), [])
-    assert.strictEqual(code, 0)
+    assert.strictEqual(code, 130)
+  })
+
+  it("takes its processes with it when nobody reads what it shows, and that is no failure", async () => {
+    const demo = startEmp(["demo"])
+    await demo.sees(/hello sender \(1\)/)
+    demo.child.stdout!.destroy()
+    const { code, stderr } = await demo.exits(20)
+    assert.deepStrictEqual(left(demo), [])
+    assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
   })
 
   it("takes its processes with it when it is killed", async () => {

@@ -42,6 +42,19 @@ for (const [name, transport] of transports) {
         ])
       }))
 
+    test("lose a member whose port has ended, and say why if that was not in order", (world) =>
+      Effect.gen(function*() {
+        const seed = yield* world.start("seed", { global: true })
+        const [failed, ended] = [yield* member(seed, "workers"), yield* member(seed, "workers")]
+        yield* seed.run(Global.awaitGroup("workers", 2))
+        yield* seed.run(Port.kil(ended))
+        yield* seed.run(Port.kil(failed, "why", 1))
+        yield* until("both have gone", () => Effect.map(pick(seed), (port) => port === undefined))
+        assert.deepStrictEqual(world.warnings(), [
+          `WARN seed port ${failed}, registered in workers, has ended: why: 1`
+        ])
+      }))
+
     test("of nobody have no member to pick, and are watched from the start", (world) =>
       Effect.gen(function*() {
         const seed = yield* world.start("seed", { global: true })

@@ -63,6 +63,21 @@ describe("a seed that has no address", () => {
     }))
 })
 
+describe("a seed that has our own node ID", () => {
+  live(
+    "is not taken for this very node: that is told, and the node has not joined",
+    ({ start, warnings }) =>
+      Effect.gen(function*() {
+        const seed = yield* start("seed", { global: true })
+        const twin = yield* start("seed", { seeds: [seed.address] })
+        yield* until("the warning", () => warnings().length > 0)
+        assert.include(warnings()[0], "another live node has this node ID")
+        assert.isFalse(twin.mesh.isGlobal)
+        assert.isUndefined(twin.mesh.master)
+      })
+  )
+})
+
 describe("a master that dies", () => {
   live(
     "with a question open: the next one is asked, and what it answers is the answer",

@@ -34,6 +34,33 @@ describe("monitors", () => {
       assert.deepStrictEqual(reasonFromExit(exits[0]!), ["because"])
     })))
 
+  it.live("are replaced by a line in the log when a port has none and its end is not in order", () => {
+    const logs: Array<string> = []
+    const logger = Logger.layer([Logger.make(({ message }) => void logs.push(String(message)))])
+    return local(Effect.gen(function*() {
+      const [failing, killed, ended, stopped, watched] = [
+        yield* Port.make({ fail: () => Effect.fail("boom") }),
+        yield* silent,
+        yield* silent,
+        yield* silent,
+        yield* silent
+      ]
+      yield* Port.mon(watched, () => {})
+      yield* Port.snd(failing, "fail")
+      yield* Port.kil(killed, "why", 1)
+      yield* Port.kil(ended)
+      yield* Port.kil(stopped, "shutdown")
+      yield* Port.kil(watched, "why")
+      yield* Effect.scoped(silent)
+      const router = yield* Node.Node
+      while ([failing, killed, ended, stopped, watched].some((port) => router.ports.has(port))) yield* Effect.yieldNow
+      assert.sameMembers(logs, [
+        `port ${failing}, which nobody monitored, has ended: fail: boom`,
+        `port ${killed}, which nobody monitored, has ended: why: 1`
+      ])
+    })).pipe(Effect.provide(logger))
+  })
+
   it.live("fire for a port that does not exist", () =>
     local(Effect.gen(function*() {
       const here = yield* Node.id

@@ -55,6 +55,8 @@ export interface Host {
   removed(cell: Cell): void
   /** Something failed that no caller is left to hear of. */
   unheard(what: string, cause: unknown): void
+  /** The port has ended, not in order, and nobody monitored it. */
+  unmonitored(cell: Cell, exit: PortExit): void
 }
 
 /** What a port needs once something runs in it. */
@@ -315,7 +317,8 @@ export class Cell implements Receiver, Runnable {
     if (tether !== undefined) Effect.runFork(Scope.close(tether, Exit.void))
     const watchers = this.watchers
     this.watchers = undefined
-    watchers?.forEach((watcher) => watcher(exit))
+    if (watchers !== undefined && watchers.size > 0) watchers.forEach((watcher) => watcher(exit))
+    else if (Exit.isFailure(exit)) this.host.unmonitored(this, exit)
   }
 }
 

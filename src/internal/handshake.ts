@@ -11,6 +11,7 @@ import {
   formatAuth,
   formatGreeting,
   type Greeting,
+  ownKindKey,
   parseAuth,
   parseGreeting,
   talksTls,
@@ -218,7 +219,10 @@ const onGreeting = (state: Handshake, line: string): Result => {
 const onNonce = (state: Handshake, line: string): Result => {
   const { greeting, identity, own } = state
   if (greeting === undefined) return [state, []]
-  if (greeting.nodeId === identity.nodeId) return refuse(state, "self_connect")
+  if (greeting.nodeId === identity.nodeId) {
+    const isThisProcess = greeting.keys.get(ownKindKey) === identity.keys.get(ownKindKey)
+    return refuse(state, isThisProcess ? "self_connect" : "duplicate_node")
+  }
   // Perl lets equal nonces pass; the format demands that they are refused.
   if (line === own.nonce) return refuse(state, "echoed_greeting")
   if (line === "") return refuse(state, "malformed_greeting", "its nonce is empty")

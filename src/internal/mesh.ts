@@ -138,19 +138,20 @@ export class Mesh implements NodeListener {
       if (before === undefined || !before.includes(holder)) return
       const rest = before.filter((other) => other !== holder)
       const last = rest.at(-1)
-      if (last === undefined) return this.delete(family, [key])
+      if (last === undefined) return void this.delete(family, [key])
       this.holders.set(name, rest)
       this.put(family, key, last.value)
     }
   }
 
-  /** Deletes keys, if they are our own. */
-  delete(family: string, keys: ReadonlyArray<string>): void {
+  /** Deletes keys, if they are our own. Answers those. */
+  delete(family: string, keys: ReadonlyArray<string>): ReadonlyArray<string> {
     const entries = this.local.get(family)
     const own = keys.filter((key) => entries?.delete(key))
     for (const key of own) this.holders.delete(nameOf(family, key))
     if (entries?.size === 0) this.local.delete(family)
     if (own.length > 0 && this.master !== undefined) this.router.request(this.master, "g_upd", family, null, own)
+    return own
   }
 
   /** Counts the rounds of a group: 0, 1, 2 ... Of the groups that were asked for last. */
@@ -459,9 +460,15 @@ export class Mesh implements NodeListener {
       },
       [operatorRequests.delete]: (from, [family, keys, to, ...rest]) => {
         const list = readKeys(keys)
-        const isPlain = isFamilyName(family) && list !== undefined
-        if (isPlain) this.delete(family, list)
-        if (isPortId(to)) this.router.relay(from, to, [...rest, isPlain])
+        const own = isFamilyName(family) && list !== undefined ? new Set(this.delete(family, list)) : undefined
+        if (isPortId(to)) {
+          this.router.relay(from, to, [
+            ...rest,
+            own && list
+              ? list.filter((key) => !own.has(key))
+              : null
+          ])
+        }
       },
       g_upd: asGlobal("g_upd", (from, family, [set, deleted]) => {
         const change = readChange(set, deleted)

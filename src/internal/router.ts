@@ -9,7 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Cell, Host, Message, Receiver, Watcher } from "./cell.ts"
 import type { Packet } from "./framing.ts"
-import { exitFromReason, type Reason } from "./killed.ts"
+import { exitFromReason, type PortExit, type Reason, reasonFromExit, showReason } from "./killed.ts"
 import { type Link, ownRequests } from "./link.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
 import { Peer, type PeerHost } from "./peer.ts"
@@ -198,6 +198,13 @@ export class Router implements Host, PeerHost {
 
   unheard(what: string, cause: unknown): void {
     this.warn(what, cause)
+  }
+
+  unmonitored({ id }: { readonly id: string }, exit: PortExit): void {
+    const [tag] = reasonFromExit(exit)
+    // Those are ends that somebody has asked for.
+    if (tag === "shutdown" || tag === "interrupted") return
+    this.warn(`port ${id}, which nobody monitored, has ended: ${showReason(exit)}`)
   }
 
   /** A port of this node, by the name that others know it by. */

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
+import { inspect } from "node:util"
 import * as Global from "../Global.ts"
 import * as Node from "../Node.ts"
 import * as Transport from "../Transport.ts"
@@ -66,24 +67,29 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
   if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
 })
 
-/** Runs JavaScript: an expression, or statements with a `return`; `node` is the node. Answers `["", RESULT]` or `[ERROR]`. */
+/** Runs JavaScript: an expression, or statements, perhaps with a `return`; `node` is the node. Answers `["", RESULT]` or `[ERROR]`. */
 const evaluateFor =
   (router: Node.Node["Service"]) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
     const reply = (...results: ReadonlyArray<unknown>): void => {
       if (isPortId(to)) router.relay(from, to, [...rest, ...results])
     }
-    const run = async (): Promise<unknown> => {
-      const body = /\breturn\b/.test(String(code)) ? String(code) : `return (${String(code)}\n)`
-      return await (new Function("node", `return (async () => { ${body} })()`) as (node: unknown) => Promise<unknown>)(
-        router
-      )
-    }
-    router.warn(`node ${from} runs code here`, code)
+    const run = async (): Promise<unknown> => await compile(String(code))(router)
+    router.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
     run().then(
-      (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : describe(result)),
+      (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : inspect(result)),
       (error: unknown) => reply(describe(error))
     )
   }
+
+const compile = (code: string): (node: unknown) => Promise<unknown> => {
+  const body = (text: string) =>
+    new Function("node", `return (async () => {${text}\n})()`) as (node: unknown) => Promise<unknown>
+  try {
+    return body(`return (${code}\n)`)
+  } catch {
+    return body(code)
+  }
+}
 
 /** A node that is run by itself is there for others, who need one of the two to connect. */
 const checkSecret = ({ cert, secret }: RunOptions): Effect.Effect<void, Node.InvalidOption> =>

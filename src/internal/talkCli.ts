@@ -11,6 +11,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Session } from "./commands/connect.ts"
 import { runParams, runSources } from "./configCli.ts"
+import { endless } from "./interruption.ts"
+import { UsageError } from "./usage.ts"
 
 const flags = {
   profile: runParams.profile,
@@ -19,11 +21,11 @@ const flags = {
   cert: runParams.cert,
   norc: runParams.norc,
   nodeid: Flag.String("node-id").pipe(
-    Flag.withDescription("The ID of the command's own node"),
+    Flag.withDescription("The ID of the command's own node. Default: emp/ and a random name"),
     Flag.withDefault("emp/")
   ),
   timeout: Flag.Finite("timeout").pipe(
-    Flag.withDescription("How many seconds to wait for an answer"),
+    Flag.withDescription("How many seconds to wait for an answer. Default: 5"),
     Flag.filter((seconds) => seconds > 0, () => "more than 0 seconds"),
     Flag.withDefault(5)
   ),
@@ -83,6 +85,10 @@ const words = Argument.String("arg").pipe(
   Argument.withDescription("What begins with [, { or \" is JSON, everything else is text"),
   Argument.atLeast(0)
 )
+const jsonArgs = Flag.Boolean("json-args").pipe(
+  Flag.withDescription("All arguments are JSON: numbers, true, false and null too"),
+  Flag.withDefault(false)
+)
 const owner = Flag.String("node").pipe(
   Flag.withDescription(
     "The node that the entry is to belong to, and to live as long as. Default: the seed that answers"
@@ -92,17 +98,19 @@ const owner = Flag.String("node").pipe(
 
 const snd = Command.make(
   "snd",
-  { ...flags, port, words },
-  (input) => on(input, load.talk, ({ snd }, session) => snd(session, input.port, input.words))
+  { ...flags, jsonArgs, port, words },
+  (input) => on(input, load.talk, ({ snd }, session) => snd(session, input.port, input.words, input.jsonArgs))
 ).pipe(
   Command.withDescription("Send a message to a port; ends when it has certainly arrived at its node"),
-  Command.withExamples([{ command: "emp snd receiver#a test hello" }, { command: "emp snd receiver#a list '[1, 2]'" }])
+  Command.withExamples([{ command: "emp snd receiver#a test hello" }, { command: "emp snd receiver#a list '[1, 2]'" }, {
+    command: "emp snd receiver#a '\"add\"' 5 --json-args"
+  }])
 )
 
 const cal = Command.make(
   "cal",
-  { ...flags, port, words },
-  (input) => on(input, load.talk, ({ cal }, session) => cal(session, input.port, input.words))
+  { ...flags, jsonArgs, port, words },
+  (input) => on(input, load.talk, ({ cal }, session) => cal(session, input.port, input.words, input.jsonArgs))
 ).pipe(
   Command.withDescription("Send a message with a port to reply to, and show the reply"),
   Command.withExamples([{ command: "emp cal seed time" }])
@@ -111,7 +119,7 @@ const cal = Command.make(
 const mon = Command.make(
   "mon",
   { ...flags, port },
-  (input) => on(input, load.talk, ({ mon }, session) => mon(session, input.port))
+  (input) => on(input, load.talk, ({ mon }, session) => endless(mon(session, input.port)))
 ).pipe(
   Command.withDescription("Wait for the end of a port, and show its reason"),
   Command.withExamples([{ command: "emp mon receiver#a" }, {
@@ -125,7 +133,7 @@ const evaluate = Command.make(
   { ...flags, node, code: Argument.String("expression") },
   (input) => on(input, load.talk, ({ evaluate }, session) => evaluate(session, input.node, input.code))
 ).pipe(
-  Command.withDescription("Run JavaScript on a node that was started with --allow-eval"),
+  Command.withDescription("Run JavaScript on a node that was started with --allow-eval: an expression, or statements"),
   Command.withExamples([{ command: "emp eval seed 'process.uptime()'" }])
 )
 
@@ -188,7 +196,7 @@ const dbDel = Command.make(
 const dbMon = Command.make(
   "mon",
   { ...flags, family },
-  (input) => on(input, load.talk, ({ dbMon }, session) => dbMon(session, input.family))
+  (input) => on(input, load.talk, ({ dbMon }, session) => endless(dbMon(session, input.family)))
 ).pipe(
   Command.withDescription("Show a family and follow its changes"),
   Command.withExamples([{ command: "emp db mon eg_receivers" }])
@@ -227,7 +235,7 @@ const top = Command.make(
     on(
       input,
       () => import("./commands/top.ts"),
-      ({ top }, session) => top(session, Option.getOrUndefined(input.rounds))
+      ({ top }, session) => endless(top(session, Option.getOrUndefined(input.rounds)))
     )
 ).pipe(
   Command.withDescription("Watch all nodes, every second"),
@@ -242,12 +250,14 @@ const trace = Command.make(
     dot: Flag.Boolean("dot").pipe(Flag.withDescription("Show a graph for Graphviz"), Flag.withDefault(false))
   },
   (input) =>
-    on(
-      input,
-      load.look,
-      ({ trace }, session) =>
-        trace(session, Option.getOrUndefined(input.node), input.dot ? "dot" : input.json ? "json" : "text")
-    )
+    input.dot && input.json
+      ? Effect.fail(new UsageError({ problem: "--dot and --json: one of them" }))
+      : on(
+        input,
+        load.look,
+        ({ trace }, session) =>
+          trace(session, Option.getOrUndefined(input.node), input.dot ? "dot" : input.json ? "json" : "text")
+      )
 ).pipe(
   Command.withDescription("Walk the links from a node: who is linked to whom"),
   Command.withExamples([{ command: "emp trace seed" }, { command: "emp trace --dot | dot -Tsvg > network.svg" }])
@@ -267,7 +277,7 @@ const ping = Command.make("ping", {
   node,
   count: Flag.Int("count").pipe(
     Flag.withAlias("c"),
-    Flag.withDescription("How many round trips"),
+    Flag.withDescription("How many round trips. Default: 5"),
     Flag.filter((count) => count > 0, () => "1 or more"),
     Flag.withDefault(5)
   )
@@ -292,7 +302,7 @@ const logs = Command.make(
     node: anyNode,
     level: Flag.String("level").pipe(
       Flag.withDescription(
-        "The least level: trace, debug, info, warn, error, fatal. A node has what its EMP_VERBOSE lets through"
+        "The least level: trace, debug, info, warn, error, fatal. Default: info. A node has what its EMP_VERBOSE lets through"
       ),
       Flag.withDefault("info")
     )
@@ -301,7 +311,7 @@ const logs = Command.make(
     on(
       input,
       () => import("./commands/logs.ts"),
-      ({ logs }, session) => logs(session, Option.getOrUndefined(input.node), input.level)
+      ({ logs }, session) => endless(logs(session, Option.getOrUndefined(input.node), input.level))
     )
 ).pipe(
   Command.withDescription("Follow the log lines of all nodes that emp run runs, or of one"),
@@ -315,7 +325,7 @@ const shell = Command.make(
     on(
       input,
       () => import("./commands/shell.ts"),
-      ({ shell }, session) => shell(session, Option.getOrUndefined(input.node))
+      ({ shell }, session) => endless(shell(session, Option.getOrUndefined(input.node)))
     )
 ).pipe(
   Command.withDescription("Give commands line by line, on one connection; help shows them"),

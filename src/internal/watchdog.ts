@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import { type ChildProcess, spawn } from "node:child_process"
 import { watch } from "node:fs"
 import { dirname } from "node:path"
+import { atOnce } from "./interruption.ts"
 
 /** Tells a process that it is looked after. */
 const mark = "EFFECT_MP_WATCHED"
@@ -140,9 +141,6 @@ const startAgain = (): ChildProcess => {
   child.once("exit", () => process.off("exit", kill))
   return child
 }
-
-/** The exit code of a process that a second signal ends. */
-export const atOnce = 130
 
 /** What the channel does not carry any more is for nobody. */
 const sendTo = (target: Pick<ChildProcess, "connected" | "send">, message: string): void => {

@@ -73,8 +73,7 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
       Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [] }), Transport.layerTcp)
     )
     const joined = within(session, Global.joined, `no seed has answered: ${seeds.join(", ")}`)
-    const work = Effect.andThen(joined, body)
-    return yield* Effect.andThen(traced, Effect.raceFirst(work, unheard)).pipe(Effect.scoped, Effect.provide(node))
+    return yield* Effect.andThen(traced, Effect.andThen(joined, body)).pipe(Effect.scoped, Effect.provide(node))
   })
 
 /** `EMP_TRACE=1` is for commands too. */
@@ -82,16 +81,6 @@ const traced = Effect.gen(function*() {
   const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
   const router = yield* Node.Node
   if (trace !== "" && trace !== "0") traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
-})
-
-/** Ends when nobody reads what the command prints any more, as in `emp logs | head`. */
-const unheard = Effect.callback<void, CommandFailed>((resume) => {
-  // It stays: what is printed last may fail when all else is over.
-  process.stdout.on(
-    "error",
-    (error: NodeJS.ErrnoException) =>
-      resume(error.code === "EPIPE" ? Effect.void : failed(`standard output: ${error.message}`))
-  )
 })
 
 /** A node that runs on this machine with the same configuration is as good as a seed. */
@@ -123,9 +112,11 @@ export const reach = (session: Session, nodeId: string) =>
     if (router.isUp(nodeId)) return
     const lost = Effect.gen(function*() {
       const [why] = reasonFromExit(yield* Port.exit(nodeId)).slice(-1)
-      return yield* listensNowhere((yield* knownNodes(session)).get(nodeId))
+      const known = yield* knownNodes(session)
+      if (!known.has(nodeId)) return yield* failed(`no such node: ${nodeId}`)
+      return yield* listensNowhere(known.get(nodeId))
         ? failed(`node ${nodeId} listens nowhere: only those can talk to it that it has a link to`)
-        : failed(`no such node: ${nodeId}: ${String(why)}`)
+        : new TimedOut({ problem: `node ${nodeId} cannot be reached: ${String(why)}` })
     })
     yield* within(session, Effect.raceFirst(Global.awaitNode(nodeId), lost), `node ${nodeId} cannot be reached`)
   })
@@ -138,6 +129,10 @@ export const reachPort = (session: Session, port: string) =>
 
 /** Asks a node port, and answers the whole reply. */
 export const ask = (session: Session, nodeId: string, ...request: ReadonlyArray<unknown>) =>
+  askFor(session, nodeId, `has not answered ${String(request[0])}`, ...request)
+
+/** The same; `otherwise` is what the node has not done when no answer comes. */
+export const askFor = (session: Session, nodeId: string, otherwise: string, ...request: ReadonlyArray<unknown>) =>
   Effect.gen(function*() {
     const [name] = request
     yield* reach(session, nodeId)
@@ -145,11 +140,7 @@ export const ask = (session: Session, nodeId: string, ...request: ReadonlyArray<
     if (String(name).startsWith("emp_") && !(yield* Node.Node).isOwnKind(nodeId)) {
       return yield* failed(`node ${nodeId} is of another kind: it cannot be asked for this`)
     }
-    return yield* within(
-      session,
-      Port.calMessage(nodeId, ...request),
-      `node ${nodeId} has not answered ${String(name)}`
-    )
+    return yield* within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} ${otherwise}`)
   })
 
 /** What a node says of itself. Nodes of other kinds do not know the question. */

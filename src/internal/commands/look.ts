@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Global from "../../Global.ts"
 import * as Supervisor from "../../Supervisor.ts"
 import type { Status } from "../observe.ts"
 import { allNodes, ask, askStatus, isCommand, reach, type Session, statusesOf, within } from "./connect.ts"
@@ -81,7 +82,8 @@ export const status = (session: Session, node: string | undefined) =>
 /** Who is linked to whom, from a node on: each node is asked once. */
 export const trace = (session: Session, from: string | undefined, form: "text" | "json" | "dot") =>
   Effect.gen(function*() {
-    const [first] = from === undefined ? yield* allNodes(session) : [from]
+    // Without a node to begin with: where the command is connected, which certainly answers.
+    const first = from ?? (yield* Global.Global).master
     const links = new Map<string, ReadonlyArray<string> | string>()
     let wave = first === undefined ? [] : [first]
     if (from !== undefined) yield* reach(session, from)

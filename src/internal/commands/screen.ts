@@ -68,5 +68,6 @@ export const millis = (time: number): string => `${time < 100 ? time.toFixed(2) 
 /** Minimum, median and maximum. */
 export const spread = (times: ReadonlyArray<number>) => {
   const sorted = times.toSorted((a, b) => a - b)
-  return { min: sorted[0] ?? 0, median: sorted[sorted.length >> 1] ?? 0, max: sorted.at(-1) ?? 0 }
+  const [low, high] = [sorted[(sorted.length - 1) >> 1] ?? 0, sorted[sorted.length >> 1] ?? 0]
+  return { min: sorted[0] ?? 0, median: (low + high) / 2, max: sorted.at(-1) ?? 0 }
 }

@@ -12,22 +12,27 @@ import * as Node from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { stringify } from "../exactJson.ts"
 import { reasonFromExit } from "../killed.ts"
-import { operatorRequests } from "../mesh.ts"
+import { isFamilyName, operatorRequests } from "../mesh.ts"
 import { parse } from "../relaxedJson.ts"
 import { UsageError } from "../usage.ts"
 import { restartRequest } from "../watchdog.ts"
-import { ask, failed, reachPort, type Session, within } from "./connect.ts"
+import { ask, askFor, failed, reachPort, type Session, within } from "./connect.ts"
 import { print, printJson } from "./screen.ts"
 
-/** Arguments that begin as JSON lists, objects and strings do are JSON; all others are text. */
-export const readArguments = (words: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<unknown>, UsageError> =>
+/** Arguments that begin as JSON lists, objects and strings do are JSON, or all of them are; all others are text. */
+export const readArguments = (
+  words: ReadonlyArray<string>,
+  allJson = false
+): Effect.Effect<ReadonlyArray<unknown>, UsageError> =>
   Effect.forEach(words, (word) => {
-    if (!/^[[{"]/.test(word)) return Effect.succeed<unknown>(word)
+    if (!allJson && !/^[[{"]/.test(word)) return Effect.succeed<unknown>(word)
     return Effect.fromResult(Result.mapBoth(parse(word), {
       onSuccess: ({ value }): unknown => value,
       onFailure: ({ column, line, problem }) =>
         new UsageError({
-          problem: `${word} is no JSON, though it begins like it: line ${line}, column ${column}: ${problem}`
+          problem: `${word} is no JSON${
+            allJson ? "" : ", though it begins like it"
+          }: line ${line}, column ${column}: ${problem}`
         })
     }))
   })
@@ -53,21 +58,21 @@ const unlessGone = <A, E, R>(port: string, effect: Effect.Effect<A, E, R>) =>
   Effect.raceFirst(effect, Effect.flatMap(Port.exit(port), (exit) => gone(port, reasonFromExit(exit))))
 
 /** Ends when the message is certain to have reached the node: what is asked behind it on the same link has been answered. */
-export const snd = (session: Session, port: string, words: ReadonlyArray<string>) =>
+export const snd = (session: Session, port: string, words: ReadonlyArray<string>, allJson = false) =>
   Effect.gen(function*() {
-    const message = yield* readArguments(words)
+    const message = yield* readArguments(words, allJson)
     yield* reachPort(session, port)
     const node = Port.nodeOf(port)
     const arrived = Effect.andThen(
       Effect.flatMap(Node.Node, (router) => Effect.sync(() => router.send(port, message))),
-      ask(session, node, "time")
+      askFor(session, node, "has not confirmed the message, which may still arrive", "time")
     )
     yield* port === node ? arrived : unlessGone(port, Effect.andThen(ask(session, node, "time"), arrived))
   })
 
-export const cal = (session: Session, port: string, words: ReadonlyArray<string>) =>
+export const cal = (session: Session, port: string, words: ReadonlyArray<string>, allJson = false) =>
   Effect.gen(function*() {
-    const message = yield* readArguments(words)
+    const message = yield* readArguments(words, allJson)
     yield* reachPort(session, port)
     const asked = Effect.catchTag(Port.calMessage(port, ...message), "Killed", ({ reason }) => gone(port, reason))
     const reply = yield* within(session, asked, `${port} has not answered`)
@@ -105,6 +110,7 @@ export const restart = (session: Session, node: string) =>
 
 export const find = (session: Session, group: string) =>
   Effect.gen(function*() {
+    yield* checkFamily(group)
     const members = (yield* within(session, Global.find(group), "no answer")).toSorted()
     if (session.json) return yield* printJson(members)
     if (members.length === 0) return yield* failed(`nobody is in the group ${group}`)
@@ -114,6 +120,7 @@ export const find = (session: Session, group: string) =>
 /** Reads a family, or one of its keys. */
 export const dbGet = (session: Session, family: string, key: string | undefined) =>
   Effect.gen(function*() {
+    yield* checkFamily(family)
     const entries = yield* within(session, Global.family(family), "no answer")
     if (key !== undefined) {
       if (!entries.has(key)) return yield* failed(`family ${family} has no key ${JSON.stringify(key)}`)
@@ -131,23 +138,37 @@ const ownerOf = (node: string | undefined) =>
     ({ master }) => node === undefined ? Effect.succeed(master ?? "") : Effect.succeed(node)
   )
 
-const changed = (session: Session, node: string | undefined, request: string, ...args: ReadonlyArray<unknown>) =>
-  Effect.gen(function*() {
-    const owner = yield* ownerOf(node)
-    const [done] = yield* ask(session, owner, request, ...args)
-    if (done !== true) {
-      return yield* failed(`node ${owner} has refused it: the name of a family begins with a letter and holds no '`)
-    }
+const checkFamily = (family: string): Effect.Effect<void, UsageError> =>
+  isFamilyName(family) ? Effect.void : new UsageError({
+    problem: `${JSON.stringify(family)} is no family: its name begins with a letter and holds no '`
   })
 
 export const dbSet = (session: Session, node: string | undefined, family: string, key: string, word: string) =>
-  Effect.flatMap(readArguments([word]), ([value]) => changed(session, node, operatorRequests.set, family, key, value))
+  Effect.gen(function*() {
+    yield* checkFamily(family)
+    const [value] = yield* readArguments([word])
+    const owner = yield* ownerOf(node)
+    const [done] = yield* ask(session, owner, operatorRequests.set, family, key, value)
+    if (done !== true) return yield* failed(`node ${owner} has refused it`)
+  })
 
+/** Only the node that has set a key can delete it. */
 export const dbDelete = (session: Session, node: string | undefined, family: string, keys: ReadonlyArray<string>) =>
-  changed(session, node, operatorRequests.delete, family, keys)
+  Effect.gen(function*() {
+    yield* checkFamily(family)
+    const owner = yield* ownerOf(node)
+    const [left] = yield* ask(session, owner, operatorRequests.delete, family, keys)
+    if (!Array.isArray(left)) return yield* failed(`node ${owner} has refused it`)
+    if (left.length === 0) return
+    const names = left.map((key) => JSON.stringify(key)).join(", ")
+    return yield* failed(`node ${owner} has not set ${names} in ${family}: name the node that has, with --node`)
+  })
 
 /** Follows a family until it is interrupted. */
 export const dbMon = (session: Session, family: string) =>
+  Effect.andThen(checkFamily(family), followFamily(session, family))
+
+const followFamily = (session: Session, family: string) =>
   Stream.runForEach(Global.mon(family), ({ added, changed, deleted, entries }) => {
     const value = (key: string) => entries.get(key)
     if (session.json) {
