@@ -49,11 +49,13 @@ const run = Command.make("run", {
     Flag.withDefault(false)
   ),
   watchdog: Flag.Boolean("watchdog").pipe(
-    Flag.withDescription("Run the node in a process of its own, and start it again when it dies or hangs"),
+    Flag.withDescription(
+      "Run the node in a process of its own, and start it again when it dies or hangs; or --no-watchdog"
+    ),
     Flag.withDefault(true)
   ),
   hangTimeout: Flag.Finite("hang-timeout").pipe(
-    Flag.withDescription("After how many seconds without a sign of life the node counts as hanging"),
+    Flag.withDescription("After how many seconds without a sign of life the node counts as hanging. Default: 30"),
     Flag.filter((seconds) => seconds >= 2, () => "2 or more"),
     Flag.withDefault(30)
   ),

@@ -130,6 +130,9 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
         Effect.callback((resume) => Effect.sync(mesh.find(nodeId, (found) => resume(Effect.succeed(found)))))
       )
       if (options.global === true) mesh.becomeGlobal()
+      else if ((options.seeds ?? []).length === 0) {
+        yield* Effect.logInfo(`node ${router.nodeId} has no seeds: it joins when others use it as theirs`)
+      }
       yield* Effect.forkScoped(seeds.run)
       yield* Effect.forkScoped(globalNodes(router, network, mesh))
       return mesh
@@ -293,6 +296,9 @@ export interface TypedChange<A> extends Omit<FamilyChange, "entries"> {
   readonly entries: ReadonlyMap<string, A>
 }
 
+/** Of so many entries a typed family knows what was said of them. */
+const mostSaid = 1000
+
 /**
  * A family whose values fit a schema. What other nodes have put there and does not fit is logged, with its key and what is
  * wrong with it, and left out.
@@ -333,12 +339,17 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
   const check = checker(schema)
   // What fits the schema is what the schema says.
   const trusted = (entries: ReadonlyMap<string, unknown>) => entries as ReadonlyMap<string, A>
+  /** What is wrong is said once, however often somebody looks. */
+  const said = new Map<string, string>()
   const report = (misfits: ReadonlyArray<Misfit>): Effect.Effect<void> =>
-    Effect.forEach(
-      misfits,
-      ({ key, problem }) => Effect.logWarning(`family ${name}: the value of ${key} does not fit: ${problem}`),
-      { discard: true }
-    )
+    Effect.forEach(misfits, ({ key, problem }) => {
+      if (said.get(key) === problem) return Effect.void
+      said.delete(key)
+      said.set(key, problem)
+      const [oldest] = said.keys()
+      if (oldest !== undefined && said.size > mostSaid) said.delete(oldest)
+      return Effect.logWarning(`family ${name}: the value of ${key} does not fit: ${problem}`)
+    }, { discard: true })
   return {
     name,
     set: (key, value) => {

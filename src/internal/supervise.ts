@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { Node } from "../Node.ts"
 import * as Port from "../Port.ts"
 import {
@@ -35,12 +36,15 @@ export const settle = <A, E, R>(
     ))
   )
 
-/** An effect with these services, and with the Scope of whoever runs it. */
+/** An effect with these services, and with the Scope of whoever runs it. It outlives the span that it was given in. */
 export const within = <A, E, R>(
   context: Context.Context<Exclude<R, Scope.Scope>>,
   start: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, Scope.Scope> =>
-  Effect.provideContext(start, Context.omit(Scope.Scope)(context as Context.Context<any>)) as Effect.Effect<A, E, any>
+  Effect.provideContext(
+    start,
+    Context.omit(Scope.Scope, Tracer.ParentSpan)(context as Context.Context<any>)
+  ) as Effect.Effect<A, E, any>
 
 /** The first starts: waited for, and if one fails there is no supervisor, or tried as restarts are, for as long as those may be. */
 type First = "awaited" | "tried"
