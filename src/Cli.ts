@@ -8,6 +8,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
 import * as Argument from "effect/cli/Argument"
 import * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
@@ -80,7 +81,10 @@ const run = Command.make("run", {
       return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
     }
     const { runNode } = yield* Effect.promise(() => import("./internal/runNode.ts"))
-    return yield* endless(runNode(options, { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" }))
+    return yield* endless(
+      runNode(options, { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" }),
+      "outlives its readers"
+    )
   })).pipe(
     Command.withDescription("Run a node until it is interrupted"),
     Command.withExamples([
@@ -104,19 +108,25 @@ const demo = Command.make("demo", {}, () =>
     Effect.promise(() => import("./internal/demo.ts")),
     (module) => module.demo
   )).pipe(
-    Command.withDescription("Start three nodes, kill one of them, and watch the conversation go on")
+    Command.withDescription("Start three nodes, kill one of them, and watch the conversation go on"),
+    Command.withExamples([{ command: "emp demo" }])
   )
 
 const errors = Command.make("errors", {
   tag: Argument.String("tag").pipe(
     Argument.withDescription("A tag, such as no_such_port. Without one, all are listed"),
     Argument.optional
-  )
-}, ({ tag }) =>
+  ),
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false))
+}, ({ json, tag }) =>
   Effect.flatMap(
     Effect.promise(() => import("./internal/errorCatalogue.ts")),
-    ({ explain, list }) => Effect.flatMap(Option.match(tag, { onNone: () => list, onSome: explain }), Console.log)
-  )).pipe(Command.withDescription("Explain a tag of an error or of a kill reason"))
+    ({ explain, list }) =>
+      Effect.flatMap(Option.match(tag, { onNone: () => list(json), onSome: (tag) => explain(tag, json) }), Console.log)
+  )).pipe(
+    Command.withDescription("Explain a tag of an error or of a kill reason"),
+    Command.withExamples([{ command: "emp errors" }, { command: "emp errors no_such_port" }])
+  )
 
 const doctor = Command.make("doctor", {
   ...runParams,
@@ -179,6 +189,22 @@ const leastLevel = Layer.effect(
 /** Standard output is for results; what happens is logged to standard error. */
 const logging = Layer.merge(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]), leastLevel)
 
+/** A wrong command line is told in a few lines, on standard error: nobody asked for the whole help. */
+const presenting = Layer.suspend(() => {
+  const formatter = CliOutput.defaultFormatter({ globalFlags: "summary" })
+  const presenter: CliOutput.Presenter = {
+    present: (event) =>
+      event._tag === "InvalidInvocation"
+        ? Console.error(
+          `${formatter.formatErrors(event.errors)}\n\nUsage: ${event.helpDoc.usage}\n${
+            event.commandPath.join(" ")
+          } --help says more`
+        )
+        : CliOutput.defaultPresenter.present(event)
+  }
+  return Layer.merge(CliOutput.layer(formatter), CliOutput.layerPresenter(presenter))
+})
+
 const teardown: Runtime.Teardown = (exit, onExit) => {
   if (Exit.isSuccess(exit)) return onExit(exitCode(false))
   if (Cause.hasInterruptsOnly(exit.cause)) return onExit(exitCode(true))
@@ -194,7 +220,7 @@ const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, 
   Effect.tapCause(effect, (cause) => {
     if (Cause.hasInterruptsOnly(cause)) return Effect.void
     const error = Cause.squash(cause)
-    // Usage errors have been shown with the help text already.
+    // Usage errors have been shown already.
     if (!Runtime.getErrorReported(error)) return Effect.void
     return error instanceof Error && "_tag" in error ? Console.error(`emp: ${error.message}`) : Effect.logError(cause)
   })
@@ -212,7 +238,9 @@ export const main = (): void => {
   if (!isWatched()) watchSignals()
   watchOutput()
   NodeRuntime.runMain(
-    reported(Command.run(command, { version })).pipe(Effect.provide(Layer.mergeAll(NodeServices.layer, logging))),
+    reported(Command.run(command, { version })).pipe(
+      Effect.provide(Layer.mergeAll(NodeServices.layer, logging, presenting))
+    ),
     { teardown, disableErrorReporting: true }
   )
 }

@@ -107,7 +107,7 @@ for (const [name, transport] of transports) {
         yield* until("it is told", () => changes.at(-1)?.entries.size === all.length)
         // It took one change before it had to wait.
         assert.isAtMost(changes.length, 3)
-        assert.sameMembers(changes.flatMap(({ added }) => [...added]).filter((key) => key !== "gone"), all)
+        assert.sameMembers(changes.flatMap(({ added }) => added).filter((key) => key !== "gone"), all)
       }))
 
     test("a value that its owner changes and sets again is told", (world) =>

@@ -7,6 +7,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
 import * as Transport from "../src/Transport.ts"
@@ -203,6 +204,97 @@ describe("a restart that is asked for", () => {
       yield* supervised.stop
       yield* quiet
       assert.strictEqual(service.starts, 1)
+    }))
+})
+
+describe("by message", () => {
+  test("the only child of a supervisor is not managed: that is refused, and it goes on", () =>
+    Effect.gen(function*() {
+      const service = makeService()
+      const supervised = yield* supervise(service.child, { id: "worker" })
+      const port = yield* supervised.port
+      const remote = Supervisor.at(supervised.supervisor)
+      const refusals = yield* Effect.forEach([
+        remote.terminateChild("worker"),
+        remote.terminateChild(port),
+        remote.restartChild("worker"),
+        remote.deleteChild("worker")
+      ], (asked) => Effect.flip(asked as Effect.Effect<unknown, Supervisor.AskError, Node.Node>))
+      for (const error of refusals) {
+        assert.deepInclude(error, { _tag: "ChildError", reason: "only_child" })
+        assert.include(error.message, "end its supervisor instead")
+      }
+      const unknown = yield* Effect.flip(remote.terminateChild("nobody"))
+      assert.strictEqual(unknown._tag === "ChildError" && unknown.reason, "not_found")
+      yield* quiet
+      assert.strictEqual(yield* supervised.port, port)
+      assert.deepStrictEqual([service.starts, service.ends.length, supervised.log.length], [1, 0, 0])
+    }))
+
+  test("the only child of a supervisor is not managed while it waits for its restart, which it gets", () =>
+    Effect.gen(function*() {
+      const service = makeService()
+      const supervised = yield* supervise(service.child, { schedule: Schedule.spaced("1 second") })
+      const remote = Supervisor.at(supervised.supervisor)
+      yield* end(supervised, "crash")
+      for (const asked of [remote.terminateChild("child"), remote.deleteChild("child")]) {
+        const error = yield* Effect.flip(asked)
+        assert.strictEqual(error._tag === "ChildError" && error.reason, "only_child")
+      }
+      yield* sleep("1 second")
+      assert.strictEqual(yield* Port.cal(yield* supervised.port, "which"), 2)
+    }))
+
+  for (
+    const [what, ask] of [
+      ["startChild", (remote: Supervisor.Remote) => remote.startChild("x")],
+      ["terminateChild", (remote: Supervisor.Remote) => remote.terminateChild("x")],
+      ["restartChild", (remote: Supervisor.Remote) => remote.restartChild("x")],
+      ["deleteChild", (remote: Supervisor.Remote) => remote.deleteChild("x")]
+    ] as const
+  ) {
+    test(`${what} of a port that is no supervisor, and answers nothing, fails after five seconds`, () =>
+      Effect.gen(function*() {
+        const got: Array<unknown> = []
+        const port = yield* Port.make((tag: string) => void got.push(tag))
+        const asked = yield* Effect.forkChild(
+          Effect.flip(ask(Supervisor.at(port)) as Effect.Effect<unknown, Supervisor.AskError, Node.Node>),
+          { startImmediately: true }
+        )
+        yield* sleep("4999 millis")
+        assert.strictEqual(asked.pollUnsafe(), undefined)
+        yield* sleep("1 milli")
+        const error = yield* Fiber.join(asked)
+        assert.deepStrictEqual([error._tag, error.message], [
+          "NoAnswer",
+          `supervisor ${port}: has not answered in 5 seconds`
+        ])
+        // It was not asked for anything that it might have done.
+        assert.deepStrictEqual(got, ["about"])
+      }))
+  }
+
+  test("startChild and terminateChild of a supervisor take as long as they take", () =>
+    Effect.gen(function*() {
+      const start = () =>
+        Effect.gen(function*() {
+          yield* Effect.addFinalizer(() => Effect.sleep("1 minute"))
+          yield* Effect.sleep("1 minute")
+          return yield* Port.make({})
+        })
+      const pool = yield* Supervisor.dynamic({ start, shutdown: "infinity" })
+      const remote = Supervisor.at(pool.supervisor)
+      const starting = yield* Effect.forkChild(remote.startChild(), { startImmediately: true })
+      yield* quiet
+      yield* sleep("1 minute")
+      const port = String(yield* Fiber.join(starting))
+      const ending = yield* Effect.forkChild(remote.terminateChild(port), { startImmediately: true })
+      yield* quiet
+      yield* sleep("59 seconds")
+      assert.strictEqual(ending.pollUnsafe(), undefined)
+      yield* sleep("1 second")
+      yield* Fiber.join(ending)
+      assert.strictEqual((yield* pool.count).active, 0)
     }))
 })
 

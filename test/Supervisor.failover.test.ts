@@ -2,13 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Port, Supervisor, Transport } from "../src/index.ts"
-import { connect, makeWorld, reasonOf, type TestNode, until, within } from "./harness.ts"
+import { makeWorld, reasonOf, type TestNode, until, within } from "./harness.ts"
 
 const short = { monitorTimeout: "500 millis", connectInterval: "300 millis" } as const
 
@@ -367,65 +365,4 @@ describe("a failover service", () => {
         assert.strictEqual(error._tag === "InvalidSpec" && error.field, field)
       }))
   }
-})
-
-describe("a child that is spawned on one of several nodes", () => {
-  const Work = Port.protocol({ who: Port.message().replies(Schema.String), crash: Port.message() })
-  const Worker = Port.remote("test::spawned", [], Work)
-
-  const makeWorkers = Effect.gen(function*() {
-    const { logs, start } = yield* makeWorld
-    const here = yield* start("here", short)
-    const served: Array<string> = []
-    const workers: Array<TestNode> = []
-    for (const id of ["one", "two"]) {
-      const node = yield* start(id, short)
-      const layer = Port.implement(Worker, () =>
-        Effect.sync(() => {
-          served.push(id)
-          return { who: () => Effect.succeed(id), crash: () => Effect.fail("boom") }
-        }))
-      yield* node.run(Effect.flatMap(Effect.scope, (scope) => Layer.buildWithScope(layer, scope)))
-      yield* connect(here, node)
-      workers.push(node)
-    }
-    const supervised = yield* here.run(Supervisor.restart(Supervisor.spawn(["one", "two"], Worker), { intensity: 5 }))
-    const who = within("an answer", Effect.flatMap(supervised.port, (port) => here.run(Port.cal(port, "who"))))
-    return { here, logs, served, supervised, who, workers }
-  })
-
-  test("is restarted there when it crashes, and stays there when the first node is back", () =>
-    Effect.gen(function*() {
-      const { here, served, supervised, who, workers } = yield* makeWorkers
-      assert.strictEqual(yield* who, "one")
-      yield* here.run(Port.snd(yield* supervised.port, "crash"))
-      yield* until("a second start", () => served.length === 2)
-      assert.strictEqual(yield* who, "one")
-      yield* workers[0]!.stop
-      yield* until("a third start", () => served.length === 3)
-      assert.strictEqual(yield* who, "two")
-      assert.deepStrictEqual(served, ["one", "one", "two"])
-    }))
-
-  test("that ran on behind a split is killed when its node is seen again, and that is told", (network) =>
-    Effect.gen(function*() {
-      const { here, logs, supervised, who, workers } = yield* makeWorkers
-      assert.strictEqual(yield* who, "one")
-      const before = yield* supervised.port
-      const [one] = workers
-      const cut = [{ from: "here", to: "one" }, { from: "one", to: "here" }]
-      yield* Effect.forEach(cut, network.cut)
-      yield* until("the node is lost", () => !here.router.isUp("one"))
-      assert.strictEqual(yield* who, "two")
-      assert.isTrue(one!.router.ports.has(before))
-      yield* Effect.forEach(cut, network.heal)
-      yield* until(
-        "it is seen again",
-        () =>
-          Effect.map(one!.run(Port.snd("here", "devnull")), () => here.router.isUp("one") && one!.router.isUp("here"))
-      )
-      yield* until("the old port is gone", () => !one!.router.ports.has(before))
-      yield* until("it is told", () => logs.some((line) => line.includes(`${before} ran on`)))
-      assert.strictEqual(yield* who, "two")
-    }))
 })

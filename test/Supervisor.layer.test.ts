@@ -6,8 +6,9 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import { Port, Supervisor } from "../src/index.ts"
-import { reasonOf } from "./harness.ts"
+import { makeLogs, reasonOf } from "./harness.ts"
 import { end, makeService, quiet, sleep, supervise, test } from "./supervised.ts"
 
 class Connection extends Context.Service<Connection, { readonly nth: number; readonly fail: Effect.Effect<void> }>()(
@@ -71,6 +72,72 @@ describe("a Layer under supervision", () => {
         const exit = yield* Fiber.await(user)
         assert.deepStrictEqual(reasonOf(exit as Exit.Exit<never, Port.Killed>), ["lost"])
         assert.isTrue(interrupted)
+      }).pipe(Effect.provide(Supervisor.layer(Database, layer)))
+    }))
+
+  /** Somebody who uses the connection for ever, and has some work left when that ends. */
+  const useFor = (database: Supervisor.Rebuilt<Connection>, log: Array<string>, work: Effect.Effect<void>) => {
+    const leave = (nth: number) => Effect.andThen(work, Effect.sync(() => log.push(`left ${nth}`)))
+    const use = Effect.flatMap(nth, (nth) => Effect.onInterrupt(Effect.never, () => leave(nth)))
+    const start = Effect.forkScoped(database.provide(use), { startImmediately: true })
+    // Until it was moved once, a TestClock has its sleeps interrupted in finalizers too.
+    return Effect.all([TestClock.adjust(0), start, quiet])
+  }
+
+  for (
+    const [how, endIt, after] of [
+      ["it is restarted", (database: Supervisor.Supervised) => Effect.orDie(database.restart), ["open 2"]],
+      ["its services fail", (database: Supervisor.Supervised) => Effect.orDie(end(database, "lost")), ["open 2"]],
+      ["it is stopped", (database: Supervisor.Supervised) => database.stop, []]
+    ] as const
+  ) {
+    test(`is released when its users are done with it: ${how}`, () =>
+      Effect.gen(function*() {
+        const { layer, log } = makeConnections()
+        yield* Effect.gen(function*() {
+          const database = yield* Database
+          yield* useFor(database, log, Effect.void)
+          yield* useFor(database, log, Effect.sleep("1 second"))
+          yield* useFor(database, log, Effect.sleep("2 seconds"))
+          yield* Effect.forkScoped(endIt(database), { startImmediately: true })
+          yield* sleep("1999 millis")
+          assert.deepStrictEqual(log, ["open 1", "left 1", "left 1"])
+          yield* sleep("1 milli")
+          assert.deepStrictEqual(log.slice(3), ["left 1", "close 1", ...after])
+        }).pipe(Effect.provide(Supervisor.layer(Database, layer)))
+      }))
+  }
+
+  test("waits no longer for its users than it has time to end itself", () => {
+    const logs = makeLogs()
+    return Effect.gen(function*() {
+      const { layer, log } = makeConnections()
+      yield* Effect.gen(function*() {
+        const database = yield* Database
+        yield* useFor(database, log, Effect.sleep("1 hour"))
+        yield* end(database, "lost")
+        yield* sleep("2999 millis")
+        assert.deepStrictEqual(log, ["open 1"])
+        yield* sleep("1 milli")
+        assert.deepStrictEqual(log, ["open 1", "open 2"])
+        assert.strictEqual(yield* database.provide(nth), 2)
+        yield* sleep("1 hour")
+        assert.deepStrictEqual(log.slice(2), ["left 1", "close 1"])
+      }).pipe(Effect.provide(Supervisor.layer(Database, layer, { shutdown: "3 seconds" })))
+      assert.include(logs.lines, "WARN supervised: child did not end in time and is abandoned")
+    }).pipe(Effect.provide(logs.layer))
+  })
+
+  test("is built again, once, when one of its users asks for that while it uses it", () =>
+    Effect.gen(function*() {
+      const { layer, log } = makeConnections()
+      yield* Effect.gen(function*() {
+        const database = yield* Database
+        const error = yield* Effect.flip(database.provide(database.restart))
+        assert.deepStrictEqual(error.reason, ["shutdown"])
+        yield* quiet
+        assert.strictEqual(yield* database.provide(nth), 2)
+        assert.deepStrictEqual(log, ["open 1", "close 1", "open 2"])
       }).pipe(Effect.provide(Supervisor.layer(Database, layer)))
     }))
 

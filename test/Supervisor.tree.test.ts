@@ -59,6 +59,70 @@ describe("the tree of a supervisor", () => {
       assert.strictEqual(gone._tag === "Killed" && gone.reason[0], "no_such_port")
     }))
 
+  /** What a node may say of a supervisor that it does not have: these are its children. */
+  const pretend = (children: (self: Port.PortId) => ReadonlyArray<string>) =>
+    Effect.gen(function*() {
+      let asked = 0
+      const port: Port.PortId = yield* Port.make((tag: string, replyTo: string) => {
+        asked++
+        if (tag === "about") return Port.snd(replyTo, "ok", { name: "odd", strategy: "dynamic" })
+        const infos = children(port).map((port, at) => ({
+          id: String(at),
+          status: "running",
+          type: "supervisor",
+          port,
+          restarts: 0,
+          uptime: 1,
+          lastReason: null
+        }))
+        return Port.snd(replyTo, "ok", infos)
+      })
+      return { port, asked: () => asked }
+    })
+
+  test("asks each supervisor once, also where they are in a ring", () =>
+    Effect.gen(function*() {
+      const inner: { readonly port: Port.PortId; readonly asked: () => number } = yield* pretend((self) => [
+        self,
+        outer.port,
+        self
+      ])
+      const outer = yield* pretend(() => [inner.port, inner.port])
+      const tree = yield* Supervisor.tree(outer.port)
+      assert.deepStrictEqual([outer.asked(), inner.asked()], [2, 2])
+      const [first, second] = tree.children
+      assert.strictEqual(second?.tree, "is shown elsewhere")
+      if (typeof first?.tree !== "object") return assert.fail("the inner one is not shown")
+      assert.deepStrictEqual(first.tree.children.map(({ tree }) => tree), [
+        "is shown elsewhere",
+        "is shown elsewhere",
+        "is shown elsewhere"
+      ])
+      assert.strictEqual(Supervisor.render(tree).split("(is shown elsewhere)").length, 5)
+    }))
+
+  test("asks 10,000 supervisors at most, and says of the others that they are too many", () =>
+    Effect.gen(function*() {
+      const { port } = yield* pretend((self) => Array.from({ length: 10_000 }, (_, n) => `${self}-${n}`))
+      const { children } = yield* Supervisor.tree(port)
+      assert.deepStrictEqual(
+        children.slice(9_998, 10_000).map(({ tree }) => tree),
+        ["does not answer", "is one of more than 10000"]
+      )
+    }))
+
+  test("asks no others when it has waited for ten seconds, whoever does not answer", () =>
+    Effect.gen(function*() {
+      const deaf = yield* Effect.forEach(Array.from({ length: 100 }), () => Port.make(() => {}))
+      const { port } = yield* pretend(() => deaf)
+      const reading = yield* Effect.forkChild(Supervisor.tree(port), { startImmediately: true })
+      yield* quiet
+      for (let n = 0; n < 3; n++) yield* sleep("5 seconds")
+      const { children } = yield* Effect.flatten(Effect.sync(() => reading.pollUnsafe()!))
+      assert.strictEqual(children[0]?.tree, "does not answer")
+      assert.strictEqual(children[99]?.tree, "was not asked: it took too long to get here")
+    }))
+
   it.live("is read across nodes, and asking there is as asking here", () =>
     Effect.gen(function*() {
       const { start } = yield* makeWorld
@@ -118,6 +182,29 @@ describe("a tree as text", () => {
         `├─ pool: workers (dynamic) ${pool}, up 1m 30s`,
         "└─ last stopped"
       ])
+    }))
+
+  test("shows characters that would steer a terminal, and obeys none", () =>
+    Effect.gen(function*() {
+      const top = yield* Supervisor.make({
+        name: "a\u001b[2Jb",
+        intensity: 5,
+        children: [
+          { id: "x\ny", start: idle },
+          { id: "z", start: Supervisor.make({ name: "\u009b31m\r", children: [] }) }
+        ]
+      })
+      yield* Port.kil(yield* top.port("x\ny"), "lost\n\u0007")
+      yield* quiet
+      const tree = yield* Supervisor.tree(top.supervisor)
+      const [x, z] = [yield* top.port("x\ny"), yield* top.port("z")]
+      assert.deepStrictEqual(Supervisor.render(tree, 200).split("\n"), [
+        `a\\x1b[2Jb (one_for_one) ${top.supervisor}`,
+        `├─ x\\x0ay ${x}, up 0s, 1 restart, last end: lost\\x0a\\x07`,
+        `└─ z: \\x9b31m\\x0d (one_for_one) ${z}, up 0s`
+      ])
+      // As wide as they are shown.
+      for (const line of Supervisor.render(tree, 30).split("\n")) assert.isAtMost(line.length, 30)
     }))
 
   test("stays within its width, and counts what would be too many lines", () =>

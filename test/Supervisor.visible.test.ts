@@ -6,7 +6,7 @@ import * as References from "effect/References"
 import * as Schedule from "effect/Schedule"
 import { Port, Supervisor } from "../src/index.ts"
 import { makeLogs } from "./harness.ts"
-import { quiet, sleep, test, until } from "./supervised.ts"
+import { quiet, sleep, test, testWithWallClock, until } from "./supervised.ts"
 import { end, group, makeKids } from "./supervisedGroup.ts"
 
 /** Every log line, with its annotations. */
@@ -126,6 +126,18 @@ describe("what a supervisor does", () => {
       yield* end(supervisor, "a", "crash")
       assert.strictEqual(restarts().length, 5)
       assert.strictEqual(supervisor.events_.filter((event) => event._tag === "Restarting").length, 503)
+    }).pipe(Effect.provide(logs.layer))
+  })
+
+  testWithWallClock("cannot flood either when the clock is set", (set) => {
+    const logs = makeLogs()
+    return Effect.gen(function*() {
+      const kids = makeKids()
+      const supervisor = yield* group([kids.kid("a")])
+      yield* end(supervisor, "a", "crash")
+      set(3_600_000)
+      yield* end(supervisor, "a", "crash")
+      assert.strictEqual(logs.lines.filter((line) => line.includes("is restarted")).length, 1)
     }).pipe(Effect.provide(logs.layer))
   })
 

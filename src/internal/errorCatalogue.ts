@@ -30,17 +30,18 @@ export const readCatalogue: Effect.Effect<ReadonlyMap<string, string>> = Effect.
     )
 )
 
-/** The entry of one tag. */
-export const explain = (tag: string): Effect.Effect<string, UnknownTag> =>
+/** The entry of one tag, for people or for programs. */
+export const explain = (tag: string, json: boolean): Effect.Effect<string, UnknownTag> =>
   Effect.flatMap(readCatalogue, (catalogue) => {
     const entry = catalogue.get(tag)
     return entry === undefined
       ? Effect.fail(new UnknownTag({ tag, known: Array.from(catalogue.keys()) }))
-      : Effect.succeed(`${tag}\n\n${entry}`)
+      : Effect.succeed(json ? JSON.stringify({ tag, text: entry }) : `${tag}\n\n${entry}`)
   })
 
 /** All tags, a line each. */
-export const list: Effect.Effect<string> = Effect.map(
-  readCatalogue,
-  (catalogue) => Array.from(catalogue, ([tag, entry]) => `${tag.padEnd(22)} ${entry.split("\n")[0]}`).join("\n")
-)
+export const list = (json: boolean): Effect.Effect<string> =>
+  Effect.map(readCatalogue, (catalogue) => {
+    const all = Array.from(catalogue, ([tag, entry]) => ({ tag, text: entry.split("\n")[0] ?? "" }))
+    return json ? JSON.stringify(all) : all.map(({ tag, text }) => `${tag.padEnd(22)} ${text}`).join("\n")
+  })

@@ -13,13 +13,18 @@ export const atOnce = 130
 const codes = { SIGINT: 130, SIGTERM: 143 } as const
 
 let isEndless = false
+let outlivesReaders = false
 let isLost = false
 let code: number | undefined
 
-/** A command that only ends by being interrupted has done its work then. */
-export const endless = <A, E, R>(command: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/** A command that only ends by being interrupted has done its work then. What it prints may be all that it is for, or not. */
+export const endless = <A, E, R>(
+  command: Effect.Effect<A, E, R>,
+  readers?: "outlives its readers"
+): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     isEndless = true
+    outlivesReaders = readers !== undefined
     return command
   })
 
@@ -44,7 +49,7 @@ export const watchSignals = (): void => {
 export const watchOutput = (): void => {
   let isOver = false
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (isOver) return
+    if (isOver || outlivesReaders) return
     isOver = true
     // As in `emp logs | head`: whoever has read enough has gone.
     if (error.code === "EPIPE") isEndless = true

@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { Node } from "../Node.ts"
 import * as Port from "../Port.ts"
@@ -26,11 +27,17 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     if (node === undefined) return yield* Effect.die(new TypeError("there is no node to spawn on"))
     last = node
     const port = yield* Port.spawn(node, fn, ...args)
+    const lost = (exit: Exit.Exit<unknown, unknown>): boolean => {
+      const isLost = reasonFromExit(exit)[0] === "transport_error"
+      if (isLost) leftoversOf(router).add(node, port)
+      return isLost
+    }
     yield* Effect.addFinalizer((exit) =>
       Effect.sync(() => {
-        if (reasonFromExit(exit)[0] === "transport_error") leftoversOf(router).add(node, port)
-        // What was started with it may have failed, or answer another port.
-        else router.kill(port, ["shutdown"])
+        if (lost(exit)) return
+        // What was started with it may have failed, or answer another port. That the node is gone may not be known yet.
+        router.kill(port, ["shutdown"])
+        router.monitor(port, lost)
       })
     )
     return port

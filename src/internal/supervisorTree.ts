@@ -3,10 +3,9 @@
  *
  * @internal
  */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Node } from "../Node.ts"
+import { Node } from "../Node.ts"
 import { nodeOf } from "../Port.ts"
 import type { ChildInfo } from "./childError.ts"
 import { exitFromReason, showReason } from "./killed.ts"
@@ -35,7 +34,7 @@ const patience = 10_000
 
 /** Asks a supervisor, and those below it, all at once. One that does not answer is told of in its place. */
 export const readTree = (port: string): Effect.Effect<Tree, AskError, Node> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => readFrom(port, { seen: new Set([port]), deadline: now + patience }))
+  Effect.flatMap(Node, (router) => readFrom(port, { seen: new Set([port]), deadline: router.monotonic() + patience }))
 
 /** A node may say anything of its supervisors, even that they are in a ring. */
 interface Look {
@@ -63,8 +62,8 @@ const below = (info: ChildInfo, look: Look): Effect.Effect<Tree | string | undef
   if (seen.has(port)) return Effect.succeed("is shown elsewhere")
   if (seen.size >= most) return Effect.succeed(`is one of more than ${most}`)
   seen.add(port)
-  return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    now > deadline
+  return Effect.flatMap(Node, (router) =>
+    router.monotonic() > deadline
       ? Effect.succeed("was not asked: it took too long to get here")
       : Effect.catch(readFrom(port, look), () => Effect.succeed("does not answer")))
 }

@@ -1,0 +1,226 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import { Node, Port, Supervisor, Transport } from "../src/index.ts"
+import { connect, makeWorld, type TestNode, until, within } from "./harness.ts"
+
+const short = { monitorTimeout: "500 millis", connectInterval: "300 millis" } as const
+
+const test = (
+  title: string,
+  body: (
+    network: Transport.MemoryNetwork["Service"]
+  ) => Effect.Effect<unknown, unknown, Scope.Scope | Transport.Transport>
+) =>
+  it.live(
+    title,
+    () => Effect.flatMap(Transport.MemoryNetwork, body).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)),
+    20_000
+  )
+
+describe("a child that is spawned on one of several nodes", () => {
+  const Work = Port.protocol({ who: Port.message().replies(Schema.String), crash: Port.message() })
+  const Worker = Port.remote("test::spawned", [], Work)
+
+  /** One that spawns, and two that it can spawn on. There are links to these, at first. */
+  const makeNodes = Effect.fnUntraced(function*(linked: ReadonlyArray<string>) {
+    const { logs, start } = yield* makeWorld
+    const here = yield* start("here", short)
+    /** The nodes on which it was started, in this order. */
+    const served: Array<string> = []
+    const make = Effect.fnUntraced(function*(id: string) {
+      const node = yield* start(id, short)
+      const layer = Port.implement(Worker, () =>
+        Effect.sync(() => {
+          served.push(id)
+          return { who: () => Effect.succeed(id), crash: () => Effect.fail("boom") }
+        }))
+      yield* node.run(Effect.flatMap(Effect.scope, (scope) => Layer.buildWithScope(layer, scope)))
+      if (linked.includes(id)) yield* connect(here, node)
+      return node
+    })
+    return { here, logs, one: yield* make("one"), served, two: yield* make("two") }
+  })
+
+  const makeWorkers = Effect.gen(function*() {
+    const nodes = yield* makeNodes(["one", "two"])
+    const { here } = nodes
+    const supervised = yield* here.run(Supervisor.restart(Supervisor.spawn(["one", "two"], Worker), { intensity: 5 }))
+    const who = within("an answer", Effect.flatMap(supervised.port, (port) => here.run(Port.cal(port, "who"))))
+    return { ...nodes, supervised, who }
+  })
+
+  const split = [{ from: "here", to: "one" }, { from: "one", to: "here" }]
+  const seeAgain = (here: TestNode, one: TestNode) =>
+    until(
+      "it is seen again",
+      () => Effect.map(one.run(Port.snd("here", "devnull")), () => here.router.isUp("one") && one.router.isUp("here"))
+    )
+
+  /** Ways to have children on one of the nodes. */
+  type Way = Effect.Effect<Supervisor.Handle, unknown, Node.Node | Scope.Scope>
+  const options = { intensity: 5 }
+  const later = { schedule: Schedule.spaced("1 hour") }
+  const twice: Way = Effect.suspend(() => {
+    const start = Supervisor.spawn(["one", "two"], Worker)
+    return Supervisor.make({ ...options, children: [{ id: "a", start }, { id: "b", start }] })
+  })
+  const pool = (options: Supervisor.ChildOptions & Supervisor.Limits): Way =>
+    Effect.tap(
+      Supervisor.dynamic({ ...options, start: () => Supervisor.spawn(["one", "two"], Worker) }),
+      (pool) => pool.startChild()
+    )
+  const shards: Way = Supervisor.partition({
+    ...options,
+    partitions: 1,
+    start: () => Supervisor.spawn(["one", "two"], Worker)
+  })
+  const single = (options: Supervisor.Policy): Way =>
+    Effect.suspend(() => Supervisor.restart(Supervisor.spawn(["one", "two"], Worker), options))
+
+  /** A local port that stands for the spawned one. */
+  const behind = (nodes: ReadonlyArray<string>) => Effect.andThen(Supervisor.spawn(nodes, Worker), Port.make({}))
+
+  test("is restarted there when it crashes, and elsewhere when its node is gone", () =>
+    Effect.gen(function*() {
+      const { here, one, served, supervised, who } = yield* makeWorkers
+      assert.strictEqual(yield* who, "one")
+      yield* here.run(Port.snd(yield* supervised.port, "crash"))
+      yield* until("a second start", () => served.length === 2)
+      assert.strictEqual(yield* who, "one")
+      yield* one.stop
+      yield* until("a third start", () => served.length === 3)
+      assert.strictEqual(yield* who, "two")
+      assert.deepStrictEqual(served, ["one", "one", "two"])
+    }))
+
+  for (
+    const [kind, make] of [
+      ["one that is kept alive", single(options)],
+      ["a dynamic one", pool(options)],
+      ["a partition", shards]
+    ] as const
+  ) {
+    test(`stays where it is when a node that comes first is there later: ${kind}`, () =>
+      Effect.gen(function*() {
+        const { here, one, served, two } = yield* makeNodes(["two"])
+        const { which } = yield* here.run(make)
+        yield* until("it runs", () => served.length === 1)
+        yield* connect(here, one)
+        for (const starts of [2, 3]) {
+          const [child] = yield* which
+          yield* two.run(Port.snd(child!.port!, "crash"))
+          yield* until("it runs again", () => served.length === starts)
+        }
+        assert.deepStrictEqual(served, ["two", "two", "two"])
+      }))
+  }
+
+  for (
+    const [kind, make, stopped] of [
+      ["is one that is kept alive", single(options), undefined],
+      ["is a dynamic one", pool(options), undefined],
+      ["is a partition", shards, undefined],
+      ["is one of two with the same start", twice, undefined],
+      ["waits for its restart", single(later), undefined],
+      ["is a dynamic one that waits for its restart", pool(later), undefined],
+      ["is temporary", single({ restart: "temporary" }), undefined],
+      ["was given up", single({ intensity: 0 }), undefined],
+      ["was stopped since", single(later), "after"],
+      ["was stopped before that was noticed", single(options), "before"],
+      ["was stopped with all others before that was noticed", pool(options), "before"],
+      ["was behind another port, and stopped before that was noticed", Supervisor.restart(behind(["one"])), "before"]
+    ] as const
+  ) {
+    test(`that ran on behind a split is killed when its node is seen again, and that is told, if it ${kind}`, (network) =>
+      Effect.gen(function*() {
+        const { here, logs, one, served } = yield* makeNodes(["one", "two"])
+        const before = new Set(one.router.ports.keys())
+        const { stop, which } = yield* here.run(make)
+        const children = (yield* which).length
+        yield* until("it runs", () => served.length === children)
+        const ports = Array.from(one.router.ports.keys()).filter((port) => !before.has(port))
+        assert.strictEqual(ports.length, children)
+        yield* Effect.forEach(split, network.cut)
+        if (stopped === "before") yield* Effect.forkScoped(stop)
+        yield* until("the node is lost", () => !here.router.isUp("one"))
+        if (stopped === "after") yield* stop
+        assert.isTrue(ports.every((port) => one.router.ports.has(port)))
+        yield* Effect.forEach(split, network.heal)
+        yield* seeAgain(here, one)
+        yield* until("it is gone", () => !ports.some((port) => one.router.ports.has(port)))
+        const told = (port: string) => logs.filter((line) => line.includes(`${port} ran on`)).length
+        yield* until("it is told", () => ports.every((port) => told(port) === 1))
+      }))
+  }
+
+  test("that ran on behind a split is killed, and not the one that was started in its place", (network) =>
+    Effect.gen(function*() {
+      const { here, one, supervised, two, who } = yield* makeWorkers
+      assert.strictEqual(yield* who, "one")
+      const before = yield* supervised.port
+      yield* Effect.forEach(split, network.cut)
+      yield* until("the node is lost", () => !here.router.isUp("one"))
+      assert.strictEqual(yield* who, "two")
+      const after = yield* supervised.port
+      assert.isTrue(one.router.ports.has(before))
+      yield* Effect.forEach(split, network.heal)
+      yield* seeAgain(here, one)
+      yield* until("the old port is gone", () => !one.router.ports.has(before))
+      assert.strictEqual(yield* who, "two")
+      assert.isTrue(two.router.ports.has(after))
+    }))
+
+  for (
+    const [what, after] of [
+      ["fails", Effect.fail("not today")],
+      ["dies", Effect.die("bug")],
+      ["is interrupted", Effect.interrupt],
+      ["answers ignore", Effect.succeed(Supervisor.ignore)]
+    ] as const
+  ) {
+    test(`ends with its start when that ${what}`, () =>
+      Effect.gen(function*() {
+        const { here, one, served } = yield* makeNodes(["one"])
+        const before = one.router.ports.size
+        const spawned = Effect.tap(
+          Supervisor.spawn(["one"], Worker),
+          (port) => within("an answer", Port.cal(port, "who"))
+        )
+        const children = [{ id: "a", start: Effect.andThen(spawned, after) }]
+        yield* Effect.exit(here.run(Supervisor.make({ children })))
+        yield* until("it is gone", () => one.router.ports.size === before)
+        assert.deepStrictEqual(served, ["one"])
+      }))
+  }
+
+  test("ends with the port that its start answers in its place", () =>
+    Effect.gen(function*() {
+      const { here, one, served } = yield* makeNodes(["one"])
+      const before = one.router.ports.size
+      const supervised = yield* here.run(Supervisor.restart(behind(["one"]), { intensity: 10 }))
+      for (const starts of [1, 2, 3]) {
+        yield* until("it runs, alone", () => served.length === starts && one.router.ports.size === before + 1)
+        yield* here.run(Port.kil(yield* supervised.port, "crash"))
+      }
+      yield* until("it runs again", () => served.length === 4)
+      yield* supervised.stop
+      yield* until("it is gone", () => one.router.ports.size === before)
+    }))
+
+  test("is tried on each in turn while there is a link to none of them", () =>
+    Effect.gen(function*() {
+      const { here, served } = yield* makeNodes([])
+      const start = Supervisor.spawn(["nobody", "nobody-else", "two"], Worker)
+      const supervised = yield* here.run(Supervisor.restart(start, { intensity: 10, period: "1 minute" }))
+      yield* until("it runs", () => served.length === 1)
+      assert.deepStrictEqual(served, ["two"])
+      assert.strictEqual(
+        yield* within("an answer", Effect.flatMap(supervised.port, (port) => here.run(Port.cal(port, "who")))),
+        "two"
+      )
+    }))
+})
