@@ -60,19 +60,32 @@ describe("emp doctor", () => {
       [
         ["--seed", address],
         {},
-        /PROBLEM +seed \S+: .*\n +→ it has refused us|PROBLEM +seed \S+: .*\n +→ it has another secret/
+        /PROBLEM +seed (\S+): (?!.*\1)(?:node "seed": )?\w.*\n +→ it has (?:refused us|another secret)/
       ],
       [
         ["--seed", "127.0.0.1:1"],
         {},
-        /PROBLEM +seed 127\.0\.0\.1:1: .*Connection refused.*\n +→ is a node running there/
+        /PROBLEM +seed 127\.0\.0\.1:1: (?!127|:).*Connection refused.*\n +→ is a node running there/
       ],
       [["--seed", "no..such:1"], {}, /PROBLEM +seed no\.\.such:1: .*cannot be resolved/],
-      [["--seed", mute], {}, /PROBLEM +seed \S+: .*took too long.*\n +→ what listens there is no node/],
+      [
+        ["--seed", mute],
+        {},
+        /PROBLEM +seed \S+: .*took too long.*\n +→ what listens there is no node, or one that hangs/
+      ],
       [[], { EMP_SECRET: undefined }, /PROBLEM +secret: there is neither a secret nor a certificate/],
       [["--bind", "192.0.2.1:1"], {}, /PROBLEM +bind 192\.0\.2\.1:1: .*does not have the address/],
       [["--bind", address], {}, /WARNING +bind \S+: .*in use.*\n +→ fine if that is this very node/],
-      [["--service", "./gone.js"], {}, /PROBLEM +service \.\/gone\.js: .*there is no file/],
+      [
+        ["--service", "./gone.js"],
+        {},
+        /PROBLEM +service \.\/gone\.js: cannot be loaded: there is no file.*\n +→ the path/
+      ],
+      [
+        ["--service", "test/fixtures/services.ts#nowhere"],
+        {},
+        /PROBLEM +service \S+#nowhere: the module has no export "nowhere".*\n +→ correct the module/
+      ],
       [["--cert", "test/fixtures/certs/expired.pem"], {}, /PROBLEM +certificate: valid until 20/],
       [["--cert", "test/fixtures/certs/a.pem"], {}, /(?:ok|WARNING) +certificate: valid until 20/],
       [
@@ -130,6 +143,17 @@ describe("emp doctor", () => {
     assert.strictEqual(code, 0)
   })
 
+  it("finds a parent that is not there", async () => {
+    const file = join(makeFolder(), "rc.json")
+    writeFileSync(file, JSON.stringify({ profile: { worker: { parent: "commn" }, common: {} } }), { mode: 0o600 })
+    const { code, stdout } = await doctor(["profile", "worker"], { EFFECT_MP_RC: file })
+    const found = "its parent \"commn\" does not exist; did you mean \"common\"?"
+    assert.include(stdout, `WARNING  profile worker: ${found}\n         → emp profile worker parent NAME sets it`)
+    assert.strictEqual(code, 0)
+    const other = await doctor(["profile", "common"], { EFFECT_MP_RC: file })
+    assert.notInclude(other.stdout, "its parent")
+  })
+
   it("looks at the configuration file, and shows JSON", async () => {
     const file = join(makeFolder(), "rc.json")
     writeFileSync(file, "{ \"nodeid\": ")
@@ -182,7 +206,21 @@ describe("emp init", () => {
     const into = await startEmp(["init", join(folder, "README.md")]).exits()
     assert.strictEqual(into.code, 1)
     assert.match(into.stderr, /README\.md\S*\): name a folder that is empty or not there yet/)
+    const deep = join(folder, "some", "where", "deep")
+    assert.strictEqual((await startEmp(["init", deep]).exits()).code, 0)
+    assert.include(readFileSync(join(deep, "src/greeter.ts"), "utf8"), "greeters")
   }, 60_000)
+})
+
+describe("emp init where no folder can be made", () => {
+  it.each(["/proc/x", "/proc/x/y/z"])("says so, and does not try for ever: %s", async (folder) => {
+    const { code, stderr, stdout } = await startEmp(["init", folder]).exits()
+    assert.match(
+      stderr,
+      /^emp: .*: name a folder that is empty or not there yet, and that you may write to; not \/proc\/x/
+    )
+    assert.deepStrictEqual([code, stdout], [1, ""])
+  })
 })
 
 describe("the completions of emp", () => {

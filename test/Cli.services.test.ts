@@ -2,6 +2,11 @@
  * The services of `emp run`: what becomes of those that fail, and of their node.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+import { startRun } from "./processes.ts"
 import { nthWorker, ports, startWatched, talk } from "./watched.ts"
 
 describe("the services of emp run", () => {
@@ -29,4 +34,28 @@ describe("the services of emp run", () => {
     assert.match(watchdog.stderr, /the node ended with exit code 1; it is started again in 100 ms/)
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
   }, 40_000)
+
+  it.each<[string, string, Record<string, string>]>([
+    ["itself", "service.mjs:2:13: SyntaxError: Unexpected identifier 'z'", {
+      "service.mjs": "export default 1\nconst x = y z\n"
+    }],
+    ["in TypeScript", "service.ts:1:13: SyntaxError: ", { "service.ts": "const x = y z\n" }],
+    ["as CommonJS", "service.cjs:1:13: SyntaxError: ", { "service.cjs": "const x = y z\n" }],
+    ["in what it imports", "below/it.mjs:3:1: SyntaxError: ", {
+      "service.mjs": "console.log(\"runs\")\nimport \"./below/it.mjs\"\n",
+      "below/it.mjs": "\n\n}\n"
+    }],
+    ["in a name that is not there", "service.mjs:1:10: SyntaxError: ", {
+      "service.mjs": "import { nope } from \"node:fs\"\n"
+    }]
+  ])("that have an error of syntax %s are told with file, line and column", async (_, expected, files) => {
+    const folder = mkdtempSync(join(tmpdir(), "emp-service-"))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    mkdirSync(join(folder, "below"))
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+    const service = join(folder, Object.keys(files)[0]!)
+    const { code, stderr, stdout } = await startRun(["--service", service]).exits()
+    assert.include(stderr, `emp: service ${service}: cannot be loaded: ${folder}/${expected}`)
+    assert.deepStrictEqual([code, stdout], [1, ""])
+  })
 })

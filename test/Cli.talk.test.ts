@@ -419,7 +419,7 @@ describe("emp shell", () => {
       ].join("\n") + "\n"
     )
     const { code, stderr, stdout } = await shell.exits(20)
-    assert.strictEqual(code, 0, stderr)
+    assert.strictEqual(code, 1, stderr)
     for (
       const part of [/^\S*\* seed$/m, /^ {2}worker$/m, /3 round trips/, /\{"max":5\}/, /echoed \[1,2\] a b/, /^\S*2$/m]
     ) assert.match(stdout.replaceAll(/^(?:seed|worker)> /gm, ""), part)

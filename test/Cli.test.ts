@@ -152,7 +152,7 @@ describe("emp run, wrongly configured", () => {
 
   it("ends with 1 and names a certificate that cannot be read", async () => {
     const { code, stderr } = await startRun(["--cert", "test/fixtures/certs/none.pem"]).exits()
-    assert.match(stderr, /^emp: \S+none\.pem: cert: .*NotFound/)
+    assert.match(stderr, /^emp: \S+none\.pem: cert: there is no such file$/m)
     assert.strictEqual(code, 1)
   })
 

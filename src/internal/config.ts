@@ -9,6 +9,7 @@ import type { JsonObject } from "effect/Schema"
 import { type Configuration, decode, InvalidConfig, type Key, keys } from "./configKeys.ts"
 import { defaults } from "./nodeOptions.ts"
 import { isObject, own } from "./relaxedJson.ts"
+import { didYouMean } from "./usage.ts"
 
 export type Values = { readonly [K in Key]?: unknown }
 
@@ -50,6 +51,8 @@ export interface Resolved {
   readonly profile: string
   /** The profile was asked for, and the file has none of that name. */
   readonly isMissing: boolean
+  /** The profile, or an ancestor of it, whose parent is not there: nothing is inherited from it. */
+  readonly orphan: { readonly profile: string; readonly problem: string } | undefined
   readonly settings: Settings
 }
 
@@ -93,8 +96,15 @@ export const resolve = (sources: Sources): Result.Result<Resolved, InvalidConfig
       if (setting !== undefined) Object.assign(settings, { [key]: setting })
     }
     const isMissing = asked !== undefined && !norc && profileOf(document, profile) === undefined
-    return { profile, isMissing, settings }
+    const orphan = norc ? undefined : orphanOf(document, yield* chain(document, profile, sources.file))
+    return { profile, isMissing, orphan, settings }
   })
+
+const orphanOf = (document: JsonObject, [parent = "", profile]: ReadonlyArray<string>): Resolved["orphan"] => {
+  if (profile === undefined || profileOf(document, parent) !== undefined) return undefined
+  const meant = didYouMean(parent, Object.keys(profilesOf(document)).filter((name) => name !== profile))
+  return { profile, problem: `its parent ${JSON.stringify(parent)} does not exist${meant}` }
+}
 
 /** The weakest first. */
 const layersOf = (

@@ -9,14 +9,17 @@ import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Path from "effect/Path"
+import type * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as os from "node:os"
 import type { Arguments, Sources } from "./config.ts"
 import { groups, readArguments, readValue, type Word } from "./configChain.ts"
 import type { Surroundings } from "./configCommands.ts"
+import type { ConfigFileError } from "./configFile.ts"
 import type { InvalidConfig } from "./configKeys.ts"
+
+const loadFile = Effect.promise(() => import("./configFile.ts"))
 
 const variables = Config.all({
   rc: Config.option(Config.String("EFFECT_MP_RC")),
@@ -25,20 +28,22 @@ const variables = Config.all({
 })
 
 /** The file's place, the environment and the host. A variable that is empty is none. */
-const surroundings: Effect.Effect<Surroundings, Config.ConfigError, Path.Path> = Effect.gen(function*() {
-  const path = yield* Path.Path
-  const { cert, rc, secret } = yield* variables
-  const held = (value: Option.Option<string>) => Option.getOrUndefined(value) || undefined
-  return {
-    file: held(rc) ?? path.join(os.homedir(), ".effect-mp.json"),
-    hostname: os.hostname(),
-    environment: [
-      { variable: "EMP_SECRET", values: { secret: held(Option.map(secret, Redacted.value)) } },
-      { variable: "EMP_CERT", values: { cert: held(cert) } }
-    ],
-    flags: { values: {} }
-  }
-})
+const surroundings = (isRead: boolean): Effect.Effect<Surroundings, Config.ConfigError | ConfigFileError, Path.Path> =>
+  Effect.gen(function*() {
+    const { cert, rc, secret } = yield* variables
+    const held = (value: Option.Option<string>) => Option.getOrUndefined(value) || undefined
+    const { defaultFile } = yield* loadFile
+    return {
+      // One that is not read need not have a place.
+      file: held(rc) ?? (yield* isRead ? defaultFile : Effect.orElseSucceed(defaultFile, () => "the file")),
+      hostname: os.hostname(),
+      environment: [
+        { variable: "EMP_SECRET", values: { secret: held(Option.map(secret, Redacted.value)) } },
+        { variable: "EMP_CERT", values: { cert: held(cert) } }
+      ],
+      flags: { values: {} }
+    }
+  })
 
 const chainFlags = {
   json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false)),
@@ -57,7 +62,7 @@ const startChain = Effect.fnUntraced(function*(
   options: { readonly json: boolean; readonly secrets: boolean }
 ) {
   const { configure } = yield* Effect.promise(() => import("./configCommands.ts"))
-  yield* configure(chain, yield* surroundings, options)
+  yield* configure(chain, yield* surroundings(true), options)
 })
 
 /** A command that begins a chain: what stands behind it belongs to the chain, and is read there. */
@@ -125,9 +130,9 @@ type RunInput = Command.Command.Config.Infer<typeof runParams>
 export const runSources = Effect.fnUntraced(function*(input: RunInput) {
   const words = yield* Effect.fromResult(readArguments(input.words))
   const flags = yield* Effect.fromResult(readFlags(input))
-  const around = yield* surroundings
-  const { read } = yield* Effect.promise(() => import("./configFile.ts"))
+  const { read } = yield* loadFile
   const isRead = !(flags.norc ?? words.norc ?? false)
+  const around = yield* surroundings(isRead)
   const document = isRead ? (yield* read(around.file)).document : {}
   return { ...around, document, words, flags } satisfies Sources
 })

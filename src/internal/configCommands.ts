@@ -7,14 +7,16 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
 import { type CertificateError, makeCertificate, makeSecret } from "./certificate.ts"
-import type { Sources } from "./config.ts"
+import { profileOf, profilesOf, type Sources } from "./config.ts"
 import { readChain, type Step } from "./configChain.ts"
 import { edit, isChange, type ReadyStep } from "./configEdit.ts"
-import { modify, read } from "./configFile.ts"
+import { inWords, modify, read } from "./configFile.ts"
 import { InvalidConfig } from "./configKeys.ts"
 import { show, type ShowOptions } from "./configShow.ts"
+import { own } from "./relaxedJson.ts"
 import { readCredentials } from "./tls.ts"
 
 /** What a configuration comes from, but for the file itself and what the command says. */
@@ -27,13 +29,31 @@ export const configure = (chain: ReadonlyArray<string>, surroundings: Surroundin
     const steps = yield* Effect.fromResult(readChain(chain))
     // What has to be made or read is there before the file is locked.
     const ready = yield* Effect.forEach(steps, prepare)
-    const editing = (document: JsonObject) => edit({ ...surroundings, document, words: { values: {} } }, ready)
+    const editing = (document: JsonObject) =>
+      Result.map(
+        edit({ ...surroundings, document, words: { values: {} } }, ready),
+        (edited) => ({ ...edited, notes: [...edited.notes, ...orphaned(document, edited.document)] })
+      )
     const { lostComments, result } = steps.some(isChange)
       ? yield* modify(file, editing)
       : { lostComments: false, result: yield* Effect.fromResult(editing((yield* read(file)).document)) }
     for (const note of result.notes) yield* Console.error(`emp: ${note}`)
     if (lostComments) yield* Console.error(`emp: the comments in ${file} are gone; ${file}~ has them`)
-    for (const shown of result.shown) yield* Console.log(show(shown, file, options))
+    for (const shown of result.shown) {
+      const orphan = shown._tag === "Config" ? shown.resolved.orphan : undefined
+      if (orphan !== undefined) yield* Console.error(`emp: profile ${orphan.profile}: ${orphan.problem}`)
+      yield* Console.log(show(shown, file, options))
+    }
+  })
+
+/** Profiles whose parent was there, and is no more. */
+const orphaned = (before: JsonObject, after: JsonObject): ReadonlyArray<string> =>
+  Object.keys(profilesOf(after)).flatMap((name) => {
+    const parent = own(profileOf(after, name) ?? {}, "parent")
+    if (typeof parent !== "string" || profileOf(after, parent) !== undefined) return []
+    return profileOf(before, parent) === undefined
+      ? []
+      : [`profile ${name} inherits nothing more from ${JSON.stringify(parent)}, which was its parent`]
   })
 
 const prepare = (
@@ -54,9 +74,12 @@ const prepare = (
 const readPem = (path: string): Effect.Effect<string, InvalidConfig, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
-    const pem = yield* files.readFileString(path)
-    yield* Effect.try({ try: () => readCredentials(pem), catch: (cause) => cause as Error })
+    const pem = yield* Effect.mapError(files.readFileString(path), inWords)
+    yield* Effect.try({
+      try: () => readCredentials(pem),
+      catch: (cause) => cause instanceof Error ? cause.message : String(cause)
+    })
     return pem
   }).pipe(
-    Effect.mapError((error) => new InvalidConfig({ key: "cert", problem: error.message, from: path }))
+    Effect.mapError((problem) => new InvalidConfig({ key: "cert", problem, from: path }))
   )

@@ -39,15 +39,43 @@ export interface Stored {
 const fail = (file: string, problem: string) =>
   new ConfigFileError({ file, line: undefined, column: undefined, problem })
 
+/** Where the file is if nobody names one. */
+export const defaultFile: Effect.Effect<string, ConfigFileError, Path.Path> = Effect.gen(function*() {
+  const name = ".effect-mp.json"
+  const home = homeFolder()
+  if (home !== undefined) return (yield* Path.Path).join(home, name)
+  return yield* fail(`~/${name}`, "there is no home folder: set HOME, or name the file with EFFECT_MP_RC")
+})
+
+/** The folder of the user who runs this: none if `HOME` is empty, or nobody knows the user. */
+export const homeFolder = (): string | undefined => {
+  try {
+    return os.homedir() || undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What went wrong with a file, in words for people. */
+export const inWords = ({ message, reason }: PlatformError, folder?: string): string => {
+  const named = folder === undefined ? "" : `the folder ${folder}`
+  if (reason._tag === "NotFound") return named === "" ? "there is no such file" : `${named} is not there`
+  if (reason._tag === "PermissionDenied") return `you may not ${named === "" ? "read it" : `write into ${named}`}`
+  return message
+}
+
 /** Reads the file. One that is not there is empty. */
 export const read = (file: string): Effect.Effect<Stored, ConfigFileError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
+    const found = yield* Effect.option(files.stat(file))
+    // To read it would wait for somebody who writes, perhaps for ever.
+    if (found._tag === "Some" && found.value.type === "FIFO") return yield* fail(file, "is no regular file")
     const bytes = yield* files.readFile(file).pipe(
       Effect.catchTag("PlatformError", (error) =>
         error.reason._tag === "NotFound"
           ? Effect.succeed(undefined)
-          : Effect.fail(fail(file, `cannot be read: ${error.message}`)))
+          : Effect.fail(fail(file, `cannot be read: ${inWords(error)}`)))
     )
     if (bytes === undefined) return { document: {}, text: undefined, hasComments: false }
     const text = yield* Effect.try({
@@ -88,8 +116,12 @@ export const modify = <A extends { readonly document: Schema.JsonObject }, E>(
 ): Effect.Effect<Modified<A>, ConfigFileError | E, FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
-    // What a link leads to is changed, not the link.
-    const target = yield* Effect.orElseSucceed(files.realPath(file), () => file)
+    const target = yield* targetOf(file)
+    const found = yield* Effect.option(files.stat(target))
+    // A device that were replaced would be gone for all users of the machine.
+    if (found._tag === "Some" && found.value.type !== "File") {
+      return yield* fail(file, "is no regular file, and is not replaced")
+    }
     return yield* locked(
       target,
       Effect.gen(function*() {
@@ -100,6 +132,15 @@ export const modify = <A extends { readonly document: Schema.JsonObject }, E>(
         return { result, lostComments: !isSame && stored.hasComments }
       })
     )
+  })
+
+/** What a link leads to is changed, or made, and not the link. */
+const targetOf = (file: string): Effect.Effect<string, never, FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function*() {
+    const files = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const named = Effect.map(files.readLink(file), (target) => path.resolve(path.dirname(file), target))
+    return yield* files.realPath(file).pipe(Effect.catch(() => named), Effect.orElseSucceed(() => file))
   })
 
 const save = (
@@ -144,7 +185,7 @@ const patience = 5000
 const locked = <A, E, R>(
   file: string,
   effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | ConfigFileError, R | FileSystem.FileSystem> =>
+): Effect.Effect<A, E | ConfigFileError, R | FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
     const lock = `${file}.lock`
@@ -164,12 +205,13 @@ const locked = <A, E, R>(
 /** Makes the lock; answers whether it was not there. */
 const create = Effect.fnUntraced(function*(file: string, lock: string) {
   const files = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
   return yield* files.writeFileString(lock, JSON.stringify(holder), { flag: "wx", mode: 0o600 }).pipe(
     Effect.as(true),
     Effect.catchTag("PlatformError", (error) =>
       error.reason._tag === "AlreadyExists"
         ? Effect.succeed(false)
-        : Effect.fail(fail(file, `cannot be changed: ${error.message}`)))
+        : Effect.fail(fail(file, `cannot be changed: ${inWords(error, path.dirname(file))}`)))
   )
 })
 

@@ -9,6 +9,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Redacted from "effect/Redacted"
 import type * as Node from "../Node.ts"
 import { profilesOf, resolve, type Setting, type Sources } from "./config.ts"
+import { inWords } from "./configFile.ts"
 import { InvalidConfig } from "./configKeys.ts"
 import type { ServiceSpec } from "./service.ts"
 import { didYouMean } from "./usage.ts"
@@ -22,16 +23,17 @@ export interface RunOptions extends Omit<Node.Options, "secret" | "cert"> {
   readonly services: ReadonlyArray<ServiceSpec>
 }
 
-/** Resolves the sources. Says so if a profile was asked for that is not there: with AEMP that is no error. */
+/** Resolves the sources. Says so if the profile or a parent is not there: with AEMP that is no error. */
 export const runOptions = (
   sources: Sources
 ): Effect.Effect<RunOptions, InvalidConfig, FileSystem.FileSystem> =>
   Effect.gen(function*() {
-    const { isMissing, profile, settings } = yield* Effect.fromResult(resolve(sources))
+    const { isMissing, orphan, profile, settings } = yield* Effect.fromResult(resolve(sources))
     if (isMissing) {
       const meant = didYouMean(profile, Object.keys(profilesOf(sources.document)))
       yield* Effect.logWarning(`${sources.file} has no profile ${JSON.stringify(profile)}${meant}`)
     }
+    if (orphan !== undefined) yield* Effect.logWarning(`profile ${orphan.profile}: ${orphan.problem}`)
     return {
       nodeId: settings.nodeid?.value ?? `${profile}/`,
       secret: settings.secret && Redacted.make(settings.secret.value),
@@ -58,7 +60,7 @@ const readCert = Effect.fnUntraced(function*({ value }: Setting<"cert">) {
   const files = yield* FileSystem.FileSystem
   return yield* Effect.mapBoth(files.readFileString(value), {
     onSuccess: (pem) => Redacted.make(pem),
-    onFailure: (error) => new InvalidConfig({ key: "cert", problem: error.message, from: value })
+    onFailure: (error) => new InvalidConfig({ key: "cert", problem: inWords(error), from: value })
   })
 })
 

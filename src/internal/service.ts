@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
-import { pathToFileURL } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Global } from "../Global.ts"
 import type { Network, Node } from "../Node.ts"
 import { describe } from "./killed.ts"
@@ -70,11 +71,47 @@ const importModule = (spec: string, path: string): Effect.Effect<Record<string, 
     const file = resolve(path)
     const isFile = existsSync(file)
     if (!isFile && /^[./]|^[A-Za-z]:\\/.test(path)) return Effect.fail(refuse(`there is no file ${file}`))
+    const url = isFile ? pathToFileURL(file).href : path
     return Effect.tryPromise({
-      try: () => import(isFile ? pathToFileURL(file).href : path) as Promise<Record<string, unknown>>,
-      catch: (cause) => refuse(describe(cause))
-    })
+      try: () => import(url) as Promise<Record<string, unknown>>,
+      catch: (cause) => cause
+    }).pipe(
+      Effect.catch((cause) =>
+        Effect.flatMap(
+          cause instanceof SyntaxError ? placeOf(cause, url) : Effect.succeed(""),
+          (place) => Effect.fail(refuse(place + describe(cause)))
+        )
+      )
+    )
   })
+
+/**
+ * Where a module, or one that it imports, is no JavaScript: `FILE:LINE:COLUMN: `, or nothing if that is not known. Node tells
+ * it in the stack of some errors, and of others only to those who do not catch them: another process does not, which for
+ * want of a last import runs nothing of what it loads.
+ */
+const placeOf = (error: SyntaxError, url: string): Effect.Effect<string> => {
+  const told = placeIn(error.stack ?? "")
+  if (told !== "" || !url.startsWith("file:")) return Effect.succeed(told)
+  return Effect.callback((resume) => {
+    const code = `import ${JSON.stringify(url)}; import { nothing } from "node:fs"`
+    const args = [...process.execArgv, "--input-type=module", "--eval", code]
+    const child = execFile(
+      process.execPath,
+      args,
+      { timeout: 5000 },
+      (_, __, stderr) => resume(Effect.succeed(stderr.includes(error.message) ? placeIn(stderr) : ""))
+    )
+    return Effect.sync(() => void child.kill())
+  })
+}
+
+/** The place that a stack begins with: `FILE:LINE`, the line, and a mark below the column. */
+const placeIn = (stack: string): string => {
+  const [, file = "", line, before] = /^(.+):(\d+)\n.*\n([ \t]*)\^/m.exec(stack) ?? []
+  if (before === undefined) return ""
+  return `${file.startsWith("file:") ? fileURLToPath(file) : file}:${line}:${before.length + 1}: `
+}
 
 /** A Layer is built, an Effect is run; a function gives one of them. */
 const toService = (

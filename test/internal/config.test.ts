@@ -250,6 +250,17 @@ describe("a profile", () => {
     assert.deepStrictEqual(Result.getOrThrow(chain({ profile: { a: { parent: "b" } } }, "a", "FILE")), ["b", "a"])
   })
 
+  it("whose parent is not there is an orphan, and so are its children", () => {
+    const profile = { a: { parent: "b" }, b: { parent: "comon" }, common: {}, whole: { parent: "common" } }
+    const orphan = (name: string, norc = false) =>
+      Result.getOrThrow(resolve(sources({ document: { profile }, words: { profile: name, norc, values: {} } }))).orphan
+    const expected = { profile: "b", problem: "its parent \"comon\" does not exist; did you mean \"common\"?" }
+    assert.deepStrictEqual(orphan("a"), expected)
+    assert.deepStrictEqual(orphan("b"), expected)
+    for (const name of ["whole", "common", "nobody"]) assert.isUndefined(orphan(name))
+    assert.isUndefined(orphan("a", true))
+  })
+
   it.each<[string, JsonObject, RegExp]>([
     ["itself", { a: { parent: "a" } }, /^FILE, profile a: parent: the parents lead in a circle: a, a$/],
     [

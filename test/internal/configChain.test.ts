@@ -78,6 +78,17 @@ describe("a chain", () => {
     )
   })
 
+  it("takes addresses of IPv6 for text, where there can be some", () => {
+    assert.deepStrictEqual(read("binds [::1]:4040 addseed [2001:db8::1]:1,b:2 seeds [::ffff:10.0.0.1]:3"), [
+      { _tag: "Set", key: "binds", value: ["[::1]:4040"] },
+      { _tag: "Add", key: "seeds", elements: ["[2001:db8::1]:1", "b:2"] },
+      { _tag: "Set", key: "seeds", value: ["[::ffff:10.0.0.1]:3"] }
+    ])
+    assert.deepStrictEqual(read("binds [4040]"), [{ _tag: "Set", key: "binds", value: ["4040"] }])
+    assert.match(failure(readChain(["secret", "[::1]:4040"])), /must be JSON/)
+    assert.match(failure(readChain(["seeds", "[::1]"])), /^seeds: "\[::1\]" is not an address/)
+  })
+
   it.each<[string, RegExp]>([
     ["bnids 4040", /^there is no command "bnids"; did you mean "binds"\?$/],
     ["binds 1 setnodid a", /^"setnodid" is no command that can follow here; did you mean "setnodeid"\?$/],

@@ -77,13 +77,20 @@ describe("a configuration file", () => {
     const file = makeFile()
     fs.mkdirSync(file)
     assert.match(await problem(read(file)), /rc\.json: cannot be read: /)
-    assert.match(await problem(modify(file, set({ nodeid: "a" }))), /rc\.json: cannot be read: /)
+    assert.match(
+      await problem(modify(file, set({ nodeid: "a" }))),
+      /rc\.json: is no regular file, and is not replaced$/
+    )
     assert.isTrue(fs.statSync(file).isDirectory())
+    assert.deepStrictEqual(others(file), [])
   })
 
   it("cannot be made in a folder that is not there", async () => {
     const file = join(makeFolder(), "nowhere", "rc.json")
-    assert.match(await problem(modify(file, set({}))), /nowhere.rc\.json: cannot be changed: .*NotFound/)
+    assert.match(
+      await problem(modify(file, set({}))),
+      /nowhere.rc\.json: cannot be changed: the folder \S+nowhere is not there$/
+    )
   })
 })
 
@@ -122,6 +129,14 @@ describe("a change of a configuration file", () => {
     assert.isTrue(Exit.isFailure(exit))
     assert.strictEqual(text(file), "{}")
     assert.deepStrictEqual(others(file), [])
+  })
+
+  it("makes the file that a link leads to", async () => {
+    const folder = makeFolder()
+    fs.symlinkSync("later.json", join(folder, "link.json"))
+    await run(modify(join(folder, "link.json"), set({ nodeid: "a" })))
+    assert.isTrue(fs.lstatSync(join(folder, "link.json")).isSymbolicLink())
+    assert.isTrue(fs.lstatSync(join(folder, "later.json")).isFile())
   })
 
   it("goes through a link to the file", async () => {

@@ -26,7 +26,7 @@ import { ConfigFileError } from "../configFile.ts"
 import { LinkError, type LinkErrorReason } from "../linkError.ts"
 import { expand } from "../nodeId.ts"
 import { type RunOptions, runOptions } from "../runOptions.ts"
-import { load } from "../service.ts"
+import { load, ServiceError } from "../service.ts"
 import { namesOf, readCredentials } from "../tls.ts"
 import { didYouMean } from "../usage.ts"
 import { CommandFailed } from "./connect.ts"
@@ -47,6 +47,15 @@ const problem = (what: string, found: string, advice: string): Finding => ({ wha
 const messageOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   return error instanceof Error ? error.message : String(error)
+}
+
+/** Without the name of what it is about, if that stands before it. */
+const problemOf = (cause: Cause.Cause<unknown>, name = ""): string => {
+  const error = Cause.squash(cause)
+  if (error instanceof ServiceError) return error.problem
+  const message = messageOf(cause)
+  // The node that answers at an address stands behind it in brackets.
+  return message.startsWith(name) ? message.slice(name.length).replace(/^ \((node .*?)\)(?=: )|^: /, "$1") : message
 }
 
 /** Looks at everything, one thing after the other, and fails if something is a problem. */
@@ -106,9 +115,13 @@ const configFile = Effect.fnUntraced(function*(sources: Sources) {
   return [found, ...profile(sources)]
 })
 
-/** One that was asked for, and is not there. */
+/** One that was asked for, or that is a parent, and is not there. */
 const profile = (sources: Sources): ReadonlyArray<Finding> => {
   const resolved = Result.getOrUndefined(resolve(sources))
+  if (resolved?.orphan !== undefined) {
+    const { problem, profile } = resolved.orphan
+    return [warning(`profile ${profile}`, problem, `emp profile ${profile} parent NAME sets it, delparent removes it`)]
+  }
   if (resolved?.isMissing !== true) return []
   const meant = didYouMean(resolved.profile, Object.keys(profilesOf(sources.document)))
   return [warning(`profile ${resolved.profile}`, `the file has none of that name${meant}`, "emp showprofile shows all")]
@@ -169,9 +182,10 @@ const services = (options: RunOptions) =>
   Effect.forEach(options.services, (service) =>
     Effect.map(Effect.exit(load(service)), (loaded) => {
       const what = `service ${typeof service === "string" ? service : service[0]}`
-      return Exit.isSuccess(loaded)
-        ? ok(what, "can be loaded")
-        : problem(what, messageOf(loaded.cause), "the path counts from the folder that emp runs in")
+      if (Exit.isSuccess(loaded)) return ok(what, "can be loaded")
+      const found = problemOf(loaded.cause)
+      const isGone = /there is no file|Cannot find/.test(found)
+      return problem(what, found, isGone ? "the path counts from the folder that emp runs in" : "correct the module")
     }))
 
 /** Listens, and stops again. */
@@ -181,7 +195,7 @@ const binds = (options: RunOptions) =>
       const carrier = yield* Transport.Transport
       const bound = yield* Effect.exit(Effect.scoped(carrier.listen(bind, (wire) => wire.destroy(), "doctor")))
       if (Exit.isSuccess(bound)) return ok(`bind ${bind}`, bound.value.join(", "))
-      const found = messageOf(bound.cause).replace(`${bind}: `, "")
+      const found = problemOf(bound.cause, bind)
       return found.includes("in use")
         ? warning(`bind ${bind}`, found, "fine if that is this very node, which runs already")
         : problem(`bind ${bind}`, found, "another address or port, or * for all that this machine has")
@@ -208,7 +222,7 @@ const seeds = (options: RunOptions) => {
       if (Exit.isFailure(link)) {
         const error = Cause.squash(link.cause)
         const advice = error instanceof LinkError ? advices[error.reason] : undefined
-        const found = messageOf(link.cause).replace(`${seed}: `, "")
+        const found = problemOf(link.cause, seed)
         return problem(`seed ${seed}`, found, advice ?? "docs/errors.md explains all errors of links")
       }
       const { nodeId } = link.value
@@ -237,7 +251,7 @@ const seeds = (options: RunOptions) => {
 const advices: Partial<Record<LinkErrorReason, string>> = {
   connect_failed: "is a node running there, and does a firewall let us through?",
   connect_timeout: "does a firewall swallow what we send?",
-  handshake_timeout: "what listens there is no node",
+  handshake_timeout: "what listens there is no node, or one that hangs: look at its log, or restart it",
   not_aemp: "what listens there is no node",
   auth_failed: "it has another secret",
   handshake_closed:

@@ -7,6 +7,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
+import type { PlatformError } from "effect/PlatformError"
 import { version } from "../version.ts"
 import { CommandFailed } from "./connect.ts"
 
@@ -91,6 +92,16 @@ and in another terminal, with the same secret:
     npx emp tree seed --seed 127.0.0.1:4040
 `
 
+/** Makes a folder and those above it, one by one: where none can be made, as in `/proc`, Node's own way may try for ever. */
+const makeFolder = (folder: string): Effect.Effect<void, PlatformError, FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function*() {
+    const files = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    if (yield* files.exists(folder)) return
+    if (path.dirname(folder) !== folder) yield* makeFolder(path.dirname(folder))
+    yield* files.makeDirectory(folder)
+  })
+
 /** Writes the project into a folder. What is there already stays: then nothing is written. */
 export const init = Effect.fnUntraced(function*(folder: string) {
   const files = yield* FileSystem.FileSystem
@@ -111,7 +122,7 @@ export const init = Effect.fnUntraced(function*(folder: string) {
   }
   for (const [file, text] of project) {
     const target = path.join(root, file)
-    yield* files.makeDirectory(path.dirname(target), { recursive: true })
+    yield* makeFolder(path.dirname(target))
     yield* files.writeFileString(target, text)
     yield* Console.log(`wrote ${path.join(folder, file)}`)
   }

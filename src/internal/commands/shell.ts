@@ -8,20 +8,23 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import * as fs from "node:fs"
-import * as os from "node:os"
 import * as path from "node:path"
 import { createInterface, type Interface } from "node:readline"
 import * as Global from "../../Global.ts"
+import { homeFolder } from "../configFile.ts"
 import { printable } from "../printable.ts"
-import { UsageError } from "../usage.ts"
-import { allNodes, askStatus, type Network, reach, type Session } from "./connect.ts"
+import { parse } from "../relaxedJson.ts"
+import { didYouMean, UsageError } from "../usage.ts"
+import { allNodes, askStatus, failed, type Network, reach, type Session } from "./connect.ts"
 import * as look from "./look.ts"
 import { print } from "./screen.ts"
 import * as talk from "./talk.ts"
 
-/** Where the lines are kept, and how many. */
-const historyFile = path.join(os.homedir(), ".effect-mp-history")
+/** Where the lines are kept, and how many. Who has no home has no history. */
+const home = homeFolder()
+const historyFile = home === undefined ? undefined : path.join(home, ".effect-mp-history")
 const historySize = 1000
 
 type Run = (words: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, Network>
@@ -30,6 +33,8 @@ interface Verb {
   readonly usage: string
   /** How many words it takes. */
   readonly least: number
+  /** How many words are names: all, if it is not said. What comes behind them is data, and keeps its quotes. */
+  readonly names?: number
   readonly run: Run
 }
 
@@ -47,14 +52,15 @@ const makeShell = (session: Session, start: string) => {
   let nodes: ReadonlyArray<string> = []
   let families: ReadonlyArray<string> = []
   const verbs: Readonly<Record<string, Verb>> = {
-    snd: { usage: "PORT ARG...", least: 1, run: ([port = "", ...words]) => talk.snd(session, port, words) },
-    cal: { usage: "PORT ARG...", least: 1, run: ([port = "", ...words]) => talk.cal(session, port, words) },
+    snd: { usage: "PORT ARG...", least: 1, names: 1, run: ([port = "", ...words]) => talk.snd(session, port, words) },
+    cal: { usage: "PORT ARG...", least: 1, names: 1, run: ([port = "", ...words]) => talk.cal(session, port, words) },
     mon: { usage: "PORT", least: 1, run: ([port = ""]) => talk.mon(session, port) },
     find: { usage: "GROUP", least: 1, run: ([group = ""]) => talk.find(session, group) },
     get: { usage: "FAMILY [KEY]", least: 1, run: ([family = "", key]) => talk.dbGet(session, family, key) },
     set: {
       usage: "FAMILY KEY VALUE",
       least: 3,
+      names: 2,
       run: ([family = "", key = "", value = ""]) => talk.dbSet(session, present, family, key, value)
     },
     del: {
@@ -98,10 +104,15 @@ const makeShell = (session: Session, start: string) => {
     if (text.startsWith("=")) return Effect.andThen(refresh, goTo(text.slice(1).trim()))
     const [name = "", ...words] = split(text)
     const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
-    if (verb === undefined) return talk.evaluate(session, present, text)
+    if (verb === undefined) {
+      const meant = /^\w+$/.test(name) ? didYouMean(name, Object.keys(verbs)) : ""
+      return meant === ""
+        ? talk.evaluate(session, present, text)
+        : Effect.fail(new UsageError({ problem: `${name} is no command${meant} (code may stand in brackets)` }))
+    }
     return words.length < verb.least
       ? Effect.fail(new UsageError({ problem: `usage: ${name} ${verb.usage}` }))
-      : verb.run(words)
+      : verb.run(words.map((word, at) => at < (verb.names ?? Infinity) ? unquoted(word) : word))
   }
 
   const complete = (line: string): [Array<string>, string] => {
@@ -127,6 +138,12 @@ const split = (text: string): ReadonlyArray<string> => {
   return words
 }
 
+/** A name that stood in quotes, for it has a space in it. */
+const unquoted = (word: string): string => {
+  const value = word.startsWith("\"") ? Result.getOrUndefined(parse(word))?.value : undefined
+  return typeof value === "string" ? value : word
+}
+
 /** The place behind the JSON value that the text begins with, or -1 if it has no end. */
 const endOfJson = (text: string): number => {
   let depth = 0
@@ -144,6 +161,7 @@ const endOfJson = (text: string): number => {
 
 /** The newest line first. */
 const history = (): Array<string> => {
+  if (historyFile === undefined) return []
   try {
     const lines = fs.readFileSync(historyFile, "utf8").split("\n").filter((line) => line !== "")
     const kept = lines.slice(-historySize)
@@ -156,6 +174,7 @@ const history = (): Array<string> => {
 }
 
 const remember = (line: string): void => {
+  if (historyFile === undefined) return
   try {
     fs.appendFileSync(historyFile, `${line}\n`, { mode: 0o600 })
   } catch {
@@ -163,19 +182,27 @@ const remember = (line: string): void => {
   }
 }
 
-const nextLine = (terminal: Interface, prompt: string): Effect.Effect<string | undefined> =>
+/** Shows the prompt, where somebody can see it, and waits for a line or the end. */
+const nextLine = (terminal: Interface, prompt: string | undefined): Effect.Effect<string | undefined> =>
   Effect.callback((resume) => {
-    const line = (text: string): void => resume(Effect.succeed(text))
-    const close = (): void => resume(Effect.succeed(undefined))
-    terminal.setPrompt(prompt)
-    terminal.prompt()
-    terminal.once("line", line).once("close", close)
-    return Effect.sync(() => {
-      terminal.off("line", line).off("close", close)
-    })
+    const stop = (): void => void terminal.off("line", line).off("close", close)
+    const told = (text: string | undefined): void => {
+      stop()
+      resume(Effect.succeed(text))
+    }
+    const line = (text: string): void => told(text)
+    const close = (): void => told(undefined)
+    terminal.on("line", line).on("close", close)
+    if (prompt !== undefined) {
+      terminal.setPrompt(prompt)
+      terminal.prompt()
+    }
+    return Effect.sync(stop)
   })
 
-/** Reads lines until the end of standard input. What a line does wrong is told, and the shell goes on. */
+/**
+ * Reads lines until the end of standard input. What a line does wrong is told, and the shell goes on; a script has failed then.
+ */
 export const shell = (session: Session, node: string | undefined) =>
   Effect.gen(function*() {
     const { master } = yield* Global.Global
@@ -183,6 +210,7 @@ export const shell = (session: Session, node: string | undefined) =>
     yield* reach(session, start)
     const { complete, prompt, refresh, run } = makeShell(session, start)
     yield* refresh
+    const isTerminal = process.stdin.isTTY === true
     const lines: Array<string> = []
     let isClosed = false
     let running: Fiber.Fiber<unknown, unknown> | undefined
@@ -191,7 +219,7 @@ export const shell = (session: Session, node: string | undefined) =>
         createInterface({
           input: process.stdin,
           output: process.stdout,
-          terminal: process.stdin.isTTY === true,
+          terminal: isTerminal,
           completer: complete,
           history: history(),
           historySize
@@ -209,18 +237,29 @@ export const shell = (session: Session, node: string | undefined) =>
     })
     const next = Effect.suspend(() => {
       if (lines.length > 0) return Effect.sync(() => lines.shift())
-      return isClosed ? Effect.succeed(undefined) : Effect.map(nextLine(terminal, prompt()), (line) => {
+      if (isClosed) return Effect.succeed(undefined)
+      return Effect.map(nextLine(terminal, isTerminal ? prompt() : undefined), (line) => {
         lines.shift()
         return line
       })
     })
-    for (let line = yield* next; line !== undefined && !/^\s*(?:quit|exit)\s*$/.test(line); line = yield* next) {
-      if (line.trim() !== "") remember(line)
+    let [done, wrong] = [0, 0]
+    let line: string | undefined
+    for (line = yield* next; line !== undefined && !/^\s*(?:quit|exit)\s*$/.test(line); line = yield* next) {
+      if (line.trim() === "") continue
+      remember(line)
       running = yield* Effect.forkChild(run(line))
       const exit = yield* Fiber.await(running)
       running = undefined
-      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) yield* Console.error(messageOf(exit.cause))
+      done++
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
+        wrong++
+        yield* Console.error(messageOf(exit.cause))
+      }
     }
+    // What comes next on the screen is not to stand behind the prompt.
+    if (isTerminal && line === undefined) yield* Console.log("")
+    if (!isTerminal && wrong > 0) return yield* failed(`${wrong} of ${done} lines failed`)
   })
 
 const messageOf = (cause: Cause.Cause<unknown>): string => {
