@@ -84,6 +84,8 @@ export class Shards {
   private readonly shards = new Map<string, Set<Shard>>()
   /** Which shards have a key. */
   private readonly holders = new Map<string, Map<string, Set<Shard>>>()
+  /** Where several slaves of ours have a key: whose value global nodes of other kinds were told. */
+  private readonly given = new Map<string, Map<string, { readonly value: unknown }>>()
   private nth = 0
   private readonly merged = new Map<string, Map<string, Entry>>()
   private readonly slaves = new Set<string>()
@@ -119,6 +121,7 @@ export class Shards {
     for (const { table } of this.bySlave()) {
       for (const [family, entries] of table) for (const [key, value] of entries) put(union, family, key, value)
     }
+    for (const [family, entries] of this.given) for (const [key, { value }] of entries) put(union, family, key, value)
     return union
   }
 
@@ -255,8 +258,8 @@ export class Shards {
     const owners = holders.filter((shard) => this.counts(shard)).toSorted(inOrder)
     const owner = winner(owners, key, setBy, before?.owner, (shard) => this.isOfSlave(shard))
     const ofSlaves = owners.filter((shard) => this.isOfSlave(shard))
-    const slave = winner(ofSlaves, key, setBy, undefined, () => true)
     if (owner === undefined) {
+      remove(this.given, family, key)
       if (before === undefined) return
       remove(this.merged, family, key)
       telling.gone(key)
@@ -266,8 +269,28 @@ export class Shards {
     put(this.merged, family, key, { value, owner })
     const differs = before === undefined || !sameValue(before.value, value)
     if (owner === setBy || differs) telling.monitorsSet(key, value)
+    if (telling.isOfSlave) this.tellGlobals(family, key, telling, setBy, differs, ofSlaves)
+  }
+
+  private tellGlobals(
+    family: string,
+    key: string,
+    telling: Telling,
+    setBy: Shard | undefined,
+    differs: boolean,
+    ofSlaves: ReadonlyArray<Shard>
+  ): void {
+    const slave = winner(ofSlaves, key, setBy, undefined, () => true)
+    const given = this.given.get(family)?.get(key)
     if (slave === undefined) telling.globalsGone(key)
-    else if (slave === setBy || differs) telling.globalsSet(key, slave.table.get(family)?.get(key))
+    else {
+      const value = slave.table.get(family)?.get(key)
+      const isOld = given !== undefined && !sameValue(given.value, value)
+      if (slave === setBy || differs || isOld) telling.globalsSet(key, value)
+      // Of a single slave they were told what it has.
+      if (ofSlaves.length > 1) return put(this.given, family, key, { value })
+    }
+    remove(this.given, family, key)
   }
 }
 
@@ -295,7 +318,7 @@ const winner = (
 class Telling {
   private readonly globals: { readonly set: Map<string, unknown>; readonly deleted: Array<string> }
   private readonly monitors: { readonly set: Map<string, unknown>; readonly deleted: Array<string> }
-  private readonly isOfSlave: boolean
+  readonly isOfSlave: boolean
 
   /** Other global nodes are told of what our slaves do, and of nothing else. */
   constructor(isOfSlave: boolean) {
