@@ -496,7 +496,8 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
   Effect.gen(function*() {
     const settled = yield* Effect.fromResult(specs.settleSupervisor(template, template.schedule !== undefined))
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
-    const start = (args: Args) => run.within(context, once(() => template.start(...args)))
+    const inside = run.within<R>(context)
+    const start = (args: Args) => inside(once(() => template.start(...args)))
     // Whatever is wrong with the template is wrong at once.
     yield* Effect.fromResult(specs.settleChild({ ...template, id: "template", start: Effect.void }, "never"))
     if (typeof template.start !== "function") {

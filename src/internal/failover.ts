@@ -395,7 +395,7 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
     const body = Effect.gen(function*() {
       yield* Effect.addFinalizer((exit) => Effect.sync(() => part.end(reasonFromExit(exit))))
       yield* Layer.build(part.listen)
-      yield* Port.fork(part.run(within(context, child)))
+      yield* Port.fork(part.run(within<R>(context)(child)))
     })
     yield* Effect.orDie(Port.peval(supervisor, body))
     return {

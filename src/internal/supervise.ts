@@ -31,20 +31,17 @@ export const settle = <A, E, R>(
 ) =>
   Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
     Effect.fromResult(settleChild(
-      { ...child, start: Effect.isEffect(child.start) ? within(context, child.start) : child.start },
+      { ...child, start: Effect.isEffect(child.start) ? within<R>(context)(child.start) : child.start },
       autoShutdown
     ))
   )
 
-/** An effect with these services, and with the Scope of whoever runs it. It outlives the span that it was given in. */
-export const within = <A, E, R>(
-  context: Context.Context<Exclude<R, Scope.Scope>>,
-  start: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, Scope.Scope> =>
-  Effect.provideContext(
-    start,
-    Context.omit(Scope.Scope, Tracer.ParentSpan)(context as Context.Context<any>)
-  ) as Effect.Effect<A, E, any>
+/** Gives effects these services, and the Scope of whoever runs them. They outlive the span that they were given in. */
+export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
+  const services = Context.omit(Scope.Scope, Tracer.ParentSpan)(context as Context.Context<any>)
+  return <A, E>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, Scope.Scope> =>
+    Effect.provideContext(start, services) as Effect.Effect<A, E, any>
+}
 
 /** The first starts: waited for, and if one fails there is no supervisor, or tried as restarts are, for as long as those may be. */
 type First = "awaited" | "tried"
