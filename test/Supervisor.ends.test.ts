@@ -7,9 +7,7 @@ import * as vm from "node:vm"
 import { Node, Port, Supervisor } from "../src/index.ts"
 import { makeLogs, reasonOf } from "./harness.ts"
 import { quiet, sleep, test } from "./supervised.ts"
-import { counts, end, group, ignoring, makeKids, portsOf, record, states, told } from "./supervisedGroup.ts"
-
-const strategies = ["one_for_one", "one_for_all", "rest_for_one"] as const
+import { counts, end, group, ignoring, makeKids, portsOf, record, states, strategies, told } from "./supervisedGroup.ts"
 
 const reasons = [
   ["without a reason", []],

@@ -1,26 +1,13 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Port, Supervisor, Transport } from "../src/index.ts"
+import { Port, Supervisor } from "../src/index.ts"
 import { makeWorld, reasonOf, type TestNode, until, within } from "./harness.ts"
-
-const short = { monitorTimeout: "500 millis", connectInterval: "300 millis" } as const
-
-const test = (
-  title: string,
-  body: (
-    network: Transport.MemoryNetwork["Service"]
-  ) => Effect.Effect<unknown, unknown, Scope.Scope | Transport.Transport>
-) =>
-  it.live(
-    title,
-    () => Effect.flatMap(Transport.MemoryNetwork, body).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)),
-    20_000
-  )
+import { networkTest as test, short } from "./supervised.ts"
 
 /** Nodes a, b, c that take part, and who of them runs the service now. */
 const makeParty = Effect.fnUntraced(function*(

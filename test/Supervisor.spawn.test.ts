@@ -1,25 +1,12 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { Node, Port, Supervisor, Transport } from "../src/index.ts"
+import { Node, Port, Supervisor } from "../src/index.ts"
 import { connect, makeWorld, type TestNode, until, within } from "./harness.ts"
-
-const short = { monitorTimeout: "500 millis", connectInterval: "300 millis" } as const
-
-const test = (
-  title: string,
-  body: (
-    network: Transport.MemoryNetwork["Service"]
-  ) => Effect.Effect<unknown, unknown, Scope.Scope | Transport.Transport>
-) =>
-  it.live(
-    title,
-    () => Effect.flatMap(Transport.MemoryNetwork, body).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)),
-    20_000
-  )
+import { networkTest as test, short } from "./supervised.ts"
 
 describe("a child that is spawned on one of several nodes", () => {
   const Work = Port.protocol({ who: Port.message().replies(Schema.String), crash: Port.message() })

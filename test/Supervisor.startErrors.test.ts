@@ -1,27 +1,22 @@
 import { assert, describe } from "@effect/vitest"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Port, Supervisor } from "../src/index.ts"
 import { reasonOf } from "./harness.ts"
 import { quiet, test } from "./supervised.ts"
-import { counts, group, makeKids, portsOf, record, states, told } from "./supervisedGroup.ts"
-
-const strategies = ["one_for_one", "one_for_all", "rest_for_one"] as const
-
-/** What can go wrong in a start, and its Exit. */
-const troubles = [
-  ["fails", Effect.fail("no database"), Cause.fail("no database")],
-  ["dies", Effect.die("bug"), Cause.die("bug")],
-  ["is interrupted", Effect.interrupt, undefined]
-] as const
-
-/** That the Exit of a start is the one that it had. */
-const assertExit = (exit: Exit.Exit<unknown, unknown>, cause: Cause.Cause<unknown> | undefined) => {
-  if (cause !== undefined) return assert.deepStrictEqual(exit, Exit.failCause(cause))
-  assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
-}
+import {
+  assertExit,
+  counts,
+  group,
+  makeKids,
+  portsOf,
+  record,
+  states,
+  strategies,
+  told,
+  troubles
+} from "./supervisedGroup.ts"
 
 describe("the error of a start", () => {
   const cycle: { self?: unknown } = {}

@@ -7,22 +7,20 @@ import * as Schedule from "effect/Schedule"
 import { Node, Port, Supervisor } from "../src/index.ts"
 import { makeLogs } from "./harness.ts"
 import { quiet, sleep, test } from "./supervised.ts"
-import { counts, end, group, ignoring, makeKids, portsOf, record, states, told } from "./supervisedGroup.ts"
-
-const strategies = ["one_for_one", "one_for_all", "rest_for_one"] as const
-
-/** What can go wrong in a start, and its Exit. */
-const troubles = [
-  ["fails", Effect.fail("no database"), Cause.fail("no database")],
-  ["dies", Effect.die("bug"), Cause.die("bug")],
-  ["is interrupted", Effect.interrupt, undefined]
-] as const
-
-/** That the Exit of a start is the one that it had. */
-const assertExit = (exit: Exit.Exit<unknown, unknown>, cause: Cause.Cause<unknown> | undefined) => {
-  if (cause !== undefined) return assert.deepStrictEqual(exit, Exit.failCause(cause))
-  assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
-}
+import {
+  assertExit,
+  counts,
+  end,
+  group,
+  ignoring,
+  makeKids,
+  portsOf,
+  record,
+  states,
+  strategies,
+  told,
+  troubles
+} from "./supervisedGroup.ts"
 
 describe("children", () => {
   test("start in the order given; one that is not up yet holds back the next one", () =>

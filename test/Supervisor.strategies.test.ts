@@ -5,9 +5,8 @@ import * as Schedule from "effect/Schedule"
 import { Node, Port, Supervisor } from "../src/index.ts"
 import { makeLogs, reasonOf } from "./harness.ts"
 import { quiet, sleep, test } from "./supervised.ts"
-import { counts, end, group, makeKids, portsOf, states, told } from "./supervisedGroup.ts"
+import { counts, end, group, makeKids, portsOf, states, strategies, told } from "./supervisedGroup.ts"
 
-const strategies = ["one_for_one", "one_for_all", "rest_for_one"] as const
 const ids = ["a", "b", "c", "d"] as const
 const allRunning = ids.map((id) => `${id}: running`).join(", ")
 

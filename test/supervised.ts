@@ -12,6 +12,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
+import * as Transport from "../src/Transport.ts"
 import { reasonOf } from "./harness.ts"
 
 /** A test on a node of its own, without a network. */
@@ -42,6 +43,22 @@ export const testWithWallClock = (
         Effect.provideService(Clock.Clock, wall)
       )
     }))
+
+/** For nodes that are to notice soon what they lost. */
+export const short = { monitorTimeout: "500 millis", connectInterval: "300 millis" } as const
+
+/** A test of several nodes in a network that can be cut, in real time. */
+export const networkTest = (
+  title: string,
+  body: (
+    network: Transport.MemoryNetwork["Service"]
+  ) => Effect.Effect<unknown, unknown, Scope.Scope | Transport.Transport>
+): void =>
+  it.live(
+    title,
+    () => Effect.flatMap(Transport.MemoryNetwork, body).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)),
+    20_000
+  )
 
 /** Turns of the event loop, in which all that is ready runs. The clock stands still. */
 const turns = (count: number) =>

@@ -1,7 +1,10 @@
 /**
  * Shared set-up: several children under one supervisor, with a log of their starts and ends.
  */
+import { assert } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Node from "../src/Node.ts"
@@ -61,6 +64,21 @@ export const makeKids = (): Kids => {
     kid: (id, options) => ({ id, start: start(id), ...options }),
     start
   }
+}
+
+export const strategies = ["one_for_one", "one_for_all", "rest_for_one"] as const
+
+/** What can go wrong in a start, and its Exit. */
+export const troubles = [
+  ["fails", Effect.fail("no database"), Cause.fail("no database")],
+  ["dies", Effect.die("bug"), Cause.die("bug")],
+  ["is interrupted", Effect.interrupt, undefined]
+] as const
+
+/** That the Exit of a start is the one that it had. */
+export const assertExit = (exit: Exit.Exit<unknown, unknown>, cause: Cause.Cause<unknown> | undefined) => {
+  if (cause !== undefined) return assert.deepStrictEqual(exit, Exit.failCause(cause))
+  assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
 }
 
 /** A supervisor whose end and events are recorded. */
