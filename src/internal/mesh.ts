@@ -37,7 +37,10 @@ export const globalsFamily = "'g"
  */
 const ownGlobal = { set: "emp_set", update: "emp_upd", gone: "emp_gone" } as const
 
-/** Requests of operators: `emp_db_set FAMILY KEY VALUE REPLYPORT`, `emp_db_del FAMILY KEYS REPLYPORT`; answered by true or false. */
+/**
+ * Requests of operators: `emp_db_set FAMILY KEY VALUE REPLYPORT`, answered by true or false; `emp_db_del FAMILY KEYS REPLYPORT`,
+ * answered by the keys that this node had not set, or by null if it makes no sense.
+ */
 export const operatorRequests = { set: "emp_db_set", delete: "emp_db_del" } as const
 
 /** Families that programs may use: others are kept by the nodes about themselves. */
