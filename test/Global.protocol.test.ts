@@ -117,14 +117,16 @@ describe("a plain node of the protocol's examples joins our seed", () => {
         ["", "g_db_keys", "no", "2"],
         ["", "g_db_values", "no", "3"],
         ["", "g_mon1", "no"],
-        ["", "g_mon1", "'g"]
+        ["", "g_mon1", "'g"],
+        ["", "g_mon1", "toString"]
       )
       assert.deepStrictEqual(yield* a.settle, [
         ["", "g_reply", "1", {}],
         ["", "g_reply", "2", []],
         ["", "g_reply", "3", []],
         ["", "g_chg1", "no", null],
-        ["", "g_chg1", "'g", { seed: null }]
+        ["", "g_chg1", "'g", { seed: null }],
+        ["", "g_chg1", "toString", null]
       ])
     }))
 

@@ -462,16 +462,9 @@ export class Mesh implements NodeListener {
         if (isPortId(to)) this.router.relay(from, to, [...rest, isPlain])
       },
       [operatorRequests.delete]: (from, [family, keys, to, ...rest]) => {
-        const list = readKeys(keys)
-        const own = isFamilyName(family) && list !== undefined ? new Set(this.delete(family, list)) : undefined
-        if (isPortId(to)) {
-          this.router.relay(from, to, [
-            ...rest,
-            own && list
-              ? list.filter((key) => !own.has(key))
-              : null
-          ])
-        }
+        const list = isFamilyName(family) ? readKeys(keys) : undefined
+        const own = new Set(list && this.delete(String(family), list))
+        if (isPortId(to)) this.router.relay(from, to, [...rest, list?.filter((key) => !own.has(key)) ?? null])
       },
       g_upd: asGlobal("g_upd", (from, family, [set, deleted]) => {
         const change = readChange(set, deleted)
@@ -507,7 +500,7 @@ export class Mesh implements NodeListener {
       g_mon1: asGlobal("g_mon1", (from, family, _rest, shards) => {
         this.watchers.set(family, (this.watchers.get(family) ?? new Set()).add(from))
         const { first, rest } = divide(new Map([[family, shards.family(family)]]))
-        reply(from, "g_chg1", family, first[family] ?? null)
+        reply(from, "g_chg1", family, Object.values(first)[0] ?? null)
         for (const [, set] of rest) reply(from, "g_chg2", family, set, [])
       }),
       g_mon0: asGlobal("g_mon0", (from, family) => {
