@@ -82,8 +82,8 @@ const later = (left: Stamp, right: Stamp): boolean => left[0] > right[0] || left
 export class Shards {
   /** By origin: what came from it itself, and what came through others. */
   private readonly shards = new Map<string, Set<Shard>>()
-  /** Which shards have a key. */
-  private readonly holders = new Map<string, Map<string, Set<Shard>>>()
+  /** Which shards have a key: nearly always one, which stands for itself. */
+  private readonly holders = new Map<string, Map<string, Shard | ReadonlyArray<Shard>>>()
   /** Where several slaves of ours have a key: whose value global nodes of other kinds were told. */
   private readonly given = new Map<string, Map<string, { readonly value: unknown }>>()
   private nth = 0
@@ -187,15 +187,22 @@ export class Shards {
     return shard
   }
 
+  private holdersOf(family: string, key: string): ReadonlyArray<Shard> {
+    const holders = this.holders.get(family)?.get(key) ?? []
+    return "origin" in holders ? [holders] : holders
+  }
+
   private holds(shard: Shard, family: string, key: string): void {
-    const shards = this.holders.get(family)?.get(key)
-    if (shards === undefined) put(this.holders, family, key, new Set([shard]))
-    else shards.add(shard)
+    const before = this.holdersOf(family, key)
+    if (before.includes(shard)) return
+    put(this.holders, family, key, before.length === 0 ? shard : [...before, shard])
   }
 
   private letGo(shard: Shard, family: string, key: string): void {
-    const shards = this.holders.get(family)?.get(key)
-    if (shards?.delete(shard) && shards.size === 0) remove(this.holders, family, key)
+    const left = this.holdersOf(family, key).filter((other) => other !== shard)
+    const [only] = left
+    if (only === undefined) remove(this.holders, family, key)
+    else put(this.holders, family, key, left.length === 1 ? only : left)
   }
 
   /** Takes shards away, or puts a new one in their place, and settles all keys that this can touch. */
@@ -254,8 +261,7 @@ export class Shards {
   /** Finds out whose a key is now, and notes what others must be told. `setBy` has just set it, or somebody has deleted it. */
   private settle(family: string, key: string, telling: Telling, setBy: Shard | undefined): void {
     const before = this.merged.get(family)?.get(key)
-    const holders = Array.from(this.holders.get(family)?.get(key) ?? [])
-    const owners = holders.filter((shard) => this.counts(shard)).toSorted(inOrder)
+    const owners = this.holdersOf(family, key).filter((shard) => this.counts(shard)).toSorted(inOrder)
     const owner = winner(owners, key, setBy, before?.owner, (shard) => this.isOfSlave(shard))
     const ofSlaves = owners.filter((shard) => this.isOfSlave(shard))
     if (owner === undefined) {
