@@ -69,7 +69,12 @@ const run = Command.make("run", {
     const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
     const sources = yield* runSources(input)
     const { runOptions } = yield* Effect.promise(() => import("./internal/runOptions.ts"))
-    const options = yield* runOptions(sources)
+    // Under a watchdog that has said what there is to say.
+    const options = yield* Effect.provideService(
+      runOptions(sources),
+      References.MinimumLogLevel,
+      isWatched() ? "None" : yield* References.MinimumLogLevel
+    )
     if (options.nodeId?.startsWith("emp/")) {
       return yield* new UsageError({ problem: `node ID ${options.nodeId}: those that begin with emp/ are of commands` })
     }

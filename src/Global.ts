@@ -22,7 +22,7 @@ import { type FamilyChange as CopyChange, Unread } from "./internal/familyCopy.t
 import { reasonFromExit, showReason } from "./internal/killed.ts"
 import { isFamilyName, listenersFamily, Mesh } from "./internal/mesh.ts"
 import { culprit } from "./internal/plainData.ts"
-import { isPortId, nodeOf } from "./internal/portId.ts"
+import { isPortId, nodeOf, readName } from "./internal/portId.ts"
 import { globalNodes, Seeds } from "./internal/seeds.ts"
 import { checker, type Misfit, sift, siftChange } from "./internal/typedFamily.ts"
 import * as Node from "./Node.ts"
@@ -257,7 +257,11 @@ export const family = (name: string): Effect.Effect<ReadonlyMap<string, unknown>
  * @since 0.1.0
  */
 export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, InvalidEntry, Global> =>
-  query("g_db_keys", name, (result) => Array.isArray(result) ? result.map(String) : [])
+  query(
+    "g_db_keys",
+    name,
+    (result) => Array.isArray(result) ? result.flatMap((key: unknown) => readName(key) ?? []) : []
+  )
 
 /**
  * The values of a family, as the node's master has them. Waits while there is no master.

@@ -192,7 +192,8 @@ export type Killed = killed.Killed
  *
  * **Details**
  *
- * It is a defect of the sender, and kills the port that it happens in. Nothing of the message is sent.
+ * It is a defect of the sender, and kills the port that it happens in. Nothing of the message is sent. Integers keep their digits up
+ * to 64 bits (as bigints, where a number cannot hold them), but for JSON messages of more than 256 KiB.
  *
  * @category errors
  * @since 0.1.0
@@ -956,11 +957,12 @@ export const implement = <Args extends ReadonlyArray<unknown>, M extends Message
       })
     }
     yield* Effect.acquireRelease(
-      Effect.sync(() => router.functions.set(fn.name, start)),
+      Effect.sync(() => router.functions.set(fn.name, [...router.functions.get(fn.name) ?? [], start])),
       () =>
         Effect.sync(() => {
-          // Somebody else may have given the name another meaning.
-          if (router.functions.get(fn.name) === start) router.functions.delete(fn.name)
+          const left = router.functions.get(fn.name)?.filter((other) => other !== start) ?? []
+          if (left.length === 0) router.functions.delete(fn.name)
+          else router.functions.set(fn.name, left)
         })
     )
   })) as Layer.Layer<never, never, any>

@@ -449,12 +449,6 @@ const specOf = ({ patience, spec, type }: children.Child): SettledSpec => ({
   type
 })
 
-/** The same effect at each start of a child: `spawn` knows by it where the child was. */
-const once = <A, E, R>(make: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
-  let made: Effect.Effect<A, E, R> | undefined
-  return Effect.suspend(() => made ??= make())
-}
-
 /**
  * Supervises many children of one kind, each on its own: one template, and arguments for each start. OTP's
  * `simple_one_for_one`.
@@ -497,7 +491,7 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
     const settled = yield* Effect.fromResult(specs.settleSupervisor(template, template.schedule !== undefined))
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const inside = run.within<R>(context)
-    const start = (args: Args) => inside(once(() => template.start(...args)))
+    const start = (args: Args) => inside(Effect.suspend(() => template.start(...args)))
     // Whatever is wrong with the template is wrong at once.
     yield* Effect.fromResult(specs.settleChild({ ...template, id: "template", start: Effect.void }, "never"))
     if (typeof template.start !== "function") {
@@ -574,7 +568,7 @@ export const partition = <P extends Port.PortId, E, R>(
       children: Array.from({ length: partitions }, (_, index) => ({
         ...options,
         id: String(index),
-        start: once(() => options.start(index))
+        start: Effect.suspend(() => options.start(index))
       }))
     })
     const { count, events, stop, which } = supervisor

@@ -6,6 +6,7 @@ import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Global from "../src/Global.ts"
+import { LinkError } from "../src/internal/linkError.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { transports, until, within } from "./harness.ts"
@@ -68,6 +69,29 @@ for (const [name, transport] of transports) {
         for (const size of sizes) yield* until("all is there again", () => size() === count)
         const follower = yield* follow(g2, "large")
         yield* until("all is followed", () => Object.keys(follower.changes.at(-1)?.entries ?? {}).length === count)
+      }))
+
+    test("a large family comes as one change, also from a new master", (world) =>
+      Effect.gen(function*() {
+        const g1 = yield* world.start("g1", { global: true })
+        const g2 = yield* world.start("g2", { global: true, seeds: [g1.address] })
+        const count = 40_000
+        for (let n = 0; n < count; n++) g2.mesh.set("large", `key ${n}`, n)
+        const sizes = [g1, g2].map(({ router }) => () => router.networkStatus().families["large"])
+        for (const size of sizes) yield* until("all is there", () => size() === count)
+        const a = yield* world.start("a", { seeds: [g1.address, g2.address] })
+        yield* until("both are up", () => a.router.isUp("g1") && a.router.isUp("g2"))
+        const seen: Array<readonly [number, number, number]> = []
+        yield* Effect.forkScoped(a.run(Stream.runForEach(Global.mon("large"), ({ added, changed, deleted }) =>
+          Effect.sync(() =>
+            seen.push([added.length, changed.length, deleted.length])
+          ))))
+        yield* until("it is there", () =>
+          seen.length === 1)
+        const { master } = a.mesh
+        a.router.peers.get(master!)!.link!.lose(new LinkError({ reason: "link_lost", peer: master! }))
+        yield* until("it is there again", () => seen.length === 2)
+        assert.deepStrictEqual(seen, [[count, 0, 0], [0, count, 0]])
       }))
 
     test("a value may be replaced by one that reads the same", (world) =>
@@ -147,6 +171,20 @@ for (const [name, transport] of transports) {
         yield* Effect.forEach(scopes.toReversed(), (scope) => Scope.close(scope, Exit.void))
         yield* a.run(Global.set("f", "last", 1))
         yield* seed.has("f", { other: 1, last: 1 })
+      }))
+
+    test("what an operator sets outlives the scopes that set it before and after", (world) =>
+      Effect.gen(function*() {
+        const { a, seed } = yield* three(world)
+        const [before, after] = [yield* Scope.make(), yield* Scope.make()]
+        yield* a.run(Scope.provide(Global.set("f", "k", "before"), before))
+        seed.router.request("a", "emp_db_set", "f", "k", "operator")
+        yield* seed.has("f", { k: "operator" })
+        yield* a.run(Scope.provide(Global.set("f", "k", "after"), after))
+        yield* seed.has("f", { k: "after" })
+        yield* Scope.close(before, Exit.void)
+        yield* Scope.close(after, Exit.void)
+        yield* seed.has("f", { k: "operator" })
       }))
 
     test("what an operator sets stays when the scope closes that had set it", (world) =>

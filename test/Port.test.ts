@@ -367,4 +367,30 @@ describe("remote functions", () => {
         assert.strictEqual((yield* reasonOf(yield* Port.spawn(here, adder, 1)))[0], "no_such_port")
       }).pipe(Effect.provide(Logger.layer([])))
     ))
+
+  it.live("are what was implemented last, of what still is", () =>
+    local(
+      Effect.gen(function*() {
+        const Named = Port.remote("test::named", [], Port.protocol({ name: Port.message().replies(Schema.String) }))
+        const here = yield* Node.id
+        const ask = Effect.flatMap(Port.spawn(here, Named), (port) => Port.cal(port, "name"))
+        const implement = (name: string) =>
+          Effect.gen(function*() {
+            const scope = yield* Scope.fork(yield* Effect.scope)
+            const layer = Port.implement(Named, () => Effect.succeed({ name: () => Effect.succeed(name) }))
+            yield* Layer.buildWithScope(layer, scope)
+            return Scope.close(scope, Exit.void)
+          })
+        const endFirst = yield* implement("first")
+        const endSecond = yield* implement("second")
+        assert.strictEqual(yield* ask, "second")
+        yield* endSecond
+        assert.strictEqual(yield* ask, "first")
+        const endThird = yield* implement("third")
+        yield* endFirst
+        assert.strictEqual(yield* ask, "third")
+        yield* endThird
+        assert.strictEqual((yield* Effect.flip(ask)).reason[0], "no_such_port")
+      }).pipe(Effect.provide(Logger.layer([])))
+    ))
 })

@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type * as Node from "../src/Node.ts"
+import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
 import * as Transport from "../src/Transport.ts"
@@ -192,6 +192,47 @@ describe("a restart that is asked for", () => {
       assert.strictEqual(service.starts, 2)
       yield* supervised.restart
       assert.strictEqual(service.starts, 3)
+    }))
+
+  test("while a start hangs is done, whoever waits for it, and once", () =>
+    Effect.gen(function*() {
+      const service = makeService((nth) =>
+        nth === 2
+          ? Effect.andThen(Effect.acquireRelease(Effect.void, () => Effect.sleep("3 seconds")), Effect.never)
+          : Effect.void
+      )
+      const supervised = yield* supervise(service.child)
+      yield* end(supervised, "crash")
+      const asked = yield* Effect.forkChild(Effect.exit(Effect.timeout(supervised.restart, "1 second")), {
+        startImmediately: true
+      })
+      yield* sleep("1 second")
+      assert.isDefined(asked.pollUnsafe())
+      yield* sleep("1 minute")
+      assert.strictEqual(yield* Port.cal(yield* supervised.port, "which"), 3)
+      const router = yield* Node.Node
+      assert.strictEqual(service.ports.filter((port) => router.ports.has(port)).length, 1)
+    }))
+
+  test("before and during a start that hangs leaves one service", () =>
+    Effect.gen(function*() {
+      const service = makeService((nth) =>
+        nth === 1
+          ? Effect.addFinalizer(() => Effect.sleep("1 second"))
+          : nth === 2
+          ? Effect.never
+          : Effect.void
+      )
+      const supervised = yield* supervise(service.child)
+      yield* end(supervised, "crash")
+      for (const wait of ["2 seconds", "1 minute"] as const) {
+        yield* Effect.forkChild(supervised.restart, { startImmediately: true })
+        yield* sleep(wait)
+      }
+      const router = yield* Node.Node
+      assert.strictEqual(service.ports.filter((port) => router.ports.has(port)).length, 1)
+      yield* supervised.stop
+      assert.strictEqual(service.ports.filter((port) => router.ports.has(port)).length, 0)
     }))
 
   test("fails when the supervisor has ended", () =>

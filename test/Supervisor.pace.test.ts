@@ -1,4 +1,5 @@
 import { assert, describe } from "@effect/vitest"
+import * as Cron from "effect/Cron"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -114,6 +115,19 @@ describe("a schedule", () => {
         assert.deepStrictEqual(due, [1000, 3_603_000, -3_536_000])
       })
   )
+
+  testWithWallClock("may go by the calendar", (set) =>
+    Effect.gen(function*() {
+      set(Date.UTC(2026, 0, 1, 12))
+      const kids = makeKids()
+      // That a calendar can be malformed is in its type, though this one is parsed.
+      const calendar: unknown = Schedule.cron(Cron.parseUnsafe("0 13 * * *", "UTC"))
+      const schedule = calendar as Schedule.Schedule<unknown>
+      const supervisor = yield* group([kids.kid("a", { schedule })])
+      yield* end(supervisor, "a", "crash")
+      const [restarting] = supervisor.events_.flatMap((event) => event._tag === "Restarting" ? [event] : [])
+      assert.strictEqual(restarting && new Date(restarting.at).toISOString(), "2026-01-01T13:00:00.000Z")
+    }))
 
   test("that dies ends the supervisor with its defect", () =>
     Effect.gen(function*() {

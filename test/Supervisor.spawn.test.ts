@@ -71,6 +71,23 @@ describe("a child that is spawned on one of several nodes", () => {
   /** A local port that stands for the spawned one. */
   const behind = (nodes: ReadonlyArray<string>) => Effect.andThen(Supervisor.spawn(nodes, Worker), Port.make({}))
 
+  test("is one of several of a start, each on nodes of its own, and stays there", () =>
+    Effect.gen(function*() {
+      const { here, served } = yield* makeNodes(["one", "two"])
+      const start = Effect.gen(function*() {
+        yield* Supervisor.spawn(["one"], Worker)
+        return yield* Supervisor.spawn(["two", "one"], Worker)
+      })
+      const supervised = yield* here.run(Supervisor.restart(start, { intensity: 5 }))
+      yield* until("both are there", () => served.length === 2)
+      yield* here.run(Port.snd(yield* supervised.port, "crash"))
+      yield* until("both are there again", () => served.length === 4)
+      assert.deepStrictEqual([served.slice(0, 2), served.slice(2)].map((both) => both.toSorted()), [
+        ["one", "two"],
+        ["one", "two"]
+      ])
+    }))
+
   test("is restarted there when it crashes, and elsewhere when its node is gone", () =>
     Effect.gen(function*() {
       const { here, one, served, supervised, who } = yield* makeWorkers

@@ -317,6 +317,24 @@ describe("what a link cannot carry", () => {
       assert.deepStrictEqual(inbox.messages, [["later"]])
     }))
 
+  test("of integers that are too long for numbers, where names are expected, hurts nobody", (world) =>
+    Effect.gen(function*() {
+      const node = yield* world.start("seed")
+      const raw = yield* connectRaw(node.address)
+      yield* until("the link stands", () => node.router.isUp("raw"))
+      const long = "12345678901234567890"
+      const handled = yield* node.run(Port.make({ [long]: (reply: string) => Port.snd(reply, "handled") }))
+      const other = yield* node.run(Port.make({}))
+      const [port, lost] = [handled, other].map((id) => id.slice(id.indexOf("#") + 1))
+      raw.write(`["",${long}][${long},"x"]["","mon1","${lost}"]["${lost}",${long}]["","snd",${long},"x"]`)
+      raw.write(`["","AnyEvent::MP::_spawn",${long},${long}]["","mon1",${long}]["${port}",${long},"raw#r"]`)
+      assert.sameDeepMembers([...yield* raw.has(3)], [
+        ["", "kil0", lost, "unhandled_message", `no callback found for message '${long}'`],
+        ["", "kil0", long, "no_such_port", "cannot monitor nonexistent port", `seed#${long}`],
+        ["r", "handled"]
+      ])
+    }))
+
   test("of an integer loses no digit, whatever the framing", (world) =>
     Effect.gen(function*() {
       const integers = [2 ** 31, 2 ** 53 - 1, -(2 ** 53) + 1, 2n ** 53n + 1n, 2n ** 64n - 1n, -(2n ** 63n)]

@@ -48,6 +48,7 @@ const inCode = (code: ReadonlyArray<string>, patterns: ReadonlyArray<RegExp>): A
 /** Lists that begin with a word as reasons do, and are none. A new one that is no reason belongs here. */
 const otherLists = new Set([
   "already_connected",
+  "bad_packet",
   "cbor",
   "inf",
   "infinity",

@@ -16,13 +16,18 @@ export const makeCborEncoder = (): Encoder => {
   const encoder = new CborEncoder({ ...plain, mapsAsObjects: true })
   return (packet) => {
     const bytes = encoder.encode(packet)
-    // No text holds this byte: to look for it costs less than to look at all values.
-    return bytes.includes(double) ? encoder.encode(withLargeIntegers(packet)) : bytes
+    // Looking for them among the bytes costs less than looking at all values.
+    return mayHoldLargeDouble(bytes) ? encoder.encode(withLargeIntegers(packet)) : bytes
   }
 }
 
-/** The header of a double. */
-const double = 0xfb
+/** Whether a double from 1e15 on may be there: this is how it begins. No text holds the first byte. */
+const mayHoldLargeDouble = (bytes: Uint8Array): boolean => {
+  for (let at = bytes.indexOf(0xfb); at >= 0; at = bytes.indexOf(0xfb, at + 1)) {
+    if (bytes[at + 1] === 0x43 || bytes[at + 1] === 0xc3) return true
+  }
+  return false
+}
 
 /** cbor-x writes integers of more than 32 bits as doubles, of which Perl shows no more than 15 digits. Bigints stay integers. */
 const withLargeIntegers = (value: unknown): unknown => {

@@ -14,7 +14,8 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { runImmediately } from "./immediate.ts"
-import { Killed, type PortExit, reasonFromCause, reasonFromExit } from "./killed.ts"
+import { describe, Killed, type PortExit, reasonFromCause, reasonFromExit } from "./killed.ts"
+import { readName } from "./portId.ts"
 import { enqueue, type Runnable } from "./readyQueue.ts"
 
 /** A message: by custom a tag, then its arguments. */
@@ -258,7 +259,7 @@ export class Cell implements Receiver, Runnable {
     if (typeof item === "function") return item()
     const tag = item[0]
     // Perl does not tell a number from its text.
-    const tagged = this.tags?.get(typeof tag === "number" ? String(tag) : tag as string)
+    const tagged = this.tags?.get(typeof tag === "string" ? tag : readName(tag) as string)
     if (tagged !== undefined) return callTagged(tagged, item)
     return this.fallback !== undefined ? callWhole(this.fallback, item) : this.refuse(item)
   }
@@ -361,6 +362,6 @@ const callWhole = (handler: Handler, m: Message): unknown => {
 /** A tag for people: the first 30 characters, unprintable ones as a dot, as AEMP shows it; nothing for no tag. */
 const printable = (tag: unknown): string => {
   if (tag === undefined || tag === null) return ""
-  const text = typeof tag === "string" ? tag : JSON.stringify(tag) ?? String(tag)
+  const text = describe(tag)
   return text.slice(0, 30).replaceAll(/[^\x20-\x7e]/g, ".")
 }

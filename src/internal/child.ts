@@ -16,6 +16,7 @@ import type { ChildType, Settled } from "./childSpec.ts"
 import type { PortExit } from "./killed.ts"
 import { isPortId, nodeOf } from "./portId.ts"
 import type { Router } from "./router.ts"
+import { Memory, Starter } from "./starter.ts"
 
 /** What a start answers that has nothing to supervise. Documented as `Supervisor.ignore`. */
 export const ignore: unique symbol = Symbol.for("effect-mp/Supervisor/ignore")
@@ -61,6 +62,7 @@ export class Child {
   /** What waits for the end of a run that is stopped or released at the moment. */
   private ending: Fiber.Fiber<PortExit> | undefined = undefined
   private starting: Starting | undefined = undefined
+  private readonly memory = new Memory()
   /** Who waits for its next port. */
   private next: Deferred.Deferred<string, unknown> | undefined = undefined
   private step: ((now: number, exit: PortExit) => Effect.Effect<number | undefined>) | undefined = undefined
@@ -108,7 +110,7 @@ export class Child {
       }
       this.starting = starting
       starting.fiber = this.fork(
-        Scope.provide(this.spec.start, scope).pipe(
+        Scope.provide(Effect.provideService(this.spec.start, Starter, this.memory), scope).pipe(
           Effect.flatMap((value) => this.started(starting, value, scope, onEnd)),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
@@ -280,7 +282,8 @@ export class Child {
             () => Effect.succeed(undefined)
           )
       }
-      const delay = yield* this.step(now, exit)
+      // A schedule may go by the calendar; all else goes by the clock that never jumps.
+      const delay = yield* this.step(this.router.now(), exit)
       if (delay !== undefined) this.due = now + delay
       return delay
     })

@@ -12,7 +12,7 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import { establish } from "./establish.ts"
 import { type Greeting, ownKindKey } from "./greeting.ts"
-import type { Identity } from "./handshake.ts"
+import { type Identity, sameId } from "./handshake.ts"
 import { probe, watch } from "./heartbeat.ts"
 import type { Link } from "./link.ts"
 import { LinkError, type LinkErrorReason } from "./linkError.ts"
@@ -122,7 +122,7 @@ export class Connections {
         // and everybody was told.
         // A Perl node whose seed we are dials us even when it has a link to us.
         error.detail === crossing || error.detail?.startsWith(another) || error.reason === "self_connect" ||
-          error.reason === "duplicate_node"
+          error.reason === "duplicate_node" && error.detail !== sameId
           ? Effect.logDebug(error.message)
           : Effect.logWarning(`refused a connection from ${error.message}`)
       ),
@@ -192,7 +192,7 @@ export class Connections {
 
   /** The other side says, with a detail, that our ID is taken; what we say of others' is said already. */
   private toldOfTwin({ detail, message, reason }: LinkError): void {
-    if (reason === "duplicate_node" && detail !== undefined) this.router.alarm(message)
+    if (reason === "duplicate_node" && detail !== undefined && detail !== sameId) this.router.alarm(message)
   }
 
   /** Whether another connection with the same node stands, or is about to. */
@@ -261,7 +261,9 @@ export class Connections {
   private second(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
     const incarnation = attempt.greeting.keys.get(ownKindKey)
     if (incarnation === undefined || first.incarnation === undefined) {
-      return refuse(attempt, `${another}: the first one, through ${first.address}, stays`)
+      const isSameHost = hostOf(attempt.wire.remote) === hostOf(first.address)
+      const what = isSameHost ? another : "the other one is connected"
+      return refuse(attempt, `${what} through ${first.address}`)
     }
     const answers = probe(first, Math.min(this.settings.monitorTimeout / 4, probeLimit))
     // Strangers must not make us probe. Where we dialled ourselves the other side may wait just as we do.
@@ -365,6 +367,8 @@ const refuse = ({ greeting, wire }: Attempt, detail: string) =>
 /** Why a dialled connection fails when all is well: both sides dial at once. */
 const usual: ReadonlySet<LinkErrorReason> = new Set(["already_connected", "handshake_closed", "duplicate_node"])
 
-const another = "it opened one more connection"
+const another = "it opened one more connection, beside the one"
+
+const hostOf = (address: string): string => address.replace(/:\d+$/, "")
 
 const crossing = "both sides opened a connection at once; the other one stays"

@@ -26,9 +26,17 @@ export const stringify = (value: unknown): string | undefined => {
   }
 }
 
+/** To ask of each value takes ten times as long: in texts of more characters than these, long integers are the nearest numbers. */
+const longest = 256 * 1024
+
+/** Where a long integer may stand, and nearly no fraction and no text. */
+const longInteger = /(?:^|[[,:])\s*-?\d{16}/
+
 /** Throws as `JSON.parse` does. */
 export const parse = (text: string): unknown =>
-  /\d{16}/.test(text) ? withSource.parse(text, (_, value, { source }) => exact(value, source)) : JSON.parse(text)
+  text.length <= longest && longInteger.test(text)
+    ? withSource.parse(text, (_, value, { source }) => exact(value, source))
+    : JSON.parse(text)
 
 /** The integer of 64 bits that stands there, if a number is another one. */
 const exact = (value: unknown, source: string | undefined): unknown => {

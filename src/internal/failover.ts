@@ -277,24 +277,25 @@ export class Failover {
   private takeRest(): void {
     const all = recordsOf(this.router)
     const before = all.get(this.options.name)
-    const now = this.router.monotonic()
-    // Who fared well for as long as that begins anew.
-    const isNew = before === undefined || now - before.until > before.length
-    const length = isNew ? rest.first : Math.min(rest.longest, 2 * before.length)
-    all.set(this.options.name, { until: now + length, length })
+    const length = before === undefined ? rest.first : Math.min(rest.longest, 2 * before.length)
+    all.set(this.options.name, { until: this.router.monotonic() + length, length })
+  }
+
+  /** The service was up here for so long. If that was longer than the last rest, all is well again. */
+  private wasUp(time: number): void {
+    const all = recordsOf(this.router)
+    if (time > (all.get(this.options.name)?.length ?? Infinity)) all.delete(this.options.name)
   }
 
   /** Says that the rest is over. */
   private get waken(): Effect.Effect<void> {
-    return Effect.suspend(() => {
+    return Effect.gen({ self: this }, function*() {
       const record = recordsOf(this.router).get(this.options.name)
-      const wake = Effect.sync(() => {
-        for (const ear of this.ears.values()) this.tell(ear)
-        this.changed()
-      })
-      return record === undefined
-        ? Effect.void
-        : Effect.delay(wake, Math.max(0, record.until - this.router.monotonic()))
+      if (record === undefined) return
+      // A timer counts whole milliseconds, and may be early.
+      while (this.rests) yield* Effect.sleep(Math.ceil(record.until - this.router.monotonic()) + 1)
+      for (const ear of this.ears.values()) this.tell(ear)
+      this.changed()
     })
   }
 
@@ -347,9 +348,15 @@ export class Failover {
         Effect.catchCause((cause) => Effect.fail(new Killed({ port: this.self, reason: reasonFromCause(cause) })))
       )
       this.running = running
+      let upSince = this.router.monotonic()
       running.reporter.watch((event) => {
-        if (event._tag === "Started") this.become("running", event.port)
-        else if (event._tag === "Ended") this.become("running", undefined)
+        if (event._tag === "Started") {
+          upSince = this.router.monotonic()
+          this.become("running", event.port)
+        } else if (event._tag === "Ended") {
+          this.wasUp(this.router.monotonic() - upSince)
+          this.become("running", undefined)
+        }
       })
       this.become("running", single.livePort)
       this.router.monitor(handle.supervisor, (exit) => {

@@ -216,12 +216,15 @@ const onGreeting = (state: Handshake, line: string): Result => {
   return proceed({ ...greeted, phase: "nonce" })
 }
 
+/** The detail of a `duplicate_node` that nobody has said with authority. */
+export const sameId = "it says that it has our own node ID"
+
 const onNonce = (state: Handshake, line: string): Result => {
   const { greeting, identity, own } = state
   if (greeting === undefined) return [state, []]
   if (greeting.nodeId === identity.nodeId) {
     const isThisProcess = greeting.keys.get(ownKindKey) === identity.keys.get(ownKindKey)
-    return refuse(state, isThisProcess ? "self_connect" : "duplicate_node")
+    return isThisProcess ? refuse(state, "self_connect") : refuse(state, "duplicate_node", sameId)
   }
   // Perl lets equal nonces pass; the format demands that they are refused.
   if (line === own.nonce) return refuse(state, "echoed_greeting")

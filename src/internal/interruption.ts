@@ -55,6 +55,8 @@ export const watchOutput = (): void => {
     if (error.code === "EPIPE") isEndless = true
     else {
       isLost = true
+      // All may be over but for the end of the process.
+      process.exitCode = 1
       process.stderr.write(`emp: standard output: ${error.message}\n`)
     }
     process.kill(process.pid, "SIGTERM")

@@ -73,6 +73,10 @@ export const describe = (value: unknown): string => {
   }
 }
 
+/** The same with quotes around text, as where it stands in a sentence. */
+export const quoted = (value: unknown): string =>
+  typeof value === "string" ? JSON.stringify(value.toWellFormed()) : describe(value)
+
 const show = (value: unknown): string => {
   if (value instanceof Error) return value.message === "" ? value.name : `${value.name}: ${value.message}`
   return typeof value === "object" ? JSON.stringify(value) ?? typeOf(value) : String(value)

@@ -7,6 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
+import { describe } from "./killed.ts"
 import { isPortId, nodeOf } from "./portId.ts"
 import type { Router } from "./router.ts"
 
@@ -123,7 +124,7 @@ export const catcher = new Catcher()
 
 /** Beside the logger that writes to standard error. */
 export const catchingLogger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
-  const parts = [message].flat().map((part) => typeof part === "string" ? part : JSON.stringify(part) ?? String(part))
+  const parts = [message].flat().map((part) => typeof part === "string" ? part : describe(part))
   if (cause.reasons.length > 0) parts.push(Cause.pretty(cause))
   const annotations = Object.fromEntries(
     Object.entries(fiber.getRef(References.CurrentLogAnnotations)).map((

@@ -12,14 +12,13 @@ import {
   readChange,
   readFamily,
   readKeys,
-  readName,
   readShards,
   readStamp,
   readTable,
   toWire
 } from "./meshWire.ts"
 import { culprit } from "./plainData.ts"
-import { isPortId } from "./portId.ts"
+import { isPortId, readName } from "./portId.ts"
 import type { NodeListener, Router } from "./router.ts"
 import { type Change, type Family, sameValue, Shards, type Stamp, type Table, type Told } from "./shards.ts"
 
@@ -53,12 +52,20 @@ type FamilyListener = (change: FamilyChange) => void
 interface Subscription {
   /** `undefined` until the master has answered. */
   copy: Map<string, unknown> | undefined
+  /** A large family on its way: what has come of it, and how many messages are still to come. */
+  coming?: Coming | undefined
   readonly listeners: Set<FamilyListener>
 }
 
-/** Somebody who has set a key for a time. */
+interface Coming {
+  readonly all: Map<string, unknown>
+  readonly portions: number
+}
+
+/** Somebody who has set a key: for a time, or for good. */
 interface Holder {
   readonly value: unknown
+  readonly isForGood: boolean
 }
 
 /** A request to the master that waits for its answer, and is repeated to the next master. */
@@ -75,6 +82,15 @@ const nameOf = (family: string, key: string): string => JSON.stringify([family, 
 
 const emit = (subscription: Subscription, change: FamilyChange): void => {
   for (const listener of Array.from(subscription.listeners)) listener(change)
+}
+
+/** A family has come, or a part of it. */
+const arrive = (subscription: Subscription, coming: Coming): void => {
+  subscription.coming = coming.portions > 0 ? coming : undefined
+  if (coming.portions > 0) return
+  const change = replace(subscription.copy ?? new Map(), coming.all)
+  subscription.copy = coming.all
+  emit(subscription, change)
 }
 
 export class Mesh implements NodeListener {
@@ -115,7 +131,10 @@ export class Mesh implements NodeListener {
 
   /** Sets a key of our own, for as long as nobody deletes it. */
   set(family: string, key: string, value: unknown): void {
-    this.holders.delete(nameOf(family, key))
+    const name = nameOf(family, key)
+    const others = (this.holders.get(name) ?? []).filter(({ isForGood }) => !isForGood)
+    // Who is alone with a key needs no note of it.
+    if (others.length > 0) this.holders.set(name, [...others, { value, isForGood: true }])
     this.put(family, key, value)
   }
 
@@ -132,9 +151,12 @@ export class Mesh implements NodeListener {
   /** Sets a key of our own for a holder. The result lets it go: what others hold it with counts again, or it is deleted. */
   hold(family: string, key: string, value: unknown): () => void {
     // The caller may go on changing what it gave.
-    const holder: Holder = { value: structuredClone(value) }
+    const holder: Holder = { value: structuredClone(value), isForGood: false }
     const name = nameOf(family, key)
-    this.holders.set(name, [...this.holders.get(name) ?? [], holder])
+    const entries = this.local.get(family)
+    const before = this.holders.get(name) ??
+      (entries?.has(key) ? [{ value: entries.get(key), isForGood: true }] : [])
+    this.holders.set(name, [...before, holder])
     this.put(family, key, holder.value)
     return () => {
       const before = this.holders.get(name)
@@ -212,7 +234,11 @@ export class Mesh implements NodeListener {
       if (this.master !== undefined) this.router.request(this.master, "g_find", nodeId)
     }
     waiting.add(answer)
-    return () => waiting.delete(answer)
+    return () => {
+      waiting.delete(answer)
+      // Nobody was asked yet.
+      if (waiting.size === 0 && this.master === undefined) this.searches.delete(nodeId)
+    }
   }
 
   // ---- nodes come and go
@@ -323,10 +349,10 @@ export class Mesh implements NodeListener {
       size = 0
     }
     for (const { origin, stamp, table } of shards.bySlave()) {
-      const { count, first, rest } = divide(table)
-      if (size > 0 && size + count > portion) send()
+      const { first, rest, size: more } = divide(table)
+      if (size > 0 && size + more > portion) send()
       all.push([origin, stamp ?? null, first])
-      size += count
+      size += more
       if (rest.length > 0) send()
       for (const [family, set] of rest) {
         this.router.request(nodeId, ownGlobal.update, origin, stamp ?? null, family, set, [])
@@ -499,27 +525,34 @@ export class Mesh implements NodeListener {
       },
       g_mon1: asGlobal("g_mon1", (from, family, _rest, shards) => {
         this.watchers.set(family, (this.watchers.get(family) ?? new Set()).add(from))
-        const { first, rest } = divide(new Map([[family, shards.family(family)]]))
-        reply(from, "g_chg1", family, Object.values(first)[0] ?? null)
+        const entries = shards.family(family)
+        const whole = entries.size === 0 ? null : Object.fromEntries(entries)
+        if (!this.router.isOwnKind(from)) return reply(from, "g_chg1", family, whole)
+        const { first, rest } = divide(new Map([[family, entries]]))
+        reply(from, "g_chg1", family, Object.values(first)[0] ?? null, rest.length)
         for (const [, set] of rest) reply(from, "g_chg2", family, set, [])
       }),
       g_mon0: asGlobal("g_mon0", (from, family) => {
         const nodes = this.watchers.get(family)
         if (nodes?.delete(from) && nodes.size === 0) this.watchers.delete(family)
       }),
-      g_chg1: (from, [family, entries]) => {
+      g_chg1: (from, [family, entries, coming]) => {
         const all = readFamily(entries)
         if (typeof family !== "string" || all === undefined) return this.malformed(from, "g_chg1")
         const subscription = from === this.master ? this.subscriptions.get(family) : undefined
         if (subscription === undefined) return
-        const change = replace(subscription.copy ?? new Map(), all)
-        subscription.copy = all
-        emit(subscription, change)
+        const portions = typeof coming === "number" && this.router.isOwnKind(from) ? coming : 0
+        arrive(subscription, { all, portions })
       },
       g_chg2: (from, [family, set, deleted]) => {
         const change = readChange(set, deleted)
         if (typeof family !== "string" || change === undefined) return this.malformed(from, "g_chg2")
         const subscription = from === this.master ? this.subscriptions.get(family) : undefined
+        if (subscription?.coming !== undefined) {
+          const { all, portions } = subscription.coming
+          for (const [key, value] of change.set) all.set(key, value)
+          return arrive(subscription, { all, portions: portions - 1 })
+        }
         if (subscription?.copy === undefined) return
         const changed = apply(subscription.copy, change)
         if (changed !== undefined) emit(subscription, changed)

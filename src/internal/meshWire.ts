@@ -3,6 +3,8 @@
  *
  * @internal
  */
+import { stringify } from "./exactJson.ts"
+import { readName } from "./portId.ts"
 import type { Change, Family, Stamp, Table } from "./shards.ts"
 
 export const readFamily = (value: unknown): Map<string, unknown> | undefined => {
@@ -39,10 +41,6 @@ export const readShards = (value: unknown) => {
   return shards
 }
 
-/** Perl may send a name that looks like a number as one. */
-export const readName = (value: unknown): string | undefined =>
-  typeof value === "string" || typeof value === "number" ? String(value) : undefined
-
 export const readKeys = (value: unknown): ReadonlyArray<string> | undefined => {
   if (value === null || value === undefined) return []
   if (!Array.isArray(value)) return undefined
@@ -60,24 +58,43 @@ export const readChange = (set: unknown, deleted: unknown): Change | undefined =
 export const readAddresses = (value: unknown): ReadonlyArray<string> =>
   Array.isArray(value) ? value.filter((address) => typeof address === "string") : []
 
-/** So many entries go in one message: a larger database must not be a larger message than others take. */
-export const portion = 10_000
+/**
+ * So much of a database goes in one message, roughly in bytes: a larger database must not be a larger message than others take.
+ * An entry alone may be more.
+ */
+export const portion = 256 * 1024
 
-/** A table for the wire: a first portion of it, and what has to follow, by family. */
+const sizeOf = (key: string, value: unknown): number => {
+  const size = typeof value === "string" ? value.length : typeof value === "object" ? stringify(value)?.length : 8
+  return key.length + (size ?? 0) + 4
+}
+
+/** A table for the wire: a first portion of it and its size, and what has to follow, by family. */
 export const divide = (table: Table) => {
   const first: Array<readonly [string, Record<string, unknown>]> = []
   const rest: Array<readonly [string, Record<string, unknown>]> = []
-  let count = 0
+  let size = 0
+  let firstSize: number | undefined
   for (const [family, entries] of table) {
-    const all = Array.from(entries)
-    const fitting = all.slice(0, portion - count)
-    if (fitting.length > 0) first.push([family, Object.fromEntries(fitting)])
-    count += fitting.length
-    for (let at = fitting.length; at < all.length; at += portion) {
-      rest.push([family, Object.fromEntries(all.slice(at, at + portion))])
+    let part: Array<readonly [string, unknown]> = []
+    const close = (): void => {
+      if (part.length > 0) (firstSize === undefined ? first : rest).push([family, Object.fromEntries(part)])
+      part = []
     }
+    for (const entry of entries) {
+      const more = sizeOf(...entry)
+      if (size > 0 && size + more > portion) {
+        close()
+        firstSize ??= size
+        size = 0
+      }
+      part.push(entry)
+      size += more
+    }
+    close()
+    if (firstSize !== undefined) size = 0
   }
-  return { count, first: Object.fromEntries(first), rest }
+  return { size: firstSize ?? size, first: Object.fromEntries(first), rest }
 }
 
 export const toWire = (change: Change): readonly [Record<string, unknown>, ReadonlyArray<string>] => [

@@ -27,10 +27,12 @@ export const isNodeId = (text: string): boolean => /^[\x20-\x7e\x80-\xff]+$/.tes
 export const isPortId = (value: unknown): value is string => typeof value === "string" && isNodeId(nodeOf(value))
 
 /** A port's name as it comes over the wire: `null` where the empty name is meant, and a number for its text. */
-export const portName = (value: unknown): string | undefined => {
-  if (value === null || value === undefined) return ""
-  return typeof value === "string" || typeof value === "number" ? String(value) : undefined
-}
+export const portName = (value: unknown): string | undefined =>
+  value === null || value === undefined ? "" : readName(value)
+
+/** Perl does not tell a number from its text: it may send a name that looks like one as one. */
+export const readName = (value: unknown): string | undefined =>
+  typeof value === "string" || typeof value === "number" || typeof value === "bigint" ? String(value) : undefined
 
 /** `length` random characters of `[0-9A-Za-z]`. */
 export const randomText = (length: number): Effect.Effect<string> =>

@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Handler, Message, Validate } from "./cell.ts"
-import { isPortId } from "./portId.ts"
+import { quoted } from "./killed.ts"
+import { isPortId, readName } from "./portId.ts"
 
 /** A schema that validates and does not transform: messages are plain data. */
 export type AnySchema = Schema.Codec<any, any>
@@ -41,8 +42,8 @@ export const validator = (messages: Readonly<Record<string, MessageShape>>): Val
   }
   return (message) => {
     const tag = message[0]
-    const isText = typeof tag === "string" || typeof tag === "number"
-    const wrong = isText ? checks.get(String(tag))?.(message.slice(1)) : undefined
+    const name = readName(tag)
+    const wrong = name === undefined ? undefined : checks.get(name)?.(message.slice(1))
     return wrong === undefined ? undefined : invalidMessage(tag, wrong)
   }
 }
@@ -50,7 +51,7 @@ export const validator = (messages: Readonly<Record<string, MessageShape>>): Val
 /** The reason of a port that was sent a message which its schema refuses. */
 export const invalidMessage = (tag: unknown, wrong: string): Message => [
   "invalid_message",
-  `message ${JSON.stringify(tag)}: ${wrong}`
+  `message ${quoted(tag)}: ${wrong}`
 ]
 
 /** Strings that can be the address of a port. */
@@ -66,7 +67,7 @@ export const replying = (
 ): Handler =>
 (...args) => {
   const to = args[args.length - 1]
-  if (!isPortId(to)) return Effect.fail(`message ${JSON.stringify(tag)} names no port to reply to`)
+  if (!isPortId(to)) return Effect.fail(`message ${quoted(tag)} names no port to reply to`)
   const result = handler(...args.slice(0, -1))
   return Effect.flatMap(result as Effect.Effect<unknown, unknown>, (value) => answer(to, value))
 }

@@ -4,6 +4,7 @@
  * @internal
  */
 import type { Message, Receiver } from "./cell.ts"
+import { quoted } from "./killed.ts"
 import { type Link, ownRequests } from "./link.ts"
 import { LinkError } from "./linkError.ts"
 import { answerStatus, statusRequest } from "./observe.ts"
@@ -89,7 +90,7 @@ const builtIn = (router: Router): Record<string, Request> => ({
 
   snd: (from, [to, ...message]) => {
     if (isPortId(to)) router.relay(from, to, message)
-    else router.warn(`node ${from} asked to relay a message to the malformed port ID ${JSON.stringify(to)}`)
+    else router.warn(`node ${from} asked to relay a message to the malformed port ID ${quoted(to)}`)
   },
 
   can: (from, [request, ...prefix]) => {
@@ -106,16 +107,16 @@ const builtIn = (router: Router): Record<string, Request> => ({
   },
   [ownRequests.duplicate]: (from, [address]) => {
     if (ownKind(router, from) === undefined) return
-    router.alarm(`node ${from} refused another live node with our ID, ${router.nodeId}, at ${JSON.stringify(address)}`)
+    router.alarm(`node ${from} refused another live node with our ID, ${router.nodeId}, at ${quoted(address)}`)
   },
 
   eval: (from, [_code, ...prefix]) => reply(router, from, prefix, "this node does not run code that it is sent"),
 
   [spawnRequest]: (from, [name, functionName, ...args]) => {
     const port = portName(name)
-    const start = typeof functionName === "string" ? router.functions.get(functionName) : undefined
+    const start = typeof functionName === "string" ? router.functions.get(functionName)?.at(-1) : undefined
     if (port === undefined || port === "" || start === undefined) {
-      return router.warn(`node ${from} asked to spawn ${JSON.stringify(functionName)}, which is not declared here`)
+      return router.warn(`node ${from} asked to spawn ${quoted(functionName)}, which is not declared here`)
     }
     // A second spawn of one name: the first one keeps it.
     if (router.portNamed(port) === undefined) start(port, args, from)

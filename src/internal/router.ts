@@ -9,9 +9,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Cell, Host, Message, Receiver, Watcher } from "./cell.ts"
 import type { Packet } from "./framing.ts"
-import { exitFromReason, type PortExit, type Reason, reasonFromExit, showReason } from "./killed.ts"
+import { exitFromReason, type PortExit, quoted, type Reason, reasonFromExit, showReason } from "./killed.ts"
 import { type Link, ownRequests } from "./link.ts"
-import { LinkError, transportErrorText } from "./linkError.ts"
+import { LinkError, type LinkErrorReason, transportErrorText } from "./linkError.ts"
 import { Peer, type PeerHost } from "./peer.ts"
 import { isPortId, nameOf, nodeOf, portName, type PortNames } from "./portId.ts"
 
@@ -45,7 +45,8 @@ export class Router implements Host, PeerHost {
   readonly ports = new Map<string, Receiver>()
   readonly peers = new Map<string, Peer>()
   readonly requests = new Map<string, Request>()
-  readonly functions = new Map<string, SpawnFunction>()
+  /** What others may spawn with. Of several of one name the last one counts. */
+  readonly functions = new Map<string, ReadonlyArray<SpawnFunction>>()
   readonly listeners = new Set<NodeListener>()
   /** The ports of supervisors that were made here, for those who look at the node. */
   readonly supervisors = new Set<string>()
@@ -123,7 +124,7 @@ export class Router implements Host, PeerHost {
 
   private sendElsewhere(to: string, message: Message, force: boolean): boolean {
     if (!isPortId(to)) {
-      this.warn(`a message to the malformed port ID ${JSON.stringify(to)} was dropped`, message)
+      this.warn(`a message to the malformed port ID ${quoted(to)} was dropped`, message)
       return true
     }
     const node = nodeOf(to)
@@ -163,7 +164,7 @@ export class Router implements Host, PeerHost {
   kill(to: string, reason: Reason): void {
     const receiver = this.ports.get(to)
     if (receiver !== undefined) return receiver.kill(reason)
-    if (!isPortId(to)) return this.warn(`kil of the malformed port ID ${JSON.stringify(to)}`, reason)
+    if (!isPortId(to)) return this.warn(`kil of the malformed port ID ${quoted(to)}`, reason)
     const node = nodeOf(to)
     if (node === this.nodeId) return
     if (nameOf(to) === "") return this.warn(`kil of the node port ${to} is refused: it would take the node with it`)
@@ -202,8 +203,8 @@ export class Router implements Host, PeerHost {
 
   unmonitored({ id }: { readonly id: string }, exit: PortExit): void {
     const [tag] = reasonFromExit(exit)
-    // Those are ends that somebody has asked for.
-    if (tag === "shutdown" || tag === "interrupted") return
+    // Those are ends that somebody has asked for, or that come with the loss of a node, which is told anyway.
+    if (tag === "shutdown" || tag === "interrupted" || tag === "transport_error") return
     this.warn(`port ${id}, which nobody monitored, has ended: ${showReason(exit)}`)
   }
 
@@ -258,7 +259,7 @@ export class Router implements Host, PeerHost {
   receive(peer: Peer, packet: Packet): string | undefined {
     if (packet.length === 0) return undefined
     const name = portName(packet[0])
-    if (name === undefined) return `its port name is ${JSON.stringify(packet[0])}, which is no string`
+    if (name === undefined) return `its port name is ${quoted(packet[0])}, which is no string`
     if (name !== "") this.ports.get(`${this.nodeId}#${name}`)?.sendForeign(packet.slice(1))
     else this.handleRequest(peer.nodeId, packet[1] ?? "", packet.slice(2))
     return undefined
@@ -269,7 +270,7 @@ export class Router implements Host, PeerHost {
     const handler = typeof request === "string" ? this.requests.get(request) : undefined
     if (handler !== undefined) {
       this.guarded(`the request ${String(request)} of node ${from} failed`, () => handler(from, args))
-    } else this.fork(Effect.logDebug(`node ${from} sent the unknown request ${JSON.stringify(request)}`))
+    } else this.fork(Effect.logDebug(`node ${from} sent the unknown request ${quoted(request)}`))
   }
 
   cameUp(peer: Peer): void {
@@ -279,11 +280,20 @@ export class Router implements Host, PeerHost {
   wentDown(peer: Peer, wasUp: boolean, error: LinkError): void {
     if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
     if (!wasUp) return
+    if (mistakes.has(error.reason)) this.warn(`lost the link to ${error.message}`)
     for (const listener of this.listeners) {
       listener.down(peer.nodeId, transportErrorText(error), error.reason === "node_left")
     }
   }
 }
+
+/** Why links end that would stand otherwise, and may end for that again. */
+const mistakes: ReadonlySet<LinkErrorReason> = new Set([
+  "bad_packet",
+  "packet_too_large",
+  "unsendable",
+  "buffer_overflow"
+])
 
 const linkRequests: ReadonlyArray<unknown> = Object.values(ownRequests)
 

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Connections } from "./connections.ts"
-import { keepTrying } from "./keepTrying.ts"
+import { Flaps, keepTrying } from "./keepTrying.ts"
 import type { LinkError, LinkErrorReason } from "./linkError.ts"
 import { globalsFamily, type Mesh } from "./mesh.ts"
 import type { Router } from "./router.ts"
@@ -55,14 +55,13 @@ export class Seeds {
           for (const seed of missing) if (!seed.dialling) fork(Effect.forkIn(this.dial(seed), scope))
           return missing.length > 0
         })
-        const listener = {
-          up: () => {},
-          down: (nodeId: string) => {
-            if (this.isSeed(nodeId)) trying.wake()
-          }
+        const flaps = new Flaps(() => router.monotonic())
+        const lost = (nodeId: string): void => {
+          if (!this.isSeed(nodeId)) return
+          if (flaps.isHabit(nodeId)) trying.wakeLater()
+          else trying.wake()
         }
-        router.listeners.add(listener)
-        return Effect.ensuring(trying.run, Effect.sync(() => router.listeners.delete(listener)))
+        return whileListening(router, lost, trying.run)
       })))
   }
 
@@ -103,6 +102,18 @@ export class Seeds {
   }
 }
 
+/** Runs, and is told of each node that is lost. */
+const whileListening = <A>(
+  router: Router,
+  down: (nodeId: string) => void,
+  run: Effect.Effect<A>
+): Effect.Effect<A> =>
+  Effect.suspend(() => {
+    const listener = { up: () => {}, down }
+    router.listeners.add(listener)
+    return Effect.ensuring(run, Effect.sync(() => router.listeners.delete(listener)))
+  })
+
 /** Keeps a global node connected to all others. Does nothing until the node is one. */
 export const globalNodes = (router: Router, connections: Connections, mesh: Mesh): Effect.Effect<never> => {
   let others: ReadonlyArray<string> = []
@@ -112,14 +123,10 @@ export const globalNodes = (router: Router, connections: Connections, mesh: Mesh
     return missing.length > 0
   })
   // A lost link alone changes nothing in the family, as long as somebody else has one to that node.
-  const listener = {
-    up: () => {},
-    down: (nodeId: string) => {
-      if (others.includes(nodeId)) trying.wake()
-    }
+  const lost = (nodeId: string): void => {
+    if (others.includes(nodeId)) trying.wake()
   }
   const follow = Effect.sync(() => {
-    router.listeners.add(listener)
     mesh.onGlobal = () => {
       mesh.monitor(globalsFamily, (change) => {
         others = Array.from(change.entries.keys())
@@ -128,5 +135,5 @@ export const globalNodes = (router: Router, connections: Connections, mesh: Mesh
     }
     if (mesh.isGlobal) mesh.onGlobal()
   })
-  return Effect.andThen(follow, trying.run).pipe(Effect.ensuring(Effect.sync(() => router.listeners.delete(listener))))
+  return whileListening(router, lost, Effect.andThen(follow, trying.run))
 }

@@ -82,6 +82,8 @@ const later = (left: Stamp, right: Stamp): boolean => left[0] > right[0] || left
 export class Shards {
   /** By origin: what came from it itself, and what came through others. */
   private readonly shards = new Map<string, Set<Shard>>()
+  /** Those that came through a global node. */
+  private readonly through = new Map<string, Set<Shard>>()
   /** Which shards have a key: nearly always one, which stands for itself. */
   private readonly holders = new Map<string, Map<string, Shard | ReadonlyArray<Shard>>>()
   /** Where several slaves of ours have a key: whose value global nodes of other kinds were told. */
@@ -167,7 +169,8 @@ export class Shards {
   drop(nodeId: string): ReadonlyMap<string, Told> {
     // First: what came through others counts again.
     const wasSlave = this.slaves.delete(nodeId)
-    const gone = this.all.filter(({ origin, via }) => via === undefined ? origin === nodeId : via === nodeId)
+    const own = this.find(nodeId, undefined)
+    const gone = [...own === undefined ? [] : [own], ...this.through.get(nodeId) ?? []]
     return this.exchange(gone, undefined, wasSlave)
   }
 
@@ -177,13 +180,10 @@ export class Shards {
     return gone === undefined ? new Map() : this.exchange([gone])
   }
 
-  private get all(): ReadonlyArray<Shard> {
-    return Array.from(this.shards.values()).flatMap((shards) => Array.from(shards))
-  }
-
   private add(origin: string, via: string | undefined, stamp: Stamp | undefined): Shard {
     const shard: Shard = { nth: this.nth++, origin, via, stamp, table: new Map() }
     this.shards.set(origin, (this.shards.get(origin) ?? new Set()).add(shard))
+    if (via !== undefined) this.through.set(via, (this.through.get(via) ?? new Set()).add(shard))
     return shard
   }
 
@@ -236,6 +236,8 @@ export class Shards {
     const shards = this.shards.get(shard.origin)
     shards?.delete(shard)
     if (shards?.size === 0) this.shards.delete(shard.origin)
+    const others = this.through.get(shard.via ?? "")
+    if (others?.delete(shard) && others.size === 0) this.through.delete(shard.via ?? "")
     for (const [family, entries] of shard.table) for (const key of entries.keys()) this.letGo(shard, family, key)
   }
 

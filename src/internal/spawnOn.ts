@@ -10,25 +10,30 @@ import { Node } from "../Node.ts"
 import * as Port from "../Port.ts"
 import { type PortExit, reasonFromExit } from "./killed.ts"
 import type { Router } from "./router.ts"
+import { Starter } from "./starter.ts"
 
 /** Documented as `Supervisor.spawn`. */
 export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Messages>(
   nodes: ReadonlyArray<string>,
   fn: Port.RemoteFunction<Args, M>,
   args: Args
-): Effect.Effect<Port.PortId<M>, never, Node | Scope.Scope> => {
-  let last: string | undefined
-  return Effect.gen(function*() {
+): Effect.Effect<Port.PortId<M>, never, Node | Scope.Scope> =>
+  Effect.gen(function*() {
     const router = yield* Node
+    const starter = yield* Starter
+    // A start may spawn several, each on nodes of its own.
+    const what = JSON.stringify([fn.name, nodes])
+    const last = starter?.lastNodes.get(what)
     const isThere = (node: string | undefined): node is string => node !== undefined && router.isUp(node)
     // If there is no link to any of them, the attempt to spawn makes one: to each in turn.
     const next = nodes[(last === undefined ? 0 : nodes.indexOf(last) + 1) % nodes.length]
     const node = isThere(last) ? last : nodes.find(isThere) ?? next
     if (node === undefined) return yield* Effect.die(new TypeError("there is no node to spawn on"))
-    last = node
+    starter?.lastNodes.set(what, node)
     const port = yield* Port.spawn(node, fn, ...args)
     const lost = (exit: Exit.Exit<unknown, unknown>): boolean => {
-      const isLost = reasonFromExit(exit)[0] === "transport_error"
+      const [tag, lostNode] = reasonFromExit(exit)
+      const isLost = tag === "transport_error" && lostNode === node
       if (isLost) leftoversOf(router).add(node, port)
       return isLost
     }
@@ -42,9 +47,8 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     )
     return port
   })
-}
 
-/** Of one node so many are remembered. */
+/** So many are remembered. */
 const most = 10_000
 
 /** Why a port is killed that its supervisor has given up. */
@@ -53,7 +57,8 @@ const givenUp = "its node was lost, and its supervisor went on without it"
 /** Ports on nodes that were lost. They may still run there: when a node is seen again, they are one too many. */
 class Leftovers {
   private readonly router: Router
-  private readonly ports = new Map<string, Set<string>>()
+  /** The node of each. */
+  private readonly ports = new Map<string, string>()
 
   constructor(router: Router) {
     this.router = router
@@ -61,17 +66,16 @@ class Leftovers {
   }
 
   add(node: string, port: string): void {
-    const ports = this.ports.get(node) ?? new Set()
-    this.ports.set(node, ports.add(port))
-    const [oldest] = ports
-    if (oldest !== undefined && ports.size > most) ports.delete(oldest)
+    this.ports.set(port, node)
+    const [oldest] = this.ports.keys()
+    if (oldest !== undefined && this.ports.size > most) this.ports.delete(oldest)
     if (this.router.isUp(node)) this.kill(node)
   }
 
   private kill(node: string): void {
-    const ports = this.ports.get(node)
-    this.ports.delete(node)
-    for (const port of ports ?? []) {
+    for (const [port, lost] of this.ports) {
+      if (lost !== node) continue
+      this.ports.delete(port)
       this.router.monitor(port, (exit: PortExit) => {
         if (reasonFromExit(exit)[1] !== givenUp) return
         this.router.warn(`${port} ran on after its node was lost and its supervisor went on without it: it was killed`)

@@ -21,6 +21,7 @@ import {
 } from "./childSpec.ts"
 import { type Killed, reasonFromCause, reasonFromExit } from "./killed.ts"
 import type { AutoShutdown } from "./restart.ts"
+import { Starter } from "./starter.ts"
 import { type Shape, Supervision } from "./supervision.ts"
 import { answersOf, answerWith, type StartByArguments } from "./supervisorPort.ts"
 
@@ -38,7 +39,7 @@ export const settle = <A, E, R>(
 
 /** Gives effects these services, and the Scope of whoever runs them. They outlive the span that they were given in. */
 export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
-  const services = Context.omit(Scope.Scope, Tracer.ParentSpan)(context as Context.Context<any>)
+  const services = Context.omit(Scope.Scope, Tracer.ParentSpan, Starter)(context as Context.Context<any>)
   return <A, E>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, Scope.Scope> =>
     Effect.provideContext(start, services) as Effect.Effect<A, E, any>
 }

@@ -317,7 +317,11 @@ export class Supervision {
         // Somebody terminated it meanwhile: the others go on without it.
         if (this.cancelled.delete(member) || this.unwanted.has(member)) {
           members.delete(member)
-          this.leaveStopped(member)
+          // A single child is not left: what was asked for is its restart.
+          if (this.shape === "single") {
+            const again = new Set([member])
+            this.postpone(this.wait(again), this.attempt(again))
+          } else this.leaveStopped(member)
           continue
         }
         for (const other of started.toReversed()) yield* this.stop(other)
@@ -339,7 +343,7 @@ export class Supervision {
   /** It does not run, and nothing starts it but somebody who asks for that. */
   private leaveStopped(child: Child): void {
     child.status = "stopped"
-    // A single child is started again, or takes its supervisor with it.
+    // A single child takes its supervisor with it.
     if (this.shape === "single") return
     if (this.shape === "dynamic" || child.spec.restart === "temporary") this.forget(child)
     else child.refuse(this.refusal("stopped", child.spec.id))

@@ -79,7 +79,7 @@ export const answerWith =
     // Beside the port's turn: what hangs must not keep others from looking at it, or from ending it.
     return Effect.asVoid(Effect.forkDetach(Effect.map(Effect.exit(answers[known](args)), (exit) =>
       Exit.isSuccess(exit)
-        ? reply("ok", culprit(exit.value) === undefined ? exit.value : null)
+        ? reply("ok", culprit(exit.value, "json") === undefined ? exit.value : null)
         : reply("error", ...toError(exit.cause)))))
   }
 
@@ -136,7 +136,7 @@ const toPlain = (info: Supervision["which"][number]): typeof PlainChildInfo.Type
   ...info,
   port: info.port ?? null,
   uptime: info.uptime ?? null,
-  lastReason: info.lastReason === undefined || culprit(info.lastReason) === undefined
+  lastReason: info.lastReason === undefined || culprit(info.lastReason, "json") === undefined
     ? info.lastReason ?? null
     : info.lastReason.map(describe)
 })
@@ -148,7 +148,7 @@ const toError = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => {
   }
   if (error instanceof StartError) {
     const reason = reasonFromExit(error.exit)
-    const isPlain = culprit(reason) === undefined
+    const isPlain = culprit(reason, "json") === undefined
     return ["StartError", { child: error.child, reason: isPlain ? reason : reason.map(describe) }]
   }
   return ["Failed", { problem: describe(error) }]

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/testing/TestClock"
-import { type KeepTrying, keepTrying } from "../../src/internal/keepTrying.ts"
+import { Flaps, type KeepTrying, keepTrying } from "../../src/internal/keepTrying.ts"
 
 interface Tries {
   readonly trying: KeepTrying
@@ -158,5 +158,36 @@ describe("trying again", () => {
       const before = rounds
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(rounds, before)
+    }))
+})
+
+describe("what is lost again and again", () => {
+  it("is a habit from the sixth time on, for each node by itself, until it was calm for a while", () => {
+    let now = 0
+    const flaps = new Flaps(() => now)
+    for (let nth = 1; nth <= 5; nth++) assert.isFalse(flaps.isHabit("a"))
+    assert.isTrue(flaps.isHabit("a"))
+    assert.isFalse(flaps.isHabit("b"))
+    now += 10_000
+    assert.isFalse(flaps.isHabit("a"))
+  })
+
+  it.effect("is tried later and later, unless there is something else to try", () =>
+    Effect.gen(function*() {
+      const tries = yield* start(false)
+      for (let nth = 0; nth < 3; nth++) {
+        tries.trying.wakeLater()
+        yield* TestClock.adjust(cap)
+      }
+      assert.deepStrictEqual(tries.rounds, [0, 2 * base, cap + 4 * base, 2 * cap + 8 * base])
+      tries.trying.wakeLater()
+      yield* turn
+      tries.trying.wake()
+      yield* turn
+      assert.deepStrictEqual(tries.rounds.slice(4), [3 * cap])
+      // And begins anew.
+      tries.trying.wakeLater()
+      yield* TestClock.adjust(cap)
+      assert.deepStrictEqual(tries.rounds.slice(5), [3 * cap + 2 * base])
     }))
 })

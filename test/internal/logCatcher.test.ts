@@ -48,6 +48,17 @@ describe("emp_logs", () => {
       assert.deepStrictEqual(lines, ["Warn three {\"a\":1}", "Error four"])
     }))
 
+  test("passes on what is no JSON, and whoever logs it goes on", () =>
+    Effect.gen(function*() {
+      const { lines, port } = yield* listener
+      assert.isTrue(yield* subscribe(port))
+      const ring: Array<unknown> = []
+      ring.push(ring)
+      yield* Effect.logInfo("big", { n: 10n }, ring, 2n ** 64n)
+      yield* quiet
+      assert.deepStrictEqual(lines, ["Info big [object Object] [object Array] 18446744073709551616"])
+    }))
+
   test("keeps one subscription for a port: the last level counts", () =>
     Effect.gen(function*() {
       const { lines, port } = yield* listener

@@ -188,11 +188,11 @@ export class Workload {
     )
     return Effect.gen({ self: this }, function*() {
       yield* Layer.buildWithScope(serve, yield* Effect.scope)
-      const make = functions.get(makeThere.name)!
-      functions.set(makeThere.name, (name, args, from) => {
-        make(name, args, from)
+      const [make] = functions.get(makeThere.name)!
+      functions.set(makeThere.name, [(name, args, from) => {
+        make!(name, args, from)
         this.made(`${nodeId}#${name}`)
-      })
+      }])
     })
   }
 

@@ -161,7 +161,10 @@ export const dbDelete = (session: Session, node: string | undefined, family: str
     if (!Array.isArray(left)) return yield* failed(`node ${owner} has refused it`)
     if (left.length === 0) return
     const names = left.map((key) => JSON.stringify(key)).join(", ")
-    return yield* failed(`node ${owner} has not set ${names} in ${family}: name the node that has, with --node`)
+    const others = left.length < keys.length ? "; the others are deleted" : ""
+    return yield* failed(
+      `node ${owner} has not set ${names} in ${family}: name the node that has, with --node${others}`
+    )
   })
 
 /** Follows a family until it is interrupted. */
