@@ -1,13 +1,13 @@
 /**
- * A service that runs on one of three nodes, and moves when that one dies. The first is the seed of the others:
+ * A service that runs on one of three nodes, and moves when that one dies. The first two are the seeds of all:
  *
- * emp run --node-id a --bind 127.0.0.1:4040 --service examples/failover.ts
- * emp run --node-id b --seed 127.0.0.1:4040 --service examples/failover.ts
- * emp run --node-id c --seed 127.0.0.1:4040 --service examples/failover.ts
+ * emp run --node-id a --bind 127.0.0.1:4040 --seed 127.0.0.1:4041 --service examples/failover.ts
+ * emp run --node-id b --bind 127.0.0.1:4041 --seed 127.0.0.1:4040 --service examples/failover.ts
+ * emp run --node-id c --seed 127.0.0.1:4040,127.0.0.1:4041 --service examples/failover.ts
  *
  * and one that asks it all the time, and says who answers, and how long nobody did:
  *
- * emp run --node-id anon/ --seed 127.0.0.1:4040 --service examples/failover.ts#caller
+ * emp run --node-id anon/ --seed 127.0.0.1:4040,127.0.0.1:4041 --service examples/failover.ts#caller
  */
 import { Global, Node, Port, Supervisor } from "effect-mp"
 import * as Clock from "effect/Clock"
@@ -46,7 +46,8 @@ const answered = (by: string) =>
   Effect.flatMap(Clock.currentTimeMillis, (at) => {
     const before = last
     last = { by, at }
-    return before.by === by ? Effect.void : Console.log(`${by} answers, ${at - before.at} ms after ${before.by} did`)
+    if (before.by === by) return Effect.void
+    return Console.log(before.at === 0 ? `${by} answers` : `${by} answers, ${at - before.at} ms after ${before.by} did`)
   })
 
 export const caller = Effect.forEach(

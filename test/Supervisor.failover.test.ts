@@ -106,6 +106,22 @@ describe("a failover service", () => {
       yield* runsOn("b")
     }))
 
+  test("stays where it is when the first node returns, and has no links for a moment", (network) =>
+    Effect.gen(function*() {
+      const { join, nodes, runsOn, starts } = yield* makeParty({ nodes: ["a", "b"] })
+      yield* join("b")
+      yield* runsOn("b")
+      const cut = [{ from: "a", to: "b" }, { from: "b", to: "a" }]
+      yield* Effect.forEach(cut, network.cut)
+      yield* join("a")
+      yield* Effect.sleep("500 millis")
+      yield* Effect.forEach(cut, network.heal)
+      const [a, b] = [nodes.get("a")!, nodes.get("b")!]
+      yield* until("they are linked", () => Effect.map(b.run(Port.snd("a", "devnull")), () => a.router.isUp("b")))
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual(starts, ["b"])
+    }))
+
   test("moves back when the preferred node returns, and never runs twice for that", () =>
     Effect.gen(function*() {
       const { asked, join, most, parts, runsOn } = yield* makeParty({ prefer: "c" })
@@ -283,6 +299,20 @@ describe("a failover service", () => {
       }
       const told = logs.filter((line) => line.includes("ran on")).map((line) => line.split(" ")[1])
       assert.sameMembers(told, ["a", "b"])
+    }))
+
+  test("runs on one after a split that ends by a link which somebody else has made", (network) =>
+    Effect.gen(function*() {
+      const { join, nodes, runsOn } = yield* makeParty({ nodes: ["a", "b"] })
+      for (const node of ["a", "b"]) yield* join(node)
+      yield* runsOn("a")
+      const cut = [{ from: "a", to: "b" }, { from: "b", to: "a" }]
+      yield* Effect.forEach(cut, network.cut)
+      yield* runsOn("a", "b")
+      yield* Effect.forEach(cut, network.heal)
+      const [a, b] = [nodes.get("a")!, nodes.get("b")!]
+      yield* until("they are linked", () => Effect.map(a.run(Port.snd("b", "devnull")), () => b.router.isUp("a")))
+      yield* runsOn("a")
     }))
 
   test("tells of each place", () =>

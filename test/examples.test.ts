@@ -34,7 +34,7 @@ describe("the examples", () => {
       nodes.set(id, (await startNode(id, ["--seed", address, ...service])).node)
     }
     const { node: caller } = await startNode("anon/", ["--seed", address, "--service", "examples/failover.ts#caller"])
-    await caller.sees(/^a answers, \d+ ms after nobody did$/m)
+    await caller.sees(/^a answers$/m)
     for (const [from, to] of [["a", "b"], ["b", "c"]] as const) {
       await nodes.get(from)!.end("SIGKILL")
       const [, gap] = await caller.sees(new RegExp(`^${to} answers, (\\d+) ms after ${from} did$`, "m"))

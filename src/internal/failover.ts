@@ -103,6 +103,9 @@ export interface Place {
 /** The function that other nodes spawn their ears with. */
 const functionOf = (name: string) => `emp::failover::${name}` as const
 
+/** How long a part is at its beginning: milliseconds. */
+const early = 1000
+
 /** How long to wait before a node is tried again that could not be reached. */
 const retry = "2 seconds"
 
@@ -123,6 +126,10 @@ export class Failover {
   /** Our ears on other nodes, and what has become of our attempt to have one. */
   private readonly ears = new Map<string, string>()
   private readonly absent = new Set<string>()
+  /** Nodes that could not be reached. */
+  private readonly lost = new Set<string>()
+  /** Whether it is too early to say that a node is not there: this one has just begun, and may not have joined its network yet. */
+  private isEarly = true
   private readonly changes = Effect.runSync(Queue.sliding<void>(1))
   private own: Part = "idle"
   private ownPort: string | undefined = undefined
@@ -157,7 +164,7 @@ export class Failover {
   private known(node: string): Known {
     const peer = this.peers.get(node)
     if (peer !== undefined) return peer.part
-    return this.absent.has(node) ? "absent" : "unknown"
+    return this.absent.has(node) || this.lost.has(node) && !this.isEarly ? "absent" : "unknown"
   }
 
   /** Where it runs, as far as this node can see, and on which port. */
@@ -221,6 +228,7 @@ export class Failover {
         const peer: Peer = { ear, part: "unknown", port: undefined }
         this.peers.set(node, peer)
         this.absent.delete(node)
+        this.lost.delete(node)
         yield* Effect.addFinalizer(() => Effect.sync(() => this.gone(node, peer)))
         yield* Port.mon(other, () => Port.kil(ear))
         this.reach(node)
@@ -255,10 +263,10 @@ export class Failover {
     const ear = `${node}#${this.router.names.spawned()}`
     this.ears.set(node, ear)
     this.router.request(node, spawnRequest, ear.slice(node.length + 1), this.fn.name, this.self)
-    this.router.monitor(ear, () => {
+    this.router.monitor(ear, (exit) => {
       if (this.ears.get(node) !== ear) return
       this.ears.delete(node)
-      if (!this.peers.has(node)) this.absent.add(node)
+      if (!this.peers.has(node)) (reasonFromExit(exit)[0] === "transport_error" ? this.lost : this.absent).add(node)
       this.changed()
     })
     this.tell(ear)
@@ -312,7 +320,9 @@ export class Failover {
   run<P, E>(child: Effect.Effect<P, E, Node | Scope.Scope>): Effect.Effect<never, Killed, Node | Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
       for (const node of this.others) this.reach(node)
+      yield* this.greet
       yield* Effect.forkScoped(this.seek)
+      yield* Effect.forkScoped(Effect.delay(this.settled, early))
       yield* Effect.forkScoped(this.waken)
       const parent = yield* Effect.scope
       let place: Scope.Closeable | undefined
@@ -366,6 +376,25 @@ export class Failover {
         if (!this.leaves) this.router.kill(this.self, reason)
       })
     })
+  }
+
+  private readonly settled = Effect.sync(() => {
+    this.isEarly = false
+    this.changed()
+  })
+
+  /** Reaches nodes as soon as there is a link to them, whoever has made it. */
+  private get greet(): Effect.Effect<void, never, Scope.Scope> {
+    const listener = {
+      up: (node: string) => {
+        if (this.others.includes(node)) this.reach(node)
+      },
+      down: () => {}
+    }
+    return Effect.asVoid(Effect.acquireRelease(
+      Effect.sync(() => this.router.listeners.add(listener)),
+      () => Effect.sync(() => this.router.listeners.delete(listener))
+    ))
   }
 
   /** Tries again to reach those who are not there, since after a split somebody has to begin. */
