@@ -114,6 +114,23 @@ describe("the watchdog of emp run", () => {
     }
   }, 30_000)
 
+  it("goes on when nobody reads any more what it prints and logs, and so does the node", async () => {
+    const { address, watchdog, worker } = await startWatched()
+    watchdog.child.stdout!.destroy()
+    watchdog.child.stderr!.destroy()
+    // Each is a warning in the log.
+    const strangers = Array.from(
+      { length: 3 },
+      () => startEmp(["status", "--seed", address, "--timeout", "1"], { EMP_SECRET: "wrong" }).exits(15)
+    )
+    assert.deepStrictEqual((await Promise.all(strangers)).map(({ code }) => code), [3, 3, 3])
+    for (let nth = 0; nth < 3; nth++) {
+      const { code, stderr } = await talk(address, "cal", "fragile", "time")
+      assert.strictEqual(code, 0, stderr)
+    }
+    assert.deepStrictEqual([watchdog.pid, worker].map(isAlive), [true, true])
+  }, 30_000)
+
   it("does not blame the node when it stood still itself", async () => {
     const { watchdog } = await startWatched(["--hang-timeout", "2"])
     watchdog.child.kill("SIGSTOP")

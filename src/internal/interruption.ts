@@ -45,9 +45,10 @@ export const watchSignals = (): void => {
   }
 }
 
-/** Ends the process, in order, when what it prints goes nowhere. */
+/** Ends the process, in order, when what it prints goes nowhere. That nobody reads its log is no reason to end. */
 export const watchOutput = (): void => {
   let isOver = false
+  process.stderr.on("error", () => {})
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (isOver || outlivesReaders) return
     isOver = true

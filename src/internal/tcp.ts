@@ -239,9 +239,12 @@ const openServer = (address: Address, accept: (wire: Wire) => void): Effect.Effe
     return Effect.sync(() => server.close())
   })
 
-/** What `*` stands for. */
-const interfaceAddresses = (): ReadonlyArray<string> =>
-  reachable(Object.values(os.networkInterfaces()).flatMap((list) => list ?? []).map((entry) => entry.address))
+/** What `*` stands for. A machine without a network has itself. */
+const interfaceAddresses = (): ReadonlyArray<string> => {
+  const all = Object.values(os.networkInterfaces()).flatMap((list) => list ?? []).map((entry) => entry.address)
+  const found = reachable(all)
+  return found.length > 0 ? found : ["127.0.0.1"]
+}
 
 /** TCP with another way from names to addresses. */
 export const tcpCarrierWith = (lookup: Lookup): Carrier => ({ listen: listenWith(lookup), dial: dialWith(lookup) })

@@ -55,8 +55,8 @@ const busiest = (rates: ReadonlyArray<Rate>): string =>
   )
 
 /** What was there is drawn over, which flickers less than to clear it; what has no room is left out. */
-const paint = (text: string, rows: number): string => {
-  const lines = text.split("\n")
+const paint = (text: string, { columns, rows }: { readonly columns: number; readonly rows: number }): string => {
+  const lines = text.split("\n").map((line) => line.slice(0, columns))
   const shown = lines.length > rows - 3 ? [...lines.slice(0, rows - 4), "…"] : lines
   return `${home}${[...shown, "", "q quits"].map((line) => `${line}${restOfLine}`).join("\n")}${restOfScreen}`
 }
@@ -97,7 +97,7 @@ export const top = (session: Session, rounds: number | undefined) => {
       const total = bytes(rates.reduce((sum, { rate }) => sum + rate, 0))
       const head = `${answers.length} nodes, ${total}/s between them`
       const text = [head, overview(answers), busiest(rates)].join("\n\n")
-      yield* stdout.isTTY ? Console.log(paint(printable(text), stdout.rows)) : print(text)
+      yield* stdout.isTTY ? Console.log(paint(printable(text), stdout)) : print(text)
       before = lookOf(known, at)
     }
   })
