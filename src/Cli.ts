@@ -22,6 +22,7 @@ import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import { configGroups, runParams, runSources } from "./internal/configCli.ts"
 import { endless, exitCode, watchOutput, watchSignals } from "./internal/interruption.ts"
+import { commandPrefix, isCommand } from "./internal/nodeId.ts"
 import * as services from "./internal/service.ts"
 import { fileOf } from "./internal/service.ts"
 import { talkGroups } from "./internal/talkCli.ts"
@@ -75,8 +76,9 @@ const run = Command.make("run", {
       References.MinimumLogLevel,
       isWatched() ? "None" : yield* References.MinimumLogLevel
     )
-    if (options.nodeId?.startsWith("emp/")) {
-      return yield* new UsageError({ problem: `node ID ${options.nodeId}: those that begin with emp/ are of commands` })
+    if (isCommand(options.nodeId ?? "")) {
+      const problem = `node ID ${options.nodeId}: those that begin with ${commandPrefix} are of commands`
+      return yield* new UsageError({ problem })
     }
     if (input.watchdog && !isWatched()) {
       const watched = input.watch ? options.services.flatMap(fileOf) : []
@@ -142,7 +144,7 @@ const doctor = Command.make("doctor", {
     const { doctor } = yield* Effect.promise(() => import("./internal/commands/doctor.ts"))
     yield* doctor(sources, input.json)
     // Modules of services may have opened something that would keep this process alive.
-    process.stdout.write("", () => process.exit(0))
+    process.stdout.write("", () => process.exit(exitCode(false)))
   })).pipe(
     Command.withDescription(
       "Look for what could keep a node from working, with the configuration that emp run would have"

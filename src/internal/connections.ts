@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
+import { parseAddress } from "./address.ts"
 import { establish } from "./establish.ts"
 import { type Greeting, ownKindKey } from "./greeting.ts"
 import { type Identity, sameId } from "./handshake.ts"
@@ -369,6 +370,6 @@ const usual: ReadonlySet<LinkErrorReason> = new Set(["already_connected", "hands
 
 const another = "it opened one more connection, beside the one"
 
-const hostOf = (address: string): string => address.replace(/:\d+$/, "")
+const hostOf = (address: string): string | undefined => parseAddress(address, "")?.host
 
 const crossing = "both sides opened a connection at once; the other one stays"

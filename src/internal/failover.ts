@@ -18,7 +18,7 @@ import * as Stream from "effect/Stream"
 import { Node } from "../Node.ts"
 import * as Port from "../Port.ts"
 import { InvalidSpec, settleSupervisor } from "./childSpec.ts"
-import { Killed, type Reason, reasonFromCause, reasonFromExit } from "./killed.ts"
+import { Killed, type Reason, reasonFromExit } from "./killed.ts"
 import { spawnRequest } from "./requests.ts"
 import type { Router } from "./router.ts"
 import { keep, makeAddress, type Policy, settle, within } from "./supervise.ts"
@@ -72,17 +72,17 @@ const Ear = Port.protocol({ state: Port.message(Schema.Boolean, Schema.NullOr(Sc
 /** A node that could not keep the service alive rests, twice as long each time: milliseconds, and at most. */
 const rest = { first: 60_000, longest: 3_600_000 }
 
-/** How a node fared with a service, until when it rests, and for how long. */
-interface Record {
+/** Until when a node rests from a service, and for how long. */
+interface Rest {
   readonly until: number
   readonly length: number
 }
 
-const records = new WeakMap<Router, Map<string, Record>>()
+const rests = new WeakMap<Router, Map<string, Rest>>()
 
-const recordsOf = (router: Router): Map<string, Record> => {
-  const known = records.get(router) ?? new Map<string, Record>()
-  records.set(router, known)
+const restsOf = (router: Router): Map<string, Rest> => {
+  const known = rests.get(router) ?? new Map<string, Rest>()
+  rests.set(router, known)
   return known
 }
 
@@ -191,7 +191,7 @@ export class Failover {
       Deferred.doneUnsafe(this.next, Effect.succeed(place.port))
       this.next = undefined
     }
-    if (place !== undefined && place.port !== this.last) { for (const watcher of this.watchers) watcher(place) }
+    if (place !== undefined && place.port !== this.last) this.watchers.forEach((watcher) => watcher(place))
     this.last = place?.port
     Queue.offerUnsafe(this.changes, undefined)
   }
@@ -278,12 +278,12 @@ export class Failover {
 
   /** Whether the service could not be kept alive here a moment ago. */
   private get rests(): boolean {
-    const record = recordsOf(this.router).get(this.options.name)
-    return record !== undefined && record.until > this.router.monotonic()
+    const last = restsOf(this.router).get(this.options.name)
+    return last !== undefined && last.until > this.router.monotonic()
   }
 
   private takeRest(): void {
-    const all = recordsOf(this.router)
+    const all = restsOf(this.router)
     const before = all.get(this.options.name)
     const length = before === undefined ? rest.first : Math.min(rest.longest, 2 * before.length)
     all.set(this.options.name, { until: this.router.monotonic() + length, length })
@@ -291,17 +291,17 @@ export class Failover {
 
   /** The service was up here for so long. If that was longer than the last rest, all is well again. */
   private wasUp(time: number): void {
-    const all = recordsOf(this.router)
+    const all = restsOf(this.router)
     if (time > (all.get(this.options.name)?.length ?? Infinity)) all.delete(this.options.name)
   }
 
   /** Says that the rest is over. */
   private get waken(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      const record = recordsOf(this.router).get(this.options.name)
-      if (record === undefined) return
+      const last = restsOf(this.router).get(this.options.name)
+      if (last === undefined) return
       // A timer counts whole milliseconds, and may be early.
-      while (this.rests) yield* Effect.sleep(Math.ceil(record.until - this.router.monotonic()) + 1)
+      while (this.rests) yield* Effect.sleep(Math.ceil(last.until - this.router.monotonic()) + 1)
       for (const ear of this.ears.values()) this.tell(ear)
       this.changed()
     })
@@ -316,8 +316,8 @@ export class Failover {
 
   // ---- running the service
 
-  /** Keeps to the agreement, for as long as it runs. Fails when the service could not be kept alive here. */
-  run<P, E>(child: Effect.Effect<P, E, Node | Scope.Scope>): Effect.Effect<never, Killed, Node | Scope.Scope> {
+  /** Keeps to the agreement. When the service cannot be kept alive here, the port of this part ends. */
+  run<P, E>(child: Effect.Effect<P, E, Node | Scope.Scope>): Effect.Effect<never, never, Node | Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
       for (const node of this.others) this.reach(node)
       yield* this.greet
@@ -346,7 +346,7 @@ export class Failover {
     })
   }
 
-  private serve<P, E>(child: Effect.Effect<P, E, Node | Scope.Scope>): Effect.Effect<void, Killed, Node | Scope.Scope> {
+  private serve<P, E>(child: Effect.Effect<P, E, Node | Scope.Scope>): Effect.Effect<void, never, Node | Scope.Scope> {
     const { name, ...policy } = this.options
     return Effect.gen({ self: this }, function*() {
       yield* Effect.logInfo(`failover ${name}: starts here, on ${this.router.nodeId}`)
@@ -354,9 +354,7 @@ export class Failover {
         child,
         { ...policy, id: name, name: `failover ${name}` },
         "tried"
-      ).pipe(
-        Effect.catchCause((cause) => Effect.fail(new Killed({ port: this.self, reason: reasonFromCause(cause) })))
-      )
+      ).pipe(Effect.orDie)
       this.running = running
       let upSince = this.router.monotonic()
       running.reporter.watch((event) => {
@@ -426,7 +424,9 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
     if (broken !== undefined) return yield* broken
     yield* settle({ ...options, id: options.name, start: child }, autoShutdown)
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
-    const supervisor = yield* Port.make(answerWith(router, answersOfFailover(options.name, () => part.running)))
+    const supervisor = yield* Port.make(
+      answerWith(router, `failover ${options.name}`, answersOfFailover(options.name, () => part.running))
+    )
     const part: Failover = new Failover(router, supervisor, options)
     const body = Effect.gen(function*() {
       yield* Effect.addFinalizer((exit) => Effect.sync(() => part.end(reasonFromExit(exit))))

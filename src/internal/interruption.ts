@@ -50,15 +50,17 @@ export const watchOutput = (): void => {
   let isOver = false
   process.stderr.on("error", () => {})
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (isOver || outlivesReaders) return
+    if (isOver) return
     isOver = true
     // As in `emp logs | head`: whoever has read enough has gone.
-    if (error.code === "EPIPE") isEndless = true
+    const isUnread = error.code === "EPIPE"
+    if (!isUnread) process.stderr.write(`emp: standard output: ${error.message}\n`)
+    if (outlivesReaders) return
+    if (isUnread) isEndless = true
     else {
       isLost = true
       // All may be over but for the end of the process.
       process.exitCode = 1
-      process.stderr.write(`emp: standard output: ${error.message}\n`)
     }
     process.kill(process.pid, "SIGTERM")
   })

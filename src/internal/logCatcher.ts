@@ -22,7 +22,6 @@ const validity = 60_000
 const mostListeners = 100
 
 export const levels = ["Trace", "Debug", "Info", "Warn", "Error", "Fatal"] as const
-export type Level = typeof levels[number]
 
 /** -1 for what is no level. */
 const severity = (level: unknown): number => levels.findIndex((known) => known === level)
@@ -30,21 +29,20 @@ const severity = (level: unknown): number => levels.findIndex((known) => known =
 /** The same as a Perl node asks for it: `0 PORT LEVEL`, until the port ends. It wants `TIME CONTEXT LEVEL TEXT`. */
 const perlRequest = "AnyEvent::MP::LogCatcher::connect"
 
-/** Our levels as AnyEvent counts them, from 1 (fatal) to 9 (trace). */
-const perlLevels: Record<Level, number> = { Fatal: 1, Error: 4, Warn: 5, Info: 7, Debug: 8, Trace: 9 }
+/** AnyEvent's levels. Ours are among them. */
+const perlLevels: ReadonlyMap<string, number> = new Map([
+  ["fatal", 1],
+  ["alert", 2],
+  ["critical", 3],
+  ["error", 4],
+  ["warn", 5],
+  ["note", 6],
+  ["info", 7],
+  ["debug", 8],
+  ["trace", 9]
+])
 
-/** The names that AnyEvent has for them. */
-const perlNames: Readonly<Record<string, number>> = {
-  fatal: 1,
-  alert: 2,
-  critical: 3,
-  error: 4,
-  warn: 5,
-  note: 6,
-  info: 7,
-  debug: 8,
-  trace: 9
-}
+const perlLevel = (level: string): number => perlLevels.get(level.toLowerCase()) ?? Number(level)
 
 interface Listener {
   readonly least: number
@@ -94,8 +92,8 @@ class Catcher {
 
   private attachPerl(router: Router): void {
     router.requests.set(perlRequest, (_from, [, port, level]) => {
-      const highest = typeof level === "string" && Object.hasOwn(perlNames, level) ? perlNames[level] : Number(level)
-      const least = levels.findIndex((name) => perlLevels[name] <= (highest ?? 0))
+      const most = perlLevel(describe(level))
+      const least = levels.findIndex((name) => perlLevel(name) <= most)
       if (isPortId(port) && least >= 0) this.listen(router, port, { least, until: Infinity, isPerl: true })
     })
   }
@@ -110,7 +108,7 @@ class Catcher {
       for (const [port, { isPerl, least }] of this.listeners) {
         if (severity(level) < least) continue
         const line = isPerl
-          ? [now / 1000, "effect-mp", perlLevels[level as Level], text]
+          ? [now / 1000, "effect-mp", perlLevel(level), text]
           : ["line", now, level, text, annotations]
         router.offer(port, line)
       }

@@ -272,7 +272,11 @@ export class Mesh implements NodeListener {
     const { master, router } = this
     if (master === undefined) return
     for (const nodeId of this.searches.keys()) router.request(master, "g_find", nodeId)
-    for (const family of this.subscriptions.keys()) router.request(master, "g_mon1", family)
+    for (const [family, subscription] of this.subscriptions) {
+      // What the last master had not told to its end is void.
+      subscription.coming = undefined
+      router.request(master, "g_mon1", family)
+    }
     for (const [id, { family, request }] of this.queries) router.request(master, request, family, id)
   }
 

@@ -56,8 +56,9 @@ export const launch = Effect.fnUntraced(function*(
 ) {
   const router = yield* Node
   const context = yield* Effect.context<never>()
-  const port = yield* Port.make(answerWith(router, answersOf(() => running, byArguments)))
-  const running = new Supervision(router, context, port, options.name ?? "supervisor", options.shape, settled)
+  const name = options.name ?? "supervisor"
+  const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
+  const running: Supervision = new Supervision(router, context, port, name, options.shape, settled)
   router.supervisors.add(port)
   const close = (exit: Exit.Exit<unknown, unknown>) =>
     Effect.map(running.close(reasonFromExit(exit)), () => router.supervisors.delete(port))

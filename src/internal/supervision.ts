@@ -392,8 +392,17 @@ export class Supervision {
     return Effect.onInterrupt(asked, () =>
       Effect.suspend(() => {
         const starting = child()
-        return starting?.isStarting === true ? starting.stop(this.abandon(starting)) : Effect.void
+        return starting === undefined ? Effect.void : this.cancelStart(starting)
       }))
+  }
+
+  /** What hangs in its start holds up all that is asked for. */
+  private cancelStart(child: Child): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!child.isStarting) return Effect.void
+      if (child.status === "restarting") this.cancelled.add(child)
+      return Effect.asVoid(child.stop(this.abandon(child)))
+    })
   }
 
   /** Twice is fine. Of a dynamic supervisor, so is a port that has ended. */
@@ -414,11 +423,7 @@ export class Supervision {
       })
       if (known === undefined) return this.ask(terminate)
       this.unwanted.add(known)
-      // What hangs in its start holds up all that is asked for.
-      const isRestarting = known.isStarting && known.status === "restarting"
-      if (isRestarting) this.cancelled.add(known)
-      const cancel = known.isStarting ? Effect.asVoid(known.stop(this.abandon(known))) : Effect.void
-      return Effect.andThen(cancel, this.ask(terminate)).pipe(
+      return Effect.andThen(this.cancelStart(known), this.ask(terminate)).pipe(
         Effect.ensuring(Effect.sync(() => this.unwanted.delete(known)))
       )
     })
@@ -464,18 +469,15 @@ export class Supervision {
   restartNow(child: Child): Effect.Effect<void, Killed> {
     return Effect.suspend(() => {
       const { runs } = child
-      const restart = this.ask(Effect.gen({ self: this }, function*() {
+      const restart = Effect.gen({ self: this }, function*() {
         if (child.runs > runs && child.livePort !== undefined) return
         this.leavePending(child)
         yield* this.stop(child)
         child.status = "restarting"
         child.restarts++
         yield* this.attempt(new Set([child]))
-      }))
-      if (!child.isStarting || child.status !== "restarting") return restart
-      // What hangs in its start holds up all that is asked for.
-      this.cancelled.add(child)
-      return Effect.andThen(child.stop(this.abandon(child)), restart)
+      })
+      return Effect.andThen(this.cancelStart(child), this.ask(restart))
     })
   }
 

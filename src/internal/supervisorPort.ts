@@ -65,11 +65,12 @@ type Answers = { readonly [Tag in RequestTag]: (args: ReadonlyArray<any>) => Eff
 
 /** What a supervisor's port does with a message. Nothing in it ends the supervisor. */
 export const answerWith =
-  (router: Router, answers: Answers) => (...message: ReadonlyArray<unknown>): Effect.Effect<void> | void => {
+  (router: Router, name: string, answers: Answers) =>
+  (...message: ReadonlyArray<unknown>): Effect.Effect<void> | void => {
     const [tag, ...args] = message.slice(0, -1)
     const replyTo = message.at(-1)
     if (!isPortId(replyTo)) {
-      return router.warn("a supervisor got a message that asks for no answer", message.slice(0, 3))
+      return router.warn(`the supervisor ${name} got a message that asks for no answer`, message.slice(0, 3))
     }
     const reply = (...what: ReadonlyArray<unknown>) => void router.send(replyTo, what)
     const known = typeof tag === "string" && Object.hasOwn(requests, tag) ? tag as RequestTag : undefined

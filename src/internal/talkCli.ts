@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import type { Session } from "./commands/connect.ts"
 import { runParams, runSources } from "./configCli.ts"
 import { endless } from "./interruption.ts"
+import { commandPrefix } from "./nodeId.ts"
 import { UsageError } from "./usage.ts"
 
 const flags = {
@@ -22,7 +23,7 @@ const flags = {
   norc: runParams.norc,
   nodeid: Flag.String("node-id").pipe(
     Flag.withDescription("The ID of the command's own node. Default: emp/ and a random name"),
-    Flag.withDefault("emp/")
+    Flag.withDefault(commandPrefix)
   ),
   timeout: Flag.Finite("timeout").pipe(
     Flag.withDescription("How many seconds to wait for an answer. Default: 5"),

@@ -19,7 +19,7 @@ for (const [name, target] of Object.entries(targets)) {
           })
         }
       }
-      assert.isAbove(fuzzer.outcomes.size, 30)
+      assert.isAbove(fuzzer.outcomes.size, 35)
     })
 
     it.effect.prop(

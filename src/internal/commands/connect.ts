@@ -20,6 +20,7 @@ import type { Sources } from "../config.ts"
 import { reasonFromExit } from "../killed.ts"
 import { listenersFamily } from "../mesh.ts"
 import { traceMessages } from "../messageTrace.ts"
+import { isCommand } from "../nodeId.ts"
 import { Status, statusRequest } from "../observe.ts"
 import { runOptions } from "../runOptions.ts"
 import { UsageError } from "../usage.ts"
@@ -153,9 +154,6 @@ export const askStatus = (session: Session, nodeId: string) =>
         ? Effect.succeed(status)
         : failed(`node ${nodeId} gave an answer that makes no sense`)
   )
-
-/** Whether a node is that of a command: they come and go, and are of no interest. */
-export const isCommand = (nodeId: string): boolean => nodeId.startsWith("emp/")
 
 /** All nodes that the network knows, without those of commands, and the addresses that they listen on. */
 const knownNodes = (session: Session) =>

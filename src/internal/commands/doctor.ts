@@ -24,7 +24,7 @@ import { splitAddresses } from "../address.ts"
 import { profilesOf, resolve, type Sources } from "../config.ts"
 import { ConfigFileError } from "../configFile.ts"
 import { LinkError, type LinkErrorReason } from "../linkError.ts"
-import { expand } from "../nodeId.ts"
+import { commandPrefix, expand } from "../nodeId.ts"
 import { type RunOptions, runOptions } from "../runOptions.ts"
 import { load, ServiceError } from "../service.ts"
 import { namesOf, readCredentials } from "../tls.ts"
@@ -211,7 +211,7 @@ const seeds = (options: RunOptions) => {
   const node = Layer.provideMerge(
     Global.layer({ seeds: [] }),
     Layer.provide(
-      Node.layer({ ...options, nodeId: "emp/", binds: [], monitorTimeout: "5 seconds" }),
+      Node.layer({ ...options, nodeId: commandPrefix, binds: [], monitorTimeout: "5 seconds" }),
       Transport.layerTcp
     )
   )

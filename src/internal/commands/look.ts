@@ -6,8 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Global from "../../Global.ts"
 import * as Supervisor from "../../Supervisor.ts"
+import { isCommand } from "../nodeId.ts"
 import type { Status } from "../observe.ts"
-import { allNodes, ask, askStatus, isCommand, reach, type Session, statusesOf, within } from "./connect.ts"
+import { allNodes, ask, askStatus, reach, type Session, statusesOf, within } from "./connect.ts"
 import { age, bytes, millis, print, printJson, spread, table, wrap } from "./screen.ts"
 
 type Answer = Status | { readonly nodeId: string; readonly problem: string }
