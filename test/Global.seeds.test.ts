@@ -6,8 +6,8 @@ import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { Global, Node, Transport } from "../src/index.ts"
 import { makeLogs, secret, until, within } from "./harness.ts"
-import { meshTestOver } from "./meshWorld.ts"
-import { listenRaw } from "./rawPeer.ts"
+import { follow, meshTestOver } from "./meshWorld.ts"
+import { listenRaw, ownKind } from "./rawPeer.ts"
 
 describe("a node whose seeds are all down", () => {
   for (const failures of [10, 100, 1000]) {
@@ -98,6 +98,36 @@ describe("a master that dies", () => {
         yield* until("the next one is asked", () => question(next.packets) !== undefined)
         next.send(["", "g_reply", question(next.packets)![3], ["k"]])
         assert.deepStrictEqual(yield* within("the answer", Fiber.join(asked)), ["k"])
+      })
+  )
+
+  live(
+    "in the middle of a large family: what it had not told to its end is void",
+    ({ start }) =>
+      Effect.gen(function*() {
+        const keys = ownKind(60_000)
+        const [one, two] = [yield* listenRaw({ nodeId: "one", keys }), yield* listenRaw({ nodeId: "two", keys })]
+        const node = yield* start("node", { seeds: [one.address, two.address], framings: ["json"] })
+        yield* until("both are linked", () => node.router.isUp("one") && node.router.isUp("two"))
+        const masters = [one, two].map(({ peers }) => peers[0]!)
+        const first = node.mesh.master === "one" ? 0 : 1
+        const [master, next] = [masters[first]!, masters[1 - first]!]
+        const follower = yield* follow(node, "fam")
+        const isAsked = (packets: ReadonlyArray<ReadonlyArray<unknown>>) =>
+          packets.some(([, name]) => name === "g_mon1")
+        yield* until("the master is asked", () => isAsked(master.packets))
+        master.send(["", "g_chg1", "fam", { a: 1 }, 2], ["", "g_chg2", "fam", { b: 1 }, []])
+        yield* master.settle
+        assert.deepStrictEqual(follower.changes, [])
+        master.socket.destroy()
+        yield* until("the next one is asked", () => isAsked(next.packets))
+        // What it tells before it has been asked counts for nothing, and is no part of what the other one told.
+        next.send(["", "g_chg2", "fam", { c: 1 }, []])
+        yield* next.settle
+        assert.deepStrictEqual(follower.changes, [])
+        next.send(["", "g_chg1", "fam", { d: 1 }, 1], ["", "g_chg2", "fam", { e: 1 }, []])
+        yield* follower.reaches({ d: 1, e: 1 })
+        assert.strictEqual(follower.changes.length, 1)
       })
   )
 })

@@ -339,6 +339,28 @@ describe("by message", () => {
     }))
 })
 
+describe("a child", () => {
+  test("starts in no span of whoever made its supervisor, which may have ended long ago", () =>
+    Effect.gen(function*() {
+      const spans: Array<string> = []
+      const child = Effect.gen(function*() {
+        spans.push((yield* Effect.option(Effect.currentSpan))._tag)
+        return yield* Port.make({})
+      })
+      const supervisors = yield* Effect.withSpan(
+        Effect.all([
+          Supervisor.restart(child),
+          Supervisor.make({ children: [{ id: "one", start: child }] }),
+          Effect.tap(Supervisor.dynamic({ start: () => child }), (pool) => pool.startChild())
+        ]),
+        "made"
+      )
+      for (const { which } of supervisors) yield* Port.kil((yield* which)[0]!.port!, "crash")
+      yield* quiet
+      assert.deepStrictEqual(spans, Array.from({ length: 6 }, () => "None"))
+    }))
+})
+
 describe("events", () => {
   test("tell all that happens, to each who listens, and end with the supervisor", () =>
     Effect.gen(function*() {

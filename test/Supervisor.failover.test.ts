@@ -1,13 +1,14 @@
-import { assert, describe } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Port, Supervisor } from "../src/index.ts"
+import * as TestClock from "effect/testing/TestClock"
+import { Port, Supervisor, Transport } from "../src/index.ts"
 import { makeWorld, reasonOf, type TestNode, until, within } from "./harness.ts"
-import { networkTest as test, short } from "./supervised.ts"
+import { networkTest as test, quiet, short } from "./supervised.ts"
 
 /** Nodes a, b, c that take part, and who of them runs the service now. */
 const makeParty = Effect.fnUntraced(function*(
@@ -382,4 +383,44 @@ describe("a failover service", () => {
         assert.strictEqual(error._tag === "InvalidSpec" && error.field, field)
       }))
   }
+})
+
+describe("a node that could not keep it alive", () => {
+  /** Lets time pass, in steps in which all that is ready happens. */
+  const pass = (seconds: number) =>
+    Effect.repeat(Effect.andThen(TestClock.adjust("100 millis"), quiet), { times: 10 * seconds - 1 })
+
+  it.effect(
+    "rests for a minute, then for twice as long, and has it back when it is well",
+    () =>
+      Effect.gen(function*() {
+        let isWell = false
+        const sick = Effect.suspend(() => isWell ? Effect.void : Effect.fail("no database"))
+        const { add, join, nodes, parts, running, takePart } = yield* makeParty(
+          { intensity: 0, nodes: ["a", "b"], prefer: "a" },
+          (node) => node === "a" ? sick : Effect.void
+        )
+        const runsOn = () => Array.from(running).join()
+        const hasEnded = () => !nodes.get("a")!.router.ports.has(parts.get("a")!.supervisor)
+        yield* join("b")
+        yield* pass(2)
+        assert.strictEqual(runsOn(), "b")
+        yield* add("a")
+        yield* takePart("a")
+        yield* pass(2)
+        for (const rest of [60, 120]) {
+          // It was tried, and b has it again. Whoever supervises the part of a begins it anew.
+          assert.isTrue(hasEnded())
+          assert.strictEqual(runsOn(), "b")
+          yield* takePart("a")
+          yield* pass(rest - 10)
+          assert.isFalse(hasEnded())
+          assert.strictEqual(runsOn(), "b")
+          isWell = rest === 120
+          yield* pass(15)
+        }
+        assert.strictEqual(runsOn(), "a")
+      }).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)),
+    60_000
+  )
 })

@@ -242,6 +242,9 @@ describe("what ends a link, and leaves the node alone", () => {
         assert.deepStrictEqual(inbox.messages, [["before"]])
         const again = yield* connectRaw(node.address)
         assert.deepStrictEqual(yield* again.settle, [])
+        const [line = "", ...more] = world.logs.filter((line) => line.startsWith("WARN seed lost the link to raw"))
+        assert.match(line, text)
+        assert.deepStrictEqual(more, [])
       }))
   }
 

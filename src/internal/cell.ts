@@ -323,8 +323,8 @@ export class Cell implements Receiver, Runnable {
   }
 }
 
-/** A port outlives the span that it was made in. */
-const untraced = (context: Context.Context<never>): Context.Context<never> =>
+/** What is made in a span may outlive it: a port does. */
+export const untraced = (context: Context.Context<never>): Context.Context<never> =>
   Context.getOrUndefined(context, Tracer.ParentSpan) === undefined
     ? context
     : Context.omit(Tracer.ParentSpan)(context) as Context.Context<never>

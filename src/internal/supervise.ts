@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import { Node } from "../Node.ts"
 import * as Port from "../Port.ts"
+import { untraced } from "./cell.ts"
 import {
   type ChildOptions,
   settleChild,
@@ -39,7 +39,7 @@ export const settle = <A, E, R>(
 
 /** Gives effects these services, and the Scope of whoever runs them. They outlive the span that they were given in. */
 export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
-  const services = Context.omit(Scope.Scope, Tracer.ParentSpan, Starter)(context as Context.Context<any>)
+  const services = Context.omit(Scope.Scope, Starter)(untraced(context as Context.Context<any>))
   return <A, E>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, Scope.Scope> =>
     Effect.provideContext(start, services) as Effect.Effect<A, E, any>
 }
@@ -55,7 +55,7 @@ export const launch = Effect.fnUntraced(function*(
   byArguments?: StartByArguments
 ) {
   const router = yield* Node
-  const context = yield* Effect.context<never>()
+  const context = untraced(yield* Effect.context<never>())
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
   const running: Supervision = new Supervision(router, context, port, name, options.shape, settled)
