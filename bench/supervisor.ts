@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import { Node, Port, Supervisor } from "../src/index.ts"
+import { watchLoop } from "../test/watchLoop.ts"
 
 const runs = 5
 const sizes = [1000, 10_000, 100_000]
@@ -13,21 +14,6 @@ const sizes = [1000, 10_000, 100_000]
 const heap = (): number => {
   globalThis.gc?.()
   return process.memoryUsage().heapUsed
-}
-
-/** The longest time that the event loop kept a timer waiting, in milliseconds. */
-const watchLoop = () => {
-  let longest = 0
-  let last = performance.now()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    longest = Math.max(longest, now - last)
-    last = now
-  }, 1)
-  return () => {
-    clearInterval(timer)
-    return longest
-  }
 }
 
 const measure = (count: number) =>
@@ -43,13 +29,13 @@ const measure = (count: number) =>
       Effect.sync(() => {
         if (event._tag === "Started") back++
       })).pipe(Effect.forkScoped({ startImmediately: true }))
-    const endWatch = watchLoop()
+    const longest = yield* watchLoop
     const killed = performance.now()
     yield* Effect.forEach(ports, (port) => Port.kil(port, "storm"), { discard: true })
     const areBack = (): boolean => back === count
     while (!areBack()) yield* Effect.sleep(2)
     const storm = performance.now() - killed
-    const gap = endWatch()
+    const gap = longest()
     const stopped = performance.now()
     yield* pool.stop
     return { starting, storm, gap, stopping: performance.now() - stopped, bytes }

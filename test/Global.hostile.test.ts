@@ -5,9 +5,10 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Global, Port, Transport } from "../src/index.ts"
-import { roundTrip, type TestNode, until, watchLoop } from "./harness.ts"
+import { roundTrip, type TestNode, until } from "./harness.ts"
 import { meshTestOver, type MeshWorld } from "./meshWorld.ts"
 import { connectRaw, ownKind, type RawPeer } from "./rawPeer.ts"
+import { watchLoop } from "./watchLoop.ts"
 
 const test = meshTestOver(Transport.layerTcp)
 

@@ -4,7 +4,8 @@ import * as Layer from "effect/Layer"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { Node, Port, Supervisor } from "../src/index.ts"
-import { makeLogs, until, watchLoop } from "./harness.ts"
+import { makeLogs, until } from "./harness.ts"
+import { watchLoop } from "./watchLoop.ts"
 
 v8.setFlagsFromString("--expose-gc")
 const gc = vm.runInNewContext("gc") as () => void

@@ -281,16 +281,3 @@ export const connect = (from: TestNode, to: TestNode): Effect.Effect<void> =>
 /** Waits until the other node has handled all that was sent to it before. */
 export const roundTrip = (from: TestNode, to: TestNode): Effect.Effect<void> =>
   within(`an answer of ${to.id}`, Effect.orDie(Effect.asVoid(from.run(Port.calMessage(to.id, "time")))))
-
-/** For how long, at most, the event loop has kept a timer waiting since this was called, in milliseconds; ends with the scope. */
-export const watchLoop: Effect.Effect<() => number, never, Scope.Scope> = Effect.gen(function*() {
-  let longest = 0
-  let last = performance.now()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    longest = Math.max(longest, now - last)
-    last = now
-  }, 1)
-  yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(timer)))
-  return () => longest
-})

@@ -1,109 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { authData, type GreetingLines } from "../../src/internal/auth.ts"
-import type { Greeting } from "../../src/internal/greeting.ts"
-import {
-  type Action,
-  admitted,
-  begin,
-  type Handshake,
-  type Identity,
-  receive,
-  secured,
-  start
-} from "../../src/internal/handshake.ts"
-import type { LinkError } from "../../src/internal/linkError.ts"
-import type { Secured } from "../../src/internal/tls.ts"
+import { authData } from "../../src/internal/auth.ts"
+import { admitted, begin, receive, start } from "../../src/internal/handshake.ts"
 import { ChunkSizes, inChunks } from "./chunking.ts"
+import {
+  dataFor,
+  fromPeer,
+  identity,
+  latin1,
+  lines,
+  open,
+  ownLines,
+  peerData,
+  peerLines,
+  play,
+  playAgainst,
+  refusal,
+  secret
+} from "./handshakeStory.ts"
 import { recorded } from "./recordedHandshakes.ts"
-
-const secret = "testsecret"
-
-const identity = (over: Partial<Identity> = {}): Identity => ({
-  nodeId: "me",
-  secret,
-  tls: false,
-  nodeIdInCert: false,
-  authOffer: ["tls_sha3_512", "hmac_sha3_512"],
-  authAccept: ["hmac_sha3_512"],
-  framings: ["cbor", "json"],
-  keys: new Map(),
-  ...over
-})
-
-const latin1 = (text: string): Buffer => Buffer.from(text, "latin1")
-
-/** What one side did until it had nothing more to do. */
-interface Story {
-  sent: string
-  admissions: number
-  tls: { role: "client" | "server"; rest: Uint8Array } | undefined
-  up: { greeting: Greeting; receives: string; sends: string; rest: Uint8Array } | undefined
-  error: LinkError | undefined
-  /** Chunks that came behind the one that ended it. */
-  unread: ReadonlyArray<Uint8Array>
-}
-
-/** Plays one side: admits everybody, at once. TLS, if it is asked for, turns out as it is told to, at once. */
-const play = (
-  [opening, actions]: readonly [Handshake, ReadonlyArray<Action>],
-  chunks: ReadonlyArray<Uint8Array>,
-  outcome?: Secured
-): Story => {
-  const story: Story = { sent: "", admissions: 0, tls: undefined, up: undefined, error: undefined, unread: [] }
-  let state = opening
-  const step = ([next, more]: readonly [Handshake, ReadonlyArray<Action>]): void => {
-    state = next
-    carryOut(more)
-  }
-  const carryOut = (actions: ReadonlyArray<Action>): void => {
-    for (const action of actions) {
-      if (story.error !== undefined) return
-      if (action._tag === "Send") story.sent += Buffer.from(action.bytes).toString("latin1")
-      else if (action._tag === "Up") story.up = action
-      else if (action._tag === "Refuse") story.error = action.error
-      else if (action._tag === "Admit") {
-        story.admissions++
-        step(admitted(state))
-      } else if (action._tag === "StartTls") {
-        story.tls = action
-        if (outcome !== undefined) step(secured(state, outcome))
-      }
-    }
-  }
-  carryOut(actions)
-  for (const [index, chunk] of chunks.entries()) {
-    step(receive(state, chunk))
-    if (state.phase !== "over") continue
-    story.unread = chunks.slice(index + 1)
-    break
-  }
-  return story
-}
-
-const ownLines: GreetingLines = { greeting: "aemp;1;me;hmac_sha3_512;cbor,json", nonce: "my nonce" }
-
-const open = (over: Partial<Identity> = {}) => begin(identity(over), ownLines, "1.2.3.4:5")
-
-/** The answers of a well-behaved node, of which a test changes what it is about. */
-const peerLines: GreetingLines = { greeting: "aemp;1;you;hmac_sha3_512;json", nonce: "your nonce" }
-const peerData = authData("hmac_sha3_512", secret, peerLines, ownLines)!
-const lines = (...texts: ReadonlyArray<string>): Buffer => latin1(texts.map((text) => `${text}\n`).join(""))
-const fromPeer = (
-  { auth = `hmac_sha3_512;${peerData};json`, greeting = peerLines.greeting, nonce = peerLines.nonce } = {}
-): Buffer => lines(greeting, nonce, auth)
-
-const playAgainst = (bytes: Uint8Array, over: Partial<Identity> = {}): Story => play(open(over), [bytes])
-
-const refusal = (story: Story): string | undefined => {
-  assert.isUndefined(story.up)
-  return story.error?.reason
-}
-
-/** Auth data for lines that differ from those above. */
-const dataFor = (greeting: string, nonce = peerLines.nonce, key = secret): string =>
-  authData("hmac_sha3_512", key, { greeting, nonce }, ownLines)!
 
 describe("recorded handshakes", () => {
   for (const framing of ["json", "cbor"] as const) {
@@ -438,175 +354,5 @@ describe("data behind the auth line", () => {
 
   it("is empty when nothing came", () => {
     assert.strictEqual(playAgainst(fromPeer()).up?.rest.length, 0)
-  })
-})
-
-describe("TLS", () => {
-  const greeting = "aemp;1;you;hmac_sha3_512,tls_sha3_512;json;tls=1.0"
-  const theirs: GreetingLines = { greeting, nonce: peerLines.nonce }
-  const authAccept = ["tls_sha3_512", "hmac_sha3_512"]
-  const withTls = (over: Partial<Identity> = {}) => open({ tls: true, authAccept, ...over })
-  const proven: Secured = { problem: undefined, names: ["you"] }
-  const unproven: Secured = { problem: { reason: "tls_untrusted", detail: "WHY" }, names: ["you"] }
-  const digest = (method: string, own = theirs, other = ownLines): string => authData(method, secret, own, other)!
-  const authLine = (method: string): Buffer => lines(`${method};${digest(method)};json`)
-
-  /** The other side's greeting, TLS with this outcome, and inside of it an auth line. */
-  const through = (outcome: Secured, method: string, over: Partial<Identity> = {}): Story =>
-    play(withTls(over), [lines(greeting, theirs.nonce), authLine(method)], outcome)
-
-  for (
-    const [nonce, role] of [
-      ["my nonces", "client"],
-      ["your nonce", "client"],
-      ["\xff", "client"],
-      ["my", "server"],
-      ["My nonce", "server"],
-      ["!", "server"]
-    ] as const
-  ) {
-    it(`begins behind the nonce line: we are ${role} of ${JSON.stringify(nonce)}, as its nonce is`, () => {
-      const hello = Uint8Array.of(0x16, 3, 1, 10, 13)
-      const story = play(withTls(), [Buffer.concat([lines(greeting, nonce), hello])])
-      assert.strictEqual(story.tls?.role, role)
-      assert.deepStrictEqual(Uint8Array.from(story.tls!.rest), hello)
-      assert.strictEqual(story.admissions, 1)
-      assert.strictEqual(story.sent, `${ownLines.greeting}\n${ownLines.nonce}\n`)
-    })
-  }
-
-  it("begins if and only if both sides have a certificate, in the first version of it", () => {
-    const begins = (tls: boolean, keys: string): boolean =>
-      playAgainst(lines(`aemp;1;you;tls_sha3_512,hmac_sha3_512;json${keys}`, "nonce"), { tls, authAccept }).tls !==
-        undefined
-    for (const keys of [";tls=1.0", ";tls=1", ";tls=1.9;x=y", ";a;tls=1.0"]) assert.isTrue(begins(true, keys), keys)
-    for (const keys of ["", ";tls", ";tls=", ";tls=0", ";tls=0.9", ";tls=2.0", ";tls=-1", ";tls=yes", ";xtls=1.0"]) {
-      assert.isFalse(begins(true, keys), keys)
-    }
-    assert.isFalse(begins(false, ";tls=1.0"))
-  })
-
-  it("carries the auth lines, with digests for TLS though the other side likes others better", () => {
-    const story = through(proven, "tls_sha3_512")
-    const own = `tls_sha3_512;${digest("tls_sha3_512", ownLines, theirs)};json`
-    assert.strictEqual(story.sent, `${ownLines.greeting}\n${ownLines.nonce}\n${own}\n`)
-    assert.strictEqual(story.up?.greeting.nodeId, "you")
-  })
-
-  it("has no use for secrets", () => {
-    assert.isDefined(through(proven, "tls_sha3_512", { secret: "another" }).up)
-    assert.isDefined(through(proven, "tls_sha3_512", { secret: "" }).up)
-  })
-
-  it("never goes with a method for connections in the clear, though the secret is right", () => {
-    assert.strictEqual(refusal(through(proven, "hmac_sha3_512")), "auth_not_offered")
-    const onlyHmac = play(withTls(), [lines(greeting.replace(",tls_sha3_512", ""), "nonce")])
-    assert.strictEqual(refusal(onlyHmac), "no_common_auth")
-    assert.isUndefined(onlyHmac.tls)
-  })
-
-  it("takes cleartext inside of it, where it is listed, with the right secret", () => {
-    const listed = { authAccept: [...authAccept, "cleartext"] }
-    assert.isDefined(through(proven, "cleartext", listed).up)
-    assert.strictEqual(refusal(through(proven, "cleartext", { ...listed, secret: "another" })), "auth_failed")
-  })
-
-  it("fails for a greeting that was changed before it stood", () => {
-    const changed = lines(greeting.replace("you", "yov"), theirs.nonce)
-    assert.strictEqual(refusal(play(withTls(), [changed, authLine("tls_sha3_512")], proven)), "auth_failed")
-  })
-
-  it("is asked for before anybody has authenticated; our auth line waits for it, and for the admission", () => {
-    const asked = receive(withTls()[0], lines(greeting, theirs.nonce))[0]
-    for (const [first, second] of [[admitted, secureIt], [secureIt, admitted]] as const) {
-      const [next, nothing] = first(asked)
-      assert.deepStrictEqual(nothing, [])
-      assert.deepStrictEqual(second(next)[1].map(({ _tag }) => _tag), ["Send"])
-    }
-    function secureIt(state: Handshake) {
-      return secured(state, proven)
-    }
-  })
-
-  it("lets nothing count that came in the clear behind the greeting", () => {
-    let [state] = receive(withTls()[0], lines(greeting, theirs.nonce))
-    const [after, nothing] = receive(state, authLine("tls_sha3_512"))
-    assert.deepStrictEqual(nothing, [])
-    ;[state] = admitted(after)
-    const [inside, actions] = secured(state, proven)
-    assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["Send"])
-    assert.deepStrictEqual(receive(inside, authLine("tls_sha3_512"))[1].map(({ _tag }) => _tag), ["Up"])
-  })
-
-  it("that stands when nobody asked for it changes nothing", () => {
-    const plain = receive(open()[0], lines(peerLines.greeting, peerLines.nonce))[0]
-    for (const state of [withTls()[0], plain]) assert.deepStrictEqual(secured(state, unproven), [state, []])
-  })
-
-  it("with a certificate that proves nothing is refused for the reason", () => {
-    const story = through(unproven, "tls_sha3_512")
-    assert.strictEqual(refusal(story), "tls_untrusted")
-    assert.strictEqual(story.error?.detail, "WHY")
-  })
-
-  describe("and tls_anon", () => {
-    const anon = { authAccept: ["tls_sha3_512", "tls_anon", "hmac_sha3_512", "cleartext"] }
-
-    it("which is taken where we list it, whatever the certificate proves", () => {
-      assert.isDefined(through(unproven, "tls_anon", anon).up)
-      assert.isDefined(through(proven, "tls_anon", anon).up)
-      assert.strictEqual(refusal(through(proven, "tls_anon")), "auth_not_offered")
-      assert.strictEqual(refusal(through(unproven, "tls_anon")), "tls_untrusted")
-    })
-
-    it("which is all that a certificate that proves nothing is good for", () => {
-      for (const method of ["tls_sha3_512", "cleartext"]) {
-        assert.strictEqual(refusal(through(unproven, method, anon)), "tls_untrusted", method)
-      }
-      assert.strictEqual(refusal(through(unproven, "hmac_sha3_512", anon)), "auth_not_offered")
-    })
-
-    it("which has no data", () => {
-      const story = play(withTls(anon), [lines(greeting, theirs.nonce), lines("tls_anon;00;json")], proven)
-      assert.strictEqual(refusal(story), "auth_failed")
-    })
-
-    it("which is not sent unless we offer it", () => {
-      const onlyAnon = lines("aemp;1;you;tls_anon;json;tls=1.0", theirs.nonce)
-      assert.strictEqual(refusal(play(withTls(), [onlyAnon], proven)), "no_common_auth")
-      const story = play(withTls({ authOffer: ["tls_sha3_512", "tls_anon"] }), [onlyAnon], proven)
-      assert.match(story.sent, /\ntls_anon;;json\n$/)
-    })
-
-    it("which proves no node ID", () => {
-      const bound = { ...anon, nodeIdInCert: true }
-      assert.isDefined(through(proven, "tls_anon", bound).up)
-      assert.strictEqual(refusal(through(unproven, "tls_anon", bound)), "tls_untrusted")
-    })
-  })
-
-  it("with a certificate for another node is refused, where it has to be for the node's ID", () => {
-    const bound = { nodeIdInCert: true }
-    for (const names of [[], ["You"], ["you2"], ["yo"], ["*"], ["me"]]) {
-      const story = through({ problem: undefined, names }, "tls_sha3_512", bound)
-      assert.strictEqual(refusal(story), "tls_wrong_node", names.join())
-      assert.isDefined(through({ problem: undefined, names }, "tls_sha3_512").up)
-    }
-    assert.isDefined(through({ problem: undefined, names: ["other", "you"] }, "tls_sha3_512", bound).up)
-  })
-
-  it("that the other side does not have, while we have no secret, is missed by name", () => {
-    const plain = lines(peerLines.greeting, peerLines.nonce)
-    assert.strictEqual(refusal(playAgainst(plain, { tls: true, authAccept, secret: "" })), "tls_required")
-    assert.isDefined(playAgainst(fromPeer(), { tls: true, authAccept }).up)
-  })
-
-  it("that was taken out of the greetings is missed by the digests, where there is a secret", () => {
-    // What the other side digests is what it said; what we heard has no `tls` in it.
-    const heard = greeting.replace(";tls=1.0", "")
-    const auth = `hmac_sha3_512;${digest("hmac_sha3_512")};json`
-    const story = playAgainst(lines(heard, theirs.nonce, auth), { tls: true, authAccept })
-    assert.isUndefined(story.tls)
-    assert.strictEqual(refusal(story), "auth_failed")
   })
 })

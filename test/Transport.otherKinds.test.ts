@@ -1,0 +1,220 @@
+/** Links to nodes of another kind, and to one of our own kind that keeps to the protocol by hand. */
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Port from "../src/Port.ts"
+import * as Transport from "../src/Transport.ts"
+import { collector, follow, roundTrip, testOver, until, watch } from "./harness.ts"
+import { downs, hears, linkTo, notReading, pair, silent } from "./links.ts"
+import { connectRaw, dialRaw, greeting, listenRaw, opening, ownKind } from "./rawPeer.ts"
+
+const overTcp = testOver(Transport.layerTcp)
+
+describe("towards a node of another kind", () => {
+  overTcp("no byte is sent while nothing happens, and its silence is no verdict", (world) =>
+    Effect.gen(function*() {
+      const [a] = yield* pair(world, 200)
+      const raw = yield* connectRaw(a.address)
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      const { bytesRead } = raw.socket
+      // The clock: beats to others.
+      yield* hears(a, "b", 40)
+      assert.deepStrictEqual([raw.socket.bytesRead, raw.packets, a.router.isUp("raw")], [bytesRead, [], true])
+      assert.deepStrictEqual(yield* raw.settle, [])
+    }))
+
+  overTcp("requests among our own kind mean nothing from it", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const raw = yield* connectRaw(a.address)
+      const events = yield* follow(a)
+      raw.send(["", "emp_probe"], ["", "emp_duplicate", "here"], ["", "emp_bye"])
+      assert.deepStrictEqual(yield* raw.settle, [])
+      assert.deepStrictEqual([downs(events), world.logs], [[], []])
+    }))
+
+  overTcp("nor when it has us pass them on to a node that is", (world) =>
+    Effect.gen(function*() {
+      const [a, b] = yield* pair(world, 30_000)
+      const raw = yield* connectRaw(a.address)
+      const events = [yield* follow(a), yield* follow(b)]
+      raw.send(["", "snd", "b", "emp_bye"], ["", "time", "b", "emp_bye"], ["", "snd", "b", "emp_duplicate", "here"])
+      yield* raw.settle
+      yield* roundTrip(a, b)
+      assert.deepStrictEqual([events.flatMap(downs), world.logs], [[], []])
+    }))
+
+  overTcp("nor is it told that we stop", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const raw = yield* connectRaw(a.address)
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      yield* a.run(Port.snd("raw#p", "last"))
+      yield* a.stop
+      yield* raw.closed
+      assert.deepStrictEqual(raw.packets, [["p", "last"]])
+    }))
+
+  overTcp(
+    "one that does not read is given up in time, and with it what it was sent",
+    (world) =>
+      Effect.gen(function*() {
+        const a = yield* world.start("a", { monitorTimeout: "400 millis" })
+        const raw = yield* connectRaw(a.address)
+        const fired = yield* watch(a, "raw#p")
+        yield* raw.has(1)
+        raw.socket.pause()
+        const link = linkTo(a, "raw")!
+        let most = 0
+        const sending = yield* Effect.forkScoped(a.run(Effect.forever(
+          Effect.andThen(
+            Port.snd("raw#p", "x".repeat(16 * 1024)),
+            Effect.sync(() => {
+              most = Math.max(most, link.buffered)
+            })
+          )
+        )))
+        yield* until("the monitor fires", () => fired.length > 0)
+        yield* Fiber.interrupt(sending)
+        assert.deepStrictEqual(fired, [["transport_error", "raw", notReading]])
+        assert.isBelow(most, 1024 * 1024 + 64 * 1024)
+        raw.socket.resume()
+        yield* raw.closed
+      })
+  )
+
+  overTcp("what the node port answers does not wait behind others", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const raw = yield* connectRaw(a.address)
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      raw.socket.pause()
+      const text = "x".repeat(64 * 1024)
+      const sending = yield* Effect.forkScoped(a.run(Effect.forever(Port.snd("raw#p", text))))
+      yield* until("the sender waits", () => a.router.peers.get("raw")?.senders === 1)
+      const link = linkTo(a, "raw")!
+      const { sent } = link
+      raw.send(["", "time", "raw#t"], ["", "mon1", "nobody"])
+      yield* until("it has answered", () => link.sent > sent)
+      assert.isBelow(link.sent - sent, 200, "the sender still waits")
+      yield* Fiber.interrupt(sending)
+      raw.socket.resume()
+      yield* until("both answers", () => raw.packets.at(-1)?.[1] === "kil0")
+      assert.strictEqual(raw.packets.at(-2)![0], "t")
+    }), 60_000)
+
+  overTcp("a second handshake never completes: our auth line is held back", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const first = yield* connectRaw(a.address, { nodeId: "perl" })
+      const fired = yield* watch(a, "perl#p")
+      const second = yield* dialRaw(a.address, { nodeId: "perl" })
+      yield* second.closed
+      assert.deepStrictEqual([second.lines.length, second.packets], [2, []])
+      // The one that says it is of our kind is a stranger as well: the first one is not.
+      const third = yield* dialRaw(a.address, { nodeId: "perl", keys: ownKind(1000) })
+      yield* third.closed
+      assert.deepStrictEqual([third.lines.length, third.packets], [2, []])
+      assert.deepStrictEqual(yield* first.settle, [["", "mon1", "p"]])
+      assert.deepStrictEqual(fired, [])
+    }))
+
+  for (const [us, stays] of [["a", "ours"], ["z", "theirs"]] as const) {
+    overTcp(
+      `when both dial at once, the auth line goes out on one connection: ${us} keeps ${stays}`,
+      (world) =>
+        Effect.gen(function*() {
+          const node = yield* world.start(us)
+          // It says its greeting, and waits for nothing: as Perl does, its auth line follows ours.
+          const perl = yield* listenRaw({ nodeId: "perl", opening: greeting("perl") })
+          world.book.set("perl", [perl.address])
+          yield* node.run(Port.snd("perl#p", "hello"))
+          yield* until("our auth line", () => perl.peers[0]?.lines.length === 3)
+          const theirs = yield* dialRaw(node.address, { opening: greeting("perl") })
+          if (stays === "ours") {
+            yield* theirs.closed
+            assert.strictEqual(theirs.lines.length, 2)
+          } else yield* until("our greeting", () => theirs.lines.length === 2)
+          // The other side completes what it has our auth line for.
+          perl.peers[0]!.write(opening("perl").split("\n")[2]! + "\n")
+          assert.deepStrictEqual(yield* perl.peers[0]!.has(1), [["p", "hello"]])
+          yield* theirs.closed
+          assert.deepStrictEqual([theirs.lines.length, node.router.upNodes()], [2, ["perl"]])
+        })
+    )
+  }
+
+  overTcp("what is odd and harmless is taken: in the order of section 20", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const inbox = yield* collector(a)
+      const raw = yield* connectRaw(a.address)
+      const doomed = yield* collector(a)
+      raw.write("[][\"\"][\"\",\"\"][null][\"\",null][null,null]")
+      raw.send(["", "kil1", ""], ["", "kil1", null], ["", "mon0", null], ["", "kil0", "unknown", "x"])
+      raw.send(["", "mon1", doomed.name], ["", "mon1", doomed.name], ["", "mon0", "unknown"], [null, "g_unknown"])
+      raw.send([inbox.name, "alive"], ["", "kil1", doomed.name, "end"])
+      yield* inbox.has(1)
+      yield* raw.has(1)
+      assert.deepStrictEqual(yield* raw.settle, [["", "kil0", doomed.name, "end"]])
+    }))
+})
+
+describe("a node of our own kind that speaks by hand", () => {
+  overTcp("is told our timeout, gets beats, and is down when it sends none", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a", { monitorTimeout: "300 millis" })
+      const raw = yield* connectRaw(a.address, { keys: ownKind(300) })
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      assert.match(raw.lines[0]!, /;effect-mp=[0-9A-Za-z]{16};effect-mp-timeout=300(;|$)/)
+      const fired = yield* watch(a, "raw")
+      yield* until("the monitor fires", () => fired.length > 0)
+      yield* raw.closed
+      assert.deepStrictEqual(fired, [["transport_error", "raw", silent]])
+      assert.isAtLeast(raw.packets.length, 2)
+      for (const packet of raw.packets) assert.deepStrictEqual(packet, [])
+    }))
+
+  overTcp("lives while bytes trickle in the middle of one message", (world) =>
+    Effect.gen(function*() {
+      const timeout = 300
+      const a = yield* world.start("a", { monitorTimeout: timeout })
+      const inbox = yield* collector(a)
+      const raw = yield* connectRaw(a.address, { keys: ownKind(timeout) })
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      const fired = yield* watch(a, "raw")
+      raw.write(`["${inbox.name}","`)
+      let count = 0
+      for (const end = performance.now() + 5 * timeout; performance.now() < end; count++) {
+        raw.write("x")
+        yield* Effect.sleep("10 millis")
+      }
+      raw.write("\"]")
+      yield* inbox.has(1)
+      assert.deepStrictEqual([inbox.messages, fired], [[["x".repeat(count)]], []])
+    }))
+
+  overTcp("lives while it reads one large message slowly", (world) =>
+    Effect.gen(function*() {
+      const timeout = 500
+      const a = yield* world.start("a", { monitorTimeout: timeout })
+      const raw = yield* connectRaw(a.address, { keys: ownKind(timeout) })
+      yield* until("the link stands", () => a.router.isUp("raw"))
+      const fired = yield* watch(a, "raw")
+      const size = 48 * 1024 * 1024
+      // It takes a portion now and then, and says that it lives.
+      const { socket } = raw
+      socket.removeAllListeners("data").pause()
+      const before = socket.bytesRead
+      yield* a.run(Port.snd("raw#p", "x".repeat(size)))
+      const began = performance.now()
+      while (socket.bytesRead - before < size && !raw.isClosed()) {
+        raw.write("[]")
+        yield* Effect.callback<void>((resume) => void socket.once("data", () => resume(Effect.void)).resume())
+        socket.pause()
+        yield* Effect.sleep("2 millis")
+      }
+      assert.deepStrictEqual([fired, raw.isClosed()], [[], false])
+      assert.isAbove(performance.now() - began, 2 * timeout)
+    }), 60_000)
+})
