@@ -20,15 +20,15 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
-import { configGroups, runParams, runSources } from "./internal/configCli.ts"
-import { endless, exitCode, watchOutput, watchSignals } from "./internal/interruption.ts"
-import { commandPrefix, isCommand } from "./internal/nodeId.ts"
-import * as services from "./internal/service.ts"
-import { fileOf } from "./internal/service.ts"
-import { talkGroups } from "./internal/talkCli.ts"
-import { UsageError } from "./internal/usage.ts"
-import { version } from "./internal/version.ts"
-import { isWatched, watchdog } from "./internal/watchdog.ts"
+import { configGroups, runParams, runSources } from "./internal/cli/config/commands.ts"
+import { talkGroups } from "./internal/cli/network/commands.ts"
+import * as services from "./internal/cli/run/service.ts"
+import { fileOf } from "./internal/cli/run/service.ts"
+import { isWatched, watchdog } from "./internal/cli/run/watchdog.ts"
+import { endless, exitCode, watchOutput, watchSignals } from "./internal/cli/terminal/interruption.ts"
+import { UsageError } from "./internal/cli/terminal/usage.ts"
+import { commandPrefix, isCommand } from "./internal/node/nodeId.ts"
+import { version } from "./internal/values/version.ts"
 
 /**
  * A service that `emp run` cannot load or start, or that failed: its name as it was given, and what is wrong.
@@ -69,7 +69,7 @@ const run = Command.make("run", {
   Effect.gen(function*() {
     const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
     const sources = yield* runSources(input)
-    const { runOptions } = yield* Effect.promise(() => import("./internal/runOptions.ts"))
+    const { runOptions } = yield* Effect.promise(() => import("./internal/cli/run/options.ts"))
     // Under a watchdog that has said what there is to say.
     const options = yield* Effect.provideService(
       runOptions(sources),
@@ -87,7 +87,7 @@ const run = Command.make("run", {
     if (input.watch && !input.watchdog) {
       return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
     }
-    const { runNode } = yield* Effect.promise(() => import("./internal/runNode.ts"))
+    const { runNode } = yield* Effect.promise(() => import("./internal/cli/run/node.ts"))
     return yield* endless(
       runNode(options, { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" }),
       "outlives its readers"
@@ -112,7 +112,7 @@ const run = Command.make("run", {
 
 const demo = Command.make("demo", {}, () =>
   Effect.flatMap(
-    Effect.promise(() => import("./internal/demo.ts")),
+    Effect.promise(() => import("./internal/cli/demo/demo.ts")),
     (module) => module.demo
   )).pipe(
     Command.withDescription("Start three nodes, kill one of them, and watch the conversation go on"),
@@ -127,7 +127,7 @@ const errors = Command.make("errors", {
   json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false))
 }, ({ json, tag }) =>
   Effect.flatMap(
-    Effect.promise(() => import("./internal/errorCatalogue.ts")),
+    Effect.promise(() => import("./internal/cli/errors.ts")),
     ({ explain, list }) =>
       Effect.flatMap(Option.match(tag, { onNone: () => list(json), onSome: (tag) => explain(tag, json) }), Console.log)
   )).pipe(
@@ -141,7 +141,7 @@ const doctor = Command.make("doctor", {
 }, (input) =>
   Effect.gen(function*() {
     const sources = yield* Effect.catchTag(runSources(input), "ConfigFileError", Effect.succeed)
-    const { doctor } = yield* Effect.promise(() => import("./internal/commands/doctor.ts"))
+    const { doctor } = yield* Effect.promise(() => import("./internal/cli/doctor.ts"))
     yield* doctor(sources, input.json)
     // Modules of services may have opened something that would keep this process alive.
     process.stdout.write("", () => process.exit(exitCode(false)))
@@ -160,8 +160,7 @@ const init = Command.make(
       Argument.withDefault(".")
     )
   },
-  ({ folder }) =>
-    Effect.flatMap(Effect.promise(() => import("./internal/commands/init.ts")), ({ init }) => init(folder))
+  ({ folder }) => Effect.flatMap(Effect.promise(() => import("./internal/cli/init.ts")), ({ init }) => init(folder))
 ).pipe(
   Command.withDescription("Write a small project: a service, its supervisor, a test"),
   Command.withExamples([{ command: "emp init my-nodes" }])

@@ -10,10 +10,10 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as linkError from "./internal/linkError.ts"
-import { makeMemoryNetwork } from "./internal/memory.ts"
-import { tcpCarrier } from "./internal/tcp.ts"
-import type { Carrier } from "./internal/wire.ts"
+import * as linkError from "./internal/transport/linkError.ts"
+import { makeMemoryNetwork } from "./internal/transport/memory/network.ts"
+import { tcpCarrier } from "./internal/transport/tcp.ts"
+import type { Carrier } from "./internal/transport/wire.ts"
 
 /**
  * Why a connection did not become a link, or why a link ended: `reason` is one of the tags of `docs/errors.md`, `peer`

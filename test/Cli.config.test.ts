@@ -9,7 +9,7 @@ import * as net from "node:net"
 import * as os from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
-import { groups } from "../src/internal/configChain.ts"
+import { groups } from "../src/internal/cli/config/chain.ts"
 import { emp as executable, start as startNode, startEmp } from "./processes.ts"
 
 /** A home, with the configuration file in it, and `emp` for somebody who lives there. */

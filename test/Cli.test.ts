@@ -8,8 +8,8 @@ import { spawnSync } from "node:child_process"
 import * as net from "node:net"
 import { onTestFinished } from "vitest"
 import { Node, Port, Transport } from "../src/index.ts"
-import { linkErrorReasons } from "../src/internal/linkError.ts"
-import { version } from "../src/internal/version.ts"
+import { linkErrorReasons } from "../src/internal/transport/linkError.ts"
+import { version } from "../src/internal/values/version.ts"
 import { emp, isAlive, type Process, start, startEmp, startNode, startRun } from "./processes.ts"
 
 const rounds = [1, 2, 3, 4, 5]

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import type { FamilyChange } from "../src/internal/familyCopy.ts"
-import { Mesh } from "../src/internal/mesh.ts"
-import { PortNames } from "../src/internal/portId.ts"
-import { Router } from "../src/internal/router.ts"
+import type { FamilyChange } from "../src/internal/global/familyCopy.ts"
+import { Mesh } from "../src/internal/global/mesh.ts"
+import { Router } from "../src/internal/node/router.ts"
+import { PortNames } from "../src/internal/values/portId.ts"
 
 /**
  * What travels between nodes, one queue for each direction of a link. A lost link takes what is on its way with it; one side

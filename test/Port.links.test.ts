@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { Node, Port } from "../src/index.ts"
-import { reasonFromExit } from "../src/internal/killed.ts"
+import { reasonFromExit } from "../src/internal/values/killed.ts"
 
 const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
   Effect.provide(Effect.scoped(effect), Node.layerLocal)

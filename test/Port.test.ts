@@ -9,8 +9,8 @@ import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { Node, Port } from "../src/index.ts"
-import { reasonFromExit } from "../src/internal/killed.ts"
-import { nameOf } from "../src/internal/portId.ts"
+import { reasonFromExit } from "../src/internal/values/killed.ts"
+import { nameOf } from "../src/internal/values/portId.ts"
 
 const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
   Effect.provide(Effect.scoped(effect), Node.layerLocal)

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { Wire } from "../src/internal/wire.ts"
+import type { Wire } from "../src/internal/transport/wire.ts"
 import { everywhere, type Hosts, makeHosts, pass, settle } from "./memoryHosts.ts"
 import { SeededRandom } from "./simulation/random.ts"
 

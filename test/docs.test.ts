@@ -98,27 +98,3 @@ describe("the examples of the documentation", () => {
     assert.strictEqual(code, 0, stderr)
   })
 })
-
-describe("the map in AGENTS.md", () => {
-  /** In the order of the table: the sections from the top, with their files. */
-  const map = read("AGENTS.md").split(/^\| \| \*\*/m).slice(1).map((section) =>
-    Array.from(section.matchAll(/^\| `(\S+\.ts)` \|/gm), ([, name]) => `src/${name}`)
-  )
-
-  it("names every source file, and no other", () => {
-    assert.sameMembers(map.flat(), listed("src", ".ts"))
-  })
-
-  it("is right in that imports run downwards only", () => {
-    const level = new Map(map.flatMap((files, index) => files.map((file) => [file, index] as const)))
-    const upwards = map.flat().flatMap((file) =>
-      Array.from(
-        read(file).matchAll(/^(?:import|export)\s[^"]*from "(\.{1,2}\/[^"]+)"$/gm),
-        ([, path]) => new URL(path!, `file:///${file}`).pathname.slice(1)
-      )
-        .filter((imported) => !(level.get(imported)! >= level.get(file)!))
-        .map((imported) => `${file} imports ${imported}`)
-    )
-    assert.deepStrictEqual(upwards, [])
-  })
-})

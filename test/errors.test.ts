@@ -8,8 +8,8 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { readdirSync, readFileSync } from "node:fs"
-import { readCatalogue } from "../src/internal/errorCatalogue.ts"
-import { linkErrorReasons } from "../src/internal/linkError.ts"
+import { readCatalogue } from "../src/internal/cli/errors.ts"
+import { linkErrorReasons } from "../src/internal/transport/linkError.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
@@ -36,7 +36,7 @@ const inSources = (...patterns: ReadonlyArray<RegExp>): Array<string> => inCode(
 
 /** The command line, and what is said of supervisors: lists of words, and no port that could end. */
 const withoutPorts =
-  /^(?:Cli|internal[/](?:config\w*|commands[/].*|relaxedJson|runOptions|usage|watchdog|logCatcher|childError|childSpec|restart|supervision|supervisorPort))\.ts$/
+  /^(?:Cli\.ts|internal[/](?:cli[/].*|supervisor[/](?:errors|spec|decisions|supervision|messages)\.ts))$/
 
 const inCode = (code: ReadonlyArray<string>, patterns: ReadonlyArray<RegExp>): Array<string> => {
   const found = patterns.flatMap((pattern) =>

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
-import type { Wire } from "../src/internal/wire.ts"
+import type { Wire } from "../src/internal/transport/wire.ts"
 import * as Transport from "../src/Transport.ts"
 
 /** What systems buffer on their own, in bytes. */

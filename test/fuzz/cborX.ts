@@ -3,7 +3,7 @@
  * code, which takes text behind a length of 64 bits for the end of the input.
  */
 import { Decoder } from "cbor-x/decode-no-eval"
-import type { DecoderOptions } from "../../src/internal/framing.ts"
+import type { DecoderOptions } from "../../src/internal/transport/framing/framing.ts"
 
 const decoder = new Decoder({ useRecords: false, mapsAsObjects: false })
 

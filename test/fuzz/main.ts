@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import { randomInt } from "node:crypto"
 import * as vm from "node:vm"
-import { version } from "../../src/internal/version.ts"
+import { version } from "../../src/internal/values/version.ts"
 import { type Failure, Fuzzer } from "./fuzzer.ts"
 import { type Target, targets } from "./targets.ts"
 

@@ -4,20 +4,25 @@
  */
 import * as assert from "node:assert/strict"
 import { isUtf8 } from "node:buffer"
-import { CborScanner } from "../../src/internal/cborScanner.ts"
-import { parse } from "../../src/internal/exactJson.ts"
+import { CborScanner } from "../../src/internal/transport/framing/cborScanner.ts"
 import {
   type Decoder,
   type DecoderOptions,
   FramingError,
   type Limits,
   type Packet
-} from "../../src/internal/framing.ts"
-import { framings } from "../../src/internal/framings.ts"
-import { formatAuth, formatGreeting, parseAuth, parseGreeting } from "../../src/internal/greeting.ts"
-import { type Carries, type Culprit, culprit } from "../../src/internal/plainData.ts"
-import { isNodeId, isPortId, nameOf, nodeOf } from "../../src/internal/portId.ts"
-import { recorded } from "../internal/recordedHandshakes.ts"
+} from "../../src/internal/transport/framing/framing.ts"
+import { framings } from "../../src/internal/transport/framing/framings.ts"
+import {
+  formatAuth,
+  formatGreeting,
+  parseAuth,
+  parseGreeting
+} from "../../src/internal/transport/handshake/greeting.ts"
+import { parse } from "../../src/internal/values/exactJson.ts"
+import { type Carries, type Culprit, culprit } from "../../src/internal/values/plainData.ts"
+import { isNodeId, isPortId, nameOf, nodeOf } from "../../src/internal/values/portId.ts"
+import { recorded } from "../internal/transport/handshake/recordedHandshakes.ts"
 import { SeededRandom } from "../simulation/random.ts"
 import { attack, randomAttack, replays } from "./attacker.ts"
 import { secondOpinion } from "./cborX.ts"

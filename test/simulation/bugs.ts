@@ -4,9 +4,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { exitFromReason } from "../../src/internal/killed.ts"
-import { PortNames } from "../../src/internal/portId.ts"
-import type { Router } from "../../src/internal/router.ts"
+import type { Router } from "../../src/internal/node/router.ts"
+import { exitFromReason } from "../../src/internal/values/killed.ts"
+import { PortNames } from "../../src/internal/values/portId.ts"
 import type { Process } from "./process.ts"
 
 /** Changes a process that has just been built, before anything runs in it. */

@@ -1,7 +1,7 @@
 /**
  * What is done to a run, and how it is undone.
  */
-import type { Router } from "../../src/internal/router.ts"
+import type { Router } from "../../src/internal/node/router.ts"
 import type { Fault } from "./plan.ts"
 import type { Process } from "./process.ts"
 import type { World } from "./world.ts"

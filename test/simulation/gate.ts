@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type { Carrier, Wire, WireEvents } from "../../src/internal/wire.ts"
+import type { Carrier, Wire, WireEvents } from "../../src/internal/transport/wire.ts"
 
 export class Gate {
   readonly carrier: Carrier

@@ -1,0 +1,166 @@
+/**
+ * The configuration on the command line: a command for each word of a chain, and the flags and arguments of `emp run`.
+ *
+ * @internal
+ */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Path from "effect/Path"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as os from "node:os"
+import type { Surroundings } from "./apply.ts"
+import { groups, readArguments, readValue, type Word } from "./chain.ts"
+import type { ConfigFileError } from "./file.ts"
+import type { InvalidConfig } from "./keys.ts"
+import type { Arguments, Sources } from "./resolve.ts"
+
+const loadFile = Effect.promise(() => import("./file.ts"))
+
+const variables = Config.all({
+  rc: Config.option(Config.String("EFFECT_MP_RC")),
+  secret: Config.option(Config.Redacted("EMP_SECRET")),
+  cert: Config.option(Config.String("EMP_CERT"))
+})
+
+/** The file's place, the environment and the host. A variable that is empty is none. */
+const surroundings = (isRead: boolean): Effect.Effect<Surroundings, Config.ConfigError | ConfigFileError, Path.Path> =>
+  Effect.gen(function*() {
+    const { cert, rc, secret } = yield* variables
+    const held = (value: Option.Option<string>) => Option.getOrUndefined(value) || undefined
+    const { defaultFile } = yield* loadFile
+    return {
+      // One that is not read need not have a place.
+      file: held(rc) ?? (yield* isRead ? defaultFile : Effect.orElseSucceed(defaultFile, () => "the file")),
+      hostname: os.hostname(),
+      environment: [
+        { variable: "EMP_SECRET", values: { secret: held(Option.map(secret, Redacted.value)) } },
+        { variable: "EMP_CERT", values: { cert: held(cert) } }
+      ],
+      flags: { values: {} }
+    }
+  })
+
+const chainFlags = {
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false)),
+  secrets: Flag.Boolean("show-secrets").pipe(
+    Flag.withDescription("Show secrets too, where something is shown"),
+    Flag.withDefault(false)
+  ),
+  more: Argument.String("command").pipe(
+    Argument.withDescription("Further commands of the configuration. All are done, or none"),
+    Argument.atLeast(0)
+  )
+}
+
+const startChain = Effect.fnUntraced(function*(
+  chain: ReadonlyArray<string>,
+  options: { readonly json: boolean; readonly secrets: boolean }
+) {
+  const { configure } = yield* Effect.promise(() => import("./apply.ts"))
+  yield* configure(chain, yield* surroundings(true), options)
+})
+
+/** A command that begins a chain: what stands behind it belongs to the chain, and is read there. */
+const wordCommand = (word: Word, name: string) => {
+  const { about, allowed = "", argument, examples } = word
+  const command = argument === undefined
+    ? Command.make(name, chainFlags, ({ more, ...options }) => startChain([name, ...more], options))
+    : Command.make(
+      name,
+      { first: Argument.String(argument).pipe(Argument.withDescription(allowed), Argument.optional), ...chainFlags },
+      ({ first, more, ...options }) => startChain([name, ...Option.toArray(first), ...more], options)
+    )
+  const documented = command.pipe(
+    Command.withDescription(about),
+    Command.withExamples(examples.map((example) => ({ command: `emp ${example}` })))
+  )
+  return name === word.name && word.isUnlisted !== true ? documented : Command.unlisted(documented)
+}
+
+/** The commands in their groups. `setKEY` is another name for `KEY`, and need not be listed too. */
+export const configGroups = groups.map(({ group, words }) => ({
+  group,
+  commands: words.flatMap((word) =>
+    [word.name, ...(word.alias === undefined ? [] : [word.alias])].map((name) => wordCommand(word, name))
+  )
+}))
+
+const text = (name: string, about: string) => Flag.String(name).pipe(Flag.withDescription(about), Flag.optional)
+const list = (name: string, about: string) =>
+  Flag.String(name).pipe(Flag.withDescription(`${about}. Repeatable`), Flag.atLeast(0))
+const switched = (name: string, about: string) => Flag.Boolean(name).pipe(Flag.withDescription(about), Flag.optional)
+
+/** The flags of `emp run`, by the names of AEMP's keys, and its arguments in AEMP's form. */
+export const runParams = {
+  profile: text("profile", "The profile of the configuration file to use. Default: the one named like the host"),
+  nodeid: text("node-id", "Unique in the network; %n is the host name, a trailing / gets random characters"),
+  binds: list("bind", "Where to listen: host:port, *:port, a bare port; port * is a free one"),
+  seeds: list("seed", "host:port of a node to connect to"),
+  secret: Flag.Redacted("secret").pipe(
+    Flag.withDescription(
+      "What all nodes of the network share. $EMP_SECRET does the same, and other users cannot see it"
+    ),
+    Flag.optional
+  ),
+  cert: text("cert", "PEM file: private key, certificate, certificates to trust. Turns TLS on. Also: $EMP_CERT"),
+  services: list("service", "MODULE or MODULE#EXPORT: a Layer, an Effect, or a function that returns one"),
+  monitor_timeout: text("monitor-timeout", "After how many seconds of silence a node counts as dead"),
+  connect_interval: text("connect-interval", "How many seconds finding and dialling a node may take"),
+  framing_format: list("framing", "A framing to speak, the best first"),
+  auth_offer: list("auth-offer", "A method to authenticate with, the best first"),
+  auth_accept: list("auth-accept", "A method with which others may authenticate"),
+  max_message_size: text("max-message-size", "How many bytes a message may have"),
+  node_id_in_cert: switched("node-id-in-cert", "Certificates must be for the node IDs of their nodes"),
+  norc: switched("norc", "Do without the configuration file"),
+  force: switched("force", "KEY VALUE counts more than the configuration file"),
+  words: Argument.String("key value").pipe(
+    Argument.withDescription("As AEMP takes them: [profile NAME] [KEY VALUE ...]. The file counts more"),
+    Argument.atLeast(0)
+  )
+}
+
+type RunInput = Command.Command.Config.Infer<typeof runParams>
+
+/** Where the configuration of `emp run` comes from. */
+export const runSources = Effect.fnUntraced(function*(input: RunInput) {
+  const words = yield* Effect.fromResult(readArguments(input.words))
+  const flags = yield* Effect.fromResult(readFlags(input))
+  const { read } = yield* loadFile
+  const isRead = !(flags.norc ?? words.norc ?? false)
+  const around = yield* surroundings(isRead)
+  const document = isRead ? (yield* read(around.file)).document : {}
+  return { ...around, document, words, flags } satisfies Sources
+})
+
+const given = <A>(list: ReadonlyArray<A>): ReadonlyArray<A> | undefined => list.length === 0 ? undefined : list
+
+/** As they were given: values are checked with those of the other sources. */
+const readFlags = (input: RunInput): Result.Result<Arguments, InvalidConfig> =>
+  Result.map(
+    Result.all(input.services.map((service) => readValue("services", service))),
+    (services) => ({
+      profile: Option.getOrUndefined(input.profile),
+      norc: Option.getOrUndefined(input.norc),
+      force: Option.getOrUndefined(input.force),
+      values: {
+        nodeid: Option.getOrUndefined(input.nodeid),
+        secret: Option.getOrUndefined(Option.map(input.secret, Redacted.value)),
+        cert: Option.getOrUndefined(input.cert),
+        binds: given(input.binds),
+        seeds: given(input.seeds),
+        services: given(services),
+        monitor_timeout: Option.getOrUndefined(input.monitor_timeout),
+        connect_interval: Option.getOrUndefined(input.connect_interval),
+        framing_format: given(input.framing_format),
+        auth_offer: given(input.auth_offer),
+        auth_accept: given(input.auth_accept),
+        max_message_size: Option.getOrUndefined(input.max_message_size),
+        node_id_in_cert: Option.getOrUndefined(input.node_id_in_cert)
+      }
+    })
+  )

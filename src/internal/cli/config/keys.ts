@@ -1,0 +1,193 @@
+/**
+ * The keys of a configuration, and what each may hold. Follows protocol section 19: the keys are AEMP's, and a few of our
+ * own. Values are taken as AEMP's own file may have them.
+ *
+ * @internal
+ */
+import * as Result from "effect/Result"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import { accepted, isSecret, offered } from "../../transport/handshake/auth.ts"
+import { parseAddress, splitAddresses } from "../../values/address.ts"
+import { isNodeId } from "../../values/portId.ts"
+import type { ServiceSpec } from "../run/service.ts"
+
+/** A key whose value cannot be used: `from` says where it stands, if not on the command line. */
+export class InvalidConfig extends Schema.TaggedError<InvalidConfig>()("InvalidConfig", {
+  key: Schema.String,
+  problem: Schema.String,
+  from: Schema.UndefinedOr(Schema.String)
+}) {
+  override readonly [Runtime.errorExitCode] = this.from === undefined ? 2 : 1
+  override get message(): string {
+    return `${this.from === undefined ? "" : `${this.from}: `}${this.key}: ${this.problem}`
+  }
+}
+
+interface About {
+  readonly about: string
+  readonly allowed: string
+  readonly example: string
+}
+
+interface Kind<A> extends About {
+  /** A list is given as JSON, or with commas. */
+  readonly isList: boolean
+  /** Answers the value, or else what of it is wrong. */
+  readonly decode: (raw: unknown) => Result.Result<A, unknown>
+}
+
+const one = <A>(schema: Schema.ConstraintDecoder<A>, about: About): Kind<A> => {
+  const decode = Schema.decodeUnknownOption(schema)
+  return { ...about, isList: false, decode: (raw) => Result.fromOption(decode(raw), () => raw) }
+}
+
+const list = <A>(
+  schema: Schema.ConstraintDecoder<A>,
+  elements: (raw: unknown) => ReadonlyArray<unknown>,
+  about: About
+): Kind<ReadonlyArray<A>> => {
+  const decode = Schema.decodeUnknownOption(schema)
+  return {
+    ...about,
+    isList: true,
+    decode: (raw) => Result.all(elements(raw).map((element) => Result.fromOption(decode(element), () => element)))
+  }
+}
+
+/** The elements of lists of texts; each may hold several, with commas between them. */
+const texts = (raw: unknown): ReadonlyArray<unknown> =>
+  (Array.isArray(raw) ? raw : [raw]).flatMap((element: unknown): ReadonlyArray<unknown> => {
+    // Perl does not tell numbers from texts.
+    const text = typeof element === "number" ? String(element) : element
+    return typeof text === "string" ? splitAddresses([text]) : [text]
+  })
+
+/** The elements of a list of services. A text is one with commas; what stands in a list is taken as it is. */
+const services = (raw: unknown): ReadonlyArray<unknown> => Array.isArray(raw) ? raw : texts(raw)
+
+const text = (holds: (text: string) => boolean) => Schema.String.pipe(Schema.check(Schema.makeFilter(holds)))
+
+/** All forms of a truth value, in JSON and on command lines. */
+const truths = new Map<unknown, boolean>([
+  ...[true, 1, "1", "true", "yes", "on"].map((form) => [form, true] as const),
+  ...[false, 0, "0", "", "false", "no", "off"].map((form) => [form, false] as const)
+])
+const decodeTruth = (raw: unknown): Result.Result<boolean, unknown> => {
+  const truth = truths.get(raw)
+  return truth === undefined ? Result.fail(raw) : Result.succeed(truth)
+}
+const truth = (about: string): Kind<boolean> => ({
+  about,
+  allowed: "true or false",
+  example: "true",
+  isList: false,
+  decode: decodeTruth
+})
+
+const Positive = Schema.Union([Schema.Finite, Schema.FiniteFromString]).pipe(Schema.check(Schema.isGreaterThan(0)))
+const seconds = (about: string, example: string): Kind<number> =>
+  one(Positive, { about, allowed: "a number of seconds above zero", example })
+
+const names = (known: ReadonlyArray<string>, about: string, example: string): Kind<ReadonlyArray<string>> =>
+  list(Schema.Literals(known), texts, { about, allowed: `one of ${known.join(", ")}`, example })
+
+const ServiceSchema: Schema.ConstraintDecoder<ServiceSpec> = Schema.Union([
+  Schema.NonEmptyString,
+  Schema.TupleWithRest(Schema.Tuple([Schema.NonEmptyString]), [Schema.Json])
+])
+
+/** What a configuration can have. */
+export interface Configuration {
+  readonly nodeid: string
+  readonly secret: string
+  readonly cert: string
+  readonly binds: ReadonlyArray<string>
+  readonly seeds: ReadonlyArray<string>
+  readonly services: ReadonlyArray<ServiceSpec>
+  /** In seconds. */
+  readonly monitor_timeout: number
+  /** In seconds. */
+  readonly connect_interval: number
+  readonly framing_format: ReadonlyArray<string>
+  readonly auth_offer: ReadonlyArray<string>
+  readonly auth_accept: ReadonlyArray<string>
+  /** In bytes. */
+  readonly max_message_size: number
+  readonly node_id_in_cert: boolean
+  readonly secure: boolean
+  readonly autocork: boolean
+  readonly nodelay: boolean
+}
+
+export type Key = keyof Configuration
+
+/** All keys. Those that mean something to AEMP alone may be set, as both can have one file. */
+export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
+  nodeid: one(Schema.String.pipe(Schema.check(Schema.makeFilter(isNodeId))), {
+    about: "The node ID; %n is the host, a last / gets random letters",
+    allowed: "a text without # ; and control characters, and not empty",
+    example: "anon/"
+  }),
+  secret: one(text((secret) => secret !== "" && isSecret(secret)), {
+    about: "What all nodes of the network share",
+    allowed: "a text of characters up to U+00FF, without control characters, and not empty",
+    example: "swordfish"
+  }),
+  cert: one(Schema.NonEmptyString, {
+    about: "Key, certificate, certificates to trust, in PEM",
+    allowed: "PEM text, or the path of a PEM file",
+    example: "node.pem"
+  }),
+  binds: list(text((bind) => parseAddress(bind, "localhost") !== undefined), texts, {
+    about: "Where to listen; an empty list is nowhere",
+    allowed: "an address: host:port, [v6]:port, *:port, or a bare port; port * is a free one",
+    example: "4040,127.0.0.1:4041"
+  }),
+  seeds: list(text((seed) => (parseAddress(seed, "localhost")?.port ?? 0) > 0), texts, {
+    about: "Nodes to connect to at the start",
+    allowed: "an address: host:port, [v6]:port, or a bare port of this host",
+    example: "10.0.0.1:4040,10.0.0.2:4040"
+  }),
+  services: list(ServiceSchema, services, {
+    about: "What to run: MODULE or MODULE#EXPORT",
+    allowed: "a service: MODULE, MODULE#EXPORT, or in JSON [\"MODULE#EXPORT\", ARGUMENT, ...]",
+    example: "./greeter.js,./clock.js#hourly"
+  }),
+  monitor_timeout: seconds("Seconds of silence after which a node counts as dead", "30"),
+  connect_interval: seconds("Seconds that finding and dialling a node may take", "2"),
+  framing_format: names(["cbor", "json", "storable"], "Framings that we speak, the best first", "cbor,json"),
+  auth_offer: names(offered, "How we authenticate, the best first", "tls_sha3_512,hmac_sha3_512"),
+  auth_accept: names(accepted, "How others may authenticate", "tls_sha3_512"),
+  max_message_size: one(
+    Schema.Union([Schema.Int, Schema.FiniteFromString.pipe(Schema.check(Schema.isInt()))]).pipe(
+      Schema.check(Schema.isGreaterThan(0))
+    ),
+    {
+      about: "Bytes that a message from another node may have",
+      allowed: "a whole number of bytes above zero",
+      example: "1048576"
+    }
+  ),
+  node_id_in_cert: truth("Whether a certificate must be for its node's ID"),
+  secure: truth("For AnyEvent::MP only: run no code for others"),
+  autocork: truth("For AnyEvent::MP only: collect what is sent"),
+  nodelay: truth("For AnyEvent::MP only: do not wait for more to send")
+}
+
+export const isKey = (name: string): name is Key => Object.hasOwn(kinds, name)
+export const keys: ReadonlyArray<Key> = Object.keys(kinds).filter(isKey)
+
+/** Checks the value of a key. */
+export const decode = <K extends Key>(
+  key: K,
+  raw: unknown,
+  from: string | undefined
+): Result.Result<Configuration[K], InvalidConfig> => {
+  const kind = kinds[key]
+  return Result.mapError(kind.decode(raw), (culprit) => {
+    // What may be a secret is not repeated.
+    const what = key === "secret" || key === "cert" ? "it" : JSON.stringify(culprit).slice(0, 80)
+    return new InvalidConfig({ key, problem: `${what} is not ${kind.allowed}`, from })
+  })
+}

@@ -1,0 +1,82 @@
+/**
+ * A configuration as text for people, and as JSON for programs. Secrets are not shown unless somebody asks for them.
+ *
+ * @internal
+ */
+import type { Json, JsonObject } from "effect/Schema"
+import type { Shown } from "./edit.ts"
+import { isObject } from "./relaxedJson.ts"
+import { profilesOf } from "./resolve.ts"
+
+export interface ShowOptions {
+  readonly json: boolean
+  readonly secrets: boolean
+}
+
+/** What stands for a secret, whatever its length. */
+const mask = "********"
+
+const masked = (key: string, value: Json, { secrets }: ShowOptions): Json => {
+  if (secrets || typeof value !== "string") return value
+  // The path of a certificate is none of it.
+  return key === "secret" || (key === "cert" && value.includes("-----BEGIN")) ? mask : value
+}
+
+const maskedValues = (values: JsonObject, options: ShowOptions): JsonObject =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, masked(key, value, options)]))
+
+const maskedDocument = (document: JsonObject, options: ShowOptions): JsonObject => {
+  const profiles = Object.entries(profilesOf(document))
+    .map(([name, values]) => [name, isObject(values) ? maskedValues(values, options) : values] as const)
+  const top = maskedValues(document, options)
+  return "profile" in document ? { ...top, profile: Object.fromEntries(profiles) } : top
+}
+
+/** Texts as they are, lists of texts with commas; everything else as JSON. */
+const plain = (value: Json): string => {
+  if (typeof value === "string") return value === "" ? "\"\"" : value.trimEnd()
+  if (!Array.isArray(value)) return JSON.stringify(value)
+  if (value.length === 0) return "(none)"
+  return value.every((element) => typeof element === "string") ? value.join(",") : JSON.stringify(value)
+}
+
+/** In columns. The last one may be long, and have several lines. */
+const table = (rows: ReadonlyArray<readonly [string, ...ReadonlyArray<string>]>): string => {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (row: ReadonlyArray<string>): string => {
+    const before = row.slice(0, -1).map((cell, column) => `  ${cell.padEnd(widths[column]!)}`).join("")
+    return `${before}  ${(row.at(-1) ?? "").replaceAll("\n", `\n${" ".repeat(before.length + 2)}`)}`
+  }
+  return rows.map(line).join("\n")
+}
+
+const values = (object: JsonObject): string =>
+  table(Object.entries(object).map(([key, value]) => [key, plain(value)])) || "  (nothing)"
+
+/** One thing that a chain shows. */
+export const show = (shown: Shown, file: string, options: ShowOptions): string => {
+  switch (shown._tag) {
+    case "Profile": {
+      const object = maskedValues(shown.values, options)
+      return options.json ? format(object) : `profile ${shown.name}\n${values(object)}`
+    }
+    case "File": {
+      const document = maskedDocument(shown.document, options)
+      if (options.json) return format(document)
+      const { profile: _, version: __, ...top } = document
+      const profiles = Object.entries(profilesOf(document))
+        .map(([name, object]) => `profile ${name}\n${isObject(object) ? values(object) : "  (nothing)"}`)
+      return [`${file}\n${values(top)}`, ...profiles].join("\n")
+    }
+    case "Config": {
+      const { profile, settings } = shown.resolved
+      const rows = Object.entries(settings)
+        .map(([key, { from, value }]) => ({ key, from, value: masked(key, value, options) }))
+      return options.json
+        ? format(Object.fromEntries(rows.map(({ from, key, value }) => [key, { value, from }])))
+        : `what profile ${profile} comes to\n${table(rows.map(({ from, key, value }) => [key, from, plain(value)]))}`
+    }
+  }
+}
+
+const format = (value: Json): string => JSON.stringify(value, undefined, 2)

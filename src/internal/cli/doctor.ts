@@ -1,0 +1,263 @@
+/**
+ * `emp doctor`: what could keep a node of this configuration from working, and what to do about it.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as crypto from "node:crypto"
+import * as os from "node:os"
+import * as Global from "../../Global.ts"
+import * as Node from "../../Node.ts"
+import * as Port from "../../Port.ts"
+import * as Transport from "../../Transport.ts"
+import { commandPrefix, expand } from "../node/nodeId.ts"
+import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
+import { namesOf, readCredentials } from "../transport/tls.ts"
+import { splitAddresses } from "../values/address.ts"
+import { ConfigFileError } from "./config/file.ts"
+import { profilesOf, resolve, type Sources } from "./config/resolve.ts"
+import { CommandFailed } from "./network/session.ts"
+import { type RunOptions, runOptions } from "./run/options.ts"
+import { load, ServiceError } from "./run/service.ts"
+import { wrap } from "./terminal/screen.ts"
+import { didYouMean } from "./terminal/usage.ts"
+
+/** What was looked at, what was found, and what to do if it is not as it should be. */
+export interface Finding {
+  readonly what: string
+  readonly verdict: "ok" | "warning" | "problem"
+  readonly found: string
+  readonly advice?: string
+}
+
+const ok = (what: string, found: string): Finding => ({ what, verdict: "ok", found })
+const warning = (what: string, found: string, advice: string): Finding => ({ what, verdict: "warning", found, advice })
+const problem = (what: string, found: string, advice: string): Finding => ({ what, verdict: "problem", found, advice })
+
+const messageOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Without the name of what it is about, if that stands before it. */
+const problemOf = (cause: Cause.Cause<unknown>, name = ""): string => {
+  const error = Cause.squash(cause)
+  if (error instanceof ServiceError) return error.problem
+  const message = messageOf(cause)
+  // The node that answers at an address stands behind it in brackets.
+  return message.startsWith(name) ? message.slice(name.length).replace(/^ \((node .*?)\)(?=: )|^: /, "$1") : message
+}
+
+/** Looks at everything, one thing after the other, and fails if something is a problem. */
+export const doctor = (sources: Sources | ConfigFileError, json: boolean) =>
+  Effect.gen(function*() {
+    const findings: Array<Finding> = []
+    const add = (all: ReadonlyArray<Finding>) => {
+      findings.push(...all)
+      return json ? Effect.void : Effect.forEach(all, (finding) => Console.log(describe(finding)), { discard: true })
+    }
+    yield* add([ok("Node.js", process.versions.node)])
+    if (sources instanceof ConfigFileError) {
+      yield* add([problem("configuration file", sources.message, "correct or remove it: it is never overwritten")])
+    } else {
+      yield* add(yield* configFile(sources))
+      const options = yield* Effect.result(runOptions(sources))
+      if (Result.isFailure(options)) {
+        const advice = "correct this value: emp showconfig shows where it comes from"
+        yield* add([problem("configuration", options.failure.message, advice)])
+      } else {
+        yield* add(secret(options.success))
+        yield* add(yield* certificate(options.success))
+        yield* add(yield* services(options.success))
+        yield* add(yield* binds(options.success))
+        yield* add(yield* seeds(options.success))
+      }
+    }
+    const bad = findings.filter(({ verdict }) => verdict === "problem").length
+    if (json) yield* Console.log(JSON.stringify(findings))
+    if (bad > 0) return yield* new CommandFailed({ problem: `${bad} ${bad === 1 ? "problem" : "problems"} found` })
+  }).pipe(Effect.provide(Logger.layer([])))
+
+const marks: Record<Finding["verdict"], string> = { ok: "ok     ", warning: "WARNING", problem: "PROBLEM" }
+
+/** How far in the text stands, behind its mark. */
+const margin = 9
+
+const describe = ({ advice, found, verdict, what }: Finding): string =>
+  [
+    wrap(`${marks[verdict]}  ${what}: ${found}`, margin),
+    ...(advice === undefined ? [] : [wrap(`${" ".repeat(margin)}→ ${advice}`, margin)])
+  ].join("\n")
+
+/** That it can be read is known already. */
+const configFile = Effect.fnUntraced(function*(sources: Sources) {
+  const { file, flags, words } = sources
+  const what = "configuration file"
+  if (flags.norc ?? words.norc ?? false) return [ok(what, `${file} does not count: norc`)]
+  const files = yield* FileSystem.FileSystem
+  const stat = yield* Effect.option(files.stat(file))
+  if (Option.isNone(stat)) return [ok(what, `there is no ${file}: flags and environment count`), ...profile(sources)]
+  const mode = Number(stat.value.mode) & 0o777
+  // What is no file, as /dev/null, holds no secret.
+  const found = (mode & 0o077) === 0 || stat.value.type !== "File"
+    ? ok(what, file)
+    : warning(what, `${file} can be read by others (mode ${mode.toString(8)})`, `chmod 600 ${file}`)
+  return [found, ...profile(sources)]
+})
+
+/** One that was asked for, or that is a parent, and is not there. */
+const profile = (sources: Sources): ReadonlyArray<Finding> => {
+  const resolved = Result.getOrUndefined(resolve(sources))
+  if (resolved?.orphan !== undefined) {
+    const { problem, profile } = resolved.orphan
+    return [warning(`profile ${profile}`, problem, `emp profile ${profile} parent NAME sets it, delparent removes it`)]
+  }
+  if (resolved?.isMissing !== true) return []
+  const meant = didYouMean(resolved.profile, Object.keys(profilesOf(sources.document)))
+  return [warning(`profile ${resolved.profile}`, `the file has none of that name${meant}`, "emp showprofile shows all")]
+}
+
+const secret = ({ cert, secret }: RunOptions): ReadonlyArray<Finding> => {
+  const text = secret === undefined ? "" : Redacted.value(secret)
+  if (text === "" && cert === undefined) {
+    return [
+      problem(
+        "secret",
+        "there is neither a secret nor a certificate",
+        "emp gensecret, and the same secret on all machines"
+      )
+    ]
+  }
+  if (text === "") return [ok("secret", "none; a certificate is there")]
+  return text.length < 16
+    ? [warning("secret", `it has ${text.length} characters`, "emp gensecret makes one that cannot be guessed")]
+    : [ok("secret", `${text.length} characters`)]
+}
+
+/** How long before its end a certificate is worth a word. */
+const soon = 30 * 24 * 3600 * 1000
+
+const certificate = Effect.fnUntraced(function*({ cert, nodeId, nodeIdInCert }: RunOptions) {
+  if (cert === undefined) return []
+  const what = "certificate"
+  const pem = Redacted.value(cert)
+  const read = yield* Effect.result(Effect.try({
+    try: () => {
+      readCredentials(pem)
+      return new crypto.X509Certificate(pem)
+    },
+    catch: (error) => error instanceof Error ? error.message : String(error)
+  }))
+  if (Result.isFailure(read)) {
+    return [problem(what, read.failure, "a PEM file has private key, certificate, and those to trust")]
+  }
+  const x509 = read.success
+  const now = yield* Clock.currentTimeMillis
+  const [begin, end] = [new Date(x509.validFrom), new Date(x509.validTo)]
+  const until = `valid until ${end.toISOString().slice(0, 10)}`
+  if (end.getTime() < now) return [problem(what, until, "get a new one, or set the clock")]
+  if (begin.getTime() > now) {
+    return [problem(what, `not valid before ${begin.toISOString()}`, "set the clock, or wait")]
+  }
+  const expanded = yield* expand(nodeId ?? "%n/", os.hostname())
+  const names = namesOf(x509)
+  if (nodeIdInCert === true && !names.includes(expanded.nodeId)) {
+    const found = `it is for ${names.join(", ") || "nobody"}, and not for the node ID ${expanded.nodeId}`
+    return [problem(what, found, "with node_id_in_cert every node needs a certificate for its own, fixed ID")]
+  }
+  return [end.getTime() - now < soon ? warning(what, until, "get a new one in time") : ok(what, until)]
+})
+
+const services = (options: RunOptions) =>
+  Effect.forEach(options.services, (service) =>
+    Effect.map(Effect.exit(load(service)), (loaded) => {
+      const what = `service ${typeof service === "string" ? service : service[0]}`
+      if (Exit.isSuccess(loaded)) return ok(what, "can be loaded")
+      const found = problemOf(loaded.cause)
+      const isGone = /there is no file|Cannot find/.test(found)
+      return problem(what, found, isGone ? "the path counts from the folder that emp runs in" : "correct the module")
+    }))
+
+/** Listens, and stops again. */
+const binds = (options: RunOptions) =>
+  Effect.forEach(splitAddresses(options.binds ?? []), (bind) =>
+    Effect.gen(function*() {
+      const carrier = yield* Transport.Transport
+      const bound = yield* Effect.exit(Effect.scoped(carrier.listen(bind, (wire) => wire.destroy(), "doctor")))
+      if (Exit.isSuccess(bound)) return ok(`bind ${bind}`, bound.value.join(", "))
+      const found = problemOf(bound.cause, bind)
+      return found.includes("in use")
+        ? warning(`bind ${bind}`, found, "fine if that is this very node, which runs already")
+        : problem(`bind ${bind}`, found, "another address or port, or * for all that this machine has")
+    })).pipe(Effect.provide(Transport.layerTcp))
+
+/** Clocks that differ by more make log lines of different machines hard to put in order, and certificates invalid. */
+const tolerance = 2000
+
+/** Connects to each seed as a node does. */
+const seeds = (options: RunOptions) => {
+  const all = splitAddresses(options.seeds)
+  if (all.length === 0) return Effect.succeed([ok("seeds", "none: this node waits for others, who have it as seed")])
+  const node = Layer.provideMerge(
+    Global.layer({ seeds: [] }),
+    Layer.provide(
+      Node.layer({ ...options, nodeId: commandPrefix, binds: [], monitorTimeout: "5 seconds" }),
+      Transport.layerTcp
+    )
+  )
+  const each = Effect.forEach(all, (seed) =>
+    Effect.gen(function*() {
+      const network = yield* Node.Network
+      const link = yield* Effect.exit(network.dial(seed))
+      if (Exit.isFailure(link)) {
+        const error = Cause.squash(link.cause)
+        const advice = error instanceof LinkError ? advices[error.reason] : undefined
+        const found = problemOf(link.cause, seed)
+        return problem(`seed ${seed}`, found, advice ?? "docs/errors.md explains all errors of links")
+      }
+      const { nodeId } = link.value
+      const [time] = yield* Effect.orElseSucceed(
+        Effect.timeout(Port.calMessage(nodeId, "time"), "5 seconds"),
+        (): ReadonlyArray<unknown> => []
+      )
+      if (typeof time !== "number") {
+        return warning(`seed ${seed}`, `node ${nodeId}, which does not answer`, "look at its log, or restart it")
+      }
+      const away = Math.abs(time * 1000 - (yield* Clock.currentTimeMillis))
+      return away > tolerance
+        ? warning(
+          `seed ${seed}`,
+          `node ${nodeId}, whose clock is ${Math.round(away / 1000)} s away from ours`,
+          "let NTP set both clocks"
+        )
+        : ok(`seed ${seed}`, `node ${nodeId}`)
+    }))
+  return Effect.matchCause(Effect.scoped(Effect.provide(each, node)), {
+    onFailure: (cause) => [problem("node", messageOf(cause), "emp run would say the same")],
+    onSuccess: (found) => found
+  })
+}
+
+const advices: Partial<Record<LinkErrorReason, string>> = {
+  connect_failed: "is a node running there, and does a firewall let us through?",
+  connect_timeout: "does a firewall swallow what we send?",
+  handshake_timeout: "what listens there is no node, or one that hangs: look at its log, or restart it",
+  not_aemp: "what listens there is no node",
+  auth_failed: "it has another secret",
+  handshake_closed:
+    "it has refused us: has it the same secret, or an authority that has signed our certificate? Its log says why",
+  no_common_auth: "one of the two has a certificate, the other has none",
+  tls_required: "it has a certificate, and we have none",
+  tls_untrusted: "our PEM file has to hold the authority that has signed its certificate",
+  tls_expired: "its certificate or a clock is wrong"
+}

@@ -1,0 +1,195 @@
+/**
+ * Commands that look at nodes: `status`, `trace`, `tree`, `ping`, `bench`.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Global from "../../../Global.ts"
+import * as Supervisor from "../../../Supervisor.ts"
+import { isCommand } from "../../node/nodeId.ts"
+import type { Status } from "../../node/status.ts"
+import { age, bytes, millis, print, printJson, spread, table, wrap } from "../terminal/screen.ts"
+import { allNodes, ask, askStatus, reach, type Session, statusesOf, within } from "./session.ts"
+
+type Answer = Status | { readonly nodeId: string; readonly problem: string }
+
+/** The nodes that a node has links to, without those of commands. */
+const linksOf = (status: Status): ReadonlyArray<string> =>
+  status.peers.filter(({ nodeId, state }) => state === "up" && !isCommand(nodeId)).map(({ nodeId }) => nodeId)
+
+/** How many commands look at a node, this one among them. */
+const commandsOf = (status: Status): number =>
+  status.peers.filter(({ nodeId, state }) => state === "up" && isCommand(nodeId)).length
+
+/** All nodes, as they say of themselves. */
+export const statuses = (session: Session) => Effect.flatMap(allNodes(session), (names) => statusesOf(session, names))
+
+const entriesOf = (status: Status): number => Object.values(status.families).reduce((sum, count) => sum + count, 0)
+
+/** The nodes in a table. */
+export const overview = (answers: ReadonlyArray<Answer>): string =>
+  table(
+    ["NODE", "UP", "LINKS", "PORTS", "QUEUE", "MEMORY", "ENTRIES"],
+    answers.map((answer) =>
+      "problem" in answer
+        ? [answer.nodeId, answer.problem]
+        : [
+          answer.nodeId,
+          age(answer.uptime),
+          String(answer.links - commandsOf(answer)),
+          String(answer.ports),
+          String(answer.queuedMessages),
+          bytes(answer.memory),
+          // A node that is no global one has its data at another.
+          answer.isGlobal ? String(entriesOf(answer)) : "-"
+        ]
+    )
+  )
+
+const details = (status: Status): string => {
+  const { families, peers, ...rest } = status
+  const facts = [
+    `node ${rest.nodeId}, pid ${rest.pid}, effect-mp ${rest.version} on ${rest.runtime}, up ${age(rest.uptime)}`,
+    `listening on ${rest.addresses.join(", ") || "nothing"}`,
+    rest.isGlobal ? "global" : `its data is at ${rest.master ?? "nobody"}`,
+    `${rest.ports} ports, ${rest.supervisors.length} supervisors, ${bytes(rest.memory)} of memory, ${
+      bytes(rest.heap)
+    } of it heap`,
+    `${rest.queuedMessages} messages wait for links, ${
+      bytes(rest.unsentBytes)
+    } are on their way, ${rest.waitingSenders} senders wait`
+  ]
+  const links = table(
+    ["LINK", "STATE", "RECEIVED", "SENT", "QUEUE"],
+    peers.map((peer) => [peer.nodeId, peer.state, bytes(peer.received), bytes(peer.sent), String(peer.queued)])
+  )
+  const data = table(
+    ["FAMILY", "ENTRIES"],
+    Object.entries(families).toSorted().map(([name, count]) => [name, String(count)])
+  )
+  return [facts.map((fact) => wrap(fact)).join("\n"), links, ...(rest.isGlobal ? [data] : [])].join("\n\n")
+}
+
+export const status = (session: Session, node: string | undefined) =>
+  Effect.gen(function*() {
+    if (node !== undefined) {
+      const one = yield* askStatus(session, node)
+      return yield* session.json ? printJson(one) : print(details(one))
+    }
+    const answers = yield* statuses(session)
+    yield* session.json ? printJson(answers) : print(overview(answers))
+  })
+
+/** Who is linked to whom, from a node on: each node is asked once. */
+export const trace = (session: Session, from: string | undefined, form: "text" | "json" | "dot") =>
+  Effect.gen(function*() {
+    // Without a node to begin with: where the command is connected, which certainly answers.
+    const first = from ?? (yield* Global.Global).master
+    const links = new Map<string, ReadonlyArray<string> | string>()
+    let wave = first === undefined ? [] : [first]
+    if (from !== undefined) yield* reach(session, from)
+    while (wave.length > 0) {
+      for (const answer of yield* statusesOf(session, wave)) {
+        links.set(answer.nodeId, "problem" in answer ? answer.problem : linksOf(answer).toSorted())
+      }
+      const named = Array.from(links.values()).flatMap((others) => typeof others === "string" ? [] : others)
+      wave = Array.from(new Set(named)).filter((name) => !links.has(name))
+    }
+    yield* form === "json"
+      ? printJson(
+        Object.fromEntries(Array.from(links, ([node, others]) => [node, typeof others === "string" ? null : others]))
+      )
+      : print(form === "dot" ? dot(links) : listed(links))
+  })
+
+/** What nodes are linked to, or why that is not known. */
+type Links = ReadonlyMap<string, ReadonlyArray<string> | string>
+
+const listed = (links: Links): string =>
+  Array.from(links, ([node, others]) =>
+    typeof others === "string"
+      ? `${node}\n   ${others}`
+      : [node, ...others.map((other, at) => `${at === others.length - 1 ? "└─" : "├─"} ${other}`)].join("\n")).join(
+      "\n"
+    )
+
+const dot = (links: Links): string => {
+  const pairs = Array.from(links).flatMap(([node, others]) =>
+    typeof others === "string"
+      ? []
+      : others.map((other) => [node, other].toSorted().map((name) => JSON.stringify(name)).join(" -- "))
+  )
+  // A node without links is a node of the network all the same.
+  const alone = Array.from(links).filter(([, others]) => others.length === 0).map(([node]) => JSON.stringify(node))
+  return ["graph network {", ...Array.from(new Set([...alone, ...pairs]), (line) => `  ${line}`), "}"].join("\n")
+}
+
+/** The supervisors of a node that are nobody's children, and all that is below them. */
+export const tree = (session: Session, node: string) =>
+  Effect.gen(function*() {
+    const { supervisors } = yield* askStatus(session, node)
+    const trees = yield* Effect.forEach(
+      supervisors,
+      (port) => Effect.option(within(session, Supervisor.tree(port), `${port} has not answered`)),
+      { concurrency: 16 }
+    )
+    const found = trees.flatMap((tree) => tree._tag === "Some" ? [tree.value] : [])
+    const below = new Set(found.flatMap(({ children }) => children.map(({ port }) => port)))
+    const roots = found.filter(({ port }) => !below.has(port))
+    if (session.json) return yield* printJson(roots)
+    yield* print(
+      roots.length === 0 ? `node ${node} has no supervisors` : roots.map((root) => Supervisor.render(root)).join("\n\n")
+    )
+  })
+
+const roundTrip = (session: Session, node: string) =>
+  Effect.suspend(() => {
+    const began = performance.now()
+    return Effect.map(ask(session, node, "time"), () => performance.now() - began)
+  })
+
+export const ping = (session: Session, node: string, count: number) =>
+  Effect.gen(function*() {
+    const times: Array<number> = []
+    // The search for the node is no round trip.
+    yield* reach(session, node)
+    for (let n = 0; n < count; n++) {
+      if (n > 0) yield* Effect.sleep("200 millis")
+      const time = yield* roundTrip(session, node)
+      times.push(time)
+      if (!session.json) yield* print(`${node}: ${millis(time)}`)
+    }
+    const { max, median, min } = spread(times)
+    yield* session.json
+      ? printJson({ node, count, min, median, max })
+      : print(`${count} round trips: min ${millis(min)}, median ${millis(median)}, max ${millis(max)}`)
+  })
+
+/** Round trips one after the other, then many at once, for a second each. */
+export const bench = (session: Session, node: string) =>
+  Effect.gen(function*() {
+    yield* roundTrip(session, node)
+    const single = yield* measure(roundTrip(session, node), 1)
+    const many = yield* measure(roundTrip(session, node), 64)
+    yield* session.json
+      ? printJson({ node, roundTrips: single, concurrentRoundTrips: many })
+      : print(`${single} round trips/s one after the other, ${many}/s with 64 at a time`)
+  })
+
+const measure = <E, R>(one: Effect.Effect<unknown, E, R>, width: number): Effect.Effect<number, E, R> =>
+  Effect.suspend(() => {
+    const began = performance.now()
+    let count = 0
+    const more = (): boolean => performance.now() - began < 1000
+    const loop = Effect.whileLoop({
+      while: more,
+      body: () => one,
+      step: () => {
+        count++
+      }
+    })
+    return Effect.map(
+      Effect.forEach(Array.from({ length: width }), () => loop, { concurrency: width, discard: true }),
+      () => Math.round(count / (performance.now() - began) * 1000)
+    )
+  })

@@ -1,0 +1,193 @@
+/**
+ * What a command needs that talks to a network: a node of its own, which lives as long as the command.
+ *
+ * @internal
+ */
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Global from "../../../Global.ts"
+import * as Node from "../../../Node.ts"
+import * as Port from "../../../Port.ts"
+import * as Transport from "../../../Transport.ts"
+import { listenersFamily } from "../../global/mesh.ts"
+import { isCommand } from "../../node/nodeId.ts"
+import { Status, statusRequest } from "../../node/status.ts"
+import { parseAddress, splitAddresses } from "../../values/address.ts"
+import { reasonFromExit } from "../../values/killed.ts"
+import type { Sources } from "../config/resolve.ts"
+import { traceMessages } from "../run/messageTrace.ts"
+import { runOptions } from "../run/options.ts"
+import { UsageError } from "../terminal/usage.ts"
+
+/** A command that could not do what it was asked to. */
+export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", { problem: Schema.String }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** An answer that did not come in time. */
+export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", { problem: Schema.String }) {
+  override readonly [Runtime.errorExitCode] = 3
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** What all of these commands are told. */
+export interface Session {
+  readonly sources: Sources
+  /** The node ID of the command's own node. */
+  readonly nodeId: string
+  /** Seconds to wait for an answer. */
+  readonly timeout: number
+  readonly json: boolean
+}
+
+export type Network = Node.Node | Node.Network | Global.Global | Scope.Scope
+
+export const failed = (problem: string) => Effect.fail(new CommandFailed({ problem }))
+
+/** Runs a body on a node that has joined the network which the configuration is of. */
+export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R | Network>) =>
+  Effect.gen(function*() {
+    const options = yield* runOptions(session.sources)
+    const seeds = seedsOf(options)
+    if (seeds.length === 0) {
+      return yield* new UsageError({
+        problem: "there is no node to connect to: give --seed HOST:PORT, or configure seeds"
+      })
+    }
+    if (options.cert === undefined && (options.secret === undefined || Redacted.value(options.secret) === "")) {
+      return yield* new UsageError({
+        problem: "there is neither a secret nor a certificate: set EMP_SECRET, or configure one"
+      })
+    }
+    const node = Layer.provideMerge(
+      Global.layer({ seeds }),
+      Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [] }), Transport.layerTcp)
+    )
+    const joined = within(session, Global.joined, `no seed has answered: ${seeds.join(", ")}`)
+    return yield* Effect.andThen(traced, Effect.andThen(joined, body)).pipe(Effect.scoped, Effect.provide(node))
+  })
+
+/** `EMP_TRACE=1` is for commands too. */
+const traced = Effect.gen(function*() {
+  const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
+  const router = yield* Node.Node
+  if (trace !== "" && trace !== "0") traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
+})
+
+/** A node that runs on this machine with the same configuration is as good as a seed. */
+const seedsOf = (
+  options: { readonly seeds: ReadonlyArray<string>; readonly binds?: ReadonlyArray<string> | undefined }
+) => {
+  if (options.seeds.length > 0) return options.seeds
+  return splitAddresses(options.binds ?? []).flatMap((bind) => {
+    const address = parseAddress(bind, "localhost")
+    if (address === undefined || address.port === 0) return []
+    return [address.host === "*" ? `localhost:${address.port}` : bind]
+  })
+}
+
+/** With the time that the session has for an answer. */
+export const within = <A, E, R>(session: Session, effect: Effect.Effect<A, E, R>, otherwise: string) =>
+  Effect.timeoutOrElse(effect, {
+    duration: Duration.seconds(session.timeout),
+    orElse: () => Effect.fail(new TimedOut({ problem: `${otherwise} (after ${session.timeout} s)` }))
+  })
+
+/** Has a link to a node, or says why there can be none. */
+export const reach = (session: Session, nodeId: string) =>
+  Effect.gen(function*() {
+    const router = yield* Node.Node
+    if (!Port.isPortId(nodeId) || nodeId !== Port.nodeOf(nodeId)) {
+      return yield* new UsageError({ problem: `${JSON.stringify(nodeId)} is no node ID` })
+    }
+    if (router.isUp(nodeId)) return
+    const lost = Effect.gen(function*() {
+      const [why] = reasonFromExit(yield* Port.exit(nodeId)).slice(-1)
+      const known = yield* knownNodes(session)
+      if (!known.has(nodeId)) return yield* failed(`no such node: ${nodeId}`)
+      return yield* listensNowhere(known.get(nodeId))
+        ? failed(`node ${nodeId} listens nowhere: only those can talk to it that it has a link to`)
+        : new TimedOut({ problem: `node ${nodeId} cannot be reached: ${String(why)}` })
+    })
+    yield* within(session, Effect.raceFirst(Global.awaitNode(nodeId), lost), `node ${nodeId} cannot be reached`)
+  })
+
+/** A port or a node: checked, and with a link to it. */
+export const reachPort = (session: Session, port: string) =>
+  Port.isPortId(port)
+    ? reach(session, Port.nodeOf(port))
+    : Effect.fail(new UsageError({ problem: `${JSON.stringify(port)} is neither a port ID nor a node ID` }))
+
+/** Asks a node port, and answers the whole reply. */
+export const ask = (session: Session, nodeId: string, ...request: ReadonlyArray<unknown>) =>
+  askFor(session, nodeId, `has not answered ${String(request[0])}`, ...request)
+
+/** The same; `otherwise` is what the node has not done when no answer comes. */
+export const askFor = (session: Session, nodeId: string, otherwise: string, ...request: ReadonlyArray<unknown>) =>
+  Effect.gen(function*() {
+    const [name] = request
+    yield* reach(session, nodeId)
+    // Others may take what they do not know for something else.
+    if (String(name).startsWith("emp_") && !(yield* Node.Node).isOwnKind(nodeId)) {
+      return yield* failed(`node ${nodeId} is of another kind: it cannot be asked for this`)
+    }
+    return yield* within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} ${otherwise}`)
+  })
+
+/** What a node says of itself. Nodes of other kinds do not know the question. */
+export const askStatus = (session: Session, nodeId: string) =>
+  Effect.flatMap(
+    ask(session, nodeId, statusRequest),
+    ([status]) =>
+      // A node speaks for itself only.
+      Schema.is(Status)(status) && status.nodeId === nodeId
+        ? Effect.succeed(status)
+        : failed(`node ${nodeId} gave an answer that makes no sense`)
+  )
+
+/** All nodes that the network knows, without those of commands, and the addresses that they listen on. */
+const knownNodes = (session: Session) =>
+  Effect.gen(function*() {
+    const mesh = yield* Global.Global
+    const family = Effect.callback<unknown>((resume) =>
+      Effect.sync(mesh.query("g_db_family", listenersFamily, (result) => resume(Effect.succeed(result))))
+    )
+    const entries = Object.entries((yield* within(session, family, "the nodes of the network are not known")) ?? {})
+    return new Map<string, unknown>(entries.filter(([name]) => !isCommand(name)))
+  })
+
+export const allNodes = (session: Session) =>
+  Effect.gen(function*() {
+    const own = yield* Node.id
+    return Array.from((yield* knownNodes(session)).keys()).filter((name) => name !== own).toSorted()
+  })
+
+/** Only those can talk to such a node that it has a link to itself. */
+const listensNowhere = (addresses: unknown): boolean => Array.isArray(addresses) && addresses.length === 0
+
+/** What nodes that are asked for their status answer, or why they do not. */
+export const statusesOf = (session: Session, names: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const known = yield* knownNodes(session)
+    const router = yield* Node.Node
+    const statusOf = (nodeId: string) => {
+      if (!router.isUp(nodeId) && listensNowhere(known.get(nodeId))) {
+        return Effect.succeed({ nodeId, problem: "listens nowhere" })
+      }
+      return Effect.orElseSucceed(askStatus(session, nodeId), () => ({
+        nodeId,
+        problem: router.isUp(nodeId) && !router.isOwnKind(nodeId) ? "is of another kind" : "does not answer"
+      }))
+    }
+    return yield* Effect.forEach(names, statusOf, { concurrency: 16 })
+  })

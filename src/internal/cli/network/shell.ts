@@ -1,0 +1,268 @@
+/**
+ * `emp shell`: the other commands on one connection, line by line.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { createInterface, type Interface } from "node:readline"
+import * as Global from "../../../Global.ts"
+import { printable } from "../../values/printable.ts"
+import { homeFolder } from "../config/file.ts"
+import { parse } from "../config/relaxedJson.ts"
+import { print } from "../terminal/screen.ts"
+import { didYouMean, UsageError } from "../terminal/usage.ts"
+import * as look from "./look.ts"
+import { allNodes, askStatus, failed, type Network, reach, type Session } from "./session.ts"
+import * as talk from "./talk.ts"
+
+/** Where the lines are kept, and how many. Who has no home has no history. */
+const home = homeFolder()
+const historyFile = home === undefined ? undefined : path.join(home, ".effect-mp-history")
+const historySize = 1000
+
+type Run = (words: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, Network>
+
+interface Verb {
+  readonly usage: string
+  /** How many words it takes. */
+  readonly least: number
+  /** How many words are names: all, if it is not said. What comes behind them is data, and keeps its quotes. */
+  readonly names?: number
+  readonly run: Run
+}
+
+const help = (verbs: Readonly<Record<string, Verb>>): string =>
+  [
+    ...Object.entries(verbs).map(([name, { usage }]) => `${name} ${usage}`.trim()),
+    "=           the nodes; =NAME goes to one, the beginning of its name is enough",
+    "anything else is code for the present node, if that allows it",
+    "quit, or Ctrl-D"
+  ].join("\n")
+
+/** The state of a shell, and what its lines do. */
+const makeShell = (session: Session, start: string) => {
+  let present = start
+  let nodes: ReadonlyArray<string> = []
+  let families: ReadonlyArray<string> = []
+  const verbs: Readonly<Record<string, Verb>> = {
+    snd: { usage: "PORT ARG...", least: 1, names: 1, run: ([port = "", ...words]) => talk.snd(session, port, words) },
+    cal: { usage: "PORT ARG...", least: 1, names: 1, run: ([port = "", ...words]) => talk.cal(session, port, words) },
+    mon: { usage: "PORT", least: 1, run: ([port = ""]) => talk.mon(session, port) },
+    find: { usage: "GROUP", least: 1, run: ([group = ""]) => talk.find(session, group) },
+    get: { usage: "FAMILY [KEY]", least: 1, run: ([family = "", key]) => talk.dbGet(session, family, key) },
+    set: {
+      usage: "FAMILY KEY VALUE",
+      least: 3,
+      names: 2,
+      run: ([family = "", key = "", value = ""]) => talk.dbSet(session, present, family, key, value)
+    },
+    del: {
+      usage: "FAMILY KEY...",
+      least: 2,
+      run: ([family = "", ...keys]) => talk.dbDelete(session, present, family, keys)
+    },
+    status: { usage: "[NODE]", least: 0, run: ([node]) => look.status(session, node) },
+    tree: { usage: "[NODE]", least: 0, run: ([node = present]) => look.tree(session, node) },
+    trace: { usage: "[NODE]", least: 0, run: ([node = present]) => look.trace(session, node, "text") },
+    ping: { usage: "[NODE]", least: 0, run: ([node = present]) => look.ping(session, node, 3) },
+    help: { usage: "", least: 0, run: () => print(help(verbs)) }
+  }
+
+  /** What can stand at the end of a line. */
+  const refresh = Effect.gen(function*() {
+    nodes = yield* allNodes(session)
+    const { master } = yield* Global.Global
+    families = Object.keys((yield* askStatus(session, master ?? present)).families).filter((name) =>
+      !name.startsWith("'")
+    )
+  }).pipe(Effect.ignore)
+
+  const list = Effect.suspend(() =>
+    Effect.forEach(nodes, (node) => print(`${node === present ? "*" : " "} ${node}`), { discard: true })
+  )
+
+  const goTo = (name: string) =>
+    Effect.gen(function*() {
+      const matches = nodes.includes(name) ? [name] : nodes.filter((node) => node.startsWith(name))
+      if (matches.length > 1) return yield* new UsageError({ problem: `${name} may be ${matches.join(", ")}` })
+      const [only = name] = matches
+      yield* reach(session, only)
+      present = only
+    })
+
+  const run = (line: string): Effect.Effect<unknown, unknown, Network> => {
+    const text = line.trim()
+    if (text === "") return Effect.void
+    if (text === "=") return Effect.andThen(refresh, list)
+    if (text.startsWith("=")) return Effect.andThen(refresh, goTo(text.slice(1).trim()))
+    const [name = "", ...words] = split(text)
+    const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
+    if (verb === undefined) {
+      const meant = /^\w+$/.test(name) ? didYouMean(name, Object.keys(verbs)) : ""
+      return meant === ""
+        ? talk.evaluate(session, present, text)
+        : Effect.fail(new UsageError({ problem: `${name} is no command${meant} (code may stand in brackets)` }))
+    }
+    return words.length < verb.least
+      ? Effect.fail(new UsageError({ problem: `usage: ${name} ${verb.usage}` }))
+      : verb.run(words.map((word, at) => at < (verb.names ?? Infinity) ? unquoted(word) : word))
+  }
+
+  const complete = (line: string): [Array<string>, string] => {
+    const word = /\S*$/.exec(line)?.[0] ?? ""
+    const goes = word.startsWith("=")
+    const known = line.trimStart() === word && !goes ? Object.keys(verbs) : [...nodes, ...families]
+    return [
+      known.filter((name) => name.startsWith(goes ? word.slice(1) : word)).map((name) => goes ? `=${name}` : name),
+      word
+    ]
+  }
+  return { complete, prompt: () => `${present}> `, refresh, run }
+}
+
+/** Words, of which JSON and quoted text may hold spaces. */
+const split = (text: string): ReadonlyArray<string> => {
+  const words: Array<string> = []
+  for (let rest = text.trimStart(); rest !== ""; rest = rest.trimStart()) {
+    const end = /^["[{]/.test(rest) ? endOfJson(rest) : rest.search(/\s/)
+    words.push(end < 0 ? rest : rest.slice(0, end))
+    rest = end < 0 ? "" : rest.slice(end)
+  }
+  return words
+}
+
+/** A name that stood in quotes, for it has a space in it. */
+const unquoted = (word: string): string => {
+  const value = word.startsWith("\"") ? Result.getOrUndefined(parse(word))?.value : undefined
+  return typeof value === "string" ? value : word
+}
+
+/** The place behind the JSON value that the text begins with, or -1 if it has no end. */
+const endOfJson = (text: string): number => {
+  let depth = 0
+  let isQuoted = false
+  for (let at = 0; at < text.length; at++) {
+    const letter = text[at]!
+    if (isQuoted && letter === "\\") at++
+    else if (letter === "\"") isQuoted = !isQuoted
+    else if (!isQuoted && "[{".includes(letter)) depth++
+    else if (!isQuoted && "]}".includes(letter)) depth--
+    if (depth === 0 && !isQuoted) return at + 1
+  }
+  return -1
+}
+
+/** The newest line first. */
+const history = (): Array<string> => {
+  if (historyFile === undefined) return []
+  try {
+    const lines = fs.readFileSync(historyFile, "utf8").split("\n").filter((line) => line !== "")
+    const kept = lines.slice(-historySize)
+    // Written anew only now and then.
+    if (lines.length > 2 * historySize) fs.writeFileSync(historyFile, `${kept.join("\n")}\n`, { mode: 0o600 })
+    return kept.toReversed()
+  } catch {
+    return []
+  }
+}
+
+const remember = (line: string): void => {
+  if (historyFile === undefined) return
+  try {
+    fs.appendFileSync(historyFile, `${line}\n`, { mode: 0o600 })
+  } catch {
+    // A shell without a history is a shell.
+  }
+}
+
+/** Shows the prompt, where somebody can see it, and waits for a line or the end. */
+const nextLine = (terminal: Interface, prompt: string | undefined): Effect.Effect<string | undefined> =>
+  Effect.callback((resume) => {
+    const stop = (): void => void terminal.off("line", line).off("close", close)
+    const told = (text: string | undefined): void => {
+      stop()
+      resume(Effect.succeed(text))
+    }
+    const line = (text: string): void => told(text)
+    const close = (): void => told(undefined)
+    terminal.on("line", line).on("close", close)
+    if (prompt !== undefined) {
+      terminal.setPrompt(prompt)
+      terminal.prompt()
+    }
+    return Effect.sync(stop)
+  })
+
+/**
+ * Reads lines until the end of standard input. What a line does wrong is told, and the shell goes on; a script has failed then.
+ */
+export const shell = (session: Session, node: string | undefined) =>
+  Effect.gen(function*() {
+    const { master } = yield* Global.Global
+    const start = node ?? master ?? ""
+    yield* reach(session, start)
+    const { complete, prompt, refresh, run } = makeShell(session, start)
+    yield* refresh
+    const isTerminal = process.stdin.isTTY === true
+    const lines: Array<string> = []
+    let isClosed = false
+    let running: Fiber.Fiber<unknown, unknown> | undefined
+    const terminal = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        createInterface({
+          input: process.stdin,
+          output: process.stdout,
+          terminal: isTerminal,
+          completer: complete,
+          history: history(),
+          historySize
+        })
+      ),
+      (opened) => Effect.sync(() => opened.close())
+    )
+    // Lines that come faster than they are done wait. Ctrl-C ends what runs, or takes back what is typed, or ends the shell.
+    terminal.on("line", (line) => lines.push(line)).on("close", () => {
+      isClosed = true
+    }).on("SIGINT", () => {
+      if (running !== undefined) running.interruptUnsafe()
+      else if (terminal.line !== "") terminal.write(null, { ctrl: true, name: "u" })
+      else terminal.close()
+    })
+    const next = Effect.suspend(() => {
+      if (lines.length > 0) return Effect.sync(() => lines.shift())
+      if (isClosed) return Effect.succeed(undefined)
+      return Effect.map(nextLine(terminal, isTerminal ? prompt() : undefined), (line) => {
+        lines.shift()
+        return line
+      })
+    })
+    let [done, wrong] = [0, 0]
+    let line: string | undefined
+    for (line = yield* next; line !== undefined && !/^\s*(?:quit|exit)\s*$/.test(line); line = yield* next) {
+      if (line.trim() === "") continue
+      remember(line)
+      running = yield* Effect.forkChild(run(line))
+      const exit = yield* Fiber.await(running)
+      running = undefined
+      done++
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
+        wrong++
+        yield* Console.error(messageOf(exit.cause))
+      }
+    }
+    // What comes next on the screen is not to stand behind the prompt.
+    if (isTerminal && line === undefined) yield* Console.log("")
+    if (!isTerminal && wrong > 0) return yield* failed(`${wrong} of ${done} lines failed`)
+  })
+
+const messageOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return printable(error instanceof Error ? error.message : String(error))
+}

@@ -1,0 +1,133 @@
+/**
+ * AEMP's LogCatcher: a node that `emp run` runs passes its log lines on to those who have asked for them, for as long as they go
+ * on asking.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import type { Router } from "../../node/router.ts"
+import { describe } from "../../values/killed.ts"
+import { isPortId, nodeOf } from "../../values/portId.ts"
+
+/**
+ * `emp_logs LEVEL PORT REPLYPORT`: lines of this level and above to a port of the node that asks, for a minute, unless the port
+ * ends before. Answered by true or false.
+ */
+export const logsRequest = "emp_logs"
+const validity = 60_000
+
+/** Those who listen at a time. More would make a log line a burden. */
+const mostListeners = 100
+
+export const levels = ["Trace", "Debug", "Info", "Warn", "Error", "Fatal"] as const
+
+/** -1 for what is no level. */
+const severity = (level: unknown): number => levels.findIndex((known) => known === level)
+
+/** The same as a Perl node asks for it: `0 PORT LEVEL`, until the port ends. It wants `TIME CONTEXT LEVEL TEXT`. */
+const perlRequest = "AnyEvent::MP::LogCatcher::connect"
+
+/** AnyEvent's levels. Ours are among them. */
+const perlLevels: ReadonlyMap<string, number> = new Map([
+  ["fatal", 1],
+  ["alert", 2],
+  ["critical", 3],
+  ["error", 4],
+  ["warn", 5],
+  ["note", 6],
+  ["info", 7],
+  ["debug", 8],
+  ["trace", 9]
+])
+
+const perlLevel = (level: string): number => perlLevels.get(level.toLowerCase()) ?? Number(level)
+
+interface Listener {
+  readonly least: number
+  readonly until: number
+  readonly isPerl: boolean
+  readonly unwatch: () => void
+}
+
+/** Passes on what is logged in this process, once it knows the node that does so. */
+class Catcher {
+  private router: Router | undefined = undefined
+  private readonly listeners = new Map<string, Listener>()
+  /** A line that comes of sending one is not sent. */
+  private isSending = false
+
+  attach(router: Router): void {
+    this.router = router
+    this.attachPerl(router)
+    router.requests.set(logsRequest, (from, [level, port, to, ...rest]) => {
+      const least = severity(level)
+      const accepted = least >= 0 && isPortId(port) && nodeOf(port) === from
+      const isTaken = accepted && this.listen(router, port, { least, until: router.now() + validity, isPerl: false })
+      if (isPortId(to)) router.relay(from, to, [...rest, isTaken])
+    })
+  }
+
+  /** Answers false if there are too many already. */
+  private listen(router: Router, port: string, listener: Omit<Listener, "unwatch">): boolean {
+    const known = this.listeners.get(port)
+    if (known === undefined) {
+      this.drop(router.now())
+      if (this.listeners.size >= mostListeners) return false
+    }
+    const unwatch = known?.unwatch ?? router.monitor(port, () => this.listeners.delete(port))
+    this.listeners.set(port, { ...listener, unwatch })
+    return true
+  }
+
+  /** Those whose time is over get no more. */
+  private drop(now: number): void {
+    for (const [port, { until, unwatch }] of this.listeners) {
+      if (until >= now) continue
+      this.listeners.delete(port)
+      unwatch()
+    }
+  }
+
+  private attachPerl(router: Router): void {
+    router.requests.set(perlRequest, (_from, [, port, level]) => {
+      const most = perlLevel(describe(level))
+      const least = levels.findIndex((name) => perlLevel(name) <= most)
+      if (isPortId(port) && least >= 0) this.listen(router, port, { least, until: Infinity, isPerl: true })
+    })
+  }
+
+  line(level: string, text: string, annotations: Readonly<Record<string, unknown>>): void {
+    const { router } = this
+    if (router === undefined || this.listeners.size === 0 || this.isSending) return
+    this.isSending = true
+    try {
+      const now = router.now()
+      this.drop(now)
+      for (const [port, { isPerl, least }] of this.listeners) {
+        if (severity(level) < least) continue
+        const line = isPerl
+          ? [now / 1000, "effect-mp", perlLevel(level), text]
+          : ["line", now, level, text, annotations]
+        router.offer(port, line)
+      }
+    } finally {
+      this.isSending = false
+    }
+  }
+}
+
+export const catcher = new Catcher()
+
+/** Beside the logger that writes to standard error. */
+export const catchingLogger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
+  const parts = [message].flat().map((part) => typeof part === "string" ? part : describe(part))
+  if (cause.reasons.length > 0) parts.push(Cause.pretty(cause))
+  const annotations = Object.fromEntries(
+    Object.entries(fiber.getRef(References.CurrentLogAnnotations)).map((
+      [name, value]
+    ) => [name, String(value).toWellFormed()])
+  )
+  catcher.line(logLevel, parts.join(" ").toWellFormed(), annotations)
+})

@@ -1,0 +1,125 @@
+/**
+ * `emp run`: a node with its place in the network and its services.
+ *
+ * @internal
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
+import { inspect } from "node:util"
+import * as Global from "../../../Global.ts"
+import * as Node from "../../../Node.ts"
+import * as Transport from "../../../Transport.ts"
+import { parseAddress, splitAddresses } from "../../values/address.ts"
+import { describe } from "../../values/killed.ts"
+import { culprit } from "../../values/plainData.ts"
+import { isPortId } from "../../values/portId.ts"
+import { catcher, catchingLogger } from "./logCatcher.ts"
+import { traceMessages } from "./messageTrace.ts"
+import type { RunOptions } from "./options.ts"
+import { load, type Service } from "./service.ts"
+import { runServices } from "./services.ts"
+import { isWatched, obey, restartRequest, tell } from "./watchdog.ts"
+
+/** What only the command line can say. */
+export interface RunSwitches {
+  /** Others may run code on the node. */
+  readonly allowEval: boolean
+  /** Each message is shown. */
+  readonly trace: boolean
+}
+
+/** Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. */
+export const runNode = (options: RunOptions, switches: RunSwitches) =>
+  Effect.gen(function*() {
+    const watched = isWatched()
+    // To its very end: links may take a while to close, and services to be loaded.
+    yield* obey
+    // A wrong seed or service is told before anything listens.
+    yield* checkSeeds(options.seeds)
+    yield* checkSecret(options)
+    const services = yield* Effect.forEach(options.services, load)
+    const node = Layer.provideMerge(
+      Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
+      Layer.provide(Node.layer(options), Transport.layerTcp)
+    )
+    // The services' scope lies within the node's: they end while there still are links to tell others.
+    const body = Effect.andThen(prepare(switches, watched), serve(services))
+    return yield* body.pipe(
+      Effect.scoped,
+      Effect.provide(node),
+      Effect.provide(Logger.layer([catchingLogger], { mergeWithExisting: true }))
+    )
+  }).pipe(Effect.scoped)
+
+const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, watched: boolean) {
+  const router = yield* Node.Node
+  catcher.attach(router)
+  router.requests.set(restartRequest, (from, [to, ...rest]) => {
+    if (isPortId(to)) router.relay(from, to, [...rest, watched])
+    if (!watched) return
+    router.warn(`node ${from} asks this one to restart`)
+    tell("restart")
+  })
+  if (allowEval) router.requests.set("eval", evaluateFor(router))
+  if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
+})
+
+/** Runs JavaScript: an expression, or statements, perhaps with a `return`; `node` is the node. Answers `["", RESULT]` or `[ERROR]`. */
+const evaluateFor =
+  (router: Node.Node["Service"]) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
+    const reply = (...results: ReadonlyArray<unknown>): void => {
+      if (isPortId(to)) router.relay(from, to, [...rest, ...results])
+    }
+    const run = async (): Promise<unknown> => await compile(String(code))(router)
+    router.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
+    run().then(
+      (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : inspect(result)),
+      (error: unknown) => reply(describe(error))
+    )
+  }
+
+const compile = (code: string): (node: unknown) => Promise<unknown> => {
+  const body = (text: string) =>
+    new Function("node", `return (async () => {${text}\n})()`) as (node: unknown) => Promise<unknown>
+  try {
+    return body(`return (${code}\n)`)
+  } catch {
+    return body(code)
+  }
+}
+
+/** A node that is run by itself is there for others, who need one of the two to connect. */
+const checkSecret = ({ cert, secret }: RunOptions): Effect.Effect<void, Node.InvalidOption> =>
+  cert !== undefined || (secret !== undefined && Redacted.value(secret) !== "")
+    ? Effect.void
+    : Effect.fail(
+      new Node.InvalidOption({
+        option: "secret",
+        problem: "missing: without a secret or a certificate nobody can connect; emp gensecret makes one for all nodes"
+      })
+    )
+
+/** A seed that cannot be one; `Global` would go on trying it. */
+const checkSeeds = (seeds: ReadonlyArray<string>): Effect.Effect<void, Node.InvalidOption> => {
+  const malformed = splitAddresses(seeds).find((seed) => !(parseAddress(seed, "localhost")?.port))
+  return malformed === undefined
+    ? Effect.void
+    : Effect.fail(
+      new Node.InvalidOption({ option: "seeds", problem: `${JSON.stringify(malformed)} is not of the form host:port` })
+    )
+}
+
+const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Service>) {
+  const failed = yield* runServices(services)
+  yield* Effect.raceFirst(Global.joined, failed)
+  const nodeId = yield* Node.id
+  const addresses = yield* Node.addresses
+  const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
+  yield* Console.log(`node ${nodeId} is ready, ${where}`)
+  // Services that fail from the start have done so by then: that is no node to be started again and again.
+  yield* Effect.forkScoped(Effect.delay(Effect.sync(() => tell("ready")), "3 seconds"))
+  return yield* failed
+})

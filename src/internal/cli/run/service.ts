@@ -1,0 +1,148 @@
+/**
+ * Services by module path: what `emp run` starts on a node.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { execFile } from "node:child_process"
+import { existsSync } from "node:fs"
+import { resolve } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import type { Global } from "../../../Global.ts"
+import type { Network, Node } from "../../../Node.ts"
+import { describe } from "../../values/killed.ts"
+
+/** Re-exported as `Cli.ServiceError`, where it is documented. */
+export class ServiceError extends Schema.TaggedError<ServiceError>()("ServiceError", {
+  service: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `service ${this.service}: ${this.problem}`
+  }
+}
+
+/** `MODULE#EXPORT`, perhaps with arguments for the function that makes the service. */
+export type ServiceSpec = string | readonly [spec: string, ...args: ReadonlyArray<Schema.Json>]
+
+/** What a service can use. */
+export type ServiceEnvironment = Node | Network | Global | Scope.Scope
+
+/** A service that has been loaded. */
+export interface Service {
+  /** As it was given. */
+  readonly spec: string
+  /** A Layer has started when its effect ends; any other effect may run as long as the node. */
+  readonly isLayer: boolean
+  readonly start: Effect.Effect<unknown, ServiceError, ServiceEnvironment>
+}
+
+/** Loads `MODULE` or `MODULE#EXPORT`: a path from the working directory, or a package. The export is `default`. */
+export const load = (service: ServiceSpec): Effect.Effect<Service, ServiceError> =>
+  Effect.gen(function*() {
+    const [spec, ...args] = typeof service === "string" ? [service] : service
+    const hash = spec.lastIndexOf("#")
+    const [path, name] = hash < 0 ? [spec, "default"] : [spec.slice(0, hash), spec.slice(hash + 1)]
+    const module = yield* importModule(spec, path)
+    if (!Object.hasOwn(module, name)) {
+      const exports = Object.keys(module).join(", ") || "nothing"
+      return yield* new ServiceError({
+        service: spec,
+        problem: `the module has no export "${name}": it has ${exports}`
+      })
+    }
+    return yield* toService(spec, module[name], args)
+  })
+
+/** The file of a service that is one, and no package. */
+export const fileOf = (service: ServiceSpec): ReadonlyArray<string> => {
+  const spec = typeof service === "string" ? service : service[0]
+  const file = resolve(spec.replace(/#[^#]*$/, ""))
+  return existsSync(file) ? [file] : []
+}
+
+const importModule = (spec: string, path: string): Effect.Effect<Record<string, unknown>, ServiceError> =>
+  Effect.suspend(() => {
+    const refuse = (why: string) => new ServiceError({ service: spec, problem: `cannot be loaded: ${why}` })
+    const file = resolve(path)
+    const isFile = existsSync(file)
+    if (!isFile && /^[./]|^[A-Za-z]:\\/.test(path)) return Effect.fail(refuse(`there is no file ${file}`))
+    const url = isFile ? pathToFileURL(file).href : path
+    return Effect.tryPromise({
+      try: () => import(url) as Promise<Record<string, unknown>>,
+      catch: (cause) => cause
+    }).pipe(
+      Effect.catch((cause) =>
+        Effect.flatMap(
+          cause instanceof SyntaxError ? placeOf(cause, url) : Effect.succeed(""),
+          (place) => Effect.fail(refuse(place + describe(cause)))
+        )
+      )
+    )
+  })
+
+/**
+ * Where a module, or one that it imports, is no JavaScript: `FILE:LINE:COLUMN: `, or nothing if that is not known. Node tells
+ * it in the stack of some errors, and of others only to those who do not catch them: another process does not, which for
+ * want of a last import runs nothing of what it loads.
+ */
+const placeOf = (error: SyntaxError, url: string): Effect.Effect<string> => {
+  const told = placeIn(error.stack ?? "")
+  if (told !== "" || !url.startsWith("file:")) return Effect.succeed(told)
+  return Effect.callback((resume) => {
+    const code = `import ${JSON.stringify(url)}; import { nothing } from "node:fs"`
+    const args = [...process.execArgv, "--input-type=module", "--eval", code]
+    const child = execFile(
+      process.execPath,
+      args,
+      { timeout: 5000 },
+      (_, __, stderr) => resume(Effect.succeed(stderr.includes(error.message) ? placeIn(stderr) : ""))
+    )
+    return Effect.sync(() => void child.kill())
+  })
+}
+
+/** The place that a stack begins with: `FILE:LINE`, the line, and a mark below the column. */
+const placeIn = (stack: string): string => {
+  const [, file = "", line, before] = /^(.+):(\d+)\n.*\n([ \t]*)\^/m.exec(stack) ?? []
+  if (before === undefined) return ""
+  return `${file.startsWith("file:") ? fileURLToPath(file) : file}:${line}:${before.length + 1}: `
+}
+
+/** A Layer is built, an Effect is run; a function gives one of them. */
+const toService = (
+  spec: string,
+  value: unknown,
+  args: ReadonlyArray<Schema.Json>
+): Effect.Effect<Service, ServiceError> =>
+  Effect.gen(function*() {
+    const isFunction = typeof value === "function" && !Effect.isEffect(value) && !Layer.isLayer(value)
+    if (!isFunction && args.length > 0) {
+      return yield* new ServiceError({ service: spec, problem: "the export is no function, and takes no arguments" })
+    }
+    const given = isFunction
+      ? yield* Effect.try({
+        try: (): unknown => value(...args),
+        catch: (cause) => new ServiceError({ service: spec, problem: `failed: ${describe(cause)}` })
+      })
+      : value
+    if (Layer.isLayer(given)) {
+      const layer = given as Layer.Layer<never, unknown, ServiceEnvironment>
+      return { spec, isLayer: true, start: named(spec, Layer.build(layer)) }
+    }
+    if (Effect.isEffect(given)) {
+      return { spec, isLayer: false, start: named(spec, given as Effect.Effect<unknown, unknown, ServiceEnvironment>) }
+    }
+    return yield* new ServiceError({ service: spec, problem: "the export is neither a Layer nor an Effect" })
+  })
+
+/** Whatever goes wrong in a service is told with its name. */
+const named = (spec: string, effect: Effect.Effect<unknown, unknown, ServiceEnvironment>): Service["start"] =>
+  Effect.catchCause(effect, (cause) =>
+    Cause.hasInterruptsOnly(cause)
+      ? Effect.interrupt
+      : Effect.fail(new ServiceError({ service: spec, problem: `failed: ${describe(Cause.squash(cause))}` })))

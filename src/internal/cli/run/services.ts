@@ -1,0 +1,85 @@
+/**
+ * The services of a node that `emp run` runs, under a supervisor.
+ *
+ * @internal
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Port from "../../../Port.ts"
+import * as Supervisor from "../../../Supervisor.ts"
+import { exitFromReason, type Reason, reasonFromExit, showReason } from "../../values/killed.ts"
+import { type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
+
+/** What fails is started again after a moment; what fails four times within a minute is for whoever looks after the node. */
+const restarts = {
+  intensity: 3,
+  period: "1 minute",
+  schedule: Schedule.exponential("100 millis").pipe(
+    Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(30)))),
+    Schedule.jittered
+  )
+} as const
+
+/**
+ * Starts services, each in a port of its own: a Layer has started when it is built, an Effect runs in the port, and its end is
+ * the service's. Answers what fails when one of them could not be kept alive.
+ */
+export const runServices = (
+  services: ReadonlyArray<Service>
+): Effect.Effect<Effect.Effect<never, ServiceError>, ServiceError, ServiceEnvironment> =>
+  Effect.gen(function*() {
+    const failed = yield* Deferred.make<never, ServiceError>()
+    if (services.length === 0) return Deferred.await(failed)
+    const supervisor = yield* Supervisor.make({
+      name: "services",
+      intensity: restarts.intensity,
+      period: restarts.period,
+      children: services.map((service, at) => ({
+        // The same one may run twice.
+        id: services.findIndex(({ spec }) => spec === service.spec) === at
+          ? service.spec
+          : `${service.spec} (${at + 1})`,
+        start: start(service),
+        restart: "transient" as const,
+        schedule: restarts.schedule,
+        shutdown: "infinity" as const
+      }))
+    }).pipe(
+      Effect.catchTag("StartError", ({ child, exit }) => failure(child, reasonFromExit(exit))),
+      Effect.catchTag("InvalidSpec", Effect.die)
+    )
+    yield* Port.mon(supervisor.supervisor, (exit) => {
+      const reason = reasonFromExit(exit)
+      if (reason.length === 0 || reason[0] === "shutdown") return Effect.void
+      // It goes on with the child, and the child's own reason.
+      const gaveUp = reason[0] === "restart_limit"
+      return Deferred.fail(failed, gaveUp ? failure(String(reason[2]), reason.slice(3)) : failure("services", reason))
+    })
+    return Deferred.await(failed)
+  })
+
+const start = Effect.fnUntraced(function*({ isLayer, start }: Service) {
+  const port = yield* Port.make(() => {})
+  const body = Effect.provideService(start, Port.Self, port)
+  if (isLayer) yield* body
+  else yield* Port.peval(port, Port.fork(Effect.andThen(body, Port.kil(port))))
+  return port
+})
+
+/** What a service ended with, in its own words. Whatever goes wrong while it starts or runs is such an error already. */
+const failure = (service: string, reason: Reason): ServiceError => {
+  const [tag, , fields] = reason
+  if (tag === "fail" && isServiceError(fields)) {
+    return new ServiceError({ service: fields.service, problem: fields.problem })
+  }
+  return new ServiceError({ service, problem: `ended: ${showReason(exitFromReason(service, reason))}` })
+}
+
+const isServiceError = Schema.is(Schema.Struct({
+  _tag: Schema.tag("ServiceError"),
+  service: Schema.String,
+  problem: Schema.String
+}))

@@ -1,0 +1,124 @@
+/**
+ * What the node port answers by itself. Follows protocol sections 9 and 10.
+ *
+ * @internal
+ */
+import type { Message, Receiver } from "../port/cell.ts"
+import { type Link, ownRequests } from "../transport/link.ts"
+import { LinkError } from "../transport/linkError.ts"
+import { quoted } from "../values/killed.ts"
+import { isPortId, portName } from "../values/portId.ts"
+import { noSuchPort, type Request, type Router } from "./router.ts"
+import { answerStatus, statusRequest } from "./status.ts"
+
+/** The request that spawns a port, by the name of the Perl function that serves it there. */
+export const spawnRequest = "AnyEvent::MP::_spawn"
+
+/** The port with the empty name. It lives as long as its node: it cannot be killed, and a monitor of it stays silent. */
+class NodePort implements Receiver {
+  readonly id: string
+  private readonly router: Router
+  constructor(router: Router) {
+    this.id = router.nodeId
+    this.router = router
+  }
+  send(message: Message): void {
+    this.router.handleRequest(this.router.nodeId, message[0] ?? "", message.slice(1))
+  }
+  sendForeign(message: Message): void {
+    this.send(message)
+  }
+  kill(): void {
+    this.router.warn(`kil of the node port ${this.id} is refused: it would take the node with it`)
+  }
+  watch(): () => void {
+    return () => {}
+  }
+}
+
+/** Gives a node its node port, with the requests that every node answers. */
+export const installNodePort = (router: Router): void => {
+  router.add(new NodePort(router))
+  for (const [name, request] of Object.entries(builtIn(router))) router.requests.set(name, request)
+}
+
+/** Sends the answer where the reply prefix says: `PORTID, ARG...`. Without one, nobody asked. */
+const reply = (
+  router: Router,
+  from: string,
+  prefix: ReadonlyArray<unknown>,
+  ...results: ReadonlyArray<unknown>
+): void => {
+  const [to, ...rest] = prefix
+  if (isPortId(to)) router.relay(from, to, [...rest, ...results])
+}
+
+/** The link to a node of our own kind. What it says of links is nothing that others could say. */
+const ownKind = (router: Router, nodeId: string): Link | undefined => {
+  const link = router.peers.get(nodeId)?.link
+  return link?.incarnation === undefined ? undefined : link
+}
+
+const builtIn = (router: Router): Record<string, Request> => ({
+  "": () => {},
+  devnull: () => {},
+
+  mon1: (from, [name]) => {
+    const port = portName(name)
+    if (port === undefined || port === "" || from === router.nodeId) return
+    const receiver = router.portNamed(port)
+    const peer = router.peer(from)
+    if (receiver === undefined) peer.sendDeath(port, noSuchPort(`${router.nodeId}#${port}`))
+    else peer.monitoredBy(port, receiver)
+  },
+
+  mon0: (from, [name]) => {
+    const port = portName(name)
+    if (port) router.peers.get(from)?.unmonitoredBy(port)
+  },
+
+  kil0: (from, [name, ...reason]) => {
+    const port = portName(name)
+    // The node port dies with the link, whatever its node says.
+    if (port) router.peers.get(from)?.portDied(port, reason)
+  },
+
+  kil1: (_from, [name, ...reason]) => {
+    const port = portName(name)
+    if (port !== undefined) router.portNamed(port)?.kill(reason)
+  },
+
+  snd: (from, [to, ...message]) => {
+    if (isPortId(to)) router.relay(from, to, message)
+    else router.warn(`node ${from} asked to relay a message to the malformed port ID ${quoted(to)}`)
+  },
+
+  can: (from, [request, ...prefix]) => {
+    reply(router, from, prefix, typeof request === "string" && router.requests.has(request))
+  },
+
+  [statusRequest]: answerStatus(router),
+
+  time: (from, prefix) => reply(router, from, prefix, router.now() / 1000),
+
+  [ownRequests.probe]: (from) => ownKind(router, from)?.beat(),
+  [ownRequests.bye]: (from) => {
+    ownKind(router, from)?.lose(new LinkError({ reason: "node_left", peer: from }))
+  },
+  [ownRequests.duplicate]: (from, [address]) => {
+    if (ownKind(router, from) === undefined) return
+    router.alarm(`node ${from} refused another live node with our ID, ${router.nodeId}, at ${quoted(address)}`)
+  },
+
+  eval: (from, [_code, ...prefix]) => reply(router, from, prefix, "this node does not run code that it is sent"),
+
+  [spawnRequest]: (from, [name, functionName, ...args]) => {
+    const port = portName(name)
+    const start = typeof functionName === "string" ? router.functions.get(functionName)?.at(-1) : undefined
+    if (port === undefined || port === "" || start === undefined) {
+      return router.warn(`node ${from} asked to spawn ${quoted(functionName)}, which is not declared here`)
+    }
+    // A second spawn of one name: the first one keeps it.
+    if (router.portNamed(port) === undefined) start(port, args, from)
+  }
+})

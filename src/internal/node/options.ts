@@ -1,0 +1,160 @@
+/**
+ * A node's options, checked. A wrong configuration fails at start, before anything listens.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { framings } from "../transport/framing/framings.ts"
+import { accepted, isSecret, offered, secretMethods } from "../transport/handshake/auth.ts"
+import { ownKindKey, timeoutKey } from "../transport/handshake/greeting.ts"
+import type { Identity } from "../transport/handshake/handshake.ts"
+import { type Credentials, readCredentials } from "../transport/tls.ts"
+import { parseAddress, splitAddresses } from "../values/address.ts"
+import { isNodeId } from "../values/portId.ts"
+import { version } from "../values/version.ts"
+
+/** Re-exported as `Node.InvalidOption`, where it is documented. */
+export class InvalidOption extends Schema.TaggedError<InvalidOption>()("InvalidOption", {
+  option: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `node option ${this.option}: ${this.problem}`
+  }
+}
+
+/** Documented as `Node.Options`. */
+export interface Options {
+  readonly nodeId?: string | undefined
+  readonly secret?: string | Redacted.Redacted | undefined
+  readonly cert?: string | Redacted.Redacted | undefined
+  readonly nodeIdInCert?: boolean | undefined
+  readonly binds?: ReadonlyArray<string> | undefined
+  readonly monitorTimeout?: Duration.Input | undefined
+  readonly connectInterval?: Duration.Input | undefined
+  readonly framings?: ReadonlyArray<string> | undefined
+  readonly authOffer?: ReadonlyArray<string> | undefined
+  readonly authAccept?: ReadonlyArray<string> | undefined
+  readonly maxMessageSize?: number | undefined
+}
+
+/** What holds where an option is not given. */
+export const defaults = {
+  monitorTimeout: 30_000,
+  connectInterval: 2000,
+  framings: ["cbor", "json"],
+  authOffer: ["tls_sha3_512", "hmac_sha3_512"],
+  authAccept: ["tls_sha3_512", "hmac_sha3_512", "cleartext"],
+  maxMessageSize: 64 * 1024 * 1024
+} as const
+
+/** Options with all defaults filled in. Times are in milliseconds. */
+export interface Checked {
+  readonly identity: Identity
+  readonly credentials: Credentials | undefined
+  readonly binds: ReadonlyArray<string>
+  readonly monitorTimeout: number
+  readonly connectInterval: number
+  readonly maxMessageSize: number
+}
+
+/** Checks the options of a node with this expanded ID and this incarnation. */
+export const check = (
+  options: Options,
+  nodeId: string,
+  incarnation: string
+): Effect.Effect<Checked, InvalidOption> =>
+  Effect.gen(function*() {
+    if (!isNodeId(nodeId)) {
+      return yield* invalid("nodeId", `${JSON.stringify(nodeId)} is empty or holds # ; or control characters`)
+    }
+    const secret = yield* checkSecret(options.secret)
+    const credentials = yield* checkCert(options.cert)
+    const nodeIdInCert = options.nodeIdInCert === true
+    if (nodeIdInCert && credentials === undefined) return yield* invalid("nodeIdInCert", "means nothing without cert")
+    const isOpen = secret !== "" || credentials !== undefined
+    const monitorTimeout = yield* checkTime("monitorTimeout", options.monitorTimeout ?? defaults.monitorTimeout)
+    return {
+      identity: {
+        nodeId,
+        secret,
+        tls: credentials !== undefined,
+        nodeIdInCert,
+        authOffer: yield* checkNames("authOffer", options.authOffer ?? defaults.authOffer, offered),
+        authAccept: (yield* checkNames(
+          "authAccept",
+          options.authAccept ?? defaults.authAccept,
+          accepted
+        )).filter((method) => secret !== "" || !secretMethods.includes(method)),
+        framings: yield* checkNames("framings", options.framings ?? defaults.framings, Array.from(framings.keys())),
+        keys: new Map([
+          ["provider", `effect-mp-${version}`],
+          ["mproto", "1"],
+          ["gproto", "1"],
+          [ownKindKey, incarnation],
+          [timeoutKey, String(monitorTimeout)],
+          ...credentials === undefined ? [] : [["tls", "1.0"] as const]
+        ])
+      },
+      credentials,
+      // Nobody can connect without either: it should not look as if somebody could.
+      binds: yield* checkBinds(options.binds ?? (isOpen ? ["*"] : ["127.0.0.1:*"])),
+      monitorTimeout,
+      connectInterval: yield* checkTime("connectInterval", options.connectInterval ?? defaults.connectInterval),
+      maxMessageSize: yield* checkSize("maxMessageSize", options.maxMessageSize ?? defaults.maxMessageSize)
+    }
+  })
+
+const invalid = (option: keyof Options, problem: string) => Effect.fail(new InvalidOption({ option, problem }))
+
+const textOf = (value: string | Redacted.Redacted | undefined): string =>
+  (Redacted.isRedacted(value) ? Redacted.value(value) : value) ?? ""
+
+const checkSecret = (secret: Options["secret"]): Effect.Effect<string, InvalidOption> => {
+  const text = textOf(secret)
+  return isSecret(text)
+    ? Effect.succeed(text)
+    : invalid("secret", "holds characters beyond U+00FF or control characters")
+}
+
+const checkCert = (cert: Options["cert"]): Effect.Effect<Credentials | undefined, InvalidOption> => {
+  const pem = textOf(cert)
+  if (pem === "") return Effect.succeed(undefined)
+  return Effect.try({
+    try: () => readCredentials(pem),
+    catch: (cause) =>
+      new InvalidOption({ option: "cert", problem: cause instanceof Error ? cause.message : String(cause) })
+  })
+}
+
+const checkNames = (
+  option: keyof Options,
+  names: ReadonlyArray<string>,
+  known: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<string>, InvalidOption> => {
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) return invalid(option, `${JSON.stringify(unknown)} is none of ${known.join(", ")}`)
+  return names.length === 0 ? invalid(option, "is empty") : Effect.succeed(names)
+}
+
+const checkTime = (option: keyof Options, time: Duration.Input): Effect.Effect<number, InvalidOption> => {
+  const duration = Duration.fromInput(time)
+  const millis = duration._tag === "Some" ? Duration.toMillis(duration.value) : Number.NaN
+  return millis > 0 && Number.isFinite(millis)
+    ? Effect.succeed(millis)
+    : invalid(option, `${JSON.stringify(time)} is not a time above zero`)
+}
+
+const checkSize = (option: keyof Options, size: number): Effect.Effect<number, InvalidOption> =>
+  size > 0 ? Effect.succeed(size) : invalid(option, `${size} is not a size above zero`)
+
+const checkBinds = (binds: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, InvalidOption> => {
+  const addresses = splitAddresses(binds)
+  const malformed = addresses.find((address) => parseAddress(address, "localhost") === undefined)
+  return malformed === undefined
+    ? Effect.succeed(addresses)
+    : invalid("binds", `${JSON.stringify(malformed)} is not of the form host:port`)
+}

@@ -1,0 +1,221 @@
+/**
+ * Another node, as this one sees it: the link to it, what waits for one, and who monitors whom. When the link is lost,
+ * all of it ends in one step, and the next message begins with a new peer. Follows protocol sections 11 and 12.
+ *
+ * @internal
+ */
+import type { Message, Receiver, Watcher } from "../port/cell.ts"
+import type { Packet } from "../transport/framing/framing.ts"
+import { assertSendable, type Link, type LinkEvents, UnsendableMessage } from "../transport/link.ts"
+import { LinkError, transportErrorText } from "../transport/linkError.ts"
+import { describe, exitFromReason, type Reason, reasonFromExit } from "../values/killed.ts"
+import { culprit } from "../values/plainData.ts"
+
+/** `idle`: nothing was ever sent there. `down`: gone, and of no further use. */
+export type PeerState = "idle" | "connecting" | "up" | "down"
+
+/** Messages that wait for a link; beyond it a sender that can wait has to. */
+const queueLimit = 10_000
+/** Beyond this many the search for the node is given up: those that cannot wait have sent them. */
+const queueOverflow = 1_000_000
+
+/** What a peer needs of its node. */
+export interface PeerHost {
+  readonly nodeId: string
+  /** Find the node, and connect to it. Ends in `up` or `lost`. */
+  connect(peer: Peer): void
+  /** A packet came from the peer. Answers what is wrong with it, if anything is. */
+  receive(peer: Peer, packet: Packet): string | undefined
+  /** The peer has a link. What is sent now goes behind what waited. */
+  cameUp(peer: Peer): void
+  /** The peer is of no further use. Its monitors have fired. */
+  wentDown(peer: Peer, wasUp: boolean, error: LinkError): void
+}
+
+export class Peer implements LinkEvents {
+  readonly nodeId: string
+  state: PeerState = "idle"
+  link: Link | undefined = undefined
+  private readonly host: PeerHost
+  private queue: Array<Packet> = []
+  private queueing = true
+  /** Our monitors of its ports, by name. */
+  private monitors = new Map<string, Set<Watcher>>()
+  /** Its monitors of our ports, by name: how to take them back. */
+  private monitored = new Map<string, () => void>()
+  private waiting: Array<() => void> = []
+
+  constructor(host: PeerHost, nodeId: string) {
+    this.host = host
+    this.nodeId = nodeId
+  }
+
+  /** How many messages wait for a link. */
+  get queued(): number {
+    return this.queue.length
+  }
+
+  /** Sends a message to a port of the peer. Throws an `UnsendableMessage` that the link's codec cannot carry. */
+  send(name: string, message: Message): void {
+    assertSendable(`${this.nodeId}#${name}`, message, this.link?.framing.carries ?? "cbor")
+    this.sendPacket([name, ...message])
+  }
+
+  /** Sends a request to the peer's node port. The caller vouches for the data. */
+  request(request: string, ...args: ReadonlyArray<unknown>): void {
+    this.sendPacket(["", request, ...args])
+  }
+
+  private sendPacket(packet: Packet): void {
+    if (this.link !== undefined && !this.queueing) return this.link.send(packet)
+    if (this.state === "down") return
+    this.queue.push(packet)
+    this.wake()
+    if (this.queue.length > queueOverflow) {
+      this.lost(new LinkError({ reason: "buffer_overflow", peer: this.nodeId }))
+    }
+  }
+
+  /** Whether a sender that can wait may send. */
+  get hasRoom(): boolean {
+    return this.link !== undefined && !this.queueing ? this.link.hasRoom : this.queue.length < queueLimit
+  }
+
+  /** How many senders wait for room. */
+  get senders(): number {
+    return this.waiting.length
+  }
+
+  /** Sees to it that a link is on its way. */
+  wake(): void {
+    if (this.state !== "idle") return
+    this.state = "connecting"
+    // Not in the caller's stack: where nobody is known, the answer is there at once, and monitors must stand by then.
+    queueMicrotask(() => this.host.connect(this))
+  }
+
+  /** Calls back once there is room again, or nothing left to wait for. */
+  whenRoom(resume: () => void): () => void {
+    // It may have come since the sender was asked to wait.
+    if (this.hasRoom) resume()
+    else this.waiting.push(resume)
+    return () => {
+      this.waiting = this.waiting.filter((other) => other !== resume)
+    }
+  }
+
+  private releaseWaiting(): void {
+    const waiting = this.waiting
+    this.waiting = []
+    for (const resume of waiting) resume()
+  }
+
+  /** Monitors a port of the peer. The node port is monitored without a message: only a lost link triggers it. */
+  monitor(name: string, watcher: Watcher): () => void {
+    let watchers = this.monitors.get(name)
+    if (watchers === undefined) {
+      watchers = new Set()
+      this.monitors.set(name, watchers)
+      if (name === "") this.wake()
+      else this.request("mon1", name)
+    }
+    const group = watchers.add(watcher)
+    return () => {
+      group.delete(watcher)
+      if (group.size > 0 || this.monitors.get(name) !== group) return
+      this.monitors.delete(name)
+      if (name !== "") this.request("mon0", name)
+    }
+  }
+
+  /** The peer says that one of its ports is dead. */
+  portDied(name: string, reason: Reason): void {
+    const watchers = this.monitors.get(name)
+    this.monitors.delete(name)
+    this.fire(name, watchers, reason)
+  }
+
+  private fire(name: string, watchers: ReadonlySet<Watcher> | undefined, reason: Reason): void {
+    if (watchers === undefined) return
+    const exit = exitFromReason(name === "" ? this.nodeId : `${this.nodeId}#${name}`, reason)
+    for (const watcher of watchers) watcher(exit)
+  }
+
+  /** The peer monitors a port of ours. A second request for the same port changes nothing. */
+  monitoredBy(name: string, receiver: Receiver): void {
+    if (this.monitored.has(name)) return
+    const cancel = receiver.watch((exit) => {
+      this.monitored.delete(name)
+      this.sendDeath(name, reasonFromExit(exit))
+    })
+    this.monitored.set(name, cancel)
+  }
+
+  /** The peer takes its monitor back. */
+  unmonitoredBy(name: string): void {
+    this.monitored.get(name)?.()
+    this.monitored.delete(name)
+  }
+
+  /** Tells the peer that a port which it monitors is dead. What cannot travel of the reason goes as text. */
+  sendDeath(name: string, reason: Reason): void {
+    this.request("kil0", name, ...this.sendable(reason))
+  }
+
+  /** Kills a port of the peer. */
+  kill(name: string, reason: Reason): void {
+    this.request("kil1", name, ...this.sendable(reason))
+  }
+
+  private sendable(reason: Reason): Reason {
+    const carries = this.link?.framing.carries ?? "json"
+    return reason.map((part) => culprit(part, carries) === undefined ? part : describe(part))
+  }
+
+  /** The link stands. The node hears of it first; what it sends goes behind what waited. */
+  up(link: Link): void {
+    this.state = "up"
+    this.link = link
+    this.host.cameUp(this)
+    try {
+      for (const packet of this.queue) {
+        // It was checked when nobody knew what the link can carry.
+        if (link.framing.carries === "json") assertSendable(this.nodeId, packet, "json")
+        link.send(packet)
+      }
+    } catch (error) {
+      if (!(error instanceof UnsendableMessage)) throw error
+      return link.lose(new LinkError({ reason: "unsendable", peer: this.nodeId, detail: error.message }))
+    }
+    this.queue = []
+    this.queueing = false
+    this.releaseWaiting()
+  }
+
+  packet(packet: Packet): void {
+    const wrong = this.host.receive(this, packet)
+    if (wrong === undefined) return
+    this.link?.lose(new LinkError({ reason: "bad_packet", peer: this.nodeId, detail: wrong }))
+  }
+
+  drained(): void {
+    this.releaseWaiting()
+  }
+
+  /** No link, or none any more: drops what waits and fires all monitors, in one step. */
+  lost(error: LinkError): void {
+    if (this.state === "down") return
+    const wasUp = this.state === "up"
+    const { monitored, monitors } = this
+    this.state = "down"
+    this.link = undefined
+    this.queue = []
+    this.monitors = new Map()
+    this.monitored = new Map()
+    for (const cancel of monitored.values()) cancel()
+    this.host.wentDown(this, wasUp, error)
+    const reason = ["transport_error", this.nodeId, transportErrorText(error)]
+    for (const [name, watchers] of monitors) this.fire(name, watchers, reason)
+    this.releaseWaiting()
+  }
+}

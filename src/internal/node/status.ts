@@ -1,0 +1,109 @@
+/**
+ * What operators see of a node: one request of the node port, `emp_status`, answered with plain data. The rooms above add what
+ * they have. It shows no secrets and no messages. However often it is asked, a node reads what it tells ten times a second at
+ * most, and no list is longer than a thousand entries.
+ *
+ * @internal
+ */
+import * as Schema from "effect/Schema"
+import { isPortId } from "../values/portId.ts"
+import { version } from "../values/version.ts"
+import * as gauges from "./gauges.ts"
+import type { Router } from "./router.ts"
+
+export const statusRequest = "emp_status"
+
+/** Of lists that may be long, so many entries are told. */
+const most = 1000
+
+/** For so long what was read is told again: milliseconds. */
+const validity = 100
+
+const Count = Schema.Finite
+const Optional = Schema.NullOr(Schema.String)
+
+/** Another node, as the observed one sees it. Bytes are those of the present link. */
+export const PeerStatus = Schema.Struct({
+  nodeId: Schema.String,
+  state: Schema.String,
+  address: Optional,
+  ownKind: Schema.Boolean,
+  queued: Count,
+  unsent: Count,
+  received: Count,
+  sent: Count
+})
+
+/** What a node answers. Times are in milliseconds, sizes in bytes. */
+export const Status = Schema.Struct({
+  nodeId: Schema.String,
+  version: Schema.String,
+  runtime: Schema.String,
+  pid: Count,
+  uptime: Count,
+  memory: Count,
+  heap: Count,
+  addresses: Schema.Array(Schema.String),
+  ports: Count,
+  queuedMessages: Count,
+  unsentBytes: Count,
+  waitingSenders: Count,
+  /** How many nodes there is a link to; `peers` may name fewer, and names those that are searched for too. */
+  links: Count,
+  peers: Schema.Array(PeerStatus),
+  supervisors: Schema.Array(Schema.String),
+  /** Of a node that is part of a network: the node that holds its data, and on a global node how many entries each family has. */
+  master: Optional,
+  isGlobal: Schema.Boolean,
+  families: Schema.Record(Schema.String, Count)
+})
+export type Status = typeof Status.Type
+
+export const readStatus = (router: Router): Status => {
+  const held = gauges.read(router)
+  const { families, ...network } = router.networkStatus()
+  const memory = process.memoryUsage()
+  return {
+    nodeId: router.nodeId,
+    version,
+    runtime: `node ${process.versions.node}`,
+    pid: process.pid,
+    uptime: router.now() - router.bornAt,
+    memory: memory.rss,
+    heap: memory.heapUsed,
+    addresses: router.addresses,
+    ports: held.ports,
+    queuedMessages: held.queuedMessages,
+    unsentBytes: held.unsentBytes,
+    waitingSenders: held.waitingSenders,
+    links: held.links,
+    peers: Array.from(router.peers.values()).slice(0, most).map((peer) => ({
+      nodeId: peer.nodeId,
+      state: peer.state,
+      address: peer.link?.address ?? null,
+      ownKind: router.isOwnKind(peer.nodeId),
+      queued: peer.queued,
+      unsent: peer.link?.buffered ?? 0,
+      received: peer.link?.received ?? 0,
+      sent: peer.link?.sent ?? 0
+    })),
+    supervisors: Array.from(router.supervisors).slice(0, most),
+    ...network,
+    families: Object.fromEntries(Object.entries(families).slice(0, most))
+  }
+}
+
+/** Answers `emp_status REPLYPORT ARG...`, as `time` is answered. */
+export const answerStatus = (router: Router) => {
+  let status: Status | undefined
+  let readAt = 0
+  return (from: string, [to, ...rest]: ReadonlyArray<unknown>): void => {
+    if (!isPortId(to)) return
+    const now = router.monotonic()
+    if (status === undefined || now - readAt >= validity) {
+      status = readStatus(router)
+      readAt = now
+    }
+    router.relay(from, to, [...rest, status])
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Typed messages at run time: what a protocol's schemas say of a message that came from another node.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { quoted } from "../values/killed.ts"
+import { isPortId, readName } from "../values/portId.ts"
+import type { Handler, Message, Validate } from "./cell.ts"
+
+/** A schema that validates and does not transform: messages are plain data. */
+export type AnySchema = Schema.Codec<any, any>
+
+/** One message of a protocol: its arguments, and what answers it. */
+export interface MessageShape {
+  readonly schemas: ReadonlyArray<AnySchema>
+  readonly reply: AnySchema | undefined
+}
+
+/** Checks arguments. Answers what is wrong with them, if anything is. */
+type CheckArguments = (args: ReadonlyArray<unknown>) => string | undefined
+
+/** Compiled once: the common case costs no more than `Schema.is`. */
+export const checkArguments = (schemas: ReadonlyArray<AnySchema>): CheckArguments => {
+  const tuple = Schema.Tuple(schemas)
+  const fits = Schema.is(tuple)
+  const explain = Schema.decodeUnknownResult(tuple)
+  return (args) => {
+    if (fits(args)) return undefined
+    const result = explain(args)
+    return (Result.isFailure(result) ? result.failure.message : "it does not fit").replaceAll(/\s*\n\s*/g, " ")
+  }
+}
+
+/** What a protocol says of messages from other nodes. Tags that it does not name are left to the handlers. */
+export const validator = (messages: Readonly<Record<string, MessageShape>>): Validate => {
+  const checks = new Map<string, CheckArguments>()
+  for (const [tag, { reply, schemas }] of Object.entries(messages)) {
+    checks.set(tag, checkArguments(reply === undefined ? schemas : [...schemas, PortIdSchema]))
+  }
+  return (message) => {
+    const tag = message[0]
+    const name = readName(tag)
+    const wrong = name === undefined ? undefined : checks.get(name)?.(message.slice(1))
+    return wrong === undefined ? undefined : invalidMessage(tag, wrong)
+  }
+}
+
+/** The reason of a port that was sent a message which its schema refuses. */
+export const invalidMessage = (tag: unknown, wrong: string): Message => [
+  "invalid_message",
+  `message ${quoted(tag)}: ${wrong}`
+]
+
+/** Strings that can be the address of a port. */
+export const PortIdSchema = Schema.String.pipe(
+  Schema.check(Schema.makeFilter((text: string) => isPortId(text) || "expected a port ID of the form node#name"))
+)
+
+/** Adds to the handler of a call that its result is sent to the reply port, which comes last. */
+export const replying = (
+  tag: string,
+  handler: Handler,
+  answer: (to: string, value: unknown) => Effect.Effect<void, never, any>
+): Handler =>
+(...args) => {
+  const to = args[args.length - 1]
+  if (!isPortId(to)) return Effect.fail(`message ${quoted(tag)} names no port to reply to`)
+  const result = handler(...args.slice(0, -1))
+  return Effect.flatMap(result as Effect.Effect<unknown, unknown>, (value) => answer(to, value))
+}

@@ -1,0 +1,51 @@
+/**
+ * The port that a call is answered to: it takes one message and ends.
+ *
+ * @internal
+ */
+import * as Exit from "effect/Exit"
+import type { Router } from "../node/router.ts"
+import { Killed, type Reason } from "../values/killed.ts"
+import type { Message, Receiver, Watcher } from "./cell.ts"
+
+export class ReplyPort implements Receiver {
+  readonly id: string
+  private readonly router: Router
+  private resume: ((result: Exit.Exit<Message, Killed>) => void) | undefined
+  private watchers: Set<Watcher> | undefined = undefined
+
+  constructor(router: Router, resume: (result: Exit.Exit<Message, Killed>) => void) {
+    this.id = `${router.nodeId}#${router.names.local()}`
+    this.router = router
+    this.resume = resume
+    router.add(this)
+  }
+
+  send(message: Message): void {
+    this.finish(Exit.succeed(message))
+  }
+
+  sendForeign(message: Message): void {
+    this.send(message)
+  }
+
+  kill(reason: Reason): void {
+    this.finish(reason.length === 0 ? Exit.succeed([]) : Exit.fail(new Killed({ port: this.id, reason })))
+  }
+
+  watch(watcher: Watcher): () => void {
+    const watchers = this.watchers ??= new Set()
+    watchers.add(watcher)
+    return () => watchers.delete(watcher)
+  }
+
+  /** Ends with the result of the call. Only the first one counts. */
+  finish(result: Exit.Exit<Message, Killed>): void {
+    const { resume, watchers } = this
+    if (resume === undefined) return
+    this.resume = this.watchers = undefined
+    this.router.ports.delete(this.id)
+    resume(result)
+    watchers?.forEach((watcher) => watcher(Exit.asVoid(result)))
+  }
+}

@@ -1,0 +1,312 @@
+/**
+ * One child of a supervisor: it starts, it ends, it is stopped, each within its time. What follows is not decided here.
+ *
+ * @internal
+ */
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import type { Router } from "../node/router.ts"
+import type { PortExit } from "../values/killed.ts"
+import { isPortId, nodeOf } from "../values/portId.ts"
+import type { ChildType, Settled } from "./spec.ts"
+import { Memory, Starter } from "./starter.ts"
+
+/** What a start answers that has nothing to supervise. Documented as `Supervisor.ignore`. */
+export const ignore: unique symbol = Symbol.for("effect-mp/Supervisor/ignore")
+
+/** What a child has while it runs. */
+interface Run {
+  readonly port: string
+  /** By the clock that never jumps. */
+  readonly startedAt: number
+  /** Closed when the child has ended: what its start acquired. */
+  readonly scope: Scope.Closeable
+  /** How its port ended, once it has. */
+  exit: PortExit | undefined
+}
+
+/** A start that has not answered yet. */
+interface Starting {
+  fiber: Fiber.Fiber<void, unknown> | undefined
+  /** Its answer comes too late. */
+  isCancelled: boolean
+  /** What waits for it waits no longer. */
+  readonly abandon: () => void
+}
+
+export type Status = "running" | "restarting" | "stopped"
+
+export class Child {
+  readonly spec: Settled
+  /** `restarting` from its end to its next start: while it waits for it, and during the start. */
+  status: Status = "stopped"
+  type: ChildType
+  /** The last port that it had. */
+  port: string | undefined = undefined
+  /** What its start answered. */
+  value: unknown = undefined
+  restarts = 0
+  /** How often it was up. */
+  runs = 0
+  lastExit: PortExit | undefined = undefined
+  private readonly router: Router
+  private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  private run: Run | undefined = undefined
+  /** What waits for the end of a run that is stopped or released at the moment. */
+  private ending: Fiber.Fiber<PortExit> | undefined = undefined
+  private starting: Starting | undefined = undefined
+  private readonly memory = new Memory()
+  /** Who waits for its next port. */
+  private next: Deferred.Deferred<string, unknown> | undefined = undefined
+  private step: ((now: number, exit: PortExit) => Effect.Effect<number | undefined>) | undefined = undefined
+  /** When the last restart is or was due: a quiet time begins there, not with its delay. */
+  private due: number | undefined = undefined
+
+  constructor(router: Router, context: Context.Context<never>, spec: Settled) {
+    this.router = router
+    this.fork = Effect.runForkWith(context)
+    this.spec = spec
+    this.type = spec.type ?? "worker"
+  }
+
+  /** The time that it has to end, in milliseconds. */
+  get patience(): number {
+    return this.spec.shutdown ?? (this.type === "supervisor" ? Infinity : 5000)
+  }
+
+  /** Its port, unless that has ended. */
+  get livePort(): string | undefined {
+    return this.run?.exit === undefined ? this.run?.port : undefined
+  }
+
+  get startedAt(): number | undefined {
+    return this.run?.startedAt
+  }
+
+  get isStarting(): boolean {
+    return this.starting !== undefined
+  }
+
+  // ---- starting
+
+  /**
+   * Starts it. `onEnd` is told when its port has ended by itself, and whether that was this run of it. Fails as the start
+   * does, when what that acquired has been released.
+   */
+  start(onEnd: (port: string, exit: PortExit) => void): Effect.Effect<Exit.Exit<void, unknown>> {
+    return Effect.callback((resume) => {
+      const scope = Scope.makeUnsafe()
+      const starting: Starting = {
+        fiber: undefined,
+        isCancelled: false,
+        abandon: () => resume(Effect.succeed(Exit.interrupt()))
+      }
+      this.starting = starting
+      starting.fiber = this.fork(
+        Scope.provide(Effect.provideService(this.spec.start, Starter, this.memory), scope).pipe(
+          Effect.flatMap((value) => this.started(starting, value, scope, onEnd)),
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+        )
+      )
+      // It may have asked for its own end before it had to wait for anything.
+      if (starting.isCancelled) starting.fiber.interruptUnsafe()
+      starting.fiber.addObserver((exit) => {
+        if (this.starting === starting) this.starting = undefined
+        resume(Effect.succeed(exit))
+      })
+    })
+  }
+
+  private started(
+    starting: Starting,
+    value: unknown,
+    scope: Scope.Closeable,
+    onEnd: (port: string, exit: PortExit) => void
+  ): Effect.Effect<void> {
+    if (starting.isCancelled) return Effect.interrupt
+    this.value = value
+    if (value === ignore) {
+      this.status = "stopped"
+      return Scope.close(scope, Exit.void)
+    }
+    const port = portOf(value)
+    if (port === undefined) return Effect.die(new TypeError("a child's start has to answer a port"))
+    if (isSupervisor(value) && this.spec.type === undefined) this.type = "supervisor"
+    const run: Run = { port, scope, exit: undefined, startedAt: this.router.monotonic() }
+    this.run = run
+    this.runs++
+    this.port = port
+    this.status = "running"
+    this.router.monitor(port, (exit) => {
+      run.exit = exit
+      if (this.run === run) onEnd(port, exit)
+    })
+    // A port that has ended already is nothing to wait for.
+    if (this.next !== undefined && this.isThere(port)) {
+      Deferred.doneUnsafe(this.next, Effect.succeed(port))
+      this.next = undefined
+    }
+    return Effect.void
+  }
+
+  /** Of ports of other nodes only a monitor knows. */
+  private isThere(port: string): boolean {
+    return nodeOf(port) !== this.router.nodeId || this.router.ports.has(port)
+  }
+
+  // ---- ending
+
+  /**
+   * Ends it, if it runs or is being started, and releases what its start acquired. Waits as long as its time; what has
+   * not ended then is abandoned, and `abandoned` is told. Answers its Exit, or `undefined` if there was nothing to end.
+   */
+  stop(abandoned: Effect.Effect<unknown>): Effect.Effect<PortExit | undefined> {
+    return Effect.suspend(() => {
+      const ending = this.beginStop()
+      return ending === undefined
+        ? Effect.succeed(undefined)
+        : awaitWithin(ending, this.patience, Effect.andThen(abandoned, this.late))
+    })
+  }
+
+  /** The same without waiting: what waits for its end. What ends already is waited for once more. */
+  beginStop(): Fiber.Fiber<PortExit | undefined> | undefined {
+    const { run } = this
+    if (run === undefined) return this.ending ?? this.cancelStart()
+    // A monitor of its own, behind those of others: they hear of the end of the child before that of its supervisor.
+    const ended = Effect.callback<PortExit>((resume) => {
+      if (run.exit !== undefined) return resume(Effect.succeed(run.exit))
+      this.router.monitor(run.port, (exit) => resume(Effect.succeed(run.exit ?? exit)))
+      this.router.kill(run.port, ["shutdown"])
+    })
+    return this.finish(Effect.tap(ended, (exit) => this.release(Scope.close(run.scope, exit))))
+  }
+
+  /** It has ended by itself: releases what its start acquired, within its time, or `abandoned` is told. */
+  cleanUp(exit: PortExit, abandoned: Effect.Effect<unknown>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { run } = this
+      this.run = undefined
+      const closing = run === undefined ? undefined : Scope.closeUnsafe(run.scope, exit)
+      if (closing === undefined) return Effect.void
+      const ending = this.finish(Effect.as(this.release(closing), exit))
+      return Effect.asVoid(
+        awaitWithin<PortExit | undefined>(ending, this.patience, Effect.andThen(abandoned, this.late))
+      )
+    })
+  }
+
+  /** The run is over, as soon as this is done. */
+  private finish(ending: Effect.Effect<PortExit>): Fiber.Fiber<PortExit> {
+    this.run = undefined
+    const fiber = this.fork(Effect.tap(ending, (exit) =>
+      Effect.sync(() => {
+        this.lastExit = exit
+      })))
+    this.ending = fiber
+    fiber.addObserver(() => {
+      if (this.ending === fiber) this.ending = undefined
+    })
+    return fiber
+  }
+
+  /** What did not end in time is not waited for again. */
+  private readonly late = Effect.sync(() => this.giveUp())
+
+  giveUp(): undefined {
+    this.ending = undefined
+    this.giveUpStart()
+  }
+
+  /** A finalizer that dies is a mistake in the child, and no end of anything else. */
+  private release(closing: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.catchCause(
+      closing,
+      (cause) => Effect.logWarning(`a finalizer of the child ${this.spec.id} failed`, cause)
+    )
+  }
+
+  private cancelStart(): Fiber.Fiber<undefined> | undefined {
+    const { starting } = this
+    if (starting === undefined) return undefined
+    starting.isCancelled = true
+    if (starting.fiber === undefined) return undefined
+    starting.fiber.interruptUnsafe()
+    return this.fork(Effect.as(Fiber.await(starting.fiber), undefined))
+  }
+
+  /** Whoever waits for a start that was cancelled, and does not come to its end, waits no longer. */
+  private giveUpStart(): void {
+    this.starting?.abandon()
+    this.starting = undefined
+  }
+
+  // ---- its port, for those who want to wait for it
+
+  /** The present port, or the next one. */
+  get current(): Effect.Effect<string, unknown> {
+    return Effect.suspend(() => {
+      const port = this.livePort
+      if (port !== undefined) return Effect.succeed(port)
+      return Deferred.await(this.next ??= Deferred.makeUnsafe())
+    })
+  }
+
+  /** There is no next one. */
+  refuse(error: unknown): void {
+    if (this.next !== undefined) Deferred.doneUnsafe(this.next, Effect.fail(error))
+    this.next = undefined
+  }
+
+  // ---- pace
+
+  /** How long to wait before it is started again, in milliseconds; `undefined` if its schedule is done. */
+  delay(now: number, exit: PortExit, quietTime: number): Effect.Effect<number | undefined> {
+    const { schedule } = this.spec
+    if (schedule === undefined) return Effect.succeed(0)
+    return Effect.gen({ self: this }, function*() {
+      // After a quiet time the delays begin anew.
+      if (this.step === undefined || this.due === undefined || now - this.due >= quietTime) {
+        const step = yield* Schedule.toStep(schedule)
+        // A schedule that is done is an answer; one that dies is a mistake, and takes the supervisor with it.
+        this.step = (now, exit) =>
+          Pull.catchDone(
+            Effect.map(step(now, exit), (next) => Duration.toMillis(next[1])),
+            () => Effect.succeed(undefined)
+          )
+      }
+      // A schedule may go by the calendar; all else goes by the clock that never jumps.
+      const delay = yield* this.step(this.router.now(), exit)
+      if (delay !== undefined) this.due = now + delay
+      return delay
+    })
+  }
+}
+
+const awaitWithin = <A>(
+  fiber: Fiber.Fiber<A>,
+  patience: number,
+  late: Effect.Effect<A>
+): Effect.Effect<A> => {
+  const ended = Effect.flatten(Fiber.await(fiber))
+  if (patience === Infinity) return ended
+  return Effect.timeoutOrElse(ended, { duration: patience, orElse: () => late })
+}
+
+/** A start answers a port, something with a port, or the handle of another supervisor. */
+const portOf = (value: unknown): string | undefined => {
+  if (isPortId(value)) return value
+  if (typeof value !== "object" || value === null) return undefined
+  if ("supervisor" in value && isPortId(value.supervisor)) return value.supervisor
+  return "port" in value && isPortId(value.port) ? value.port : undefined
+}
+
+const isSupervisor = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "supervisor" in value && isPortId(value.supervisor)

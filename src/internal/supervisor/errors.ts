@@ -1,0 +1,79 @@
+/**
+ * What supervisors answer of their children: why something was not done, and how they are.
+ *
+ * @internal
+ */
+import type * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { type Reason, showReason } from "../values/killed.ts"
+import type { ChildType } from "./spec.ts"
+
+/** Re-exported as `Supervisor.ChildError`, where it is documented. */
+export class ChildError extends Schema.TaggedError<ChildError>()("ChildError", {
+  reason: Schema.Literals([
+    "already_started",
+    "already_present",
+    "not_found",
+    "running",
+    "restarting",
+    "stopped",
+    "max_children",
+    "dynamic",
+    "not_dynamic",
+    "only_child",
+    "malformed"
+  ]),
+  child: Schema.String,
+  port: Schema.UndefinedOr(Schema.String)
+}) {
+  override get message(): string {
+    return `${this.child === "" ? "a child" : `child ${JSON.stringify(this.child)}`} ${refusals[this.reason]}`
+  }
+}
+
+export type Refusal = ChildError["reason"]
+
+const refusals: Record<Refusal, string> = {
+  already_started: "runs already",
+  already_present: "is there already; it does not run",
+  not_found: "is not there",
+  running: "runs: terminate it first",
+  restarting: "is being restarted: terminate it first",
+  stopped: "does not run",
+  max_children: "is one more than the supervisor may have",
+  dynamic: "belongs to a dynamic supervisor: its children have no specifications of their own",
+  not_dynamic: "cannot be started from elsewhere: only a dynamic supervisor starts children by arguments",
+  only_child: "is the only one: end its supervisor instead",
+  malformed: "is not what was asked for in a message that makes sense"
+}
+
+/** Re-exported as `Supervisor.StartError`, where it is documented. */
+export class StartError extends Schema.TaggedError<StartError>()("StartError", {
+  child: Schema.String,
+  exit: Schema.Unknown
+}) {
+  /** The Exit of the start. */
+  declare readonly exit: Exit.Exit<never, unknown>
+  override get message(): string {
+    return `child ${JSON.stringify(this.child)} could not be started: ${showReason(this.exit)}`
+  }
+}
+
+/** Documented as `Supervisor.ChildInfo`. */
+export interface ChildInfo {
+  readonly id: string
+  readonly status: "running" | "restarting" | "stopped"
+  readonly type: ChildType
+  readonly port: string | undefined
+  readonly restarts: number
+  readonly uptime: number | undefined
+  readonly lastReason: Reason | undefined
+}
+
+/** Documented as `Supervisor.Count`. */
+export interface Count {
+  readonly specs: number
+  readonly active: number
+  readonly supervisors: number
+  readonly workers: number
+}

@@ -1,0 +1,147 @@
+/**
+ * What all supervisors are made with: a port, what runs in it, and a handle.
+ *
+ * @internal
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Scope from "effect/Scope"
+import { Node } from "../../Node.ts"
+import * as Port from "../../Port.ts"
+import { untraced } from "../port/cell.ts"
+import { type Killed, reasonFromCause, reasonFromExit } from "../values/killed.ts"
+import type { AutoShutdown } from "./decisions.ts"
+import { answersOf, answerWith, type StartByArguments } from "./messages.ts"
+import {
+  type ChildOptions,
+  settleChild,
+  type Settled,
+  type SettledSupervisor,
+  settleSupervisor,
+  type SupervisorOptions
+} from "./spec.ts"
+import { Starter } from "./starter.ts"
+import { type Shape, Supervision } from "./supervision.ts"
+
+/** A specification with the services of the effect that this runs in. */
+export const settle = <A, E, R>(
+  child: ChildOptions & { readonly id: string; readonly start: Effect.Effect<A, E, R> },
+  autoShutdown: AutoShutdown
+) =>
+  Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
+    Effect.fromResult(settleChild(
+      { ...child, start: Effect.isEffect(child.start) ? within<R>(context)(child.start) : child.start },
+      autoShutdown
+    ))
+  )
+
+/** Gives effects these services, and the Scope of whoever runs them. They outlive the span that they were given in. */
+export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
+  const services = Context.omit(Scope.Scope, Starter)(untraced(context as Context.Context<any>))
+  return <A, E>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, Scope.Scope> =>
+    Effect.provideContext(start, services) as Effect.Effect<A, E, any>
+}
+
+/** The first starts: waited for, and if one fails there is no supervisor, or tried as restarts are, for as long as those may be. */
+type First = "awaited" | "tried"
+
+/** Opens the supervisor's port, and starts its first children. */
+export const launch = Effect.fnUntraced(function*(
+  options: { readonly name?: string | undefined; readonly shape: Shape; readonly first?: First | undefined },
+  settled: SettledSupervisor,
+  list: ReadonlyArray<Settled>,
+  byArguments?: StartByArguments
+) {
+  const router = yield* Node
+  const context = untraced(yield* Effect.context<never>())
+  const name = options.name ?? "supervisor"
+  const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
+  const running: Supervision = new Supervision(router, context, port, name, options.shape, settled)
+  router.supervisors.add(port)
+  const close = (exit: Exit.Exit<unknown, unknown>) =>
+    Effect.map(running.close(reasonFromExit(exit)), () => router.supervisors.delete(port))
+  yield* Port.peval(port, Effect.addFinalizer(close)).pipe(Effect.orDie)
+  for (const spec of list) running.add(spec)
+  const first = Array.from(running.children.values())
+  if (options.first === "tried") running.tryInitial(first)
+  else {
+    yield* Effect.forEach(first, (child) => running.startInitial(child), { discard: true }).pipe(
+      Effect.onError((cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port)))
+    )
+  }
+  yield* Port.peval(port, Port.fork(running.loop)).pipe(Effect.orDie)
+  return running
+})
+
+export const handleOf = (running: Supervision) => ({
+  supervisor: running.port as Port.PortId,
+  which: Effect.sync(() => running.which),
+  count: Effect.sync(() => running.count),
+  events: running.reporter.events,
+  stop: running.shutDown
+})
+
+/** A port that passes everything on to whichever port is the present one, in order. Keeps it while there is none. */
+export const makeAddress = (
+  present: Effect.Effect<string, Killed>,
+  owner: string
+): Effect.Effect<Port.PortId, never, Node | Scope.Scope> =>
+  Effect.gen(function*() {
+    const router = yield* Node
+    const address = yield* Port.make((...message: readonly [string, ...ReadonlyArray<unknown>]) =>
+      Effect.flatMap(present, (port) => Port.snd(port, ...message))
+    )
+    router.monitor(owner, (exit) => router.kill(address, reasonFromExit(exit)))
+    return address
+  })
+
+/** What `keep` is told. */
+export interface Policy extends Omit<ChildOptions, "significant">, SupervisorOptions {
+  readonly id?: string | undefined
+  readonly name?: string | undefined
+}
+
+/** Keeps a single child alive: its handle, and what runs behind it. */
+export const keep = <P, E, R>(child: Effect.Effect<P, E, R>, policy: Policy, first: First = "awaited") =>
+  Effect.gen(function*() {
+    const settled = yield* Effect.fromResult(settleSupervisor(policy, policy.schedule !== undefined))
+    const spec = yield* settle({ ...policy, id: policy.id ?? "child", start: child }, settled.autoShutdown)
+    const running = yield* launch({ name: policy.name ?? "supervised", shape: "single", first }, settled, [spec]).pipe(
+      // Nobody but the service was to be started: its error is the caller's own.
+      Effect.catchTag("StartError", ({ exit }) => exit as Exit.Exit<never, E>)
+    )
+    const single = running.children.get(spec.id)!
+    const port = running.portOf(spec.id) as Effect.Effect<Port.PortId, Killed>
+    const handle = {
+      ...handleOf(running),
+      port,
+      ports: running.reporter.stream(
+        (event) => event._tag === "Started" ? event.port : undefined,
+        () => single.livePort
+      ),
+      address: yield* makeAddress(port, running.port),
+      restart: running.restartNow(single)
+    }
+    return { handle, running, single }
+  })
+
+/** Who uses something, and when they are done with it. */
+export interface Users {
+  readonly count: <A, E, R>(use: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly gone: Effect.Effect<void>
+}
+
+export const makeUsers = (): Users => {
+  let present = 0
+  const none = Latch.makeUnsafe(true)
+  const enter = Effect.sync(() => {
+    present++
+    none.closeUnsafe()
+  })
+  const leave = Effect.sync(() => {
+    if (--present === 0) none.openUnsafe()
+  })
+  return { count: (use) => Effect.acquireUseRelease(enter, () => use, () => leave), gone: none.await }
+}

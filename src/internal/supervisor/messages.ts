@@ -1,0 +1,236 @@
+/**
+ * Supervisors by message: what their ports answer, and how another node asks.
+ *
+ * A request is `[TAG, ARG..., REPLYPORT]`; the reply is `["ok", VALUE]` or `["error", TAG, FIELDS]`.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { Node } from "../../Node.ts"
+import { calMessage } from "../../Port.ts"
+import type { Router } from "../node/router.ts"
+import { describe, Killed, reasonFromExit } from "../values/killed.ts"
+import { culprit } from "../values/plainData.ts"
+import { isPortId } from "../values/portId.ts"
+import { ChildError, type ChildInfo, type Count, StartError } from "./errors.ts"
+import type { Supervision } from "./supervision.ts"
+
+const Name = Schema.String
+
+/** The arguments of each request. */
+const requests = {
+  which: Schema.Tuple([]),
+  count: Schema.Tuple([]),
+  about: Schema.Tuple([]),
+  start: Schema.Array(Schema.Unknown),
+  terminate: Schema.Tuple([Name]),
+  restart: Schema.Tuple([Name]),
+  delete: Schema.Tuple([Name])
+}
+
+type RequestTag = keyof typeof requests
+
+const PlainChildInfo = Schema.Struct({
+  id: Schema.String,
+  status: Schema.Literals(["running", "restarting", "stopped"]),
+  type: Schema.Literals(["worker", "supervisor"]),
+  port: Schema.NullOr(Schema.String),
+  restarts: Schema.Number,
+  uptime: Schema.NullOr(Schema.Number),
+  lastReason: Schema.NullOr(Schema.Array(Schema.Unknown))
+})
+
+const PlainCount = Schema.Struct({
+  specs: Schema.Number,
+  active: Schema.Number,
+  supervisors: Schema.Number,
+  workers: Schema.Number
+})
+
+const About = Schema.Struct({
+  name: Schema.String,
+  strategy: Schema.Literals(["one_for_one", "one_for_all", "rest_for_one", "dynamic", "restart", "failover"])
+})
+
+/** Starts a child by arguments, as dynamic supervisors can. */
+export type StartByArguments = (
+  args: ReadonlyArray<unknown>
+) => Effect.Effect<unknown, ChildError | StartError | Killed>
+
+/** What each request is answered with. Arguments have been checked. */
+type Answers = { readonly [Tag in RequestTag]: (args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown> }
+
+/** What a supervisor's port does with a message. Nothing in it ends the supervisor. */
+export const answerWith =
+  (router: Router, name: string, answers: Answers) =>
+  (...message: ReadonlyArray<unknown>): Effect.Effect<void> | void => {
+    const [tag, ...args] = message.slice(0, -1)
+    const replyTo = message.at(-1)
+    if (!isPortId(replyTo)) {
+      return router.warn(`the supervisor ${name} got a message that asks for no answer`, message.slice(0, 3))
+    }
+    const reply = (...what: ReadonlyArray<unknown>) => void router.send(replyTo, what)
+    const known = typeof tag === "string" && Object.hasOwn(requests, tag) ? tag as RequestTag : undefined
+    if (known === undefined || !Schema.is(requests[known])(args)) {
+      return reply("error", "ChildError", { reason: "malformed", child: excerpt(args[0] ?? ""), request: excerpt(tag) })
+    }
+    // Beside the port's turn: what hangs must not keep others from looking at it, or from ending it.
+    return Effect.asVoid(Effect.forkDetach(Effect.map(Effect.exit(answers[known](args)), (exit) =>
+      Exit.isSuccess(exit)
+        ? reply("ok", culprit(exit.value, "json") === undefined ? exit.value : null)
+        : reply("error", ...toError(exit.cause)))))
+  }
+
+/** What the port of a supervisor answers. */
+export const answersOf = (supervision: () => Supervision, start: StartByArguments | undefined): Answers => ({
+  which: () => Effect.sync(() => supervision().which.map(toPlain)),
+  count: () => Effect.sync(() => supervision().count),
+  about: () => Effect.sync(() => ({ name: supervision().name, strategy: strategyOf(supervision()) })),
+  start: (args) => start === undefined ? Effect.fail(supervision().refusal("not_dynamic", "")) : start(args),
+  terminate: ([child]) => supervision().terminateChild(child),
+  restart: ([child]) => supervision().restartChild(child),
+  delete: ([child]) => supervision().deleteChild(child)
+})
+
+/** What a node's part in a failover answers: it has one child, while it runs the service. */
+export const answersOfFailover = (name: string, present: () => Supervision | undefined): Answers => {
+  const list = (): ReadonlyArray<ChildInfo> => {
+    const supervision = present()
+    return supervision === undefined ? [] : [{
+      id: name,
+      status: "running",
+      type: "supervisor",
+      port: supervision.port,
+      restarts: 0,
+      uptime: undefined,
+      lastReason: undefined
+    }]
+  }
+  const refuse = (reason: ChildError["reason"], child: string) =>
+    Effect.fail(new ChildError({ reason, child, port: undefined }))
+  const only = ([child]: ReadonlyArray<any>) => refuse(child === name ? "only_child" : "not_found", child)
+  return {
+    which: () => Effect.sync(() => list().map(toPlain)),
+    count: () =>
+      Effect.sync(() => ({ specs: 1, active: list().length, supervisors: list().length, workers: 1 - list().length })),
+    about: () => Effect.succeed({ name: `failover ${name}`, strategy: "failover" }),
+    start: () => refuse("not_dynamic", ""),
+    terminate: only,
+    restart: only,
+    delete: only
+  }
+}
+
+/** As much of what somebody sent as helps to find it. */
+const excerpt = (value: unknown): string => describe(value).slice(0, 100).toWellFormed()
+
+const strategyOf = (supervision: Supervision): typeof About.Type["strategy"] => {
+  if (supervision.shape === "fixed") return supervision.options.strategy
+  return supervision.shape === "dynamic" ? "dynamic" : "restart"
+}
+
+/** On the wire there is no `undefined`. */
+const toPlain = (info: Supervision["which"][number]): typeof PlainChildInfo.Type => ({
+  ...info,
+  port: info.port ?? null,
+  uptime: info.uptime ?? null,
+  lastReason: info.lastReason === undefined || culprit(info.lastReason, "json") === undefined
+    ? info.lastReason ?? null
+    : info.lastReason.map(describe)
+})
+
+const toError = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => {
+  const error = Cause.squash(cause)
+  if (error instanceof ChildError) {
+    return ["ChildError", { reason: error.reason, child: error.child, port: error.port ?? null }]
+  }
+  if (error instanceof StartError) {
+    const reason = reasonFromExit(error.exit)
+    const isPlain = culprit(reason, "json") === undefined
+    return ["StartError", { child: error.child, reason: isPlain ? reason : reason.map(describe) }]
+  }
+  return ["Failed", { problem: describe(error) }]
+}
+
+// ---- how another node asks
+
+/** Re-exported as `Supervisor.NoAnswer`, where it is documented. */
+export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", {
+  port: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `supervisor ${this.port}: ${this.problem}`
+  }
+}
+
+/** What a request can fail with. */
+export type AskError = ChildError | StartError | NoAnswer | Killed
+
+/** How long an answer may take that needs nothing to start or stop. */
+const patience = "5 seconds"
+
+const refused = Schema.Struct({ reason: ChildError.fields.reason, child: Schema.String })
+const failed = Schema.Struct({ child: Schema.String, reason: Schema.Array(Schema.Unknown) })
+const told = Schema.Struct({ problem: Schema.String })
+
+const toFailure = (port: string, tag: unknown, fields: unknown): AskError => {
+  if (tag === "ChildError" && Schema.is(refused)(fields)) {
+    const other = (fields as { readonly port?: unknown }).port
+    return new ChildError({ ...fields, port: isPortId(other) ? other : undefined })
+  }
+  if (tag === "StartError" && Schema.is(failed)(fields)) {
+    return new StartError({ child: fields.child, exit: Exit.fail(new Killed({ port, reason: fields.reason })) })
+  }
+  return new NoAnswer({
+    port,
+    problem: Schema.is(told)(fields) ? fields.problem : "gave an answer that makes no sense"
+  })
+}
+
+/** Sends a request and reads the answer, which may come from anywhere. */
+const ask = (
+  port: string,
+  tag: RequestTag,
+  ...args: ReadonlyArray<unknown>
+): Effect.Effect<unknown, AskError, Node> =>
+  Effect.flatMap(
+    calMessage(port, tag, ...args),
+    ([kind, first, second]) => kind === "ok" ? Effect.succeed(first) : Effect.fail(toFailure(port, first, second))
+  )
+
+const look = <A>(port: string, tag: RequestTag, schema: Schema.Codec<A>): Effect.Effect<A, AskError, Node> =>
+  ask(port, tag).pipe(
+    Effect.timeoutOrElse({
+      duration: patience,
+      orElse: () => Effect.fail(new NoAnswer({ port, problem: `has not answered in ${patience}` }))
+    }),
+    Effect.flatMap((value) =>
+      Schema.is(schema)(value)
+        ? Effect.succeed(value)
+        : Effect.fail(new NoAnswer({ port, problem: "gave an answer that makes no sense" }))
+    )
+  )
+
+/** Asks for something that takes as long as it takes, of a port that has shown that it is a supervisor. */
+export const manage = (
+  port: string,
+  tag: "start" | "terminate" | "restart" | "delete",
+  ...args: ReadonlyArray<unknown>
+): Effect.Effect<unknown, AskError, Node> => Effect.andThen(about(port), ask(port, tag, ...args))
+
+export const about = (port: string) => look(port, "about", About)
+
+export const count = (port: string): Effect.Effect<Count, AskError, Node> => look(port, "count", PlainCount)
+
+export const which = (port: string): Effect.Effect<ReadonlyArray<ChildInfo>, AskError, Node> =>
+  Effect.map(look(port, "which", Schema.Array(PlainChildInfo)), (infos) =>
+    infos.map((info) => ({
+      ...info,
+      port: info.port ?? undefined,
+      uptime: info.uptime ?? undefined,
+      lastReason: info.lastReason ?? undefined
+    })))

@@ -1,0 +1,95 @@
+/**
+ * Children on other nodes: where they are started, and what becomes of those whose node was lost.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import { Node } from "../../Node.ts"
+import * as Port from "../../Port.ts"
+import type { Router } from "../node/router.ts"
+import { type PortExit, reasonFromExit } from "../values/killed.ts"
+import { Starter } from "./starter.ts"
+
+/** Documented as `Supervisor.spawn`. */
+export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Messages>(
+  nodes: ReadonlyArray<string>,
+  fn: Port.RemoteFunction<Args, M>,
+  args: Args
+): Effect.Effect<Port.PortId<M>, never, Node | Scope.Scope> =>
+  Effect.gen(function*() {
+    const router = yield* Node
+    const starter = yield* Starter
+    // A start may spawn several, each on nodes of its own.
+    const what = JSON.stringify([fn.name, nodes])
+    const last = starter?.lastNodes.get(what)
+    const isThere = (node: string | undefined): node is string => node !== undefined && router.isUp(node)
+    // If there is no link to any of them, the attempt to spawn makes one: to each in turn.
+    const next = nodes[(last === undefined ? 0 : nodes.indexOf(last) + 1) % nodes.length]
+    const node = isThere(last) ? last : nodes.find(isThere) ?? next
+    if (node === undefined) return yield* Effect.die(new TypeError("there is no node to spawn on"))
+    starter?.lastNodes.set(what, node)
+    const port = yield* Port.spawn(node, fn, ...args)
+    const lost = (exit: Exit.Exit<unknown, unknown>): boolean => {
+      const [tag, lostNode] = reasonFromExit(exit)
+      const isLost = tag === "transport_error" && lostNode === node
+      if (isLost) leftoversOf(router).add(node, port)
+      return isLost
+    }
+    yield* Effect.addFinalizer((exit) =>
+      Effect.sync(() => {
+        if (lost(exit)) return
+        // What was started with it may have failed, or answer another port. That the node is gone may not be known yet.
+        router.kill(port, ["shutdown"])
+        router.monitor(port, lost)
+      })
+    )
+    return port
+  })
+
+/** So many are remembered. */
+const most = 10_000
+
+/** Why a port is killed that its supervisor has given up. */
+const givenUp = "its node was lost, and its supervisor went on without it"
+
+/** Ports on nodes that were lost. They may still run there: when a node is seen again, they are one too many. */
+class Leftovers {
+  private readonly router: Router
+  /** The node of each. */
+  private readonly ports = new Map<string, string>()
+
+  constructor(router: Router) {
+    this.router = router
+    router.listeners.add({ up: (node) => this.kill(node), down: () => {} })
+  }
+
+  add(node: string, port: string): void {
+    this.ports.set(port, node)
+    const [oldest] = this.ports.keys()
+    if (oldest !== undefined && this.ports.size > most) this.ports.delete(oldest)
+    if (this.router.isUp(node)) this.kill(node)
+  }
+
+  private kill(node: string): void {
+    for (const [port, lost] of this.ports) {
+      if (lost !== node) continue
+      this.ports.delete(port)
+      this.router.monitor(port, (exit: PortExit) => {
+        if (reasonFromExit(exit)[1] !== givenUp) return
+        this.router.warn(`${port} ran on after its node was lost and its supervisor went on without it: it was killed`)
+      })
+      this.router.kill(port, ["shutdown", givenUp])
+    }
+  }
+}
+
+/** As long as the node lives, whatever becomes of its supervisors. */
+const leftovers = new WeakMap<Router, Leftovers>()
+
+const leftoversOf = (router: Router): Leftovers => {
+  const known = leftovers.get(router) ?? new Leftovers(router)
+  leftovers.set(router, known)
+  return known
+}

@@ -1,0 +1,104 @@
+/**
+ * Framings turn messages into bytes and back. Every packet is one array; there is no length prefix and no delimiter.
+ * Follows protocol section 7.
+ *
+ * @internal
+ */
+import { constants } from "node:buffer"
+import type { Carries } from "../../values/plainData.ts"
+
+/** One array: a port name, then the message. */
+export type Packet = ReadonlyArray<unknown>
+
+/** Encodes one packet. The bytes are only good until the next call. */
+export type Encoder = (packet: Packet) => Uint8Array
+
+/** Takes what came, in any chunks, and answers the packets that are complete. Throws a `FramingError`. */
+export type Decoder = (chunk: Uint8Array) => ReadonlyArray<Packet>
+
+/** Bytes that are no packet, or too many of them. The link ends with it. */
+export class FramingError extends Error {
+  readonly reason: "bad_packet" | "packet_too_large"
+  constructor(reason: "bad_packet" | "packet_too_large", message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+/** What a link needs to know of its peer to read its packets. */
+export interface DecoderOptions {
+  /** Bytes of one packet beyond which the link ends. */
+  readonly maxMessageSize: number
+  /**
+   * What a CBOR byte string in a value means: bytes between our own nodes, characters U+0000 to U+00FF from Perl,
+   * which sends nearly all text that way.
+   */
+  readonly byteStrings: "bytes" | "text"
+}
+
+/** One framing by its name on the wire. */
+export interface Framing {
+  readonly carries: Carries
+  readonly makeEncoder: () => Encoder
+  readonly makeDecoder: (options: DecoderOptions) => Decoder
+}
+
+/** How much one packet may be. */
+export interface Limits {
+  readonly bytes: number
+  /** Values and keys, however small: each of them takes memory. */
+  readonly items: number
+}
+
+/**
+ * One byte on the wire can be an empty map, which takes 64 in memory: 64 MiB of them would take all that there is. So items
+ * are counted: a million are always welcome, and more in packets that may be large. No packet is larger than what V8 can
+ * hold as one string.
+ */
+export const limitsOf = (maxMessageSize: number): Limits => {
+  const bytes = Math.min(maxMessageSize, constants.MAX_STRING_LENGTH)
+  return { bytes, items: Math.max(1_000_000, Math.floor(bytes / 16)) }
+}
+
+export const tooManyBytes = (limits: Limits): FramingError =>
+  new FramingError("packet_too_large", `more than ${limits.bytes} bytes`)
+
+export const tooManyItems = (limits: Limits): FramingError =>
+  new FramingError("packet_too_large", `more than ${limits.items} items`)
+
+const nothing = Buffer.alloc(0)
+
+/**
+ * Collects the bytes of an item that did not come whole: a copy, not to pin the socket's buffer, in one piece that
+ * doubles. So a message costs no more than its length, in time and in memory, in chunks of any size. How long it may get
+ * is for the decoder to judge.
+ */
+export class Partial {
+  private bytes: Buffer = nothing
+  private kept = 0
+  get length(): number {
+    return this.kept
+  }
+  keep(chunk: Uint8Array): void {
+    this.append(chunk, 2 * (this.kept + chunk.length))
+  }
+  /** What was kept, followed by `tail`. */
+  take(tail: Uint8Array): Uint8Array {
+    if (this.kept === 0) return tail
+    this.append(tail, this.kept + tail.length)
+    const whole = this.bytes.subarray(0, this.kept)
+    this.bytes = nothing
+    this.kept = 0
+    return whole
+  }
+  /** Without room for the chunk, makes room for so many bytes in all. */
+  private append(chunk: Uint8Array, room: number): void {
+    if (this.kept + chunk.length > this.bytes.length) {
+      const bytes = Buffer.allocUnsafe(room)
+      bytes.set(this.bytes.subarray(0, this.kept))
+      this.bytes = bytes
+    }
+    this.bytes.set(chunk, this.kept)
+    this.kept += chunk.length
+  }
+}

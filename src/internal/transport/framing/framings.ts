@@ -1,0 +1,13 @@
+/**
+ * The framings that we speak, by their names on the wire.
+ *
+ * @internal
+ */
+import { makeCborDecoder, makeCborEncoder } from "./cbor.ts"
+import type { Framing } from "./framing.ts"
+import { makeJsonDecoder, makeJsonEncoder } from "./json.ts"
+
+export const framings: ReadonlyMap<string, Framing> = new Map([
+  ["cbor", { carries: "cbor", makeEncoder: makeCborEncoder, makeDecoder: makeCborDecoder }],
+  ["json", { carries: "json", makeEncoder: makeJsonEncoder, makeDecoder: makeJsonDecoder }]
+])

@@ -1,0 +1,143 @@
+/**
+ * The `json` framing: JSON texts, UTF-8, one after the other.
+ *
+ * @internal
+ */
+import { isUtf8 } from "node:buffer"
+import { parse as parseJson, stringify } from "../../values/exactJson.ts"
+import { maxDepth } from "../../values/plainData.ts"
+import {
+  type Decoder,
+  type DecoderOptions,
+  type Encoder,
+  FramingError,
+  limitsOf,
+  type Packet,
+  Partial,
+  tooManyBytes,
+  tooManyItems
+} from "./framing.ts"
+
+export const makeJsonEncoder = (): Encoder => (packet) => Buffer.from(stringify(packet) ?? "null", "utf8")
+
+const quote = 0x22
+const backslash = 0x5c
+const open = (byte: number): boolean => byte === 0x5b || byte === 0x7b // [ {
+const close = (byte: number): boolean => byte === 0x5d || byte === 0x7d // ] }
+const space = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+/** What stands between two items: , : */
+const between = (byte: number): boolean => byte === 0x2c || byte === 0x3a
+
+export const makeJsonDecoder = (options: DecoderOptions): Decoder => {
+  const limits = limitsOf(options.maxMessageSize)
+  const partial = new Partial()
+  let depth = 0
+  let items = 0
+  let inString = false
+  let escaped = false
+
+  /** The index behind the array that began before or at `from`, or -1 if it does not end in this chunk. */
+  const endOfArray = (chunk: Uint8Array, from: number): number => {
+    const end = Math.min(chunk.length, from + limits.bytes - partial.length)
+    for (let i = from; i < end; i++) {
+      const byte = chunk[i]!
+      if (inString) {
+        if (escaped) escaped = false
+        else if (byte === backslash) escaped = true
+        else if (byte === quote) inString = false
+      } else if (byte === quote) inString = true
+      else if (open(byte)) {
+        items++
+        if (++depth > maxDepth) throw new FramingError("bad_packet", `nested deeper than ${maxDepth} levels`)
+      } else if (close(byte)) {
+        if (--depth === 0) return i + 1
+      } else if (between(byte) && ++items > limits.items) throw tooManyItems(limits)
+    }
+    if (end < chunk.length) throw tooManyBytes(limits)
+    return -1
+  }
+
+  return (chunk) => {
+    const packets: Array<Packet> = []
+    let start = 0
+    for (let i = 0; i < chunk.length;) {
+      if (depth === 0) {
+        if (space(chunk[i]!)) {
+          i++
+          continue
+        }
+        if (chunk[i] !== 0x5b) throw new FramingError("bad_packet", "JSON that is not an array")
+        start = i
+        items = 0
+      }
+      const end = endOfArray(chunk, i)
+      if (end < 0) {
+        partial.keep(chunk.subarray(start))
+        break
+      }
+      packets.push(parse(partial.take(chunk.subarray(start, end))))
+      start = i = end
+    }
+    return packets
+  }
+}
+
+const parse = (bytes: Uint8Array): Packet => {
+  if (!isUtf8(bytes)) throw new FramingError("bad_packet", "JSON that is not UTF-8")
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8")
+  try {
+    return parseJson(text) as Packet
+  } catch (cause) {
+    const packet = parsePerl(text)
+    if (packet !== undefined) return packet
+    throw new FramingError("bad_packet", cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+/** Numbers that JSON cannot say, as Perl says them. Whether in capitals depends on its version. */
+const perlNumbers: ReadonlyMap<string, string> = new Map([
+  ["inf", "1e999"],
+  ["infinity", "1e999"],
+  ["-inf", "-1e999"],
+  ["-infinity", "-1e999"],
+  // All other -0 lose their sign, so that this one can be told.
+  ["nan", "-0"],
+  ["-nan", "-0"]
+])
+
+/** Parses what is valid but for Perl's numbers. */
+const parsePerl = (text: string): Packet | undefined => {
+  if (!/inf|nan/i.test(text)) return undefined
+  const rewritten = outsideStrings(
+    text,
+    (piece) =>
+      piece.replaceAll(
+        /[\w.+-]+/g,
+        (token) => perlNumbers.get(token.toLowerCase()) ?? (Object.is(Number(token), -0) ? token.slice(1) : token)
+      )
+  )
+  try {
+    return JSON.parse(rewritten, (_, value: unknown) => Object.is(value, -0) ? NaN : value) as Packet
+  } catch {
+    return undefined
+  }
+}
+
+const outsideStrings = (text: string, change: (piece: string) => string): string => {
+  const pieces: Array<string> = []
+  let at = 0
+  for (let from = text.indexOf("\""); from >= 0; from = text.indexOf("\"", at)) {
+    pieces.push(change(text.slice(at, from)))
+    at = endOfString(text, from)
+    pieces.push(text.slice(from, at))
+  }
+  return pieces.join("") + change(text.slice(at))
+}
+
+const endOfString = (text: string, from: number): number => {
+  for (let i = from + 1; i < text.length; i++) {
+    if (text[i] === "\\") i++
+    else if (text[i] === "\"") return i + 1
+  }
+  return text.length
+}

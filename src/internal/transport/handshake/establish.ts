@@ -1,0 +1,225 @@
+/**
+ * Makes a link of a wire: carries out what the handshake says, then feeds the link with what comes in.
+ *
+ * @internal
+ */
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { type DecoderOptions, FramingError, type Packet } from "../framing/framing.ts"
+import { framings } from "../framing/framings.ts"
+import { Link } from "../link.ts"
+import { LinkError } from "../linkError.ts"
+import { type Credentials, type Secured, type TlsEvents, TlsWire } from "../tls.ts"
+import type { Wire, WireEvents } from "../wire.ts"
+import { type Greeting, ownKindKey } from "./greeting.ts"
+import * as Handshake from "./handshake.ts"
+
+/** What makes a link of a wire. */
+export interface Establish {
+  readonly identity: Handshake.Identity
+  /** What TLS needs, if the identity says that we have it. */
+  readonly credentials: Credentials | undefined
+  /** 66 random bytes in base64, fresh for every connection. */
+  readonly nonce: string
+  /**
+   * Asked before our auth line goes out; may wait until the other side is `verified`. A failure closes the connection.
+   */
+  readonly admit: (greeting: Greeting, verified: Effect.Effect<void>) => Effect.Effect<void, LinkError>
+  /** Called when both sides are who they say, before the first packet: attaches to the link, or answers false. */
+  readonly accept: (link: Link) => boolean
+  readonly maxMessageSize: number
+}
+
+/**
+ * Runs the handshake on a wire. Succeeds when the link stands; fails, with the wire closed, when it does not come to
+ * that. The time limit is the caller's.
+ */
+export const establish = (wire: Wire, options: Establish): Effect.Effect<Link, LinkError> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.callback<Link, LinkError>((resume) => {
+      const shell = new HandshakeShell(wire, options, Effect.runForkWith(context), resume)
+      shell.begin()
+      return Effect.sync(() => shell.abandon())
+    })
+  )
+
+/** Passes on what happens on a wire, first to one listener, later to another. */
+class Relay implements WireEvents {
+  target: WireEvents
+  constructor(target: WireEvents) {
+    this.target = target
+  }
+  data(chunk: Uint8Array): void {
+    this.target.data(chunk)
+  }
+  drained(): void {
+    this.target.drained()
+  }
+  closed(why: string): void {
+    this.target.closed(why)
+  }
+}
+
+/** Carries out what the handshake says, until it is over; then feeds the link. */
+class HandshakeShell implements TlsEvents {
+  private state: Handshake.Handshake
+  private link: Link | undefined = undefined
+  private decode: ((chunk: Uint8Array) => ReadonlyArray<Packet>) | undefined = undefined
+  private over = false
+  private readonly opening: ReadonlyArray<Handshake.Action>
+  private wire: Wire
+  private readonly relay: Relay
+  private readonly options: Establish
+  private readonly fork: ReturnType<typeof Effect.runForkWith<never>>
+  private readonly resume: (result: Effect.Effect<Link, LinkError>) => void
+  private admission: Fiber.Fiber<void, LinkError> | undefined = undefined
+  private readonly verified = Deferred.makeUnsafe<void>()
+
+  constructor(
+    wire: Wire,
+    options: Establish,
+    fork: ReturnType<typeof Effect.runForkWith<never>>,
+    resume: (result: Effect.Effect<Link, LinkError>) => void
+  ) {
+    this.wire = wire
+    this.relay = new Relay(this)
+    this.options = options
+    this.fork = fork
+    this.resume = resume
+    const [state, actions] = Handshake.start(options.identity, options.nonce, wire.remote)
+    this.state = state
+    this.opening = actions
+  }
+
+  begin(): void {
+    this.wire.start(this.relay)
+    this.carryOut(this.opening)
+  }
+
+  /** The caller does not wait any more. */
+  abandon(): void {
+    if (this.link === undefined && !this.over) this.stop()
+  }
+
+  private stop(): void {
+    this.over = true
+    this.wire.destroy()
+    this.admission?.interruptUnsafe()
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.over) return
+    if (this.link !== undefined) this.packets(chunk)
+    else this.step(Handshake.receive(this.state, chunk))
+  }
+
+  drained(): void {
+    this.link?.drained()
+  }
+
+  closed(why: string): void {
+    const { link, state } = this
+    if (link !== undefined) link.lose(new LinkError({ reason: "link_lost", peer: link.nodeId, detail: why }))
+    else this.refuse(new LinkError({ reason: "handshake_closed", peer: state.peer, detail: why }))
+  }
+
+  private step([state, actions]: readonly [Handshake.Handshake, ReadonlyArray<Handshake.Action>]): void {
+    this.state = state
+    this.carryOut(actions)
+  }
+
+  private carryOut(actions: ReadonlyArray<Handshake.Action>): void {
+    for (const action of actions) {
+      if (this.over) return
+      switch (action._tag) {
+        case "Send":
+          this.wire.write(action.bytes)
+          break
+        case "Admit":
+          this.askAdmission(action.greeting)
+          break
+        case "StartTls":
+          this.startTls(action.role, action.rest)
+          break
+        case "Verified":
+          Deferred.doneUnsafe(this.verified, Effect.void)
+          break
+        case "Up":
+          this.up(action)
+          break
+        case "Refuse":
+          this.refuse(action.error)
+      }
+    }
+  }
+
+  /** From here on the wire's bytes are those of TLS, and ours are inside of it. */
+  private startTls(role: "client" | "server", rest: Uint8Array): void {
+    const { credentials } = this.options
+    if (credentials === undefined) return this.refuse(new LinkError({ reason: "tls_failed", peer: this.state.peer }))
+    const inside = new TlsWire(this.wire, role, credentials, this)
+    this.relay.target = inside
+    this.wire = inside
+    if (rest.length > 0) inside.data(rest)
+  }
+
+  secured(secured: Secured): void {
+    if (!this.over) this.step(Handshake.secured(this.state, secured))
+  }
+
+  broken(why: string): void {
+    if (this.link !== undefined) this.closed(why)
+    else this.refuse(new LinkError({ reason: "tls_failed", peer: this.state.peer, detail: why }))
+  }
+
+  private askAdmission(greeting: Greeting): void {
+    this.admission = this.fork(this.options.admit(greeting, Deferred.await(this.verified)))
+    this.admission.addObserver((exit) => {
+      if (this.over) return
+      if (exit._tag === "Success") return this.step(Handshake.admitted(this.state))
+      for (const reason of exit.cause.reasons) {
+        if (reason._tag === "Fail") return this.step(Handshake.rejected(this.state, reason.error))
+      }
+      this.refuse(new LinkError({ reason: "node_stopped", peer: this.state.peer }))
+    })
+  }
+
+  private get sameKind(): boolean {
+    return this.options.identity.keys.has(ownKindKey)
+  }
+
+  private up(action: Extract<Handshake.Action, { readonly _tag: "Up" }>): void {
+    const receives = framings.get(action.receives)!
+    const link = new Link(this.wire, action.greeting, framings.get(action.sends)!, this.sameKind)
+    if (!this.options.accept(link)) {
+      return this.refuse(new LinkError({ reason: "already_connected", peer: this.state.peer }))
+    }
+    this.link = link
+    const options: DecoderOptions = {
+      maxMessageSize: this.options.maxMessageSize,
+      byteStrings: link.incarnation === undefined ? "text" : "bytes"
+    }
+    this.decode = receives.makeDecoder(options)
+    this.resume(Effect.succeed(link))
+    if (action.rest.length > 0) this.packets(action.rest)
+  }
+
+  private packets(chunk: Uint8Array): void {
+    const link = this.link!
+    link.received += chunk.length
+    try {
+      link.receive(this.decode!(chunk))
+    } catch (error) {
+      if (!(error instanceof FramingError)) throw error
+      link.lose(new LinkError({ reason: error.reason, peer: link.nodeId, detail: error.message }))
+    }
+  }
+
+  private refuse(error: LinkError): void {
+    if (this.over) return
+    this.stop()
+    this.resume(Effect.fail(error))
+  }
+}

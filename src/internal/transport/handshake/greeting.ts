@@ -1,0 +1,82 @@
+/**
+ * The two greeting lines and the auth line. Follows protocol sections 3, 4 and 6.
+ *
+ * @internal
+ */
+import { isNodeId } from "../../values/portId.ts"
+import type { LinkErrorReason } from "../linkError.ts"
+
+/** What the other side said of itself in its first line. */
+export interface Greeting {
+  readonly nodeId: string
+  /** Auth methods that it accepts, best first. */
+  readonly auths: ReadonlyArray<string>
+  /** Framings that it can decode, best first. */
+  readonly framings: ReadonlyArray<string>
+  /** The rest of the line. Unknown keys are kept, and ignored. */
+  readonly keys: ReadonlyMap<string, string>
+}
+
+/** By this key our own nodes know each other. Its value is the incarnation: random for every process. */
+export const ownKindKey = "effect-mp"
+/** How long the sender, of our own kind, waits for a sign of life: milliseconds. */
+export const timeoutKey = "effect-mp-timeout"
+
+/** Whether the other side has a certificate, and insists on TLS with everybody who has one. */
+export const talksTls = (greeting: Greeting): boolean => Math.trunc(Number(greeting.keys.get("tls"))) === 1
+
+/** What a greeting line holds. Perl neither encodes nor decodes values: none of them may hold a `;`. */
+export const formatGreeting = (greeting: Greeting): string =>
+  [
+    "aemp",
+    "1",
+    greeting.nodeId,
+    greeting.auths.join(","),
+    greeting.framings.join(","),
+    ...Array.from(greeting.keys, ([key, value]) => `${key}=${value}`)
+  ].join(";")
+
+/** Reads a greeting line, or says what is wrong with it. */
+export const parseGreeting = (
+  line: string
+): Greeting | { readonly reason: LinkErrorReason; readonly detail: string } => {
+  const [protocol, version, nodeId = "", auths = "", framings = "", ...rest] = line.split(";")
+  if (protocol !== "aemp") return { reason: "not_aemp", detail: `its greeting begins with ${visible(line)}` }
+  if (Number(version) !== 1) {
+    return { reason: "version_mismatch", detail: `it says ${visible(version ?? "")}, we speak 1` }
+  }
+  if (!isNodeId(nodeId)) return { reason: "malformed_greeting", detail: `its node ID is ${visible(nodeId)}` }
+  return { nodeId, auths: list(auths), framings: list(framings), keys: new Map(rest.map(keyAndValue)) }
+}
+
+const list = (text: string): ReadonlyArray<string> => text === "" ? [] : text.split(",")
+
+const keyAndValue = (field: string): [string, string] => {
+  const equals = field.indexOf("=")
+  return equals < 0 ? [field, ""] : [field.slice(0, equals), field.slice(equals + 1)]
+}
+
+/** A peer's bytes for a log: short, quoted, nothing unprintable. */
+export const visible = (text: string): string =>
+  JSON.stringify(text.slice(0, 40).replaceAll(/[^\x20-\x7e]/g, ".")) + (text.length > 40 ? "..." : "")
+
+/** `METHOD;DATA;FRAMING[;refused=REASON]`, as both sides send it once. Others ignore what stands behind the framing. */
+export interface AuthLine {
+  readonly method: string
+  readonly data: string
+  readonly framing: string
+  /** Between our own nodes: the sender is who it says, and will have no link with the other side. */
+  readonly refused?: string | undefined
+}
+
+export const formatAuth = (auth: AuthLine): string =>
+  `${auth.method};${auth.data};${auth.framing}${auth.refused === undefined ? "" : `;refused=${auth.refused}`}`
+
+export const parseAuth = (line: string): AuthLine => {
+  const [method = "", data = "", framing = "", ...rest] = line.split(";")
+  return { method, data, framing, refused: rest.map(keyAndValue).find(([key]) => key === "refused")?.[1] }
+}
+
+/** Both choices are the sender's: the first entry of the other side's list that the sender supports. */
+export const choose = (offered: ReadonlyArray<string>, supported: ReadonlyArray<string>): string | undefined =>
+  offered.find((entry) => supported.includes(entry))

@@ -1,0 +1,120 @@
+/** What a node tells operators of itself, whoever asks, however often, and with whatever arguments. */
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { Status, statusRequest } from "../../../src/internal/node/status.ts"
+import * as Node from "../../../src/Node.ts"
+import * as Port from "../../../src/Port.ts"
+import * as Transport from "../../../src/Transport.ts"
+import { connect, testOver, until } from "../../harness.ts"
+import { connectRaw } from "../../rawPeer.ts"
+import { quiet, sleep, test } from "../../supervised.ts"
+
+const overTcp = testOver(Transport.layerTcp)
+const decode = Schema.decodeUnknownSync(Status)
+
+/** Asks the node that it runs on. */
+const ask = Effect.gen(function*() {
+  const [status] = yield* Port.calMessage(yield* Node.id, statusRequest)
+  return decode(status)
+})
+
+describe("emp_status", () => {
+  overTcp("tells of ports, links and what waits for them", (world) =>
+    Effect.gen(function*() {
+      const [node, other] = [yield* world.start("node"), yield* world.start("other")]
+      yield* connect(node, other)
+      yield* Effect.all([node.run(Port.make({})), node.run(Port.make({}))])
+      const [answer] = yield* other.run(Port.calMessage("node", statusRequest))
+      const status = decode(answer)
+      assert.deepInclude(status, {
+        nodeId: "node",
+        pid: process.pid,
+        addresses: [node.address],
+        ports: 2,
+        links: 1,
+        queuedMessages: 0,
+        supervisors: [],
+        master: null,
+        isGlobal: false,
+        families: {}
+      })
+      const [peer] = status.peers
+      assert.deepInclude(peer, { nodeId: "other", state: "up", ownKind: true, queued: 0 })
+      assert.isTrue(peer !== undefined && peer.sent > 0 && peer.received > 0)
+    }))
+
+  overTcp(
+    "tells of a node that is searched for, and of the messages that wait for it",
+    (world) =>
+      Effect.gen(function*() {
+        const node = yield* world.start("node", { connectInterval: "5 seconds" })
+        yield* node.run(Node.addressBook(() => Effect.never))
+        yield* node.run(Effect.all([Port.snd("lost", "a"), Port.snd("lost#port", "b")]))
+        const status = yield* node.run(ask)
+        assert.strictEqual(status.links, 0)
+        assert.strictEqual(status.queuedMessages, 2)
+        assert.deepStrictEqual(status.peers, [{
+          nodeId: "lost",
+          state: "connecting",
+          address: null,
+          ownKind: false,
+          queued: 2,
+          unsent: 0,
+          received: 0,
+          sent: 0
+        }])
+      })
+  )
+
+  overTcp(
+    "takes any arguments, and answers those alone who name a port for the answer",
+    (world) =>
+      Effect.gen(function*() {
+        const node = yield* world.start("node")
+        const raw = yield* connectRaw(node.address)
+        yield* until("the node sees us", () => node.router.isUp("raw"))
+        for (const args of [[], [null], [5], [""], ["#"], [{}], [["raw#port"]], ["node#nobody"]]) {
+          raw.send(["", statusRequest, ...args])
+        }
+        assert.deepStrictEqual(yield* raw.settle, [])
+        raw.send(["", statusRequest, "raw#port", "first", 2])
+        const [answer = []] = yield* raw.has(1)
+        assert.deepStrictEqual(answer.slice(0, 3), ["port", "first", 2])
+        assert.strictEqual(decode(answer[3]).nodeId, "node")
+        assert.isFalse(world.logs.some((line) => line.startsWith("WARN")))
+      })
+  )
+
+  test("costs the node a bounded share, however often it is asked", () =>
+    Effect.gen(function*() {
+      const router = yield* Node.Node
+      let reads = 0
+      const { networkStatus } = router
+      router.networkStatus = () => {
+        reads++
+        return networkStatus()
+      }
+      yield* Effect.repeat(ask, { times: 999 })
+      assert.strictEqual(reads, 1)
+      yield* Port.make({})
+      assert.strictEqual((yield* ask).ports, 1)
+      yield* sleep("100 millis")
+      assert.isAbove((yield* ask).ports, 1)
+      assert.strictEqual(reads, 2)
+    }))
+
+  test("tells of a thousand families and nodes at most, and counts all links", () =>
+    Effect.gen(function*() {
+      const router = yield* Node.Node
+      const families = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`family${n}`, n]))
+      router.networkStatus = () => ({ master: "m", isGlobal: true, families })
+      for (let n = 0; n < 3000; n++) router.peer(`peer${n}`).state = "up"
+      const status = yield* ask
+      for (let n = 0; n < 3000; n++) router.peers.delete(`peer${n}`)
+      assert.strictEqual(Object.keys(status.families).length, 1000)
+      assert.strictEqual(status.peers.length, 1000)
+      assert.strictEqual(status.links, 3000)
+      yield* quiet
+    }))
+})

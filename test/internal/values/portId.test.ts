@@ -1,0 +1,136 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import {
+  counterText,
+  isNodeId,
+  isPortId,
+  makePortNames,
+  nameOf,
+  nodeOf,
+  randomText
+} from "../../../src/internal/values/portId.ts"
+
+describe("port IDs", () => {
+  it("are split at the first #", () => {
+    assert.deepStrictEqual([nodeOf("node#port"), nameOf("node#port")], ["node", "port"])
+    assert.deepStrictEqual([nodeOf("node#a#b#"), nameOf("node#a#b#")], ["node", "a#b#"])
+    assert.deepStrictEqual([nodeOf("node#"), nameOf("node#")], ["node", ""])
+    assert.deepStrictEqual([nodeOf("#port"), nameOf("#port")], ["", "port"])
+  })
+
+  it("without a # are a node's own port", () => {
+    assert.deepStrictEqual([nodeOf("node"), nameOf("node")], ["node", ""])
+  })
+
+  it.effect.prop(
+    "come apart into what they were made of",
+    [Schema.String, Schema.String],
+    ([node, name]) =>
+      Effect.sync(() => {
+        const nodeId = node.replaceAll("#", "")
+        assert.deepStrictEqual([nodeOf(`${nodeId}#${name}`), nameOf(`${nodeId}#${name}`)], [nodeId, name])
+      })
+  )
+
+  it("are strings whose node part is a node ID", () => {
+    for (const id of ["node#port", "node", "node#", "node#;\n"]) assert.isTrue(isPortId(id), id)
+    for (const id of ["", "#port", "a;b#port", "a\n#port", 1, null, undefined, ["node#port"]]) {
+      assert.isFalse(isPortId(id))
+    }
+  })
+})
+
+describe("node IDs", () => {
+  it("hold what a greeting line and a port ID can hold", () => {
+    for (const id of ["a", "eg/10.0.0.1:4040", "anon/3Fz", "a b", "caf\xe9", "\xc3\x89ric", "%u", "~"]) {
+      assert.isTrue(isNodeId(id), id)
+    }
+    for (const id of ["", "a#b", "a;b", "a\nb", "a\r", "\0", "\x7f", "\u0100", "😀"]) {
+      assert.isFalse(isNodeId(id), id)
+    }
+  })
+})
+
+describe("the counter", () => {
+  it("counts b, c, ... z, aa, ab, ...", () => {
+    assert.deepStrictEqual([2, 3, 26, 27, 28, 52, 53, 78, 79, 702, 703, 704].map(counterText), [
+      "b",
+      "c",
+      "z",
+      "aa",
+      "ab",
+      "az",
+      "ba",
+      "bz",
+      "ca",
+      "zz",
+      "aaa",
+      "aab"
+    ])
+  })
+
+  it("never says the same twice", () => {
+    const texts = Array.from({ length: 100_000 }, (_, n) => counterText(n + 1))
+    assert.strictEqual(new Set(texts).size, texts.length)
+    assert.isTrue(texts.every((text) => /^[a-z]+$/.test(text)))
+  })
+})
+
+describe("port names", () => {
+  it.effect("have a prefix of the process, and count b, c, ... together", () =>
+    Effect.gen(function*() {
+      const names = yield* makePortNames(false)
+      const first = names.local()
+      assert.match(first, /^[0-9A-Za-z]{9}b$/)
+      assert.strictEqual(names.local(), `${first.slice(0, 9)}c`)
+      assert.match(names.spawned(), /^[0-9A-Za-z]{9}[0-9A-Z]d$/)
+      assert.strictEqual(names.local(), `${first.slice(0, 9)}e`)
+    }))
+
+  it.effect("of local ports have no prefix where the node ID is random", () =>
+    Effect.gen(function*() {
+      const names = yield* makePortNames(true)
+      assert.strictEqual(names.local(), "b")
+      assert.match(names.spawned(), /^[0-9A-Za-z]{9}[0-9A-Z]c$/)
+      assert.strictEqual(names.local(), "d")
+    }))
+
+  it.effect.prop(
+    "are never repeated",
+    [Schema.Boolean, Schema.Array(Schema.Boolean)],
+    ([isRandom, spawns]) =>
+      Effect.gen(function*() {
+        const names = yield* makePortNames(isRandom)
+        const made = [...spawns, ...spawns, ...spawns].map((spawn) => spawn ? names.spawned() : names.local())
+        assert.strictEqual(new Set(made).size, made.length)
+      })
+  )
+
+  it.effect("of spawned ports have a prefix that ends in every capital letter and digit, and nothing else", () =>
+    Effect.gen(function*() {
+      const last = new Set<string>()
+      for (let i = 0; i < 2000; i++) last.add((yield* makePortNames(false)).spawned()[9]!)
+      assert.strictEqual([...last].toSorted().join(""), "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    }))
+
+  it.effect("of two processes differ", () =>
+    Effect.gen(function*() {
+      const [one, other] = [yield* makePortNames(false), yield* makePortNames(false)]
+      assert.notStrictEqual(one.local(), other.local())
+      assert.notStrictEqual(one.spawned(), other.spawned())
+    }))
+})
+
+describe("random text", () => {
+  it.effect("is of the wanted length, and of all letters and digits", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* randomText(0), "")
+      const text = yield* randomText(5000)
+      assert.strictEqual(text.length, 5000)
+      assert.strictEqual(
+        [...new Set(text)].toSorted().join(""),
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+      )
+    }))
+})

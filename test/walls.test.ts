@@ -1,0 +1,114 @@
+/**
+ * The walls of the house: which folder may import which. Users stand before the faces (`src/Port.ts` ...); what is made
+ * below a face stands behind it and never looks at it; supervisors and the command line are users of the faces too.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { readdirSync, readFileSync } from "node:fs"
+import { root } from "./processes.ts"
+
+/** The folders of `src/internal/`, and what each may import besides itself. */
+const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
+  values: [],
+  transport: ["values"],
+  port: ["values"],
+  node: ["values", "transport", "port"],
+  global: ["values", "transport", "port", "node"],
+  supervisor: ["values", "Node", "Port"],
+  cli: ["values", "transport", "node", "global", "Node", "Transport", "Port", "Global", "Supervisor"]
+}
+
+/** The faces, and what each may import. `main` starts the command line; `index` has what a program needs. */
+const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
+  Transport: ["values", "transport"],
+  Node: ["values", "transport", "port", "node", "Transport"],
+  Port: ["values", "transport", "port", "node", "Node"],
+  Global: ["values", "port", "node", "global", "Node", "Port"],
+  Supervisor: ["values", "supervisor", "Node", "Port"],
+  Cli: ["values", "node", "cli"],
+  index: ["Cli", "Global", "Node", "Port", "Supervisor", "Transport"],
+  main: ["Cli"]
+}
+
+/** The room of a file: the folder below `internal/`, or the name of the face. */
+const roomOf = (file: string): string => /^internal\/(\w+)\//.exec(file)?.[1] ?? file.slice(0, -".ts".length)
+
+/** Where each file leads to: paths below `src/`. */
+const importsOf = (file: string, text: string): ReadonlyArray<string> =>
+  Array.from(
+    text.replaceAll(/\/\*[\s\S]*?\*\//g, "").matchAll(/(?:\bfrom |\bimport |\bimport\()"(\.[^"]+)"/g),
+    ([, path]) => new URL(path!, `file:///${file}`).pathname.slice(1)
+  )
+
+type Imports = ReadonlyMap<string, ReadonlyArray<string>>
+
+const imports: Imports = new Map(
+  readdirSync(`${root}src`, { recursive: true, encoding: "utf8" })
+    .map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => [file, importsOf(file, readFileSync(`${root}src/${file}`, "utf8"))])
+)
+
+/** Imports that no wall has a door for. */
+const forbidden = (all: Imports): ReadonlyArray<string> =>
+  Array.from(all).flatMap(([file, targets]) => {
+    const room = roomOf(file)
+    const allowed = rooms[room] ?? faces[room]
+    return targets
+      .filter((target) => roomOf(target) !== room && !allowed?.includes(roomOf(target)))
+      .map((target) => `${file} imports ${target}`)
+  })
+
+/** Files that lead back to themselves: each circle once, in the order of its imports. */
+const circles = (all: Imports): ReadonlyArray<string> => {
+  const done = new Set<string>()
+  const found: Array<string> = []
+  const visit = (file: string, path: ReadonlyArray<string>): void => {
+    if (path.includes(file)) return void found.push([...path.slice(path.indexOf(file)), file].join(" -> "))
+    if (done.has(file)) return
+    for (const target of all.get(file) ?? []) visit(target, [...path, file])
+    done.add(file)
+  }
+  for (const file of all.keys()) visit(file, [])
+  return found
+}
+
+const withImport = (from: string, to: string): Imports =>
+  new Map([...imports, [from, [...imports.get(from) ?? [], to]]])
+
+describe("the walls between rooms", () => {
+  it("leave no file outside of a room", () => {
+    const outside = Array.from(imports.keys()).filter((file) => {
+      const room = roomOf(file)
+      return !(room in rooms) && !(room in faces)
+    })
+    assert.deepStrictEqual(outside, [])
+  })
+
+  it("have doors downwards only", () => {
+    assert.deepStrictEqual(forbidden(imports), [])
+  })
+
+  it("enclose no circle", () => {
+    assert.deepStrictEqual(circles(imports), [])
+  })
+
+  it.each([
+    ["internal/values/address.ts", "internal/port/cell.ts"],
+    ["internal/port/cell.ts", "internal/node/router.ts"],
+    ["internal/port/cell.ts", "internal/transport/link.ts"],
+    ["internal/node/router.ts", "Port.ts"],
+    ["internal/global/shards.ts", "Global.ts"],
+    ["internal/supervisor/child.ts", "internal/node/router.ts"],
+    ["internal/supervisor/child.ts", "Global.ts"],
+    ["internal/node/router.ts", "internal/cli/doctor.ts"],
+    ["Port.ts", "Global.ts"],
+    ["index.ts", "internal/node/router.ts"]
+  ])("are noticed: %s must not import %s", (from, to) => {
+    assert.deepStrictEqual(forbidden(withImport(from, to)), [`${from} imports ${to}`])
+  })
+
+  it("are noticed: a circle within a room", () => {
+    const found = circles(withImport("internal/values/address.ts", "internal/values/address.ts"))
+    assert.deepStrictEqual(found, ["internal/values/address.ts -> internal/values/address.ts"])
+  })
+})
