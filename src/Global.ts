@@ -21,10 +21,11 @@ import { type FamilyChange as CopyChange, Unread } from "./internal/global/famil
 import { isFamilyName, listenersFamily, Mesh } from "./internal/global/mesh.ts"
 import { globalNodes, Seeds } from "./internal/global/seeds.ts"
 import { checker, type Misfit, sift, siftChange } from "./internal/global/typedFamily.ts"
+import { RouterOfNode } from "./internal/node/router.ts"
 import { splitAddresses } from "./internal/values/address.ts"
-import { reasonFromExit, showReason } from "./internal/values/killed.ts"
 import { culprit } from "./internal/values/plainData.ts"
 import { isPortId, nodeOf, readName } from "./internal/values/portId.ts"
+import { reasonFromExit, showReason } from "./internal/values/reason.ts"
 import * as Node from "./Node.ts"
 import type { PortId } from "./Port.ts"
 
@@ -116,12 +117,12 @@ export class Global extends Context.Service<Global, Mesh>()("effect-mp/Global") 
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.Node | Node.Network> =>
+export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.Node> =>
   Layer.effect(
     Global,
     Effect.gen(function*() {
-      const router = yield* Node.Node
-      const network = yield* Node.Network
+      const router = yield* RouterOfNode
+      const { network } = router
       const seeds = new Seeds(router, network, splitAddresses(options.seeds ?? []))
       const mesh = new Mesh(router, (nodeId) => seeds.isSeed(nodeId))
       seeds.attach(mesh)
@@ -206,7 +207,7 @@ export const reg = (
   value: unknown = null
 ): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope> =>
   Effect.gen(function*() {
-    const router = yield* Node.Node
+    const router = yield* RouterOfNode
     // Nothing of it stays in the caller's scope when the port has ended.
     const own = yield* Scope.fork(yield* Effect.scope)
     yield* Effect.onError(Scope.provide(set(family, port, value), own), () => Scope.close(own, Exit.void))
@@ -216,7 +217,7 @@ export const reg = (
           router.monitor(port, (exit) => {
             const [first = "shutdown"] = reasonFromExit(exit)
             if (first !== "shutdown") {
-              router.warn(`port ${port}, registered in ${family}, has ended: ${showReason(exit)}`)
+              router.log.warn(`port ${port}, registered in ${family}, has ended: ${showReason(exit)}`)
             }
             router.fork(Scope.close(own, Exit.void))
           })
@@ -559,7 +560,7 @@ export const pick = (
  * @since 0.1.0
  */
 export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node> =>
-  Effect.flatMap(Node.Node, (router) => {
+  Effect.flatMap(RouterOfNode, (router) => {
     if (nodeId === router.nodeId) return Effect.void
     const up = Node.events.pipe(
       Stream.filter((event) => event._tag === "Up" && event.nodeId === nodeId),

@@ -19,14 +19,15 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { spawnRequest } from "./internal/node/nodePort.ts"
-import { noSuchPort, type Router } from "./internal/node/router.ts"
+import { type Router, RouterOfNode } from "./internal/node/router.ts"
 import * as cell from "./internal/port/cell.ts"
 import * as protocols from "./internal/port/protocol.ts"
+import type { Watcher } from "./internal/port/receiver.ts"
 import { ReplyPort } from "./internal/port/replyPort.ts"
 import * as link from "./internal/transport/link.ts"
-import * as killed from "./internal/values/killed.ts"
 import * as portId from "./internal/values/portId.ts"
-import { Node } from "./Node.ts"
+import * as reason from "./internal/values/reason.ts"
+import type { Node } from "./Node.ts"
 
 // ---- types
 
@@ -178,13 +179,13 @@ export type Self = cell.Self
  * @category errors
  * @since 0.1.0
  */
-export const Killed = killed.Killed
+export const Killed = reason.Killed
 
 /**
  * @category errors
  * @since 0.1.0
  */
-export type Killed = killed.Killed
+export type Killed = reason.Killed
 
 /**
  * A message that no link can carry: `path` leads to the culprit inside of it. A function, a class instance, a cycle, a
@@ -345,7 +346,7 @@ export const make: {
   const handlers: unknown = typed ? args[1] : args[0]
   const options: Options | undefined = typed ? args[2] : args[1]
   return Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, Node)
+    const router = Context.getUnsafe(fiber.context, RouterOfNode)
     const id = `${router.nodeId}#${router.names.local()}`
     const made = open(router, id, fiber.context, Context.getUnsafe(fiber.context, Scope.Scope), options)
     install(made, typed ? args[0] : undefined, handlers)
@@ -420,7 +421,7 @@ export const rcv: {
   (port: PortId, tag: string): Effect.Effect<void, never, Node>
 } = (port: string, first: string | AnyHandler, second?: AnyHandler): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, Node)
+    const router = Context.getUnsafe(fiber.context, RouterOfNode)
     const made = localCell(router, port, "rcv")
     if (made === undefined) return Exit.void
     // As it is now: the fiber goes on to other things.
@@ -438,7 +439,7 @@ export const rcv: {
 /** The port, if it is one of ours that still lives. Asking for a port of another node is a mistake. */
 const localCell = (router: Router, port: string, verb: string): cell.Cell | undefined => {
   const receiver = router.ports.get(port)
-  if (receiver instanceof cell.Cell) return receiver
+  if (receiver !== undefined && cell.isCell(receiver)) return receiver
   if (portId.nodeOf(port) === router.nodeId) return undefined
   throw new TypeError(`Port.${verb}: the port ${port} is not on this node (${router.nodeId})`)
 }
@@ -470,7 +471,7 @@ export const snd = <M extends Messages, const Tag extends TagOf<M>>(
   ...args: SendArgsOf<M, Tag>
 ): Effect.Effect<void, never, Node> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, Node)
+    const router = Context.getUnsafe(fiber.context, RouterOfNode)
     const message: ReadonlyArray<unknown> = [tag, ...args as ReadonlyArray<unknown>]
     return router.offer(port, message) ? Exit.void : sendWhenRoom(router, port, message)
   })
@@ -501,7 +502,7 @@ const sendWhenRoom = (router: Router, port: string, message: ReadonlyArray<unkno
  * @since 0.1.0
  */
 export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
-  Effect.map(Node, (router) => router.kill(port, reason))
+  Effect.map(RouterOfNode, (router) => router.kill(port, reason))
 
 // ---- monitoring
 
@@ -565,15 +566,15 @@ export const mon: {
   ...message: ReadonlyArray<unknown>
 ): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, Node)
+    const router = Context.getUnsafe(fiber.context, RouterOfNode)
     if (typeof target === "function") return watching(fiber.context, port, runIn(router, fiber.context, target))
     const other = target ?? Context.getUnsafe(fiber.context, Self)
     return watching(
       fiber.context,
       port,
       message.length === 0
-        ? (exit) => Exit.isFailure(exit) && router.kill(other, killed.reasonFromExit(exit))
-        : (exit) => router.send(other, [...message, ...killed.reasonFromExit(exit)])
+        ? (exit) => Exit.isFailure(exit) && router.kill(other, reason.reasonFromExit(exit))
+        : (exit) => router.send(other, [...message, ...reason.reasonFromExit(exit)])
     )
   })
 
@@ -581,9 +582,9 @@ export const mon: {
 const watching = (
   context: Context.Context<never>,
   port: string,
-  watcher: (exit: cell.PortExit) => unknown
+  watcher: (exit: reason.PortExit) => unknown
 ): Effect.Effect<void> => {
-  const cancel = Context.getUnsafe(context, Node).monitor(port, watcher)
+  const cancel = Context.getUnsafe(context, RouterOfNode).monitor(port, watcher)
   return Scope.addFinalizer(Context.getUnsafe(context, Scope.Scope), Effect.sync(cancel))
 }
 
@@ -591,13 +592,13 @@ const watching = (
 const runIn = (
   router: Router,
   context: Context.Context<never>,
-  callback: (exit: cell.PortExit) => Effect.Effect<unknown, unknown, any> | void
-): cell.Watcher => {
+  callback: (exit: reason.PortExit) => Effect.Effect<unknown, unknown, any> | void
+): Watcher => {
   const self = Context.getOrUndefined(context, Self)
   const owner = self === undefined ? undefined : router.ports.get(self)
-  const run = (exit: cell.PortExit): Effect.Effect<unknown, unknown> =>
+  const run = (exit: reason.PortExit): Effect.Effect<unknown, unknown> =>
     Effect.provideContext(Effect.suspend(() => callback(exit) ?? Effect.void), context as Context.Context<any>)
-  if (owner instanceof cell.Cell) return (exit) => owner.enter(() => run(exit))
+  if (owner !== undefined && cell.isCell(owner)) return (exit) => owner.enter(() => run(exit))
   return (exit) => {
     const fiber = Effect.runForkWith(context)(run(exit))
     Fiber.runIn(fiber, Context.getUnsafe(context, Scope.Scope))
@@ -639,7 +640,7 @@ export const monGuard = <A, E, R>(
     const guarded = yield* Scope.fork(yield* Effect.scope)
     const resource = yield* Effect.onError(Scope.provide(acquire, guarded), (cause) =>
       Scope.close(guarded, Exit.failCause(cause)))
-    const router = yield* Node
+    const router = yield* RouterOfNode
     const context = yield* Effect.context<never>()
     const cancel = router.monitor(port, (exit) => {
       Effect.runForkWith(context)(Scope.close(guarded, exit))
@@ -659,7 +660,7 @@ export const monGuard = <A, E, R>(
  * @since 0.1.0
  */
 export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never, Node> =>
-  Effect.flatMap(Node, (router) =>
+  Effect.flatMap(RouterOfNode, (router) =>
     Effect.callback((resume) => {
       const cancel = router.monitor(port, (exit) => resume(Effect.succeed(exit)))
       return Effect.sync(cancel)
@@ -689,8 +690,8 @@ export const peval = <A, E, R>(
 ): Effect.Effect<A, Killed, Node | Exclude<R, Self | Scope.Scope>> =>
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<any>
-    const made = localCell(Context.getUnsafe(context, Node), port, "peval")
-    if (made === undefined) return Effect.fail(new Killed({ port, reason: noSuchPort(port) }))
+    const made = localCell(Context.getUnsafe(context, RouterOfNode), port, "peval")
+    if (made === undefined) return Effect.fail(new Killed({ port, reason: reason.reasons.no_such_port(port) }))
     return made.evaluate(Effect.provideContext(effect, made.contextOver(context)) as Effect.Effect<A, E>)
   })
 
@@ -733,7 +734,7 @@ export const fork = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<Fiber.Fiber<A, E>, never, Node | Self | R> =>
   Effect.contextWith((context: Context.Context<Node | Self | R>) => {
-    const made = localCell(Context.get(context, Node), Context.get(context, Self), "fork")
+    const made = localCell(Context.get(context, RouterOfNode), Context.get(context, Self), "fork")
     const fiber = Effect.runForkWith(context)(made === undefined ? Effect.interrupt : effect)
     made?.adopt(fiber)
     return Effect.succeed(fiber)
@@ -784,7 +785,7 @@ export const after: {
   ...message: ReadonlyArray<unknown>
 ): Effect.Effect<void, never, any> =>
   Effect.contextWith((context: Context.Context<never>) => {
-    const router = Context.getUnsafe(context, Node)
+    const router = Context.getUnsafe(context, RouterOfNode)
     const act = typeof target === "string"
       ? () => void router.send(target, message)
       : runIn(router, context, () => target)
@@ -843,7 +844,7 @@ export const calMessage = (
 ): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> => ask(port, message)
 
 const ask = (port: string, message: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> =>
-  Effect.flatMap(Node, (router) =>
+  Effect.flatMap(RouterOfNode, (router) =>
     Effect.callback<ReadonlyArray<unknown>, Killed>((resume) => {
       let cancel = (): void => {}
       const reply = new ReplyPort(router, (exit) => {
@@ -861,8 +862,8 @@ const ask = (port: string, message: ReadonlyArray<unknown>): Effect.Effect<Reado
     }))
 
 /** For whoever waits for a reply, a normal end is a failure too. */
-const endedBefore = (port: string, exit: cell.PortExit): Exit.Exit<never, Killed> =>
-  Exit.fail(new Killed({ port, reason: killed.reasonFromExit(exit) }))
+const endedBefore = (port: string, exit: reason.PortExit): Exit.Exit<never, Killed> =>
+  Exit.fail(new Killed({ port, reason: reason.reasonFromExit(exit) }))
 
 // ---- spawning ports on other nodes
 
@@ -944,26 +945,21 @@ export const implement = <Args extends ReadonlyArray<unknown>, M extends Message
   implementation: (...args: Args) => Effect.Effect<H, unknown, R>
 ): Layer.Layer<never, never, Node | Exclude<R, Self | Scope.Scope> | Services<H>> =>
   Layer.effectDiscard(Effect.gen(function*() {
-    const router = yield* Node
+    const router = yield* RouterOfNode
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
     const start = (name: string, args: ReadonlyArray<unknown>): void => {
       const made = open(router, `${router.nodeId}#${name}`, context, scope, undefined)
       made.enter(() => {
         const wrong = fn.check?.(args)
-        if (wrong !== undefined) return made.kill(protocols.invalidMessage(fn.name, wrong))
+        if (wrong !== undefined) return made.kill(reason.reasons.invalid_message(fn.name, wrong))
         const started = implementation(...args as unknown as Args) as Effect.Effect<H, unknown>
         return Effect.map(started, (handlers) => install(made, fn.protocol, handlers))
       })
     }
     yield* Effect.acquireRelease(
-      Effect.sync(() => router.functions.set(fn.name, [...router.functions.get(fn.name) ?? [], start])),
-      () =>
-        Effect.sync(() => {
-          const left = router.functions.get(fn.name)?.filter((other) => other !== start) ?? []
-          if (left.length === 0) router.functions.delete(fn.name)
-          else router.functions.set(fn.name, left)
-        })
+      Effect.sync(() => router.functions.add(fn.name, start)),
+      (takeBack) => Effect.sync(takeBack)
     )
   })) as Layer.Layer<never, never, any>
 
@@ -984,7 +980,7 @@ export const spawn = <Args extends ReadonlyArray<unknown>, M extends Messages>(
   fn: RemoteFunction<Args, M>,
   ...args: Args
 ): Effect.Effect<PortId<M>, never, Node> =>
-  Effect.map(Node, (router) => {
+  Effect.map(RouterOfNode, (router) => {
     const name = router.names.spawned()
     router.request(node, spawnRequest, name, fn.name, ...args)
     return `${node}#${name}`
@@ -1007,7 +1003,7 @@ export const nodeOf: (port: PortId) => string = portId.nodeOf
  * @since 0.1.0
  */
 export const isLocal = (port: PortId): Effect.Effect<boolean, never, Node> =>
-  Effect.map(Node, (router) => portId.nodeOf(port) === router.nodeId)
+  Effect.map(RouterOfNode, (router) => portId.nodeOf(port) === router.nodeId)
 
 /**
  * Whether a value is the address of a port: a string whose part before the `#` is a node ID.

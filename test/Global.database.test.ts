@@ -62,7 +62,7 @@ for (const [name, transport] of transports) {
         yield* a.run(
           Effect.forEach(Array.from({ length: count }, (_, n) => `key ${n}`), (key) => Global.set("large", key, 1))
         )
-        const sizes = [g1, g2].map(({ router }) => () => router.networkStatus().families["large"])
+        const sizes = [g1, g2].map(({ router }) => () => router.observed.networkStatus.families["large"])
         for (const size of sizes) yield* until("all is there", () => size() === count)
         yield* world.cut
         yield* until("it was lost", () => sizes.some((size) => size() !== count))
@@ -77,7 +77,7 @@ for (const [name, transport] of transports) {
         const g2 = yield* world.start("g2", { global: true, seeds: [g1.address] })
         const count = 40_000
         for (let n = 0; n < count; n++) g2.mesh.set("large", `key ${n}`, n)
-        const sizes = [g1, g2].map(({ router }) => () => router.networkStatus().families["large"])
+        const sizes = [g1, g2].map(({ router }) => () => router.observed.networkStatus.families["large"])
         for (const size of sizes) yield* until("all is there", () => size() === count)
         const a = yield* world.start("a", { seeds: [g1.address, g2.address] })
         yield* until("both are up", () => a.router.isUp("g1") && a.router.isUp("g2"))

@@ -250,7 +250,7 @@ for (const [name, transport] of transports) {
         const told = [
           /^ERROR a two live nodes have the node ID b: at .*, and at .*, which is refused$/,
           /^ERROR b node a refused another live node with our ID, b/,
-          /^ERROR b .*another live node has this node ID.*\(ours is b\)$/
+          /^ERROR b .*another live node with our node ID.*\(ours is b\)$/
         ]
         for (const pattern of told) {
           assert.strictEqual(world.logs.filter((line) => pattern.test(line)).length, 1, String(pattern))
@@ -400,10 +400,11 @@ for (const [name, transport] of transports) {
       Effect.gen(function*() {
         const a = yield* world.start("a", { connectInterval: "1 minute" })
         let nobody = (): void => {}
-        a.network.findAddresses = () =>
+        a.network.addressBook(() =>
           Effect.callback((resume) => {
             nobody = () => resume(Effect.succeed([]))
           })
+        )
         const fired = yield* watch(a, "b#p")
         const sending = yield* Effect.forkScoped(a.run(
           Effect.forEach(numbers(10_001), ([i]) => Port.snd("b#p", i), { discard: true })

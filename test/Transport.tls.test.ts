@@ -365,7 +365,7 @@ describe("TLS with strangers", () => {
           )
           assert.strictEqual(end, "closed")
           yield* until("it is logged", () => world.logs.some((line) => line.includes(text)))
-          yield* until("nothing is left of it", () => a.router.handshaking() === 0)
+          yield* until("nothing is left of it", () => a.router.network.handshaking === 0)
           yield* roundTrip(a, b)
           assert.deepStrictEqual(fired, [])
         }))

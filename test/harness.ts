@@ -12,6 +12,7 @@ import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { type Router, RouterOfNode } from "../src/internal/node/router.ts"
 import type { Carrier, Wire, WireEvents } from "../src/internal/transport/wire.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
@@ -73,10 +74,10 @@ export interface TestNode {
   readonly id: string
   readonly address: string
   /** Runs an effect on the node. Ports that it makes live in the caller's scope. */
-  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Node.Node | Node.Network>>
+  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Node.Node>>
   /** What the node is made of, for states that no public function shows. */
-  readonly router: Node.Node["Service"]
-  readonly network: Node.Network["Service"]
+  readonly router: Router
+  readonly network: Router["network"]
   /** Closes the node's layer. */
   readonly stop: Effect.Effect<void>
 }
@@ -112,7 +113,7 @@ export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effec
       Effect.provideService(Transport.Transport, network.carrier),
       Effect.provide(logs.layer)
     )
-    const router = Context.get(context, Node.Node)
+    const router = Context.get(context, RouterOfNode)
     yield* Node.addressBook((id) => Effect.sync(() => book.get(id) ?? [])).pipe(
       Effect.provide(context),
       Scope.provide(scope)
@@ -123,7 +124,7 @@ export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effec
       address: router.addresses[0] ?? "none",
       run: (effect) => Effect.provide(effect, context),
       router,
-      network: Context.get(context, Node.Network),
+      network: router.network,
       stop: Scope.close(scope, Exit.void)
     } satisfies TestNode
   })

@@ -5,8 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Router } from "../../src/internal/node/router.ts"
-import { exitFromReason } from "../../src/internal/values/killed.ts"
-import { PortNames } from "../../src/internal/values/portId.ts"
+import { PortNames } from "../../src/internal/values/names.ts"
+import { exitFromReason } from "../../src/internal/values/reason.ts"
 import type { Process } from "./process.ts"
 
 /** Changes a process that has just been built, before anything runs in it. */

@@ -408,19 +408,17 @@ export class Mesh implements NodeListener {
 
   /** Registers the `g_*` requests. The result takes them back. */
   install(): () => void {
-    const requests = Object.entries(this.requests())
-    for (const [name, handle] of requests) this.router.requests.set(name, handle)
+    const takeBack = Object.entries(this.requests()).map(([name, handle]) => this.router.requests.add(name, handle))
     this.router.listeners.add(this)
-    const { networkStatus } = this.router
-    this.router.networkStatus = () => ({
+    const leave = this.router.observed.network(() => ({
       master: this.master ?? null,
       isGlobal: this.isGlobal,
       families: this.shards?.sizes ?? {}
-    })
+    }))
     return () => {
-      this.router.networkStatus = networkStatus
+      leave()
       this.router.listeners.delete(this)
-      for (const [name] of requests) this.router.requests.delete(name)
+      for (const back of takeBack) back()
     }
   }
 
@@ -576,6 +574,6 @@ export class Mesh implements NodeListener {
   }
 
   private malformed(from: string, request: string): void {
-    this.router.warn(`node ${from} sent a malformed ${request}, which was dropped`)
+    this.router.log.warn(`node ${from} sent a malformed ${request}, which was dropped`)
   }
 }

@@ -4,9 +4,9 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { Connections } from "../node/connections.ts"
+import type { Network } from "../node/network.ts"
 import type { Router } from "../node/router.ts"
-import type { LinkError, LinkErrorReason } from "../transport/linkError.ts"
+import { isConnectedAlready, type LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { Flaps, keepTrying } from "./keepTrying.ts"
 import { globalsFamily, type Mesh } from "./mesh.ts"
 
@@ -22,10 +22,10 @@ interface Seed {
 export class Seeds {
   private seeds: ReadonlyArray<Seed>
   private readonly router: Router
-  private readonly connections: Connections
+  private readonly connections: Network
   private mesh: Mesh | undefined = undefined
 
-  constructor(router: Router, connections: Connections, addresses: ReadonlyArray<string>) {
+  constructor(router: Router, connections: Network, addresses: ReadonlyArray<string>) {
     this.router = router
     this.connections = connections
     this.seeds = addresses.map((address) => ({
@@ -50,7 +50,7 @@ export class Seeds {
     return Effect.scoped(Effect.flatMap(Effect.scope, (scope) =>
       Effect.contextWith((context) => {
         const fork = Effect.runForkWith(context)
-        const trying = keepTrying(600, connections.settings.monitorTimeout, () => {
+        const trying = keepTrying(600, connections.monitorTimeoutMillis, () => {
           const missing = this.seeds.filter((seed) => seed.nodeId === undefined || !router.isUp(seed.nodeId))
           for (const seed of missing) if (!seed.dialling) fork(Effect.forkIn(this.dial(seed), scope))
           return missing.length > 0
@@ -91,7 +91,7 @@ export class Seeds {
       this.mesh?.becomeGlobal()
       return Effect.void
     }
-    if (error.reason === "already_connected") {
+    if (isConnectedAlready.has(error.reason)) {
       // It came up by a connection of its own, when nobody knew yet that it is a seed.
       if (seed.nodeId !== undefined && this.router.isUp(seed.nodeId)) this.mesh?.seedUp(seed.nodeId)
       return Effect.void
@@ -115,9 +115,9 @@ const whileListening = <A>(
   })
 
 /** Keeps a global node connected to all others. Does nothing until the node is one. */
-export const globalNodes = (router: Router, connections: Connections, mesh: Mesh): Effect.Effect<never> => {
+export const globalNodes = (router: Router, connections: Network, mesh: Mesh): Effect.Effect<never> => {
   let others: ReadonlyArray<string> = []
-  const trying = keepTrying(300, connections.settings.monitorTimeout, () => {
+  const trying = keepTrying(300, connections.monitorTimeoutMillis, () => {
     const missing = others.filter((nodeId) => !router.isUp(nodeId))
     for (const nodeId of missing) router.peer(nodeId).wake()
     return missing.length > 0

@@ -4,7 +4,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import { randomText } from "../values/portId.ts"
+import { randomText } from "../values/names.ts"
 
 /** An expanded node ID, and whether a part of it was drawn at random for this process. */
 export interface Expanded {

@@ -4,12 +4,13 @@
  *
  * @internal
  */
-import type { Message, Receiver, Watcher } from "../port/cell.ts"
+import type { Message, Receiver, Watcher } from "../port/receiver.ts"
 import type { Packet } from "../transport/framing/framing.ts"
 import { assertSendable, type Link, type LinkEvents, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, transportErrorText } from "../transport/linkError.ts"
-import { describe, exitFromReason, type Reason, reasonFromExit } from "../values/killed.ts"
+import { describe } from "../values/describe.ts"
 import { culprit } from "../values/plainData.ts"
+import { exitFromReason, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 
 /** `idle`: nothing was ever sent there. `down`: gone, and of no further use. */
 export type PeerState = "idle" | "connecting" | "up" | "down"
@@ -214,7 +215,7 @@ export class Peer implements LinkEvents {
     this.monitored = new Map()
     for (const cancel of monitored.values()) cancel()
     this.host.wentDown(this, wasUp, error)
-    const reason = ["transport_error", this.nodeId, transportErrorText(error)]
+    const reason = reasons.transport_error(this.nodeId, transportErrorText(error))
     for (const [name, watchers] of monitors) this.fire(name, watchers, reason)
     this.releaseWaiting()
   }

@@ -13,13 +13,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import { describe, Killed, type PortExit, reasonFromCause, reasonFromExit } from "../values/killed.ts"
 import { readName } from "../values/portId.ts"
+import { Killed, type PortExit, type Reason, reasonFromCause, reasonFromExit, reasons } from "../values/reason.ts"
 import { runImmediately } from "./immediate.ts"
 import { enqueue, type Runnable } from "./readyQueue.ts"
-
-/** A message: by custom a tag, then its arguments. */
-export type Message = ReadonlyArray<unknown>
+import type { Host, Message, Receiver, Watcher } from "./receiver.ts"
 
 /** What handles a message. It gets the arguments one by one; a value that is no Effect counts as done. */
 export type Handler = (...args: ReadonlyArray<any>) => unknown
@@ -28,37 +26,10 @@ export type Handler = (...args: ReadonlyArray<any>) => unknown
 export type Task = () => Effect.Effect<unknown, unknown> | void
 
 /** Why a message is refused: the reason that its port is killed with. */
-export type Validate = (message: Message) => ReadonlyArray<unknown> | undefined
-
-/** What a node keeps in its table of ports. */
-export interface Receiver {
-  readonly id: string
-  /** From a port of the same node. */
-  send(message: Message): void
-  /** From another node, which is not trusted to send what the port's protocol says. */
-  sendForeign(message: Message): void
-  kill(reason: ReadonlyArray<unknown>): void
-  /** Calls back once, with the port's Exit; the result takes the monitor back. */
-  watch(watcher: Watcher): () => void
-}
-
-export type { PortExit }
-
-/** Told once how a port ended. It must not throw. */
-export type Watcher = (exit: PortExit) => void
+export type Validate = (message: Message) => Reason | undefined
 
 /** Re-exported as `Port.Self`, where it is documented. */
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
-
-/** What a cell needs of its node. */
-export interface Host {
-  /** The port has ended: its ID leads nowhere from now on. */
-  removed(cell: Cell): void
-  /** Something failed that no caller is left to hear of. */
-  unheard(what: string, cause: unknown): void
-  /** The port has ended, not in order, and nobody monitored it. */
-  unmonitored(cell: Cell, exit: PortExit): void
-}
 
 /** What a port needs once something runs in it. */
 interface Life {
@@ -105,6 +76,10 @@ export class Cell implements Receiver, Runnable {
     this.id = id
     this.capacity = capacity
     this.creator = context
+  }
+
+  get _tag(): "Port" {
+    return "Port"
   }
 
   private live(): Life {
@@ -165,7 +140,7 @@ export class Cell implements Receiver, Runnable {
   send(message: Message): void {
     if (this.doomed !== undefined) return
     if (this.capacity !== Infinity && this.box.length + this.batch.length - this.index >= this.capacity) {
-      return this.kill(["mailbox_overflow", this.capacity])
+      return this.kill(reasons.mailbox_overflow(this.capacity))
     }
     this.put(message)
   }
@@ -191,7 +166,7 @@ export class Cell implements Receiver, Runnable {
     }
   }
 
-  kill(reason: ReadonlyArray<unknown>): void {
+  kill(reason: Reason): void {
     this.doom(reason.length === 0 ? Exit.void : Exit.fail(new Killed({ port: this.id, reason })))
   }
 
@@ -222,9 +197,9 @@ export class Cell implements Receiver, Runnable {
     const { activation, context } = this.life ?? this.live()
     const fiber = Effect.runForkWith(context)(activation)
     const exit = fiber.pollUnsafe()
-    if (exit !== undefined) this.settled(exit)
+    if (exit !== undefined) this.activationEnded(exit)
     // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
-    else fiber.addObserver((exit) => this.settled(exit))
+    else fiber.addObserver((exit) => this.activationEnded(exit))
     return this.handled
   }
 
@@ -265,10 +240,10 @@ export class Cell implements Receiver, Runnable {
   }
 
   private refuse(message: Message): undefined {
-    this.kill(["unhandled_message", `no callback found for message '${printable(message[0])}'`])
+    this.kill(reasons.unhandled_message(message[0]))
   }
 
-  private settled(exit: Exit.Exit<unknown, unknown>): void {
+  private activationEnded(exit: Exit.Exit<unknown, unknown>): void {
     this.fiber = undefined
     if (Exit.isFailure(exit)) this.fail(exit.cause)
     if (this.doomed !== undefined || this.box.length > 0) enqueue(this)
@@ -323,6 +298,9 @@ export class Cell implements Receiver, Runnable {
   }
 }
 
+/** Whether what stands in a table of ports is a port of a program. */
+export const isCell = (receiver: Receiver): receiver is Cell => receiver._tag === "Port"
+
 /** What is made in a span may outlive it: a port does. */
 export const untraced = (context: Context.Context<never>): Context.Context<never> =>
   Context.getOrUndefined(context, Tracer.ParentSpan) === undefined
@@ -357,11 +335,4 @@ const callWhole = (handler: Handler, m: Message): unknown => {
     default:
       return handler(...m)
   }
-}
-
-/** A tag for people: the first 30 characters, unprintable ones as a dot, as AEMP shows it; nothing for no tag. */
-const printable = (tag: unknown): string => {
-  if (tag === undefined || tag === null) return ""
-  const text = describe(tag)
-  return text.slice(0, 30).replaceAll(/[^\x20-\x7e]/g, ".")
 }

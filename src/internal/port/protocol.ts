@@ -6,9 +6,10 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { quoted } from "../values/killed.ts"
+import { quoted } from "../values/describe.ts"
 import { isPortId, readName } from "../values/portId.ts"
-import type { Handler, Message, Validate } from "./cell.ts"
+import { reasons } from "../values/reason.ts"
+import type { Handler, Validate } from "./cell.ts"
 
 /** A schema that validates and does not transform: messages are plain data. */
 export type AnySchema = Schema.Codec<any, any>
@@ -44,15 +45,9 @@ export const validator = (messages: Readonly<Record<string, MessageShape>>): Val
     const tag = message[0]
     const name = readName(tag)
     const wrong = name === undefined ? undefined : checks.get(name)?.(message.slice(1))
-    return wrong === undefined ? undefined : invalidMessage(tag, wrong)
+    return wrong === undefined ? undefined : reasons.invalid_message(tag, wrong)
   }
 }
-
-/** The reason of a port that was sent a message which its schema refuses. */
-export const invalidMessage = (tag: unknown, wrong: string): Message => [
-  "invalid_message",
-  `message ${quoted(tag)}: ${wrong}`
-]
 
 /** Strings that can be the address of a port. */
 export const PortIdSchema = Schema.String.pipe(

@@ -4,21 +4,24 @@
  * @internal
  */
 import * as Exit from "effect/Exit"
-import type { Router } from "../node/router.ts"
-import { Killed, type Reason } from "../values/killed.ts"
-import type { Message, Receiver, Watcher } from "./cell.ts"
+import { Killed, type Reason } from "../values/reason.ts"
+import type { Host, Message, Receiver, Watcher } from "./receiver.ts"
 
 export class ReplyPort implements Receiver {
   readonly id: string
-  private readonly router: Router
+  private readonly host: Host
   private resume: ((result: Exit.Exit<Message, Killed>) => void) | undefined
   private watchers: Set<Watcher> | undefined = undefined
 
-  constructor(router: Router, resume: (result: Exit.Exit<Message, Killed>) => void) {
-    this.id = `${router.nodeId}#${router.names.local()}`
-    this.router = router
+  constructor(host: Host, resume: (result: Exit.Exit<Message, Killed>) => void) {
+    this.id = `${host.nodeId}#${host.names.local()}`
+    this.host = host
     this.resume = resume
-    router.add(this)
+    host.add(this)
+  }
+
+  get _tag(): "ReplyPort" {
+    return "ReplyPort"
   }
 
   send(message: Message): void {
@@ -44,7 +47,7 @@ export class ReplyPort implements Receiver {
     const { resume, watchers } = this
     if (resume === undefined) return
     this.resume = this.watchers = undefined
-    this.router.ports.delete(this.id)
+    this.host.removed(this)
     resume(result)
     watchers?.forEach((watcher) => watcher(Exit.asVoid(result)))
   }

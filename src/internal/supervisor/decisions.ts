@@ -4,8 +4,8 @@
  *
  * @internal
  */
-import type { PortExit } from "../values/killed.ts"
-import { reasonFromExit } from "../values/killed.ts"
+import type { PortExit } from "../values/reason.ts"
+import { reasonFromExit } from "../values/reason.ts"
 
 /** Which ends are followed by a restart. Documented as `Supervisor.RestartType`. */
 export type RestartType = "permanent" | "transient" | "temporary" | ((exit: PortExit) => boolean)

@@ -18,8 +18,8 @@ import * as Stream from "effect/Stream"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { spawnRequest } from "../node/nodePort.ts"
-import type { Router } from "../node/router.ts"
-import { Killed, type Reason, reasonFromExit } from "../values/killed.ts"
+import { type Router, RouterOfNode } from "../node/router.ts"
+import { Killed, type Reason, reasonFromExit } from "../values/reason.ts"
 import { keep, makeAddress, type Policy, settle, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
 import { InvalidSpec, settleSupervisor } from "./spec.ts"
@@ -252,7 +252,7 @@ export class Failover {
   }
 
   private conflict(node: string): void {
-    this.router.warn(
+    this.router.log.warn(
       `failover ${this.options.name}: ran on ${this.router.nodeId} and ${node}, which had lost each other`
     )
   }
@@ -418,7 +418,7 @@ export class Failover {
 /** Takes part, in a port of its own. */
 export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: FailoverOptions) =>
   Effect.gen(function*() {
-    const router = yield* Node
+    const router = yield* RouterOfNode
     const { autoShutdown } = yield* Effect.fromResult(settleSupervisor(options, options.schedule !== undefined))
     const broken = brokenOption(options, router)
     if (broken !== undefined) return yield* broken

@@ -12,9 +12,10 @@ import * as Schema from "effect/Schema"
 import type { Node } from "../../Node.ts"
 import { calMessage } from "../../Port.ts"
 import type { Router } from "../node/router.ts"
-import { describe, Killed, reasonFromExit } from "../values/killed.ts"
+import { describe } from "../values/describe.ts"
 import { culprit } from "../values/plainData.ts"
 import { isPortId } from "../values/portId.ts"
+import { Killed, reasonFromExit } from "../values/reason.ts"
 import { ChildError, type ChildInfo, type Count, StartError } from "./errors.ts"
 import type { Supervision } from "./supervision.ts"
 
@@ -70,7 +71,7 @@ export const answerWith =
     const [tag, ...args] = message.slice(0, -1)
     const replyTo = message.at(-1)
     if (!isPortId(replyTo)) {
-      return router.warn(`the supervisor ${name} got a message that asks for no answer`, message.slice(0, 3))
+      return router.log.warn(`the supervisor ${name} got a message that asks for no answer`, message.slice(0, 3))
     }
     const reply = (...what: ReadonlyArray<unknown>) => void router.send(replyTo, what)
     const known = typeof tag === "string" && Object.hasOwn(requests, tag) ? tag as RequestTag : undefined

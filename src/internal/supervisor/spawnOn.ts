@@ -8,8 +8,8 @@ import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
-import type { Router } from "../node/router.ts"
-import { type PortExit, reasonFromExit } from "../values/killed.ts"
+import { type Router, RouterOfNode } from "../node/router.ts"
+import { type PortExit, reasonFromExit } from "../values/reason.ts"
 import { Starter } from "./starter.ts"
 
 /** Documented as `Supervisor.spawn`. */
@@ -19,7 +19,7 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
   args: Args
 ): Effect.Effect<Port.PortId<M>, never, Node | Scope.Scope> =>
   Effect.gen(function*() {
-    const router = yield* Node
+    const router = yield* RouterOfNode
     const starter = yield* Starter
     // A start may spawn several, each on nodes of its own.
     const what = JSON.stringify([fn.name, nodes])
@@ -78,7 +78,9 @@ class Leftovers {
       this.ports.delete(port)
       this.router.monitor(port, (exit: PortExit) => {
         if (reasonFromExit(exit)[1] !== givenUp) return
-        this.router.warn(`${port} ran on after its node was lost and its supervisor went on without it: it was killed`)
+        this.router.log.warn(
+          `${port} ran on after its node was lost and its supervisor went on without it: it was killed`
+        )
       })
       this.router.kill(port, ["shutdown", givenUp])
     }

@@ -7,8 +7,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { Node } from "../../Node.ts"
 import { nodeOf } from "../../Port.ts"
-import { exitFromReason, showReason } from "../values/killed.ts"
+import { RouterOfNode } from "../node/router.ts"
 import { printableInLine } from "../values/printable.ts"
+import { exitFromReason, showReason } from "../values/reason.ts"
 import type { Strategy } from "./decisions.ts"
 import type { ChildInfo } from "./errors.ts"
 import { about, type AskError, which } from "./messages.ts"
@@ -34,7 +35,10 @@ const patience = 10_000
 
 /** Asks a supervisor, and those below it, all at once. One that does not answer is told of in its place. */
 export const readTree = (port: string): Effect.Effect<Tree, AskError, Node> =>
-  Effect.flatMap(Node, (router) => readFrom(port, { seen: new Set([port]), deadline: router.monotonic() + patience }))
+  Effect.flatMap(
+    RouterOfNode,
+    (router) => readFrom(port, { seen: new Set([port]), deadline: router.monotonic() + patience })
+  )
 
 /** A node may say anything of its supervisors, even that they are in a ring. */
 interface Look {
@@ -62,7 +66,7 @@ const below = (info: ChildInfo, look: Look): Effect.Effect<Tree | string | undef
   if (seen.has(port)) return Effect.succeed("is shown elsewhere")
   if (seen.size >= most) return Effect.succeed(`is one of more than ${most}`)
   seen.add(port)
-  return Effect.flatMap(Node, (router) =>
+  return Effect.flatMap(RouterOfNode, (router) =>
     router.monotonic() > deadline
       ? Effect.succeed("was not asked: it took too long to get here")
       : Effect.catch(readFrom(port, look), () => Effect.succeed("does not answer")))

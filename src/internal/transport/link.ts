@@ -71,6 +71,8 @@ export class Link {
   private flushing = false
   private over = false
   private whenOver: ReadonlyArray<() => void> = []
+  /** Told of each message that is sent. */
+  private trace: ((to: string, message: Packet) => void) | undefined = undefined
   /** Bytes that have come. */
   received = 0
   /** Bytes that were sent. */
@@ -104,6 +106,7 @@ export class Link {
   /** Sends a packet that is known to be plain data. */
   send(packet: Packet): void {
     if (this.over) return
+    if (this.trace !== undefined) this.traced(this.trace, packet)
     const bytes = this.encode(packet)
     if (this.slab.length - this.to < bytes.length) this.newSlab(bytes.length)
     this.slab.set(bytes, this.to)
@@ -112,6 +115,16 @@ export class Link {
     if (this.flushing) return
     this.flushing = true
     queueMicrotask(() => this.flush())
+  }
+
+  /** Shows what is sent from now on: all that is a message. */
+  traceWith(trace: ((to: string, message: Packet) => void) | undefined): void {
+    this.trace = trace
+  }
+
+  private traced(trace: (to: string, message: Packet) => void, [name, ...message]: Packet): void {
+    if (name === "") trace(this.nodeId, message)
+    else if (name !== undefined) trace(`${this.nodeId}#${String(name)}`, message)
   }
 
   /** Tells the other side that there is another node with its ID. */

@@ -8,7 +8,7 @@ import {
   isRestarted,
   type RestartType
 } from "../../../src/internal/supervisor/decisions.ts"
-import { exitFromReason, type PortExit, reasonFromExit } from "../../../src/internal/values/killed.ts"
+import { exitFromReason, type PortExit, reasonFromExit } from "../../../src/internal/values/reason.ts"
 
 const ended = (...reason: ReadonlyArray<unknown>): PortExit => exitFromReason("n#p", reason)
 

@@ -62,8 +62,8 @@ interface Layer extends Pick<Setting<Key>, "from" | "place"> {
 
 /** The defaults of AEMP's `configure`. With `force` they count more than the file. */
 const configured: Values = {
-  monitor_timeout: defaults.monitorTimeout / 1000,
-  connect_interval: defaults.connectInterval / 1000,
+  monitor_timeout: defaults.monitorTimeoutMillis / 1000,
+  connect_interval: defaults.connectIntervalMillis / 1000,
   framing_format: defaults.framings,
   auth_offer: defaults.authOffer,
   auth_accept: defaults.authAccept

@@ -16,7 +16,7 @@ import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
-import { reasonFromExit } from "../../values/killed.ts"
+import { reasonFromExit } from "../../values/reason.ts"
 import type { Report } from "./report.ts"
 
 const Greeter = Port.protocol({ greet: Port.message(Schema.String).replies(Schema.String) })

@@ -17,9 +17,10 @@ import * as Port from "../../../Port.ts"
 import * as Transport from "../../../Transport.ts"
 import { listenersFamily } from "../../global/mesh.ts"
 import { isCommand } from "../../node/nodeId.ts"
+import { RouterOfNode } from "../../node/router.ts"
 import { Status, statusRequest } from "../../node/status.ts"
 import { parseAddress, splitAddresses } from "../../values/address.ts"
-import { reasonFromExit } from "../../values/killed.ts"
+import { reasonFromExit } from "../../values/reason.ts"
 import type { Sources } from "../config/resolve.ts"
 import { traceMessages } from "../run/messageTrace.ts"
 import { runOptions } from "../run/options.ts"
@@ -50,7 +51,7 @@ export interface Session {
   readonly json: boolean
 }
 
-export type Network = Node.Node | Node.Network | Global.Global | Scope.Scope
+export type Network = Node.Node | Global.Global | Scope.Scope
 
 export const failed = (problem: string) => Effect.fail(new CommandFailed({ problem }))
 
@@ -80,7 +81,7 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
 /** `EMP_TRACE=1` is for commands too. */
 const traced = Effect.gen(function*() {
   const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
-  const router = yield* Node.Node
+  const router = yield* RouterOfNode
   if (trace !== "" && trace !== "0") traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
 })
 
@@ -106,7 +107,7 @@ export const within = <A, E, R>(session: Session, effect: Effect.Effect<A, E, R>
 /** Has a link to a node, or says why there can be none. */
 export const reach = (session: Session, nodeId: string) =>
   Effect.gen(function*() {
-    const router = yield* Node.Node
+    const router = yield* RouterOfNode
     if (!Port.isPortId(nodeId) || nodeId !== Port.nodeOf(nodeId)) {
       return yield* new UsageError({ problem: `${JSON.stringify(nodeId)} is no node ID` })
     }
@@ -138,7 +139,7 @@ export const askFor = (session: Session, nodeId: string, otherwise: string, ...r
     const [name] = request
     yield* reach(session, nodeId)
     // Others may take what they do not know for something else.
-    if (String(name).startsWith("emp_") && !(yield* Node.Node).isOwnKind(nodeId)) {
+    if (String(name).startsWith("emp_") && !(yield* RouterOfNode).isOwnKind(nodeId)) {
       return yield* failed(`node ${nodeId} is of another kind: it cannot be asked for this`)
     }
     return yield* within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} ${otherwise}`)
@@ -179,7 +180,7 @@ const listensNowhere = (addresses: unknown): boolean => Array.isArray(addresses)
 export const statusesOf = (session: Session, names: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const known = yield* knownNodes(session)
-    const router = yield* Node.Node
+    const router = yield* RouterOfNode
     const statusOf = (nodeId: string) => {
       if (!router.isUp(nodeId) && listensNowhere(known.get(nodeId))) {
         return Effect.succeed({ nodeId, problem: "listens nowhere" })

@@ -8,7 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import type { Router } from "../../node/router.ts"
-import { describe } from "../../values/killed.ts"
+import { describe } from "../../values/describe.ts"
 import { isPortId, nodeOf } from "../../values/portId.ts"
 
 /**
@@ -61,7 +61,7 @@ class Catcher {
   attach(router: Router): void {
     this.router = router
     this.attachPerl(router)
-    router.requests.set(logsRequest, (from, [level, port, to, ...rest]) => {
+    router.requests.add(logsRequest, (from, [level, port, to, ...rest]) => {
       const least = severity(level)
       const accepted = least >= 0 && isPortId(port) && nodeOf(port) === from
       const isTaken = accepted && this.listen(router, port, { least, until: router.now() + validity, isPerl: false })
@@ -91,7 +91,7 @@ class Catcher {
   }
 
   private attachPerl(router: Router): void {
-    router.requests.set(perlRequest, (_from, [, port, level]) => {
+    router.requests.add(perlRequest, (_from, [, port, level]) => {
       const most = perlLevel(describe(level))
       const least = levels.findIndex((name) => perlLevel(name) <= most)
       if (isPortId(port) && least >= 0) this.listen(router, port, { least, until: Infinity, isPerl: true })

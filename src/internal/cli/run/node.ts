@@ -12,8 +12,9 @@ import { inspect } from "node:util"
 import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Transport from "../../../Transport.ts"
+import { type Router, RouterOfNode } from "../../node/router.ts"
 import { parseAddress, splitAddresses } from "../../values/address.ts"
-import { describe } from "../../values/killed.ts"
+import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
 import { catcher, catchingLogger } from "./logCatcher.ts"
@@ -55,31 +56,30 @@ export const runNode = (options: RunOptions, switches: RunSwitches) =>
   }).pipe(Effect.scoped)
 
 const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, watched: boolean) {
-  const router = yield* Node.Node
+  const router = yield* RouterOfNode
   catcher.attach(router)
-  router.requests.set(restartRequest, (from, [to, ...rest]) => {
+  router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
-    router.warn(`node ${from} asks this one to restart`)
+    router.log.warn(`node ${from} asks this one to restart`)
     tell("restart")
   })
-  if (allowEval) router.requests.set("eval", evaluateFor(router))
+  if (allowEval) router.requests.add("eval", evaluateFor(router))
   if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
 })
 
 /** Runs JavaScript: an expression, or statements, perhaps with a `return`; `node` is the node. Answers `["", RESULT]` or `[ERROR]`. */
-const evaluateFor =
-  (router: Node.Node["Service"]) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
-    const reply = (...results: ReadonlyArray<unknown>): void => {
-      if (isPortId(to)) router.relay(from, to, [...rest, ...results])
-    }
-    const run = async (): Promise<unknown> => await compile(String(code))(router)
-    router.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
-    run().then(
-      (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : inspect(result)),
-      (error: unknown) => reply(describe(error))
-    )
+const evaluateFor = (router: Router) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
+  const reply = (...results: ReadonlyArray<unknown>): void => {
+    if (isPortId(to)) router.relay(from, to, [...rest, ...results])
   }
+  const run = async (): Promise<unknown> => await compile(String(code))(router)
+  router.log.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
+  run().then(
+    (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : inspect(result)),
+    (error: unknown) => reply(describe(error))
+  )
+}
 
 const compile = (code: string): (node: unknown) => Promise<unknown> => {
   const body = (text: string) =>

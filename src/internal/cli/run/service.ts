@@ -13,8 +13,8 @@ import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Global } from "../../../Global.ts"
-import type { Network, Node } from "../../../Node.ts"
-import { describe } from "../../values/killed.ts"
+import type { Node } from "../../../Node.ts"
+import { describe } from "../../values/describe.ts"
 
 /** Re-exported as `Cli.ServiceError`, where it is documented. */
 export class ServiceError extends Schema.TaggedError<ServiceError>()("ServiceError", {
@@ -30,7 +30,7 @@ export class ServiceError extends Schema.TaggedError<ServiceError>()("ServiceErr
 export type ServiceSpec = string | readonly [spec: string, ...args: ReadonlyArray<Schema.Json>]
 
 /** What a service can use. */
-export type ServiceEnvironment = Node | Network | Global | Scope.Scope
+export type ServiceEnvironment = Node | Global | Scope.Scope
 
 /** A service that has been loaded. */
 export interface Service {

@@ -10,7 +10,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
-import { exitFromReason, type Reason, reasonFromExit, showReason } from "../../values/killed.ts"
+import { exitFromReason, type Reason, reasonFromExit, showReason } from "../../values/reason.ts"
 import { type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
 
 /** What fails is started again after a moment; what fails four times within a minute is for whoever looks after the node. */

@@ -97,6 +97,14 @@ describe("packets from Perl", () => {
   })
 })
 
+/** What a reader makes of it that answers all integers of 64 bits as bigints. */
+const withWideIntegers = (value: unknown): unknown => {
+  if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) >= 1e15 ? BigInt(value) : value
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value
+  if (Array.isArray(value)) return value.map(withWideIntegers)
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withWideIntegers(inner)]))
+}
+
 describe("packets from our own kind", () => {
   it("hold byte strings as bytes, but for keys", () => {
     assert.deepStrictEqual(decode(hex("83 6161 4161 a1 4161 4162"), "bytes"), [
@@ -114,7 +122,7 @@ describe("packets from our own kind", () => {
     [Schema.Array(CborValue)],
     ([packet]) =>
       Effect.sync(() => {
-        assert.deepStrictEqual(readPlainCbor(encode(packet)), packet)
+        assert.deepStrictEqual(readPlainCbor(encode(packet)), withWideIntegers(packet))
       }),
     { arbitrary: { runs: 300 } }
   )
