@@ -58,7 +58,7 @@ export class Link {
   /** Random for every process, if both sides are of our kind; undefined otherwise. */
   readonly incarnation: string | undefined
   /** How long the other side, if it is of our kind, waits for a sign of life: milliseconds. */
-  readonly peerTimeout: number | undefined
+  readonly peerTimeoutMillis: number | undefined
   readonly address: string
   /** What the link can carry. */
   readonly framing: Framing
@@ -83,7 +83,7 @@ export class Link {
     this.wire = wire
     this.nodeId = greeting.nodeId
     this.incarnation = sameKind ? greeting.keys.get(ownKindKey) : undefined
-    this.peerTimeout = this.incarnation === undefined ? undefined : readTimeout(greeting.keys.get(timeoutKey))
+    this.peerTimeoutMillis = this.incarnation === undefined ? undefined : readTimeout(greeting.keys.get(timeoutKey))
     this.address = wire.remote
     this.framing = framing
     this.encode = framing.makeEncoder()
