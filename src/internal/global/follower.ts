@@ -93,6 +93,10 @@ export class Follower {
     return this.master.nodeId === nodeId
   }
 
+  up(nodeId: string): void {
+    if (this.isSeed(nodeId)) this.seedUp(nodeId)
+  }
+
   /** A seed is up: it is to become a global node, and the master of this node if it has none. */
   seedUp(nodeId: string): void {
     this.router.request(nodeId, "g_slave")

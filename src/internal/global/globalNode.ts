@@ -85,8 +85,8 @@ export class GlobalNode {
   }
 
   /**
-   * A node is down: what this node has said of it (that it is a global one, where it listens) is deleted, and all that the node
-   * itself has given.
+   * A node is down. Its own entries go, and those that came through it; and what this global node has set itself about the lost
+   * one: that it is global, and where it listens.
    */
   down(nodeId: string): void {
     this.ownData.delete(globalsFamily, [nodeId])
@@ -94,9 +94,9 @@ export class GlobalNode {
     this.forget(nodeId)
   }
 
-  /** What a node has set, passed on for its slaves and monitored is void. */
+  /** All that a node has set, passed on for its slaves or monitored is void. */
   private forget(nodeId: string): void {
-    // First its monitors, or it would be told, which would connect to it again.
+    // First its monitors: to tell the lost node of what is deleted here would connect to it again.
     for (const [family, nodes] of this.watchers) {
       nodes.delete(nodeId)
       if (nodes.size === 0) this.watchers.delete(family)

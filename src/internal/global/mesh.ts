@@ -20,7 +20,6 @@ export class Mesh implements GlobalService, NodeListener {
   /** Whose turn it is in the groups that this node picks from. */
   readonly rounds = new Rounds()
   private readonly router: Router
-  private readonly isSeed: (nodeId: string) => boolean
   private readonly ownMaster: Master
   private readonly ownData: OwnData
   private readonly follower: Follower
@@ -28,11 +27,11 @@ export class Mesh implements GlobalService, NodeListener {
   private readonly globals = new Set<string>()
   /** `undefined` until the node is a global one. */
   private globalNode: GlobalNode | undefined = undefined
+  /** What begins when the node becomes a global one. */
   private readonly waitingForGlobal: Array<() => void> = []
 
   constructor(router: Router, isSeed: (nodeId: string) => boolean) {
     this.router = router
-    this.isSeed = isSeed
     this.ownMaster = new Master(router)
     this.ownData = new OwnData(this.ownMaster)
     this.follower = new Follower(router, this.ownMaster, this.ownData, isSeed)
@@ -47,7 +46,7 @@ export class Mesh implements GlobalService, NodeListener {
     return this.globalNode !== undefined
   }
 
-  // ---- what programs do with it
+  // ---- what programs do
 
   set(family: string, key: string, value: unknown): void {
     this.ownData.set(family, key, value)
@@ -76,11 +75,11 @@ export class Mesh implements GlobalService, NodeListener {
     return () => {}
   }
 
-  // ---- what happens to it
+  // ---- what happens to the node
 
   up(nodeId: string): void {
     if (this.isGlobal) this.router.request(nodeId, "g_global")
-    if (this.isSeed(nodeId)) this.seedUp(nodeId)
+    this.follower.up(nodeId)
   }
 
   down(nodeId: string): void {
@@ -89,17 +88,18 @@ export class Mesh implements GlobalService, NodeListener {
     this.follower.down(nodeId)
   }
 
+  /** A seed turns out to be up already. */
   seedUp(nodeId: string): void {
     this.follower.seedUp(nodeId)
   }
 
-  /** A node says that it is a global one. */
+  /** A node, perhaps this one, says that it is global. */
   private greeted(nodeId: string): void {
     this.globals.add(nodeId)
     if (nodeId !== this.router.nodeId) this.globalNode?.greeted(nodeId)
   }
 
-  /** For good: a global node stays one. */
+  /** Makes this node a global one, for good. */
   becomeGlobal(): GlobalNode {
     if (this.globalNode !== undefined) return this.globalNode
     const { nodeId } = this.router

@@ -39,7 +39,10 @@ export class OwnData {
     this.put(family, key, value)
   }
 
-  /** Sets a key for a holder. The result lets it go: what others hold it with counts again, or it is deleted. */
+  /**
+   * Sets a key for a new holder. The result ends that: the value of the last one of the other holders counts, and without others
+   * the key is deleted.
+   */
   hold(family: string, key: string, value: unknown): () => void {
     // The caller may go on changing what it gave.
     const holder: Holder = { value: structuredClone(value), isForGood: false }
@@ -55,7 +58,7 @@ export class OwnData {
   private letGo(family: string, key: string, holder: Holder): void {
     const name = nameOf(family, key)
     const before = this.holders.get(name)
-    // Deleted meanwhile: what another holder has set since is not this holder's to delete.
+    // Somebody has deleted the key, and this holder with it. Whoever has set it since keeps it.
     if (before === undefined || !before.includes(holder)) return
     const rest = before.filter((other) => other !== holder)
     const last = rest.at(-1)

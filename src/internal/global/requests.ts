@@ -38,36 +38,36 @@ type Args = ReadonlyArray<unknown>
 /** What a node port does with a request of this name. */
 type Handler = (parts: Parts, name: string) => Request
 
-/** The names of the requests, and what to do with each. */
-type Table = Readonly<Record<string, Handler>>
+/** What to do with each request, by its name. */
+type Handlers = Readonly<Record<string, Handler>>
 
 const dropMalformed = ({ router }: Parts, from: string, name: string): void =>
   router.warn(`node ${from} sent a malformed ${name}, which was dropped`)
 
-/** A request whose arguments are read first. What `read` makes no sense of is dropped. */
+/** A request whose arguments are read first: `read` answers `undefined` for what makes no sense, which is dropped. */
 const reading =
-  <A>(read: (args: Args) => A | undefined, handle: (parts: Parts, from: string, sense: A) => void): Handler =>
+  <A>(read: (args: Args) => A | undefined, handle: (parts: Parts, from: string, data: A) => void): Handler =>
   (parts, name) =>
   (from, args) => {
-    const sense = read(args)
-    if (sense === undefined) dropMalformed(parts, from, name)
-    else handle(parts, from, sense)
+    const data = read(args)
+    if (data === undefined) dropMalformed(parts, from, name)
+    else handle(parts, from, data)
   }
 
-/** What a node tells as somebody's master: it counts as long as it is that. */
-const ifMaster = <A>(handle: (parts: Parts, from: string, sense: A) => void) =>
+/** A request that counts only if it comes from the present master of this node. */
+const ifMaster = <A>(handle: (parts: Parts, from: string, data: A) => void) =>
 (
   parts: Parts,
   from: string,
-  sense: A
+  data: A
 ): void => {
-  if (parts.follower.isMaster(from)) handle(parts, from, sense)
+  if (parts.follower.isMaster(from)) handle(parts, from, data)
 }
 
-/** A request about one name, of a family or of a node, that global nodes alone answer. */
+/** A request about a name, of a family or of a node, that global nodes alone do something with. */
 const ifGlobal = <A>(
   read: (args: Args) => A | undefined,
-  handle: (globalNode: GlobalNode, from: string, about: string, sense: A, router: Router) => void
+  handle: (globalNode: GlobalNode, from: string, about: string, data: A, router: Router) => void
 ): Handler =>
 (parts, name) =>
 (from, [about, ...rest]) => {
@@ -75,9 +75,9 @@ const ifGlobal = <A>(
   if (text === undefined) return dropMalformed(parts, from, name)
   const globalNode = parts.globalNode()
   if (globalNode === undefined) return
-  const sense = read(rest)
-  if (sense === undefined) dropMalformed(parts, from, name)
-  else handle(globalNode, from, text, sense, parts.router)
+  const data = read(rest)
+  if (data === undefined) dropMalformed(parts, from, name)
+  else handle(globalNode, from, text, data, parts.router)
 }
 
 /** A request between global nodes of our own kind: nobody else can know what it means. */
@@ -86,8 +86,8 @@ const ifOwnKind = (handler: Handler): Handler => (parts, name) => {
   return (from, args) => parts.router.isOwnKind(from) ? handle(from, args) : dropMalformed(parts, from, name)
 }
 
-/** What plain nodes are told, most of it by their masters. */
-const toFollowers: Table = {
+/** What a node is told by its master. Addresses count whoever tells them. */
+const toFollowers: Handlers = {
   g_found: reading(
     ([nodeId, addresses]) => typeof nodeId === "string" ? { nodeId, addresses: readAddresses(addresses) } : undefined,
     ({ follower }, _from, { addresses, nodeId }) => follower.found(nodeId, addresses)
@@ -103,7 +103,7 @@ const toFollowers: Table = {
       return typeof family === "string" && all !== undefined ? { family, all, portions } : undefined
     },
     ifMaster(({ follower, router }, from, { all, family, portions }) =>
-      // The third argument is ours: what others may send there means nothing.
+      // Our own kind says how many portions follow. From nodes of other kinds a third argument means nothing.
       follower.familyCame(family, all, typeof portions === "number" && router.isOwnKind(from) ? portions : 0)
     )
   ),
@@ -117,16 +117,16 @@ const toFollowers: Table = {
   )
 }
 
-/** A question about a family, which is answered with its ID. */
+/** A question about a family. The asking node knows the answer by the ID that it gave to its question. */
 const question = (result: (family: Family) => unknown): Handler =>
   ifGlobal(
     ([id]) => ({ id }),
     (globalNode, from, family, { id }, router) => router.request(from, "g_reply", id, result(globalNode.family(family)))
   )
 
-/** What global nodes are asked, by anybody. */
-const toGlobals: Table = {
-  // The one request that makes a node a global one, whatever else is in it.
+/** What any node may ask of a global one. */
+const toGlobals: Handlers = {
+  // Whoever gets it becomes a global node, even if the rest makes no sense.
   g_slave: (parts, name) => (from, [db, stamp]) => {
     const globalNode = parts.becomeGlobal()
     if (db === undefined) return
@@ -155,7 +155,7 @@ const toGlobals: Table = {
 }
 
 /** What global nodes tell each other. */
-const amongGlobals: Table = {
+const amongGlobals: Handlers = {
   g_global: (parts) => (from) => parts.greeted(from),
 
   g_set: reading(([db]) => readTable(db), ({ globalNode }, from, table) => globalNode()?.merge(from, table)),
@@ -181,8 +181,8 @@ const amongGlobals: Table = {
   ))
 }
 
-/** What operators ask of any node. What they set is that node's own, and stays as long as the node. */
-const ofOperators: Table = {
+/** What operators ask of any node. What they set becomes that node's own, and stays as long as the node. */
+const ofOperators: Handlers = {
   [operatorRequests.set]: ({ ownData, router }) => (from, [family, key, value, to, ...rest]) => {
     const isPlain = isFamilyName(family) && typeof key === "string" && culprit(value, "json") === undefined
     if (isPlain) ownData.set(family, key, value ?? null)
