@@ -1,4 +1,5 @@
 import { assert, describe } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Global from "../src/Global.ts"
@@ -38,6 +39,18 @@ for (const [name, transport] of transports) {
         const node = yield* start("alone", { global: true })
         assert.isTrue(node.mesh.isGlobal)
         yield* within("node has joined", node.run(Global.joined))
+      }))
+
+    test("a program reads which master its node has, whichever copy of the package it was built with", ({ start }) =>
+      Effect.gen(function*() {
+        const seed = yield* start("seed")
+        const node = yield* start("node", { seeds: [seed.address] })
+        yield* within("node has joined", node.run(Global.joined))
+        const otherCopy = Context.Service<Global.Global, Global.Service>("effect-mp/Global")
+        for (const key of [Global.Global, otherCopy]) {
+          const { isGlobal, master } = yield* node.run(key)
+          assert.deepStrictEqual([isGlobal, master], [false, "seed"])
+        }
       }))
 
     test("nodes that share a seed reach each other's ports", ({ start, warnings }) =>

@@ -83,7 +83,7 @@ const startGreeter = Effect.gen(function*() {
   const port = yield* Port.spawn(node, greeter)
   // Others must not hear of it before it is there.
   yield* Port.cal(port, "greet", "supervisor")
-  yield* Global.reg("greeters", port)
+  yield* Global.register(port, "greeters")
   yield* report("started", `its supervisor started the greeter ${port}`)
   return port
 })

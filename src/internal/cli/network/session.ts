@@ -15,7 +15,8 @@ import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
 import * as Transport from "../../../Transport.ts"
-import { listenersFamily } from "../../global/mesh.ts"
+import { listenersFamily } from "../../global/families.ts"
+import { NodeMesh } from "../../global/mesh.ts"
 import { isCommand } from "../../node/nodeId.ts"
 import { RouterOfNode } from "../../node/router.ts"
 import { Status, statusRequest } from "../../node/status.ts"
@@ -159,7 +160,7 @@ export const askStatus = (session: Session, nodeId: string) =>
 /** All nodes that the network knows, without those of commands, and the addresses that they listen on. */
 const knownNodes = (session: Session) =>
   Effect.gen(function*() {
-    const mesh = yield* Global.Global
+    const mesh = yield* NodeMesh
     const family = Effect.callback<unknown>((resume) =>
       Effect.sync(mesh.query("g_db_family", listenersFamily, (result) => resume(Effect.succeed(result))))
     )
