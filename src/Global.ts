@@ -32,7 +32,7 @@ import { Mesh, NodeMesh } from "./internal/global/mesh.ts"
 import { connectGlobals, Seeds } from "./internal/global/seeds.ts"
 import * as service from "./internal/global/service.ts"
 import { checker, type Misfit, sift, siftChange } from "./internal/global/typedFamily.ts"
-import { RouterOfNode } from "./internal/node/router.ts"
+import { NodeRouter } from "./internal/node/router.ts"
 import { splitAddresses } from "./internal/values/address.ts"
 import { culprit } from "./internal/values/plainData.ts"
 import { isPortId, nodeOf, readName } from "./internal/values/portId.ts"
@@ -173,7 +173,7 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
   Layer.effect(
     Global,
     Effect.gen(function*() {
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       const { network } = router
       const seeds = new Seeds(router, network, splitAddresses(options.seeds ?? []))
       const mesh = new Mesh(router, (nodeId) => seeds.isSeed(nodeId))
@@ -261,7 +261,7 @@ export const reg = (
   value: unknown = null
 ): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope> =>
   Effect.gen(function*() {
-    const router = yield* RouterOfNode
+    const router = yield* NodeRouter
     // Nothing of it stays in the caller's scope when the port has ended.
     const own = yield* Scope.fork(yield* Effect.scope)
     yield* Effect.onError(Scope.provide(set(family, port, value), own), () => Scope.close(own, Exit.void))
@@ -648,7 +648,7 @@ export const pick = (
  * @since 0.1.0
  */
 export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node> =>
-  Effect.flatMap(RouterOfNode, (router) => {
+  Effect.flatMap(NodeRouter, (router) => {
     if (nodeId === router.nodeId) return Effect.void
     const up = Node.events.pipe(
       Stream.filter((event) => event._tag === "Up" && event.nodeId === nodeId),

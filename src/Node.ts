@@ -134,7 +134,7 @@ export interface PeerInfo {
  * @category models
  * @since 0.1.0
  */
-export type NodeService = routers.NodeService
+export type Service = routers.NodeService
 
 /**
  * The node that a program's ports live in. `layer` and `layerLocal` provide it.
@@ -154,7 +154,7 @@ export const Node = routers.Node
  */
 export type Node = routers.Node
 
-const { Router, RouterOfNode } = routers
+const { Router, NodeRouter } = routers
 
 /** A node with this ID, once `connect` has been told which node it connects. */
 const makeRouter = Effect.fnUntraced(function*(
@@ -189,7 +189,7 @@ const makeRouter = Effect.fnUntraced(function*(
  * @since 0.1.0
  */
 export const layerLocal: Layer.Layer<Node> = Layer.effect(
-  RouterOfNode,
+  NodeRouter,
   Effect.flatMap(expand("local/", os.hostname()), (expanded) => makeRouter(expanded))
 )
 
@@ -232,7 +232,7 @@ export const layerLocal: Layer.Layer<Node> = Layer.effect(
  */
 export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkError, Transport> =>
   Layer.effect(
-    RouterOfNode,
+    NodeRouter,
     Effect.gen(function*() {
       const expanded = yield* expand(options.nodeId ?? "%n/", os.hostname())
       const carrier = yield* Transport
@@ -291,7 +291,7 @@ export const addresses: Effect.Effect<ReadonlyArray<string>, never, Node> = Effe
  * @since 0.1.0
  */
 export const upNodes: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.map(
-  RouterOfNode,
+  NodeRouter,
   (node) => node.upNodes()
 )
 
@@ -302,7 +302,7 @@ export const upNodes: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect
  * @since 0.1.0
  */
 export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect.map(
-  RouterOfNode,
+  NodeRouter,
   (node) =>
     Array.from(node.peers.values(), (peer) => ({
       nodeId: peer.nodeId,
@@ -350,7 +350,7 @@ export type Gauges = gaugesOf.Gauges
  * @category accessors
  * @since 0.1.0
  */
-export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(RouterOfNode, gaugesOf.read)
+export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter, gaugesOf.read)
 
 /**
  * Nodes that come and go: first an `Up` for every node that there is a link to now, then what happens.
@@ -364,7 +364,7 @@ export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(RouterOfNod
  * @since 0.1.0
  */
 export const events: Stream.Stream<NodeEvent, never, Node> = Stream.unwrap(
-  Effect.map(RouterOfNode, (node) =>
+  Effect.map(NodeRouter, (node) =>
     Stream.callback<NodeEvent>((queue) =>
       Effect.acquireRelease(
         Effect.sync(() => {
@@ -396,7 +396,7 @@ export const events: Stream.Stream<NodeEvent, never, Node> = Stream.unwrap(
  * @since 0.1.0
  */
 export const addressBook = (find: FindAddresses): Effect.Effect<void, never, Node | Scope.Scope> =>
-  Effect.flatMap(RouterOfNode, ({ network }) =>
+  Effect.flatMap(NodeRouter, ({ network }) =>
     Effect.acquireRelease(
       Effect.sync(() => network.addressBook(find)),
       (giveBack) => Effect.sync(giveBack)

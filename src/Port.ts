@@ -19,7 +19,7 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { spawnRequest } from "./internal/node/nodePort.ts"
-import { type Router, RouterOfNode } from "./internal/node/router.ts"
+import { NodeRouter, type Router } from "./internal/node/router.ts"
 import * as cell from "./internal/port/cell.ts"
 import * as protocols from "./internal/port/protocol.ts"
 import type { Watcher } from "./internal/port/receiver.ts"
@@ -346,7 +346,7 @@ export const make: {
   const handlers: unknown = typed ? args[1] : args[0]
   const options: Options | undefined = typed ? args[2] : args[1]
   return Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, RouterOfNode)
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
     const id = `${router.nodeId}#${router.names.local()}`
     const made = open(router, id, fiber.context, Context.getUnsafe(fiber.context, Scope.Scope), options)
     install(made, typed ? args[0] : undefined, handlers)
@@ -421,7 +421,7 @@ export const rcv: {
   (port: PortId, tag: string): Effect.Effect<void, never, Node>
 } = (port: string, first: string | AnyHandler, second?: AnyHandler): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, RouterOfNode)
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
     const made = localCell(router, port, "rcv")
     if (made === undefined) return Exit.void
     // As it is now: the fiber goes on to other things.
@@ -471,7 +471,7 @@ export const snd = <M extends Messages, const Tag extends TagOf<M>>(
   ...args: SendArgsOf<M, Tag>
 ): Effect.Effect<void, never, Node> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, RouterOfNode)
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
     const message: ReadonlyArray<unknown> = [tag, ...args as ReadonlyArray<unknown>]
     return router.offer(port, message) ? Exit.void : sendWhenRoom(router, port, message)
   })
@@ -502,7 +502,7 @@ const sendWhenRoom = (router: Router, port: string, message: ReadonlyArray<unkno
  * @since 0.1.0
  */
 export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
-  Effect.map(RouterOfNode, (router) => router.kill(port, reason))
+  Effect.map(NodeRouter, (router) => router.kill(port, reason))
 
 // ---- monitoring
 
@@ -566,7 +566,7 @@ export const mon: {
   ...message: ReadonlyArray<unknown>
 ): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, RouterOfNode)
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
     if (typeof target === "function") return watching(fiber.context, port, runIn(router, fiber.context, target))
     const other = target ?? Context.getUnsafe(fiber.context, Self)
     return watching(
@@ -584,7 +584,7 @@ const watching = (
   port: string,
   watcher: (exit: reason.PortExit) => unknown
 ): Effect.Effect<void> => {
-  const cancel = Context.getUnsafe(context, RouterOfNode).monitor(port, watcher)
+  const cancel = Context.getUnsafe(context, NodeRouter).monitor(port, watcher)
   return Scope.addFinalizer(Context.getUnsafe(context, Scope.Scope), Effect.sync(cancel))
 }
 
@@ -640,7 +640,7 @@ export const monGuard = <A, E, R>(
     const guarded = yield* Scope.fork(yield* Effect.scope)
     const resource = yield* Effect.onError(Scope.provide(acquire, guarded), (cause) =>
       Scope.close(guarded, Exit.failCause(cause)))
-    const router = yield* RouterOfNode
+    const router = yield* NodeRouter
     const context = yield* Effect.context<never>()
     const cancel = router.monitor(port, (exit) => {
       Effect.runForkWith(context)(Scope.close(guarded, exit))
@@ -660,7 +660,7 @@ export const monGuard = <A, E, R>(
  * @since 0.1.0
  */
 export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never, Node> =>
-  Effect.flatMap(RouterOfNode, (router) =>
+  Effect.flatMap(NodeRouter, (router) =>
     Effect.callback((resume) => {
       const cancel = router.monitor(port, (exit) => resume(Effect.succeed(exit)))
       return Effect.sync(cancel)
@@ -690,7 +690,7 @@ export const peval = <A, E, R>(
 ): Effect.Effect<A, Killed, Node | Exclude<R, Self | Scope.Scope>> =>
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<any>
-    const made = localCell(Context.getUnsafe(context, RouterOfNode), port, "peval")
+    const made = localCell(Context.getUnsafe(context, NodeRouter), port, "peval")
     if (made === undefined) return Effect.fail(new Killed({ port, reason: reason.reasons.no_such_port(port) }))
     return made.evaluate(Effect.provideContext(effect, made.contextOver(context)) as Effect.Effect<A, E>)
   })
@@ -734,7 +734,7 @@ export const fork = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<Fiber.Fiber<A, E>, never, Node | Self | R> =>
   Effect.contextWith((context: Context.Context<Node | Self | R>) => {
-    const made = localCell(Context.get(context, RouterOfNode), Context.get(context, Self), "fork")
+    const made = localCell(Context.get(context, NodeRouter), Context.get(context, Self), "fork")
     const fiber = Effect.runForkWith(context)(made === undefined ? Effect.interrupt : effect)
     made?.adopt(fiber)
     return Effect.succeed(fiber)
@@ -785,7 +785,7 @@ export const after: {
   ...message: ReadonlyArray<unknown>
 ): Effect.Effect<void, never, any> =>
   Effect.contextWith((context: Context.Context<never>) => {
-    const router = Context.getUnsafe(context, RouterOfNode)
+    const router = Context.getUnsafe(context, NodeRouter)
     const act = typeof target === "string"
       ? () => void router.send(target, message)
       : runIn(router, context, () => target)
@@ -844,7 +844,7 @@ export const calMessage = (
 ): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> => ask(port, message)
 
 const ask = (port: string, message: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> =>
-  Effect.flatMap(RouterOfNode, (router) =>
+  Effect.flatMap(NodeRouter, (router) =>
     Effect.callback<ReadonlyArray<unknown>, Killed>((resume) => {
       let cancel = (): void => {}
       const reply = new ReplyPort(router, (exit) => {
@@ -945,7 +945,7 @@ export const implement = <Args extends ReadonlyArray<unknown>, M extends Message
   implementation: (...args: Args) => Effect.Effect<H, unknown, R>
 ): Layer.Layer<never, never, Node | Exclude<R, Self | Scope.Scope> | Services<H>> =>
   Layer.effectDiscard(Effect.gen(function*() {
-    const router = yield* RouterOfNode
+    const router = yield* NodeRouter
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
     const start = (name: string, args: ReadonlyArray<unknown>): void => {
@@ -980,7 +980,7 @@ export const spawn = <Args extends ReadonlyArray<unknown>, M extends Messages>(
   fn: RemoteFunction<Args, M>,
   ...args: Args
 ): Effect.Effect<PortId<M>, never, Node> =>
-  Effect.map(RouterOfNode, (router) => {
+  Effect.map(NodeRouter, (router) => {
     const name = router.names.spawned()
     router.request(node, spawnRequest, name, fn.name, ...args)
     return `${node}#${name}`
@@ -1003,7 +1003,7 @@ export const nodeOf: (port: PortId) => string = portId.nodeOf
  * @since 0.1.0
  */
 export const isLocal = (port: PortId): Effect.Effect<boolean, never, Node> =>
-  Effect.map(RouterOfNode, (router) => portId.nodeOf(port) === router.nodeId)
+  Effect.map(NodeRouter, (router) => portId.nodeOf(port) === router.nodeId)
 
 /**
  * Whether a value is the address of a port: a string whose part before the `#` is a node ID.

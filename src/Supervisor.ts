@@ -23,7 +23,7 @@ import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { RouterOfNode } from "./internal/node/router.ts"
+import { NodeRouter } from "./internal/node/router.ts"
 import * as children from "./internal/supervisor/child.ts"
 import type * as decisions from "./internal/supervisor/decisions.ts"
 import * as errors from "./internal/supervisor/errors.ts"
@@ -707,7 +707,7 @@ export const layer = <Id, Services, E, R>(
   })
   const handle = Effect.gen(function*() {
     const { handle, single } = yield* run.keep(child, policy)
-    const router = yield* RouterOfNode
+    const router = yield* NodeRouter
     const provide: Rebuilt<Services>["provide"] = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.flatMap(handle.port, (port) => {
         const { context, users } = single.value as {

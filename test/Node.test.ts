@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import * as os from "node:os"
-import { RouterOfNode } from "../src/internal/node/router.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
@@ -40,7 +40,7 @@ describe("a node without a network", () => {
       assert.deepStrictEqual(yield* Node.addresses, [])
       yield* Port.snd("elsewhere#port", "lost")
       assert.deepStrictEqual(yield* Node.upNodes, [])
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       yield* until("the message is given up", () => router.peers.size === 0)
     }).pipe(Effect.provide(Node.layerLocal)))
 

@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { Node, Port } from "../src/index.ts"
-import { RouterOfNode } from "../src/internal/node/router.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import { reasonFromExit } from "../src/internal/values/reason.ts"
 
 const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
@@ -53,7 +53,7 @@ describe("monitors", () => {
       yield* Port.kil(stopped, "shutdown")
       yield* Port.kil(watched, "why")
       yield* Effect.scoped(silent)
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       while ([failing, killed, ended, stopped, watched].some((port) => router.ports.has(port))) yield* Effect.yieldNow
       assert.sameMembers(logs, [
         `port ${failing}, which nobody monitored, has ended: fail: boom`,
@@ -278,7 +278,7 @@ describe("cal", () => {
 
   it.live("leaves no port and no monitor behind when it is interrupted, or cannot be sent", () =>
     local(Effect.gen(function*() {
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       const port = yield* Port.make(() => Effect.void)
       const before = router.ports.size
       const timedOut = yield* Effect.exit(Port.calTimeout(port, "5 millis", "ask"))

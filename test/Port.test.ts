@@ -9,7 +9,7 @@ import * as Logger from "effect/Logger"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { Node, Port } from "../src/index.ts"
-import { RouterOfNode } from "../src/internal/node/router.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import { nameOf } from "../src/internal/values/portId.ts"
 import { reasonFromExit } from "../src/internal/values/reason.ts"
 
@@ -123,7 +123,7 @@ describe("messages", () => {
           if (++count === wanted) Deferred.doneUnsafe(done, Effect.void)
         })
         const port = yield* Port.make(() => handler)
-        const router = yield* RouterOfNode
+        const router = yield* NodeRouter
         for (let i = 0; i < wanted; i++) router.send(port, ["x"])
         // Messages between two turns, in which timers and sockets are served. Time itself depends on the machine's load.
         let most = 0
@@ -276,7 +276,7 @@ describe("the end of a port", () => {
 
   it.live("leaves nothing in the node's table", () =>
     local(Effect.gen(function*() {
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       const before = router.ports.size
       yield* Effect.scoped(Effect.gen(function*() {
         const port = yield* Port.make({ ask: (reply: string) => Port.snd(reply, 1) })
@@ -310,7 +310,7 @@ describe("messages from other nodes", () => {
     local(Effect.gen(function*() {
       const log: Array<string> = []
       const port = yield* greeter(log)
-      const receiver = (yield* RouterOfNode).portNamed(nameOf(port))!
+      const receiver = (yield* NodeRouter).portNamed(nameOf(port))!
       receiver.sendForeign(["greet", "ann", { age: 1 }])
       receiver.sendForeign(["greet", "bob", { age: "old" }])
       receiver.sendForeign(["greet", "cid", { age: 2 }])
@@ -323,7 +323,7 @@ describe("messages from other nodes", () => {
   it.live("must name a port to reply to where the message is a call", () =>
     local(Effect.gen(function*() {
       const port = yield* greeter([])
-      ;(yield* RouterOfNode).portNamed(nameOf(port))!.sendForeign(["ask", 42])
+      ;(yield* NodeRouter).portNamed(nameOf(port))!.sendForeign(["ask", 42])
       assert.strictEqual((yield* reasonOf(port))[0], "invalid_message")
     })))
 })

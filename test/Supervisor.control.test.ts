@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { RouterOfNode } from "../src/internal/node/router.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
@@ -211,7 +211,7 @@ describe("a restart that is asked for", () => {
       assert.isDefined(asked.pollUnsafe())
       yield* sleep("1 minute")
       assert.strictEqual(yield* Port.cal(yield* supervised.port, "which"), 3)
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       assert.strictEqual(service.ports.filter((port) => router.ports.has(port)).length, 1)
     }))
 
@@ -230,7 +230,7 @@ describe("a restart that is asked for", () => {
         yield* Effect.forkChild(supervised.restart, { startImmediately: true })
         yield* sleep(wait)
       }
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       assert.strictEqual(service.ports.filter((port) => router.ports.has(port)).length, 1)
       yield* supervised.stop
       assert.strictEqual(service.ports.filter((port) => router.ports.has(port)).length, 0)

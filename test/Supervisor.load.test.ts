@@ -4,7 +4,7 @@ import * as Layer from "effect/Layer"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { Node, Port, Supervisor } from "../src/index.ts"
-import { RouterOfNode } from "../src/internal/node/router.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import { makeLogs, until } from "./harness.ts"
 import { watchLoop } from "./watchLoop.ts"
 
@@ -58,7 +58,7 @@ describe("many children", () => {
   test(
     "a storm of 10,000 kills neither starves the event loop nor leaks",
     Effect.gen(function*() {
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       yield* cycle(1000)
       const [ports, before] = [router.ports.size, yield* heap]
       yield* Effect.scoped(Effect.gen(function*() {

@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { Port, Supervisor } from "../src/index.ts"
-import { RouterOfNode } from "../src/internal/node/router.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import { makeLogs, reasonOf } from "./harness.ts"
 import { quiet, sleep, test, testWithWallClock } from "./supervised.ts"
 import { end, group, ignoring, makeKids, record, states } from "./supervisedGroup.ts"
@@ -98,7 +98,7 @@ describe("stopping", () => {
       const kids = makeKids()
       const supervisor = yield* group([kids.kid("a"), kids.kid("b")])
       let open = true
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       router.monitor(supervisor.supervisor, () => {
         open = kids.log.join(" ") !== "+a +b -b -a"
       })

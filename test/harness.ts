@@ -12,7 +12,7 @@ import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type Router, RouterOfNode } from "../src/internal/node/router.ts"
+import { NodeRouter, type Router } from "../src/internal/node/router.ts"
 import type { Carrier, Wire, WireEvents } from "../src/internal/transport/wire.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
@@ -113,7 +113,7 @@ export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effec
       Effect.provideService(Transport.Transport, network.carrier),
       Effect.provide(logs.layer)
     )
-    const router = Context.get(context, RouterOfNode)
+    const router = Context.get(context, NodeRouter)
     yield* Node.addressBook((id) => Effect.sync(() => book.get(id) ?? [])).pipe(
       Effect.provide(context),
       Scope.provide(scope)

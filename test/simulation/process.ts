@@ -14,7 +14,7 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Global from "../../src/Global.ts"
 import { Connections } from "../../src/internal/node/connections.ts"
-import { type Router, RouterOfNode } from "../../src/internal/node/router.ts"
+import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import { ownKindKey } from "../../src/internal/transport/handshake/greeting.ts"
 import type { Carrier } from "../../src/internal/transport/wire.ts"
 import * as Node from "../../src/Node.ts"
@@ -116,14 +116,14 @@ export class Process {
         monitorTimeout: node.monitorTimeout,
         connectInterval: node.connectInterval
       }))
-      const { network } = Context.get(below, RouterOfNode)
+      const { network } = Context.get(below, NodeRouter)
       if (!(network instanceof Connections)) throw new Error("a process is a node with a network")
       if (node.isForeign && network.settings.identity.keys instanceof Map) {
         network.settings.identity.keys.delete(ownKindKey)
       }
       emit({ _tag: "Started", life, node: node.id })
       this.network = network
-      this.router = Context.get(below, RouterOfNode)
+      this.router = Context.get(below, NodeRouter)
       this.options.prepare?.(this, this.router)
       const above = yield* Effect.provide(Layer.build(Global.layer({ seeds, global: node.isGlobal })), below)
       const context = yield* Effect.context<Scope.Scope>()

@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
-import { type Router, RouterOfNode } from "../../src/internal/node/router.ts"
+import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import * as Port from "../../src/Port.ts"
 import { Channels } from "./channels.ts"
 import { Database } from "./database.ts"
@@ -55,7 +55,7 @@ export class Workload {
     this.member = member
     // Between an event that is told and what it tells of nothing else may happen: fibers do not yield in between.
     this.context = Context.add(context, References.PreventSchedulerYield, true)
-    this.router = Context.get(context, RouterOfNode)
+    this.router = Context.get(context, NodeRouter)
     this.name = makeNames(member.life)
     this.channels = new Channels(member, this.name)
     this.database = new Database(member, this.router.nodeId, this.name)

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
-import { RouterOfNode } from "../../src/internal/node/router.ts"
+import { NodeRouter } from "../../src/internal/node/router.ts"
 import { LinkError } from "../../src/internal/transport/linkError.ts"
 import * as Node from "../../src/Node.ts"
 import * as Port from "../../src/Port.ts"
@@ -38,7 +38,7 @@ export const churn = (marks: ReadonlyArray<number>): Promise<ReadonlyArray<reado
   Effect.gen(function*() {
     const scope = yield* Scope.make()
     const [a, b] = yield* Scope.provide(Effect.all([start("a"), start("b")]), scope)
-    const nodes = [Context.get(a!, RouterOfNode), Context.get(b!, RouterOfNode)] as const
+    const nodes = [Context.get(a!, NodeRouter), Context.get(b!, NodeRouter)] as const
     yield* Effect.provide(Node.addressBook((id) => Effect.succeed([id === "a" ? "memory:1" : "memory:2"])), a!).pipe(
       Scope.provide(scope)
     )

@@ -21,7 +21,7 @@ import * as Node from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import * as Transport from "../../Transport.ts"
 import { commandPrefix, expand } from "../node/nodeId.ts"
-import { RouterOfNode } from "../node/router.ts"
+import { NodeRouter } from "../node/router.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { namesOf, readCredentials } from "../transport/tls.ts"
 import { splitAddresses } from "../values/address.ts"
@@ -218,7 +218,7 @@ const seeds = (options: RunOptions) => {
   )
   const each = Effect.forEach(all, (seed) =>
     Effect.gen(function*() {
-      const { network } = yield* RouterOfNode
+      const { network } = yield* NodeRouter
       const link = yield* Effect.exit(network.dial(seed))
       if (Exit.isFailure(link)) {
         const error = Cause.squash(link.cause)

@@ -124,7 +124,6 @@ export class Mesh implements GlobalService, NodeListener {
   /** Takes part: hears of nodes that come and go, and answers requests. The result ends that. */
   install(): () => void {
     const { follower, ownData, router } = this
-    const { networkStatus } = router
     const table = requests({
       router,
       ownData,
@@ -133,17 +132,18 @@ export class Mesh implements GlobalService, NodeListener {
       becomeGlobal: () => this.becomeGlobal(),
       greeted: (nodeId) => this.greeted(nodeId)
     })
-    for (const [name, request] of table) router.requests.set(name, request)
+    const takeBack = [
+      ...Array.from(table, ([name, request]) => router.requests.add(name, request)),
+      router.observed.network(() => ({
+        master: this.master ?? null,
+        isGlobal: this.isGlobal,
+        families: this.globalNode?.sizes ?? {}
+      }))
+    ]
     router.listeners.add(this)
-    router.networkStatus = () => ({
-      master: this.master ?? null,
-      isGlobal: this.isGlobal,
-      families: this.globalNode?.sizes ?? {}
-    })
     return () => {
-      router.networkStatus = networkStatus
       router.listeners.delete(this)
-      for (const [name] of table) router.requests.delete(name)
+      for (const back of takeBack) back()
     }
   }
 }

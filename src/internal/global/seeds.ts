@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { Network } from "../node/network.ts"
 import type { Router } from "../node/router.ts"
-import type { LinkError, LinkErrorReason } from "../transport/linkError.ts"
+import { isConnectedAlready, type LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { globalsFamily } from "./families.ts"
 import { Flaps, keepTrying } from "./keepTrying.ts"
 import type { Mesh } from "./mesh.ts"
@@ -27,7 +27,7 @@ interface Seed {
 export class Seeds {
   private seeds: ReadonlyArray<Seed>
   private readonly router: Router
-  private readonly connections: Connections
+  private readonly connections: Network
 
   constructor(router: Router, connections: Network, addresses: ReadonlyArray<string>) {
     this.router = router
@@ -50,7 +50,7 @@ export class Seeds {
     return Effect.scoped(Effect.flatMap(Effect.scope, (scope) =>
       Effect.contextWith((context) => {
         const fork = Effect.runForkWith(context)
-        const trying = keepTrying(seedBaseMillis, connections.settings.monitorTimeout, () => {
+        const trying = keepTrying(seedBaseMillis, connections.monitorTimeoutMillis, () => {
           const missing = this.seeds.filter((seed) => seed.nodeId === undefined || !router.isUp(seed.nodeId))
           for (const seed of missing) if (!seed.dialling) fork(Effect.forkIn(this.dial(seed, mesh), scope))
           return missing.length > 0
@@ -91,7 +91,7 @@ export class Seeds {
       mesh.becomeGlobal()
       return Effect.void
     }
-    if (error.reason === "already_connected") {
+    if (isConnectedAlready.has(error.reason)) {
       // The seed has dialled us, and came up when nobody knew yet that the node behind this address is a seed.
       if (seed.nodeId !== undefined && this.router.isUp(seed.nodeId)) mesh.seedUp(seed.nodeId)
       return Effect.void
@@ -115,9 +115,9 @@ const whileListening = <A>(
   })
 
 /** Keeps a global node connected to all others. Does nothing until the node is one. */
-export const connectGlobals = (router: Router, connections: Connections, mesh: Mesh): Effect.Effect<never> => {
+export const connectGlobals = (router: Router, connections: Network, mesh: Mesh): Effect.Effect<never> => {
   let others: ReadonlyArray<string> = []
-  const trying = keepTrying(globalBaseMillis, connections.settings.monitorTimeout, () => {
+  const trying = keepTrying(globalBaseMillis, connections.monitorTimeoutMillis, () => {
     const missing = others.filter((nodeId) => !router.isUp(nodeId))
     for (const nodeId of missing) router.peer(nodeId).wake()
     return missing.length > 0

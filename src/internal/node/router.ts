@@ -54,7 +54,7 @@ export interface NodeService {
 export class Node extends Context.Service<Node, NodeService>()("effect-mp/Node") {}
 
 /** The same service as the rooms of this package see it. */
-export const RouterOfNode = Context.Service<Node, Router>(Node.key)
+export const NodeRouter = Context.Service<Node, Router>(Node.key)
 
 export class Router implements NodeService, Host, PeerHost {
   readonly nodeId: string

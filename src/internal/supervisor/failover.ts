@@ -18,7 +18,7 @@ import * as Stream from "effect/Stream"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { spawnRequest } from "../node/nodePort.ts"
-import { type Router, RouterOfNode } from "../node/router.ts"
+import { NodeRouter, type Router } from "../node/router.ts"
 import { Killed, type Reason, reasonFromExit } from "../values/reason.ts"
 import { keep, makeAddress, type Policy, settle, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
@@ -418,7 +418,7 @@ export class Failover {
 /** Takes part, in a port of its own. */
 export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: FailoverOptions) =>
   Effect.gen(function*() {
-    const router = yield* RouterOfNode
+    const router = yield* NodeRouter
     const { autoShutdown } = yield* Effect.fromResult(settleSupervisor(options, options.schedule !== undefined))
     const broken = brokenOption(options, router)
     if (broken !== undefined) return yield* broken

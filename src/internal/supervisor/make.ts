@@ -10,7 +10,7 @@ import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
-import { RouterOfNode } from "../node/router.ts"
+import { NodeRouter } from "../node/router.ts"
 import { untraced } from "../port/cell.ts"
 import { type Killed, reasonFromCause, reasonFromExit } from "../values/reason.ts"
 import type { AutoShutdown } from "./decisions.ts"
@@ -55,7 +55,7 @@ export const launch = Effect.fnUntraced(function*(
   list: ReadonlyArray<Settled>,
   byArguments?: StartByArguments
 ) {
-  const router = yield* RouterOfNode
+  const router = yield* NodeRouter
   const context = untraced(yield* Effect.context<never>())
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
@@ -89,7 +89,7 @@ export const makeAddress = (
   owner: string
 ): Effect.Effect<Port.PortId, never, Node | Scope.Scope> =>
   Effect.gen(function*() {
-    const router = yield* RouterOfNode
+    const router = yield* NodeRouter
     const address = yield* Port.make((...message: readonly [string, ...ReadonlyArray<unknown>]) =>
       Effect.flatMap(present, (port) => Port.snd(port, ...message))
     )

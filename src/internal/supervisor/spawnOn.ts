@@ -8,7 +8,7 @@ import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
-import { type Router, RouterOfNode } from "../node/router.ts"
+import { NodeRouter, type Router } from "../node/router.ts"
 import { type PortExit, reasonFromExit } from "../values/reason.ts"
 import { Starter } from "./starter.ts"
 
@@ -19,7 +19,7 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
   args: Args
 ): Effect.Effect<Port.PortId<M>, never, Node | Scope.Scope> =>
   Effect.gen(function*() {
-    const router = yield* RouterOfNode
+    const router = yield* NodeRouter
     const starter = yield* Starter
     // A start may spawn several, each on nodes of its own.
     const what = JSON.stringify([fn.name, nodes])

@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { Node } from "../../Node.ts"
 import { nodeOf } from "../../Port.ts"
-import { RouterOfNode } from "../node/router.ts"
+import { NodeRouter } from "../node/router.ts"
 import { printableInLine } from "../values/printable.ts"
 import { exitFromReason, showReason } from "../values/reason.ts"
 import type { Strategy } from "./decisions.ts"
@@ -36,7 +36,7 @@ const patience = 10_000
 /** Asks a supervisor, and those below it, all at once. One that does not answer is told of in its place. */
 export const readTree = (port: string): Effect.Effect<Tree, AskError, Node> =>
   Effect.flatMap(
-    RouterOfNode,
+    NodeRouter,
     (router) => readFrom(port, { seen: new Set([port]), deadline: router.monotonic() + patience })
   )
 
@@ -66,7 +66,7 @@ const below = (info: ChildInfo, look: Look): Effect.Effect<Tree | string | undef
   if (seen.has(port)) return Effect.succeed("is shown elsewhere")
   if (seen.size >= most) return Effect.succeed(`is one of more than ${most}`)
   seen.add(port)
-  return Effect.flatMap(RouterOfNode, (router) =>
+  return Effect.flatMap(NodeRouter, (router) =>
     router.monotonic() > deadline
       ? Effect.succeed("was not asked: it took too long to get here")
       : Effect.catch(readFrom(port, look), () => Effect.succeed("does not answer")))

@@ -2,7 +2,7 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { RouterOfNode } from "../../../src/internal/node/router.ts"
+import { NodeRouter } from "../../../src/internal/node/router.ts"
 import { Status, statusRequest } from "../../../src/internal/node/status.ts"
 import * as Node from "../../../src/Node.ts"
 import * as Port from "../../../src/Port.ts"
@@ -89,7 +89,7 @@ describe("emp_status", () => {
 
   test("costs the node a bounded share, however often it is asked", () =>
     Effect.gen(function*() {
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       let reads = 0
       router.observed.network(() => {
         reads++
@@ -106,7 +106,7 @@ describe("emp_status", () => {
 
   test("tells of a thousand families and nodes at most, and counts all links", () =>
     Effect.gen(function*() {
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       const families = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`family${n}`, n]))
       router.observed.network(() => ({ master: "m", isGlobal: true, families }))
       for (let n = 0; n < 3000; n++) router.peer(`peer${n}`).state = "up"

@@ -18,7 +18,7 @@ import * as Transport from "../../../Transport.ts"
 import { listenersFamily } from "../../global/families.ts"
 import { NodeMesh } from "../../global/mesh.ts"
 import { isCommand } from "../../node/nodeId.ts"
-import { RouterOfNode } from "../../node/router.ts"
+import { NodeRouter } from "../../node/router.ts"
 import { Status, statusRequest } from "../../node/status.ts"
 import { parseAddress, splitAddresses } from "../../values/address.ts"
 import { reasonFromExit } from "../../values/reason.ts"
@@ -82,7 +82,7 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
 /** `EMP_TRACE=1` is for commands too. */
 const traced = Effect.gen(function*() {
   const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
-  const router = yield* RouterOfNode
+  const router = yield* NodeRouter
   if (trace !== "" && trace !== "0") traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
 })
 
@@ -108,7 +108,7 @@ export const within = <A, E, R>(session: Session, effect: Effect.Effect<A, E, R>
 /** Has a link to a node, or says why there can be none. */
 export const reach = (session: Session, nodeId: string) =>
   Effect.gen(function*() {
-    const router = yield* RouterOfNode
+    const router = yield* NodeRouter
     if (!Port.isPortId(nodeId) || nodeId !== Port.nodeOf(nodeId)) {
       return yield* new UsageError({ problem: `${JSON.stringify(nodeId)} is no node ID` })
     }
@@ -140,7 +140,7 @@ export const askFor = (session: Session, nodeId: string, otherwise: string, ...r
     const [name] = request
     yield* reach(session, nodeId)
     // Others may take what they do not know for something else.
-    if (String(name).startsWith("emp_") && !(yield* RouterOfNode).isOwnKind(nodeId)) {
+    if (String(name).startsWith("emp_") && !(yield* NodeRouter).isOwnKind(nodeId)) {
       return yield* failed(`node ${nodeId} is of another kind: it cannot be asked for this`)
     }
     return yield* within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} ${otherwise}`)
@@ -181,7 +181,7 @@ const listensNowhere = (addresses: unknown): boolean => Array.isArray(addresses)
 export const statusesOf = (session: Session, names: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const known = yield* knownNodes(session)
-    const router = yield* RouterOfNode
+    const router = yield* NodeRouter
     const statusOf = (nodeId: string) => {
       if (!router.isUp(nodeId) && listensNowhere(known.get(nodeId))) {
         return Effect.succeed({ nodeId, problem: "listens nowhere" })

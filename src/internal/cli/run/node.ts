@@ -12,7 +12,7 @@ import { inspect } from "node:util"
 import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Transport from "../../../Transport.ts"
-import { type Router, RouterOfNode } from "../../node/router.ts"
+import { NodeRouter, type Router } from "../../node/router.ts"
 import { parseAddress, splitAddresses } from "../../values/address.ts"
 import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
@@ -56,7 +56,7 @@ export const runNode = (options: RunOptions, switches: RunSwitches) =>
   }).pipe(Effect.scoped)
 
 const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, watched: boolean) {
-  const router = yield* RouterOfNode
+  const router = yield* NodeRouter
   catcher.attach(router)
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])

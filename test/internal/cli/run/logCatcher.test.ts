@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import { catcher, catchingLogger, logsRequest } from "../../../../src/internal/cli/run/logCatcher.ts"
-import { RouterOfNode } from "../../../../src/internal/node/router.ts"
+import { NodeRouter } from "../../../../src/internal/node/router.ts"
 import * as Node from "../../../../src/Node.ts"
 import * as Port from "../../../../src/Port.ts"
 import { quiet, sleep, test as testLocal } from "../../../supervised.ts"
@@ -12,7 +12,7 @@ import { quiet, sleep, test as testLocal } from "../../../supervised.ts"
 const test: typeof testLocal = (title, body) =>
   testLocal(title, () =>
     Effect.gen(function*() {
-      catcher.attach(yield* RouterOfNode)
+      catcher.attach(yield* NodeRouter)
       return yield* body()
     }).pipe(
       Effect.provide(Logger.layer([catchingLogger])),
@@ -85,7 +85,7 @@ describe("emp_logs", () => {
   test("ends with the port", () =>
     Effect.gen(function*() {
       const { port } = yield* listener
-      const router = yield* RouterOfNode
+      const router = yield* NodeRouter
       const sent: Array<string> = []
       const { offer } = router
       router.offer = (to, message) => {
