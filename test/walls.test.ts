@@ -25,7 +25,7 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Global: ["values", "port", "node", "global", "Node", "Port"],
   Supervisor: ["values", "supervisor", "Node", "Port"],
   Cli: ["values", "node", "cli"],
-  index: ["Cli", "Global", "Node", "Port", "Supervisor", "Transport"],
+  index: ["Global", "Node", "Port", "Supervisor", "Transport"],
   main: ["Cli"]
 }
 
