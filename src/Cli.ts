@@ -23,7 +23,6 @@ import * as Runtime from "effect/Runtime"
 import { configGroups, runParams, runSources } from "./internal/cli/config/commands.ts"
 import { talkGroups } from "./internal/cli/network/commands.ts"
 import * as services from "./internal/cli/run/service.ts"
-import { fileOf } from "./internal/cli/run/service.ts"
 import { isWatched, watchdog } from "./internal/cli/run/watchdog.ts"
 import { endless, exitCode, watchOutput, watchSignals } from "./internal/cli/terminal/interruption.ts"
 import { UsageError } from "./internal/cli/terminal/usage.ts"
@@ -81,7 +80,7 @@ const run = Command.make("run", {
       return yield* new UsageError({ problem })
     }
     if (input.watchdog && !isWatched()) {
-      const watched = input.watch ? options.services.flatMap(fileOf) : []
+      const watched = input.watch ? options.services.flatMap(services.fileOf) : []
       return yield* endless(watchdog({ hangTimeout: input.hangTimeout, watched }))
     }
     if (input.watch && !input.watchdog) {
@@ -89,7 +88,10 @@ const run = Command.make("run", {
     }
     const { runNode } = yield* Effect.promise(() => import("./internal/cli/run/node.ts"))
     return yield* endless(
-      runNode(options, { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" }),
+      runNode(options, Effect.forEach(options.services, services.load), {
+        allowEval: input.allowEval,
+        trace: trace !== "" && trace !== "0"
+      }),
       "outlives its readers"
     )
   })).pipe(
@@ -129,7 +131,10 @@ const errors = Command.make("errors", {
   Effect.flatMap(
     Effect.promise(() => import("./internal/cli/errors.ts")),
     ({ explain, list }) =>
-      Effect.flatMap(Option.match(tag, { onNone: () => list(json), onSome: (tag) => explain(tag, json) }), Console.log)
+      Option.match(tag, {
+        onNone: () => Console.log(list(json)),
+        onSome: (tag) => Effect.flatMap(Effect.fromResult(explain(tag, json)), Console.log)
+      })
   )).pipe(
     Command.withDescription("Explain a tag of an error or of a kill reason"),
     Command.withExamples([{ command: "emp errors" }, { command: "emp errors no_such_port" }])
