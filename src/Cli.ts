@@ -21,12 +21,12 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import { configGroups, runParams, runSources } from "./internal/cli/config/commands.ts"
+import { commandPrefix, isCommand } from "./internal/cli/network/commandId.ts"
 import { talkGroups } from "./internal/cli/network/commands.ts"
 import * as services from "./internal/cli/run/service.ts"
 import { isWatched, watchdog } from "./internal/cli/run/watchdog.ts"
-import { endless, exitCode, watchOutput, watchSignals } from "./internal/cli/terminal/interruption.ts"
+import { CurrentEnding, Ending, endless } from "./internal/cli/terminal/interruption.ts"
 import { UsageError } from "./internal/cli/terminal/usage.ts"
-import { commandPrefix, isCommand } from "./internal/node/nodeId.ts"
 import { version } from "./internal/values/version.ts"
 
 /**
@@ -147,9 +147,10 @@ const doctor = Command.make("doctor", {
   Effect.gen(function*() {
     const sources = yield* Effect.catchTag(runSources(input), "ConfigFileError", Effect.succeed)
     const { doctor } = yield* Effect.promise(() => import("./internal/cli/doctor.ts"))
+    const ending = yield* CurrentEnding
     yield* doctor(sources, input.json)
     // Modules of services may have opened something that would keep this process alive.
-    process.stdout.write("", () => process.exit(exitCode(false)))
+    process.stdout.write("", () => process.exit(ending.exitCode(false)))
   })).pipe(
     Command.withDescription(
       "Look for what could keep a node from working, with the configuration that emp run would have"
@@ -216,9 +217,9 @@ const presenting = Layer.suspend(() => {
   return Layer.merge(CliOutput.layer(formatter), CliOutput.layerPresenter(presenter))
 })
 
-const teardown: Runtime.Teardown = (exit, onExit) => {
-  if (Exit.isSuccess(exit)) return onExit(exitCode(false))
-  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(exitCode(true))
+const teardownOf = (ending: Ending): Runtime.Teardown => (exit, onExit) => {
+  if (Exit.isSuccess(exit)) return onExit(ending.exitCode(false))
+  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(ending.exitCode(true))
   return isUsage(Cause.squash(exit.cause)) ? onExit(2) : Runtime.defaultTeardown(exit, onExit)
 }
 
@@ -245,13 +246,15 @@ const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, 
  * @since 0.1.0
  */
 export const main = (): void => {
-  // A terminal and a service manager tell the watchdog too, which counts for both.
-  if (!isWatched()) watchSignals()
-  watchOutput()
+  const ending = new Ending()
+  // A terminal and a service manager send their signals to the watchdog too, which counts them for both.
+  if (!isWatched()) ending.watchSignals()
+  ending.watchOutput()
   NodeRuntime.runMain(
     reported(Command.run(command, { version })).pipe(
+      Effect.provideService(CurrentEnding, ending),
       Effect.provide(Layer.mergeAll(NodeServices.layer, logging, presenting))
     ),
-    { teardown, disableErrorReporting: true }
+    { teardown: teardownOf(ending), disableErrorReporting: true }
   )
 }

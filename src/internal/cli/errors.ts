@@ -6,6 +6,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { errorPage } from "./errorPage.ts"
+import { columns } from "./terminal/screen.ts"
 
 /** There is no entry for a tag. */
 export class UnknownTag extends Schema.TaggedError<UnknownTag>()("UnknownTag", {
@@ -37,5 +38,5 @@ export const explain = (tag: string, json: boolean): Result.Result<string, Unkno
 /** All tags, a line each. */
 export const list = (json: boolean): string => {
   const all = Array.from(catalogue, ([tag, entry]) => ({ tag, text: entry.split("\n")[0] ?? "" }))
-  return json ? JSON.stringify(all) : all.map(({ tag, text }) => `${tag.padEnd(22)} ${text}`).join("\n")
+  return json ? JSON.stringify(all) : columns(all.map(({ tag, text }) => [tag, text]), "left")
 }

@@ -16,7 +16,6 @@ import * as Node from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
 import * as Transport from "../../../Transport.ts"
 import { listenersFamily } from "../../global/mesh.ts"
-import { isCommand } from "../../node/nodeId.ts"
 import { Status, statusRequest } from "../../node/status.ts"
 import { parseAddress, splitAddresses } from "../../values/address.ts"
 import { reasonFromExit } from "../../values/killed.ts"
@@ -24,6 +23,7 @@ import type { Sources } from "../config/resolve.ts"
 import { traceMessages } from "../run/messageTrace.ts"
 import { runOptions } from "../run/options.ts"
 import { UsageError } from "../terminal/usage.ts"
+import { isCommand } from "./commandId.ts"
 
 /** A command that could not do what it was asked to. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", { problem: Schema.String }) {
