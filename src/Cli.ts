@@ -21,13 +21,12 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import { configGroups, runParams, runSources } from "./internal/cli/config/commands.ts"
+import { commandPrefix, isCommand } from "./internal/cli/network/commandId.ts"
 import { talkGroups } from "./internal/cli/network/commands.ts"
 import * as services from "./internal/cli/run/service.ts"
-import { fileOf } from "./internal/cli/run/service.ts"
 import { isWatched, watchdog } from "./internal/cli/run/watchdog.ts"
-import { endless, exitCode, watchOutput, watchSignals } from "./internal/cli/terminal/interruption.ts"
+import { CurrentEnding, Ending, endless } from "./internal/cli/terminal/interruption.ts"
 import { UsageError } from "./internal/cli/terminal/usage.ts"
-import { commandPrefix, isCommand } from "./internal/node/nodeId.ts"
 import { version } from "./internal/values/version.ts"
 
 /**
@@ -81,7 +80,7 @@ const run = Command.make("run", {
       return yield* new UsageError({ problem })
     }
     if (input.watchdog && !isWatched()) {
-      const watched = input.watch ? options.services.flatMap(fileOf) : []
+      const watched = input.watch ? options.services.flatMap(services.fileOf) : []
       return yield* endless(watchdog({ hangTimeout: input.hangTimeout, watched }))
     }
     if (input.watch && !input.watchdog) {
@@ -89,7 +88,10 @@ const run = Command.make("run", {
     }
     const { runNode } = yield* Effect.promise(() => import("./internal/cli/run/node.ts"))
     return yield* endless(
-      runNode(options, { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" }),
+      runNode(options, Effect.forEach(options.services, services.load), {
+        allowEval: input.allowEval,
+        trace: trace !== "" && trace !== "0"
+      }),
       "outlives its readers"
     )
   })).pipe(
@@ -129,7 +131,10 @@ const errors = Command.make("errors", {
   Effect.flatMap(
     Effect.promise(() => import("./internal/cli/errors.ts")),
     ({ explain, list }) =>
-      Effect.flatMap(Option.match(tag, { onNone: () => list(json), onSome: (tag) => explain(tag, json) }), Console.log)
+      Option.match(tag, {
+        onNone: () => Console.log(list(json)),
+        onSome: (tag) => Effect.flatMap(Effect.fromResult(explain(tag, json)), Console.log)
+      })
   )).pipe(
     Command.withDescription("Explain a tag of an error or of a kill reason"),
     Command.withExamples([{ command: "emp errors" }, { command: "emp errors no_such_port" }])
@@ -142,9 +147,10 @@ const doctor = Command.make("doctor", {
   Effect.gen(function*() {
     const sources = yield* Effect.catchTag(runSources(input), "ConfigFileError", Effect.succeed)
     const { doctor } = yield* Effect.promise(() => import("./internal/cli/doctor.ts"))
+    const ending = yield* CurrentEnding
     yield* doctor(sources, input.json)
     // Modules of services may have opened something that would keep this process alive.
-    process.stdout.write("", () => process.exit(exitCode(false)))
+    process.stdout.write("", () => process.exit(ending.exitCode(false)))
   })).pipe(
     Command.withDescription(
       "Look for what could keep a node from working, with the configuration that emp run would have"
@@ -211,9 +217,9 @@ const presenting = Layer.suspend(() => {
   return Layer.merge(CliOutput.layer(formatter), CliOutput.layerPresenter(presenter))
 })
 
-const teardown: Runtime.Teardown = (exit, onExit) => {
-  if (Exit.isSuccess(exit)) return onExit(exitCode(false))
-  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(exitCode(true))
+const teardownOf = (ending: Ending): Runtime.Teardown => (exit, onExit) => {
+  if (Exit.isSuccess(exit)) return onExit(ending.exitCode(false))
+  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(ending.exitCode(true))
   return isUsage(Cause.squash(exit.cause)) ? onExit(2) : Runtime.defaultTeardown(exit, onExit)
 }
 
@@ -240,13 +246,15 @@ const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, 
  * @since 0.1.0
  */
 export const main = (): void => {
-  // A terminal and a service manager tell the watchdog too, which counts for both.
-  if (!isWatched()) watchSignals()
-  watchOutput()
+  const ending = new Ending()
+  // A terminal and a service manager send their signals to the watchdog too, which counts them for both.
+  if (!isWatched()) ending.watchSignals()
+  ending.watchOutput()
   NodeRuntime.runMain(
     reported(Command.run(command, { version })).pipe(
+      Effect.provideService(CurrentEnding, ending),
       Effect.provide(Layer.mergeAll(NodeServices.layer, logging, presenting))
     ),
-    { teardown, disableErrorReporting: true }
+    { teardown: teardownOf(ending), disableErrorReporting: true }
   )
 }

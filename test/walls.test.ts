@@ -24,8 +24,8 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Port: ["values", "transport", "port", "node", "Node"],
   Global: ["values", "port", "node", "global", "Node", "Port"],
   Supervisor: ["values", "supervisor", "Node", "Port"],
-  Cli: ["values", "node", "cli"],
-  index: ["Cli", "Global", "Node", "Port", "Supervisor", "Transport"],
+  Cli: ["values", "cli"],
+  index: ["Global", "Node", "Port", "Supervisor", "Transport"],
   main: ["Cli"]
 }
 

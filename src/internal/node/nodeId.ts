@@ -1,5 +1,5 @@
 /**
- * Node IDs: expansion at start, which follows protocol section 1, and those of commands.
+ * Node IDs: expansion at start, which follows protocol section 1.
  *
  * @internal
  */
@@ -19,8 +19,3 @@ export const expand = (template: string, hostname: string): Effect.Effect<Expand
     const isRandom = named.endsWith("/") || named.includes("%u")
     return { nodeId: (named.endsWith("/") ? named + random : named).replaceAll("%u", random), isRandom }
   })
-
-/** How the node IDs of commands begin. They come and go, and are of no interest to those who look at a network. */
-export const commandPrefix = "emp/"
-
-export const isCommand = (nodeId: string): boolean => nodeId.startsWith(commandPrefix)

@@ -14,7 +14,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as crypto from "node:crypto"
 import * as os from "node:os"
-import { isObject, own, parse } from "./relaxedJson.ts"
+import { isObject, own } from "./document.ts"
+import { parse } from "./relaxedJson.ts"
 
 /** The configuration file cannot be read, understood or written. It is left as it is. */
 export class ConfigFileError extends Schema.TaggedError<ConfigFileError>()("ConfigFileError", {

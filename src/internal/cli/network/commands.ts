@@ -9,10 +9,10 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { commandPrefix } from "../../node/nodeId.ts"
 import { runParams, runSources } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
+import { commandPrefix } from "./commandId.ts"
 import type { Session } from "./session.ts"
 
 const flags = {

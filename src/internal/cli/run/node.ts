@@ -20,7 +20,7 @@ import { isPortId } from "../../values/portId.ts"
 import { catcher, catchingLogger } from "./logCatcher.ts"
 import { traceMessages } from "./messageTrace.ts"
 import type { RunOptions } from "./options.ts"
-import { load, type Service } from "./service.ts"
+import type { Service, ServiceError } from "./service.ts"
 import { runServices } from "./services.ts"
 import { isWatched, obey, restartRequest, tell } from "./watchdog.ts"
 
@@ -32,8 +32,18 @@ export interface RunSwitches {
   readonly trace: boolean
 }
 
-/** Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. */
-export const runNode = (options: RunOptions, switches: RunSwitches) =>
+/** What a node is run with, but for its services. */
+type NodeOptions = Omit<RunOptions, "services">
+
+/**
+ * Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. `load` makes the
+ * services, or says which one cannot be had.
+ */
+export const runNode = (
+  options: NodeOptions,
+  load: Effect.Effect<ReadonlyArray<Service>, ServiceError>,
+  switches: RunSwitches
+) =>
   Effect.gen(function*() {
     const watched = isWatched()
     // To its very end: links may take a while to close, and services to be loaded.
@@ -41,7 +51,7 @@ export const runNode = (options: RunOptions, switches: RunSwitches) =>
     // A wrong seed or service is told before anything listens.
     yield* checkSeeds(options.seeds)
     yield* checkSecret(options)
-    const services = yield* Effect.forEach(options.services, load)
+    const services = yield* load
     const node = Layer.provideMerge(
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
       Layer.provide(Node.layer(options), Transport.layerTcp)
@@ -92,7 +102,7 @@ const compile = (code: string): (node: unknown) => Promise<unknown> => {
 }
 
 /** A node that is run by itself is there for others, who need one of the two to connect. */
-const checkSecret = ({ cert, secret }: RunOptions): Effect.Effect<void, Node.InvalidOption> =>
+const checkSecret = ({ cert, secret }: NodeOptions): Effect.Effect<void, Node.InvalidOption> =>
   cert !== undefined || (secret !== undefined && Redacted.value(secret) !== "")
     ? Effect.void
     : Effect.fail(

@@ -114,7 +114,7 @@ const placeIn = (stack: string): string => {
 }
 
 /** A Layer is built, an Effect is run; a function gives one of them. */
-const toService = (
+export const toService = (
   spec: string,
   value: unknown,
   args: ReadonlyArray<Schema.Json>

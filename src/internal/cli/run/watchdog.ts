@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import { type ChildProcess, spawn } from "node:child_process"
 import { watch } from "node:fs"
 import { dirname } from "node:path"
+import { commandLine } from "../terminal/commandLine.ts"
 import { atOnce } from "../terminal/interruption.ts"
 
 /** Tells a process that it is looked after. */
@@ -132,7 +133,8 @@ const runOnce = (hangTimeout: number, changes: Queue.Dequeue<string>): Effect.Ef
 
 /** The same program with the same arguments, and a channel to it. If this one ends at once, so does that one. */
 const startAgain = (): ChildProcess => {
-  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+  const { args, command } = commandLine()
+  const child = spawn(command, args, {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
     env: { ...process.env, [mark]: "1" }
   })
