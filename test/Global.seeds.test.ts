@@ -71,7 +71,7 @@ describe("a seed that has our own node ID", () => {
         const seed = yield* start("seed", { global: true })
         const twin = yield* start("seed", { seeds: [seed.address] })
         yield* until("the warning", () => warnings().length > 0)
-        assert.include(warnings()[0], "another live node has this node ID")
+        assert.include(warnings()[0], "the other side says that it has our own node ID")
         assert.isFalse(twin.mesh.isGlobal)
         assert.isUndefined(twin.mesh.master)
       })

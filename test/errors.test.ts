@@ -33,13 +33,8 @@ const sources = new Map(
     .filter((file) => file.endsWith(".ts"))
     .map((file) => [file, read(`src/${file}`).replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "")])
 )
-const inSources = (...patterns: ReadonlyArray<RegExp>): Array<string> => inCode(Array.from(sources.values()), patterns)
-
-/** The command line, and what is said of supervisors: lists of words, and no port that could end. */
-const withoutPorts =
-  /^(?:Cli\.ts|main\.ts|internal[/](?:cli[/].*|supervisor[/](?:errors|spec|decisions|supervision|messages)\.ts))$/
-
-const inCode = (code: ReadonlyArray<string>, patterns: ReadonlyArray<RegExp>): Array<string> => {
+const inSources = (...patterns: ReadonlyArray<RegExp>): Array<string> => {
+  const code = Array.from(sources.values())
   const found = patterns.flatMap((pattern) =>
     code.flatMap((text) => Array.from(text.matchAll(pattern), ([, tag]) => tag!))
   )

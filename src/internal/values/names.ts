@@ -6,7 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 
-const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+/** What random names are made of: characters that need no quotes anywhere. */
+export const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 /** `length` random characters of `[0-9A-Za-z]`. */
 export const randomText = (length: number): Effect.Effect<string> =>

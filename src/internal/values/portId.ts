@@ -3,11 +3,6 @@
  *
  * @internal
  */
-import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-
-/** What random names are made of: characters that need no quotes anywhere. */
-export const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 /** The node's part of a port ID. A bare node ID is its own. */
 export const nodeOf = (portId: string): string => {

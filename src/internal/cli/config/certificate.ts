@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as crypto from "node:crypto"
 import { readCredentials } from "../../transport/tls.ts"
-import { alphabet } from "../../values/portId.ts"
+import { alphabet } from "../../values/names.ts"
 
 /** `openssl` has made no certificate. */
 export class CertificateError
