@@ -32,6 +32,7 @@ import { Node } from "./Node.ts"
 
 declare const Accepts: unique symbol
 declare const Takes: unique symbol
+declare const Handles: unique symbol
 
 /**
  * The address of a port: `nodeid#name`, a plain string. `M` says which messages the port takes; without it, the port
@@ -50,6 +51,8 @@ export type PortId<M extends Messages = any> = string & { readonly [Accepts]?: M
  */
 export interface Message<in Args extends ReadonlyArray<unknown>, out Reply = never> extends protocols.MessageShape {
   readonly [Takes]?: (args: Args) => Reply
+  /** The same as a call: `cal` appends the port to reply to, and what the handler succeeds with is sent there. */
+  replies<S extends protocols.AnySchema>(schema: Plain<S> & S): Message<Args, S["Type"]>
 }
 
 /**
@@ -98,19 +101,53 @@ type SendArgsOf<M, Tag> = IsUntyped<M> extends true ? ReadonlyArray<unknown>
   : [ReplyOf<M, Tag>] extends [never] ? ArgsOf<M, Tag>
   : [...ArgsOf<M, Tag>, replyTo: string]
 
+/** The whole messages that may be sent to a port. */
+type MessageOf<M, Tag extends keyof M = keyof M> = IsUntyped<M> extends true ? ReadonlyArray<unknown>
+  : Tag extends keyof M ? readonly [tag: Tag, ...args: SendArgsOf<M, Tag>]
+  : never
+
+/** The tags that are not answered: what a monitor may send. */
+type NoteTagOf<M> = IsUntyped<M> extends true ? unknown : Exclude<keyof M & string, CallTagOf<M>>
+
+/** What a monitor sends before the reason: all arguments, or fewer where those that are left take anything. */
+type NoteArgsOf<M, Tag> = IsUntyped<M> extends true ? ReadonlyArray<unknown> : Beginnings<ArgsOf<M, Tag>>
+
+type Beginnings<Args> = Args extends [...infer Before, infer Last]
+  ? unknown extends Last ? Args | Beginnings<Before> : Args
+  : Args
+
 /**
  * What handles the messages of a protocol, by tag. A handler gets the arguments one by one and answers with an Effect,
- * an Exit, or nothing; where the message has a reply, with an Effect of it.
+ * an Exit, or nothing; where the message has a reply, with an Effect of it. `R` are the services that they need beyond
+ * what every port has.
  *
  * @category models
  * @since 0.1.0
  */
-export type Handlers<M extends Messages> = {
-  readonly [K in keyof M]: M[K] extends Message<infer Args, infer Reply>
-    ? (...args: Args) => [Reply] extends [never] ? Effect.Effect<unknown, unknown, any> | void
-      : Effect.Effect<Reply, unknown, any>
-    : never
+export type Handlers<M extends Messages, R = never> = {
+  readonly [K in keyof M]: M[K] extends Message<infer Args, infer Reply> ? Handler<K, Args, Reply, R> : never
 }
+
+/**
+ * What handles the messages with one tag, which the compiler names where a handler does not fit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handler<out Tag, in Args extends ReadonlyArray<unknown>, out Reply = never, out R = never> {
+  (...args: Args): [Reply] extends [never] ? Effect.Effect<unknown, unknown, R | Node | Self | Scope.Scope> | void
+    : Effect.Effect<Reply, unknown, R | Node | Self | Scope.Scope>
+  readonly [Handles]?: Tag
+}
+
+/** What a port does: the handlers of its protocol, or anything where there is none. */
+type BehaviourOf<M extends Messages> = IsUntyped<M> extends true ? AnyHandler | Readonly<Record<string, AnyHandler>>
+  : Handlers<M, any>
+
+/** What handles the messages with a tag of a port. */
+type HandlerOf<M, Tag> = IsUntyped<M> extends true ? AnyHandler
+  : Tag extends keyof M ? M[Tag] extends Message<infer Args, infer Reply> ? Handler<Tag, Args, Reply, any> : never
+  : never
 
 /** A handler of an untyped port. */
 type AnyHandler = (...args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown, any> | void
@@ -121,6 +158,11 @@ type HandlerServices<H> = H extends (...args: ReadonlyArray<any>) => infer Resul
 
 /** What handlers need beyond what every port has. */
 type Services<H> = Exclude<H extends AnyHandler ? HandlerServices<H> : HandlerServices<H[keyof H]>, Self | Scope.Scope>
+
+/** Handlers for tags that a protocol does not have: the compiler names them. */
+type Superfluous<H, M> = {
+  readonly [K in Exclude<keyof H, keyof M> & string]: `the protocol has no message "${K}"`
+}
 
 /**
  * Settings of a port.
@@ -226,15 +268,12 @@ type Plain<S> = S extends Schema.Codec<infer T, infer E> ? [T, E] extends [E, T]
  */
 export const message = <const S extends ReadonlyArray<protocols.AnySchema>>(
   ...schemas: { readonly [K in keyof S]: Plain<S[K]> } & S
-): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> & {
-  replies<R extends protocols.AnySchema>(
-    schema: Plain<R> & R
-  ): Message<{ -readonly [K in keyof S]: S[K]["Type"] }, R["Type"]>
-} => ({
-  schemas,
-  reply: undefined,
-  replies: (reply: protocols.AnySchema) => ({ schemas, reply })
-})
+): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> => messageOf(schemas, undefined)
+
+const messageOf = (
+  schemas: ReadonlyArray<protocols.AnySchema>,
+  reply: protocols.AnySchema | undefined
+): Message<any> => ({ schemas, reply, replies: (answer) => messageOf(schemas, answer) })
 
 /**
  * Describes what a port accepts. The schemas validate messages from other nodes before a handler sees them; between
@@ -326,11 +365,7 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
  * @since 0.1.0
  */
 export const make: {
-  <M extends Messages, H extends Handlers<M>>(
-    protocol: Protocol<M>,
-    handlers: H & { readonly [K in Exclude<keyof H, keyof M>]: never },
-    options?: Options
-  ): Effect.Effect<PortId<M>, never, Node | Scope.Scope | Services<H>>
+  (handlers?: undefined, options?: Options): Effect.Effect<PortId, never, Node | Scope.Scope>
   <H extends AnyHandler>(
     handler: H,
     options?: Options
@@ -339,7 +374,11 @@ export const make: {
     handlers: H,
     options?: Options
   ): Effect.Effect<PortId, never, Node | Scope.Scope | Services<H>>
-  (): Effect.Effect<PortId, never, Node | Scope.Scope>
+  <M extends Messages, H extends Handlers<M, any>>(
+    protocol: Protocol<M>,
+    handlers: H & Superfluous<H, M>,
+    options?: Options
+  ): Effect.Effect<PortId<M>, never, Node | Scope.Scope | Services<H>>
 } = (...args: ReadonlyArray<any>): Effect.Effect<PortId, never, any> => {
   const typed = isProtocol(args[0])
   const handlers: unknown = typed ? args[1] : args[0]
@@ -347,7 +386,8 @@ export const make: {
   return Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, Node)
     const id = `${router.nodeId}#${router.names.local()}`
-    const made = open(router, id, fiber.context, Context.getUnsafe(fiber.context, Scope.Scope), options)
+    const parent = Context.getUnsafe(fiber.context, Scope.Scope)
+    const made = open(router, id, fiber.context, parent, mailboxOf("make", options))
     install(made, typed ? args[0] : undefined, handlers)
     return Exit.succeed(id)
   })
@@ -362,24 +402,34 @@ const open = (
   id: string,
   context: Context.Context<never>,
   parent: Scope.Scope,
-  options: Options | undefined
+  mailbox: number
 ): cell.Cell => {
-  const made = new cell.Cell(router, id, options?.mailbox ?? Infinity, context)
+  const made = new cell.Cell(router, id, mailbox, context)
   router.add(made)
   const tether = Scope.forkUnsafe(parent)
   made.tie(tether)
   return made
 }
 
+/** How many messages may wait. A number that counts nothing would be a limit that never holds, or always. */
+const mailboxOf = (verb: string, options: Options | undefined): number => {
+  const mailbox = options?.mailbox ?? Infinity
+  if (mailbox === Infinity || Number.isInteger(mailbox) && mailbox >= 0) return mailbox
+  throw new RangeError(`Port.${verb}: mailbox must be a whole number of messages, or Infinity; it is ${mailbox}`)
+}
+
 /** Gives a port its first handlers. */
 const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, handlers: unknown): void => {
-  made.validate = protocol?.validate
+  made.protocol = protocol
   if (typeof handlers === "function") return made.onDefault(handlers as cell.Handler)
   if (typeof handlers !== "object" || handlers === null) return
-  for (const [tag, handler] of Object.entries(handlers as Record<string, cell.Handler>)) {
-    const reply = protocol?.messages[tag]?.reply
-    made.on(tag, reply === undefined ? handler : protocols.replying(tag, handler, snd))
-  }
+  for (const [tag, handler] of Object.entries(handlers as Record<string, cell.Handler>)) handle(made, tag, handler)
+}
+
+/** Gives a port what handles a tag; where the port's protocol has a reply for it, that is sent. */
+const handle = (made: cell.Cell, tag: string, handler: cell.Handler): void => {
+  const isAnswered = made.protocol?.messages[tag]?.reply !== undefined
+  made.on(tag, isAnswered ? protocols.replying(tag, handler, snd) : handler)
 }
 
 /**
@@ -415,9 +465,13 @@ const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, hand
  * @since 0.1.0
  */
 export const rcv: {
-  <H extends AnyHandler>(port: PortId, tag: string, handler: H): Effect.Effect<void, never, Node | Services<H>>
+  <M extends Messages, const Tag extends TagOf<M> & string, H extends HandlerOf<M, Tag>>(
+    port: PortId<M>,
+    tag: Tag,
+    handler: H
+  ): Effect.Effect<void, never, Node | Services<H>>
   <H extends AnyHandler>(port: PortId, handler: H): Effect.Effect<void, never, Node | Services<H>>
-  (port: PortId, tag: string): Effect.Effect<void, never, Node>
+  <M extends Messages>(port: PortId<M>, tag: TagOf<M> & string): Effect.Effect<void, never, Node>
 } = (port: string, first: string | AnyHandler, second?: AnyHandler): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, Node)
@@ -431,7 +485,8 @@ export const rcv: {
         return result === undefined ? undefined : Effect.provideContext(result, made.contextOver(context))
       }
     if (typeof first !== "string") made.onDefault(run(first))
-    else made.on(first, second === undefined ? undefined : run(second))
+    else if (second === undefined) made.on(first, undefined)
+    else handle(made, first, run(second))
     return Exit.void
   })
 
@@ -464,14 +519,16 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  * @category combinators
  * @since 0.1.0
  */
-export const snd = <M extends Messages, const Tag extends TagOf<M>>(
-  port: PortId<M>,
-  tag: Tag,
-  ...args: SendArgsOf<M, Tag>
-): Effect.Effect<void, never, Node> =>
+export const snd: {
+  <M extends Messages>(port: PortId<M>, ...message: MessageOf<M>): Effect.Effect<void, never, Node>
+  <M extends Messages, const Tag extends TagOf<M>>(
+    port: PortId<M>,
+    tag: Tag,
+    ...args: SendArgsOf<M, Tag>
+  ): Effect.Effect<void, never, Node>
+} = (port: string, ...message: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, Node)
-    const message: ReadonlyArray<unknown> = [tag, ...args as ReadonlyArray<unknown>]
     return router.offer(port, message) ? Exit.void : sendWhenRoom(router, port, message)
   })
 
@@ -504,6 +561,16 @@ export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Eff
   Effect.map(Node, (router) => router.kill(port, reason))
 
 // ---- monitoring
+
+/**
+ * A monitor that stands. It can be taken back before its scope closes: what it would have told is told to nobody.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Monitor {
+  readonly cancel: Effect.Effect<void>
+}
 
 /**
  * Tells how a port ends. It fires once: when the port has ended, at once if it does not exist, or with
@@ -550,20 +617,20 @@ export const mon: {
   <R = never>(
     port: PortId,
     callback: (exit: Exit.Exit<void, Killed>) => Effect.Effect<unknown, unknown, R> | void
-  ): Effect.Effect<void, never, Node | Scope.Scope | R>
-  (port: PortId): Effect.Effect<void, never, Node | Scope.Scope | Self>
-  (port: PortId, other: PortId): Effect.Effect<void, never, Node | Scope.Scope>
-  <M extends Messages>(
+  ): Effect.Effect<Monitor, never, Node | Scope.Scope | R>
+  (port: PortId): Effect.Effect<Monitor, never, Node | Scope.Scope | Self>
+  (port: PortId, other: PortId): Effect.Effect<Monitor, never, Node | Scope.Scope>
+  <M extends Messages, const Tag extends NoteTagOf<M>>(
     port: PortId,
     other: PortId<M>,
-    tag: TagOf<M>,
-    ...args: ReadonlyArray<unknown>
-  ): Effect.Effect<void, never, Node | Scope.Scope>
+    tag: Tag,
+    ...args: NoteArgsOf<M, Tag>
+  ): Effect.Effect<Monitor, never, Node | Scope.Scope>
 } = (
   port: string,
   target?: string | ((exit: Exit.Exit<void, Killed>) => Effect.Effect<unknown, unknown, any> | void),
   ...message: ReadonlyArray<unknown>
-): Effect.Effect<void, never, any> =>
+): Effect.Effect<Monitor, never, any> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, Node)
     if (typeof target === "function") return watching(fiber.context, port, runIn(router, fiber.context, target))
@@ -577,14 +644,19 @@ export const mon: {
     )
   })
 
-/** Watches a port until the scope of the context closes. */
+/** Watches a port until the scope of the context closes. What has fired, or was taken back, leaves nothing in the scope. */
 const watching = (
   context: Context.Context<never>,
   port: string,
   watcher: (exit: cell.PortExit) => unknown
-): Effect.Effect<void> => {
-  const cancel = Context.getUnsafe(context, Node).monitor(port, watcher)
-  return Scope.addFinalizer(Context.getUnsafe(context, Scope.Scope), Effect.sync(cancel))
+): Effect.Effect<Monitor> => {
+  const tether = Scope.forkUnsafe(Context.getUnsafe(context, Scope.Scope))
+  const cancel = Scope.close(tether, Exit.void)
+  const unwatch = Context.getUnsafe(context, Node).monitor(port, (exit) => {
+    watcher(exit)
+    Effect.runFork(cancel)
+  })
+  return Effect.as(Scope.addFinalizer(tether, Effect.sync(unwatch)), { cancel })
 }
 
 /** Runs a callback in the turn of the port that the context belongs to, or in a fiber of its own if it is no port's. */
@@ -606,6 +678,11 @@ const runIn = (
     })
   }
 }
+
+/** The port is named first, as in AEMP; where an effect is piped into the verb, the port is named alone. */
+const portFirst = (verb: (port: string, effect: Effect.Effect<any, any, any>) => Effect.Effect<any, any, any>) =>
+(port: string, effect?: Effect.Effect<any, any, any>): any =>
+  effect === undefined ? (piped: Effect.Effect<any, any, any>) => verb(port, piped) : verb(port, effect)
 
 /**
  * Acquires a resource that is released when a port ends, or with the current scope if that closes before.
@@ -631,10 +708,15 @@ const runIn = (
  * @category monitoring
  * @since 0.1.0
  */
-export const monGuard = <A, E, R>(
-  port: PortId,
-  acquire: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>> =>
+export const monGuard: {
+  (
+    port: PortId
+  ): <A, E, R>(acquire: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+  <A, E, R>(
+    port: PortId,
+    acquire: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+} = portFirst((port, acquire) =>
   Effect.gen(function*() {
     const guarded = yield* Scope.fork(yield* Effect.scope)
     const resource = yield* Effect.onError(Scope.provide(acquire, guarded), (cause) =>
@@ -647,6 +729,7 @@ export const monGuard = <A, E, R>(
     yield* Scope.addFinalizer(guarded, Effect.sync(cancel))
     return resource
   })
+)
 
 /**
  * Waits for the end of a port.
@@ -683,16 +766,22 @@ export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never
  * @category port context
  * @since 0.1.0
  */
-export const peval = <A, E, R>(
-  port: PortId,
-  effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, Killed, Node | Exclude<R, Self | Scope.Scope>> =>
+export const peval: {
+  (
+    port: PortId
+  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, Killed, Node | Exclude<R, Self | Scope.Scope>>
+  <A, E, R>(
+    port: PortId,
+    effect: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, Killed, Node | Exclude<R, Self | Scope.Scope>>
+} = portFirst((port, effect) =>
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<any>
     const made = localCell(Context.getUnsafe(context, Node), port, "peval")
     if (made === undefined) return Effect.fail(new Killed({ port, reason: noSuchPort(port) }))
-    return made.evaluate(Effect.provideContext(effect, made.contextOver(context)) as Effect.Effect<A, E>)
+    return made.evaluate(Effect.provideContext(effect, made.contextOver(context)))
   })
+)
 
 /**
  * Carries the context of the port that this runs in to code that runs later or elsewhere: a callback of a library,
@@ -939,16 +1028,23 @@ export const remote: {
  * @category layers
  * @since 0.1.0
  */
-export const implement = <Args extends ReadonlyArray<unknown>, M extends Messages, H extends Handlers<M>, R = never>(
+export const implement = <
+  Args extends ReadonlyArray<unknown>,
+  M extends Messages,
+  H extends BehaviourOf<M>,
+  R = never
+>(
   fn: RemoteFunction<Args, M>,
-  implementation: (...args: Args) => Effect.Effect<H, unknown, R>
+  implementation: (...args: Args) => Effect.Effect<H & Superfluous<H, M>, unknown, R>,
+  options?: Options
 ): Layer.Layer<never, never, Node | Exclude<R, Self | Scope.Scope> | Services<H>> =>
   Layer.effectDiscard(Effect.gen(function*() {
     const router = yield* Node
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
+    const mailbox = mailboxOf("implement", options)
     const start = (name: string, args: ReadonlyArray<unknown>): void => {
-      const made = open(router, `${router.nodeId}#${name}`, context, scope, undefined)
+      const made = open(router, `${router.nodeId}#${name}`, context, scope, mailbox)
       made.enter(() => {
         const wrong = fn.check?.(args)
         if (wrong !== undefined) return made.kill(protocols.invalidMessage(fn.name, wrong))
@@ -980,12 +1076,13 @@ export const implement = <Args extends ReadonlyArray<unknown>, M extends Message
  * @since 0.1.0
  */
 export const spawn = <Args extends ReadonlyArray<unknown>, M extends Messages>(
-  node: string,
+  nodeOrPort: string,
   fn: RemoteFunction<Args, M>,
   ...args: Args
 ): Effect.Effect<PortId<M>, never, Node> =>
   Effect.map(Node, (router) => {
     const name = router.names.spawned()
+    const node = portId.nodeOf(nodeOrPort)
     router.request(node, spawnRequest, name, fn.name, ...args)
     return `${node}#${name}`
   })

@@ -30,6 +30,14 @@ export type Task = () => Effect.Effect<unknown, unknown> | void
 /** Why a message is refused: the reason that its port is killed with. */
 export type Validate = (message: Message) => ReadonlyArray<unknown> | undefined
 
+/** What a typed port speaks. */
+export interface Protocol {
+  /** Messages from other nodes are held against it. */
+  readonly validate: Validate
+  /** Which messages are answered: those that have a reply. */
+  readonly messages: Readonly<Record<string, { readonly reply: unknown }>>
+}
+
 /** What a node keeps in its table of ports. */
 export interface Receiver {
   readonly id: string
@@ -79,7 +87,7 @@ export class Cell implements Receiver, Runnable {
   readonly id: string
   /** What the port was told to end with; the first reason wins. Its fibers and finalizers may still run. */
   doomed: PortExit | undefined = undefined
-  validate: Validate | undefined = undefined
+  protocol: Protocol | undefined = undefined
   private readonly host: Host
   /** What the port was made in. */
   private readonly creator: Context.Context<never>
@@ -171,7 +179,7 @@ export class Cell implements Receiver, Runnable {
   }
 
   sendForeign(message: Message): void {
-    const refused = this.validate?.(message)
+    const refused = this.protocol?.validate(message)
     // In its turn, so that what came before it is still handled.
     if (refused === undefined) this.send(message)
     else this.enter(() => this.kill(refused))
