@@ -51,7 +51,9 @@ export type PortId<M extends Messages = any> = string & { readonly [Accepts]?: M
  */
 export interface Message<in Args extends ReadonlyArray<unknown>, out Reply = never> extends protocols.MessageShape {
   readonly [Takes]?: (args: Args) => Reply
-  /** The same as a call: `cal` appends the port to reply to, and what the handler succeeds with is sent there. */
+  /** The same message with any number of arguments behind those that it has. */
+  rest<S extends protocols.AnySchema>(schema: Plain<S> & S): Message<[...Args, ...ReadonlyArray<S["Type"]>], Reply>
+  /** The same message as a call: `cal` appends the port to reply to, and what the handler succeeds with is sent there. */
   replies<S extends protocols.AnySchema>(schema: Plain<S> & S): Message<Args, S["Type"]>
 }
 
@@ -112,14 +114,33 @@ type NoteTagOf<M> = IsUntyped<M> extends true ? unknown : Exclude<keyof M & stri
 /** What a monitor sends before the reason: all arguments, or fewer where those that are left take anything. */
 type NoteArgsOf<M, Tag> = IsUntyped<M> extends true ? ReadonlyArray<unknown> : Beginnings<ArgsOf<M, Tag>>
 
-type Beginnings<Args> = Args extends [...infer Before, infer Last]
-  ? unknown extends Last ? Args | Beginnings<Before> : Args
+type Beginnings<Args extends ReadonlyArray<unknown>> = number extends Args["length"]
+  ? [...Args, ...ReadonlyArray<unknown>] extends Args ? Args : never
+  : Args extends [...infer Before, infer Last] ? unknown extends Last ? Args | Beginnings<Before> : Args
   : Args
 
 /**
  * What handles the messages of a protocol, by tag. A handler gets the arguments one by one and answers with an Effect,
  * an Exit, or nothing; where the message has a reply, with an Effect of it. `R` are the services that they need beyond
  * what every port has.
+ *
+ * **Example** (Handlers that stand by themselves)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Greeter = Port.protocol({ greet: Port.message(Schema.String).replies(Schema.String) })
+ *
+ * const handlers: Port.Handlers<typeof Greeter.messages> = { greet: (name) => Effect.succeed(`hello, ${name}`) }
+ *
+ * const program = Effect.gen(function*() {
+ *   const greeter = yield* Port.make(Greeter, handlers)
+ *   return yield* Port.cal(greeter, "greet", "world")
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "hello, world"
+ * ```
  *
  * @category models
  * @since 0.1.0
@@ -173,7 +194,7 @@ type Superfluous<H, M> = {
 export interface Options {
   /**
    * How many messages may wait to be handled. One more kills the port with `["mailbox_overflow", n]`: there is never a
-   * silent hole. Default: no limit.
+   * silent hole. Default: no limit. What is no whole number is refused, as a defect.
    */
   readonly mailbox?: number | undefined
 }
@@ -260,20 +281,22 @@ type Plain<S> = S extends Schema.Codec<infer T, infer E> ? [T, E] extends [E, T]
  *
  * **Details**
  *
- * `.replies(schema)` makes it a call: `cal` appends the port to reply to, and what the handler succeeds with is sent
- * there.
+ * - `.replies(schema)` makes it a call: `cal` appends the port to reply to, and what the handler succeeds with is sent
+ *   there.
+ * - `.rest(schema)` lets any number of arguments follow. So a monitor's message has room for the reason.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const message = <const S extends ReadonlyArray<protocols.AnySchema>>(
   ...schemas: { readonly [K in keyof S]: Plain<S[K]> } & S
-): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> => messageOf(schemas, undefined)
+): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> => messageOf({ schemas, tail: undefined, reply: undefined })
 
-const messageOf = (
-  schemas: ReadonlyArray<protocols.AnySchema>,
-  reply: protocols.AnySchema | undefined
-): Message<any> => ({ schemas, reply, replies: (answer) => messageOf(schemas, answer) })
+const messageOf = (shape: protocols.MessageShape): Message<any> => ({
+  ...shape,
+  rest: (tail) => messageOf({ ...shape, tail }),
+  replies: (reply) => messageOf({ ...shape, reply })
+})
 
 /**
  * Describes what a port accepts. The schemas validate messages from other nodes before a handler sees them; between
@@ -331,7 +354,7 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
  * - `make(protocol, handlers)`: typed; the result takes the messages of the protocol and nothing else.
  * - `make(handlers)`: a record of handlers by tag, which get the arguments behind it.
  * - `make(handler)`: one default receiver, which gets whole messages.
- * - `make()`: no handler yet; `rcv` adds some.
+ * - `make()`: no handler yet; `rcv` adds some. With options it is `make(undefined, options)`.
  *
  * Handlers run one at a time, in the order in which messages arrive; one that waits holds up its own port and no other.
  * They run with the services of the effect that made the port, and with `Self` and a `Scope` that closes when the port
@@ -441,6 +464,8 @@ const handle = (made: cell.Cell, tag: string, handler: cell.Handler): void => {
  * - `rcv(port, handler)`: the default receiver gets, whole, what no tag's handler takes.
  * - `rcv(port, tag)`: removes the handler of the tag.
  *
+ * Of a port with a protocol, tag and handler are typed by it, and what the handler of a call succeeds with is the reply.
+ *
  * The handler runs in the port, with the services of the effect that calls `rcv`. Messages that wait already are handled
  * by what is there when their turn comes. A port that has ended is left alone.
  *
@@ -504,6 +529,8 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  *
  * **Details**
  *
+ * A message may come as one list: `snd(port, ...message)`. To an untyped port it may be empty.
+ *
  * Sending never fails. Whether a message arrived is what `mon` is for: from the moment a monitor stands, every message
  * arrives, in order, or from the first one lost on none arrives until the monitor has fired.
  *
@@ -563,7 +590,32 @@ export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Eff
 // ---- monitoring
 
 /**
- * A monitor that stands. It can be taken back before its scope closes: what it would have told is told to nobody.
+ * A monitor that stands. `cancel` takes it back before its scope closes.
+ *
+ * **Gotchas**
+ *
+ * A callback whose turn has not come yet, though the port has ended, runs nevertheless.
+ *
+ * **Example** (No longer interested)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   let told = false
+ *   const port = yield* Port.make({})
+ *   const monitor = yield* Port.mon(port, () => {
+ *     told = true
+ *   })
+ *   yield* monitor.cancel
+ *   yield* Port.kil(port)
+ *   yield* Port.exit(port)
+ *   return told
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => false
+ * ```
  *
  * @category models
  * @since 0.1.0
@@ -584,13 +636,18 @@ export interface Monitor {
  *   failure kills that port; elsewhere it runs in a fiber of its own and a failure is logged.
  * - `mon(port, other)`: links. When `port` ends abnormally, `other` is killed with the same reason.
  * - `mon(port)`: links to the port that this runs in.
- * - `mon(port, other, ...message)`: sends the message, with the reason appended, to `other`.
+ * - `mon(port, other, ...message)`: sends the message, with the reason appended, to `other`. Where `other` has a
+ *   protocol, tag and arguments are typed by it.
  *
- * The monitor is taken back when the scope closes: inside a port, when that port ends.
+ * The monitor is taken back when the scope closes: inside a port, when that port ends. `cancel` of the result does it
+ * before.
  *
  * **Gotchas**
  *
  * The node port (a bare node ID) fires when the link to the node is lost, and never otherwise.
+ *
+ * A reason has no, or two, or any number of parts, and a port holds messages from other nodes against its protocol. One that is
+ * to be told from there describes the message with `.rest(Schema.Unknown)`.
  *
  * **Example** (Being told)
  *
@@ -680,12 +737,17 @@ const runIn = (
 }
 
 /** The port is named first, as in AEMP; where an effect is piped into the verb, the port is named alone. */
-const portFirst = (verb: (port: string, effect: Effect.Effect<any, any, any>) => Effect.Effect<any, any, any>) =>
-(port: string, effect?: Effect.Effect<any, any, any>): any =>
-  effect === undefined ? (piped: Effect.Effect<any, any, any>) => verb(port, piped) : verb(port, effect)
+const portFirst =
+  (verb: (port: string, effect: Effect.Effect<any, any, any>) => Effect.Effect<any, any, any>) =>
+  (port: string, effect?: Effect.Effect<any, any, any>): any =>
+    effect === undefined ? (piped: Effect.Effect<any, any, any>) => verb(port, piped) : verb(port, effect)
 
 /**
  * Acquires a resource that is released when a port ends, or with the current scope if that closes before.
+ *
+ * **Details**
+ *
+ * `acquire.pipe(monGuard(port))` is the same as `monGuard(port, acquire)`.
  *
  * **Example** (A resource as long as a port)
  *
@@ -758,6 +820,8 @@ export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never
  *
  * Fails with `Killed` when the port has ended, ends meanwhile, or is killed by the effect's own failure. Interrupting
  * `peval` interrupts the effect and leaves the port alone.
+ *
+ * `effect.pipe(peval(port))` is the same as `peval(port, effect)`.
  *
  * **Gotchas**
  *
@@ -975,8 +1039,8 @@ export interface RemoteFunction<in Args extends ReadonlyArray<unknown>, out M ex
  *
  * **Details**
  *
- * The name has a `::` in it, as Perl's have. Without schemas the arguments are not checked; without a protocol the port
- * takes everything: so a function that a Perl node serves is declared.
+ * The name has a `::` in it, as Perl's have. Without schemas the arguments are not checked, and without a protocol the port
+ * takes everything: so a function that a Perl node serves, or calls, is declared.
  *
  * @category constructors
  * @since 0.1.0
@@ -1004,7 +1068,15 @@ export const remote: {
  *
  * **Details**
  *
+ * For a function without a protocol it may also answer one default receiver, which gets whole messages. `options` are those
+ * of each port.
+ *
  * Messages that arrive meanwhile wait. When the layer closes, the function is gone and its ports are killed.
+ *
+ * **Gotchas**
+ *
+ * TypeScript 5 types the handlers' arguments by the protocol where the record stands in `Effect.succeed` or is returned in an
+ * `Effect.gen`; in an `Effect.map` or `Effect.fnUntraced` it does not. TypeScript 6 and later do.
  *
  * **Example** (A counter wherever it is wanted)
  *
@@ -1066,6 +1138,10 @@ export const implement = <
 /**
  * Makes a port on another node, or on this one, by a function that is declared there. The port ID is known at once:
  * messages and monitors may follow right away, and arrive in order.
+ *
+ * **Details**
+ *
+ * The node may be given by any port that lives on it.
  *
  * **Gotchas**
  *
