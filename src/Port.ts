@@ -166,8 +166,9 @@ type BehaviourOf<M extends Messages> = IsUntyped<M> extends true ? AnyHandler | 
   : Handlers<M, any>
 
 /** What handles the messages with a tag of a port. */
-type HandlerOf<M, Tag> = IsUntyped<M> extends true ? AnyHandler
-  : Tag extends keyof M ? M[Tag] extends Message<infer Args, infer Reply> ? Handler<Tag, Args, Reply, any> : never
+type HandlerOf<M, Tag, R> = IsUntyped<M> extends true
+  ? (...args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown, R> | void
+  : Tag extends keyof M ? M[Tag] extends Message<infer Args, infer Reply> ? Handler<Tag, Args, Reply, R> : never
   : never
 
 /** A handler of an untyped port. */
@@ -178,7 +179,10 @@ type HandlerServices<H> = H extends (...args: ReadonlyArray<any>) => infer Resul
   : never
 
 /** What handlers need beyond what every port has. */
-type Services<H> = Exclude<H extends AnyHandler ? HandlerServices<H> : HandlerServices<H[keyof H]>, Self | Scope.Scope>
+type Services<H> = Beyond<H extends AnyHandler ? HandlerServices<H> : HandlerServices<H[keyof H]>>
+
+/** Every port has an ID and a scope. */
+type Beyond<R> = Exclude<R, Self | Scope.Scope>
 
 /** Handlers for tags that a protocol does not have: the compiler names them. */
 type Superfluous<H, M> = {
@@ -490,11 +494,11 @@ const handle = (made: cell.Cell, tag: string, handler: cell.Handler): void => {
  * @since 0.1.0
  */
 export const rcv: {
-  <M extends Messages, const Tag extends TagOf<M> & string, H extends HandlerOf<M, Tag>>(
+  <M extends Messages, const Tag extends TagOf<M> & string, R = never>(
     port: PortId<M>,
     tag: Tag,
-    handler: H
-  ): Effect.Effect<void, never, Node | Services<H>>
+    handler: HandlerOf<M, Tag, R>
+  ): Effect.Effect<void, never, Node | Beyond<R>>
   <H extends AnyHandler>(port: PortId, handler: H): Effect.Effect<void, never, Node | Services<H>>
   <M extends Messages>(port: PortId<M>, tag: TagOf<M> & string): Effect.Effect<void, never, Node>
 } = (port: string, first: string | AnyHandler, second?: AnyHandler): Effect.Effect<void, never, any> =>
@@ -833,11 +837,11 @@ export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never
 export const peval: {
   (
     port: PortId
-  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, Killed, Node | Exclude<R, Self | Scope.Scope>>
+  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, Killed, Node | Beyond<R>>
   <A, E, R>(
     port: PortId,
     effect: Effect.Effect<A, E, R>
-  ): Effect.Effect<A, Killed, Node | Exclude<R, Self | Scope.Scope>>
+  ): Effect.Effect<A, Killed, Node | Beyond<R>>
 } = portFirst((port, effect) =>
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<any>
@@ -1109,7 +1113,7 @@ export const implement = <
   fn: RemoteFunction<Args, M>,
   implementation: (...args: Args) => Effect.Effect<H & Superfluous<H, M>, unknown, R>,
   options?: Options
-): Layer.Layer<never, never, Node | Exclude<R, Self | Scope.Scope> | Services<H>> =>
+): Layer.Layer<never, never, Node | Beyond<R> | Services<H>> =>
   Layer.effectDiscard(Effect.gen(function*() {
     const router = yield* Node
     const scope = yield* Effect.scope
