@@ -33,6 +33,7 @@ import type { Node } from "./Node.ts"
 
 declare const Accepts: unique symbol
 declare const Takes: unique symbol
+declare const Handles: unique symbol
 
 /**
  * The address of a port: `nodeid#name`, a plain string. `M` says which messages the port takes; without it, the port
@@ -51,6 +52,10 @@ export type PortId<M extends Messages = any> = string & { readonly [Accepts]?: M
  */
 export interface Message<in Args extends ReadonlyArray<unknown>, out Reply = never> extends protocols.MessageShape {
   readonly [Takes]?: (args: Args) => Reply
+  /** The same message with any number of arguments behind those that it has. */
+  rest<S extends protocols.AnySchema>(schema: Plain<S> & S): Message<[...Args, ...ReadonlyArray<S["Type"]>], Reply>
+  /** The same message as a call: `cal` appends the port to reply to, and what the handler succeeds with is sent there. */
+  replies<S extends protocols.AnySchema>(schema: Plain<S> & S): Message<Args, S["Type"]>
 }
 
 /**
@@ -99,19 +104,73 @@ type SendArgsOf<M, Tag> = IsUntyped<M> extends true ? ReadonlyArray<unknown>
   : [ReplyOf<M, Tag>] extends [never] ? ArgsOf<M, Tag>
   : [...ArgsOf<M, Tag>, replyTo: string]
 
+/** The whole messages that may be sent to a port. */
+type MessageOf<M, Tag extends keyof M = keyof M> = IsUntyped<M> extends true ? ReadonlyArray<unknown>
+  : Tag extends keyof M ? readonly [tag: Tag, ...args: SendArgsOf<M, Tag>]
+  : never
+
+/** The tags that are not answered: what a monitor may send. */
+type NoteTagOf<M> = IsUntyped<M> extends true ? unknown : Exclude<keyof M & string, CallTagOf<M>>
+
+/** What a monitor sends before the reason: all arguments, or fewer where those that are left take anything. */
+type NoteArgsOf<M, Tag> = IsUntyped<M> extends true ? ReadonlyArray<unknown> : Beginnings<ArgsOf<M, Tag>>
+
+type Beginnings<Args extends ReadonlyArray<unknown>> = number extends Args["length"]
+  ? [...Args, ...ReadonlyArray<unknown>] extends Args ? Args : never
+  : Args extends [...infer Before, infer Last] ? unknown extends Last ? Args | Beginnings<Before> : Args
+  : Args
+
 /**
  * What handles the messages of a protocol, by tag. A handler gets the arguments one by one and answers with an Effect,
- * an Exit, or nothing; where the message has a reply, with an Effect of it.
+ * an Exit, or nothing; where the message has a reply, with an Effect of it. `R` are the services that they need beyond
+ * what every port has.
+ *
+ * **Example** (Handlers that stand by themselves)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Greeter = Port.protocol({ greet: Port.message(Schema.String).replies(Schema.String) })
+ *
+ * const handlers: Port.Handlers<typeof Greeter.messages> = { greet: (name) => Effect.succeed(`hello, ${name}`) }
+ *
+ * const program = Effect.gen(function*() {
+ *   const greeter = yield* Port.make(Greeter, handlers)
+ *   return yield* Port.cal(greeter, "greet", "world")
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "hello, world"
+ * ```
  *
  * @category models
  * @since 0.1.0
  */
-export type Handlers<M extends Messages> = {
-  readonly [K in keyof M]: M[K] extends Message<infer Args, infer Reply>
-    ? (...args: Args) => [Reply] extends [never] ? Effect.Effect<unknown, unknown, any> | void
-      : Effect.Effect<Reply, unknown, any>
-    : never
+export type Handlers<M extends Messages, R = never> = {
+  readonly [K in keyof M]: M[K] extends Message<infer Args, infer Reply> ? Handler<K, Args, Reply, R> : never
 }
+
+/**
+ * What handles the messages with one tag, which the compiler names where a handler does not fit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handler<out Tag, in Args extends ReadonlyArray<unknown>, out Reply = never, out R = never> {
+  (...args: Args): [Reply] extends [never] ? Effect.Effect<unknown, unknown, R | Node | Self | Scope.Scope> | void
+    : Effect.Effect<Reply, unknown, R | Node | Self | Scope.Scope>
+  readonly [Handles]?: Tag
+}
+
+/** What a port does: the handlers of its protocol, or anything where there is none. */
+type BehaviourOf<M extends Messages> = IsUntyped<M> extends true ? AnyHandler | Readonly<Record<string, AnyHandler>>
+  : Handlers<M, any>
+
+/** What handles the messages with a tag of a port. */
+type HandlerOf<M, Tag, R> = IsUntyped<M> extends true
+  ? (...args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown, R> | void
+  : Tag extends keyof M ? M[Tag] extends Message<infer Args, infer Reply> ? Handler<Tag, Args, Reply, R> : never
+  : never
 
 /** A handler of an untyped port. */
 type AnyHandler = (...args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown, any> | void
@@ -121,7 +180,15 @@ type HandlerServices<H> = H extends (...args: ReadonlyArray<any>) => infer Resul
   : never
 
 /** What handlers need beyond what every port has. */
-type Services<H> = Exclude<H extends AnyHandler ? HandlerServices<H> : HandlerServices<H[keyof H]>, Self | Scope.Scope>
+type Services<H> = Beyond<H extends AnyHandler ? HandlerServices<H> : HandlerServices<H[keyof H]>>
+
+/** Every port has an ID and a scope. */
+type Beyond<R> = Exclude<R, Self | Scope.Scope>
+
+/** Handlers for tags that a protocol does not have: the compiler names them. */
+type Superfluous<H, M> = {
+  readonly [K in Exclude<keyof H, keyof M> & string]: `the protocol has no message "${K}"`
+}
 
 /**
  * Settings of a port.
@@ -132,7 +199,7 @@ type Services<H> = Exclude<H extends AnyHandler ? HandlerServices<H> : HandlerSe
 export interface Options {
   /**
    * How many messages may wait to be handled. One more kills the port with `["mailbox_overflow", n]`: there is never a
-   * silent hole. Default: no limit.
+   * silent hole. Default: no limit. What is no whole number is refused, as a defect.
    */
   readonly mailbox?: number | undefined
 }
@@ -219,22 +286,21 @@ type Plain<S> = S extends Schema.Codec<infer T, infer E> ? [T, E] extends [E, T]
  *
  * **Details**
  *
- * `.replies(schema)` makes it a call: `cal` appends the port to reply to, and what the handler succeeds with is sent
- * there.
+ * - `.replies(schema)` makes it a call: `cal` appends the port to reply to, and what the handler succeeds with is sent
+ *   there.
+ * - `.rest(schema)` lets any number of arguments follow. So a monitor's message has room for the reason.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const message = <const S extends ReadonlyArray<protocols.AnySchema>>(
   ...schemas: { readonly [K in keyof S]: Plain<S[K]> } & S
-): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> & {
-  replies<R extends protocols.AnySchema>(
-    schema: Plain<R> & R
-  ): Message<{ -readonly [K in keyof S]: S[K]["Type"] }, R["Type"]>
-} => ({
-  schemas,
-  reply: undefined,
-  replies: (reply: protocols.AnySchema) => ({ schemas, reply })
+): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> => messageOf({ schemas, tail: undefined, reply: undefined })
+
+const messageOf = (shape: protocols.MessageShape): Message<any> => ({
+  ...shape,
+  rest: (tail) => messageOf({ ...shape, tail }),
+  replies: (reply) => messageOf({ ...shape, reply })
 })
 
 /**
@@ -293,7 +359,7 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
  * - `make(protocol, handlers)`: typed; the result takes the messages of the protocol and nothing else.
  * - `make(handlers)`: a record of handlers by tag, which get the arguments behind it.
  * - `make(handler)`: one default receiver, which gets whole messages.
- * - `make()`: no handler yet; `rcv` adds some.
+ * - `make()`: no handler yet; `rcv` adds some. With options it is `make(undefined, options)`.
  *
  * Handlers run one at a time, in the order in which messages arrive; one that waits holds up its own port and no other.
  * They run with the services of the effect that made the port, and with `Self` and a `Scope` that closes when the port
@@ -327,11 +393,7 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
  * @since 0.1.0
  */
 export const make: {
-  <M extends Messages, H extends Handlers<M>>(
-    protocol: Protocol<M>,
-    handlers: H & { readonly [K in Exclude<keyof H, keyof M>]: never },
-    options?: Options
-  ): Effect.Effect<PortId<M>, never, Node | Scope.Scope | Services<H>>
+  (handlers?: undefined, options?: Options): Effect.Effect<PortId, never, Node | Scope.Scope>
   <H extends AnyHandler>(
     handler: H,
     options?: Options
@@ -340,7 +402,11 @@ export const make: {
     handlers: H,
     options?: Options
   ): Effect.Effect<PortId, never, Node | Scope.Scope | Services<H>>
-  (): Effect.Effect<PortId, never, Node | Scope.Scope>
+  <M extends Messages, H extends Handlers<M, any>>(
+    protocol: Protocol<M>,
+    handlers: H & Superfluous<H, M>,
+    options?: Options
+  ): Effect.Effect<PortId<M>, never, Node | Scope.Scope | Services<H>>
 } = (...args: ReadonlyArray<any>): Effect.Effect<PortId, never, any> => {
   const typed = isProtocol(args[0])
   const handlers: unknown = typed ? args[1] : args[0]
@@ -348,7 +414,8 @@ export const make: {
   return Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, NodeRouter)
     const id = `${router.nodeId}#${router.names.local()}`
-    const made = open(router, id, fiber.context, Context.getUnsafe(fiber.context, Scope.Scope), options)
+    const parent = Context.getUnsafe(fiber.context, Scope.Scope)
+    const made = open(router, id, fiber.context, parent, mailboxOf("make", options))
     install(made, typed ? args[0] : undefined, handlers)
     return Exit.succeed(id)
   })
@@ -363,24 +430,34 @@ const open = (
   id: string,
   context: Context.Context<never>,
   parent: Scope.Scope,
-  options: Options | undefined
+  mailbox: number
 ): cell.Cell => {
-  const made = new cell.Cell(router, id, options?.mailbox ?? Infinity, context)
+  const made = new cell.Cell(router, id, mailbox, context)
   router.add(made)
   const tether = Scope.forkUnsafe(parent)
   made.tie(tether)
   return made
 }
 
+/** How many messages may wait. A number that counts nothing would be a limit that never holds, or always. */
+const mailboxOf = (verb: string, options: Options | undefined): number => {
+  const mailbox = options?.mailbox ?? Infinity
+  if (mailbox === Infinity || Number.isInteger(mailbox) && mailbox >= 0) return mailbox
+  throw new RangeError(`Port.${verb}: mailbox must be a whole number of messages, or Infinity; it is ${mailbox}`)
+}
+
 /** Gives a port its first handlers. */
 const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, handlers: unknown): void => {
-  made.validate = protocol?.validate
+  made.protocol = protocol
   if (typeof handlers === "function") return made.onDefault(handlers as cell.Handler)
   if (typeof handlers !== "object" || handlers === null) return
-  for (const [tag, handler] of Object.entries(handlers as Record<string, cell.Handler>)) {
-    const reply = protocol?.messages[tag]?.reply
-    made.on(tag, reply === undefined ? handler : protocols.replying(tag, handler, snd))
-  }
+  for (const [tag, handler] of Object.entries(handlers as Record<string, cell.Handler>)) handle(made, tag, handler)
+}
+
+/** Gives a port what handles a tag; where the port's protocol has a reply for it, that is sent. */
+const handle = (made: cell.Cell, tag: string, handler: cell.Handler): void => {
+  const isAnswered = made.protocol?.messages[tag]?.reply !== undefined
+  made.on(tag, isAnswered ? protocols.replying(tag, handler, snd) : handler)
 }
 
 /**
@@ -391,6 +468,8 @@ const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, hand
  * - `rcv(port, tag, handler)`: from now on `handler` gets the messages with this tag.
  * - `rcv(port, handler)`: the default receiver gets, whole, what no tag's handler takes.
  * - `rcv(port, tag)`: removes the handler of the tag.
+ *
+ * Of a port with a protocol, tag and handler are typed by it, and what the handler of a call succeeds with is the reply.
  *
  * The handler runs in the port, with the services of the effect that calls `rcv`. Messages that wait already are handled
  * by what is there when their turn comes. A port that has ended is left alone.
@@ -416,9 +495,13 @@ const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, hand
  * @since 0.1.0
  */
 export const rcv: {
-  <H extends AnyHandler>(port: PortId, tag: string, handler: H): Effect.Effect<void, never, Node | Services<H>>
+  <M extends Messages, const Tag extends TagOf<M> & string, R = never>(
+    port: PortId<M>,
+    tag: Tag,
+    handler: HandlerOf<M, Tag, R>
+  ): Effect.Effect<void, never, Node | Beyond<R>>
   <H extends AnyHandler>(port: PortId, handler: H): Effect.Effect<void, never, Node | Services<H>>
-  (port: PortId, tag: string): Effect.Effect<void, never, Node>
+  <M extends Messages>(port: PortId<M>, tag: TagOf<M> & string): Effect.Effect<void, never, Node>
 } = (port: string, first: string | AnyHandler, second?: AnyHandler): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, NodeRouter)
@@ -432,7 +515,8 @@ export const rcv: {
         return result === undefined ? undefined : Effect.provideContext(result, made.contextOver(context))
       }
     if (typeof first !== "string") made.onDefault(run(first))
-    else made.on(first, second === undefined ? undefined : run(second))
+    else if (second === undefined) made.on(first, undefined)
+    else handle(made, first, run(second))
     return Exit.void
   })
 
@@ -450,6 +534,8 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  *
  * **Details**
  *
+ * A message may come as one list: `snd(port, ...message)`. To an untyped port it may be empty.
+ *
  * Sending never fails. Whether a message arrived is what `mon` is for: from the moment a monitor stands, every message
  * arrives, in order, or from the first one lost on none arrives until the monitor has fired.
  *
@@ -465,14 +551,16 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  * @category combinators
  * @since 0.1.0
  */
-export const snd = <M extends Messages, const Tag extends TagOf<M>>(
-  port: PortId<M>,
-  tag: Tag,
-  ...args: SendArgsOf<M, Tag>
-): Effect.Effect<void, never, Node> =>
+export const snd: {
+  <M extends Messages>(port: PortId<M>, ...message: MessageOf<M>): Effect.Effect<void, never, Node>
+  <M extends Messages, const Tag extends TagOf<M>>(
+    port: PortId<M>,
+    tag: Tag,
+    ...args: SendArgsOf<M, Tag>
+  ): Effect.Effect<void, never, Node>
+} = (port: string, ...message: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, NodeRouter)
-    const message: ReadonlyArray<unknown> = [tag, ...args as ReadonlyArray<unknown>]
+    const router = Context.getUnsafe(fiber.context, Node)
     return router.offer(port, message) ? Exit.void : sendWhenRoom(router, port, message)
   })
 
@@ -507,6 +595,41 @@ export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Eff
 // ---- monitoring
 
 /**
+ * A monitor that stands. `cancel` takes it back before its scope closes.
+ *
+ * **Gotchas**
+ *
+ * A callback whose turn has not come yet, though the port has ended, runs nevertheless.
+ *
+ * **Example** (No longer interested)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   let told = false
+ *   const port = yield* Port.make({})
+ *   const monitor = yield* Port.mon(port, () => {
+ *     told = true
+ *   })
+ *   yield* monitor.cancel
+ *   yield* Port.kil(port)
+ *   yield* Port.exit(port)
+ *   return told
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => false
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Monitor {
+  readonly cancel: Effect.Effect<void>
+}
+
+/**
  * Tells how a port ends. It fires once: when the port has ended, at once if it does not exist, or with
  * `["transport_error", node, text]` when the link to its node is lost.
  *
@@ -518,13 +641,18 @@ export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Eff
  *   failure kills that port; elsewhere it runs in a fiber of its own and a failure is logged.
  * - `mon(port, other)`: links. When `port` ends abnormally, `other` is killed with the same reason.
  * - `mon(port)`: links to the port that this runs in.
- * - `mon(port, other, ...message)`: sends the message, with the reason appended, to `other`.
+ * - `mon(port, other, ...message)`: sends the message, with the reason appended, to `other`. Where `other` has a
+ *   protocol, tag and arguments are typed by it.
  *
- * The monitor is taken back when the scope closes: inside a port, when that port ends.
+ * The monitor is taken back when the scope closes: inside a port, when that port ends. `cancel` of the result does it
+ * before.
  *
  * **Gotchas**
  *
  * The node port (a bare node ID) fires when the link to the node is lost, and never otherwise.
+ *
+ * A reason has no, or two, or any number of parts, and a port holds messages from other nodes against its protocol. One that is
+ * to be told from there describes the message with `.rest(Schema.Unknown)`.
  *
  * **Example** (Being told)
  *
@@ -551,20 +679,20 @@ export const mon: {
   <R = never>(
     port: PortId,
     callback: (exit: Exit.Exit<void, Killed>) => Effect.Effect<unknown, unknown, R> | void
-  ): Effect.Effect<void, never, Node | Scope.Scope | R>
-  (port: PortId): Effect.Effect<void, never, Node | Scope.Scope | Self>
-  (port: PortId, other: PortId): Effect.Effect<void, never, Node | Scope.Scope>
-  <M extends Messages>(
+  ): Effect.Effect<Monitor, never, Node | Scope.Scope | R>
+  (port: PortId): Effect.Effect<Monitor, never, Node | Scope.Scope | Self>
+  (port: PortId, other: PortId): Effect.Effect<Monitor, never, Node | Scope.Scope>
+  <M extends Messages, const Tag extends NoteTagOf<M>>(
     port: PortId,
     other: PortId<M>,
-    tag: TagOf<M>,
-    ...args: ReadonlyArray<unknown>
-  ): Effect.Effect<void, never, Node | Scope.Scope>
+    tag: Tag,
+    ...args: NoteArgsOf<M, Tag>
+  ): Effect.Effect<Monitor, never, Node | Scope.Scope>
 } = (
   port: string,
   target?: string | ((exit: Exit.Exit<void, Killed>) => Effect.Effect<unknown, unknown, any> | void),
   ...message: ReadonlyArray<unknown>
-): Effect.Effect<void, never, any> =>
+): Effect.Effect<Monitor, never, any> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, NodeRouter)
     if (typeof target === "function") return watching(fiber.context, port, runIn(router, fiber.context, target))
@@ -578,14 +706,19 @@ export const mon: {
     )
   })
 
-/** Watches a port until the scope of the context closes. */
+/** Watches a port until the scope of the context closes. What has fired, or was taken back, leaves nothing in the scope. */
 const watching = (
   context: Context.Context<never>,
   port: string,
-  watcher: (exit: reason.PortExit) => unknown
-): Effect.Effect<void> => {
-  const cancel = Context.getUnsafe(context, NodeRouter).monitor(port, watcher)
-  return Scope.addFinalizer(Context.getUnsafe(context, Scope.Scope), Effect.sync(cancel))
+  watcher: (exit: cell.PortExit) => unknown
+): Effect.Effect<Monitor> => {
+  const tether = Scope.forkUnsafe(Context.getUnsafe(context, Scope.Scope))
+  const cancel = Scope.close(tether, Exit.void)
+  const unwatch = Context.getUnsafe(context, Node).monitor(port, (exit) => {
+    watcher(exit)
+    Effect.runFork(cancel)
+  })
+  return Effect.as(Scope.addFinalizer(tether, Effect.sync(unwatch)), { cancel })
 }
 
 /** Runs a callback in the turn of the port that the context belongs to, or in a fiber of its own if it is no port's. */
@@ -608,8 +741,18 @@ const runIn = (
   }
 }
 
+/** The port is named first, as in AEMP; where an effect is piped into the verb, the port is named alone. */
+const portFirst =
+  (verb: (port: string, effect: Effect.Effect<any, any, any>) => Effect.Effect<any, any, any>) =>
+  (port: string, effect?: Effect.Effect<any, any, any>): any =>
+    effect === undefined ? (piped: Effect.Effect<any, any, any>) => verb(port, piped) : verb(port, effect)
+
 /**
  * Acquires a resource that is released when a port ends, or with the current scope if that closes before.
+ *
+ * **Details**
+ *
+ * `acquire.pipe(monGuard(port))` is the same as `monGuard(port, acquire)`.
  *
  * **Example** (A resource as long as a port)
  *
@@ -632,10 +775,15 @@ const runIn = (
  * @category monitoring
  * @since 0.1.0
  */
-export const monGuard = <A, E, R>(
-  port: PortId,
-  acquire: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>> =>
+export const monGuard: {
+  (
+    port: PortId
+  ): <A, E, R>(acquire: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+  <A, E, R>(
+    port: PortId,
+    acquire: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+} = portFirst((port, acquire) =>
   Effect.gen(function*() {
     const guarded = yield* Scope.fork(yield* Effect.scope)
     const resource = yield* Effect.onError(Scope.provide(acquire, guarded), (cause) =>
@@ -648,6 +796,7 @@ export const monGuard = <A, E, R>(
     yield* Scope.addFinalizer(guarded, Effect.sync(cancel))
     return resource
   })
+)
 
 /**
  * Waits for the end of a port.
@@ -677,6 +826,8 @@ export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never
  * Fails with `Killed` when the port has ended, ends meanwhile, or is killed by the effect's own failure. Interrupting
  * `peval` interrupts the effect and leaves the port alone.
  *
+ * `effect.pipe(peval(port))` is the same as `peval(port, effect)`.
+ *
  * **Gotchas**
  *
  * It does not wait for the port's turn: handlers may run between its steps.
@@ -684,16 +835,22 @@ export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never
  * @category port context
  * @since 0.1.0
  */
-export const peval = <A, E, R>(
-  port: PortId,
-  effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, Killed, Node | Exclude<R, Self | Scope.Scope>> =>
+export const peval: {
+  (
+    port: PortId
+  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, Killed, Node | Beyond<R>>
+  <A, E, R>(
+    port: PortId,
+    effect: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, Killed, Node | Beyond<R>>
+} = portFirst((port, effect) =>
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<any>
-    const made = localCell(Context.getUnsafe(context, NodeRouter), port, "peval")
-    if (made === undefined) return Effect.fail(new Killed({ port, reason: reason.reasons.no_such_port(port) }))
-    return made.evaluate(Effect.provideContext(effect, made.contextOver(context)) as Effect.Effect<A, E>)
+    const made = localCell(Context.getUnsafe(context, Node), port, "peval")
+    if (made === undefined) return Effect.fail(new Killed({ port, reason: noSuchPort(port) }))
+    return made.evaluate(Effect.provideContext(effect, made.contextOver(context)))
   })
+)
 
 /**
  * Carries the context of the port that this runs in to code that runs later or elsewhere: a callback of a library,
@@ -887,8 +1044,8 @@ export interface RemoteFunction<in Args extends ReadonlyArray<unknown>, out M ex
  *
  * **Details**
  *
- * The name has a `::` in it, as Perl's have. Without schemas the arguments are not checked; without a protocol the port
- * takes everything: so a function that a Perl node serves is declared.
+ * The name has a `::` in it, as Perl's have. Without schemas the arguments are not checked, and without a protocol the port
+ * takes everything: so a function that a Perl node serves, or calls, is declared.
  *
  * @category constructors
  * @since 0.1.0
@@ -916,7 +1073,15 @@ export const remote: {
  *
  * **Details**
  *
+ * For a function without a protocol it may also answer one default receiver, which gets whole messages. `options` are those
+ * of each port.
+ *
  * Messages that arrive meanwhile wait. When the layer closes, the function is gone and its ports are killed.
+ *
+ * **Gotchas**
+ *
+ * TypeScript 5 types the handlers' arguments by the protocol where the record stands in `Effect.succeed` or is returned in an
+ * `Effect.gen`; in an `Effect.map` or `Effect.fnUntraced` it does not. TypeScript 6 and later do.
  *
  * **Example** (A counter wherever it is wanted)
  *
@@ -940,16 +1105,23 @@ export const remote: {
  * @category layers
  * @since 0.1.0
  */
-export const implement = <Args extends ReadonlyArray<unknown>, M extends Messages, H extends Handlers<M>, R = never>(
+export const implement = <
+  Args extends ReadonlyArray<unknown>,
+  M extends Messages,
+  H extends BehaviourOf<M>,
+  R = never
+>(
   fn: RemoteFunction<Args, M>,
-  implementation: (...args: Args) => Effect.Effect<H, unknown, R>
-): Layer.Layer<never, never, Node | Exclude<R, Self | Scope.Scope> | Services<H>> =>
+  implementation: (...args: Args) => Effect.Effect<H & Superfluous<H, M>, unknown, R>,
+  options?: Options
+): Layer.Layer<never, never, Node | Beyond<R> | Services<H>> =>
   Layer.effectDiscard(Effect.gen(function*() {
     const router = yield* NodeRouter
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
+    const mailbox = mailboxOf("implement", options)
     const start = (name: string, args: ReadonlyArray<unknown>): void => {
-      const made = open(router, `${router.nodeId}#${name}`, context, scope, undefined)
+      const made = open(router, `${router.nodeId}#${name}`, context, scope, mailbox)
       made.enter(() => {
         const wrong = fn.check?.(args)
         if (wrong !== undefined) return made.kill(reason.reasons.invalid_message(fn.name, wrong))
@@ -967,6 +1139,10 @@ export const implement = <Args extends ReadonlyArray<unknown>, M extends Message
  * Makes a port on another node, or on this one, by a function that is declared there. The port ID is known at once:
  * messages and monitors may follow right away, and arrive in order.
  *
+ * **Details**
+ *
+ * The node may be given by any port that lives on it.
+ *
  * **Gotchas**
  *
  * Nobody answers. That the function is not there, or failed, shows in a monitor: `["no_such_port", ...]`, or the reason
@@ -976,12 +1152,13 @@ export const implement = <Args extends ReadonlyArray<unknown>, M extends Message
  * @since 0.1.0
  */
 export const spawn = <Args extends ReadonlyArray<unknown>, M extends Messages>(
-  node: string,
+  nodeOrPort: string,
   fn: RemoteFunction<Args, M>,
   ...args: Args
 ): Effect.Effect<PortId<M>, never, Node> =>
   Effect.map(NodeRouter, (router) => {
     const name = router.names.spawned()
+    const node = portId.nodeOf(nodeOrPort)
     router.request(node, spawnRequest, name, fn.name, ...args)
     return `${node}#${name}`
   })

@@ -26,7 +26,32 @@ export type Handler = (...args: ReadonlyArray<any>) => unknown
 export type Task = () => Effect.Effect<unknown, unknown> | void
 
 /** Why a message is refused: the reason that its port is killed with. */
-export type Validate = (message: Message) => Reason | undefined
+export type Validate = (message: Message) => ReadonlyArray<unknown> | undefined
+
+/** What a typed port speaks. */
+export interface Protocol {
+  /** Messages from other nodes are held against it. */
+  readonly validate: Validate
+  /** Which messages are answered: those that have a reply. */
+  readonly messages: Readonly<Record<string, { readonly reply: unknown }>>
+}
+
+/** What a node keeps in its table of ports. */
+export interface Receiver {
+  readonly id: string
+  /** From a port of the same node. */
+  send(message: Message): void
+  /** From another node, which is not trusted to send what the port's protocol says. */
+  sendForeign(message: Message): void
+  kill(reason: ReadonlyArray<unknown>): void
+  /** Calls back once, with the port's Exit; the result takes the monitor back. */
+  watch(watcher: Watcher): () => void
+}
+
+export type { PortExit }
+
+/** Told once how a port ended. It must not throw. */
+export type Watcher = (exit: PortExit) => void
 
 /** Re-exported as `Port.Self`, where it is documented. */
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
@@ -50,7 +75,7 @@ export class Cell implements Receiver, Runnable {
   readonly id: string
   /** What the port was told to end with; the first reason wins. Its fibers and finalizers may still run. */
   doomed: PortExit | undefined = undefined
-  validate: Validate | undefined = undefined
+  protocol: Protocol | undefined = undefined
   private readonly host: Host
   /** What the port was made in. */
   private readonly creator: Context.Context<never>
@@ -146,7 +171,7 @@ export class Cell implements Receiver, Runnable {
   }
 
   sendForeign(message: Message): void {
-    const refused = this.validate?.(message)
+    const refused = this.protocol?.validate(message)
     // In its turn, so that what came before it is still handled.
     if (refused === undefined) this.send(message)
     else this.enter(() => this.kill(refused))

@@ -14,18 +14,21 @@ import type { Handler, Validate } from "./cell.ts"
 /** A schema that validates and does not transform: messages are plain data. */
 export type AnySchema = Schema.Codec<any, any>
 
-/** One message of a protocol: its arguments, and what answers it. */
+/** One message of a protocol: its arguments, those that may follow, and what answers it. */
 export interface MessageShape {
   readonly schemas: ReadonlyArray<AnySchema>
+  readonly tail: AnySchema | undefined
   readonly reply: AnySchema | undefined
 }
 
 /** Checks arguments. Answers what is wrong with them, if anything is. */
 type CheckArguments = (args: ReadonlyArray<unknown>) => string | undefined
 
+/** Checks arguments by schemas, one for each. */
+export const checkArguments = (schemas: ReadonlyArray<AnySchema>): CheckArguments => checking(Schema.Tuple(schemas))
+
 /** Compiled once: the common case costs no more than `Schema.is`. */
-export const checkArguments = (schemas: ReadonlyArray<AnySchema>): CheckArguments => {
-  const tuple = Schema.Tuple(schemas)
+const checking = (tuple: AnySchema): CheckArguments => {
   const fits = Schema.is(tuple)
   const explain = Schema.decodeUnknownResult(tuple)
   return (args) => {
@@ -38,8 +41,12 @@ export const checkArguments = (schemas: ReadonlyArray<AnySchema>): CheckArgument
 /** What a protocol says of messages from other nodes. Tags that it does not name are left to the handlers. */
 export const validator = (messages: Readonly<Record<string, MessageShape>>): Validate => {
   const checks = new Map<string, CheckArguments>()
-  for (const [tag, { reply, schemas }] of Object.entries(messages)) {
-    checks.set(tag, checkArguments(reply === undefined ? schemas : [...schemas, PortIdSchema]))
+  for (const [tag, { reply, schemas, tail }] of Object.entries(messages)) {
+    const last = reply === undefined ? [] : [PortIdSchema]
+    const check = tail === undefined
+      ? checkArguments([...schemas, ...last])
+      : checking(Schema.TupleWithRest(Schema.Tuple(schemas), [tail, ...last]))
+    checks.set(tag, check)
   }
   return (message) => {
     const tag = message[0]
