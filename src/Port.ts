@@ -560,7 +560,7 @@ export const snd: {
   ): Effect.Effect<void, never, Node>
 } = (port: string, ...message: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, Node)
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
     return router.offer(port, message) ? Exit.void : sendWhenRoom(router, port, message)
   })
 
@@ -710,11 +710,11 @@ export const mon: {
 const watching = (
   context: Context.Context<never>,
   port: string,
-  watcher: (exit: cell.PortExit) => unknown
+  watcher: (exit: reason.PortExit) => unknown
 ): Effect.Effect<Monitor> => {
   const tether = Scope.forkUnsafe(Context.getUnsafe(context, Scope.Scope))
   const cancel = Scope.close(tether, Exit.void)
-  const unwatch = Context.getUnsafe(context, Node).monitor(port, (exit) => {
+  const unwatch = Context.getUnsafe(context, NodeRouter).monitor(port, (exit) => {
     watcher(exit)
     Effect.runFork(cancel)
   })
@@ -846,8 +846,8 @@ export const peval: {
 } = portFirst((port, effect) =>
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<any>
-    const made = localCell(Context.getUnsafe(context, Node), port, "peval")
-    if (made === undefined) return Effect.fail(new Killed({ port, reason: noSuchPort(port) }))
+    const made = localCell(Context.getUnsafe(context, NodeRouter), port, "peval")
+    if (made === undefined) return Effect.fail(new Killed({ port, reason: reason.reasons.no_such_port(port) }))
     return made.evaluate(Effect.provideContext(effect, made.contextOver(context)))
   })
 )

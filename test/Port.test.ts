@@ -392,7 +392,7 @@ describe("messages from other nodes", () => {
         left: (who, ...reason) => Port.snd(log, who, ...reason),
         sum: (...numbers) => Effect.succeed(numbers.reduce((sum, n) => sum + n, 0))
       })
-      const receiver = (yield* Node.Node).portNamed(nameOf(port))!
+      const receiver = (yield* NodeRouter).portNamed(nameOf(port))!
       receiver.sendForeign(["left", "ann"])
       receiver.sendForeign(["left", "bob", "fail", "boom", { n: 1 }])
       receiver.sendForeign(["sum", 1, 2, 39, log])

@@ -26,7 +26,7 @@ export type Handler = (...args: ReadonlyArray<any>) => unknown
 export type Task = () => Effect.Effect<unknown, unknown> | void
 
 /** Why a message is refused: the reason that its port is killed with. */
-export type Validate = (message: Message) => ReadonlyArray<unknown> | undefined
+export type Validate = (message: Message) => Reason | undefined
 
 /** What a typed port speaks. */
 export interface Protocol {
@@ -35,23 +35,6 @@ export interface Protocol {
   /** Which messages are answered: those that have a reply. */
   readonly messages: Readonly<Record<string, { readonly reply: unknown }>>
 }
-
-/** What a node keeps in its table of ports. */
-export interface Receiver {
-  readonly id: string
-  /** From a port of the same node. */
-  send(message: Message): void
-  /** From another node, which is not trusted to send what the port's protocol says. */
-  sendForeign(message: Message): void
-  kill(reason: ReadonlyArray<unknown>): void
-  /** Calls back once, with the port's Exit; the result takes the monitor back. */
-  watch(watcher: Watcher): () => void
-}
-
-export type { PortExit }
-
-/** Told once how a port ended. It must not throw. */
-export type Watcher = (exit: PortExit) => void
 
 /** Re-exported as `Port.Self`, where it is documented. */
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
