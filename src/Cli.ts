@@ -32,6 +32,11 @@ import { version } from "./internal/values/version.ts"
 /**
  * A service that `emp run` cannot load or start, or that failed: its name as it was given, and what is wrong.
  *
+ * **Details**
+ *
+ * `reason` is `not_found` when there is no such file or package, `no_service` when what is there cannot be one, and `failed` when
+ * the service was started.
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -69,7 +74,7 @@ const run = Command.make("run", {
     const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
     const sources = yield* runSources(input)
     const { runOptions } = yield* Effect.promise(() => import("./internal/cli/run/options.ts"))
-    // Under a watchdog that has said what there is to say.
+    // The node's watchdog has read the same configuration, and has logged already what there is to say of it.
     const options = yield* Effect.provideService(
       runOptions(sources),
       References.MinimumLogLevel,
@@ -81,7 +86,7 @@ const run = Command.make("run", {
     }
     if (input.watchdog && !isWatched()) {
       const watched = input.watch ? options.services.flatMap(services.fileOf) : []
-      return yield* endless(watchdog({ hangTimeout: input.hangTimeout, watched }))
+      return yield* endless(watchdog({ hangSeconds: input.hangTimeout, watched }))
     }
     if (input.watch && !input.watchdog) {
       return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
@@ -201,7 +206,7 @@ const leastLevel = Layer.effect(
 /** Standard output is for results; what happens is logged to standard error. */
 const logging = Layer.merge(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]), leastLevel)
 
-/** A wrong command line is told in a few lines, on standard error: nobody asked for the whole help. */
+/** What is wrong with a command line is shown in a few lines, on standard error: nobody asked for the whole help. */
 const presenting = Layer.suspend(() => {
   const formatter = CliOutput.defaultFormatter({ globalFlags: "summary" })
   const presenter: CliOutput.Presenter = {

@@ -24,7 +24,7 @@ export type Shown =
 export interface Edited {
   readonly document: JsonObject
   readonly shown: ReadonlyArray<Shown>
-  /** What had nothing to do. */
+  /** Of steps that had nothing to do: why. */
   readonly notes: ReadonlyArray<string>
 }
 

@@ -62,7 +62,7 @@ class Timeline {
     if (this.over) return Effect.void
     this.reports.push({ ...report, node })
     for (const wait of this.waiting.filter((wait) => wait.met())) Deferred.doneUnsafe(wait.done, Effect.void)
-    return this.show(report.at, node, report.text, { joined: 36, started: 32, message: 34, told: 33 }[report.event])
+    return this.show(report.at, node, report.text, { joined: 36, started: 32, message: 34, end: 33 }[report.event])
   }
   count(event: Report["event"], accept: (report: Report & { readonly node: string }) => boolean = () => true): number {
     return this.reports.filter((report) => report.event === event && accept(report)).length
@@ -150,7 +150,7 @@ const show = Effect.gen(function*() {
   const after = (event: Report["event"], node: string) => (report: Report & { readonly node: string }) =>
     report.event === event && report.node === node && report.at >= killed
   for (const node of ["seed", "sender"]) {
-    yield* step(`the news for the ${node}`, timeline.until(() => timeline.count("told", after("told", node)) >= 2))
+    yield* step(`the news for the ${node}`, timeline.until(() => timeline.count("end", after("end", node)) >= 2))
   }
   yield* step("the restart", timeline.until(() => timeline.count("started") >= 2))
   yield* step("the second conversation", timeline.until(() => timeline.count("message") >= before + messagesWanted))
@@ -163,8 +163,8 @@ const show = Effect.gen(function*() {
       "",
       "What happened:",
       `  3 processes found each other through one seed and exchanged ${timeline.count("message")} messages`,
-      `  the seed was told ${delay(after("told", "seed"))} after the kill -9, the sender after ${
-        delay(after("told", "sender"))
+      `  the seed was told ${delay(after("end", "seed"))} after the kill -9, the sender after ${
+        delay(after("end", "sender"))
       }`,
       `  the supervisor had the greeter back after ${delay(after("started", "sender"))}, on another node`,
       `  the next answer came ${delay(after("message", "sender"))} after the kill`

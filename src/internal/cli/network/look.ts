@@ -22,7 +22,7 @@ const linksOf = (status: Status): ReadonlyArray<string> =>
 const commandsOf = (status: Status): number =>
   status.peers.filter(({ nodeId, state }) => state === "up" && isCommand(nodeId)).length
 
-/** All nodes, as they say of themselves. */
+/** The status of every node, as it gives it itself. */
 export const statuses = (session: Session) => Effect.flatMap(allNodes(session), (names) => statusesOf(session, names))
 
 const entriesOf = (status: Status): number => Object.values(status.families).reduce((sum, count) => sum + count, 0)

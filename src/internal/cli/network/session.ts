@@ -42,13 +42,13 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", { probl
   }
 }
 
-/** What all of these commands are told. */
+/** What every command that talks to a network is told. */
 export interface Session {
   readonly sources: Sources
   /** The node ID of the command's own node. */
   readonly nodeId: string
-  /** Seconds to wait for an answer. */
-  readonly timeout: number
+  /** So long is waited for an answer. */
+  readonly timeoutSeconds: number
   readonly json: boolean
 }
 
@@ -98,14 +98,14 @@ const seedsOf = (
   })
 }
 
-/** With the time that the session has for an answer. */
+/** Runs an effect for as long as the session waits for an answer; `otherwise` is what has not happened when the time is up. */
 export const within = <A, E, R>(session: Session, effect: Effect.Effect<A, E, R>, otherwise: string) =>
   Effect.timeoutOrElse(effect, {
-    duration: Duration.seconds(session.timeout),
-    orElse: () => Effect.fail(new TimedOut({ problem: `${otherwise} (after ${session.timeout} s)` }))
+    duration: Duration.seconds(session.timeoutSeconds),
+    orElse: () => Effect.fail(new TimedOut({ problem: `${otherwise} (after ${session.timeoutSeconds} s)` }))
   })
 
-/** Has a link to a node, or says why there can be none. */
+/** Makes sure of a link to a node, or says why there can be none. */
 export const reach = (session: Session, nodeId: string) =>
   Effect.gen(function*() {
     const router = yield* NodeRouter
@@ -134,13 +134,13 @@ export const reachPort = (session: Session, port: string) =>
 export const ask = (session: Session, nodeId: string, ...request: ReadonlyArray<unknown>) =>
   askFor(session, nodeId, `has not answered ${String(request[0])}`, ...request)
 
-/** The same; `otherwise` is what the node has not done when no answer comes. */
+/** As `ask` does; `otherwise` is what the node has not done when no answer comes. */
 export const askFor = (session: Session, nodeId: string, otherwise: string, ...request: ReadonlyArray<unknown>) =>
   Effect.gen(function*() {
     const [name] = request
     yield* reach(session, nodeId)
-    // Others may take what they do not know for something else.
-    if (String(name).startsWith("emp_") && !(yield* NodeRouter).isOwnKind(nodeId)) {
+    // A node of another kind may take a request that it does not know for something else.
+    if (String(name).startsWith("emp_") && !(yield* Node.Node).isOwnKind(nodeId)) {
       return yield* failed(`node ${nodeId} is of another kind: it cannot be asked for this`)
     }
     return yield* within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} ${otherwise}`)
@@ -174,7 +174,7 @@ export const allNodes = (session: Session) =>
     return Array.from((yield* knownNodes(session)).keys()).filter((name) => name !== own).toSorted()
   })
 
-/** Only those can talk to such a node that it has a link to itself. */
+/** Whether a node listens nowhere: only nodes that it has dialled itself can talk to it. */
 const listensNowhere = (addresses: unknown): boolean => Array.isArray(addresses) && addresses.length === 0
 
 /** What nodes that are asked for their status answer, or why they do not. */

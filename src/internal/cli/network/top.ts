@@ -55,7 +55,7 @@ const busiest = (rates: ReadonlyArray<Rate>): string =>
     ])
   )
 
-/** What was there is drawn over, which flickers less than to clear it; what has no room is left out. */
+/** The picture before is drawn over, which flickers less than to clear the screen; lines that have no room are left out. */
 const paint = (text: string, { columns, rows }: { readonly columns: number; readonly rows: number }): string => {
   const lines = text.split("\n").map((line) => line.slice(0, columns))
   const shown = lines.length > rows - 3 ? [...lines.slice(0, rows - 4), "…"] : lines
@@ -82,7 +82,7 @@ const quit = Effect.gen(function*() {
 export const top = (session: Session, rounds: number | undefined) => {
   const { stdout } = process
   // A node that hangs does not stop the picture.
-  const impatient = { ...session, timeout: Math.min(session.timeout, 1) }
+  const impatient = { ...session, timeoutSeconds: Math.min(session.timeoutSeconds, 1) }
   const draw = Effect.gen(function*() {
     let before: Sample | undefined
     for (let round = 0; round < (rounds ?? Infinity); round++) {

@@ -22,7 +22,7 @@ import { traceMessages } from "./messageTrace.ts"
 import type { RunOptions } from "./options.ts"
 import type { Service, ServiceError } from "./service.ts"
 import { runServices } from "./services.ts"
-import { isWatched, obey, restartRequest, tell } from "./watchdog.ts"
+import { isWatched, obey, restartRequest, tellWatchdog } from "./watchdog.ts"
 
 /** What only the command line can say. */
 export interface RunSwitches {
@@ -46,9 +46,9 @@ export const runNode = (
 ) =>
   Effect.gen(function*() {
     const watched = isWatched()
-    // To its very end: links may take a while to close, and services to be loaded.
+    // Beats come to the very end of the process: links may take a while to close, and services to be loaded.
     yield* obey
-    // A wrong seed or service is told before anything listens.
+    // A wrong seed or service is reported before anything listens.
     yield* checkSeeds(options.seeds)
     yield* checkSecret(options)
     const services = yield* load
@@ -56,7 +56,7 @@ export const runNode = (
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
       Layer.provide(Node.layer(options), Transport.layerTcp)
     )
-    // The services' scope lies within the node's: they end while there still are links to tell others.
+    // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it.
     const body = Effect.andThen(prepare(switches, watched), serve(services))
     return yield* body.pipe(
       Effect.scoped,
@@ -71,17 +71,25 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
-    router.log.warn(`node ${from} asks this one to restart`)
-    tell("restart")
+    router.warn(`node ${from} asks this one to restart`)
+    tellWatchdog("restart")
   })
   if (allowEval) router.requests.add("eval", evaluateFor(router))
   if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
 })
 
-/** Runs JavaScript: an expression, or statements, perhaps with a `return`; `node` is the node. Answers `["", RESULT]` or `[ERROR]`. */
-const evaluateFor = (router: Router) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
-  const reply = (...results: ReadonlyArray<unknown>): void => {
-    if (isPortId(to)) router.relay(from, to, [...rest, ...results])
+/** Runs JavaScript, in which `node` is the node: an expression, or statements, perhaps with a `return`. Answers `["", RESULT]` or `[ERROR]`. */
+const evaluateFor =
+  (router: Node.Node["Service"]) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
+    const reply = (...results: ReadonlyArray<unknown>): void => {
+      if (isPortId(to)) router.relay(from, to, [...rest, ...results])
+    }
+    const run = async (): Promise<unknown> => await compile(String(code))(router)
+    router.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
+    run().then(
+      (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : inspect(result)),
+      (error: unknown) => reply(describe(error))
+    )
   }
   const run = async (): Promise<unknown> => await compile(String(code))(router)
   router.log.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
@@ -129,7 +137,7 @@ const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Service>) {
   const addresses = yield* Node.addresses
   const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
   yield* Console.log(`node ${nodeId} is ready, ${where}`)
-  // Services that fail from the start have done so by then: that is no node to be started again and again.
-  yield* Effect.forkScoped(Effect.delay(Effect.sync(() => tell("ready")), "3 seconds"))
+  // Services that fail from the start have failed by then: such a node is not to be started again and again.
+  yield* Effect.forkScoped(Effect.delay(Effect.sync(() => tellWatchdog("ready")), "3 seconds"))
   return yield* failed
 })

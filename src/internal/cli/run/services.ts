@@ -38,7 +38,7 @@ export const runServices = (
       intensity: restarts.intensity,
       period: restarts.period,
       children: services.map((service, at) => ({
-        // The same one may run twice.
+        // One service may run twice.
         id: services.findIndex(({ spec }) => spec === service.spec) === at
           ? service.spec
           : `${service.spec} (${at + 1})`,
@@ -54,7 +54,7 @@ export const runServices = (
     yield* Port.mon(supervisor.supervisor, (exit) => {
       const reason = reasonFromExit(exit)
       if (reason.length === 0 || reason[0] === "shutdown") return Effect.void
-      // It goes on with the child, and the child's own reason.
+      // This reason goes on with the child's name, and with the reason of the child's last end.
       const gaveUp = reason[0] === "restart_limit"
       return Deferred.fail(failed, gaveUp ? failure(String(reason[2]), reason.slice(3)) : failure("services", reason))
     })
@@ -69,13 +69,17 @@ const start = Effect.fnUntraced(function*({ isLayer, start }: Service) {
   return port
 })
 
-/** What a service ended with, in its own words. Whatever goes wrong while it starts or runs is such an error already. */
+/** What a service ended with, in its own words. What went wrong while it started or ran is a ServiceError already. */
 const failure = (service: string, reason: Reason): ServiceError => {
   const [tag, , fields] = reason
   if (tag === "fail" && isServiceError(fields)) {
-    return new ServiceError({ service: fields.service, problem: fields.problem })
+    return new ServiceError({ service: fields.service, reason: "failed", problem: fields.problem })
   }
-  return new ServiceError({ service, problem: `ended: ${showReason(exitFromReason(service, reason))}` })
+  return new ServiceError({
+    service,
+    reason: "failed",
+    problem: `ended: ${showReason(exitFromReason(service, reason))}`
+  })
 }
 
 const isServiceError = Schema.is(Schema.Struct({

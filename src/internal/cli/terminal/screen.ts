@@ -48,7 +48,7 @@ export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyA
   const all = [head, ...rows]
   const widths = head.slice(1).map((_, at) => Math.max(...all.map((row) => row[at + 1]?.length ?? 0)))
   const room = Math.max(8, widest - widths.reduce((sum, width) => sum + width + gap, 0))
-  return columns(all.map((row) => row.with(0, clip(row[0] ?? "", room))), "right")
+  return columns(all.map((row) => row.map((cell, at) => at === 0 ? clip(cell, room) : cell)), "right")
 }
 
 /** `1.4 GB`, `312 kB`, `80 B`. */
