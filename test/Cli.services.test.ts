@@ -23,7 +23,7 @@ describe("the services of emp run", () => {
       /^services \(one_for_one\)[^]*#fragile \S+, up .*, 1 restart/
     )
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
-  }, 40_000)
+  })
 
   it("end their node when that does not help, and the watchdog starts another one", async () => {
     const { watchdog, worker } = await startWatched([], "test/fixtures/services.ts#wearingOut")
@@ -33,7 +33,7 @@ describe("the services of emp run", () => {
     assert.match(watchdog.stderr, /^emp: service \S+#wearingOut: ended: worn out$/m)
     assert.match(watchdog.stderr, /the node ended with exit code 1; it is started again in 100 ms/)
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
-  }, 40_000)
+  })
 
   it.each<[string, string, Record<string, string>]>([
     ["itself", "service.mjs:2:13: SyntaxError: Unexpected identifier 'z'", {

@@ -385,7 +385,7 @@ for (const [name, transport] of transports) {
         yield* until("the metric says so", () =>
           Effect.map(queued, (state) =>
             state !== undefined && "value" in state && state.value === 10_000))
-      }), 30_000)
+      }))
 
     test("events begin with what is up now, then tell what happens", (world) =>
       Effect.gen(function*() {

@@ -17,7 +17,7 @@ const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
 const silent = Port.make(() => {})
 
 const reasonOf = (port: Port.PortId) =>
-  Effect.map(Effect.timeout(Port.exit(port), "5 seconds"), (exit) => reasonFromExit(exit))
+  Effect.map(Effect.timeout(Port.exit(port), "30 seconds"), (exit) => reasonFromExit(exit))
 
 describe("monitors", () => {
   it.live("fire once, with the Exit", () =>

@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { Node, Port } from "../src/index.ts"
 import { makeLogs } from "./harness.ts"
+import { sized } from "./size.ts"
 import { quiet, sleep } from "./supervised.ts"
 import { group, makeKids } from "./supervisedGroup.ts"
 import { Model, type ModelChild, type ModelOptions, type Reason } from "./supervisorModel.ts"
@@ -116,5 +117,5 @@ it.effect.prop(
   "a supervisor does what OTP's does, whatever its children do and whatever it is asked for",
   [Run],
   ([run]) => Effect.provide(play(run), [Layer.fresh(Node.layerLocal), makeLogs().layer]),
-  { timeout: 240_000, arbitrary: { runs: 10_000 } }
+  { timeout: 600_000, arbitrary: { runs: sized(500, 10_000) } }
 )

@@ -18,15 +18,14 @@ import {
   type World
 } from "./harness.ts"
 import { downs, hears, linkTo, notReading, pair, silent } from "./links.ts"
+import { sized } from "./size.ts"
 import { churn } from "./soak/churn.ts"
 
 type Mark = Awaited<ReturnType<typeof churn>>[number]
 
-/** The event loop does nothing else for so long. */
+/** The process stands still for so long. */
 const block = (millis: number): Effect.Effect<void> =>
-  Effect.sync(() => {
-    for (const end = performance.now() + millis; performance.now() < end;);
-  })
+  Effect.sync(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis))
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => [i])
 
@@ -74,7 +73,7 @@ for (const [name, transport] of transports) {
 
     test("is noticed by those who are less patient first, and not by others", (world) =>
       Effect.gen(function*() {
-        const [a, b] = yield* pair(world, 300, 30_000)
+        const [a, b] = yield* pair(world, 300, 120_000)
         const events = [yield* follow(a), yield* follow(b)]
         // Beats come as often as the other side needs them.
         yield* Effect.all([hears(a, "b", 15), hears(b, "a", 1)], { concurrency: "unbounded" })
@@ -144,11 +143,11 @@ for (const [name, transport] of transports) {
         yield* Effect.andThen(hears(a, "b", 3), hears(b, "a", 3))
         assert.deepStrictEqual(inbox.messages.map(([first]) => first), [0, 1, "behind"])
         assert.deepStrictEqual(events.flatMap(downs), [])
-      }), 60_000)
+      }))
   })
 
   describe(`a node that comes back with its ID, over ${name}`, () => {
-    const patient = { monitorTimeout: "30 seconds", connectInterval: "20 seconds" } as const
+    const patient = { monitorTimeout: "3 minutes", connectInterval: "2 minutes" } as const
 
     for (const who of ["it dials us", "we dial it"] as const) {
       test(`replaces its dead predecessor at once when ${who}: monitors first, then messages`, (world) =>
@@ -164,11 +163,9 @@ for (const [name, transport] of transports) {
           yield* world.freeze
           yield* a.run(Port.snd(old.port, "lost"))
           const b = yield* world.start("b", patient)
-          const began = performance.now()
           if (who === "we dial it") yield* Effect.forkScoped(a.network.dial(b.address))
           for (let i = 0; i < 3; i++) yield* b.run(Port.snd(port, "n", i))
           yield* until("the messages of the new life", () => record.includes(2))
-          assert.isBelow(performance.now() - began, 10_000, "long before the timeout")
           assert.deepStrictEqual(record, ["transport_error", 0, 1, 2])
           const inbox = yield* collector(b)
           yield* a.run(Port.snd(inbox.port, "hello"))
@@ -277,13 +274,13 @@ for (const [name, transport] of transports) {
         assert.strictEqual(linkTo(a, "b"), link)
         assert.deepStrictEqual(inbox.messages, numbers(attempts))
         assert.deepStrictEqual(downs(events), [])
-      }), 60_000)
+      }))
   })
 
   describe(`a farewell, over ${name}`, () => {
     test("a node that stops is told from one that is cut off, and what it sent last arrives", (world) =>
       Effect.gen(function*() {
-        const [a, b] = yield* pair(world, 30_000)
+        const [a, b] = yield* pair(world, 120_000)
         const [events, inbox] = [yield* follow(a), yield* collector(a)]
         yield* world.cut
         yield* until("the crash", () => !a.router.isUp("b") && !b.router.isUp("a"))
@@ -304,7 +301,7 @@ for (const [name, transport] of transports) {
 
     test("to a node that does not read does not hold up the stop for long", (world) =>
       Effect.gen(function*() {
-        const [a, b] = yield* pair(world, 30_000)
+        const [a, b] = yield* pair(world, 120_000)
         yield* world.freeze
         a.router.send("b#p", ["never sent"])
         yield* within("the stop", a.stop)
@@ -313,7 +310,7 @@ for (const [name, transport] of transports) {
 
     test("both sides at once", (world) =>
       Effect.gen(function*() {
-        const [a, b] = yield* pair(world, 30_000)
+        const [a, b] = yield* pair(world, 120_000)
         yield* within("both stops", Effect.all([a.stop, b.stop], { concurrency: "unbounded" }))
         assert.deepStrictEqual([a.router.upNodes(), b.router.upNodes(), world.logs], [[], [], []])
       }))
@@ -323,7 +320,7 @@ for (const [name, transport] of transports) {
     const text = "x".repeat(64 * 1024)
 
     /** A node with a link that takes nothing any more, and a sender that waits for room on it. */
-    const stuck = (world: World, monitorTimeout = 30_000) =>
+    const stuck = (world: World, monitorTimeout = 120_000) =>
       Effect.gen(function*() {
         const [a, b] = yield* pair(world, monitorTimeout)
         const inbox = yield* collector(b)
@@ -421,7 +418,7 @@ for (const [name, transport] of transports) {
   describe(`one generation after the other, over ${name}`, () => {
     test("what was sent before a loss never arrives behind what was sent after it", (world) =>
       Effect.gen(function*() {
-        const [a, b] = yield* pair(world, 30_000)
+        const [a, b] = yield* pair(world, 120_000)
         const { port, record } = yield* recorder(b)
         const seen: Array<unknown> = []
         for (let life = 0; life < 20; life++) {
@@ -450,9 +447,10 @@ for (const [name, transport] of transports) {
 describe("links that come and go", () => {
   it.live("leave nothing behind", () =>
     Effect.gen(function*() {
-      const [[, early], [, late]] = (yield* Effect.promise(() => churn([300, 3000]))) as [Mark, Mark]
+      const marks = sized([200, 1000], [300, 3000])
+      const [[, early], [, late]] = (yield* Effect.promise(() => churn(marks))) as [Mark, Mark]
       assert.deepStrictEqual({ ...late, heap: 0 }, { ...early, heap: 0 })
       assert.deepStrictEqual([late.peers, late.listeners, late.handshakes], [0, 0, 0])
       assert.isBelow(late.heap - early.heap, 1024 * 1024)
-    }), 60_000)
+    }))
 })

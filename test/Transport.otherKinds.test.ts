@@ -35,7 +35,7 @@ describe("towards a node of another kind", () => {
 
   overTcp("nor when it has us pass them on to a node that is", (world) =>
     Effect.gen(function*() {
-      const [a, b] = yield* pair(world, 30_000)
+      const [a, b] = yield* pair(world, 120_000)
       const raw = yield* connectRaw(a.address)
       const events = [yield* follow(a), yield* follow(b)]
       raw.send(["", "snd", "b", "emp_bye"], ["", "time", "b", "emp_bye"], ["", "snd", "b", "emp_duplicate", "here"])
@@ -101,7 +101,7 @@ describe("towards a node of another kind", () => {
       raw.socket.resume()
       yield* until("both answers", () => raw.packets.at(-1)?.[1] === "kil0")
       assert.strictEqual(raw.packets.at(-2)![0], "t")
-    }), 60_000)
+    }))
 
   overTcp("a second handshake never completes: our auth line is held back", (world) =>
     Effect.gen(function*() {
@@ -184,8 +184,9 @@ describe("a node of our own kind that speaks by hand", () => {
       yield* until("the link stands", () => a.router.isUp("raw"))
       const fired = yield* watch(a, "raw")
       raw.write(`["${inbox.name}","`)
+      // For as long as the node needs for many beats: several timeouts.
       let count = 0
-      for (const end = performance.now() + 5 * timeout; performance.now() < end; count++) {
+      for (; raw.packets.length < 20; count++) {
         raw.write("x")
         yield* Effect.sleep("10 millis")
       }
@@ -196,25 +197,25 @@ describe("a node of our own kind that speaks by hand", () => {
 
   overTcp("lives while it reads one large message slowly", (world) =>
     Effect.gen(function*() {
-      const timeout = 500
+      const timeout = 300
       const a = yield* world.start("a", { monitorTimeout: timeout })
       const raw = yield* connectRaw(a.address, { keys: ownKind(timeout) })
       yield* until("the link stands", () => a.router.isUp("raw"))
       const fired = yield* watch(a, "raw")
-      const size = 48 * 1024 * 1024
-      // It takes a portion now and then, and says that it lives.
+      const size = 32 * 1024 * 1024
+      // It takes a portion now and then, and says that it lives. Each takes at least two milliseconds.
       const { socket } = raw
       socket.removeAllListeners("data").pause()
       const before = socket.bytesRead
       yield* a.run(Port.snd("raw#p", "x".repeat(size)))
-      const began = performance.now()
-      while (socket.bytesRead - before < size && !raw.isClosed()) {
+      let portions = 0
+      for (; socket.bytesRead - before < size && !raw.isClosed(); portions++) {
         raw.write("[]")
         yield* Effect.callback<void>((resume) => void socket.once("data", () => resume(Effect.void)).resume())
         socket.pause()
         yield* Effect.sleep("2 millis")
       }
       assert.deepStrictEqual([fired, raw.isClosed()], [[], false])
-      assert.isAbove(performance.now() - began, 2 * timeout)
-    }), 60_000)
+      assert.isAbove(2 * portions, 2 * timeout, "longer than its patience with one that does not read")
+    }))
 })

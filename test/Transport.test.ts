@@ -403,7 +403,7 @@ describe("a peer that does not read", () => {
       yield* raw.has(total)
       yield* within("the sender", Fiber.join(sending))
       assert.deepStrictEqual(raw.packets.map((packet) => packet[1]), Array.from({ length: total }, (_, i) => i))
-    }), 60_000)
+    }))
 
   test("a snd that waits ends when the link does, or when it is interrupted", (world) =>
     Effect.gen(function*() {
@@ -422,7 +422,7 @@ describe("a peer that does not read", () => {
       assert.isUndefined(waiting.pollUnsafe())
       raw.socket.destroy()
       yield* within("the send", Fiber.join(waiting))
-    }), 60_000)
+    }))
 
   for (const [name, transport] of transports) {
     testOver(transport)(

@@ -88,7 +88,7 @@ for (const [name, transport] of transports) {
             }))
           }
           assert.deepStrictEqual(world.logs, [])
-        }), 60_000)
+        }))
     }
 
     for (

@@ -35,14 +35,16 @@ export const testOver = (transport: Layer.Layer<Transport.Transport>) =>
   timeout?: number
 ): void => it.live(title, () => Effect.flatMap(makeWorld, body).pipe(Effect.provide(transport)), timeout)
 
+/** Milliseconds that a test waits before it calls it an error: much longer than even a busy machine needs. */
+const patienceMillis = 30_000
+
 /** Waits until a condition holds; dies, naming it, when the deadline passes. */
 export const until = (
   what: string,
-  condition: () => boolean | Effect.Effect<boolean>,
-  deadline = 10_000
+  condition: () => boolean | Effect.Effect<boolean>
 ): Effect.Effect<void> =>
   Effect.gen(function*() {
-    const end = performance.now() + deadline
+    const end = performance.now() + patienceMillis
     for (;;) {
       const holds = condition()
       if (typeof holds === "boolean" ? holds : yield* holds) return
@@ -54,7 +56,7 @@ export const until = (
 /** The effect's result, unless the deadline passes. */
 export const within = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.timeoutOrElse(effect, {
-    duration: "10 seconds",
+    duration: patienceMillis,
     orElse: () => Effect.die(new Error(`waited in vain: ${what}`))
   })
 
@@ -108,7 +110,9 @@ export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effec
   const book = new Map<string, ReadonlyArray<string>>()
   const start: World["start"] = Effect.fnUntraced(function*(nodeId, options) {
     const scope = yield* Scope.fork(yield* Effect.scope)
-    const layer = Node.layer({ nodeId, secret, binds: ["127.0.0.1:*"], ...options })
+    // What only this timeout would put right is to fail.
+    const defaults = { secret, binds: ["127.0.0.1:*"], monitorTimeout: "3 minutes" } as const
+    const layer = Node.layer({ nodeId, ...defaults, ...options })
     const context = yield* Layer.buildWithScope(layer, scope).pipe(
       Effect.provideService(Transport.Transport, network.carrier),
       Effect.provide(logs.layer)
