@@ -4,7 +4,6 @@ import * as Layer from "effect/Layer"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { Node, Port, Supervisor } from "../src/index.ts"
-import { NodeRouter } from "../src/internal/node/router.ts"
 import { makeLogs, until } from "./harness.ts"
 import { sized } from "./size.ts"
 

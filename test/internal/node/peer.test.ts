@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Peer, type PeerHost } from "../../../src/internal/node/peer.ts"
 import type { LinkErrorReason } from "../../../src/internal/transport/linkError.ts"
-import { reasonFromExit } from "../../../src/internal/values/killed.ts"
+import { reasonFromExit } from "../../../src/internal/values/reason.ts"
 
 /** A peer whose node looks for it in vain, and why the node has lost it. */
 const lookedFor = () => {

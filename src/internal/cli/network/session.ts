@@ -140,7 +140,7 @@ export const askFor = (session: Session, nodeId: string, otherwise: string, ...r
     const [name] = request
     yield* reach(session, nodeId)
     // A node of another kind may take a request that it does not know for something else.
-    if (String(name).startsWith("emp_") && !(yield* Node.Node).isOwnKind(nodeId)) {
+    if (String(name).startsWith("emp_") && !(yield* NodeRouter).isOwnKind(nodeId)) {
       return yield* failed(`node ${nodeId} is of another kind: it cannot be asked for this`)
     }
     return yield* within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} ${otherwise}`)

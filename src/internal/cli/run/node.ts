@@ -71,7 +71,7 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
-    router.warn(`node ${from} asks this one to restart`)
+    router.log.warn(`node ${from} asks this one to restart`)
     tellWatchdog("restart")
   })
   if (allowEval) router.requests.add("eval", evaluateFor(router))
@@ -79,17 +79,9 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
 })
 
 /** Runs JavaScript, in which `node` is the node: an expression, or statements, perhaps with a `return`. Answers `["", RESULT]` or `[ERROR]`. */
-const evaluateFor =
-  (router: Node.Node["Service"]) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
-    const reply = (...results: ReadonlyArray<unknown>): void => {
-      if (isPortId(to)) router.relay(from, to, [...rest, ...results])
-    }
-    const run = async (): Promise<unknown> => await compile(String(code))(router)
-    router.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
-    run().then(
-      (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : inspect(result)),
-      (error: unknown) => reply(describe(error))
-    )
+const evaluateFor = (router: Router) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
+  const reply = (...results: ReadonlyArray<unknown>): void => {
+    if (isPortId(to)) router.relay(from, to, [...rest, ...results])
   }
   const run = async (): Promise<unknown> => await compile(String(code))(router)
   router.log.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
