@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,10 +19,11 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { spawnRequest } from "./internal/node/nodePort.ts"
+import type { WaitFor } from "./internal/node/peer.ts"
 import { NodeRouter, type Router } from "./internal/node/router.ts"
 import * as cell from "./internal/port/cell.ts"
 import * as protocols from "./internal/port/protocol.ts"
-import type { Watcher } from "./internal/port/receiver.ts"
+import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts"
 import { ReplyPort } from "./internal/port/replyPort.ts"
 import * as link from "./internal/transport/link.ts"
 import * as portId from "./internal/values/portId.ts"
@@ -561,17 +562,32 @@ export const snd: {
 } = (port: string, ...message: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, NodeRouter)
-    return router.offer(port, message) ? Exit.void : sendWhenRoom(router, port, message)
+    const waitFor = router.offer(port, message)
+    return waitFor === undefined ? Exit.void : sendLater(router, port, message, waitFor)
   })
 
-/** Waits for room. What cannot be interrupted, such as a finalizer, must not wait: it sends at once. */
-const sendWhenRoom = (router: Router, port: string, message: ReadonlyArray<unknown>): Effect.Effect<void> =>
+/**
+ * Waits for what keeps a message from being sent, then sends it as it was when the waiting began. What cannot be interrupted,
+ * such as a finalizer, must not wait: it sends at once.
+ */
+const sendLater = (router: Router, port: string, message: AnyMessage, waitFor: WaitFor): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
-    const attempt: Effect.Effect<void> = Effect.suspend(() =>
-      router.offer(port, message) ? Effect.void : Effect.andThen(router.whenRoom(port), attempt)
-    )
-    const interruptible = restore(attempt)
-    return interruptible === attempt ? Effect.sync(() => router.send(port, message)) : interruptible
+    const fixed = router.fixed(port, message)
+    const passOn = Effect.sync(() => router.sentOrNot(port))
+    const attempt = (waitFor: WaitFor): Effect.Effect<void> => {
+      const wait = router.whenItMay(port, waitFor)
+      const interruptible = restore(wait)
+      if (interruptible === wait) return Effect.sync(() => router.send(port, fixed))
+      return Effect.onError(interruptible, () => passOn).pipe(
+        Effect.flatMap((turn) => {
+          if (turn === "lost") return Effect.void
+          if (turn === "send") return Effect.andThen(Effect.sync(() => router.send(port, fixed)), passOn)
+          const again = router.offer(port, fixed)
+          return again === undefined ? Effect.void : attempt(again)
+        })
+      )
+    }
+    return attempt(waitFor)
   })
 
 /**
@@ -695,15 +711,19 @@ export const mon: {
 ): Effect.Effect<Monitor, never, any> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, NodeRouter)
-    if (typeof target === "function") return watching(fiber.context, port, runIn(router, fiber.context, target))
+    if (typeof target === "function") {
+      return watching(fiber.context, port, runIn(router, fiber.context, "a monitor's callback failed", target))
+    }
     const other = target ?? Context.getUnsafe(fiber.context, Self)
-    return watching(
-      fiber.context,
-      port,
-      message.length === 0
-        ? (exit) => Exit.isFailure(exit) && router.kill(other, reason.reasonFromExit(exit))
-        : (exit) => router.send(other, [...message, ...reason.reasonFromExit(exit)])
-    )
+    if (message.length === 0) {
+      return watching(
+        fiber.context,
+        port,
+        (exit) => Exit.isFailure(exit) && router.kill(other, reason.reasonFromExit(exit))
+      )
+    }
+    const fixed = router.fixed(other, message)
+    return watching(fiber.context, port, (exit) => router.note(other, fixed, reason.reasonFromExit(exit)))
   })
 
 /** Watches a port until the scope of the context closes. What has fired, or was taken back, leaves nothing in the scope. */
@@ -725,6 +745,7 @@ const watching = (
 const runIn = (
   router: Router,
   context: Context.Context<never>,
+  failed: string,
   callback: (exit: reason.PortExit) => Effect.Effect<unknown, unknown, any> | void
 ): Watcher => {
   const self = Context.getOrUndefined(context, Self)
@@ -732,13 +753,16 @@ const runIn = (
   const run = (exit: reason.PortExit): Effect.Effect<unknown, unknown> =>
     Effect.provideContext(Effect.suspend(() => callback(exit) ?? Effect.void), context as Context.Context<any>)
   if (owner !== undefined && cell.isCell(owner)) return (exit) => owner.enter(() => run(exit))
-  return (exit) => {
-    const fiber = Effect.runForkWith(context)(run(exit))
-    Fiber.runIn(fiber, Context.getUnsafe(context, Scope.Scope))
-    fiber.addObserver((result) => {
-      if (Exit.isFailure(result)) router.unheard("a monitor's callback failed", result.cause)
+  const scope = Context.getUnsafe(context, Scope.Scope)
+  return (exit) =>
+    router.soon(failed, () => {
+      if (scope.state._tag === "Closed") return
+      const fiber = Effect.runForkWith(context)(run(exit))
+      Fiber.runIn(fiber, scope)
+      fiber.addObserver((result) => {
+        if (Exit.isFailure(result) && !Cause.hasInterruptsOnly(result.cause)) router.unheard(failed, result.cause)
+      })
     })
-  }
 }
 
 /** The port is named first, as in AEMP; where an effect is piped into the verb, the port is named alone. */
@@ -811,8 +835,9 @@ export const monGuard: {
 export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never, Node> =>
   Effect.flatMap(NodeRouter, (router) =>
     Effect.callback((resume) => {
-      const cancel = router.monitor(port, (exit) => resume(Effect.succeed(exit)))
-      return Effect.sync(cancel)
+      const goOn = (exit: reason.PortExit) =>
+        router.soon(`whoever waits for the end of ${port} failed`, () => resume(Effect.succeed(exit)))
+      return Effect.sync(router.monitor(port, goOn))
     }))
 
 // ---- running code in a port
@@ -943,15 +968,20 @@ export const after: {
 ): Effect.Effect<void, never, any> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const router = Context.getUnsafe(context, NodeRouter)
-    const act = typeof target === "string"
-      ? () => void router.send(target, message)
-      : runIn(router, context, () => target)
+    const effect = typeof target === "string" ? reminder(router, target, message) : () => target
+    const act = runIn(router, context, "what Port.after runs failed", effect)
     return Effect.sleep(delay).pipe(
       Effect.andThen(Effect.sync(() => act(Exit.void))),
       Effect.forkScoped({ startImmediately: true }),
       Effect.asVoid
     )
   })
+
+/** Sends a message as it is now. It is refused now, too, if it cannot travel. */
+const reminder = (router: Router, port: string, message: AnyMessage) => {
+  const fixed = router.fixed(port, message)
+  return () => Effect.sync(() => router.send(port, fixed))
+}
 
 // ---- calls
 
@@ -1000,23 +1030,32 @@ export const calMessage = (
   ...message: ReadonlyArray<unknown>
 ): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> => ask(port, message)
 
-const ask = (port: string, message: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> =>
-  Effect.flatMap(NodeRouter, (router) =>
-    Effect.callback<ReadonlyArray<unknown>, Killed>((resume) => {
-      let cancel = (): void => {}
-      const reply = new ReplyPort(router, (exit) => {
-        cancel()
-        resume(exit)
-      })
-      cancel = router.monitor(port, (exit) => reply.finish(endedBefore(port, exit)))
-      try {
-        router.send(port, [...message, reply.id])
-      } catch (error) {
-        // A message that cannot be sent leaves no port behind.
-        reply.finish(Exit.die(error))
-      }
-      return Effect.sync(() => reply.finish(Exit.succeed([])))
-    }))
+const ask = (port: string, message: AnyMessage): Effect.Effect<AnyMessage, Killed, Node> =>
+  Effect.withFiber((fiber) => {
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
+    const asked = router.ports.get(port)
+    if (asked !== undefined && cell.isCell(asked) && asked.isHandling(fiber)) {
+      return Effect.fail(new Killed({ port, reason: reason.reasons.calling_self() }))
+    }
+    const reply = new ReplyPort(router)
+    reply.watches(router.monitor(port, (exit) => reply.finish(endedBefore(port, exit))))
+    const abandon = Effect.sync(() => reply.abandon())
+    const answered = Effect.callback<AnyMessage, Killed>((resume) => {
+      reply.onResult(resume)
+      return abandon
+    })
+    const request = [...message, reply.id]
+    let waitFor: WaitFor | undefined
+    try {
+      waitFor = router.offer(port, request)
+    } catch (error) {
+      // A message that cannot be sent leaves no port behind.
+      reply.abandon()
+      return Effect.die(error)
+    }
+    if (waitFor === undefined) return answered
+    return Effect.andThen(Effect.onError(sendLater(router, port, request, waitFor), () => abandon), answered)
+  })
 
 /** For whoever waits for a reply, a normal end is a failure too. */
 const endedBefore = (port: string, exit: reason.PortExit): Exit.Exit<never, Killed> =>
@@ -1159,7 +1198,7 @@ export const spawn = <Args extends ReadonlyArray<unknown>, M extends Messages>(
   Effect.map(NodeRouter, (router) => {
     const name = router.names.spawned()
     const node = portId.nodeOf(nodeOrPort)
-    router.request(node, spawnRequest, name, fn.name, ...args)
+    router.send(node, [spawnRequest, name, fn.name, ...args])
     return `${node}#${name}`
   })
 

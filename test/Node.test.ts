@@ -459,6 +459,7 @@ for (const [name, transport] of transports) {
         yield* a.run(Node.addressBook(() => Effect.never))
         const fired = yield* watch(a, "b#port")
         yield* within("the node stops", a.stop)
+        yield* until("the monitor has fired", () => fired.length > 0)
         assert.deepStrictEqual(fired, [["transport_error", "b", "this node stopped"]])
       }))
   })

@@ -153,7 +153,7 @@ const noAnswer: Plant = (_process, router) => {
   const offer = router.offer.bind(router)
   const hit = every(3)
   router.offer = (to, message) =>
-    message.length === 1 && typeof message[0] === "number" && hit() ? true : offer(to, message)
+    message.length === 1 && typeof message[0] === "number" && hit() ? undefined : offer(to, message)
 }
 
 const leakPeer: Plant = (_process, router) => {

@@ -7,6 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import type { Packet } from "../transport/framing/framing.ts"
 import { type Link, ownRequests } from "../transport/link.ts"
@@ -18,8 +19,9 @@ import { exitFromReason, type PortExit, type Reason, reasons } from "../values/r
 import { type Network, noNetwork } from "./network.ts"
 import { NodeLog } from "./nodeLog.ts"
 import { Observed } from "./observed.ts"
-import { Peer, type PeerHost } from "./peer.ts"
+import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
 import { Registry } from "./registry.ts"
+import type { Turn } from "./waiters.ts"
 
 /**
  * A request that the node port answers: `["", NAME, ARG...]`. `from` is the node whose link it came on; it must take
@@ -35,6 +37,9 @@ export interface Trace {
   readonly sent: (to: string, message: Message) => void
   readonly received: (port: string, from: string, message: Message) => void
 }
+
+/** No request of sense is carried out by so many others. */
+const deepestNesting = 64
 
 /** Told when nodes come and go, in the same call. */
 export interface NodeListener {
@@ -72,6 +77,8 @@ export class Router implements NodeService, Host, PeerHost {
   readonly bornAt: number
   private readonly context: Context.Context<never>
   private tracing: Trace | undefined = undefined
+  /** How many requests are being carried out, each within the one before it. */
+  private nesting = 0
 
   /** `connect` makes what reaches other nodes; without it the node is alone. */
   constructor(
@@ -122,12 +129,32 @@ export class Router implements NodeService, Host, PeerHost {
     else this.deliver(receiver, message)
   }
 
-  /** The same, if there is room for it. If not, a sender that can wait should, with `whenRoom`, and try again. */
-  offer(to: string, message: Message): boolean {
+  /** The same, if nothing speaks against it. If something does, a sender that can wait should, with `whenItMay`. */
+  offer(to: string, message: Message): WaitFor | undefined {
     const receiver = this.ports.get(to)
     if (receiver === undefined) return this.sendElsewhere(to, message, false)
     this.deliver(receiver, message)
-    return true
+    return undefined
+  }
+
+  /**
+   * Sends what a monitor has to say, and why the port ended: what of that cannot travel goes as text.
+   */
+  note(to: string, message: Message, reason: Reason): void {
+    const peer = this.peerOf(to)
+    if (peer === undefined) this.send(to, [...message, ...reason])
+    else peer.note(nameOf(to), message, reason)
+  }
+
+  /** A message that is to be sent later, as it is now. Throws an `UnsendableMessage` if it cannot be. */
+  fixed(to: string, message: Message): Message {
+    return this.peerOf(to)?.fixed(nameOf(to), message) ?? message
+  }
+
+  /** The node that a port lives on, if it is another one. */
+  private peerOf(to: string): Peer | undefined {
+    if (this.ports.has(to) || !isPortId(to) || nodeOf(to) === this.nodeId) return undefined
+    return this.peer(nodeOf(to))
   }
 
   private deliver(receiver: Receiver, message: Message): void {
@@ -148,29 +175,38 @@ export class Router implements NodeService, Host, PeerHost {
     } else receiver.sendForeign(message)
   }
 
-  private sendElsewhere(to: string, message: Message, force: boolean): boolean {
+  private sendElsewhere(to: string, message: Message, force: boolean): WaitFor | undefined {
     if (!isPortId(to)) {
       this.log.warn(`a message to the malformed port ID ${quoted(to)} was dropped`, message)
-      return true
+      return undefined
     }
     const node = nodeOf(to)
     if (node !== this.nodeId) {
       const peer = this.peer(node)
-      if (!force && !peer.hasRoom) return false
+      if (!force) return peer.offer(nameOf(to), message)
       peer.send(nameOf(to), message)
     } else if (nameOf(to) === "") this.ports.get(node)?.send(message)
     // To a port of ours that is gone: dropped, as AEMP does. Only a monitor tells.
-    return true
+    return undefined
   }
 
-  /** Waits until a message to this port would find room. */
-  whenRoom(to: string): Effect.Effect<void> {
+  /** Waits until a message to this port may be sent. Whoever is told to send must do it at once, and say `sentOrNot`. */
+  whenItMay(to: string, waitFor: WaitFor): Effect.Effect<Turn> {
     return Effect.callback((resume) => {
       const peer = this.peers.get(nodeOf(to))
-      if (peer === undefined || peer.state === "down") return resume(Effect.void)
-      const cancel = peer.whenRoom(() => resume(Effect.void))
-      return Effect.sync(cancel)
+      if (peer === undefined || peer.state === "down") return resume(Effect.succeed("try again"))
+      return Effect.sync(peer.when(waitFor, (turn) => resume(Effect.succeed(turn))))
     })
+  }
+
+  /** A sender that was admitted has sent, or has given up: it is the next one's turn. */
+  sentOrNot(to: string): void {
+    this.peers.get(nodeOf(to))?.admitNext()
+  }
+
+  /** Does something in the run queue's turn: not in the stack of whoever makes it happen, which may be a socket's. */
+  soon(what: string, act: () => void): void {
+    enqueue({ run: act, broken: (error) => this.unheard(what, error) })
   }
 
   /** A request to the node port of any node, this one included. */
@@ -198,8 +234,7 @@ export class Router implements NodeService, Host, PeerHost {
     const node = isPortId(to) ? nodeOf(to) : this.nodeId
     if (node !== this.nodeId) return this.peer(node).monitor(nameOf(to), watcher)
     let cancelled = false
-    // Never in the caller's own stack.
-    queueMicrotask(() => {
+    this.soon(`a monitor of ${quoted(to)} failed`, () => {
       if (!cancelled) watcher(exitFromReason(String(to), reasons.no_such_port(to)))
     })
     return () => {
@@ -288,25 +323,39 @@ export class Router implements NodeService, Host, PeerHost {
     return undefined
   }
 
-  /** What the node port does with a message. Unknown requests do no harm. */
+  /**
+   * What the node port does with a message. Unknown requests do no harm. A request may have another one carried out, `snd` and
+   * all that have a reply prefix, and that one the next: so far and no further.
+   */
   handleRequest(from: string, request: unknown, args: ReadonlyArray<unknown>): void {
     const handler = typeof request === "string" ? this.requests.get(request) : undefined
-    if (handler !== undefined) {
-      this.log.guarded(`the request ${String(request)} of node ${from} failed`, () => handler(from, args))
-    } else this.log.debug(`node ${from} sent the unknown request ${quoted(request)}`)
+    if (handler === undefined) return this.log.debug(`node ${from} sent the unknown request ${quoted(request)}`)
+    if (this.nesting === deepestNesting) {
+      return this.log.warn(
+        `node ${from} sent requests within requests, more than ${deepestNesting} deep: the rest was dropped`
+      )
+    }
+    this.nesting++
+    this.log.guarded(`the request ${String(request)} of node ${from} failed`, () => handler(from, args))
+    this.nesting--
   }
 
   cameUp(peer: Peer): void {
-    for (const listener of this.listeners) listener.up(peer.nodeId)
+    this.tellListeners((listener) => listener.up(peer.nodeId))
+  }
+
+  private tellListeners(tell: (listener: NodeListener) => void): void {
+    for (const listener of this.listeners) {
+      this.log.guarded("a listener for nodes that come and go failed", () => tell(listener))
+    }
   }
 
   wentDown(peer: Peer, wasUp: boolean, error: LinkError): void {
     if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
     if (!wasUp) return
     if (mistakes.has(error.reason)) this.log.warn(`lost the link to ${error.message}`)
-    for (const listener of this.listeners) {
-      listener.down(peer.nodeId, transportErrorText(error), error.reason === "node_left")
-    }
+    const isOrderly = error.reason === "node_left"
+    this.tellListeners((listener) => listener.down(peer.nodeId, transportErrorText(error), isOrderly))
   }
 }
 

@@ -16,8 +16,8 @@ import * as Tracer from "effect/Tracer"
 import { readName } from "../values/portId.ts"
 import { Killed, type PortExit, type Reason, reasonFromCause, reasonFromExit, reasons } from "../values/reason.ts"
 import { runImmediately } from "./immediate.ts"
-import { enqueue, type Runnable } from "./readyQueue.ts"
-import type { Host, Message, Receiver, Watcher } from "./receiver.ts"
+import { enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
+import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "./receiver.ts"
 
 /** What handles a message. It gets the arguments one by one; a value that is no Effect counts as done. */
 export type Handler = (...args: ReadonlyArray<any>) => unknown
@@ -75,7 +75,6 @@ export class Cell implements Receiver, Runnable {
   private index = 0
   /** In the run queue, or being run: it will look at the mailbox by itself. */
   private busy = false
-  private handled = 0
   /** Only while an activation lasts. */
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
 
@@ -196,24 +195,28 @@ export class Cell implements Receiver, Runnable {
     }
   }
 
-  run(): number {
-    if (this.doomed !== undefined) {
-      this.end(this.doomed)
-      return 0
-    }
-    this.handled = 0
+  run(): void {
+    if (this.doomed !== undefined) return this.end(this.doomed)
     const { activation, context } = this.life ?? this.live()
     const fiber = Effect.runForkWith(context)(activation)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) this.activationEnded(exit)
     // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
     else fiber.addObserver((exit) => this.activationEnded(exit))
-    return this.handled
+  }
+
+  broken(error: unknown): void {
+    this.host.unheard(`port ${this.id} is broken`, error)
+  }
+
+  /** Whether a handler of the port runs in this very fiber: then the port handles nothing else before that has left. */
+  isHandling(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    return this.fiber === fiber
   }
 
   private more(): boolean {
     if (this.fiber === undefined) this.fiber = Fiber.getCurrent()
-    if (this.doomed !== undefined) return false
+    if (this.doomed !== undefined || passIsOver()) return false
     if (this.index < this.batch.length) return true
     if (this.box.length === 0) return false
     const spent = this.batch
@@ -224,7 +227,6 @@ export class Cell implements Receiver, Runnable {
       spent.length = 0
       this.box = spent
     }
-    this.handled += this.batch.length
     return true
   }
 
@@ -254,13 +256,16 @@ export class Cell implements Receiver, Runnable {
   private activationEnded(exit: Exit.Exit<unknown, unknown>): void {
     this.fiber = undefined
     if (Exit.isFailure(exit)) this.fail(exit.cause)
-    if (this.doomed !== undefined || this.box.length > 0) enqueue(this)
+    if (this.doomed !== undefined || this.box.length > 0 || this.index < this.batch.length) enqueue(this)
     else this.busy = false
   }
 
-  /** What runs in the port failed: that is its end, unless it already was. */
-  fail(cause: Cause.Cause<unknown>): void {
+  /** What runs in the port failed: that is its end. If the port has ended already, it is the cleanup that failed. */
+  private fail(cause: Cause.Cause<unknown>): void {
     if (this.doomed === undefined) this.kill(reasonFromCause(cause))
+    else if (!Cause.hasInterruptsOnly(cause)) {
+      this.host.unheard(`the cleanup in port ${this.id}, which has ended, failed`, cause)
+    }
   }
 
   /** Runs an effect in the port, beside its handlers. Its failure kills the port; its interruption does not. */
@@ -301,7 +306,7 @@ export class Cell implements Receiver, Runnable {
     if (tether !== undefined) Effect.runFork(Scope.close(tether, Exit.void))
     const watchers = this.watchers
     this.watchers = undefined
-    if (watchers !== undefined && watchers.size > 0) watchers.forEach((watcher) => watcher(exit))
+    if (watchers !== undefined && watchers.size > 0) tellWatchers(watchers, exit, this.host)
     else if (Exit.isFailure(exit)) this.host.unmonitored(this, exit)
   }
 }

@@ -9,7 +9,7 @@ import type { PortExit, Reason } from "../values/reason.ts"
 /** A message: by custom a tag, then its arguments. */
 export type Message = ReadonlyArray<unknown>
 
-/** Told once how a port ended. It must not throw. */
+/** Told once how a port ended. */
 export type Watcher = (exit: PortExit) => void
 
 export interface Receiver {
@@ -37,4 +37,15 @@ export interface Host {
   unheard(what: string, cause: unknown): void
   /** The port has ended, not in order, and nobody monitored it. */
   unmonitored(receiver: Receiver, exit: PortExit): void
+}
+
+/** Tells each of them. One that throws keeps no other one from being told. */
+export const tellWatchers = (watchers: Iterable<Watcher>, exit: PortExit, host: Pick<Host, "unheard">): void => {
+  for (const watcher of watchers) {
+    try {
+      watcher(exit)
+    } catch (error) {
+      host.unheard("a monitor failed when it was told of an end", error)
+    }
+  }
 }

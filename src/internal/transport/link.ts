@@ -96,7 +96,7 @@ export class Link {
 
   /** Whether there is room: a sender that can wait should, until `drained`. */
   get hasRoom(): boolean {
-    return this.wire.buffered < highWater
+    return this.buffered < highWater
   }
 
   get isOver(): boolean {

@@ -27,6 +27,8 @@ export const reasons = {
   unhandled_message: (tag: unknown) => ["unhandled_message", `no callback found for message '${describeTag(tag)}'`],
   /** A message with this tag, or the arguments of this remote function, that a schema refuses. */
   invalid_message: (name: unknown, wrong: string) => ["invalid_message", `message ${quoted(name)}: ${wrong}`],
+  /** A handler calls the port that it runs in, and would wait for itself. */
+  calling_self: () => ["calling_self", "a handler called its own port, which handles nothing else before it has left"],
   mailbox_overflow: (capacity: number) => ["mailbox_overflow", capacity],
   no_such_port: (port: unknown) => [
     "no_such_port",

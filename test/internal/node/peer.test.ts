@@ -8,6 +8,7 @@ const lookedFor = () => {
   const lost: Array<LinkErrorReason> = []
   const host: PeerHost = {
     nodeId: "here",
+    unheard: (what) => assert.fail(what),
     connect: () => {},
     receive: () => undefined,
     cameUp: () => {},
@@ -32,18 +33,19 @@ describe("messages that wait for a link", () => {
     assert.strictEqual(peer.queued, 0)
   })
 
-  it("leave no room above 10,000: those who can wait do, until there is nothing to wait for", () => {
+  it("leave no room above 10,000: those who can wait do, until there is nothing to wait for", async () => {
     const { peer } = lookedFor()
     const released: Array<string> = []
     for (let i = 0; i < 9999; i++) peer.request("x")
     assert.isTrue(peer.hasRoom)
     peer.request("x")
     assert.isFalse(peer.hasRoom)
-    peer.whenRoom(() => released.push("one"))
-    const takeBack = peer.whenRoom(() => released.push("other"))
-    takeBack()
+    peer.when("room", () => released.push("one"))
+    const giveUp = peer.when("room", () => released.push("other"))
+    giveUp()
     assert.deepStrictEqual([released, peer.senders], [[], 1])
     for (let i = 0; i < 1_000_000; i++) peer.request("x")
+    await new Promise((resolve) => setImmediate(resolve))
     assert.deepStrictEqual([released, peer.senders], [["one"], 0])
   })
 })
