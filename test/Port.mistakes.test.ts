@@ -330,7 +330,7 @@ describe.each([
     const { stdout } = await new Process(args).ended
     for (const text of stdout.split(/\n(?=\S)/)) {
       const [, file, at = "", said = ""] = /^(\S+)\((\d+,\d+)\): error TS\d+: ([\s\S]*)$/.exec(text.trim()) ??
-        [undefined, text]
+        ["", text]
       const lines = said.split("\n").map((line) => line.trim())
       const overload = lines.findLastIndex((line) => line.endsWith("gave the following error."))
       errors.set(file!, [...errors.get(file!) ?? [], { at, lines: lines.slice(overload + 1) }])
