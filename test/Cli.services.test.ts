@@ -40,6 +40,9 @@ describe("the services of emp run", () => {
       "service.mjs": "export default 1\nconst x = y z\n"
     }],
     ["in TypeScript", "service.ts:1:13: SyntaxError: ", { "service.ts": "const x = y z\n" }],
+    ["in a later line of TypeScript", "service.ts:3:13: SyntaxError: ", {
+      "service.ts": "const w = 1\n\nconst x = y z\n"
+    }],
     ["as CommonJS", "service.cjs:1:13: SyntaxError: ", { "service.cjs": "const x = y z\n" }],
     ["in what it imports", "below/it.mjs:3:1: SyntaxError: ", {
       "service.mjs": "console.log(\"runs\")\nimport \"./below/it.mjs\"\n",

@@ -100,7 +100,7 @@ const describe = ({ advice, found, verdict, what }: Finding): string =>
     ...(advice === undefined ? [] : [wrap(`${" ".repeat(margin)}→ ${advice}`, margin)])
   ].join("\n")
 
-/** The file could be read: the sources come from it. What else can be wrong with it? */
+/** The file could be read: the sources come from it. */
 const configFile = Effect.fnUntraced(function*(sources: Sources) {
   const { file, flags, words } = sources
   const what = "configuration file"

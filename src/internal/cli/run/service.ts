@@ -116,9 +116,9 @@ const placeOf = (error: SyntaxError, url: string): Effect.Effect<string> => {
   })
 }
 
-/** The place that a stack begins with: `FILE:LINE`, the line, and a mark below the column. */
+/** The place that a stack begins with: `FILE:LINE`, that line, perhaps with those before it, and a mark below the column. */
 const placeIn = (stack: string): string => {
-  const [, file = "", line, before] = /^(.+):(\d+)\n.*\n([ \t]*)\^/m.exec(stack) ?? []
+  const [, file = "", line, before] = /^(?!node:)(.+):(\d+)\n(?:.*\n){1,5}?([ \t]*)\^/m.exec(stack) ?? []
   if (before === undefined) return ""
   return `${file.startsWith("file:") ? fileURLToPath(file) : file}:${line}:${before.length + 1}: `
 }
