@@ -288,23 +288,6 @@ describe("what does no harm", () => {
       assert.deepStrictEqual(yield* raw.settle, [])
     }))
 
-  test("any request with any arguments", (node, raw) =>
-    Effect.gen(function*() {
-      const survivor = yield* collector(node)
-      const values = [null, 5, -1.5, "", "x", "#", true, [], [[]], {}, { "__proto__": 1 }]
-      for (const request of node.router.requests.keys()) {
-        for (const value of values) {
-          raw.send(["", request, value], ["", request, value, value], ["", request, "x", value])
-        }
-      }
-      raw.send([survivor.name, "alive"])
-      yield* survivor.has(1)
-      const answers = yield* raw.settle
-      assert.isAbove(answers.length, 0)
-      for (const answer of answers) assert.deepStrictEqual([answer[1], answer[3]], ["kil0", "no_such_port"])
-      assert.deepStrictEqual(yield* raw.settle, [])
-    }))
-
   test("messages to ports that are not there", (_, raw) =>
     Effect.gen(function*() {
       raw.send(["unknown", "x"], ["seed#unknown", 1], ["__proto__"])
