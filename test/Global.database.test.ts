@@ -9,7 +9,7 @@ import * as Global from "../src/Global.ts"
 import { LinkError } from "../src/internal/transport/linkError.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
-import { transports, until, within } from "./harness.ts"
+import { isUp, transports, until, within } from "./harness.ts"
 import { follow, freeAddress, makeMeshWorld, meshTestOver, type MeshWorld } from "./meshWorld.ts"
 
 /** A global node with two slaves. */
@@ -80,7 +80,8 @@ for (const [name, transport] of transports) {
         const sizes = [g1, g2].map(({ router }) => () => router.observed.networkStatus.families["large"])
         for (const size of sizes) yield* until("all is there", () => size() === count)
         const a = yield* world.start("a", { seeds: [g1.address, g2.address] })
-        yield* until("both are up", () => a.router.isUp("g1") && a.router.isUp("g2"))
+        yield* until("both are up", () =>
+          Effect.all([isUp(a, "g1"), isUp(a, "g2")]).pipe(Effect.map((up) => up.every(Boolean))))
         const seen: Array<readonly [number, number, number]> = []
         yield* Effect.forkScoped(a.run(Stream.runForEach(Global.mon("large"), ({ added, changed, deleted }) =>
           Effect.sync(() =>
@@ -90,7 +91,8 @@ for (const [name, transport] of transports) {
           seen.length === 1)
         const { master } = a.mesh
         a.router.peers.get(master!)!.link!.lose(new LinkError({ reason: "link_lost", peer: master! }))
-        yield* until("it is there again", () => seen.length === 2)
+        yield* until("it is there again", () =>
+          seen.length === 2)
         assert.deepStrictEqual(seen, [[count, 0, 0], [0, count, 0]])
       }))
 
@@ -316,7 +318,7 @@ for (const [name, transport] of transports) {
         const port = yield* b.run(Port.make(() => {}))
         yield* a.run(Global.reg(port, "workers"))
         yield* seed.has("workers", { [port]: null })
-        yield* until("a is linked to b", () => a.router.isUp("b"))
+        yield* until("a is linked to b", () => isUp(a, "b"))
         yield* b.stop
         yield* seed.has("workers", {})
       }))

@@ -5,7 +5,7 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Global, Port, Transport } from "../src/index.ts"
-import { roundTrip, type TestNode, until } from "./harness.ts"
+import { isDown, isUp, roundTrip, type TestNode, until } from "./harness.ts"
 import { meshTestOver, type MeshWorld } from "./meshWorld.ts"
 import { connectRaw, ownKind, type RawPeer } from "./rawPeer.ts"
 import { sized } from "./size.ts"
@@ -151,7 +151,7 @@ describe("a peer that floods the database", () => {
     Effect.gen(function*() {
       const seed = yield* world.start("seed", { global: true })
       const other = yield* world.start("other", { seeds: [seed.address] })
-      yield* until("they are linked", () => seed.router.isUp("other"))
+      yield* until("they are linked", () => isUp(seed, "other"))
       const raw = yield* connectRaw(seed.address, { nodeId: "flooder" })
       raw.send(["", "g_slave", {}])
       const fired: Array<unknown> = []
@@ -187,8 +187,8 @@ describe("a peer that floods the database", () => {
     Effect.gen(function*() {
       const { raw, seed } = yield* flood(world, count / 2, (n) => ["", "g_mon1", `fam${n}`])
       raw.socket.destroy()
-      yield* until("it is gone", () => !seed.router.isUp("flooder"))
+      yield* until("it is gone", () => isDown(seed, "flooder"))
       yield* seed.run(Global.set("fam1", "k", 1))
-      assert.isFalse(seed.router.isUp("flooder"))
+      assert.isFalse(yield* isUp(seed, "flooder"))
     }))
 })

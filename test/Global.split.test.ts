@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Global, Transport } from "../src/index.ts"
-import { until } from "./harness.ts"
+import { areLinked, until } from "./harness.ts"
 import { follow, linkedTo, makeMeshWorld } from "./meshWorld.ts"
 
 const short = { monitorTimeout: "500 millis", connectInterval: "300 millis" } as const
@@ -43,7 +43,7 @@ describe("a network in two halves", () => {
         const union = { ...everywhere, "of a, in the split": 3, "of b, in the split": 4 }
         for (const node of [g1, g2, a, b]) yield* node.has("f", union)
         yield* follower.reaches(union)
-        yield* until("global nodes are linked", () => g1.router.isUp("g2") && g2.router.isUp("g1"))
+        yield* until("global nodes are linked", () => areLinked(g1, g2))
       }).pipe(Effect.scoped, Effect.provide(Transport.layerMemory))
   )
 })

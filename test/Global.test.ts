@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Global from "../src/Global.ts"
 import { LinkError } from "../src/internal/transport/linkError.ts"
 import * as Port from "../src/Port.ts"
-import { transports, until, within } from "./harness.ts"
+import { isUp, transports, until, upNodes, within } from "./harness.ts"
 import { follow, freeAddress, linkedTo, meshTestOver } from "./meshWorld.ts"
 
 for (const [name, transport] of transports) {
@@ -30,7 +30,7 @@ for (const [name, transport] of transports) {
         const node = yield* start("alone", { binds: [address], seeds: [address] })
         yield* within("node has joined", node.run(Global.joined))
         assert.isTrue(node.mesh.isGlobal)
-        assert.deepStrictEqual(node.router.upNodes(), [])
+        assert.deepStrictEqual(yield* upNodes(node), [])
         assert.deepStrictEqual(warnings(), [])
       }))
 
@@ -179,7 +179,10 @@ for (const [name, transport] of transports) {
         const one = yield* start("one")
         const two = yield* start("two", { seeds: [one.address] })
         const node = yield* start("node", { seeds: [one.address, two.address] })
-        yield* until("node has both seeds", () => node.router.isUp("one") && node.router.isUp("two"))
+        yield* until(
+          "node has both seeds",
+          () => Effect.all([isUp(node, "one"), isUp(node, "two")]).pipe(Effect.map((up) => up.every(Boolean)))
+        )
         yield* node.run(Global.set("f", "mine", 1))
         yield* one.run(Global.set("f", "of one", 2))
         yield* two.has("f", { mine: 1, "of one": 2 })

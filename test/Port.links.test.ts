@@ -53,8 +53,7 @@ describe("monitors", () => {
       yield* Port.kil(stopped, "shutdown")
       yield* Port.kil(watched, "why")
       yield* Effect.scoped(silent)
-      const router = yield* NodeRouter
-      while ([failing, killed, ended, stopped, watched].some((port) => router.ports.has(port))) yield* Effect.yieldNow
+      while ((yield* Node.gauges).ports > 0) yield* Effect.yieldNow
       assert.sameMembers(logs, [
         `port ${failing}, which nobody monitored, has ended: fail: boom`,
         `port ${killed}, which nobody monitored, has ended: why: 1`
@@ -326,16 +325,15 @@ describe("cal", () => {
 
   it.live("leaves no port and no monitor behind when it is interrupted, or cannot be sent", () =>
     local(Effect.gen(function*() {
-      const router = yield* NodeRouter
       const port = yield* Port.make(() => Effect.void)
-      const before = router.ports.size
+      const before = (yield* Node.gauges).ports
       const timedOut = yield* Effect.exit(Port.calTimeout(port, "5 millis", "ask"))
       assert.isTrue(Exit.isFailure(timedOut) && Cause.isTimeoutError(Cause.squash(timedOut.cause)))
       const unsendable = yield* Effect.exit(Port.cal("elsewhere#port", "ask", () => {}))
       const error = Exit.isFailure(unsendable) ? Cause.squash(unsendable.cause) : undefined
       assert.instanceOf(error, Port.UnsendableMessage)
       assert.strictEqual(error.path, "[1]")
-      assert.strictEqual(router.ports.size, before)
+      assert.strictEqual((yield* Node.gauges).ports, before)
     })))
 })
 

@@ -330,14 +330,13 @@ describe("the end of a port", () => {
 
   it.live("leaves nothing in the node's table", () =>
     local(Effect.gen(function*() {
-      const router = yield* NodeRouter
-      const before = router.ports.size
+      const before = (yield* Node.gauges).ports
       yield* Effect.scoped(Effect.gen(function*() {
         const port = yield* Port.make({ ask: (reply: string) => Port.snd(reply, 1) })
         yield* Port.cal(port, "ask")
         yield* Port.mon(port, () => {})
       }))
-      assert.strictEqual(router.ports.size, before)
+      assert.strictEqual((yield* Node.gauges).ports, before)
     })))
 })
 

@@ -12,7 +12,7 @@ import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
 import * as Transport from "../src/Transport.ts"
-import { connect, makeLogs, makeWorld, reasonOf, until as untilLive, within } from "./harness.ts"
+import { connect, isDown, makeLogs, makeWorld, reasonOf, until as untilLive, within } from "./harness.ts"
 import { delays, end, makeService, quiet, sleep, supervise, tags, test } from "./supervised.ts"
 
 describe("stopping", () => {
@@ -480,7 +480,7 @@ describe("a child on another node", () => {
         const lookedFor: Array<string> = []
         yield* here.run(Node.addressBook((nodeId) => Effect.sync(() => (lookedFor.push(nodeId), []))))
         yield* there.stop
-        yield* untilLive("the end of the first", () => !here.router.isUp("there"))
+        yield* untilLive("the end of the first", () => isDown(here, "there"))
         const second = yield* within("a port", supervised.port)
         assert.strictEqual(yield* here.run(Port.cal(second, "who")), "other")
         assert.deepStrictEqual(lookedFor, [])

@@ -76,10 +76,12 @@ export interface TestNode {
   readonly id: string
   readonly address: string
   /** Runs an effect on the node. Ports that it makes live in the caller's scope. */
-  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Node.Node>>
-  /** What the node is made of, for states that no public function shows. */
-  readonly router: Router
-  readonly network: Router["network"]
+  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Node.Node | Node.Network>>
+  /** What the node is made of: for tests of the inside, and for this file. All others use what programs use. */
+  readonly router: Node.Node["Service"]
+  readonly network: Node.Network["Service"]
+  /** Connects to an address, as seeds are connected to. */
+  readonly dial: (address: string) => ReturnType<Node.Network["Service"]["dial"]>
   /** Closes the node's layer. */
   readonly stop: Effect.Effect<void>
 }
@@ -117,7 +119,8 @@ export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effec
       Effect.provideService(Transport.Transport, network.carrier),
       Effect.provide(logs.layer)
     )
-    const router = Context.get(context, NodeRouter)
+    const router = Context.get(context, Node.Node)
+    const connections = Context.get(context, Node.Network)
     yield* Node.addressBook((id) => Effect.sync(() => book.get(id) ?? [])).pipe(
       Effect.provide(context),
       Scope.provide(scope)
@@ -128,7 +131,8 @@ export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effec
       address: router.addresses[0] ?? "none",
       run: (effect) => Effect.provide(effect, context),
       router,
-      network: router.network,
+      network: connections,
+      dial: (address) => connections.dial(address),
       stop: Scope.close(scope, Exit.void)
     } satisfies TestNode
   })
@@ -276,11 +280,41 @@ export const follow = (node: TestNode): Effect.Effect<Array<Node.NodeEvent>, nev
     return events
   })
 
+/** What programs see of a node. */
+export interface Seen {
+  readonly id: string
+  readonly run: <A, E>(effect: Effect.Effect<A, E, Node.Node>) => Effect.Effect<A, E>
+}
+
+export const upNodes = (node: Seen): Effect.Effect<ReadonlyArray<string>> => node.run(Node.upNodes)
+
+/** Whether a node has a link to another one. */
+export const isUp = (node: Seen, nodeId: string): Effect.Effect<boolean> =>
+  Effect.map(upNodes(node), (up) => up.includes(nodeId))
+
+export const isDown = (node: Seen, nodeId: string): Effect.Effect<boolean> =>
+  Effect.map(isUp(node, nodeId), (up) => !up)
+
+/** Whether both ends of a link see it. */
+export const areLinked = (one: Seen, other: Seen): Effect.Effect<boolean> =>
+  Effect.zipWith(isUp(one, other.id), isUp(other, one.id), (there, back) => there && back)
+
+export const areParted = (one: Seen, other: Seen): Effect.Effect<boolean> =>
+  Effect.zipWith(isDown(one, other.id), isDown(other, one.id), (there, back) => there && back)
+
+/** What a node tells of another one. */
+export const peerOf = (node: Seen, nodeId: string): Effect.Effect<Node.PeerInfo | undefined> =>
+  Effect.map(node.run(Node.peers), (peers) => peers.find((peer) => peer.nodeId === nodeId))
+
+/** Whether so many senders wait for room on the way to another node. */
+export const hasWaiting = (node: Seen, nodeId: string, count: number): Effect.Effect<boolean> =>
+  Effect.map(peerOf(node, nodeId), (peer) => peer?.waiting === count)
+
 /** Brings a link up. */
 export const connect = (from: TestNode, to: TestNode): Effect.Effect<void> =>
   Effect.gen(function*() {
     yield* from.run(Port.snd(to.id, "devnull"))
-    yield* until(`${from.id} and ${to.id} are connected`, () => from.router.isUp(to.id) && to.router.isUp(from.id))
+    yield* until(`${from.id} and ${to.id} are connected`, () => areLinked(from, to))
   })
 
 /** Waits until the other node has handled all that was sent to it before. */
