@@ -8,7 +8,6 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { Node, Port } from "../src/index.ts"
-import { NodeRouter } from "../src/internal/node/router.ts"
 import { reasonFromExit } from "../src/internal/values/reason.ts"
 
 const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>

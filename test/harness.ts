@@ -76,12 +76,11 @@ export interface TestNode {
   readonly id: string
   readonly address: string
   /** Runs an effect on the node. Ports that it makes live in the caller's scope. */
-  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Node.Node | Node.Network>>
+  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Node.Node>>
   /** What the node is made of: for tests of the inside, and for this file. All others use what programs use. */
-  readonly router: Node.Node["Service"]
-  readonly network: Node.Network["Service"]
+  readonly router: Router
   /** Connects to an address, as seeds are connected to. */
-  readonly dial: (address: string) => ReturnType<Node.Network["Service"]["dial"]>
+  readonly dial: (address: string) => ReturnType<Router["network"]["dial"]>
   /** Closes the node's layer. */
   readonly stop: Effect.Effect<void>
 }
@@ -119,8 +118,7 @@ export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effec
       Effect.provideService(Transport.Transport, network.carrier),
       Effect.provide(logs.layer)
     )
-    const router = Context.get(context, Node.Node)
-    const connections = Context.get(context, Node.Network)
+    const router = Context.get(context, NodeRouter)
     yield* Node.addressBook((id) => Effect.sync(() => book.get(id) ?? [])).pipe(
       Effect.provide(context),
       Scope.provide(scope)
@@ -131,8 +129,7 @@ export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effec
       address: router.addresses[0] ?? "none",
       run: (effect) => Effect.provide(effect, context),
       router,
-      network: connections,
-      dial: (address) => connections.dial(address),
+      dial: (address) => router.network.dial(address),
       stop: Scope.close(scope, Exit.void)
     } satisfies TestNode
   })

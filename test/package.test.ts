@@ -204,8 +204,8 @@ describe("the package", () => {
     const { compilerOptions } = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")) as {
       readonly compilerOptions: object
     }
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
-    const { stdout } = run(join(root, "node_modules/typescript/bin/tsc"))
+    writeFileSync(join(cliFolder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
+    const { stdout } = runIn(cliFolder, join(root, "node_modules/typescript/bin/tsc"))
     assert.match(stdout, /^wrong\.ts\(3,\d+\): error .*\n(?: .*\n)* +Argument of type 'number' is not assignable .*\n$/)
   })
 

@@ -14,7 +14,7 @@ overTcp("any request with any arguments does no harm", (world) =>
     yield* until("the node sees us", () => isUp(node, "raw"))
     const survivor = yield* collector(node)
     const values = [null, 5, -1.5, "", "x", "#", true, [], [[]], {}, { "__proto__": 1 }]
-    for (const request of node.router.requests.keys()) {
+    for (const request of node.router.requests.names()) {
       for (const value of values) {
         raw.send(["", request, value], ["", request, value, value], ["", request, "x", value])
       }

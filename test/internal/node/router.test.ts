@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import { NodeRouter } from "../../../src/internal/node/router.ts"
 import * as Node from "../../../src/Node.ts"
 import * as Port from "../../../src/Port.ts"
 import {
@@ -140,7 +141,7 @@ for (const [name, transport] of transports) {
 
 it.live("a stream of events that has ended listens no more", () =>
   Effect.gen(function*() {
-    const { listeners } = yield* Node.Node
+    const { listeners } = yield* NodeRouter
     const following = yield* Effect.forkScoped(Stream.runDrain(Node.events))
     yield* until("it listens", () => listeners.size === 1)
     yield* Fiber.interrupt(following)
