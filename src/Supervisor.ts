@@ -414,7 +414,7 @@ export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>
 ): Effect.Effect<Supervisor, InvalidSpec | StartError, Node | Scope.Scope | ServicesOf<C[number]>> =>
   Effect.gen(function*() {
     const paced = options.children.some((child) => child?.schedule !== undefined)
-    const settled = yield* Effect.fromResult(specs.settleSupervisor(options, paced))
+    const settled = yield* Effect.fromResult(specs.checkSupervisor(options, paced))
     const list = yield* Effect.forEach(options.children, (child) => run.settle(child, settled.autoShutdown))
     yield* Effect.fromResult(specs.checkUnique(list.map((child) => child.id)))
     const running = yield* run.launch({ ...options, shape: "fixed" }, settled, list)
@@ -441,11 +441,11 @@ export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>
 
 type ServicesOf<C> = C extends ChildSpec<any, any, infer R> ? Exclude<R, Scope.Scope> : never
 
-const specOf = ({ patience, spec, type }: children.Child): SettledSpec => ({
+const specOf = ({ patienceMillis, spec, type }: children.Child): SettledSpec => ({
   id: spec.id,
   restart: spec.restart,
   significant: spec.significant,
-  shutdown: patience,
+  shutdown: patienceMillis,
   type
 })
 
@@ -488,12 +488,12 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
   }
 ): Effect.Effect<DynamicSupervisor<Args, A>, InvalidSpec, Node | Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function*() {
-    const settled = yield* Effect.fromResult(specs.settleSupervisor(template, template.schedule !== undefined))
+    const settled = yield* Effect.fromResult(specs.checkSupervisor(template, template.schedule !== undefined))
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const inside = run.within<R>(context)
     const start = (args: Args) => inside(Effect.suspend(() => template.start(...args)))
     // Whatever is wrong with the template is wrong at once.
-    yield* Effect.fromResult(specs.settleChild({ ...template, id: "template", start: Effect.void }, "never"))
+    yield* Effect.fromResult(specs.checkChild({ ...template, id: "template", start: Effect.void }, "never"))
     if (typeof template.start !== "function") {
       const problem = "is no function that gives an Effect"
       return yield* new InvalidSpec({ child: "template", field: "start", value: template.start, problem })
@@ -501,7 +501,7 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
     const startChild = (...args: Args) =>
       Effect.flatMap(
         Effect.suspend(() =>
-          Effect.fromResult(specs.settleChild({ ...template, id: running.nextId(), start: start(args) }, "never"))
+          Effect.fromResult(specs.checkChild({ ...template, id: running.nextId(), start: start(args) }, "never"))
         ),
         (spec) => running.startChild(spec)
       ).pipe(Effect.catchTag("InvalidSpec", Effect.die)) as ReturnType<DynamicSupervisor<Args, A>["startChild"]>

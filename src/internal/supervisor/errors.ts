@@ -59,10 +59,13 @@ export class StartError extends Schema.TaggedError<StartError>()("StartError", {
   }
 }
 
+/** `restarting`: from its end to its next start, while it waits for that start and during it. */
+export type Status = "running" | "restarting" | "stopped"
+
 /** Documented as `Supervisor.ChildInfo`. */
 export interface ChildInfo {
   readonly id: string
-  readonly status: "running" | "restarting" | "stopped"
+  readonly status: Status
   readonly type: ChildType
   readonly port: string | undefined
   readonly restarts: number

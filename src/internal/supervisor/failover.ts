@@ -22,7 +22,7 @@ import type { Router } from "../node/router.ts"
 import { Killed, type Reason, reasonFromExit } from "../values/killed.ts"
 import { keep, makeAddress, type Policy, settle, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
-import { InvalidSpec, settleSupervisor } from "./spec.ts"
+import { checkSupervisor, InvalidSpec } from "./spec.ts"
 import type { Supervision } from "./supervision.ts"
 
 /** What a node does: it runs the service, or is about to, or does not. */
@@ -419,7 +419,7 @@ export class Failover {
 export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: FailoverOptions) =>
   Effect.gen(function*() {
     const router = yield* Node
-    const { autoShutdown } = yield* Effect.fromResult(settleSupervisor(options, options.schedule !== undefined))
+    const { autoShutdown } = yield* Effect.fromResult(checkSupervisor(options, options.schedule !== undefined))
     const broken = brokenOption(options, router)
     if (broken !== undefined) return yield* broken
     yield* settle({ ...options, id: options.name, start: child }, autoShutdown)

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
@@ -10,7 +11,23 @@ import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import type { Router } from "../node/router.ts"
 import { type PortExit, reasonFromExit } from "../values/killed.ts"
-import { Starter } from "./starter.ts"
+
+/**
+ * What the starts of one child remember. Nothing of the child itself: ports that outlive the child hold this memory.
+ */
+export class Memory {
+  private nodes: Map<string, string> | undefined = undefined
+
+  /** The node that was spawned on last, by remote function and nodes. */
+  get lastNodes(): Map<string, string> {
+    return this.nodes ??= new Map()
+  }
+}
+
+/** In the starts of a child: their memory. Elsewhere nobody remembers anything. */
+export const Starter = Context.Reference<Memory | undefined>("effect-mp/Supervisor/Starter", {
+  defaultValue: () => undefined
+})
 
 /** Documented as `Supervisor.spawn`. */
 export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Messages>(
