@@ -153,7 +153,7 @@ export const find = (state: State, id: string): ChildState | undefined =>
 
 /** In start order. */
 export const inOrder = (state: State): ReadonlyArray<ChildState> =>
-  HashMap.toValues(state.children).sort((a, b) => a.nth - b.nth)
+  HashMap.toValues(state.children).toSorted((a, b) => a.nth - b.nth)
 
 export const idsOf = (children: ReadonlyArray<ChildState>): ReadonlyArray<string> => children.map(({ spec }) => spec.id)
 
