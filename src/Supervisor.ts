@@ -29,7 +29,8 @@ import * as errors from "./internal/supervisor/errors.ts"
 import type * as reports from "./internal/supervisor/events.ts"
 import * as failovers from "./internal/supervisor/failover.ts"
 import * as run from "./internal/supervisor/make.ts"
-import * as messages from "./internal/supervisor/messages.ts"
+import type * as messages from "./internal/supervisor/messages.ts"
+import * as remotes from "./internal/supervisor/remote.ts"
 import { spawnOn } from "./internal/supervisor/spawnOn.ts"
 import * as specs from "./internal/supervisor/spec.ts"
 import type * as supervision from "./internal/supervisor/supervision.ts"
@@ -863,13 +864,13 @@ export const spawn = <Args extends ReadonlyArray<unknown>, M extends Port.Messag
  * @category errors
  * @since 0.1.0
  */
-export const NoAnswer = messages.NoAnswer
+export const NoAnswer = remotes.NoAnswer
 
 /**
  * @category errors
  * @since 0.1.0
  */
-export type NoAnswer = messages.NoAnswer
+export type NoAnswer = remotes.NoAnswer
 
 /**
  * What a request to a supervisor on another node can fail with.
@@ -877,7 +878,7 @@ export type NoAnswer = messages.NoAnswer
  * @category errors
  * @since 0.1.0
  */
-export type AskError = messages.AskError
+export type AskError = remotes.AskError
 
 /**
  * A supervisor that is asked by messages.
@@ -920,12 +921,12 @@ export interface Remote {
  * @since 0.1.0
  */
 export const at = (supervisor: Port.PortId): Remote => ({
-  which: messages.which(supervisor),
-  count: messages.count(supervisor),
-  startChild: (...args) => messages.manage(supervisor, "start", ...args),
-  terminateChild: (idOrPort) => Effect.asVoid(messages.manage(supervisor, "terminate", idOrPort)),
-  restartChild: (id) => messages.manage(supervisor, "restart", id),
-  deleteChild: (id) => Effect.asVoid(messages.manage(supervisor, "delete", id)),
+  which: remotes.which(supervisor),
+  count: remotes.count(supervisor),
+  startChild: (...args) => remotes.manage(supervisor, "start", ...args),
+  terminateChild: (idOrPort) => Effect.asVoid(remotes.manage(supervisor, "terminate", idOrPort)),
+  restartChild: (id) => remotes.manage(supervisor, "restart", id),
+  deleteChild: (id) => Effect.asVoid(remotes.manage(supervisor, "delete", id)),
   tree: tree(supervisor)
 })
 

@@ -7,8 +7,8 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as machine from "../src/internal/supervisor/machine.ts"
 import {
-  type CheckedChild,
   checkChild,
+  type CheckedChild,
   checkSupervisor,
   type ChildOptions,
   type SupervisorOptions
@@ -56,7 +56,14 @@ export class BareSupervisor {
   private answer = "ok"
   private starts = 0
 
-  constructor(children: ReadonlyArray<BareChild>, options: SupervisorOptions = {}, shape: Shape = "fixed") {
+  /** `before` some starts of its first children, what becomes of them. */
+  constructor(
+    children: ReadonlyArray<BareChild>,
+    options: SupervisorOptions = {},
+    shape: Shape = "fixed",
+    before: Readonly<Record<string, ReadonlyArray<Outcome>>> = {}
+  ) {
+    for (const [id, outcomes] of Object.entries(before)) this.outcomes.set(id, [...outcomes])
     const checked = Result.getOrThrow(checkSupervisor({ intensity: 100, ...options }, false))
     this.autoShutdown = checked.autoShutdown
     this.state = make(shape, "n#supervisor", checked, children.map((child) => this.check(child)))
@@ -89,7 +96,9 @@ export class BareSupervisor {
   }
 
   startChild(child: BareChild): string {
-    return this.ask((state) => machine.startChild(state, this.check(child), find(state, child.id)?.status === "running"))
+    return this.ask((state) =>
+      machine.startChild(state, this.check(child), find(state, child.id)?.status === "running")
+    )
   }
 
   terminateChild(id: string): string {
@@ -127,12 +136,22 @@ export class BareSupervisor {
     return inOrder(this.state).map(({ spec, status }) => `${spec.id}: ${status}`).join(", ")
   }
 
+  /** How many groups wait for a delay to pass. */
+  get waits(): number {
+    return this.timers.size
+  }
+
   /** As `TAG child`. */
   get told(): ReadonlyArray<string> {
     return this.reports.map(({ _tag, child }) => `${_tag} ${child}`)
   }
 
   // ---- the shell
+
+  /** From outside: whatever it waits for. */
+  stop(): void {
+    this.say(machine.stop)
+  }
 
   private drain(): void {
     while (this.queue.length > 0 && this.over === undefined) this.say(this.queue.shift()!)

@@ -108,7 +108,7 @@ export const cleanedUp = (state: State, now: number): Result => {
   if (child === undefined) return idle(state)
   const { options } = state
   const reports = [report({ _tag: "Ended", child: id, port, exit })]
-  const consequence = decide(child.spec, exit, options.autoShutdown, () => isLastSignificant(state, id))
+  const consequence = decide(child.spec, exit, options.autoShutdown, () => isLastSignificant(state))
   if (consequence === "restart") return after(reports, restart(state, cause, now))
   reports.push(report({ _tag: "Stopped", child: id }))
   if (state.shape === "single") return after(reports, end(state))

@@ -159,12 +159,9 @@ export const idsOf = (children: ReadonlyArray<ChildState>): ReadonlyArray<string
 
 export const isRunning = (state: State, id: string): boolean => find(state, id)?.status === "running"
 
-/** Children without which the supervisor has done its work, and which run or are about to. */
-export const isLastSignificant = (state: State, ended: string): boolean =>
-  !HashMap.some(
-    state.children,
-    ({ spec, status }) => spec.id !== ended && spec.significant && status !== "stopped"
-  )
+/** Whether no significant child runs or is about to be restarted: one that waits for its restart is not done with its work. */
+export const isLastSignificant = (state: State): boolean =>
+  !HashMap.some(state.children, ({ spec, status }) => spec.significant && status !== "stopped")
 
 // ---- changing it
 
