@@ -52,5 +52,5 @@ export const decideFailover = ({ isResting, known, nodes, part, preferred, self 
 }
 
 /** The preferred node first. */
-export const inOrder = (nodes: ReadonlyArray<string>, preferred: string | undefined): ReadonlyArray<string> =>
+export const preferredFirst = (nodes: ReadonlyArray<string>, preferred: string | undefined): ReadonlyArray<string> =>
   preferred === undefined ? nodes : [preferred, ...nodes.filter((node) => node !== preferred)]

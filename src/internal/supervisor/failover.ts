@@ -21,8 +21,8 @@ import * as Port from "../../Port.ts"
 import { spawnRequest } from "../node/nodePort.ts"
 import type { Router } from "../node/router.ts"
 import { Killed, type Reason, reasonFromExit } from "../values/killed.ts"
-import { decideFailover, inOrder, type Known, type Part } from "./agreement.ts"
-import { keep, makeAddress, type Policy, settle, within } from "./make.ts"
+import { decideFailover, type Known, type Part, preferredFirst } from "./agreement.ts"
+import { checkWithServices, keep, makeAddress, type Policy, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
 import { Rests } from "./rests.ts"
 import { checkSupervisor, InvalidSpec } from "./spec.ts"
@@ -96,7 +96,7 @@ export class Failover {
     this.router = router
     this.self = self
     this.options = options
-    this.nodes = inOrder(options.nodes, options.prefer)
+    this.nodes = preferredFirst(options.nodes, options.prefer)
     this.rests = new Rests(router, options.name)
   }
 
@@ -357,7 +357,7 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
     const { autoShutdown } = yield* Effect.fromResult(checkSupervisor(options, options.schedule !== undefined))
     const broken = brokenOption(options, router)
     if (broken !== undefined) return yield* broken
-    yield* settle({ ...options, id: options.name, start: child }, autoShutdown)
+    yield* checkWithServices({ ...options, id: options.name, start: child }, autoShutdown)
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const supervisor = yield* Port.make(
       answerWith(router, `failover ${options.name}`, answersOfFailover(options.name, () => part.running))

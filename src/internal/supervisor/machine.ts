@@ -278,7 +278,7 @@ export const ignored = (state: State): Result => {
     }
     case "StartChild": {
       const [next, actions] = leaveStopped(state, work.id)
-      return after(actions, state.shape === "single" ? end(next) : idle(next))
+      return idle(next, ...actions)
     }
     default:
       return [state, []]

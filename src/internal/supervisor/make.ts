@@ -26,8 +26,8 @@ import {
 import type { Shape } from "./state.ts"
 import { Supervision } from "./supervision.ts"
 
-/** A specification with the services of the effect that this runs in. */
-export const settle = <A, E, R>(
+/** Checks a specification, and gives its start the services of the effect that this runs in. */
+export const checkWithServices = <A, E, R>(
   child: ChildOptions & { readonly id: string; readonly start: Effect.Effect<A, E, R> },
   autoShutdown: AutoShutdown
 ) =>
@@ -51,7 +51,7 @@ type First = "awaited" | "tried"
 /** Opens the supervisor's port, and starts its first children. */
 export const launch = Effect.fnUntraced(function*(
   options: { readonly name?: string | undefined; readonly shape: Shape; readonly first?: First | undefined },
-  settled: CheckedSupervisor,
+  checked: CheckedSupervisor,
   list: ReadonlyArray<CheckedChild>,
   byArguments?: StartByArguments
 ) {
@@ -59,7 +59,7 @@ export const launch = Effect.fnUntraced(function*(
   const context = untraced(yield* Effect.context<never>())
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
-  const running: Supervision = new Supervision(router, context, port, name, options.shape, settled, list)
+  const running: Supervision = new Supervision(router, context, port, name, options.shape, checked, list)
   router.supervisors.add(port)
   const close = (exit: Exit.Exit<unknown, unknown>) =>
     Effect.map(running.close(reasonFromExit(exit)), () => router.supervisors.delete(port))
@@ -106,9 +106,9 @@ export interface Policy extends Omit<ChildOptions, "significant">, SupervisorOpt
 /** Keeps a single child alive: its handle, and what runs behind it. */
 export const keep = <P, E, R>(child: Effect.Effect<P, E, R>, policy: Policy, first: First = "awaited") =>
   Effect.gen(function*() {
-    const settled = yield* Effect.fromResult(checkSupervisor(policy, policy.schedule !== undefined))
-    const spec = yield* settle({ ...policy, id: policy.id ?? "child", start: child }, settled.autoShutdown)
-    const running = yield* launch({ name: policy.name ?? "supervised", shape: "single", first }, settled, [spec]).pipe(
+    const checked = yield* Effect.fromResult(checkSupervisor(policy, policy.schedule !== undefined))
+    const spec = yield* checkWithServices({ ...policy, id: policy.id ?? "child", start: child }, checked.autoShutdown)
+    const running = yield* launch({ name: policy.name ?? "supervised", shape: "single", first }, checked, [spec]).pipe(
       // Nobody but the service was to be started: its error is the caller's own.
       Effect.catchTag("StartError", ({ exit }) => exit as Exit.Exit<never, E>)
     )

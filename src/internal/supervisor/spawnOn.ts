@@ -31,13 +31,15 @@ export const Starter = Context.Reference<Memory | undefined>("effect-mp/Supervis
 
 /** Documented as `Supervisor.spawn`. */
 export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Messages>(
-  nodes: ReadonlyArray<string>,
+  places: ReadonlyArray<string>,
   fn: Port.RemoteFunction<Args, M>,
   args: Args
 ): Effect.Effect<Port.PortId<M>, never, Node | Scope.Scope> =>
   Effect.gen(function*() {
     const router = yield* Node
     const starter = yield* Starter
+    // A place is a node, or a port on it. Of one node there may be several.
+    const nodes = Array.from(new Set(places.map(Port.nodeOf)))
     // A start may spawn several, each on nodes of its own.
     const what = JSON.stringify([fn.name, nodes])
     const last = starter?.lastNodes.get(what)
@@ -65,8 +67,8 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     return port
   })
 
-/** So many are remembered. */
-const most = 10_000
+/** So many ports are remembered that may run on lost nodes. */
+const mostLeftovers = 10_000
 
 /** Why a port is killed that its supervisor has given up. */
 const givenUp = "its node was lost, and its supervisor went on without it"
@@ -74,7 +76,7 @@ const givenUp = "its node was lost, and its supervisor went on without it"
 /** Ports on nodes that were lost. They may still run there: when a node is seen again, they are one too many. */
 class Leftovers {
   private readonly router: Router
-  /** The node of each. */
+  /** By port: the node that it was on. */
   private readonly ports = new Map<string, string>()
 
   constructor(router: Router) {
@@ -85,7 +87,7 @@ class Leftovers {
   add(node: string, port: string): void {
     this.ports.set(port, node)
     const [oldest] = this.ports.keys()
-    if (oldest !== undefined && this.ports.size > most) this.ports.delete(oldest)
+    if (oldest !== undefined && this.ports.size > mostLeftovers) this.ports.delete(oldest)
     if (this.router.isUp(node)) this.kill(node)
   }
 

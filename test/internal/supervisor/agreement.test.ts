@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   decideFailover,
-  inOrder,
   type Known,
   type NextMove,
-  type Part
+  type Part,
+  preferredFirst
 } from "../../../src/internal/supervisor/agreement.ts"
 
 const nodes = ["a", "b", "c"]
@@ -36,7 +36,7 @@ describe("a node that may run a failover service", () => {
         self,
         part: own === "resting" ? "idle" : own,
         isResting: own === "resting",
-        nodes: inOrder(nodes, preferred),
+        nodes: preferredFirst(nodes, preferred),
         preferred,
         known: (node: string): Known => others[node] ?? "unknown"
       } as const
@@ -70,7 +70,7 @@ const agreed = (there: ReadonlyArray<string>, running: Set<string>, preferred: s
         self: node,
         part: running.has(node) ? "running" : "idle",
         isResting: false,
-        nodes: inOrder(nodes, preferred),
+        nodes: preferredFirst(nodes, preferred),
         preferred,
         known
       })
