@@ -18,6 +18,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
 import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
@@ -30,7 +31,8 @@ import * as errors from "./internal/supervisor/errors.ts"
 import type * as reports from "./internal/supervisor/events.ts"
 import * as failovers from "./internal/supervisor/failover.ts"
 import * as run from "./internal/supervisor/make.ts"
-import * as messages from "./internal/supervisor/messages.ts"
+import type * as messages from "./internal/supervisor/messages.ts"
+import * as remotes from "./internal/supervisor/remote.ts"
 import { spawnOn } from "./internal/supervisor/spawnOn.ts"
 import * as specs from "./internal/supervisor/spec.ts"
 import type * as supervision from "./internal/supervisor/supervision.ts"
@@ -123,12 +125,28 @@ export interface ChildOptions {
  * A child: its name among the children, and how it starts. What `start` acquires in its Scope is released when the child
  * has ended.
  *
+ * A significant child is one that can end for good: its `restart` is not `permanent`.
+ *
  * @category models
  * @since 0.1.0
  */
-export interface ChildSpec<out A extends Started = Started, out E = unknown, out R = never> extends ChildOptions {
+export type ChildSpec<A extends Started = Started, E = unknown, R = never> =
+  & Child<A, E, R>
+  & (InsignificantChild | SignificantChild)
+
+interface Child<out A, out E, out R> extends Omit<ChildOptions, "restart" | "significant"> {
   readonly id: string
   readonly start: Effect.Effect<A, E, R>
+}
+
+interface InsignificantChild {
+  readonly restart?: RestartType | undefined
+  readonly significant?: false | undefined
+}
+
+interface SignificantChild {
+  readonly restart: "transient" | "temporary" | ((exit: Exit.Exit<void, Port.Killed>) => boolean)
+  readonly significant?: boolean | undefined
 }
 
 /**
@@ -304,14 +322,17 @@ export interface Supervised<M extends Port.Messages = any> extends Handle {
 }
 
 /**
- * A supervisor of children with names.
+ * A supervisor of children with names. `Ids` are those that it was made with, as far as the compiler knows them.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Supervisor extends Handle {
-  /** The present port of a child, or its next one while it is restarting. */
-  readonly port: (id: string) => Effect.Effect<Port.PortId, ChildError | Port.Killed>
+export interface Supervisor<Ids extends string = string> extends Handle {
+  /**
+   * The present port of a child, or its next one while it is restarting. One that was added later is found by the `port` of the same
+   * supervisor as a `Supervisor.Supervisor`, which takes any ID.
+   */
+  port(id: Ids): Effect.Effect<Port.PortId, ChildError | Port.Killed>
   /** Adds a child and starts it. Answers what its start does. What cannot be started leaves nothing. */
   readonly startChild: <A extends Started, E, R>(
     spec: ChildSpec<A, E, R>
@@ -323,7 +344,7 @@ export interface Supervisor extends Handle {
   /** Forgets a child that does not run. */
   readonly deleteChild: (id: string) => Effect.Effect<void, ChildError | Port.Killed>
   /** The specification of a child, by its name or its port, with the defaults filled in. Times are in milliseconds. */
-  readonly spec: (idOrPort: string) => Effect.Effect<SettledSpec, ChildError>
+  readonly spec: (idOrPort: string) => Effect.Effect<CompleteSpec, ChildError>
 }
 
 /**
@@ -332,7 +353,7 @@ export interface Supervisor extends Handle {
  * @category models
  * @since 0.1.0
  */
-export interface SettledSpec {
+export interface CompleteSpec {
   readonly id: string
   readonly restart: RestartType
   readonly shutdown: number
@@ -412,19 +433,19 @@ export interface PartitionSupervisor<out P> extends Handle {
  */
 export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>>(
   options: Options & { readonly children: C }
-): Effect.Effect<Supervisor, InvalidSpec | StartError, Node | Scope.Scope | ServicesOf<C[number]>> =>
+): Effect.Effect<Supervisor<IdsOf<C[number]>>, InvalidSpec | StartError, Node | Scope.Scope | ServicesOf<C[number]>> =>
   Effect.gen(function*() {
     const paced = options.children.some((child) => child?.schedule !== undefined)
-    const settled = yield* Effect.fromResult(specs.settleSupervisor(options, paced))
-    const list = yield* Effect.forEach(options.children, (child) => run.settle(child, settled.autoShutdown))
+    const checked = yield* Effect.fromResult(specs.checkSupervisor(options, paced))
+    const list = yield* Effect.forEach(options.children, (child) => run.checkWithServices(child, checked.autoShutdown))
     yield* Effect.fromResult(specs.checkUnique(list.map((child) => child.id)))
-    const running = yield* run.launch({ ...options, shape: "fixed" }, settled, list)
+    const running = yield* run.launch({ ...options, shape: "fixed" }, checked, list)
     return {
       ...run.handleOf(running),
       port: (id) => running.portOf(id),
       startChild: <A extends Started, E, R>(child: ChildSpec<A, E, R>) =>
         Effect.flatMap(
-          run.settle(child, settled.autoShutdown),
+          run.checkWithServices(child, checked.autoShutdown),
           (spec) => running.startChild(spec) as Effect.Effect<A, ChildError | StartError | Killed>
         ),
       terminateChild: (idOrPort) => running.terminateChild(idOrPort),
@@ -440,13 +461,16 @@ export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>
     }
   })
 
+/** All IDs, where there are no children yet. */
+type IdsOf<C extends ChildSpec<Started, any, any>> = [C] extends [never] ? string : C["id"]
+
 type ServicesOf<C> = C extends ChildSpec<any, any, infer R> ? Exclude<R, Scope.Scope> : never
 
-const specOf = ({ patience, spec, type }: children.Child): SettledSpec => ({
+const specOf = ({ patienceMillis, spec, type }: children.Child): CompleteSpec => ({
   id: spec.id,
   restart: spec.restart,
   significant: spec.significant,
-  shutdown: patience,
+  shutdown: patienceMillis,
   type
 })
 
@@ -489,12 +513,12 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
   }
 ): Effect.Effect<DynamicSupervisor<Args, A>, InvalidSpec, Node | Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function*() {
-    const settled = yield* Effect.fromResult(specs.settleSupervisor(template, template.schedule !== undefined))
+    const checked = yield* Effect.fromResult(specs.checkSupervisor(template, template.schedule !== undefined))
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const inside = run.within<R>(context)
     const start = (args: Args) => inside(Effect.suspend(() => template.start(...args)))
     // Whatever is wrong with the template is wrong at once.
-    yield* Effect.fromResult(specs.settleChild({ ...template, id: "template", start: Effect.void }, "never"))
+    yield* Effect.fromResult(specs.checkChild({ ...template, id: "template", start: Effect.void }, "never"))
     if (typeof template.start !== "function") {
       const problem = "is no function that gives an Effect"
       return yield* new InvalidSpec({ child: "template", field: "start", value: template.start, problem })
@@ -502,14 +526,14 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
     const startChild = (...args: Args) =>
       Effect.flatMap(
         Effect.suspend(() =>
-          Effect.fromResult(specs.settleChild({ ...template, id: running.nextId(), start: start(args) }, "never"))
+          Effect.fromResult(specs.checkChild({ ...template, id: running.nextId(), start: start(args) }, "never"))
         ),
         (spec) => running.startChild(spec)
       ).pipe(Effect.catchTag("InvalidSpec", Effect.die)) as ReturnType<DynamicSupervisor<Args, A>["startChild"]>
     const byArguments: messages.StartByArguments = (args) => startChild(...args as Args)
     const running: supervision.Supervision = yield* run.launch(
       { ...template, shape: "dynamic" },
-      settled,
+      checked,
       [],
       byArguments
     )
@@ -622,14 +646,19 @@ export const partition = <P extends Port.PortId, E, R>(
  * @category constructors
  * @since 0.1.0
  */
-export const restart = <P extends Exclude<Started, typeof ignore>, E, R>(
-  child: Effect.Effect<P, E, R>,
-  policy: Policy = {}
-): Effect.Effect<
-  Supervised<MessagesOf<P>>,
-  E | InvalidSpec,
-  Node | Scope.Scope | Exclude<R, Scope.Scope>
-> => Effect.map(run.keep(child, policy), (kept) => kept.handle)
+export const restart: {
+  (policy?: Policy): <P extends Exclude<Started, typeof ignore>, E, R>(
+    child: Effect.Effect<P, E, R>
+  ) => Effect.Effect<Supervised<MessagesOf<P>>, E | InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+  <P extends Exclude<Started, typeof ignore>, E, R>(
+    child: Effect.Effect<P, E, R>,
+    policy?: Policy
+  ): Effect.Effect<Supervised<MessagesOf<P>>, E | InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+} = dual(
+  (args) => args.length > 1 || Effect.isEffect(args[0]),
+  <P extends Exclude<Started, typeof ignore>, E, R>(child: Effect.Effect<P, E, R>, policy: Policy = {}) =>
+    Effect.map(run.keep(child, policy), (kept): Supervised<MessagesOf<P>> => kept.handle)
+)
 
 /** What the port takes that a start answers. */
 type MessagesOf<P> = P extends Port.PortId<infer M> ? M
@@ -811,17 +840,23 @@ export interface Failover<M extends Port.Messages = any> {
  * @category constructors
  * @since 0.1.0
  */
-export const failover = <P extends Exclude<Started, typeof ignore>, E, R>(
-  child: Effect.Effect<P, E, R>,
-  options: FailoverOptions
-): Effect.Effect<Failover<MessagesOf<P>>, InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>> =>
-  failovers.failover(child, options)
+export const failover: {
+  (options: FailoverOptions): <P extends Exclude<Started, typeof ignore>, E, R>(
+    child: Effect.Effect<P, E, R>
+  ) => Effect.Effect<Failover<MessagesOf<P>>, InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+  <P extends Exclude<Started, typeof ignore>, E, R>(
+    child: Effect.Effect<P, E, R>,
+    options: FailoverOptions
+  ): Effect.Effect<Failover<MessagesOf<P>>, InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+} = dual(2, failovers.failover)
 
 /**
  * What a child starts with that lives on another node: spawns a port on the first of `nodes` that there is a link to. When it
  * is started again, it is on the same node if there still is a link to that.
  *
  * **Details**
+ *
+ * A port ID in the place of a node ID means the node of that port.
  *
  * Without a link to any of them they are tried in turn. A node that was lost may still run the port. When it is seen again, the
  * port is killed there, and a warning says so.
@@ -864,13 +899,13 @@ export const spawn = <Args extends ReadonlyArray<unknown>, M extends Port.Messag
  * @category errors
  * @since 0.1.0
  */
-export const NoAnswer = messages.NoAnswer
+export const NoAnswer = remotes.NoAnswer
 
 /**
  * @category errors
  * @since 0.1.0
  */
-export type NoAnswer = messages.NoAnswer
+export type NoAnswer = remotes.NoAnswer
 
 /**
  * What a request to a supervisor on another node can fail with.
@@ -878,7 +913,7 @@ export type NoAnswer = messages.NoAnswer
  * @category errors
  * @since 0.1.0
  */
-export type AskError = messages.AskError
+export type AskError = remotes.AskError
 
 /**
  * A supervisor that is asked by messages.
@@ -921,12 +956,12 @@ export interface Remote {
  * @since 0.1.0
  */
 export const at = (supervisor: Port.PortId): Remote => ({
-  which: messages.which(supervisor),
-  count: messages.count(supervisor),
-  startChild: (...args) => messages.manage(supervisor, "start", ...args),
-  terminateChild: (idOrPort) => Effect.asVoid(messages.manage(supervisor, "terminate", idOrPort)),
-  restartChild: (id) => messages.manage(supervisor, "restart", id),
-  deleteChild: (id) => Effect.asVoid(messages.manage(supervisor, "delete", id)),
+  which: remotes.which(supervisor),
+  count: remotes.count(supervisor),
+  startChild: (...args) => remotes.manage(supervisor, "start", ...args),
+  terminateChild: (idOrPort) => Effect.asVoid(remotes.manage(supervisor, "terminate", idOrPort)),
+  restartChild: (id) => remotes.manage(supervisor, "restart", id),
+  deleteChild: (id) => Effect.asVoid(remotes.manage(supervisor, "delete", id)),
   tree: tree(supervisor)
 })
 

@@ -71,6 +71,19 @@ describe("a child that is spawned on one of several nodes", () => {
   /** A local port that stands for the spawned one. */
   const behind = (nodes: ReadonlyArray<string>) => Effect.andThen(Supervisor.spawn(nodes, Worker), Port.make({}))
 
+  test("is on the node of a port that stands in the place of a node, and the port goes on", () =>
+    Effect.gen(function*() {
+      const { here, served, two } = yield* makeNodes(["one", "two"])
+      const known = yield* two.run(Port.make({ who: (reply) => Port.snd(reply, "still here") }))
+      const spawned = Supervisor.spawn([known, "two", "one"], Worker)
+      const supervised = yield* here.run(Supervisor.restart(spawned))
+      const port = yield* supervised.port
+      assert.strictEqual(Port.nodeOf(port), "two")
+      assert.strictEqual(yield* within("an answer", here.run(Port.cal(port, "who"))), "two")
+      assert.strictEqual(yield* within("an answer", here.run(Port.cal(known, "who"))), "still here")
+      assert.deepStrictEqual(served, ["two"])
+    }))
+
   test("is one of several of a start, each on nodes of its own, and stays there", () =>
     Effect.gen(function*() {
       const { here, served } = yield* makeNodes(["one", "two"])

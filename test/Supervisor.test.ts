@@ -343,3 +343,32 @@ describe("a start that fails", () => {
       assert.deepStrictEqual(delays(supervised.log), [100, 200, 400])
     }))
 })
+
+describe("a service in a pipe", () => {
+  test("is kept alive as its policy says", () =>
+    Effect.gen(function*() {
+      const service = makeService()
+      const supervised = yield* service.child.pipe(Supervisor.restart({ restart: "transient", id: "piped" }))
+      yield* end(supervised, "crash")
+      assert.strictEqual(service.starts, 2)
+      assert.deepStrictEqual((yield* supervised.which).map(({ id }) => id), ["piped"])
+      yield* end(supervised)
+      assert.strictEqual(service.starts, 2)
+    }))
+
+  test("needs no policy", () =>
+    Effect.gen(function*() {
+      const service = makeService()
+      const supervised = yield* service.child.pipe(Supervisor.restart())
+      yield* end(supervised)
+      assert.strictEqual(service.starts, 2)
+    }))
+
+  test("runs on one of several nodes", () =>
+    Effect.gen(function*() {
+      const self = yield* Node.id
+      const service = makeService()
+      const { port } = yield* service.child.pipe(Supervisor.failover({ name: "piped", nodes: [self] }))
+      assert.strictEqual(yield* port, service.ports[0])
+    }))
+})

@@ -76,3 +76,74 @@ export const rebuilt: (live: Layer.Layer<Config, string>) => Layer.Layer<
 /** What is provided is what the Layer makes. */
 export const provided = Effect.flatMap(Clients, (clients) => clients.provide(Effect.map(Config, ({ name }) => name)))
 export const isString: Effect.Effect<string, Port.Killed, Clients> = provided
+
+/** The IDs are those of the children. */
+export const ids = Effect.gen(function*() {
+  const supervisor = yield* Supervisor.make({ children: [{ id: "cache", start: echo }, { id: "worker", start: echo }] })
+  yield* supervisor.port("cache")
+  // @ts-expect-error a child that there is not
+  yield* supervisor.port("cash")
+  // Of children that are not known here any text may be one.
+  const some: ReadonlyArray<Supervisor.ChildSpec<Port.PortId>> = []
+  yield* (yield* Supervisor.make({ children: some })).port("cash")
+  yield* (yield* Supervisor.make({ children: [] })).port("cash")
+  yield* supervisor.startChild({ id: "late", start: echo })
+  const all: Supervisor.Supervisor = supervisor
+  yield* all.port("late")
+})
+
+/** Significant is what can end for good. */
+export const significant = Supervisor.make({
+  autoShutdown: "any_significant",
+  children: [
+    { id: "transient", start: echo, restart: "transient", significant: true },
+    { id: "temporary", start: echo, restart: "temporary", significant: true },
+    { id: "predicate", start: echo, restart: () => false, significant: true },
+    { id: "permanent", start: echo, restart: "permanent", significant: false }
+  ]
+})
+
+export const neverEnds = Supervisor.make({
+  autoShutdown: "any_significant",
+  // @ts-expect-error significant, and permanent
+  children: [{ id: "a", start: echo, restart: "permanent", significant: true }]
+})
+
+export const neverEndsByDefault = Supervisor.make({
+  autoShutdown: "any_significant",
+  // @ts-expect-error significant, and permanent, which is the default
+  children: [{ id: "a", start: echo, significant: true }]
+})
+
+export const neverEndsLater = (supervisor: Supervisor.Supervisor) =>
+  // @ts-expect-error significant, and permanent, which is the default
+  supervisor.startChild({ id: "a", start: echo, significant: true })
+
+/** A wrapper that takes children of any kind. */
+export const wrapped = <const C extends ReadonlyArray<Supervisor.ChildSpec<Supervisor.Started, any, any>>>(
+  children: C
+) => Supervisor.make({ children })
+
+/** Both forms know the same. */
+export const piped: Effect.Effect<
+  Supervisor.Supervised<typeof Echo extends Port.Protocol<infer M> ? M : never>,
+  "no database" | Supervisor.InvalidSpec,
+  Node.Node | Scope.Scope | Config
+> = Effect.andThen(Config, Effect.andThen(Effect.fail("no database" as const), echo)).pipe(
+  Supervisor.restart({ intensity: 3 })
+)
+export const pipedWithoutPolicy = Effect.flatMap(
+  echo.pipe(Supervisor.restart()),
+  // @ts-expect-error an argument of another type
+  ({ address }) => Port.snd(address, "note", 1)
+)
+export const failedOver: Effect.Effect<
+  Supervisor.Failover<typeof Echo extends Port.Protocol<infer M> ? M : never>,
+  Supervisor.InvalidSpec,
+  Node.Node | Scope.Scope
+> = echo.pipe(Supervisor.failover({ name: "echo", nodes: ["a", "b"] }))
+
+// @ts-expect-error a policy that is none
+export const oddPolicy = echo.pipe(Supervisor.restart({ intensity: "often" }))
+// @ts-expect-error a service that answers no port
+export const oddService = Effect.succeed(1).pipe(Supervisor.restart())

@@ -14,9 +14,8 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { Router } from "../node/router.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
-import type { PortExit } from "../values/reason.ts"
-import type { ChildType, Settled } from "./spec.ts"
-import { Memory, Starter } from "./starter.ts"
+import { Memory, Starter } from "./spawnOn.ts"
+import type { CheckedChild, ChildType } from "./spec.ts"
 
 /** What a start answers that has nothing to supervise. Documented as `Supervisor.ignore`. */
 export const ignore: unique symbol = Symbol.for("effect-mp/Supervisor/ignore")
@@ -41,18 +40,21 @@ interface Starting {
   readonly abandon: () => void
 }
 
-export type Status = "running" | "restarting" | "stopped"
+/** Who is told what becomes of a start. */
+export interface StartListener {
+  /** It runs on this port; its last one was `before`. Told within the start, so that nobody else learns of the port earlier. */
+  readonly started: (child: Child, port: string, before: string | undefined) => void
+  /** The port has ended by itself. */
+  readonly ended: (child: Child, port: string, exit: PortExit) => void
+}
 
 export class Child {
-  readonly spec: Settled
-  /** `restarting` from its end to its next start: while it waits for it, and during the start. */
-  status: Status = "stopped"
+  readonly spec: CheckedChild
   type: ChildType
   /** The last port that it had. */
   port: string | undefined = undefined
   /** What its start answered. */
   value: unknown = undefined
-  restarts = 0
   /** How often it was up. */
   runs = 0
   lastExit: PortExit | undefined = undefined
@@ -69,16 +71,16 @@ export class Child {
   /** When the last restart is or was due: a quiet time begins there, not with its delay. */
   private due: number | undefined = undefined
 
-  constructor(router: Router, context: Context.Context<never>, spec: Settled) {
+  constructor(router: Router, context: Context.Context<never>, spec: CheckedChild) {
     this.router = router
     this.fork = Effect.runForkWith(context)
     this.spec = spec
     this.type = spec.type ?? "worker"
   }
 
-  /** The time that it has to end, in milliseconds. */
-  get patience(): number {
-    return this.spec.shutdown ?? (this.type === "supervisor" ? Infinity : 5000)
+  /** The time that it has to end. */
+  get patienceMillis(): number {
+    return this.spec.patienceMillis ?? (this.type === "supervisor" ? Infinity : 5000)
   }
 
   /** Its port, unless that has ended. */
@@ -96,11 +98,8 @@ export class Child {
 
   // ---- starting
 
-  /**
-   * Starts it. `onEnd` is told when its port has ended by itself, and whether that was this run of it. Fails as the start
-   * does, when what that acquired has been released.
-   */
-  start(onEnd: (port: string, exit: PortExit) => void): Effect.Effect<Exit.Exit<void, unknown>> {
+  /** Starts it. Answers the Exit of the start; if that failed, when what it acquired has been released. */
+  start(listener: StartListener): Effect.Effect<Exit.Exit<void, unknown>> {
     return Effect.callback((resume) => {
       const scope = Scope.makeUnsafe()
       const starting: Starting = {
@@ -111,7 +110,7 @@ export class Child {
       this.starting = starting
       starting.fiber = this.fork(
         Scope.provide(Effect.provideService(this.spec.start, Starter, this.memory), scope).pipe(
-          Effect.flatMap((value) => this.started(starting, value, scope, onEnd)),
+          Effect.flatMap((value) => this.started(starting, value, scope, listener)),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
       )
@@ -128,25 +127,23 @@ export class Child {
     starting: Starting,
     value: unknown,
     scope: Scope.Closeable,
-    onEnd: (port: string, exit: PortExit) => void
+    listener: StartListener
   ): Effect.Effect<void> {
     if (starting.isCancelled) return Effect.interrupt
     this.value = value
-    if (value === ignore) {
-      this.status = "stopped"
-      return Scope.close(scope, Exit.void)
-    }
+    if (value === ignore) return Scope.close(scope, Exit.void)
     const port = portOf(value)
     if (port === undefined) return Effect.die(new TypeError("a child's start has to answer a port"))
     if (isSupervisor(value) && this.spec.type === undefined) this.type = "supervisor"
     const run: Run = { port, scope, exit: undefined, startedAt: this.router.monotonic() }
     this.run = run
     this.runs++
+    const before = this.port
     this.port = port
-    this.status = "running"
+    listener.started(this, port, before)
     this.router.monitor(port, (exit) => {
       run.exit = exit
-      if (this.run === run) onEnd(port, exit)
+      if (this.run === run) listener.ended(this, port, exit)
     })
     // A port that has ended already is nothing to wait for.
     if (this.next !== undefined && this.isThere(port)) {
@@ -172,7 +169,7 @@ export class Child {
       const ending = this.beginStop()
       return ending === undefined
         ? Effect.succeed(undefined)
-        : awaitWithin(ending, this.patience, Effect.andThen(abandoned, this.late))
+        : awaitWithin(ending, this.patienceMillis, Effect.andThen(abandoned, this.late))
     })
   }
 
@@ -193,12 +190,13 @@ export class Child {
   cleanUp(exit: PortExit, abandoned: Effect.Effect<unknown>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { run } = this
+      this.lastExit = exit
       this.run = undefined
       const closing = run === undefined ? undefined : Scope.closeUnsafe(run.scope, exit)
       if (closing === undefined) return Effect.void
       const ending = this.finish(Effect.as(this.release(closing), exit))
       return Effect.asVoid(
-        awaitWithin<PortExit | undefined>(ending, this.patience, Effect.andThen(abandoned, this.late))
+        awaitWithin<PortExit | undefined>(ending, this.patienceMillis, Effect.andThen(abandoned, this.late))
       )
     })
   }
@@ -268,12 +266,12 @@ export class Child {
   // ---- pace
 
   /** How long to wait before it is started again, in milliseconds; `undefined` if its schedule is done. */
-  delay(now: number, exit: PortExit, quietTime: number): Effect.Effect<number | undefined> {
+  delay(now: number, exit: PortExit, quietMillis: number): Effect.Effect<number | undefined> {
     const { schedule } = this.spec
     if (schedule === undefined) return Effect.succeed(0)
     return Effect.gen({ self: this }, function*() {
       // After a quiet time the delays begin anew.
-      if (this.step === undefined || this.due === undefined || now - this.due >= quietTime) {
+      if (this.step === undefined || this.due === undefined || now - this.due >= quietMillis) {
         const step = yield* Schedule.toStep(schedule)
         // A schedule that is done is an answer; one that dies is a mistake, and takes the supervisor with it.
         this.step = (now, exit) =>
@@ -292,12 +290,12 @@ export class Child {
 
 const awaitWithin = <A>(
   fiber: Fiber.Fiber<A>,
-  patience: number,
+  patienceMillis: number,
   late: Effect.Effect<A>
 ): Effect.Effect<A> => {
   const ended = Effect.flatten(Fiber.await(fiber))
-  if (patience === Infinity) return ended
-  return Effect.timeoutOrElse(ended, { duration: patience, orElse: () => late })
+  if (patienceMillis === Infinity) return ended
+  return Effect.timeoutOrElse(ended, { duration: patienceMillis, orElse: () => late })
 }
 
 /** A start answers a port, something with a port, or the handle of another supervisor. */

@@ -37,15 +37,15 @@ export const isRestarted = (type: RestartType, exit: PortExit): boolean => {
 }
 
 /** What follows the end of a child that nobody asked for: a restart, nothing, or the end of the supervisor. */
-export type Verdict = "restart" | "leave" | "shutdown"
+export type Consequence = "restart" | "leave" | "shutdown"
 
-/** The last significant one is the one that no other significant child runs beside. */
+/** The last significant child is the one beside which no other significant child runs or is about to be restarted. */
 export const decide = (
   ended: { readonly restart: RestartType; readonly significant: boolean },
   exit: PortExit,
   autoShutdown: AutoShutdown,
   isLastSignificant: () => boolean
-): Verdict => {
+): Consequence => {
   if (isRestarted(ended.restart, exit)) return "restart"
   if (!ended.significant || autoShutdown === "never") return "leave"
   return autoShutdown === "any_significant" || isLastSignificant() ? "shutdown" : "leave"
@@ -58,29 +58,46 @@ export const groupOf = <C>(strategy: Strategy, children: () => ReadonlyArray<C>,
   return strategy === "one_for_all" ? all : all.slice(all.indexOf(ended))
 }
 
-/** The restarts that a supervisor allows: so many within any period, which slides. Times are in milliseconds. */
-export class Budget {
-  private readonly intensity: number
-  private readonly period: number
-  /** In order of time; those before `first` are older than a period. */
-  private times: Array<number> = []
-  private first = 0
-
-  constructor(intensity: number, period: number) {
-    this.intensity = intensity
-    this.period = period
-  }
-
-  /** Counts one more restart. False if that is one too many. */
-  count(now: number): boolean {
-    // Without a limit there is nothing to remember.
-    if (this.intensity === Infinity) return true
-    while (this.first < this.times.length && now - this.times[this.first]! >= this.period) this.first++
-    if (this.first > this.intensity) {
-      this.times = this.times.slice(this.first)
-      this.first = 0
-    }
-    this.times.push(now)
-    return this.times.length - this.first <= this.intensity
-  }
+/** The restarts that a supervisor allows: so many within any period, which slides. */
+export interface Limit {
+  readonly intensity: number
+  readonly periodMillis: number
 }
+
+interface Times {
+  readonly time: number
+  readonly next: Times | undefined
+}
+
+/**
+ * The restarts within the last period, up to one that was too many. A queue of two lists, of which old versions stay as they
+ * are, and which costs no more when there are many.
+ */
+export interface Restarts {
+  readonly count: number
+  /** The first of them, the oldest one first. */
+  readonly oldest: Times | undefined
+  /** Those after them, the newest one first. */
+  readonly newest: Times | undefined
+}
+
+export const noRestarts: Restarts = { count: 0, oldest: undefined, newest: undefined }
+
+/** Counts one more restart. */
+export const countRestart = ({ intensity, periodMillis }: Limit, restarts: Restarts, now: number): Restarts => {
+  // Without a limit there is nothing to remember.
+  if (intensity === Infinity) return restarts
+  let { count, newest, oldest } = restarts
+  for (;;) {
+    if (oldest === undefined) {
+      for (; newest !== undefined; newest = newest.next) oldest = { time: newest.time, next: oldest }
+    }
+    if (oldest === undefined || now - oldest.time < periodMillis) break
+    oldest = oldest.next
+    count--
+  }
+  return { count: count + 1, oldest, newest: { time: now, next: newest } }
+}
+
+/** Whether the last restart was one too many. */
+export const isTooMany = ({ intensity }: Limit, restarts: Restarts): boolean => restarts.count > intensity

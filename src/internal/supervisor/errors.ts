@@ -4,6 +4,7 @@
  * @internal
  */
 import type * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { type Reason, showReason } from "../values/reason.ts"
 import type { ChildType } from "./spec.ts"
@@ -59,10 +60,19 @@ export class StartError extends Schema.TaggedError<StartError>()("StartError", {
   }
 }
 
+/** By its tag: what another copy of this package has made in the same process is no instance of the class here. */
+export const isChildError = (error: unknown): error is ChildError => Predicate.isTagged(error, "ChildError")
+
+/** The same of a failed start. */
+export const isStartError = (error: unknown): error is StartError => Predicate.isTagged(error, "StartError")
+
+/** `restarting`: from its end to its next start, while it waits for that start and during it. */
+export type Status = "running" | "restarting" | "stopped"
+
 /** Documented as `Supervisor.ChildInfo`. */
 export interface ChildInfo {
   readonly id: string
-  readonly status: "running" | "restarting" | "stopped"
+  readonly status: Status
   readonly type: ChildType
   readonly port: string | undefined
   readonly restarts: number

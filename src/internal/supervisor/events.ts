@@ -32,7 +32,7 @@ export type Event =
     | { readonly _tag: "GaveUp"; readonly exit: PortExit; readonly restarts: number }
   )
 
-type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+export type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 
 /** An event without what its supervisor adds. */
 export type Happening = DistributedOmit<Event, "supervisor">

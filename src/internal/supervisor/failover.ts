@@ -1,9 +1,10 @@
 /**
- * One service on one of several nodes: each of them runs this, and those who see each other agree on who runs the service.
+ * One service on one of several nodes: each of them runs this, and those who see each other keep to the agreement of `agreement.ts`
+ * on who runs the service.
  *
- * Every pair of nodes holds a port on each side, spawned by the other: its *ear* there. What a node says goes to its ears;
- * that an ear ends says that the node, or its part in this, is gone. So a node knows of another one nothing (`unknown`), that
- * it takes no part at present (`absent`), that it would rather not (`resting`), or what it does.
+ * Of two nodes each has a port on the other one, which it has spawned there: its *ear*. What a node says it sends to its ears on
+ * all other nodes. When an ear ends, the node where it was knows that the node whose ear it was, or that node's part in the service,
+ * is gone.
  *
  * @internal
  */
@@ -18,77 +19,21 @@ import * as Stream from "effect/Stream"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { spawnRequest } from "../node/nodePort.ts"
-import { NodeRouter, type Router } from "../node/router.ts"
-import { Killed, type Reason, reasonFromExit } from "../values/reason.ts"
-import { keep, makeAddress, type Policy, settle, within } from "./make.ts"
+import type { Router } from "../node/router.ts"
+import { Killed, type Reason, reasonFromExit } from "../values/killed.ts"
+import { decideFailover, type Known, type Part, preferredFirst } from "./agreement.ts"
+import { checkWithServices, keep, makeAddress, type Policy, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
-import { InvalidSpec, settleSupervisor } from "./spec.ts"
+import { Rests } from "./rests.ts"
+import { checkSupervisor, InvalidSpec } from "./spec.ts"
 import type { Supervision } from "./supervision.ts"
 
-/** What a node does: it runs the service, or is about to, or does not. */
-export type Part = "running" | "idle"
-
-/** What is known of another node. */
-export type Known = Part | "resting" | "unknown" | "absent"
-
-/** What to do next. */
-export type Verdict = "start" | "stop" | "stay"
-
-/**
- * The agreement. `nodes` are in order of preference, `own` is what this node does. Who runs the service keeps it, unless the
- * node that is `preferred` is there and can have it back, or another one runs it too: then the first of them keeps it. A node
- * that `rests` runs it only if all others do too.
- */
-export const decideFailover = (
-  self: string,
-  own: Part,
-  nodes: ReadonlyArray<string>,
-  preferred: string | undefined,
-  known: (node: string) => Known,
-  rests = false
-): Verdict => {
-  const others = nodes.filter((node) => node !== self)
-  const runners = others.filter((node) => known(node) === "running")
-  const isBefore = (node: string): boolean => nodes.indexOf(node) < nodes.indexOf(self)
-  if (own === "running") {
-    if (runners.some(isBefore)) return "stop"
-    // The other one steps back.
-    if (runners.length > 0) return "stay"
-    return preferred !== undefined && preferred !== self && known(preferred) === "idle" ? "stop" : "stay"
-  }
-  if (runners.length > 0 || others.some((node) => known(node) === "unknown")) return "stay"
-  const goesFirst = (node: string): boolean =>
-    known(node) === "idle" ? rests || isBefore(node) : known(node) === "resting" && rests && isBefore(node)
-  return others.some(goesFirst) ? "stay" : "start"
-}
-
-/** The preferred node first. */
-export const inOrder = (nodes: ReadonlyArray<string>, preferred: string | undefined): ReadonlyArray<string> =>
-  preferred === undefined ? nodes : [preferred, ...nodes.filter((node) => node !== preferred)]
-
-/** What an ear takes: whether its node runs the service, on which port, and whether it would rather not. */
+/** What an ear hears of the node that has spawned it: whether that runs the service, on which port, and whether it rests. */
 const Ear = Port.protocol({ state: Port.message(Schema.Boolean, Schema.NullOr(Schema.String), Schema.Boolean) })
-
-/** A node that could not keep the service alive rests, twice as long each time: milliseconds, and at most. */
-const rest = { first: 60_000, longest: 3_600_000 }
-
-/** Until when a node rests from a service, and for how long. */
-interface Rest {
-  readonly until: number
-  readonly length: number
-}
-
-const rests = new WeakMap<Router, Map<string, Rest>>()
-
-const restsOf = (router: Router): Map<string, Rest> => {
-  const known = rests.get(router) ?? new Map<string, Rest>()
-  rests.set(router, known)
-  return known
-}
 
 /** Another node that takes part. */
 interface Peer {
-  /** Its ear here. */
+  /** The ear that the other node has on this one. */
   readonly ear: string
   part: Known
   port: string | undefined
@@ -103,11 +48,11 @@ export interface Place {
 /** The function that other nodes spawn their ears with. */
 const functionOf = (name: string) => `emp::failover::${name}` as const
 
-/** How long a part is at its beginning: milliseconds. */
-const early = 1000
+/** For so long after its beginning a part takes nodes that it cannot reach for unknown, not for absent. */
+const earlyMillis = 1000
 
 /** How long to wait before a node is tried again that could not be reached. */
-const retry = "2 seconds"
+const retryDelay = "2 seconds"
 
 /** Documented as `Supervisor.FailoverOptions`. */
 export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
@@ -123,14 +68,17 @@ export class Failover {
   private readonly self: string
   private readonly nodes: ReadonlyArray<string>
   private readonly peers = new Map<string, Peer>()
-  /** Our ears on other nodes, and what has become of our attempt to have one. */
+  /** The ears that this node has, or tries to have, on others: by node. */
   private readonly ears = new Map<string, string>()
+  /** Nodes that are there, and take no part. */
   private readonly absent = new Set<string>()
   /** Nodes that could not be reached. */
   private readonly lost = new Set<string>()
-  /** Whether it is too early to say that a node is not there: this one has just begun, and may not have joined its network yet. */
+  /** Whether it is too early to call a lost node absent: this node has just begun, and may not have joined its network yet. */
   private isEarly = true
   private readonly changes = Effect.runSync(Queue.sliding<void>(1))
+  private readonly rests: Rests
+  /** What this node does, and the port of the service while it runs here. */
   private own: Part = "idle"
   private ownPort: string | undefined = undefined
   /** Who waits for a port. */
@@ -148,7 +96,8 @@ export class Failover {
     this.router = router
     this.self = self
     this.options = options
-    this.nodes = inOrder(options.nodes, options.prefer)
+    this.nodes = preferredFirst(options.nodes, options.prefer)
+    this.rests = new Rests(router, options.name)
   }
 
   private get others(): ReadonlyArray<string> {
@@ -233,9 +182,9 @@ export class Failover {
         yield* Port.mon(other, () => Port.kil(ear))
         this.reach(node)
         return {
-          state: (isRunning, port, rests) => {
+          state: (isRunning, port, isResting) => {
             if (isRunning && this.own === "running" && peer.part !== "running") this.conflict(node)
-            peer.part = isRunning ? "running" : rests ? "resting" : "idle"
+            peer.part = isRunning ? "running" : isResting ? "resting" : "idle"
             peer.port = port ?? undefined
             this.changed()
           }
@@ -269,49 +218,30 @@ export class Failover {
       if (!this.peers.has(node)) (reasonFromExit(exit)[0] === "transport_error" ? this.lost : this.absent).add(node)
       this.changed()
     })
-    this.tell(ear)
+    this.sayState(ear)
   }
 
-  private tell(ear: string): void {
-    this.router.send(ear, ["state", this.own === "running", this.ownPort ?? null, this.rests])
+  private sayState(ear: string): void {
+    this.router.send(ear, ["state", this.own === "running", this.ownPort ?? null, this.rests.isResting])
   }
 
-  /** Whether the service could not be kept alive here a moment ago. */
-  private get rests(): boolean {
-    const last = restsOf(this.router).get(this.options.name)
-    return last !== undefined && last.until > this.router.monotonic()
-  }
-
-  private takeRest(): void {
-    const all = restsOf(this.router)
-    const before = all.get(this.options.name)
-    const length = before === undefined ? rest.first : Math.min(rest.longest, 2 * before.length)
-    all.set(this.options.name, { until: this.router.monotonic() + length, length })
-  }
-
-  /** The service was up here for so long. If that was longer than the last rest, all is well again. */
-  private wasUp(time: number): void {
-    const all = restsOf(this.router)
-    if (time > (all.get(this.options.name)?.length ?? Infinity)) all.delete(this.options.name)
-  }
-
-  /** Says that the rest is over. */
-  private get waken(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      const last = restsOf(this.router).get(this.options.name)
-      if (last === undefined) return
-      // A timer counts whole milliseconds, and may be early.
-      while (this.rests) yield* Effect.sleep(Math.ceil(last.until - this.router.monotonic()) + 1)
-      for (const ear of this.ears.values()) this.tell(ear)
-      this.changed()
+  /** Says so when this node has rested. */
+  private get wake(): Effect.Effect<void> {
+    return Effect.map(this.rests.over, (hasRested) => {
+      if (hasRested) this.announce()
     })
+  }
+
+  /** Tells all others what this node does. */
+  private announce(): void {
+    for (const ear of this.ears.values()) this.sayState(ear)
+    this.changed()
   }
 
   private become(part: Part, port: string | undefined): void {
     this.own = part
     this.ownPort = port
-    for (const ear of this.ears.values()) this.tell(ear)
-    this.changed()
+    this.announce()
   }
 
   // ---- running the service
@@ -322,19 +252,24 @@ export class Failover {
       for (const node of this.others) this.reach(node)
       yield* this.greet
       yield* Effect.forkScoped(this.seek)
-      yield* Effect.forkScoped(Effect.delay(this.settled, early))
-      yield* Effect.forkScoped(this.waken)
+      yield* Effect.forkScoped(Effect.delay(this.noLongerEarly, earlyMillis))
+      yield* Effect.forkScoped(this.wake)
       const parent = yield* Effect.scope
       let place: Scope.Closeable | undefined
       for (;;) {
-        const { nodeId } = this.router
-        const { nodes, options: { prefer }, own, rests } = this
-        const verdict = decideFailover(nodeId, own, nodes, prefer, (node) => this.known(node), rests)
-        if (verdict === "start") {
+        const move = decideFailover({
+          self: this.router.nodeId,
+          part: this.own,
+          isResting: this.rests.isResting,
+          nodes: this.nodes,
+          preferred: this.options.prefer,
+          known: (node) => this.known(node)
+        })
+        if (move === "start") {
           place = yield* Scope.fork(parent)
           this.become("running", undefined)
           yield* Scope.provide(this.serve(child), place)
-        } else if (verdict === "stop" && place !== undefined) {
+        } else if (move === "stop" && place !== undefined) {
           this.leaves = true
           yield* Scope.close(place, Exit.void)
           this.leaves = false
@@ -362,21 +297,21 @@ export class Failover {
           upSince = this.router.monotonic()
           this.become("running", event.port)
         } else if (event._tag === "Ended") {
-          this.wasUp(this.router.monotonic() - upSince)
+          this.rests.wasUp(this.router.monotonic() - upSince)
           this.become("running", undefined)
         }
       })
       this.become("running", single.livePort)
       this.router.monitor(handle.supervisor, (exit) => {
         const reason = reasonFromExit(exit)
-        if (reason[0] === "restart_limit") this.takeRest()
+        if (reason[0] === "restart_limit") this.rests.begin()
         // Stopped by the agreement: that is no end of it.
         if (!this.leaves) this.router.kill(this.self, reason)
       })
     })
   }
 
-  private readonly settled = Effect.sync(() => {
+  private readonly noLongerEarly = Effect.sync(() => {
     this.isEarly = false
     this.changed()
   })
@@ -404,7 +339,7 @@ export class Failover {
         if (!isKnown) this.reach(node)
       }
     })
-    return Effect.forever(Effect.andThen(Effect.sleep(retry), missing))
+    return Effect.forever(Effect.andThen(Effect.sleep(retryDelay), missing))
   }
 
   end(reason: Reason): void {
@@ -418,11 +353,11 @@ export class Failover {
 /** Takes part, in a port of its own. */
 export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: FailoverOptions) =>
   Effect.gen(function*() {
-    const router = yield* NodeRouter
-    const { autoShutdown } = yield* Effect.fromResult(settleSupervisor(options, options.schedule !== undefined))
+    const router = yield* Node
+    const { autoShutdown } = yield* Effect.fromResult(checkSupervisor(options, options.schedule !== undefined))
     const broken = brokenOption(options, router)
     if (broken !== undefined) return yield* broken
-    yield* settle({ ...options, id: options.name, start: child }, autoShutdown)
+    yield* checkWithServices({ ...options, id: options.name, start: child }, autoShutdown)
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const supervisor = yield* Port.make(
       answerWith(router, `failover ${options.name}`, answersOfFailover(options.name, () => part.running))

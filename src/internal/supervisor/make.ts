@@ -15,24 +15,25 @@ import { untraced } from "../port/cell.ts"
 import { type Killed, reasonFromCause, reasonFromExit } from "../values/reason.ts"
 import type { AutoShutdown } from "./decisions.ts"
 import { answersOf, answerWith, type StartByArguments } from "./messages.ts"
+import { Starter } from "./spawnOn.ts"
 import {
+  checkChild,
+  type CheckedChild,
+  type CheckedSupervisor,
+  checkSupervisor,
   type ChildOptions,
-  settleChild,
-  type Settled,
-  type SettledSupervisor,
-  settleSupervisor,
   type SupervisorOptions
 } from "./spec.ts"
-import { Starter } from "./starter.ts"
-import { type Shape, Supervision } from "./supervision.ts"
+import type { Shape } from "./state.ts"
+import { Supervision } from "./supervision.ts"
 
-/** A specification with the services of the effect that this runs in. */
-export const settle = <A, E, R>(
+/** Checks a specification, and gives its start the services of the effect that this runs in. */
+export const checkWithServices = <A, E, R>(
   child: ChildOptions & { readonly id: string; readonly start: Effect.Effect<A, E, R> },
   autoShutdown: AutoShutdown
 ) =>
   Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
-    Effect.fromResult(settleChild(
+    Effect.fromResult(checkChild(
       { ...child, start: Effect.isEffect(child.start) ? within<R>(context)(child.start) : child.start },
       autoShutdown
     ))
@@ -51,24 +52,24 @@ type First = "awaited" | "tried"
 /** Opens the supervisor's port, and starts its first children. */
 export const launch = Effect.fnUntraced(function*(
   options: { readonly name?: string | undefined; readonly shape: Shape; readonly first?: First | undefined },
-  settled: SettledSupervisor,
-  list: ReadonlyArray<Settled>,
+  checked: CheckedSupervisor,
+  list: ReadonlyArray<CheckedChild>,
   byArguments?: StartByArguments
 ) {
   const router = yield* NodeRouter
   const context = untraced(yield* Effect.context<never>())
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
-  const running: Supervision = new Supervision(router, context, port, name, options.shape, settled)
-  const ended = router.observed.supervisor(port)
-  const close = (exit: Exit.Exit<unknown, unknown>) => Effect.map(running.close(reasonFromExit(exit)), ended)
+  const running: Supervision = new Supervision(router, context, port, name, options.shape, checked, list)
+  router.supervisors.add(port)
+  const close = (exit: Exit.Exit<unknown, unknown>) =>
+    Effect.map(running.close(reasonFromExit(exit)), () => router.supervisors.delete(port))
   yield* Port.peval(port, Effect.addFinalizer(close)).pipe(Effect.orDie)
-  for (const spec of list) running.add(spec)
-  const first = Array.from(running.children.values())
-  if (options.first === "tried") running.tryInitial(first)
+  if (options.first === "tried") running.beginTrying()
   else {
-    yield* Effect.forEach(first, (child) => running.startInitial(child), { discard: true }).pipe(
-      Effect.onError((cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port)))
+    yield* Effect.onError(
+      running.begin,
+      (cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port))
     )
   }
   yield* Port.peval(port, Port.fork(running.loop)).pipe(Effect.orDie)
@@ -106,13 +107,13 @@ export interface Policy extends Omit<ChildOptions, "significant">, SupervisorOpt
 /** Keeps a single child alive: its handle, and what runs behind it. */
 export const keep = <P, E, R>(child: Effect.Effect<P, E, R>, policy: Policy, first: First = "awaited") =>
   Effect.gen(function*() {
-    const settled = yield* Effect.fromResult(settleSupervisor(policy, policy.schedule !== undefined))
-    const spec = yield* settle({ ...policy, id: policy.id ?? "child", start: child }, settled.autoShutdown)
-    const running = yield* launch({ name: policy.name ?? "supervised", shape: "single", first }, settled, [spec]).pipe(
+    const checked = yield* Effect.fromResult(checkSupervisor(policy, policy.schedule !== undefined))
+    const spec = yield* checkWithServices({ ...policy, id: policy.id ?? "child", start: child }, checked.autoShutdown)
+    const running = yield* launch({ name: policy.name ?? "supervised", shape: "single", first }, checked, [spec]).pipe(
       // Nobody but the service was to be started: its error is the caller's own.
       Effect.catchTag("StartError", ({ exit }) => exit as Exit.Exit<never, E>)
     )
-    const single = running.children.get(spec.id)!
+    const single = running.find(spec.id)!
     const port = running.portOf(spec.id) as Effect.Effect<Port.PortId, Killed>
     const handle = {
       ...handleOf(running),
@@ -122,7 +123,7 @@ export const keep = <P, E, R>(child: Effect.Effect<P, E, R>, policy: Policy, fir
         () => single.livePort
       ),
       address: yield* makeAddress(port, running.port),
-      restart: running.restartNow(single)
+      restart: running.renew(single)
     }
     return { handle, running, single }
   })

@@ -1,5 +1,5 @@
 /**
- * Supervisors by message: what their ports answer, and how another node asks.
+ * Supervisors by message: what their ports answer. `remote.ts` asks.
  *
  * A request is `[TAG, ARG..., REPLYPORT]`; the reply is `["ok", VALUE]` or `["error", TAG, FIELDS]`.
  *
@@ -9,19 +9,16 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import type { Node } from "../../Node.ts"
-import { calMessage } from "../../Port.ts"
 import type { Router } from "../node/router.ts"
-import { describe } from "../values/describe.ts"
+import { describe, type Killed, reasonFromExit } from "../values/killed.ts"
 import { culprit } from "../values/plainData.ts"
 import { isPortId } from "../values/portId.ts"
-import { Killed, reasonFromExit } from "../values/reason.ts"
-import { ChildError, type ChildInfo, type Count, StartError } from "./errors.ts"
+import { ChildError, type ChildInfo, isChildError, isStartError, type StartError } from "./errors.ts"
 import type { Supervision } from "./supervision.ts"
 
 const Name = Schema.String
 
-/** The arguments of each request. */
+/** The requests, and what arguments each takes. */
 const requests = {
   which: Schema.Tuple([]),
   count: Schema.Tuple([]),
@@ -32,9 +29,9 @@ const requests = {
   delete: Schema.Tuple([Name])
 }
 
-type RequestTag = keyof typeof requests
+export type RequestTag = keyof typeof requests
 
-const PlainChildInfo = Schema.Struct({
+export const PlainChildInfo = Schema.Struct({
   id: Schema.String,
   status: Schema.Literals(["running", "restarting", "stopped"]),
   type: Schema.Literals(["worker", "supervisor"]),
@@ -44,14 +41,14 @@ const PlainChildInfo = Schema.Struct({
   lastReason: Schema.NullOr(Schema.Array(Schema.Unknown))
 })
 
-const PlainCount = Schema.Struct({
+export const PlainCount = Schema.Struct({
   specs: Schema.Number,
   active: Schema.Number,
   supervisors: Schema.Number,
   workers: Schema.Number
 })
 
-const About = Schema.Struct({
+export const About = Schema.Struct({
   name: Schema.String,
   strategy: Schema.Literals(["one_for_one", "one_for_all", "rest_for_one", "dynamic", "restart", "failover"])
 })
@@ -112,16 +109,16 @@ export const answersOfFailover = (name: string, present: () => Supervision | und
   }
   const refuse = (reason: ChildError["reason"], child: string) =>
     Effect.fail(new ChildError({ reason, child, port: undefined }))
-  const only = ([child]: ReadonlyArray<any>) => refuse(child === name ? "only_child" : "not_found", child)
+  const refuseOnly = ([child]: ReadonlyArray<any>) => refuse(child === name ? "only_child" : "not_found", child)
   return {
     which: () => Effect.sync(() => list().map(toPlain)),
     count: () =>
       Effect.sync(() => ({ specs: 1, active: list().length, supervisors: list().length, workers: 1 - list().length })),
     about: () => Effect.succeed({ name: `failover ${name}`, strategy: "failover" }),
     start: () => refuse("not_dynamic", ""),
-    terminate: only,
-    restart: only,
-    delete: only
+    terminate: refuseOnly,
+    restart: refuseOnly,
+    delete: refuseOnly
   }
 }
 
@@ -145,93 +142,13 @@ const toPlain = (info: Supervision["which"][number]): typeof PlainChildInfo.Type
 
 const toError = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => {
   const error = Cause.squash(cause)
-  if (error instanceof ChildError) {
+  if (isChildError(error)) {
     return ["ChildError", { reason: error.reason, child: error.child, port: error.port ?? null }]
   }
-  if (error instanceof StartError) {
+  if (isStartError(error)) {
     const reason = reasonFromExit(error.exit)
     const isPlain = culprit(reason, "json") === undefined
     return ["StartError", { child: error.child, reason: isPlain ? reason : reason.map(describe) }]
   }
   return ["Failed", { problem: describe(error) }]
 }
-
-// ---- how another node asks
-
-/** Re-exported as `Supervisor.NoAnswer`, where it is documented. */
-export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", {
-  port: Schema.String,
-  problem: Schema.String
-}) {
-  override get message(): string {
-    return `supervisor ${this.port}: ${this.problem}`
-  }
-}
-
-/** What a request can fail with. */
-export type AskError = ChildError | StartError | NoAnswer | Killed
-
-/** How long an answer may take that needs nothing to start or stop. */
-const patience = "5 seconds"
-
-const refused = Schema.Struct({ reason: ChildError.fields.reason, child: Schema.String })
-const failed = Schema.Struct({ child: Schema.String, reason: Schema.Array(Schema.Unknown) })
-const told = Schema.Struct({ problem: Schema.String })
-
-const toFailure = (port: string, tag: unknown, fields: unknown): AskError => {
-  if (tag === "ChildError" && Schema.is(refused)(fields)) {
-    const other = (fields as { readonly port?: unknown }).port
-    return new ChildError({ ...fields, port: isPortId(other) ? other : undefined })
-  }
-  if (tag === "StartError" && Schema.is(failed)(fields)) {
-    return new StartError({ child: fields.child, exit: Exit.fail(new Killed({ port, reason: fields.reason })) })
-  }
-  return new NoAnswer({
-    port,
-    problem: Schema.is(told)(fields) ? fields.problem : "gave an answer that makes no sense"
-  })
-}
-
-/** Sends a request and reads the answer, which may come from anywhere. */
-const ask = (
-  port: string,
-  tag: RequestTag,
-  ...args: ReadonlyArray<unknown>
-): Effect.Effect<unknown, AskError, Node> =>
-  Effect.flatMap(
-    calMessage(port, tag, ...args),
-    ([kind, first, second]) => kind === "ok" ? Effect.succeed(first) : Effect.fail(toFailure(port, first, second))
-  )
-
-const look = <A>(port: string, tag: RequestTag, schema: Schema.Codec<A>): Effect.Effect<A, AskError, Node> =>
-  ask(port, tag).pipe(
-    Effect.timeoutOrElse({
-      duration: patience,
-      orElse: () => Effect.fail(new NoAnswer({ port, problem: `has not answered in ${patience}` }))
-    }),
-    Effect.flatMap((value) =>
-      Schema.is(schema)(value)
-        ? Effect.succeed(value)
-        : Effect.fail(new NoAnswer({ port, problem: "gave an answer that makes no sense" }))
-    )
-  )
-
-/** Asks for something that takes as long as it takes, of a port that has shown that it is a supervisor. */
-export const manage = (
-  port: string,
-  tag: "start" | "terminate" | "restart" | "delete",
-  ...args: ReadonlyArray<unknown>
-): Effect.Effect<unknown, AskError, Node> => Effect.andThen(about(port), ask(port, tag, ...args))
-
-export const about = (port: string) => look(port, "about", About)
-
-export const count = (port: string): Effect.Effect<Count, AskError, Node> => look(port, "count", PlainCount)
-
-export const which = (port: string): Effect.Effect<ReadonlyArray<ChildInfo>, AskError, Node> =>
-  Effect.map(look(port, "which", Schema.Array(PlainChildInfo)), (infos) =>
-    infos.map((info) => ({
-      ...info,
-      port: info.port ?? undefined,
-      uptime: info.uptime ?? undefined,
-      lastReason: info.lastReason ?? undefined
-    })))

@@ -3,24 +3,43 @@
  *
  * @internal
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
-import { NodeRouter, type Router } from "../node/router.ts"
-import { type PortExit, reasonFromExit } from "../values/reason.ts"
-import { Starter } from "./starter.ts"
+import type { Router } from "../node/router.ts"
+import { type PortExit, reasonFromExit } from "../values/killed.ts"
+
+/**
+ * What the starts of one child remember. Nothing of the child itself: ports that outlive the child hold this memory.
+ */
+export class Memory {
+  private nodes: Map<string, string> | undefined = undefined
+
+  /** The node that was spawned on last, by remote function and nodes. */
+  get lastNodes(): Map<string, string> {
+    return this.nodes ??= new Map()
+  }
+}
+
+/** In the starts of a child: their memory. Elsewhere nobody remembers anything. */
+export const Starter = Context.Reference<Memory | undefined>("effect-mp/Supervisor/Starter", {
+  defaultValue: () => undefined
+})
 
 /** Documented as `Supervisor.spawn`. */
 export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Messages>(
-  nodes: ReadonlyArray<string>,
+  places: ReadonlyArray<string>,
   fn: Port.RemoteFunction<Args, M>,
   args: Args
 ): Effect.Effect<Port.PortId<M>, never, Node | Scope.Scope> =>
   Effect.gen(function*() {
     const router = yield* NodeRouter
     const starter = yield* Starter
+    // A place is a node, or a port on it. Of one node there may be several.
+    const nodes = Array.from(new Set(places.map(Port.nodeOf)))
     // A start may spawn several, each on nodes of its own.
     const what = JSON.stringify([fn.name, nodes])
     const last = starter?.lastNodes.get(what)
@@ -48,8 +67,8 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     return port
   })
 
-/** So many are remembered. */
-const most = 10_000
+/** So many ports are remembered that may run on lost nodes. */
+const mostLeftovers = 10_000
 
 /** Why a port is killed that its supervisor has given up. */
 const givenUp = "its node was lost, and its supervisor went on without it"
@@ -57,7 +76,7 @@ const givenUp = "its node was lost, and its supervisor went on without it"
 /** Ports on nodes that were lost. They may still run there: when a node is seen again, they are one too many. */
 class Leftovers {
   private readonly router: Router
-  /** The node of each. */
+  /** By port: the node that it was on. */
   private readonly ports = new Map<string, string>()
 
   constructor(router: Router) {
@@ -68,7 +87,7 @@ class Leftovers {
   add(node: string, port: string): void {
     this.ports.set(port, node)
     const [oldest] = this.ports.keys()
-    if (oldest !== undefined && this.ports.size > most) this.ports.delete(oldest)
+    if (oldest !== undefined && this.ports.size > mostLeftovers) this.ports.delete(oldest)
     if (this.router.isUp(node)) this.kill(node)
   }
 

@@ -50,21 +50,22 @@ export interface SupervisorOptions {
   readonly maxChildren?: number | undefined
 }
 
-/** A child's specification with its services. Times are in milliseconds: `Infinity` waits, 0 does not. */
-export interface Settled {
+/** A child's specification with its services. */
+export interface CheckedChild {
   readonly id: string
   readonly start: Effect.Effect<unknown, unknown, Scope.Scope>
   readonly restart: RestartType
-  readonly shutdown: number | undefined
+  /** How long it may take to end: `Infinity` waits, 0 does not. */
+  readonly patienceMillis: number | undefined
   readonly significant: boolean
   readonly schedule: Schedule.Schedule<unknown, PortExit> | undefined
   readonly type: ChildType | undefined
 }
 
-export interface SettledSupervisor {
+export interface CheckedSupervisor {
   readonly strategy: Strategy
   readonly intensity: number
-  readonly period: number
+  readonly periodMillis: number
   readonly autoShutdown: AutoShutdown
   readonly maxChildren: number
 }
@@ -89,7 +90,7 @@ const childRules: ReadonlyArray<Rule<ChildOptions & { readonly id: unknown; read
   ],
   [
     "shutdown",
-    (time) => time !== undefined && shutdownTime(time) === undefined,
+    (time) => time !== undefined && millisOf(time) === undefined,
     "is no time, and not brutal or infinity"
   ],
   ["significant", (is) => is !== undefined && typeof is !== "boolean", "is neither true nor false"],
@@ -104,14 +105,14 @@ const supervisorRules: ReadonlyArray<Rule<SupervisorOptions>> = [
   ["intensity", (count) => count !== undefined && !isCount(count), "is no whole number from 0 on"],
   [
     "period",
-    (time) => time !== undefined && !((shutdownTime(time) ?? 0) > 0) || time === "brutal",
+    (time) => time !== undefined && !((millisOf(time) ?? 0) > 0) || time === "brutal",
     "is no time above zero"
   ],
   ["autoShutdown", (when) => when !== undefined && !autoShutdowns.includes(when), oneOf(autoShutdowns)],
   ["maxChildren", (count) => count !== undefined && !(isCount(count) && count > 0), "is no whole number from 1 on"]
 ]
 
-const check = <T extends object>(child: string | undefined, given: T, rules: ReadonlyArray<Rule<T>>) => {
+const checkFields = <T extends object>(child: string | undefined, given: T, rules: ReadonlyArray<Rule<T>>) => {
   const broken = rules.find(([field, isWrong]) => isWrong(given[field]))
   return broken === undefined
     ? Result.succeed(given)
@@ -135,7 +136,7 @@ const isOdd = (time: unknown): boolean =>
   (typeof time === "object" && time !== null && !Duration.isDuration(time) && !Array.isArray(time) &&
     !Object.keys(time).some((key) => units.has(key)))
 
-const shutdownTime = (time: Shutdown): number | undefined => {
+const millisOf = (time: Shutdown): number | undefined => {
   if (time === "brutal") return 0
   if (time === "infinity") return Infinity
   if (isOdd(time)) return undefined
@@ -145,42 +146,45 @@ const shutdownTime = (time: Shutdown): number | undefined => {
 }
 
 /** With a schedule, whose delays pace the restarts, more of them are no sign of trouble. */
-export const settleSupervisor = (
+export const checkSupervisor = (
   options: SupervisorOptions,
   isPaced: boolean
-): Result.Result<SettledSupervisor, InvalidSpec> =>
-  Result.map(check(undefined, options, supervisorRules), (checked) => ({
+): Result.Result<CheckedSupervisor, InvalidSpec> =>
+  Result.map(checkFields(undefined, options, supervisorRules), (checked) => ({
     strategy: checked.strategy ?? "one_for_one",
     intensity: checked.intensity ?? (isPaced ? 10 : 1),
-    period: shutdownTime(checked.period ?? (isPaced ? "1 minute" : "5 seconds")) ?? 0,
+    periodMillis: millisOf(checked.period ?? (isPaced ? "1 minute" : "5 seconds")) ?? 0,
     autoShutdown: checked.autoShutdown ?? "never",
     maxChildren: checked.maxChildren ?? Infinity
   }))
 
-export const settleChild = (
+export const checkChild = (
   spec: ChildOptions & { readonly id: string; readonly start: Effect.Effect<unknown, unknown, Scope.Scope> },
   autoShutdown: AutoShutdown
-): Result.Result<Settled, InvalidSpec> =>
-  Result.flatMap(check(typeof spec.id === "string" ? spec.id : describe(spec.id), spec, childRules), (checked) => {
-    const restart = checked.restart ?? "permanent"
-    const refuse = (problem: string) =>
-      Result.fail(new InvalidSpec({ child: checked.id, field: "significant", value: true, problem }))
-    if (checked.significant === true && restart === "permanent") {
-      return refuse("means nothing for a permanent child, which never ends for good")
+): Result.Result<CheckedChild, InvalidSpec> =>
+  Result.flatMap(
+    checkFields(typeof spec.id === "string" ? spec.id : describe(spec.id), spec, childRules),
+    (checked) => {
+      const restart = checked.restart ?? "permanent"
+      const refuse = (problem: string) =>
+        Result.fail(new InvalidSpec({ child: checked.id, field: "significant", value: true, problem }))
+      if (checked.significant === true && restart === "permanent") {
+        return refuse("means nothing for a permanent child, which never ends for good")
+      }
+      if (checked.significant === true && autoShutdown === "never") {
+        return refuse("means nothing where autoShutdown is never")
+      }
+      return Result.succeed({
+        id: checked.id,
+        start: checked.start,
+        restart,
+        patienceMillis: checked.shutdown === undefined ? undefined : millisOf(checked.shutdown),
+        significant: checked.significant === true,
+        schedule: checked.schedule,
+        type: checked.type
+      })
     }
-    if (checked.significant === true && autoShutdown === "never") {
-      return refuse("means nothing where autoShutdown is never")
-    }
-    return Result.succeed({
-      id: checked.id,
-      start: checked.start,
-      restart,
-      shutdown: checked.shutdown === undefined ? undefined : shutdownTime(checked.shutdown),
-      significant: checked.significant === true,
-      schedule: checked.schedule,
-      type: checked.type
-    })
-  })
+  )
 
 /** The first ID that there are two of. */
 export const checkUnique = (ids: ReadonlyArray<string>): Result.Result<void, InvalidSpec> => {

@@ -1,6 +1,7 @@
 /**
- * A supervisor at run time: one thing after the other. What happens to children and what it is asked for waits in a
- * queue; only looking at it, and ending what holds up the queue, does not.
+ * A supervisor at run time: tells its machine (`machine.ts`) what happens, and carries out what that says, one thing after the
+ * other. What happens to children and what the supervisor is asked for waits in a queue; only looking at it, and ending what holds
+ * up the queue, does not.
  *
  * @internal
  */
@@ -12,48 +13,58 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Router } from "../node/router.ts"
-import { Killed, type PortExit, type Reason, reasonFromCause, reasonFromExit } from "../values/reason.ts"
-import { Child } from "./child.ts"
-import { Budget, decide, groupOf } from "./decisions.ts"
+import { Killed, type PortExit, type Reason, reasonFromExit } from "../values/killed.ts"
+import { Child, ignore, type StartListener } from "./child.ts"
 import { ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./errors.ts"
 import { type Happening, Reporter } from "./events.ts"
-import type { Settled, SettledSupervisor } from "./spec.ts"
+import * as machine from "./machine.ts"
+import type { CheckedChild, CheckedSupervisor } from "./spec.ts"
+import {
+  type Action,
+  type Cause,
+  find,
+  inOrder,
+  make,
+  type Report,
+  type Result,
+  type Shape,
+  type State
+} from "./state.ts"
 
-/**
- * `fixed`: children with names, and specifications that stay. `dynamic`: many of one kind, that are forgotten when they
- * end. `single`: ends with its only child.
- */
-export type Shape = "fixed" | "dynamic" | "single"
+/** Why the supervisor did not do what it was asked for. */
+type Failure = ChildError | StartError
 
-/** Children that wait for their restart together. */
-interface Pending {
-  /** In start order. */
-  readonly members: Set<Child>
-  timer: Fiber.Fiber<unknown> | undefined
-  isCancelled: boolean
-}
+/** Tells the machine what has come of an action, unless the supervisor has begun to end meanwhile: answers whether it did. */
+type Tell = (event: () => Result) => boolean
 
 export class Supervision {
   readonly port: string
   readonly name: string
   readonly shape: Shape
-  readonly options: SettledSupervisor
+  readonly options: CheckedSupervisor
   readonly reporter: Reporter
-  /** In start order. */
-  readonly children = new Map<string, Child>()
   private readonly router: Router
   private readonly context: Context.Context<never>
-  private readonly budget: Budget
+  private state: State
+  /** What the machine has said, and is not done yet. Another list begins with the end of the supervisor. */
+  private todo: Array<Action> = []
+  private readonly children = new Map<string, Child>()
   /** Children by the last port that they had. */
   private readonly byPort = new Map<string, Child>()
-  private readonly pending = new Map<Child, Pending>()
+  /** What wakes the groups that wait. */
+  private readonly timers = new Map<number, Fiber.Fiber<unknown>>()
   /** Children that somebody wants to terminate: a restart leaves them out, or goes on without them. */
   private readonly unwanted = new Set<Child>()
   /** Those among them whose start was ended for it, whether somebody still waits for that or not. */
-  private readonly cancelled = new Set<Child>()
-  private readonly inbox = Effect.runSync(Queue.unbounded<Effect.Effect<unknown>>())
+  private readonly calledOff = new Set<Child>()
+  private readonly inbox = Effect.runSync(Queue.unbounded<() => Effect.Effect<void>>())
   /** Those who asked for something, and have no answer yet. */
   private readonly waiting = new Set<Deferred.Deferred<any, any>>()
+  /** The one of them whose request is worked on. */
+  private served: Deferred.Deferred<any, any> | undefined = undefined
+  /** What the last start answered, and why what was asked for last was not done. */
+  private value: unknown = undefined
+  private failure: Failure | undefined = undefined
   private readonly whenOver = Deferred.makeUnsafe<never, Killed>()
   private nth = 0
 
@@ -63,7 +74,8 @@ export class Supervision {
     port: string,
     name: string,
     shape: Shape,
-    options: SettledSupervisor
+    options: CheckedSupervisor,
+    specs: ReadonlyArray<CheckedChild>
   ) {
     this.router = router
     this.context = context
@@ -71,7 +83,8 @@ export class Supervision {
     this.name = name
     this.shape = shape
     this.options = options
-    this.budget = new Budget(options.intensity, options.period)
+    this.state = make(shape, port, options, specs)
+    for (const spec of specs) this.add(spec)
     this.reporter = new Reporter(port, name, () => router.monotonic())
   }
 
@@ -83,39 +96,236 @@ export class Supervision {
 
   /** Does one thing after the other, for as long as the supervisor lives. */
   get loop(): Effect.Effect<never> {
-    return Effect.forever(Effect.flatten(Queue.take(this.inbox)))
+    return Effect.forever(Effect.flatMap(Queue.take(this.inbox), (turn) => turn()))
   }
 
-  /** Has something done in its turn. If nobody waits for it any more, what has not begun is not done. */
-  private ask<A, E>(what: Effect.Effect<A, E>): Effect.Effect<A, E | Killed> {
-    return Effect.suspend(() => {
-      if (this.isOver) return Deferred.await(this.whenOver)
-      const answer = Deferred.makeUnsafe<A, E | Killed>()
-      this.waiting.add(answer)
-      const answered = (exit: Exit.Exit<A, E>) =>
-        Effect.sync(() => {
-          this.waiting.delete(answer)
-          Deferred.doneUnsafe(answer, exit)
-        })
-      this.post(
-        Effect.suspend(() => this.waiting.has(answer) ? Effect.flatMap(Effect.exit(what), answered) : Effect.void)
-      )
-      return Effect.onInterrupt(Deferred.await(answer), () => Effect.sync(() => this.waiting.delete(answer)))
+  /** Tells the machine something in its turn, and does what it says. */
+  private post(event: () => Result): void {
+    Queue.offerUnsafe(this.inbox, () => {
+      this.step(event())
+      return this.work
     })
   }
 
-  private post(what: Effect.Effect<unknown>): void {
-    Queue.offerUnsafe(this.inbox, what)
+  /**
+   * Has something done in its turn: asks the machine, unless there is nothing left to do. If nobody waits for it any more, what has
+   * not begun is not done.
+   */
+  private ask<A, E extends Failure = never>(
+    event: () => Result | undefined,
+    answer: () => A
+  ): Effect.Effect<A, E | Killed> {
+    return Effect.suspend(() => {
+      if (this.isOver) return Deferred.await(this.whenOver)
+      const asked = Deferred.makeUnsafe<A, Failure | Killed>()
+      this.waiting.add(asked)
+      Queue.offerUnsafe(this.inbox, () => {
+        if (!this.waiting.has(asked)) return Effect.void
+        this.served = asked
+        this.failure = undefined
+        const result = event()
+        if (result !== undefined) this.step(result)
+        return Effect.map(this.work, () => {
+          this.served = undefined
+          this.waiting.delete(asked)
+          Deferred.doneUnsafe(asked, this.failure === undefined ? Exit.succeed(answer()) : Exit.fail(this.failure))
+        })
+      })
+      return Effect.onInterrupt(Deferred.await(asked), () => this.withdraw(asked)) as Effect.Effect<A, E | Killed>
+    })
   }
 
-  private report(child: Child, happening: DistributedChild): Effect.Effect<void> {
-    const { id } = child.spec
-    return this.reporter.report({ ...happening, child: id } as Happening, this.labelOf(id))
+  /** Who waits no longer does not want the child any more that is being started for it. */
+  private withdraw(asked: Deferred.Deferred<any, any>): Effect.Effect<void> {
+    this.waiting.delete(asked)
+    const { work } = this.state
+    const child = this.served === asked && work._tag === "StartChild" ? this.children.get(work.id) : undefined
+    return child === undefined ? Effect.void : this.callOff(child)
   }
 
-  /** Dynamic children are all alike. */
-  private labelOf(id: string): string {
-    return this.shape === "dynamic" ? this.name : id
+  // ---- the machine
+
+  private step([state, actions]: Result): void {
+    this.state = state
+    for (const action of actions) this.todo.push(action)
+  }
+
+  /** Carries out what the machine says, until it has nothing more to say. */
+  private readonly work: Effect.Effect<void> = Effect.suspend(() => {
+    const { todo } = this
+    let at = 0
+    return Effect.whileLoop({
+      while: () => {
+        if (at < todo.length) return true
+        todo.length = 0
+        return false
+      },
+      body: () =>
+        this.carryOut(todo[at++]!, (event) => {
+          if (this.todo !== todo) return false
+          this.step(event())
+          return true
+        }),
+      step: () => {}
+    })
+  })
+
+  private carryOut(action: Action, tell: Tell): Effect.Effect<unknown> {
+    switch (action._tag) {
+      case "Start":
+        return this.start(action.id, tell)
+      case "Stop":
+        return this.stop(action.id, tell)
+      case "StopTogether":
+        return this.stopTogether(action.ids, tell)
+      case "CleanUp":
+        return this.cleanUp(action.cause, tell)
+      case "Pace":
+        return this.pace(action.cause, action.now, tell)
+      case "Report":
+        return this.report(action.report)
+      case "Wait":
+        this.wait(action.group, action.delayMillis)
+        return Effect.void
+      case "CancelWait":
+        this.timers.get(action.group)?.interruptUnsafe()
+        this.timers.delete(action.group)
+        return Effect.void
+      case "StaysDown":
+        this.children.get(action.id)?.refuse(this.refusal("stopped", action.id))
+        return Effect.void
+      case "Forget":
+        this.forget(action.id)
+        return Effect.void
+      case "Refuse":
+        this.failure = this.refusal(action.reason, action.id)
+        return Effect.void
+      case "FailStart":
+        this.failure = new StartError({ child: action.id, exit: action.exit })
+        return Effect.void
+      case "End":
+        this.router.kill(this.port, action.reason)
+        return Effect.never
+    }
+  }
+
+  private start(id: string, tell: Tell): Effect.Effect<void> {
+    const known = find(this.state, id)
+    if (known === undefined) return Effect.void
+    const child = this.children.get(id) ?? this.add(known.spec)
+    if (known.status === "restarting" && this.unwanted.has(child)) {
+      tell(() => machine.startFailed(this.state, Exit.interrupt(), true))
+      return Effect.void
+    }
+    return Effect.map(child.start(this.listener), (exit) => {
+      if (Exit.isFailure(exit)) {
+        const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
+        const failed = Exit.failCause(exit.cause)
+        const isTold = tell(() => machine.startFailed(this.state, failed, isCalledOff))
+        // The supervisor ends, and whoever made it still waits for its first children.
+        if (!isTold) this.failure = new StartError({ child: id, exit: failed })
+        return
+      }
+      this.value = child.value
+      if (child.value === ignore) tell(() => machine.ignored(this.state))
+    })
+  }
+
+  /** What children tell by themselves. */
+  private readonly listener: StartListener = {
+    started: (child, port, before) => {
+      // Until now it could be named by its last port.
+      if (before !== undefined && this.byPort.get(before) === child) this.byPort.delete(before)
+      this.byPort.set(port, child)
+      this.step(machine.started(this.state, child.spec.id, port))
+    },
+    ended: (child, port, exit) => this.post(() => machine.ended(this.state, { id: child.spec.id, port, exit }))
+  }
+
+  /** Ends a child and waits for it, within its time. */
+  private stop(id: string, tell: Tell): Effect.Effect<void> {
+    const child = this.children.get(id)
+    if (child === undefined) {
+      tell(() => machine.stopped(this.state, this.router.monotonic()))
+      return Effect.void
+    }
+    return Effect.flatMap(child.stop(this.abandon(child)), (exit) => {
+      tell(() => machine.stopped(this.state, this.router.monotonic()))
+      return this.reportEnd(child, child.port, exit)
+    })
+  }
+
+  private reportEnd(child: Child, port: string | undefined, exit: PortExit | undefined): Effect.Effect<void> {
+    if (exit === undefined || port === undefined) return Effect.void
+    return this.report({ _tag: "Ended", child: child.spec.id, port, exit })
+  }
+
+  private stopTogether(ids: ReadonlyArray<string>, tell: Tell): Effect.Effect<void> {
+    const children = ids.flatMap((id) => this.children.get(id) ?? [])
+    const endings = children.map((child) => ({ child, port: child.port, fiber: child.beginStop() }))
+    const patienceMillis = Math.max(0, ...new Set(children.map((child) => child.patienceMillis)))
+    const all = Effect.forEach(endings, ({ fiber }) => fiber === undefined ? Effect.void : Fiber.await(fiber), {
+      discard: true
+    })
+    const late = Effect.suspend(() =>
+      Effect.forEach(
+        endings.filter(({ fiber }) => fiber !== undefined && fiber.pollUnsafe() === undefined),
+        ({ child }) => this.abandon(child),
+        { discard: true }
+      )
+    )
+    const within = patienceMillis === Infinity
+      ? all
+      : Effect.timeoutOrElse(all, { duration: patienceMillis, orElse: () => late })
+    return Effect.flatMap(within, () => {
+      tell(() => machine.stopped(this.state, this.router.monotonic()))
+      return Effect.forEach(endings, ({ child, fiber, port }) => {
+        const exit = fiber?.pollUnsafe()
+        return exit?._tag === "Success" ? this.reportEnd(child, port, exit.value) : Effect.void
+      }, { discard: true })
+    })
+  }
+
+  private abandon(child: Child): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      child.giveUp()
+      // A child that gets no time is not told of for taking some.
+      if (child.patienceMillis === 0) return Effect.void
+      return this.report({ _tag: "Abandoned", child: child.spec.id, port: child.port })
+    })
+  }
+
+  private cleanUp({ exit, id }: Cause, tell: Tell): Effect.Effect<void> {
+    const child = this.children.get(id)
+    const released = child === undefined ? Effect.void : child.cleanUp(exit, this.abandon(child))
+    return Effect.map(released, () => void tell(() => machine.cleanedUp(this.state, this.router.monotonic())))
+  }
+
+  private pace({ exit, id }: Cause, now: number, tell: Tell): Effect.Effect<void> {
+    const child = this.children.get(id)
+    const delay = child === undefined ? Effect.succeed(0) : child.delay(now, exit, this.options.periodMillis)
+    return Effect.map(delay, (millis) => void tell(() => machine.paced(this.state, millis)))
+  }
+
+  private wait(group: number, delayMillis: number): void {
+    const due = (): void => {
+      this.timers.delete(group)
+      this.post(() => machine.due(this.state, group, this.router.monotonic()))
+    }
+    if (delayMillis === 0) return due()
+    this.timers.set(group, Effect.runForkWith(this.context)(Effect.delay(Effect.sync(due), delayMillis)))
+  }
+
+  private report(report: Report): Effect.Effect<void> {
+    const child = this.children.get(report.child)
+    // It has ended before anybody could be told that it runs.
+    if (report._tag === "Started" && child?.livePort === undefined) return Effect.void
+    if (report._tag === "StartFailed" && child !== undefined) child.lastExit = report.exit
+    const happening: Happening = report._tag === "Restarting"
+      ? { ...report, at: this.router.now() + Duration.toMillis(report.delay) }
+      : report
+    // Dynamic children are all alike.
+    return this.reporter.report(happening, this.shape === "dynamic" ? this.name : report.child)
   }
 
   // ---- children
@@ -129,280 +339,49 @@ export class Supervision {
     return (this.shape === "dynamic" ? undefined : this.children.get(idOrPort)) ?? this.byPort.get(idOrPort)
   }
 
-  add(spec: Settled): Child {
+  private add(spec: CheckedChild): Child {
     const child = new Child(this.router, this.context, spec)
     this.children.set(spec.id, child)
     return child
   }
 
-  private forget(child: Child): void {
-    this.children.delete(child.spec.id)
-    this.forgetPort(child)
-    child.refuse(this.refusal("not_found", child.spec.id))
-  }
-
-  private forgetPort(child: Child): void {
+  private forget(id: string): void {
+    const child = this.children.get(id)
+    if (child === undefined) return
+    this.children.delete(id)
     if (child.port !== undefined && this.byPort.get(child.port) === child) this.byPort.delete(child.port)
+    child.refuse(this.refusal("not_found", id))
   }
 
   refusal(reason: Refusal, child: string): ChildError {
     return new ChildError({ reason, child, port: this.find(child)?.livePort })
   }
 
-  /** One start of a child. What it answers is in the child. */
-  start(child: Child): Effect.Effect<Exit.Exit<void, unknown>> {
-    return Effect.gen({ self: this }, function*() {
-      const before = child.port
-      const exit = yield* child.start((port, exit) => this.post(this.ended(child, port, exit)))
-      if (Exit.isSuccess(exit) && child.livePort !== undefined) {
-        // Until now it could be named by its last port.
-        if (before !== undefined && this.byPort.get(before) === child) this.byPort.delete(before)
-        this.byPort.set(child.livePort, child)
-        yield* this.report(child, { _tag: "Started", port: child.livePort, restarts: child.restarts })
-      }
-      return exit
-    })
-  }
+  // ---- the first starts
 
-  /** A start that somebody waits for. What cannot be started leaves nothing, or stays as it was. */
-  startFirst(child: Child): Effect.Effect<unknown, StartError> {
-    return Effect.flatMap(this.start(child), (exit) =>
-      Exit.isSuccess(exit)
-        ? Effect.succeed(child.value)
-        : Effect.fail(new StartError({ child: child.spec.id, exit: Exit.failCause(exit.cause) })))
-  }
-
-  /** The start of a child that the supervisor begins with. A temporary one that ignores leaves nothing. */
-  startInitial(child: Child): Effect.Effect<void, StartError> {
-    return Effect.map(this.startFirst(child), () => {
-      if (child.status !== "running" && child.spec.restart === "temporary") this.forget(child)
-    })
-  }
-
-  /** Starts the children that the supervisor begins with as a restart does, in its turn: what fails is tried again. */
-  tryInitial(children: ReadonlyArray<Child>): void {
-    for (const child of children) child.status = "restarting"
-    this.post(this.attempt(new Set(children)))
-  }
-
-  /** Ends a child and waits for it, within its time. */
-  stop(child: Child): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      const exit = yield* child.stop(this.abandon(child))
-      child.status = "stopped"
-      if (exit !== undefined && child.port !== undefined) {
-        yield* this.report(child, { _tag: "Ended", port: child.port, exit })
-      }
-    })
-  }
-
-  private abandon(child: Child): Effect.Effect<void> {
+  /** Starts the children that the supervisor begins with, before anything waits in the queue. */
+  get begin(): Effect.Effect<void, StartError> {
     return Effect.suspend(() => {
-      child.giveUp()
-      // A child that gets no time is not told of for taking some.
-      return child.patience === 0 ? Effect.void : this.report(child, { _tag: "Abandoned", port: child.port })
-    })
-  }
-
-  // ---- ends and restarts
-
-  /** A child has ended by itself. */
-  private ended(child: Child, port: string, exit: PortExit): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      // Meanwhile it was stopped, or even started again.
-      if (child.status !== "running" || child.port !== port) return
-      child.lastExit = exit
-      child.status = "stopped"
-      yield* child.cleanUp(exit, this.abandon(child))
-      yield* this.report(child, { _tag: "Ended", port, exit })
-      const verdict = decide(child.spec, exit, this.options.autoShutdown, () => this.isLastSignificant(child))
-      if (verdict === "restart") return yield* this.restart(child, exit)
-      yield* this.report(child, { _tag: "Stopped" })
-      if (this.shape === "single") return yield* this.end()
-      this.leaveStopped(child)
-      if (verdict === "shutdown") {
-        yield* this.report(child, { _tag: "ShuttingDown" })
-        yield* this.end("shutdown")
-      }
-    })
-  }
-
-  private isLastSignificant(ended: Child): boolean {
-    for (const child of this.children.values()) {
-      if (child !== ended && child.spec.significant && child.status !== "stopped") return false
-    }
-    return true
-  }
-
-  /** Counts a restart, stops those who share the child's fate, and starts them all, at once or later. */
-  private restart(child: Child, exit: PortExit): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      const group = groupOf(this.options.strategy, () => Array.from(this.children.values()), child)
-      const members = new Set<Child>()
-      for (const other of group.toReversed()) {
-        this.leavePending(other)
-        yield* this.stop(other)
-      }
-      for (const other of group) {
-        if (other !== child && other.spec.restart === "temporary") this.forget(other)
-        else members.add(other)
-      }
-      yield* this.tryAgain(child, exit, members)
-    })
-  }
-
-  /** One more attempt for a group that is stopped: now, after the delay that `child` asks for, or never again. */
-  private tryAgain(child: Child, exit: PortExit, members: Set<Child>): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      const now = this.router.monotonic()
-      const delay = this.budget.count(now) ? yield* child.delay(now, exit, this.options.period) : undefined
-      if (delay === undefined) {
-        yield* this.report(child, { _tag: "GaveUp", exit, restarts: child.restarts })
-        const { id } = child.spec
-        return yield* this.end("restart_limit", `${id} was restarted too often`, id, ...reasonFromExit(exit))
-      }
-      for (const member of members) {
-        member.status = "restarting"
-        member.restarts++
-      }
-      yield* this.report(child, {
-        _tag: "Restarting",
-        exit,
-        restarts: child.restarts,
-        delay: Duration.millis(delay),
-        at: this.router.now() + delay,
-        group: Array.from(members, (member) => member.spec.id)
-      })
-      if (delay === 0) return yield* this.attempt(members)
-      const pending = this.wait(members)
-      pending.timer = Effect.runForkWith(this.context)(
-        Effect.delay(Effect.sync(() => this.postpone(pending, this.attempt(members))), delay)
+      this.step(machine.start(this.state))
+      return Effect.flatMap(
+        this.work,
+        () => this.failure?._tag === "StartError" ? Effect.fail(this.failure) : Effect.void
       )
     })
   }
 
-  /** A group waits: whoever is terminated meanwhile is taken out of it. */
-  private wait(members: Set<Child>): Pending {
-    const pending: Pending = { members, timer: undefined, isCancelled: false }
-    for (const member of members) this.pending.set(member, pending)
-    return pending
-  }
-
-  /** What a group waits for is done in its turn, with those who are left. */
-  private postpone(pending: Pending, what: Effect.Effect<void>): void {
-    this.post(Effect.suspend(() => {
-      if (pending.isCancelled) return Effect.void
-      for (const member of pending.members) this.pending.delete(member)
-      return what
-    }))
-  }
-
-  /**
-   * Starts a group in order. If one of them fails, what was just started is stopped again, and all is tried once more, after
-   * what happened meanwhile.
-   */
-  private attempt(members: Set<Child>): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      const started: Array<Child> = []
-      for (const member of members) {
-        const exit = this.unwanted.has(member) ? Exit.interrupt() : yield* this.start(member)
-        if (Exit.isSuccess(exit)) {
-          if (member.status === "running") started.push(member)
-          else {
-            members.delete(member)
-            yield* this.ignored(member)
-          }
-          continue
-        }
-        // Somebody terminated it meanwhile: the others go on without it.
-        if (this.cancelled.delete(member) || this.unwanted.has(member)) {
-          members.delete(member)
-          // A single child is not left: what was asked for is its restart.
-          if (this.shape === "single") {
-            const again = new Set([member])
-            this.postpone(this.wait(again), this.attempt(again))
-          } else this.leaveStopped(member)
-          continue
-        }
-        for (const other of started.toReversed()) yield* this.stop(other)
-        const end: PortExit = Exit.fail(new Killed({ port: this.port, reason: reasonFromCause(exit.cause) }))
-        member.lastExit = end
-        yield* this.report(member, { _tag: "StartFailed", exit: end })
-        for (const other of members) other.status = "restarting"
-        return this.postpone(this.wait(members), this.tryAgain(member, end, members))
-      }
-    })
-  }
-
-  /** Its start answered that there is nothing to supervise. */
-  private ignored(child: Child): Effect.Effect<void> {
-    this.leaveStopped(child)
-    return this.shape === "single" ? this.end() : Effect.void
-  }
-
-  /** It does not run, and nothing starts it but somebody who asks for that. */
-  private leaveStopped(child: Child): void {
-    child.status = "stopped"
-    // A single child takes its supervisor with it.
-    if (this.shape === "single") return
-    if (this.shape === "dynamic" || child.spec.restart === "temporary") this.forget(child)
-    else child.refuse(this.refusal("stopped", child.spec.id))
-  }
-
-  private leavePending(child: Child): void {
-    const pending = this.pending.get(child)
-    if (pending === undefined) return
-    this.pending.delete(child)
-    pending.members.delete(child)
-    if (pending.members.size > 0) return
-    pending.isCancelled = true
-    pending.timer?.interruptUnsafe()
-  }
-
-  /** The supervisor's own end. What is done at the moment is not gone on with. */
-  private end(...reason: Reason): Effect.Effect<never> {
-    return Effect.suspend(() => {
-      this.router.kill(this.port, reason)
-      return Effect.never
-    })
+  /** Starts them as a restart does, in its turn: what fails is tried again. */
+  beginTrying(): void {
+    this.post(() => machine.startAsRestarts(this.state))
   }
 
   // ---- what can be asked for
 
-  startChild(spec: Settled): Effect.Effect<unknown, ChildError | StartError | Killed> {
-    return Effect.suspend(() => {
-      let child: Child | undefined
-      const start = Effect.gen({ self: this }, function*() {
-        const known = this.children.get(spec.id)
-        if (known !== undefined) {
-          return yield* this.refusal(known.livePort === undefined ? "already_present" : "already_started", spec.id)
-        }
-        if (this.children.size >= this.options.maxChildren) return yield* this.refusal("max_children", spec.id)
-        const added = child = this.add(spec)
-        const value = yield* Effect.onError(this.startFirst(added), () => Effect.sync(() => this.forget(added)))
-        if (added.status !== "running") yield* this.ignored(added)
-        return value
-      })
-      return this.giveUpWith(this.ask(start), () => child)
-    })
-  }
-
-  /** Who waits no longer does not want the child any more that is being started. */
-  private giveUpWith<A, E>(asked: Effect.Effect<A, E>, child: () => Child | undefined): Effect.Effect<A, E> {
-    return Effect.onInterrupt(asked, () =>
-      Effect.suspend(() => {
-        const starting = child()
-        return starting === undefined ? Effect.void : this.cancelStart(starting)
-      }))
-  }
-
-  /** What hangs in its start holds up all that is asked for. */
-  private cancelStart(child: Child): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (!child.isStarting) return Effect.void
-      if (child.status === "restarting") this.cancelled.add(child)
-      return Effect.asVoid(child.stop(this.abandon(child)))
-    })
+  startChild(spec: CheckedChild): Effect.Effect<unknown, ChildError | StartError | Killed> {
+    return this.ask(
+      () => machine.startChild(this.state, spec, this.children.get(spec.id)?.livePort !== undefined),
+      () => this.value
+    )
   }
 
   /** Twice is fine. Of a dynamic supervisor, so is a port that has ended. */
@@ -410,20 +389,14 @@ export class Supervision {
     return Effect.suspend(() => {
       const known = this.find(idOrPort)
       if (this.shape === "single" && known !== undefined) return Effect.fail(this.refusal("only_child", idOrPort))
-      const terminate = Effect.gen({ self: this }, function*() {
-        // What was still starting, and cannot be kept, is gone already.
-        const child = this.find(idOrPort) ?? (known?.status === "stopped" ? known : undefined)
-        if (child === undefined) {
-          if (this.shape === "dynamic" && this.isDead(idOrPort)) return
-          return yield* this.refusal("not_found", idOrPort)
-        }
-        this.leavePending(child)
-        yield* this.stop(child)
-        this.leaveStopped(child)
-      })
-      if (known === undefined) return this.ask(terminate)
+      const terminate = this.ask<void, ChildError>(() => {
+        // What was still starting, and could not be kept, is gone already.
+        const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
+        return machine.terminateChild(this.state, idOrPort, this.find(idOrPort)?.spec.id, isKnown)
+      }, () => {})
+      if (known === undefined) return terminate
       this.unwanted.add(known)
-      return Effect.andThen(this.cancelStart(known), this.ask(terminate)).pipe(
+      return Effect.andThen(this.callOff(known), terminate).pipe(
         Effect.ensuring(Effect.sync(() => this.unwanted.delete(known)))
       )
     })
@@ -435,49 +408,29 @@ export class Supervision {
   }
 
   restartChild(id: string): Effect.Effect<unknown, ChildError | StartError | Killed> {
-    return Effect.suspend(() => {
-      let child: Child | undefined
-      const restart = Effect.gen({ self: this }, function*() {
-        const idle = child = yield* this.idle(id)
-        const value = yield* this.startFirst(idle)
-        if (idle.status !== "running") yield* this.ignored(idle)
-        return value
-      })
-      return this.giveUpWith(this.ask(restart), () => child)
-    })
+    return this.ask(() => machine.restartChild(this.state, id), () => this.value)
   }
 
   deleteChild(id: string): Effect.Effect<void, ChildError | Killed> {
-    return this.ask(Effect.map(this.idle(id), (child) => this.forget(child)))
+    return this.ask(() => machine.deleteChild(this.state, id), () => {})
   }
 
-  /** A child that neither runs nor is about to. */
-  private idle(id: string): Effect.Effect<Child, ChildError> {
+  /** Ends a single child and starts it again. Many who ask for it at the same time want to be rid of the same run. */
+  renew(child: Child): Effect.Effect<void, Killed> {
     return Effect.suspend(() => {
-      if (this.shape === "dynamic") return Effect.fail(this.refusal("dynamic", id))
-      const child = this.children.get(id)
-      if (child === undefined) return Effect.fail(this.refusal("not_found", id))
-      if (this.shape === "single") return Effect.fail(this.refusal("only_child", id))
-      return child.status === "stopped" ? Effect.succeed(child) : Effect.fail(this.refusal(child.status, id))
+      const { runs } = child
+      const isDone = (): boolean => child.runs > runs && child.livePort !== undefined
+      const restart = this.ask(() => isDone() ? undefined : machine.renew(this.state, child.spec.id), () => {})
+      return Effect.andThen(this.callOff(child), restart)
     })
   }
 
-  /**
-   * Ends a child and starts it again, now. It costs nothing; if it fails, the next attempt does. Many who ask for it at the same
-   * time want to be rid of the same run.
-   */
-  restartNow(child: Child): Effect.Effect<void, Killed> {
+  /** Ends the start of a child: what hangs in it holds up all that is asked for. */
+  private callOff(child: Child): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const { runs } = child
-      const restart = Effect.gen({ self: this }, function*() {
-        if (child.runs > runs && child.livePort !== undefined) return
-        this.leavePending(child)
-        yield* this.stop(child)
-        child.status = "restarting"
-        child.restarts++
-        yield* this.attempt(new Set([child]))
-      })
-      return Effect.andThen(this.cancelStart(child), this.ask(restart))
+      if (!child.isStarting) return Effect.void
+      if (find(this.state, child.spec.id)?.status === "restarting") this.calledOff.add(child)
+      return Effect.asVoid(child.stop(this.abandon(child)))
     })
   }
 
@@ -490,22 +443,26 @@ export class Supervision {
       const child = this.find(id)
       if (child === undefined) return Effect.fail(this.refusal("not_found", id))
       // A single child that has stopped takes its supervisor with it.
-      if (child.status === "stopped" && this.shape !== "single") return Effect.fail(this.refusal("stopped", id))
+      const isStopped = this.shape !== "single" && find(this.state, child.spec.id)?.status === "stopped"
+      if (isStopped) return Effect.fail(this.refusal("stopped", id))
       return child.current as Effect.Effect<string, ChildError | Killed>
     })
   }
 
   get which(): ReadonlyArray<ChildInfo> {
     const now = this.router.monotonic()
-    return Array.from(this.children.values(), (child) => ({
-      id: child.spec.id,
-      status: child.status,
-      type: child.type,
-      port: child.livePort,
-      restarts: child.restarts,
-      uptime: child.startedAt === undefined ? undefined : now - child.startedAt,
-      lastReason: child.lastExit === undefined ? undefined : reasonFromExit(child.lastExit)
-    }))
+    return inOrder(this.state).map(({ restarts, spec: { id }, status }) => {
+      const child = this.children.get(id)
+      return {
+        id,
+        status,
+        type: child?.type ?? "worker",
+        port: child?.livePort,
+        restarts,
+        uptime: child?.startedAt === undefined ? undefined : now - child.startedAt,
+        lastReason: child?.lastExit === undefined ? undefined : reasonFromExit(child.lastExit)
+      }
+    })
   }
 
   /** Of a dynamic supervisor there is one specification. */
@@ -522,45 +479,6 @@ export class Supervision {
 
   // ---- the end
 
-  /** Stops all children, in reverse start order; dynamic ones all at once, under one time. */
-  get stopAll(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      for (const { timer } of this.pending.values()) timer?.interruptUnsafe()
-      this.pending.clear()
-      const children = Array.from(this.children.values())
-      if (this.shape === "dynamic") return yield* this.stopTogether(children)
-      for (const child of children.toReversed()) yield* this.stop(child)
-    })
-  }
-
-  private stopTogether(children: ReadonlyArray<Child>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const endings = children.map((child) => ({ child, port: child.port, fiber: child.beginStop() }))
-      const patience = Math.max(0, ...new Set(children.map((child) => child.patience)))
-      const all = Effect.forEach(endings, ({ fiber }) => fiber === undefined ? Effect.void : Fiber.await(fiber), {
-        discard: true
-      })
-      const late = Effect.suspend(() =>
-        Effect.forEach(
-          endings.filter(({ fiber }) => fiber !== undefined && fiber.pollUnsafe() === undefined),
-          ({ child }) => this.abandon(child),
-          { discard: true }
-        )
-      )
-      const within = patience === Infinity ? all : Effect.timeoutOrElse(all, { duration: patience, orElse: () => late })
-      return Effect.andThen(
-        within,
-        Effect.forEach(endings, ({ child, fiber, port }) => {
-          child.status = "stopped"
-          const exit = fiber?.pollUnsafe()
-          return port === undefined || exit?._tag !== "Success" || exit.value === undefined
-            ? Effect.void
-            : this.report(child, { _tag: "Ended", port, exit: exit.value })
-        }, { discard: true })
-      )
-    })
-  }
-
   /** Ends it from outside, and waits for that. */
   get shutDown(): Effect.Effect<void> {
     return Effect.callback((resume) => {
@@ -573,16 +491,18 @@ export class Supervision {
 
   /** Its port ends with this reason: stops all children, then tells whoever waits for something. */
   close(reason: Reason): Effect.Effect<void> {
-    return Effect.map(this.stopAll, () => {
-      const error = new Killed({ port: this.port, reason })
-      Deferred.doneUnsafe(this.whenOver, Effect.fail(error))
-      for (const answer of this.waiting) Deferred.doneUnsafe(answer, Effect.fail(error))
-      this.waiting.clear()
-      for (const child of this.children.values()) child.refuse(error)
-      this.reporter.end()
+    return Effect.suspend(() => {
+      // Whoever carries out what the machine said before goes on with that no more.
+      this.todo = []
+      this.step(machine.stop(this.state))
+      return Effect.map(this.work, () => {
+        const error = new Killed({ port: this.port, reason })
+        Deferred.doneUnsafe(this.whenOver, Effect.fail(error))
+        for (const asked of this.waiting) Deferred.doneUnsafe(asked, Effect.fail(error))
+        this.waiting.clear()
+        for (const child of this.children.values()) child.refuse(error)
+        this.reporter.end()
+      })
     })
   }
 }
-
-type WithoutChild<T> = T extends unknown ? Omit<T, "child"> : never
-type DistributedChild = WithoutChild<Happening>

@@ -3,16 +3,16 @@
  *
  * @internal
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { Node } from "../../Node.ts"
 import { nodeOf } from "../../Port.ts"
-import { NodeRouter } from "../node/router.ts"
+import { showDuration } from "../values/duration.ts"
+import { exitFromReason, showReason } from "../values/killed.ts"
 import { printableInLine } from "../values/printable.ts"
 import { exitFromReason, showReason } from "../values/reason.ts"
 import type { Strategy } from "./decisions.ts"
 import type { ChildInfo } from "./errors.ts"
-import { about, type AskError, which } from "./messages.ts"
+import { about, type AskError, which } from "./remote.ts"
 
 /** Documented as `Supervisor.Tree`. */
 export interface Tree {
@@ -29,29 +29,31 @@ export interface TreeChild extends ChildInfo {
   readonly tree: Tree | string | undefined
 }
 
-/** So many supervisors are looked at, and for so long others are begun with: milliseconds. */
-const most = 10_000
-const patience = 10_000
+/** So many supervisors are asked. */
+const mostAsked = 10_000
+
+/** For so long after the first one was asked others are begun with. */
+const patienceMillis = 10_000
 
 /** Asks a supervisor, and those below it, all at once. One that does not answer is told of in its place. */
 export const readTree = (port: string): Effect.Effect<Tree, AskError, Node> =>
   Effect.flatMap(
-    NodeRouter,
-    (router) => readFrom(port, { seen: new Set([port]), deadline: router.monotonic() + patience })
+    Node,
+    (router) => readFrom(port, { seen: new Set([port]), deadline: router.monotonic() + patienceMillis })
   )
 
-/** A node may say anything of its supervisors, even that they are in a ring. */
-interface Look {
+/** What those that read a tree have in common. A node may say anything of its supervisors, even that they are in a ring. */
+interface Walk {
   readonly seen: Set<string>
   readonly deadline: number
 }
 
-const readFrom = (port: string, look: Look): Effect.Effect<Tree, AskError, Node> =>
+const readFrom = (port: string, walk: Walk): Effect.Effect<Tree, AskError, Node> =>
   Effect.gen(function*() {
     const { name, strategy } = yield* about(port)
     const infos = yield* which(port)
     const children = yield* Effect.forEach(infos, (info) =>
-      Effect.map(below(info, look), (tree) => ({
+      Effect.map(below(info, walk), (tree) => ({
         ...info,
         node: info.port === undefined ? undefined : nodeOf(info.port),
         tree
@@ -59,27 +61,27 @@ const readFrom = (port: string, look: Look): Effect.Effect<Tree, AskError, Node>
     return { name, port, node: nodeOf(port), strategy, children }
   })
 
-const below = (info: ChildInfo, look: Look): Effect.Effect<Tree | string | undefined, never, Node> => {
-  const { deadline, seen } = look
+const below = (info: ChildInfo, walk: Walk): Effect.Effect<Tree | string | undefined, never, Node> => {
+  const { deadline, seen } = walk
   const { port, type } = info
   if (type !== "supervisor" || port === undefined) return Effect.succeed(undefined)
   if (seen.has(port)) return Effect.succeed("is shown elsewhere")
-  if (seen.size >= most) return Effect.succeed(`is one of more than ${most}`)
+  if (seen.size >= mostAsked) return Effect.succeed(`is one of more than ${mostAsked}`)
   seen.add(port)
   return Effect.flatMap(NodeRouter, (router) =>
     router.monotonic() > deadline
       ? Effect.succeed("was not asked: it took too long to get here")
-      : Effect.catch(readFrom(port, look), () => Effect.succeed("does not answer")))
+      : Effect.catch(readFrom(port, walk), () => Effect.succeed("does not answer")))
 }
 
-/** Workers that are alike are shown up to this number. */
-const mostAlike = 20
+/** So many children of one supervisor are shown; if there is only one more, that one too. */
+const mostChildren = 20
 
 /** The tree as lines: what it is, and how it fares. */
 export const render = (tree: Tree, width = 80): string => {
   const lines: Array<string> = []
   const draw = (tree: Tree, indent: string): void => {
-    const shown = tree.children.slice(0, tree.children.length > mostAlike + 1 ? mostAlike : undefined)
+    const shown = tree.children.slice(0, tree.children.length > mostChildren + 1 ? mostChildren : undefined)
     const more = tree.children.length - shown.length
     for (const [at, child] of shown.entries()) {
       const isLast = at === shown.length - 1 && more === 0
@@ -100,12 +102,8 @@ export const render = (tree: Tree, width = 80): string => {
 const describeChild = (child: TreeChild): string => {
   const { tree } = child
   const what = typeof tree === "object" ? `${child.id}: ${tree.name} (${tree.strategy})` : child.id
-  const since = child.uptime === undefined ? "" : `, up ${showTime(child.uptime)}`
+  const since = child.uptime === undefined ? "" : `, up ${showDuration(child.uptime)}`
   const restarts = child.restarts === 0 ? "" : `, ${child.restarts} ${child.restarts === 1 ? "restart" : "restarts"}`
   const last = child.lastReason === undefined ? "" : `, last end: ${showReason(exitFromReason("", child.lastReason))}`
   return `${what} ${child.status === "running" ? child.port ?? "ending" : child.status}${since}${restarts}${last}`
 }
-
-/** Two units are enough. */
-const showTime = (millis: number): string =>
-  millis < 1000 ? "0s" : Duration.format(Duration.seconds(Math.floor(millis / 1000))).split(" ").slice(0, 2).join(" ")

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import {
-  Budget,
+  countRestart,
   decide,
   groupOf,
   isOrderly,
   isRestarted,
+  isTooMany,
+  noRestarts,
   type RestartType
 } from "../../../src/internal/supervisor/decisions.ts"
 import { exitFromReason, type PortExit, reasonFromExit } from "../../../src/internal/values/reason.ts"
@@ -44,9 +46,11 @@ describe("an end", () => {
 /** The times at which restarts are tried, and whether each was within the limit; the first one beyond it is the last. */
 const play = (times: ReadonlyArray<number>, intensity: number, period: number): ReadonlyArray<boolean> => {
   const allowed: Array<boolean> = []
-  const budget = new Budget(intensity, period)
+  const limit = { intensity, periodMillis: period }
+  let restarts = noRestarts
   for (const now of times) {
-    allowed.push(budget.count(now))
+    restarts = countRestart(limit, restarts, now)
+    allowed.push(!isTooMany(limit, restarts))
     if (allowed.at(-1) === false) break
   }
   return allowed

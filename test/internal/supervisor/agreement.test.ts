@@ -1,17 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   decideFailover,
-  inOrder,
   type Known,
+  type NextMove,
   type Part,
-  type Verdict
-} from "../../../src/internal/supervisor/failover.ts"
+  preferredFirst
+} from "../../../src/internal/supervisor/agreement.ts"
 
 const nodes = ["a", "b", "c"]
 
 describe("a node that may run a failover service", () => {
   const cases: ReadonlyArray<
-    readonly [string, string, Part | "resting", Readonly<Record<string, Known>>, Verdict, preferred?: string]
+    readonly [string, string, Part | "resting", Readonly<Record<string, Known>>, NextMove, preferred?: string]
   > = [
     ["starts it when nobody else is there", "b", "idle", { a: "absent", c: "absent" }, "start"],
     ["starts it when it is the first of those that are there", "b", "idle", { a: "absent", c: "idle" }, "start"],
@@ -30,12 +30,17 @@ describe("a node that may run a failover service", () => {
     ["stops it when one that stands before it runs it too", "b", "running", { a: "running", c: "idle" }, "stop"],
     ["keeps it when one that stands behind it runs it too", "a", "running", { b: "absent", c: "running" }, "stay"]
   ]
-  for (const [what, self, own, known, verdict, preferred] of cases) {
+  for (const [what, self, own, others, move, preferred] of cases) {
     it(what, () => {
-      const others = (node: string): Known => known[node] ?? "unknown"
-      const part = own === "resting" ? "idle" : own
-      const order = inOrder(nodes, preferred)
-      assert.strictEqual(decideFailover(self, part, order, preferred, others, own === "resting"), verdict)
+      const view = {
+        self,
+        part: own === "resting" ? "idle" : own,
+        isResting: own === "resting",
+        nodes: preferredFirst(nodes, preferred),
+        preferred,
+        known: (node: string): Known => others[node] ?? "unknown"
+      } as const
+      assert.strictEqual(decideFailover(view), move)
     })
   }
 
@@ -43,9 +48,9 @@ describe("a node that may run a failover service", () => {
     for (const preferred of [undefined, ...nodes]) {
       for (const there of subsets(nodes).slice(1)) {
         for (const runners of subsets(there)) {
-          const settled = settle(there, new Set(runners), preferred)
-          assert.strictEqual(settled.size, 1, `${there} with ${runners} running, ${preferred} preferred`)
-          if (preferred !== undefined && there.includes(preferred)) assert.isTrue(settled.has(preferred))
+          const runs = agreed(there, new Set(runners), preferred)
+          assert.strictEqual(runs.size, 1, `${there} with ${runners} running, ${preferred} preferred`)
+          if (preferred !== undefined && there.includes(preferred)) assert.isTrue(runs.has(preferred))
         }
       }
     }
@@ -56,20 +61,21 @@ const subsets = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   Array.from({ length: 1 << all.length }, (_, mask) => all.filter((_, at) => (mask & (1 << at)) !== 0))
 
 /** Lets one node after the other act on what it sees, until none wants to. */
-const settle = (there: ReadonlyArray<string>, running: Set<string>, preferred: string | undefined): Set<string> => {
+const agreed = (there: ReadonlyArray<string>, running: Set<string>, preferred: string | undefined): Set<string> => {
   for (let turn = 0; turn < 20; turn++) {
     for (const node of there) {
       const known = (other: string): Known =>
         !there.includes(other) ? "absent" : running.has(other) ? "running" : "idle"
-      const verdict = decideFailover(
-        node,
-        running.has(node) ? "running" : "idle",
-        inOrder(nodes, preferred),
+      const move = decideFailover({
+        self: node,
+        part: running.has(node) ? "running" : "idle",
+        isResting: false,
+        nodes: preferredFirst(nodes, preferred),
         preferred,
         known
-      )
-      if (verdict === "start") running.add(node)
-      if (verdict === "stop") running.delete(node)
+      })
+      if (move === "start") running.add(node)
+      if (move === "stop") running.delete(node)
     }
   }
   return running

@@ -1,0 +1,421 @@
+/**
+ * What a supervisor does next: a pure state machine, after OTP's `supervisor`. An event goes in; the next state and what is to be
+ * done come out. It has no clock, no fibers and no ports: `supervision.ts` tells it what happens, and carries out what it says.
+ *
+ * A supervisor does one thing after the other. While it works on something (`Work`), the only events are those that answer its last
+ * action: `cleanedUp`, `stopped`, `paced`, and `started`, `ignored` or `startFailed`. Everything else waits until it is idle, but
+ * for `stop`, which ends whatever it works on.
+ *
+ * @internal
+ */
+import * as Duration from "effect/Duration"
+import * as Exit from "effect/Exit"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import { Killed, type PortExit, type Reason, reasonFromExit } from "../values/killed.ts"
+import { countRestart, decide, groupOf, isTooMany } from "./decisions.ts"
+import type { Refusal } from "./errors.ts"
+import type { CheckedChild } from "./spec.ts"
+import {
+  type Action,
+  add,
+  type Cause,
+  find,
+  idsOf,
+  inOrder,
+  isLastSignificant,
+  isRunning,
+  type Report,
+  type Result,
+  set,
+  type State,
+  type Work
+} from "./state.ts"
+
+const workOn = (state: State, work: Work, ...actions: ReadonlyArray<Action>): Result => [{ ...state, work }, actions]
+
+const idle = (state: State, ...actions: ReadonlyArray<Action>): Result => workOn(state, { _tag: "Idle" }, ...actions)
+
+/** The same for several children, one after the other. */
+const each = (state: State, ids: ReadonlyArray<string>, change: (state: State, id: string) => Result): Result => {
+  const all: Array<Action> = []
+  let next = state
+  for (const id of ids) {
+    const [changed, actions] = change(next, id)
+    next = changed
+    all.push(...actions)
+  }
+  return [next, all]
+}
+
+/** These actions before those of what follows. */
+const after = (actions: ReadonlyArray<Action>, [state, next]: Result): Result => [state, [...actions, ...next]]
+
+const report = (report: Report): Action => ({ _tag: "Report", report })
+
+const refuse = (state: State, id: string, reason: Refusal): Result => idle(state, { _tag: "Refuse", id, reason })
+
+const forget = (state: State, id: string): Result => [
+  { ...state, children: HashMap.remove(state.children, id) },
+  [{ _tag: "Forget", id }]
+]
+
+/** It does not run, and nothing starts it but somebody who asks for that. */
+const leaveStopped = (state: State, id: string): Result => {
+  const next = set(state, id, { status: "stopped" })
+  // A single child takes its supervisor with it.
+  if (state.shape === "single") return [next, []]
+  return state.shape === "dynamic" || find(state, id)?.spec.restart === "temporary"
+    ? forget(next, id)
+    : [next, [{ _tag: "StaysDown", id }]]
+}
+
+/** What is done at the moment is not gone on with: the supervisor's port ends, and `stop` follows. */
+const end = (state: State, ...reason: Reason): Result => idle(state, { _tag: "End", reason })
+
+// ---- the first starts
+
+/** Starts the children that it begins with. The first start that fails is the end of it. */
+export const start = (state: State): Result => startFirst(state, idsOf(inOrder(state)), 0)
+
+const startFirst = (state: State, children: ReadonlyArray<string>, at: number): Result => {
+  const id = children[at]
+  return id === undefined ? idle(state) : workOn(state, { _tag: "StartFirst", children, at }, { _tag: "Start", id })
+}
+
+/** Starts them as a restart does: what fails is tried again. */
+export const startAsRestarts = (state: State): Result => {
+  const members = idsOf(inOrder(state))
+  return startGroup(members.reduce((state, id) => set(state, id, { status: "restarting" }), state), members, 0)
+}
+
+// ---- ends and restarts
+
+/** A child has ended by itself. */
+export const ended = (state: State, { exit, id, port }: Cause & { readonly port: string }): Result => {
+  const child = find(state, id)
+  // Meanwhile it was stopped, or even started again.
+  if (child?.status !== "running" || child.port !== port) return idle(state)
+  const cause = { id, exit }
+  return workOn(markStopped(state, id), { _tag: "CleanUp", cause, port }, { _tag: "CleanUp", cause })
+}
+
+export const cleanedUp = (state: State, now: number): Result => {
+  if (state.work._tag !== "CleanUp") return [state, []]
+  const { cause, port } = state.work
+  const { exit, id } = cause
+  const child = find(state, id)
+  if (child === undefined) return idle(state)
+  const { options } = state
+  const reports = [report({ _tag: "Ended", child: id, port, exit })]
+  const consequence = decide(child.spec, exit, options.autoShutdown, () => isLastSignificant(state))
+  if (consequence === "restart") return after(reports, restart(state, cause, now))
+  reports.push(report({ _tag: "Stopped", child: id }))
+  if (state.shape === "single") return after(reports, end(state))
+  const [left, actions] = leaveStopped(state, id)
+  if (consequence === "leave") return after([...reports, ...actions], idle(left))
+  return after([...reports, ...actions, report({ _tag: "ShuttingDown", child: id })], end(left, "shutdown"))
+}
+
+/** Stops those who share the fate of a child that has ended. */
+const restart = (state: State, cause: Cause, now: number): Result => {
+  const group = groupOf(state.options.strategy, () => idsOf(inOrder(state)), cause.id)
+  const [next, actions] = each(state, group, leaveGroup)
+  return after(actions, stopGroup(next, group, group.length - 1, cause, now))
+}
+
+const stopGroup = (
+  state: State,
+  group: ReadonlyArray<string>,
+  last: number,
+  cause: Cause,
+  now: number
+): Result => {
+  let at = last
+  while (at >= 0 && group[at] === cause.id) at--
+  const id = group[at]
+  if (id !== undefined) return workOn(state, { _tag: "StopGroup", group, at, cause }, { _tag: "Stop", id })
+  const bystanders = group.filter((id) => id !== cause.id && find(state, id)?.spec.restart === "temporary")
+  const [next, actions] = each(state, bystanders, forget)
+  const members = bystanders.length === 0 ? group : group.filter((id) => !bystanders.includes(id))
+  return after(actions, tryAgain(next, members, cause, now))
+}
+
+/** One more attempt for a group that is stopped, if there have not been too many. */
+const tryAgain = (before: State, members: ReadonlyArray<string>, cause: Cause, now: number): Result => {
+  const state = { ...before, restarts: countRestart(before.options, before.restarts, now) }
+  if (isTooMany(state.options, state.restarts)) return giveUp(state, cause)
+  return find(state, cause.id)?.spec.schedule === undefined
+    ? restartAfter(state, members, cause, 0)
+    : workOn(state, { _tag: "Pace", members, cause }, { _tag: "Pace", cause, now })
+}
+
+/** The schedule says to wait for so long, or that it is done. */
+export const paced = (state: State, delayMillis: number | undefined): Result => {
+  if (state.work._tag !== "Pace") return [state, []]
+  const { cause, members } = state.work
+  return delayMillis === undefined ? giveUp(state, cause) : restartAfter(state, members, cause, delayMillis)
+}
+
+const giveUp = (state: State, { exit, id }: Cause): Result => {
+  const reason: Reason = ["restart_limit", `${id} was restarted too often`, id, ...reasonFromExit(exit)]
+  const { restarts = 0 } = find(state, id) ?? {}
+  return after([report({ _tag: "GaveUp", child: id, exit, restarts })], end(state, ...reason))
+}
+
+const restartAfter = (
+  state: State,
+  members: ReadonlyArray<string>,
+  { exit, id }: Cause,
+  delayMillis: number
+): Result => {
+  const next = members.reduce(
+    (state, id) => set(state, id, { status: "restarting", restarts: (find(state, id)?.restarts ?? 0) + 1 }),
+    state
+  )
+  const { restarts = 0 } = find(next, id) ?? {}
+  const actions = [
+    report({ _tag: "Restarting", child: id, exit, restarts, delay: Duration.millis(delayMillis), group: members })
+  ]
+  return after(actions, delayMillis === 0 ? startGroup(next, members, 0) : wait(next, members, undefined, delayMillis))
+}
+
+const startGroup = (state: State, members: ReadonlyArray<string>, at: number): Result => {
+  const id = members[at]
+  return id === undefined ? idle(state) : workOn(state, { _tag: "StartGroup", members, at }, { _tag: "Start", id })
+}
+
+/** A group of which one could not be started is stopped again. It is tried once more, after what happened meanwhile. */
+const undoGroup = (
+  state: State,
+  members: ReadonlyArray<string>,
+  started: ReadonlyArray<string>,
+  at: number,
+  cause: Cause
+): Result => {
+  const id = started[at]
+  if (id !== undefined) {
+    return workOn(state, { _tag: "UndoGroup", members, started, at, cause }, { _tag: "Stop", id })
+  }
+  const next = members.reduce((state, id) => set(state, id, { status: "restarting" }), state)
+  return after([report({ _tag: "StartFailed", child: cause.id, exit: cause.exit })], wait(next, members, cause, 0))
+}
+
+// ---- groups that wait
+
+const wait = (
+  state: State,
+  members: ReadonlyArray<string>,
+  failed: Cause | undefined,
+  delayMillis: number
+): Result => {
+  const group = state.grouped
+  const next = members.reduce((state, id) => set(state, id, { group }), {
+    ...state,
+    grouped: group + 1,
+    groups: HashMap.set(state.groups, group, { members, left: members.length, failed })
+  })
+  return idle(next, { _tag: "Wait", group, delayMillis })
+}
+
+/** What a group has waited for is there. */
+export const due = (state: State, key: number, now: number): Result => {
+  const group = Option.getOrUndefined(HashMap.get(state.groups, key))
+  if (group === undefined) return idle(state)
+  const { failed } = group
+  const members = group.members.filter((id) => find(state, id)?.group === key)
+  const next = members.reduce((state, id) => set(state, id, { group: undefined }), {
+    ...state,
+    groups: HashMap.remove(state.groups, key)
+  })
+  return failed === undefined ? startGroup(next, members, 0) : tryAgain(next, members, failed, now)
+}
+
+/** A child waits for its restart no more. Those who waited with it go on without it. */
+const leaveGroup = (state: State, id: string): Result => {
+  const key = find(state, id)?.group
+  if (key === undefined) return [state, []]
+  const next = set(state, id, { group: undefined })
+  const group = Option.getOrUndefined(HashMap.get(state.groups, key))
+  if (group !== undefined && group.left > 1) {
+    return [{ ...next, groups: HashMap.set(state.groups, key, { ...group, left: group.left - 1 }) }, []]
+  }
+  return [{ ...next, groups: HashMap.remove(state.groups, key) }, [{ _tag: "CancelWait", group: key }]]
+}
+
+// ---- what comes of a start
+
+/** A child runs, on this port. */
+export const started = (before: State, id: string, port: string): Result => {
+  const state = set(before, id, { status: "running", port })
+  const { work } = state
+  const reports = [report({ _tag: "Started", child: id, port, restarts: find(state, id)?.restarts ?? 0 })]
+  switch (work._tag) {
+    case "StartFirst":
+      return after(reports, startFirst(state, work.children, work.at + 1))
+    case "StartGroup":
+      return after(reports, startGroup(state, work.members, work.at + 1))
+    case "StartChild":
+      return after(reports, idle(state))
+    // The supervisor ends, and comes to this child too.
+    default:
+      return [state, []]
+  }
+}
+
+/** The start of a child has answered that there is nothing to supervise. */
+export const ignored = (state: State): Result => {
+  const { work } = state
+  switch (work._tag) {
+    case "StartFirst": {
+      const id = work.children[work.at] ?? ""
+      const [next, actions] = find(state, id)?.spec.restart === "temporary" ? forget(state, id) : [state, []]
+      return after(actions, startFirst(next, work.children, work.at + 1))
+    }
+    case "StartGroup": {
+      const [next, actions] = leaveStopped(state, work.members[work.at] ?? "")
+      return after(actions, state.shape === "single" ? end(next) : startGroup(next, work.members, work.at + 1))
+    }
+    case "StartChild": {
+      const [next, actions] = leaveStopped(state, work.id)
+      return idle(next, ...actions)
+    }
+    default:
+      return [state, []]
+  }
+}
+
+/** The start of a child has failed, or was ended by somebody who wants the child terminated (`isCalledOff`). */
+export const startFailed = (state: State, exit: Exit.Exit<never, unknown>, isCalledOff: boolean): Result => {
+  const { work } = state
+  switch (work._tag) {
+    case "StartFirst":
+      return idle(state, { _tag: "FailStart", id: work.children[work.at] ?? "", exit })
+    case "StartChild": {
+      const [next, actions] = work.isNew ? forget(state, work.id) : [state, []]
+      return after(actions, idle(next, { _tag: "FailStart", id: work.id, exit }))
+    }
+    case "StartGroup":
+      return isCalledOff ? goOnWithout(state, work.members, work.at) : tryGroupAgain(state, work.members, work.at, exit)
+    default:
+      return [state, []]
+  }
+}
+
+const goOnWithout = (state: State, members: ReadonlyArray<string>, at: number): Result => {
+  const id = members[at] ?? ""
+  // A single child cannot be terminated: what was asked for is its restart.
+  if (state.shape === "single") return wait(state, [id], undefined, 0)
+  const [next, actions] = leaveStopped(state, id)
+  return after(actions, startGroup(next, members, at + 1))
+}
+
+const tryGroupAgain = (
+  state: State,
+  members: ReadonlyArray<string>,
+  at: number,
+  exit: Exit.Exit<never, unknown>
+): Result => {
+  const started = members.slice(0, at).filter((id) => isRunning(state, id))
+  const end: PortExit = Exit.fail(new Killed({ port: state.port, reason: reasonFromExit(exit) }))
+  const cause = { id: members[at] ?? "", exit: end }
+  return undoGroup(state, [...started, ...members.slice(at)], started, started.length - 1, cause)
+}
+
+// ---- what it is asked for
+
+/** Adds a child and starts it. `isLive`: there is one of this name already, and its port has not ended. */
+export const startChild = (state: State, spec: CheckedChild, isLive: boolean): Result => {
+  if (HashMap.has(state.children, spec.id)) {
+    return refuse(state, spec.id, isLive ? "already_started" : "already_present")
+  }
+  if (HashMap.size(state.children) >= state.options.maxChildren) return refuse(state, spec.id, "max_children")
+  return workOn(add(state, spec), { _tag: "StartChild", id: spec.id, isNew: true }, { _tag: "Start", id: spec.id })
+}
+
+/**
+ * Ends the child that was named by its ID or its port. There may be none. `isKnown`: there was one when this was asked for, or there
+ * was once; then all is well.
+ */
+export const terminateChild = (state: State, idOrPort: string, id: string | undefined, isKnown: boolean): Result => {
+  if (id === undefined || !HashMap.has(state.children, id)) {
+    return isKnown ? idle(state) : refuse(state, idOrPort, "not_found")
+  }
+  const [next, actions] = leaveGroup(state, id)
+  return after(actions, workOn(next, { _tag: "TerminateChild", id }, { _tag: "Stop", id }))
+}
+
+export const restartChild = (state: State, id: string): Result => {
+  const reason = whyNotStopped(state, id)
+  return reason === undefined
+    ? workOn(state, { _tag: "StartChild", id, isNew: false }, { _tag: "Start", id })
+    : refuse(state, id, reason)
+}
+
+export const deleteChild = (state: State, id: string): Result => {
+  const reason = whyNotStopped(state, id)
+  if (reason !== undefined) return refuse(state, id, reason)
+  const [next, actions] = forget(state, id)
+  return idle(next, ...actions)
+}
+
+/** Why somebody may not start or delete a child: only one that neither runs nor is about to. */
+const whyNotStopped = (state: State, id: string): Refusal | undefined => {
+  if (state.shape === "dynamic") return "dynamic"
+  const child = find(state, id)
+  if (child === undefined) return "not_found"
+  if (state.shape === "single") return "only_child"
+  return child.status === "stopped" ? undefined : child.status
+}
+
+/** Ends a single child and starts it again, now. It costs nothing; if the start fails, the next attempt does. */
+export const renew = (state: State, id: string): Result => {
+  const [next, actions] = leaveGroup(state, id)
+  return after(actions, workOn(next, { _tag: "Renew", id }, { _tag: "Stop", id }))
+}
+
+// ---- the ends of children that were stopped
+
+/** What was to be stopped is, or was abandoned. */
+export const stopped = (state: State, now: number): Result => {
+  const { work } = state
+  switch (work._tag) {
+    case "StopGroup":
+      return stopGroup(markStopped(state, work.group[work.at]), work.group, work.at - 1, work.cause, now)
+    case "UndoGroup":
+      return undoGroup(markStopped(state, work.started[work.at]), work.members, work.started, work.at - 1, work.cause)
+    case "TerminateChild": {
+      const [next, actions] = leaveStopped(state, work.id)
+      return idle(next, ...actions)
+    }
+    case "Renew": {
+      const { restarts = 0 } = find(state, work.id) ?? {}
+      return startGroup(set(state, work.id, { status: "restarting", restarts: restarts + 1 }), [work.id], 0)
+    }
+    case "End":
+      return state.shape === "dynamic"
+        ? [{ ...state, children: HashMap.map(state.children, (child) => ({ ...child, status: "stopped" })) }, []]
+        : stopAll(markStopped(state, work.children[work.at]), work.children, work.at - 1)
+    default:
+      return [state, []]
+  }
+}
+
+const markStopped = (state: State, id: string | undefined): State =>
+  id === undefined ? state : set(state, id, { status: "stopped" })
+
+// ---- the end of the supervisor
+
+/** Whatever it works on: it ends, and its children with it. */
+export const stop = (state: State): Result => {
+  const waits = Array.from(HashMap.keys(state.groups), (group): Action => ({ _tag: "CancelWait", group }))
+  const ids = idsOf(inOrder(state))
+  if (state.shape !== "dynamic") return after(waits, stopAll(state, ids, ids.length - 1))
+  return after(waits, workOn(state, { _tag: "End", children: ids, at: 0 }, { _tag: "StopTogether", ids }))
+}
+
+const stopAll = (state: State, children: ReadonlyArray<string>, at: number): Result => {
+  const id = children[at]
+  const work: Work = { _tag: "End", children, at }
+  return id === undefined ? workOn(state, work) : workOn(state, work, { _tag: "Stop", id })
+}
