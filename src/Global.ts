@@ -36,7 +36,7 @@ import { NodeRouter } from "./internal/node/router.ts"
 import { splitAddresses } from "./internal/values/address.ts"
 import { culprit } from "./internal/values/plainData.ts"
 import { isPortId, nodeOf, readName } from "./internal/values/portId.ts"
-import { reasonFromExit, showReason } from "./internal/values/reason.ts"
+import { isOrderly, reasonFromExit, showReason } from "./internal/values/reason.ts"
 import * as Node from "./Node.ts"
 import type { PortId } from "./Port.ts"
 
@@ -269,8 +269,7 @@ export const reg = (
       Effect.acquireRelease(
         Effect.sync(() =>
           router.monitor(port, (exit) => {
-            const [first = "shutdown"] = reasonFromExit(exit)
-            if (first !== "shutdown") {
+            if (!isOrderly(reasonFromExit(exit))) {
               router.log.warn(`port ${port}, registered in ${family}, has ended: ${showReason(exit)}`)
             }
             router.fork(Scope.close(own, Exit.void))

@@ -753,16 +753,13 @@ const runIn = (
   const run = (exit: reason.PortExit): Effect.Effect<unknown, unknown> =>
     Effect.provideContext(Effect.suspend(() => callback(exit) ?? Effect.void), context as Context.Context<any>)
   if (owner !== undefined && cell.isCell(owner)) return (exit) => owner.enter(() => run(exit))
-  const scope = Context.getUnsafe(context, Scope.Scope)
-  return (exit) =>
-    router.soon(failed, () => {
-      if (scope.state._tag === "Closed") return
-      const fiber = Effect.runForkWith(context)(run(exit))
-      Fiber.runIn(fiber, scope)
-      fiber.addObserver((result) => {
-        if (Exit.isFailure(result) && !Cause.hasInterruptsOnly(result.cause)) router.unheard(failed, result.cause)
-      })
+  return (exit) => {
+    const fiber = Effect.runForkWith(context)(run(exit))
+    Fiber.runIn(fiber, Context.getUnsafe(context, Scope.Scope))
+    fiber.addObserver((result) => {
+      if (Exit.isFailure(result) && !Cause.hasInterruptsOnly(result.cause)) router.unheard(failed, result.cause)
     })
+  }
 }
 
 /** The port is named first, as in AEMP; where an effect is piped into the verb, the port is named alone. */

@@ -74,6 +74,10 @@ const provoked: Record<string, Effect.Effect<ReadonlyArray<unknown>, unknown, No
     const port = yield* Port.spawn(yield* Node.id, untypedSpawn, "not a number")
     return yield* endOf(port)
   }).pipe(Effect.provide(Port.implement(spawnStrict, () => Effect.succeed({ add: () => {} })))),
+  calling_self: Effect.flatMap(
+    Port.make({ go: () => Effect.flatMap(Port.Self, (self) => Port.cal(self, "go")) }),
+    (port) => endOf(port, Port.snd(port, "go"))
+  ),
   mailbox_overflow: Effect.flatMap(
     Port.make(() => {}, { mailbox: 1 }),
     (port) => endOf(port, Effect.andThen(Port.snd(port, "one"), Port.snd(port, "two")))

@@ -61,9 +61,8 @@ export const launch = Effect.fnUntraced(function*(
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
   const running: Supervision = new Supervision(router, context, port, name, options.shape, checked, list)
-  router.supervisors.add(port)
-  const close = (exit: Exit.Exit<unknown, unknown>) =>
-    Effect.map(running.close(reasonFromExit(exit)), () => router.supervisors.delete(port))
+  const ended = router.observed.supervisor(port)
+  const close = (exit: Exit.Exit<unknown, unknown>) => Effect.map(running.close(reasonFromExit(exit)), ended)
   yield* Port.peval(port, Effect.addFinalizer(close)).pipe(Effect.orDie)
   if (options.first === "tried") running.beginTrying()
   else {

@@ -9,8 +9,8 @@ import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
-import type { Router } from "../node/router.ts"
-import { type PortExit, reasonFromExit } from "../values/killed.ts"
+import { NodeRouter, type Router } from "../node/router.ts"
+import { type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
 
 /**
  * What the starts of one child remember. Nothing of the child itself: ports that outlive the child hold this memory.
@@ -60,7 +60,7 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
       Effect.sync(() => {
         if (lost(exit)) return
         // What was started with it may have failed, or answer another port. That the node is gone may not be known yet.
-        router.kill(port, ["shutdown"])
+        router.kill(port, reasons.shutdown())
         router.monitor(port, lost)
       })
     )
@@ -101,7 +101,7 @@ class Leftovers {
           `${port} ran on after its node was lost and its supervisor went on without it: it was killed`
         )
       })
-      this.router.kill(port, ["shutdown", givenUp])
+      this.router.kill(port, reasons.shutdown(givenUp))
     }
   }
 }

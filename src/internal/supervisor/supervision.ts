@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Router } from "../node/router.ts"
-import { Killed, type PortExit, type Reason, reasonFromExit } from "../values/killed.ts"
+import { Killed, type PortExit, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 import { Child, ignore, type StartListener } from "./child.ts"
 import { ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./errors.ts"
 import { type Happening, Reporter } from "./events.ts"
@@ -484,7 +484,7 @@ export class Supervision {
     return Effect.callback((resume) => {
       if (this.isOver) return resume(Effect.void)
       const cancel = this.router.monitor(this.port, () => resume(Effect.void))
-      this.router.kill(this.port, ["shutdown"])
+      this.router.kill(this.port, reasons.shutdown())
       return Effect.sync(cancel)
     })
   }

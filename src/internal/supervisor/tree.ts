@@ -6,8 +6,8 @@
 import * as Effect from "effect/Effect"
 import { Node } from "../../Node.ts"
 import { nodeOf } from "../../Port.ts"
+import { NodeRouter } from "../node/router.ts"
 import { showDuration } from "../values/duration.ts"
-import { exitFromReason, showReason } from "../values/killed.ts"
 import { printableInLine } from "../values/printable.ts"
 import { exitFromReason, showReason } from "../values/reason.ts"
 import type { Strategy } from "./decisions.ts"
@@ -38,7 +38,7 @@ const patienceMillis = 10_000
 /** Asks a supervisor, and those below it, all at once. One that does not answer is told of in its place. */
 export const readTree = (port: string): Effect.Effect<Tree, AskError, Node> =>
   Effect.flatMap(
-    Node,
+    NodeRouter,
     (router) => readFrom(port, { seen: new Set([port]), deadline: router.monotonic() + patienceMillis })
   )
 

@@ -49,6 +49,9 @@ export type ReasonTag = keyof typeof reasons
 /** Whether a reason is one of our own with this tag, or of somebody who means the same by it. */
 export const isTagged = (reason: Reason, tag: ReasonTag): boolean => reason[0] === tag
 
+/** Whether a port that ended so has ended in order: as it meant to, or since somebody asked it to. */
+export const isOrderly = (reason: Reason): boolean => reason.length === 0 || isTagged(reason, "shutdown")
+
 /** Re-exported as `Port.Killed`, where it is documented. */
 export class Killed extends Schema.TaggedError<Killed>()("Killed", {
   port: Schema.String,

@@ -10,7 +10,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
-import { exitFromReason, type Reason, reasonFromExit, showReason } from "../../values/reason.ts"
+import { exitFromReason, isOrderly, isTagged, type Reason, reasonFromExit, showReason } from "../../values/reason.ts"
 import { type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
 
 /** What fails is started again after a moment; what fails four times within a minute is for whoever looks after the node. */
@@ -53,9 +53,9 @@ export const runServices = (
     )
     yield* Port.mon(supervisor.supervisor, (exit) => {
       const reason = reasonFromExit(exit)
-      if (reason.length === 0 || reason[0] === "shutdown") return Effect.void
+      if (isOrderly(reason)) return Effect.void
       // This reason goes on with the child's name, and with the reason of the child's last end.
-      const gaveUp = reason[0] === "restart_limit"
+      const gaveUp = isTagged(reason, "restart_limit")
       return Deferred.fail(failed, gaveUp ? failure(String(reason[2]), reason.slice(3)) : failure("services", reason))
     })
     return Deferred.await(failed)
