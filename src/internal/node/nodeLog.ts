@@ -6,8 +6,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { PortExit } from "../values/reason.ts"
-import { isTagged, reasonFromExit, showReason } from "../values/reason.ts"
+import { isForeseen, type PortExit, reasonFromExit, showReason } from "../values/reason.ts"
 
 export class NodeLog {
   private readonly nodeId: string
@@ -35,10 +34,9 @@ export class NodeLog {
     this.write(Effect.logError(text))
   }
 
-  /** A port has ended, and nobody monitored it. Ends that somebody has asked for, or that follow from the loss of a node, go unsaid. */
+  /** A port has ended, and nobody monitored it. */
   unmonitored(port: string, exit: PortExit): void {
-    const reason = reasonFromExit(exit)
-    if ((["shutdown", "interrupted", "transport_error"] as const).some((tag) => isTagged(reason, tag))) return
+    if (isForeseen(reasonFromExit(exit))) return
     this.warn(`port ${port}, which nobody monitored, has ended: ${showReason(exit)}`)
   }
 

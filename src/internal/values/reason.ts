@@ -52,6 +52,10 @@ export const isTagged = (reason: Reason, tag: ReasonTag): boolean => reason[0] =
 /** Whether a port that ended so has ended in order: as it meant to, or since somebody asked it to. */
 export const isOrderly = (reason: Reason): boolean => reason.length === 0 || isTagged(reason, "shutdown")
 
+/** Whether nobody has to hear of such an end: somebody has asked for it, or it follows from the loss of a node. */
+export const isForeseen = (reason: Reason): boolean =>
+  isOrderly(reason) || isTagged(reason, "interrupted") || isTagged(reason, "transport_error")
+
 /** Re-exported as `Port.Killed`, where it is documented. */
 export class Killed extends Schema.TaggedError<Killed>()("Killed", {
   port: Schema.String,
