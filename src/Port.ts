@@ -78,6 +78,8 @@ export interface Protocol<M extends Messages> {
   readonly PortId: Schema.Codec<PortId<M>, PortId<M>>
   /** @internal */
   readonly validate: cell.Validate
+  /** @internal */
+  readonly checkReply: (tag: string, value: unknown) => string | undefined
 }
 
 /** `any` and unknown messages: nothing is known about them. */
@@ -346,7 +348,8 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
   messages,
   // The schema checks the string; which messages the port takes is known to the types alone.
   PortId: protocols.PortIdSchema as unknown as Protocol<M>["PortId"],
-  validate: protocols.validator(messages)
+  validate: protocols.validator(messages),
+  checkReply: protocols.replyChecker(messages)
 })
 
 // ---- making and ending ports
@@ -546,8 +549,9 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  *
  * **Gotchas**
  *
- * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data,
- * or `snd` dies with an `UnsendableMessage`.
+ * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data, or
+ * `snd` dies with an `UnsendableMessage`; what is changed afterwards is not sent. One that not every link can carry (bytes, for
+ * one, or more than 16 KiB) waits for the link, if that is still being made, to know whether it can.
  *
  * @category combinators
  * @since 0.1.0
@@ -986,22 +990,44 @@ const reminder = (router: Router, port: string, message: AnyMessage) => {
  * Sends a message with a fresh port to reply to appended, and waits for the reply: the first argument of the first
  * message to that port. Fails with `Killed` when the port that was asked ends before.
  *
+ * **Details**
+ *
+ * A port ID is text and does not know its protocol: the reply is taken as it comes. `cal(protocol, port, tag, ...args)` holds it
+ * against the protocol, and fails with `["invalid_message", text]` if it does not fit.
+ *
  * **Gotchas**
  *
  * Without a monitor's help nobody knows that a reply was forgotten: a handler that never answers keeps `cal` waiting,
- * unless a `calTimeout` or `Effect.timeout` ends it. The reply of a port on another node is not validated.
+ * unless a `calTimeout` or `Effect.timeout` ends it. A handler that calls its own port would wait for itself: its call fails
+ * with `["calling_self", text]`.
  *
  * @see {@link calTimeout} to wait for a limited time
  * @see {@link calMessage} for replies of several arguments, as Perl ports send them
  * @category calls
  * @since 0.1.0
  */
-export const cal = <M extends Messages, const Tag extends CallTagOf<M>>(
-  port: PortId<M>,
-  tag: Tag,
-  ...args: ArgsOf<M, Tag>
-): Effect.Effect<ReplyOf<M, Tag>, Killed, Node> =>
-  Effect.map(ask(port, [tag, ...args as ReadonlyArray<unknown>]), (reply) => reply[0] as ReplyOf<M, Tag>)
+export const cal: {
+  <M extends Messages, const Tag extends CallTagOf<M>>(
+    port: PortId<M>,
+    tag: Tag,
+    ...args: ArgsOf<M, Tag>
+  ): Effect.Effect<ReplyOf<M, Tag>, Killed, Node>
+  <M extends Messages, const Tag extends CallTagOf<M> & string>(
+    protocol: Protocol<M>,
+    port: PortId<M>,
+    tag: Tag,
+    ...args: ArgsOf<M, Tag>
+  ): Effect.Effect<ReplyOf<M, Tag>, Killed, Node>
+} = (first: string | Protocol<Messages>, ...rest: ReadonlyArray<any>): Effect.Effect<any, Killed, Node> => {
+  if (typeof first === "string") return Effect.map(ask(first, rest), (reply) => reply[0])
+  const [port, ...message] = rest
+  return Effect.flatMap(ask(port, message), ([value]) => {
+    const [tag] = message
+    const wrong = first.checkReply(tag, value)
+    if (wrong === undefined) return Effect.succeed(value)
+    return Effect.fail(new Killed({ port, reason: reason.reasons.invalid_message(`reply to ${tag}`, wrong) }))
+  })
+}
 
 /**
  * `cal` with a limit of time: fails with a `TimeoutError` when it is over.

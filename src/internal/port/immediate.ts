@@ -21,7 +21,8 @@ export const runImmediately = (result: unknown): boolean => {
   if (result === undefined || result === null) return true
   const prototype: unknown = Object.getPrototypeOf(result)
   if (prototype === successPrototype) return true
-  if (prototype !== syncPrototype || thunkKey === undefined) return false
+  // What is no Effect counts as done.
+  if (prototype !== syncPrototype || thunkKey === undefined) return !Effect.isEffect(result)
   // The key was found on an object with this very prototype.
   const run = (result as Record<string, () => unknown>)[thunkKey]!
   run()

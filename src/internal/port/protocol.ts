@@ -73,3 +73,16 @@ export const replying = (
   const result = handler(...args.slice(0, -1))
   return Effect.flatMap(result as Effect.Effect<unknown, unknown>, (value) => answer(to, value))
 }
+
+/** What a protocol says of the replies to its calls: what is wrong with one, if anything is. */
+export const replyChecker = (messages: Readonly<Record<string, MessageShape>>) => {
+  const checks = new Map<string, CheckArguments>()
+  return (tag: string, value: unknown): string | undefined => {
+    const reply = messages[tag]?.reply
+    if (reply === undefined) return undefined
+    // Made by the first call that wants it: most protocols are never asked.
+    let check = checks.get(tag)
+    if (check === undefined) checks.set(tag, check = checkArguments([reply]))
+    return check([value])
+  }
+}
