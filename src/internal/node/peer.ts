@@ -58,7 +58,7 @@ export class Peer implements LinkEvents {
 
   /** Sends a message to a port of the peer. Throws an `UnsendableMessage` that the link's codec cannot carry. */
   send(name: string, message: Message): void {
-    assertSendable(`${this.nodeId}#${name}`, message, this.link?.framing.carries ?? "cbor")
+    assertSendable(`${this.nodeId}#${name}`, message, this.link?.carries ?? "cbor")
     this.sendPacket([name, ...message])
   }
 
@@ -169,7 +169,7 @@ export class Peer implements LinkEvents {
   }
 
   private sendable(reason: Reason): Reason {
-    const carries = this.link?.framing.carries ?? "json"
+    const carries = this.link?.carries ?? "json"
     return reason.map((part) => culprit(part, carries) === undefined ? part : describe(part))
   }
 
@@ -181,7 +181,7 @@ export class Peer implements LinkEvents {
     try {
       for (const packet of this.queue) {
         // It was checked when nobody knew what the link can carry.
-        if (link.framing.carries === "json") assertSendable(this.nodeId, packet, "json")
+        if (link.carries !== "cbor") assertSendable(this.nodeId, packet, link.carries)
         link.send(packet)
       }
     } catch (error) {

@@ -141,9 +141,9 @@ describe("plain data", () => {
   it("is what an encoder takes: the deepest message that passes arrives", () => {
     for (const framing of framings.values()) {
       const message = nested(512) as ReadonlyArray<unknown>
-      assert.isUndefined(culprit(message, framing.carries))
-      const decode = framing.makeDecoder({ maxMessageSize: 10_000, byteStrings: "bytes" })
-      assert.strictEqual(decode(framing.makeEncoder()(message)).length, 1)
+      assert.isUndefined(culprit(message, framing.carries.own))
+      const decode = framing.makeDecoder({ maxMessageSize: 10_000, kind: "own" })
+      assert.strictEqual(decode(framing.makeEncoder("own")(message)).length, 1)
     }
   })
 })
@@ -182,7 +182,7 @@ describe("a copy of plain data", () => {
       return "what" in copied ? NaN : copied.size
     }
     for (const value of [["tag", 1, "x".repeat(1000)], [new Uint8Array(1000)], [{ ["k".repeat(1000)]: null }]]) {
-      const encoded = framings.get("cbor")!.makeEncoder()(value).length
+      const encoded = framings.get("cbor")!.makeEncoder("own")(value).length
       assert.isAtLeast(sizeOf(value), encoded)
       assert.isAtMost(sizeOf(value), encoded + 20)
     }
