@@ -62,7 +62,7 @@ class Walk {
   private readonly copying: boolean
   private what: string | undefined = undefined
   /** The way to what cannot travel, innermost first: built on the way back, so that the common case pays nothing for it. */
-  private readonly steps: Array<string> = []
+  private steps: Array<string> | undefined = undefined
   size = 0
 
   constructor(carries: Carries, copying: boolean) {
@@ -72,8 +72,8 @@ class Walk {
 
   get culprit(): Culprit | undefined {
     if (this.what === undefined) return undefined
-    const { length } = this.steps
-    const shown = this.steps.slice(-stepsShown).toReversed().join("")
+    const { length } = this.steps ?? []
+    const shown = (this.steps ?? []).slice(-stepsShown).toReversed().join("")
     return { path: length > stepsShown ? `${shown}...` : shown, what: this.what }
   }
 
@@ -168,6 +168,7 @@ class Walk {
   }
 
   private within(step: string): undefined {
+    this.steps ??= []
     this.steps.push(step)
     return undefined
   }

@@ -28,12 +28,11 @@ const isLong = (value: number): boolean => (value >= 1e15 || value <= -1e15) && 
 
 const isExactingObject = (value: object, kind: PeerKind): boolean => {
   if (Array.isArray(value)) {
-    if (Object.getPrototypeOf(value) !== Array.prototype) return true
+    if (value.constructor !== Array) return true
     for (let i = 0; i < value.length; i++) if (isExacting(value[i], kind)) return true
     return false
   }
-  if (value instanceof Uint8Array) return false
-  if (isUint8Array(value)) return true
+  if (value.constructor !== Object && isUint8Array(value)) return !(value instanceof Uint8Array)
   for (const key in value) if (isExacting((value as Readonly<Record<string, unknown>>)[key], kind)) return true
   return false
 }
