@@ -70,9 +70,8 @@ export class Peer implements LinkEvents, Runnable {
 
   /** Sends a message to a port of the peer. Throws an `UnsendableMessage` if the link cannot carry it. */
   send(name: string, message: Message): void {
-    if (this.link === undefined || this.queueing) return this.sendPacket([name, ...this.fixed(name, message)])
-    assertSendable(`${this.nodeId}#${name}`, message, this.link.framing.carries)
-    this.link.send([name, ...message])
+    assertSendable(`${this.nodeId}#${name}`, message, this.link?.carries ?? "cbor")
+    this.sendPacket([name, ...message])
   }
 
   /** The same, if nothing speaks against it. */
@@ -234,7 +233,7 @@ export class Peer implements LinkEvents, Runnable {
   }
 
   private sendable(reason: Reason): Reason {
-    const carries = this.link?.framing.carries ?? "json"
+    const carries = this.link?.carries ?? "json"
     return reason.map((part) => culprit(part, carries) === undefined ? part : describe(part))
   }
 
@@ -246,7 +245,7 @@ export class Peer implements LinkEvents, Runnable {
     try {
       for (const packet of this.queue) {
         // It was checked when nobody knew what the link can carry.
-        if (link.framing.carries === "json") assertSendable(this.nodeId, packet, "json")
+        if (link.carries !== "cbor") assertSendable(this.nodeId, packet, link.carries)
         link.send(packet)
       }
     } catch (error) {
