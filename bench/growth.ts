@@ -4,8 +4,8 @@ import * as Logger from "effect/Logger"
 import { Node, Port, Supervisor } from "../src/index.ts"
 import { Shards } from "../src/internal/global/shards.ts"
 import { framings } from "../src/internal/transport/framing/framings.ts"
-import { watchLoop } from "../test/watchLoop.ts"
 import { type Goal, millisOf } from "./goal.ts"
+import { watchLoop } from "./watchLoop.ts"
 
 const onNode = <A, E>(effect: Effect.Effect<A, E, Node.Node>): Promise<A> =>
   Effect.runPromise(Effect.provide(effect, Node.layerLocal).pipe(Effect.provide(Logger.layer([]))))
