@@ -35,7 +35,7 @@ import {
 type Failure = ChildError | StartError
 
 /** Tells the machine what has come of an action, unless the supervisor has begun to end meanwhile: answers whether it did. */
-type Tell = (event: () => Result) => boolean
+type Respond = (event: () => Result) => boolean
 
 export class Supervision {
   readonly port: string
@@ -170,18 +170,18 @@ export class Supervision {
     })
   })
 
-  private carryOut(action: Action, tell: Tell): Effect.Effect<unknown> {
+  private carryOut(action: Action, respond: Respond): Effect.Effect<unknown> {
     switch (action._tag) {
       case "Start":
-        return this.start(action.id, tell)
+        return this.start(action.id, respond)
       case "Stop":
-        return this.stop(action.id, tell)
+        return this.stop(action.id, respond)
       case "StopTogether":
-        return this.stopTogether(action.ids, tell)
+        return this.stopTogether(action.ids, respond)
       case "CleanUp":
-        return this.cleanUp(action.cause, tell)
+        return this.cleanUp(action.cause, respond)
       case "Pace":
-        return this.pace(action.cause, action.now, tell)
+        return this.pace(action.cause, action.now, respond)
       case "Report":
         return this.report(action.report)
       case "Wait":
@@ -209,25 +209,25 @@ export class Supervision {
     }
   }
 
-  private start(id: string, tell: Tell): Effect.Effect<void> {
+  private start(id: string, respond: Respond): Effect.Effect<void> {
     const known = find(this.state, id)
     if (known === undefined) return Effect.void
     const child = this.children.get(id) ?? this.add(known.spec)
     if (known.status === "restarting" && this.unwanted.has(child)) {
-      tell(() => machine.startFailed(this.state, Exit.interrupt(), true))
+      respond(() => machine.startFailed(this.state, Exit.interrupt(), true))
       return Effect.void
     }
     return Effect.map(child.start(this.listener), (exit) => {
       if (Exit.isFailure(exit)) {
         const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
         const failed = Exit.failCause(exit.cause)
-        const isTold = tell(() => machine.startFailed(this.state, failed, isCalledOff))
+        const isTold = respond(() => machine.startFailed(this.state, failed, isCalledOff))
         // The supervisor ends, and whoever made it still waits for its first children.
         if (!isTold) this.failure = new StartError({ child: id, exit: failed })
         return
       }
       this.value = child.value
-      if (child.value === ignore) tell(() => machine.ignored(this.state))
+      if (child.value === ignore) respond(() => machine.ignored(this.state))
     })
   }
 
@@ -243,14 +243,14 @@ export class Supervision {
   }
 
   /** Ends a child and waits for it, within its time. */
-  private stop(id: string, tell: Tell): Effect.Effect<void> {
+  private stop(id: string, respond: Respond): Effect.Effect<void> {
     const child = this.children.get(id)
     if (child === undefined) {
-      tell(() => machine.stopped(this.state, this.router.monotonic()))
+      respond(() => machine.stopped(this.state, this.router.monotonic()))
       return Effect.void
     }
     return Effect.flatMap(child.stop(this.abandon(child)), (exit) => {
-      tell(() => machine.stopped(this.state, this.router.monotonic()))
+      respond(() => machine.stopped(this.state, this.router.monotonic()))
       return this.reportEnd(child, child.port, exit)
     })
   }
@@ -260,7 +260,7 @@ export class Supervision {
     return this.report({ _tag: "Ended", child: child.spec.id, port, exit })
   }
 
-  private stopTogether(ids: ReadonlyArray<string>, tell: Tell): Effect.Effect<void> {
+  private stopTogether(ids: ReadonlyArray<string>, respond: Respond): Effect.Effect<void> {
     const children = ids.flatMap((id) => this.children.get(id) ?? [])
     const endings = children.map((child) => ({ child, port: child.port, fiber: child.beginStop() }))
     const patienceMillis = Math.max(0, ...new Set(children.map((child) => child.patienceMillis)))
@@ -278,7 +278,7 @@ export class Supervision {
       ? all
       : Effect.timeoutOrElse(all, { duration: patienceMillis, orElse: () => late })
     return Effect.flatMap(within, () => {
-      tell(() => machine.stopped(this.state, this.router.monotonic()))
+      respond(() => machine.stopped(this.state, this.router.monotonic()))
       return Effect.forEach(endings, ({ child, fiber, port }) => {
         const exit = fiber?.pollUnsafe()
         return exit?._tag === "Success" ? this.reportEnd(child, port, exit.value) : Effect.void
@@ -295,16 +295,16 @@ export class Supervision {
     })
   }
 
-  private cleanUp({ exit, id }: Cause, tell: Tell): Effect.Effect<void> {
+  private cleanUp({ exit, id }: Cause, respond: Respond): Effect.Effect<void> {
     const child = this.children.get(id)
     const released = child === undefined ? Effect.void : child.cleanUp(exit, this.abandon(child))
-    return Effect.map(released, () => void tell(() => machine.cleanedUp(this.state, this.router.monotonic())))
+    return Effect.map(released, () => void respond(() => machine.cleanedUp(this.state, this.router.monotonic())))
   }
 
-  private pace({ exit, id }: Cause, now: number, tell: Tell): Effect.Effect<void> {
+  private pace({ exit, id }: Cause, now: number, respond: Respond): Effect.Effect<void> {
     const child = this.children.get(id)
     const delay = child === undefined ? Effect.succeed(0) : child.delay(now, exit, this.options.periodMillis)
-    return Effect.map(delay, (millis) => void tell(() => machine.paced(this.state, millis)))
+    return Effect.map(delay, (millis) => void respond(() => machine.paced(this.state, millis)))
   }
 
   private wait(group: number, delayMillis: number): void {
@@ -318,8 +318,6 @@ export class Supervision {
 
   private report(report: Report): Effect.Effect<void> {
     const child = this.children.get(report.child)
-    // It has ended before anybody could be told that it runs.
-    if (report._tag === "Started" && child?.livePort === undefined) return Effect.void
     if (report._tag === "StartFailed" && child !== undefined) child.lastExit = report.exit
     const happening: Happening = report._tag === "Restarting"
       ? { ...report, at: this.router.now() + Duration.toMillis(report.delay) }
