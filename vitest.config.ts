@@ -1,10 +1,23 @@
+import { globSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { isFull } from "./test/size.ts"
+
+/** The test files that have a full size, and nothing else of it to repeat. */
+const withSizes = globSync("test/**/*.test.ts").filter((file) => readFileSync(file, "utf8").includes("/size.ts\""))
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    testTimeout: 20_000,
-    // Two cores: tests that start processes of their own must not crowd out each other.
-    maxWorkers: 2
+    include: isFull ? withSizes : ["test/**/*.test.ts"],
+    // Generous: a busy machine makes a test slow, and that is no failure. What hangs is told by name in any case.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // On two cores: most of the time a test waits for a process or for a timeout, and others can use that time.
+    maxWorkers: 4,
+    // Loading the modules anew for each file would take as long as all unit tests together. No module of ours keeps anything
+    // but the run queue of ports, which is empty when a test is over.
+    isolate: false,
+    // The many processes that tests start need not compile the same modules again and again.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/compile", import.meta.url)) }
   }
 })

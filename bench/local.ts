@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import { Node, Port } from "../src/index.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 
 /** One side of a comparison: does the work once and answers how much was done per second (or bytes per port). */
 export type Run = Effect.Effect<number, never, Node.Node>
@@ -60,7 +61,7 @@ const burstOurs: Run = Effect.scoped(Effect.gen(function*() {
   let handled = (): void => {}
   const count = counter(() => handled())
   const port = yield* Port.make(() => count)
-  const router = yield* Node.Node
+  const router = yield* NodeRouter
   const message = [1]
   return yield* inBursts(() => router.send(port, message), (f) => {
     handled = f
@@ -116,7 +117,7 @@ const rounds = 200_000
 
 const pingOurs: Run = Effect.scoped(Effect.gen(function*() {
   const done = yield* Deferred.make<void>()
-  const router = yield* Node.Node
+  const router = yield* NodeRouter
   let left = rounds
   let ping = ""
   const pong = yield* Port.make(() => Effect.sync(() => router.send(ping, [0])))

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as net from "node:net"
 import { Node, Port, Transport } from "../src/index.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import type { Comparison, Run } from "./local.ts"
 import { coalescing, decoder } from "./raw.ts"
 
@@ -64,7 +65,7 @@ const throughputOurs = ours((port) =>
 
 const roundsOurs = ours((port) =>
   Effect.scoped(Effect.gen(function*() {
-    const router = yield* Node.Node
+    const router = yield* NodeRouter
     const done = yield* Deferred.make<void>()
     let left = rounds
     let self = ""

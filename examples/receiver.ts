@@ -15,7 +15,7 @@ const receiver = Effect.gen(function*() {
   const port = yield* Port.make(Receiver, {
     test: (data) => Console.log(`${here} got: ${data}`)
   })
-  yield* Global.reg(group, port)
+  yield* Global.register(port, group)
   return port
 })
 

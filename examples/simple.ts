@@ -1,7 +1,6 @@
 /**
  * The smallest program: a port, a message, and the news of its end. `node examples/simple.ts`
  */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Node, Port } from "effect-mp"
 import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
@@ -22,4 +21,4 @@ const program = Effect.gen(function*() {
   yield* Console.log(`the port ended: ${exit._tag}`)
 })
 
-NodeRuntime.runMain(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal)))
+await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal)))

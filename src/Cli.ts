@@ -21,17 +21,21 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import { configGroups, runParams, runSources } from "./internal/cli/config/commands.ts"
+import { commandPrefix, isCommand } from "./internal/cli/network/commandId.ts"
 import { talkGroups } from "./internal/cli/network/commands.ts"
 import * as services from "./internal/cli/run/service.ts"
-import { fileOf } from "./internal/cli/run/service.ts"
 import { isWatched, watchdog } from "./internal/cli/run/watchdog.ts"
-import { endless, exitCode, watchOutput, watchSignals } from "./internal/cli/terminal/interruption.ts"
+import { CurrentEnding, Ending, endless } from "./internal/cli/terminal/interruption.ts"
 import { UsageError } from "./internal/cli/terminal/usage.ts"
-import { commandPrefix, isCommand } from "./internal/node/nodeId.ts"
 import { version } from "./internal/values/version.ts"
 
 /**
  * A service that `emp run` cannot load or start, or that failed: its name as it was given, and what is wrong.
+ *
+ * **Details**
+ *
+ * `reason` is `not_found` when there is no such file or package, `no_service` when what is there cannot be one, and `failed` when
+ * the service was started.
  *
  * @category errors
  * @since 0.1.0
@@ -70,7 +74,7 @@ const run = Command.make("run", {
     const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
     const sources = yield* runSources(input)
     const { runOptions } = yield* Effect.promise(() => import("./internal/cli/run/options.ts"))
-    // Under a watchdog that has said what there is to say.
+    // The node's watchdog has read the same configuration, and has logged already what there is to say of it.
     const options = yield* Effect.provideService(
       runOptions(sources),
       References.MinimumLogLevel,
@@ -81,15 +85,18 @@ const run = Command.make("run", {
       return yield* new UsageError({ problem })
     }
     if (input.watchdog && !isWatched()) {
-      const watched = input.watch ? options.services.flatMap(fileOf) : []
-      return yield* endless(watchdog({ hangTimeout: input.hangTimeout, watched }))
+      const watched = input.watch ? options.services.flatMap(services.fileOf) : []
+      return yield* endless(watchdog({ hangSeconds: input.hangTimeout, watched }))
     }
     if (input.watch && !input.watchdog) {
       return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
     }
     const { runNode } = yield* Effect.promise(() => import("./internal/cli/run/node.ts"))
     return yield* endless(
-      runNode(options, { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" }),
+      runNode(options, Effect.forEach(options.services, services.load), {
+        allowEval: input.allowEval,
+        trace: trace !== "" && trace !== "0"
+      }),
       "outlives its readers"
     )
   })).pipe(
@@ -129,7 +136,10 @@ const errors = Command.make("errors", {
   Effect.flatMap(
     Effect.promise(() => import("./internal/cli/errors.ts")),
     ({ explain, list }) =>
-      Effect.flatMap(Option.match(tag, { onNone: () => list(json), onSome: (tag) => explain(tag, json) }), Console.log)
+      Option.match(tag, {
+        onNone: () => Console.log(list(json)),
+        onSome: (tag) => Effect.flatMap(Effect.fromResult(explain(tag, json)), Console.log)
+      })
   )).pipe(
     Command.withDescription("Explain a tag of an error or of a kill reason"),
     Command.withExamples([{ command: "emp errors" }, { command: "emp errors no_such_port" }])
@@ -142,9 +152,10 @@ const doctor = Command.make("doctor", {
   Effect.gen(function*() {
     const sources = yield* Effect.catchTag(runSources(input), "ConfigFileError", Effect.succeed)
     const { doctor } = yield* Effect.promise(() => import("./internal/cli/doctor.ts"))
+    const ending = yield* CurrentEnding
     yield* doctor(sources, input.json)
     // Modules of services may have opened something that would keep this process alive.
-    process.stdout.write("", () => process.exit(exitCode(false)))
+    process.stdout.write("", () => process.exit(ending.exitCode(false)))
   })).pipe(
     Command.withDescription(
       "Look for what could keep a node from working, with the configuration that emp run would have"
@@ -195,7 +206,7 @@ const leastLevel = Layer.effect(
 /** Standard output is for results; what happens is logged to standard error. */
 const logging = Layer.merge(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]), leastLevel)
 
-/** A wrong command line is told in a few lines, on standard error: nobody asked for the whole help. */
+/** What is wrong with a command line is shown in a few lines, on standard error: nobody asked for the whole help. */
 const presenting = Layer.suspend(() => {
   const formatter = CliOutput.defaultFormatter({ globalFlags: "summary" })
   const presenter: CliOutput.Presenter = {
@@ -211,9 +222,9 @@ const presenting = Layer.suspend(() => {
   return Layer.merge(CliOutput.layer(formatter), CliOutput.layerPresenter(presenter))
 })
 
-const teardown: Runtime.Teardown = (exit, onExit) => {
-  if (Exit.isSuccess(exit)) return onExit(exitCode(false))
-  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(exitCode(true))
+const teardownOf = (ending: Ending): Runtime.Teardown => (exit, onExit) => {
+  if (Exit.isSuccess(exit)) return onExit(ending.exitCode(false))
+  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(ending.exitCode(true))
   return isUsage(Cause.squash(exit.cause)) ? onExit(2) : Runtime.defaultTeardown(exit, onExit)
 }
 
@@ -240,13 +251,15 @@ const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, 
  * @since 0.1.0
  */
 export const main = (): void => {
-  // A terminal and a service manager tell the watchdog too, which counts for both.
-  if (!isWatched()) watchSignals()
-  watchOutput()
+  const ending = new Ending()
+  // A terminal and a service manager send their signals to the watchdog too, which counts them for both.
+  if (!isWatched()) ending.watchSignals()
+  ending.watchOutput()
   NodeRuntime.runMain(
     reported(Command.run(command, { version })).pipe(
+      Effect.provideService(CurrentEnding, ending),
       Effect.provide(Layer.mergeAll(NodeServices.layer, logging, presenting))
     ),
-    { teardown, disableErrorReporting: true }
+    { teardown: teardownOf(ending), disableErrorReporting: true }
   )
 }

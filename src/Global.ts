@@ -5,11 +5,19 @@
  * whole database and answers the others. The database has families of keys and values; what a node sets is there until
  * it deletes it, its scope closes or the node goes down.
  *
+ * A group is a family whose keys are port IDs. Three of its functions are those of the database in the terms of groups:
+ *
+ * | group      | family | what it does differently                                                        |
+ * | ---------- | ------ | ------------------------------------------------------------------------------- |
+ * | `register` | `reg`  | the port has no value; it can end a pipe                                        |
+ * | `find`     | `keys` | keys that are no port IDs are left out                                          |
+ * | `watch`    | `mon`  | tells who joined and left; is silent when nobody did, as when only values change |
+ *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
@@ -17,19 +25,23 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { isFamilyName, listenersFamily } from "./internal/global/families.ts"
 import { type FamilyChange as CopyChange, Unread } from "./internal/global/familyCopy.ts"
-import { isFamilyName, listenersFamily, Mesh } from "./internal/global/mesh.ts"
-import { globalNodes, Seeds } from "./internal/global/seeds.ts"
+import type { Question } from "./internal/global/follower.ts"
+import { Mesh, NodeMesh } from "./internal/global/mesh.ts"
+import { connectGlobals, Seeds } from "./internal/global/seeds.ts"
+import * as service from "./internal/global/service.ts"
 import { checker, type Misfit, sift, siftChange } from "./internal/global/typedFamily.ts"
+import { NodeRouter } from "./internal/node/router.ts"
 import { splitAddresses } from "./internal/values/address.ts"
-import { reasonFromExit, showReason } from "./internal/values/killed.ts"
 import { culprit } from "./internal/values/plainData.ts"
 import { isPortId, nodeOf, readName } from "./internal/values/portId.ts"
+import { isOrderly, reasonFromExit, showReason } from "./internal/values/reason.ts"
 import * as Node from "./Node.ts"
 import type { PortId } from "./Port.ts"
 
 /**
- * Settings of a node's place in the network.
+ * How a node gets its place in the network.
  *
  * @category models
  * @since 0.1.0
@@ -75,12 +87,53 @@ export class InvalidEntry extends Schema.TaggedError<InvalidEntry>()("InvalidEnt
 }
 
 /**
+ * What a program can read of its node's place in the network: which node is its `master`, and whether it `isGlobal`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Service = service.GlobalService
+
+/**
  * The node's place in the network. `layer` provides it.
+ *
+ * **When to use**
+ *
+ * Most programs only have it in their requirements: it is what the functions of this module work on. Read it to show an operator
+ * how the node stands.
+ *
+ * **Gotchas**
+ *
+ * `master` and `isGlobal` are read anew each time: a node that loses its master chooses another one. `joined` waits for a master.
+ *
+ * **Example** (A node that is its own master)
+ *
+ * ```ts
+ * import { Global, Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = Layer.provideMerge(
+ *   Global.layer({ global: true }),
+ *   Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] })
+ * )
+ *
+ * const program = Effect.map(Global.Global, ({ isGlobal, master }) => [isGlobal, master])
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.provide(node.pipe(Layer.provide(Transport.layerMemory))))
+ * ) // => [true, "here"]
+ * ```
  *
  * @category services
  * @since 0.1.0
  */
-export class Global extends Context.Service<Global, Mesh>()("effect-mp/Global") {}
+export const Global = service.Global
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export type Global = service.Global
 
 /**
  * Connects the node to its seeds, and gives it a part in the database.
@@ -103,7 +156,7 @@ export class Global extends Context.Service<Global, Mesh>()("effect-mp/Global") 
  *   const seed = yield* Layer.build(node("seed", "memory:1", []))
  *   const other = yield* Layer.build(node("other", "memory:2", ["memory:1"]))
  *   const service = yield* Port.make({ double: (n: number, reply) => Port.snd(reply, 2 * n) }).pipe(
- *     Effect.tap((port) => Global.reg("doublers", port)),
+ *     Effect.tap(Global.register("doublers")),
  *     Effect.provide(other)
  *   )
  *   const [found] = yield* Effect.provide(Global.awaitGroup("doublers", 1), seed)
@@ -116,15 +169,14 @@ export class Global extends Context.Service<Global, Mesh>()("effect-mp/Global") 
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.Node | Node.Network> =>
+export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.Node> =>
   Layer.effect(
     Global,
     Effect.gen(function*() {
-      const router = yield* Node.Node
-      const network = yield* Node.Network
+      const router = yield* NodeRouter
+      const { network } = router
       const seeds = new Seeds(router, network, splitAddresses(options.seeds ?? []))
       const mesh = new Mesh(router, (nodeId) => seeds.isSeed(nodeId))
-      seeds.attach(mesh)
       yield* Effect.acquireRelease(Effect.sync(() => mesh.install()), (uninstall) => Effect.sync(uninstall))
       yield* Node.addressBook((nodeId) =>
         Effect.callback((resume) => Effect.sync(mesh.find(nodeId, (found) => resume(Effect.succeed(found)))))
@@ -133,8 +185,8 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
       else if ((options.seeds ?? []).length === 0) {
         yield* Effect.logInfo(`node ${router.nodeId} has no seeds: it joins when others use it as theirs`)
       }
-      yield* Effect.forkScoped(seeds.run)
-      yield* Effect.forkScoped(globalNodes(router, network, mesh))
+      yield* Effect.forkScoped(seeds.run(mesh))
+      yield* Effect.forkScoped(connectGlobals(router, network, mesh))
       return mesh
     })
   )
@@ -171,7 +223,7 @@ export const set = (
     if (!key.isWellFormed()) {
       return yield* new InvalidEntry({ family, problem: `the key ${JSON.stringify(key)} holds a lone surrogate` })
     }
-    const mesh = yield* Global
+    const mesh = yield* NodeMesh
     yield* Effect.acquireRelease(
       // JSON would drop an entry without a value.
       Effect.sync(() => mesh.hold(family, key, value === undefined ? null : value)),
@@ -186,27 +238,30 @@ export const set = (
  * @since 0.1.0
  */
 export const del = (family: string, ...keys: ReadonlyArray<string>): Effect.Effect<void, InvalidEntry, Global> =>
-  Effect.andThen(checkFamily(family), Effect.map(Global, (mesh) => mesh.delete(family, keys)))
+  Effect.andThen(checkFamily(family), Effect.map(NodeMesh, (mesh) => mesh.delete(family, keys)))
 
 /**
- * Registers a port: its ID becomes a key of the family, until the port ends or the scope closes. An end that is not in order is
- * logged.
+ * Registers a port with a value: its ID becomes a key of the family, until the port ends or the scope closes. An end that is not in
+ * order is logged.
  *
  * **Gotchas**
  *
+ * The port comes first, then the family: both are plain strings, and the compiler does not notice when they are swapped.
+ *
  * A port of another node counts as ended when the link to that node is lost: register it where it lives.
  *
+ * @see {@link register} the same without a value, for pipes
  * @see {@link find} for the ports of a family
  * @category database
  * @since 0.1.0
  */
 export const reg = (
-  family: string,
   port: PortId,
+  family: string,
   value: unknown = null
 ): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope> =>
   Effect.gen(function*() {
-    const router = yield* Node.Node
+    const router = yield* NodeRouter
     // Nothing of it stays in the caller's scope when the port has ended.
     const own = yield* Scope.fork(yield* Effect.scope)
     yield* Effect.onError(Scope.provide(set(family, port, value), own), () => Scope.close(own, Exit.void))
@@ -214,9 +269,8 @@ export const reg = (
       Effect.acquireRelease(
         Effect.sync(() =>
           router.monitor(port, (exit) => {
-            const [first = "shutdown"] = reasonFromExit(exit)
-            if (first !== "shutdown") {
-              router.warn(`port ${port}, registered in ${family}, has ended: ${showReason(exit)}`)
+            if (!isOrderly(reasonFromExit(exit))) {
+              router.log.warn(`port ${port}, registered in ${family}, has ended: ${showReason(exit)}`)
             }
             router.fork(Scope.close(own, Exit.void))
           })
@@ -228,15 +282,15 @@ export const reg = (
   })
 
 const query = <A>(
-  request: "g_db_family" | "g_db_keys" | "g_db_values",
+  question: Question,
   family: string,
   read: (result: unknown) => A
 ): Effect.Effect<A, InvalidEntry, Global> =>
   Effect.andThen(
     checkFamily(family),
-    Effect.flatMap(Global, (mesh) =>
+    Effect.flatMap(NodeMesh, (mesh) =>
       Effect.callback<A>((resume) =>
-        Effect.sync(mesh.query(request, family, (result) =>
+        Effect.sync(mesh.query(question, family, (result) =>
           resume(Effect.succeed(read(result)))))
       ))
   )
@@ -253,6 +307,7 @@ export const family = (name: string): Effect.Effect<ReadonlyMap<string, unknown>
 /**
  * The keys of a family, as the node's master has them. Waits while there is no master.
  *
+ * @see {@link find} for those keys alone that are port IDs
  * @category database
  * @since 0.1.0
  */
@@ -300,8 +355,8 @@ export interface TypedChange<A> extends Omit<FamilyChange, "entries"> {
   readonly entries: ReadonlyMap<string, A>
 }
 
-/** Of so many entries a typed family knows what was said of them. */
-const mostSaid = 1000
+/** Of so many entries a typed family knows what was logged of them. */
+const mostLogged = 1000
 
 /**
  * A family whose values fit a schema. What other nodes have put there and does not fit is logged, with its key and what is
@@ -343,15 +398,15 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
   const check = checker(schema)
   // What fits the schema is what the schema says.
   const trusted = (entries: ReadonlyMap<string, unknown>) => entries as ReadonlyMap<string, A>
-  /** What is wrong is said once, however often somebody looks. */
-  const said = new Map<string, string>()
-  const report = (misfits: ReadonlyArray<Misfit>): Effect.Effect<void> =>
+  /** What is wrong with a key, which is logged once, however often somebody reads the family. */
+  const logged = new Map<string, string>()
+  const log = (misfits: ReadonlyArray<Misfit>): Effect.Effect<void> =>
     Effect.forEach(misfits, ({ key, problem }) => {
-      if (said.get(key) === problem) return Effect.void
-      said.delete(key)
-      said.set(key, problem)
-      const [oldest] = said.keys()
-      if (oldest !== undefined && said.size > mostSaid) said.delete(oldest)
+      if (logged.get(key) === problem) return Effect.void
+      logged.delete(key)
+      logged.set(key, problem)
+      const [oldest] = logged.keys()
+      if (oldest !== undefined && logged.size > mostLogged) logged.delete(oldest)
       return Effect.logWarning(`family ${name}: the value of ${key} does not fit: ${problem}`)
     }, { discard: true })
   return {
@@ -365,7 +420,7 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
     del: (...keys) => del(name, ...keys),
     entries: Effect.flatMap(family(name), (entries) => {
       const { fit, misfits } = sift(entries, check)
-      return Effect.as(report(misfits), trusted(fit))
+      return Effect.as(log(misfits), trusted(fit))
     }),
     mon: mon(name).pipe(
       Stream.mapAccum((): ReadonlyMap<string, unknown> | undefined => undefined, (before, all) => {
@@ -373,7 +428,7 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
         const visible = change.added.length + change.changed.length + change.deleted.length > 0
         return [change.entries, [{ change, misfits, visible: visible || before === undefined }]] as const
       }),
-      Stream.tap(({ misfits }) => report(misfits)),
+      Stream.tap(({ misfits }) => log(misfits)),
       Stream.filter(({ visible }) => visible),
       Stream.map(({ change }) => ({ ...change, family: name, entries: trusted(change.entries) }))
     )
@@ -384,8 +439,10 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
 const isGroupMember = (key: string): boolean => isPortId(key) && key.includes("#")
 
 /**
- * The ports that are registered in a family, on any node. Waits while there is no master.
+ * The ports that are registered in a family, on any node: those of its `keys` that are port IDs. Waits while there is no master.
  *
+ * @see {@link keys} for all keys
+ * @see {@link pick} for one member
  * @category groups
  * @since 0.1.0
  */
@@ -400,6 +457,7 @@ export const find = (group: string): Effect.Effect<ReadonlyArray<PortId>, Invali
  * When the master is lost the stream goes on: the next master's state shows as one change. So does all that happens while
  * whoever runs the stream is busy: a key that was added and deleted meanwhile is not in it.
  *
+ * @see {@link watch} for the members of a group
  * @category database
  * @since 0.1.0
  */
@@ -407,7 +465,7 @@ export const mon = (name: string): Stream.Stream<FamilyChange, InvalidEntry, Glo
   Stream.unwrap(
     Effect.andThen(
       checkFamily(name),
-      Effect.map(Global, (mesh) =>
+      Effect.map(NodeMesh, (mesh) =>
         Stream.callback<Unread>((queue) => {
           const unread = new Unread()
           const follow = Effect.sync(() =>
@@ -456,25 +514,55 @@ export interface GroupChange {
 }
 
 /**
- * Registers a port as a member of a group, until the port ends or the scope closes.
+ * Registers a port as a member of a group, until the port ends or the scope closes. It is `reg` without a value, and takes the port
+ * from a pipe too.
+ *
+ * **Example** (A port that is made as a member)
+ *
+ * ```ts
+ * import { Global, Node, Port, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = Layer.provideMerge(
+ *   Global.layer({ global: true }),
+ *   Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const piped = yield* Port.make({}).pipe(Effect.tap(Global.register("workers")))
+ *   const other = yield* Port.make({})
+ *   yield* Global.register(other, "workers")
+ *   const members = yield* Global.find("workers")
+ *   return [members.includes(piped), members.includes(other)]
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(node.pipe(Layer.provide(Transport.layerMemory))))
+ * ) // => [true, true]
+ * ```
  *
  * @see {@link reg} which takes a value too
  * @category groups
  * @since 0.1.0
  */
-export const register = (
-  port: PortId,
-  group: string
-): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope> => reg(group, port)
+export const register: {
+  (group: string): (port: PortId) => Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope>
+  (port: PortId, group: string): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope>
+} = dual(
+  2,
+  (port: PortId, group: string): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope> => reg(port, group)
+)
 
 /**
- * Follows a group: first its present members (once the node has a master), then everybody who comes and goes.
+ * Follows a group: first its present members (once the node has a master), then everybody who comes and goes. It is `mon` without
+ * the keys that are no port IDs, and without changes of values alone.
  *
  * **Gotchas**
  *
  * A member that has left may live: its node may have lost its master, and will say so to the next one. Whether a port has ended
  * tells a monitor.
  *
+ * @see {@link mon} for all that changes
  * @category groups
  * @since 0.1.0
  */
@@ -521,7 +609,7 @@ export type Choice = "random" | "round-robin" | "nearest"
  * )
  *
  * const program = Effect.gen(function*() {
- *   for (const _ of [1, 2]) yield* Global.register(yield* Port.make({}), "workers")
+ *   for (const _ of [1, 2]) yield* Port.make({}).pipe(Effect.tap(Global.register("workers")))
  *   const picked: Array<string> = []
  *   for (const _ of [1, 2, 3]) picked.push(Option.getOrThrow(yield* Global.pick("workers", "round-robin")))
  *   return [new Set(picked).size, picked[0] === picked[2]]
@@ -543,7 +631,7 @@ export const pick = (
     const members = yield* find(group)
     if (members.length === 0) return Option.none()
     if (choice === "round-robin") {
-      return Option.some(members.toSorted()[(yield* Global).nextRound(group) % members.length]!)
+      return Option.some(members.toSorted()[(yield* NodeMesh).rounds.take(group) % members.length]!)
     }
     const own = yield* Node.id
     const near = choice === "nearest" ? members.filter((port) => nodeOf(port) === own) : []
@@ -559,15 +647,15 @@ export const pick = (
  * @since 0.1.0
  */
 export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node> =>
-  Effect.flatMap(Node.Node, (router) => {
+  Effect.flatMap(NodeRouter, (router) => {
     if (nodeId === router.nodeId) return Effect.void
     const up = Node.events.pipe(
       Stream.filter((event) => event._tag === "Up" && event.nodeId === nodeId),
       Stream.take(1),
       Stream.runDrain
     )
-    const look = Effect.sync(() => router.peer(nodeId).wake())
-    return Effect.raceFirst(up, Effect.forever(Effect.andThen(look, Effect.sleep("2 seconds"))))
+    const dial = Effect.sync(() => router.peer(nodeId).wake())
+    return Effect.raceFirst(up, Effect.forever(Effect.andThen(dial, Effect.sleep("2 seconds"))))
   })
 
 /**
@@ -577,7 +665,7 @@ export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node>
  * @since 0.1.0
  */
 export const joined: Effect.Effect<void, never, Global> = Effect.flatMap(
-  Global,
+  NodeMesh,
   (mesh) =>
     Effect.callback<void>((resume) => Effect.sync(mesh.query("g_db_keys", listenersFamily, () => resume(Effect.void))))
 )

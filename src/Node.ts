@@ -6,7 +6,6 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -17,16 +16,17 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as crypto from "node:crypto"
 import * as os from "node:os"
-import { Connections, type FindAddresses } from "./internal/node/connections.ts"
+import { Connections } from "./internal/node/connections.ts"
 import * as gaugesOf from "./internal/node/gauges.ts"
+import type { FindAddresses, Network } from "./internal/node/network.ts"
 import { expand } from "./internal/node/nodeId.ts"
 import { installNodePort } from "./internal/node/nodePort.ts"
 import * as nodeOptions from "./internal/node/options.ts"
 import type { PeerState } from "./internal/node/peer.ts"
-import { Router } from "./internal/node/router.ts"
+import * as routers from "./internal/node/router.ts"
 import type { Link } from "./internal/transport/link.ts"
 import { LinkError } from "./internal/transport/linkError.ts"
-import { makePortNames, randomText } from "./internal/values/portId.ts"
+import { makePortNames, randomText } from "./internal/values/names.ts"
 import { Transport } from "./Transport.ts"
 
 /**
@@ -129,28 +129,39 @@ export interface PeerInfo {
 }
 
 /**
+ * What `Node` holds: `nodeId` is the node's ID, expanded; `addresses` are those that others can dial, with their real ports.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Service = routers.NodeService
+
+/**
  * The node that a program's ports live in. `layer` and `layerLocal` provide it.
  *
  * **Gotchas**
  *
- * The service itself is what the other modules of this package build on. Programs use the functions of `Port` and of
- * this module.
+ * It cannot be made by hand: what the other modules of this package need of it does not show in its type.
  *
  * @category services
  * @since 0.1.0
  */
-export class Node extends Context.Service<Node, Router>()("effect-mp/Node") {}
+export const Node = routers.Node
 
 /**
- * The connections of a networked node, for what stands directly above it.
- *
- * @internal
+ * @category services
+ * @since 0.1.0
  */
-export class Network extends Context.Service<Network, Connections>()("effect-mp/Node/Network") {}
+export type Node = routers.Node
 
-const makeRouter = Effect.fnUntraced(function*(template: string) {
-  const { isRandom, nodeId } = yield* expand(template, os.hostname())
-  const router = new Router(nodeId, yield* makePortNames(isRandom), yield* Effect.context<never>())
+const { Router, NodeRouter } = routers
+
+/** A node with this ID, once `connect` has been told which node it connects. */
+const makeRouter = Effect.fnUntraced(function*(
+  { isRandom, nodeId }: { readonly nodeId: string; readonly isRandom: boolean },
+  connect?: (router: routers.Router) => Network
+) {
+  const router = new Router(nodeId, yield* makePortNames(isRandom), yield* Effect.context<never>(), connect)
   installNodePort(router)
   return router
 })
@@ -177,7 +188,10 @@ const makeRouter = Effect.fnUntraced(function*(template: string) {
  * @category layers
  * @since 0.1.0
  */
-export const layerLocal: Layer.Layer<Node> = Layer.effect(Node, makeRouter("local/"))
+export const layerLocal: Layer.Layer<Node> = Layer.effect(
+  NodeRouter,
+  Effect.flatMap(expand("local/", os.hostname()), (expanded) => makeRouter(expanded))
+)
 
 /**
  * A node that listens and connects through the Transport below it.
@@ -216,35 +230,36 @@ export const layerLocal: Layer.Layer<Node> = Layer.effect(Node, makeRouter("loca
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options): Layer.Layer<Node | Network, InvalidOption | LinkError, Transport> =>
-  Layer.effectContext(Effect.gen(function*() {
-    const router = yield* makeRouter(options.nodeId ?? "%n/")
-    const carrier = yield* Transport
-    const incarnation = yield* randomText(16)
-    const checked = yield* nodeOptions.check(options, router.nodeId, incarnation)
-    const context = yield* Effect.context<Scope.Scope>()
-    const connections = new Connections(router, carrier, { ...checked, makeNonce }, context)
-    if (checked.identity.secret === "" && checked.credentials === undefined) {
-      router.warn("this node has neither a secret nor a certificate: nobody can connect to it")
-    }
-    yield* Effect.addFinalizer(() => stop(router))
-    router.dial = (peer) => connections.search(peer)
-    router.handshaking = () => connections.handshaking
-    yield* Effect.forkScoped(gaugesOf.publish(router))
-    const bound = yield* Effect.forEach(checked.binds, (bind) => connections.listen(bind))
-    router.addresses = bound.flat()
-    return Context.make(Node, router).pipe(Context.add(Network, connections))
-  }))
+export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkError, Transport> =>
+  Layer.effect(
+    NodeRouter,
+    Effect.gen(function*() {
+      const expanded = yield* expand(options.nodeId ?? "%n/", os.hostname())
+      const carrier = yield* Transport
+      const incarnation = yield* randomText(16)
+      const checked = yield* nodeOptions.check(options, expanded.nodeId, incarnation)
+      const context = yield* Effect.context<Scope.Scope>()
+      const connect = (router: routers.Router) => new Connections(router, carrier, { ...checked, makeNonce }, context)
+      const router = yield* makeRouter(expanded, connect)
+      if (checked.identity.secret === "" && checked.credentials === undefined) {
+        router.log.warn("this node has neither a secret nor a certificate: nobody can connect to it")
+      }
+      yield* Effect.addFinalizer(() => stop(router))
+      yield* Effect.forkScoped(gaugesOf.publish(router))
+      yield* router.network.listen(checked.binds)
+      return router
+    })
+  )
 
 /** 66 random bytes in base64, as Perl sends them. */
 const makeNonce = Effect.sync(() => crypto.randomBytes(66).toString("base64"))
 
 /** Ends all links in order: what was sent still leaves, and whoever waits for a peer is released at once. */
-const stop = (router: Router): Effect.Effect<void> =>
+const stop = (router: routers.Router): Effect.Effect<void> =>
   Effect.gen(function*() {
     const peers = Array.from(router.peers.values())
     const links = peers.map((peer) => peer.link).filter((link): link is Link => link !== undefined)
-    router.dial = (peer) => peer.lost(new LinkError({ reason: "node_stopped", peer: peer.nodeId }))
+    router.network.stop()
     const closing = yield* Effect.forkChild(
       Effect.forEach(links, (link) => link.close, { concurrency: "unbounded", discard: true }),
       { startImmediately: true }
@@ -275,7 +290,10 @@ export const addresses: Effect.Effect<ReadonlyArray<string>, never, Node> = Effe
  * @category accessors
  * @since 0.1.0
  */
-export const upNodes: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.map(Node, (node) => node.upNodes())
+export const upNodes: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.map(
+  NodeRouter,
+  (node) => node.upNodes()
+)
 
 /**
  * All nodes that this one has a link to, or messages or monitors for.
@@ -284,7 +302,7 @@ export const upNodes: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect
  * @since 0.1.0
  */
 export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect.map(
-  Node,
+  NodeRouter,
   (node) =>
     Array.from(node.peers.values(), (peer) => ({
       nodeId: peer.nodeId,
@@ -332,7 +350,7 @@ export type Gauges = gaugesOf.Gauges
  * @category accessors
  * @since 0.1.0
  */
-export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(Node, gaugesOf.read)
+export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter, gaugesOf.read)
 
 /**
  * Nodes that come and go: first an `Up` for every node that there is a link to now, then what happens.
@@ -346,7 +364,7 @@ export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(Node, gauge
  * @since 0.1.0
  */
 export const events: Stream.Stream<NodeEvent, never, Node> = Stream.unwrap(
-  Effect.map(Node, (node) =>
+  Effect.map(NodeRouter, (node) =>
     Stream.callback<NodeEvent>((queue) =>
       Effect.acquireRelease(
         Effect.sync(() => {
@@ -371,21 +389,15 @@ export const events: Stream.Stream<NodeEvent, never, Node> = Stream.unwrap(
  * **Details**
  *
  * `find` gets a node ID and answers addresses of the form `host:port`, none if it does not know the node. Finding and
- * dialling together may take `connectInterval`.
+ * dialling together may take `connectInterval`. Of several address books the last one is asked. A node without a network
+ * asks nobody.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const addressBook = (find: FindAddresses): Effect.Effect<void, never, Network | Scope.Scope> =>
-  Effect.flatMap(Network, (network) =>
+export const addressBook = (find: FindAddresses): Effect.Effect<void, never, Node | Scope.Scope> =>
+  Effect.flatMap(NodeRouter, ({ network }) =>
     Effect.acquireRelease(
-      Effect.sync(() => {
-        const before = network.findAddresses
-        network.findAddresses = find
-        return before
-      }),
-      (before) =>
-        Effect.sync(() => {
-          network.findAddresses = before
-        })
+      Effect.sync(() => network.addressBook(find)),
+      (giveBack) => Effect.sync(giveBack)
     )).pipe(Effect.asVoid)

@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,19 +19,22 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { spawnRequest } from "./internal/node/nodePort.ts"
-import { noSuchPort, type Router } from "./internal/node/router.ts"
+import type { WaitFor } from "./internal/node/peer.ts"
+import { NodeRouter, type Router } from "./internal/node/router.ts"
 import * as cell from "./internal/port/cell.ts"
 import * as protocols from "./internal/port/protocol.ts"
+import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts"
 import { ReplyPort } from "./internal/port/replyPort.ts"
 import * as link from "./internal/transport/link.ts"
-import * as killed from "./internal/values/killed.ts"
 import * as portId from "./internal/values/portId.ts"
-import { Node } from "./Node.ts"
+import * as reason from "./internal/values/reason.ts"
+import type { Node } from "./Node.ts"
 
 // ---- types
 
 declare const Accepts: unique symbol
 declare const Takes: unique symbol
+declare const Handles: unique symbol
 
 /**
  * The address of a port: `nodeid#name`, a plain string. `M` says which messages the port takes; without it, the port
@@ -50,6 +53,10 @@ export type PortId<M extends Messages = any> = string & { readonly [Accepts]?: M
  */
 export interface Message<in Args extends ReadonlyArray<unknown>, out Reply = never> extends protocols.MessageShape {
   readonly [Takes]?: (args: Args) => Reply
+  /** The same message with any number of arguments behind those that it has. */
+  rest<S extends protocols.AnySchema>(schema: Plain<S> & S): Message<[...Args, ...ReadonlyArray<S["Type"]>], Reply>
+  /** The same message as a call: `cal` appends the port to reply to, and what the handler succeeds with is sent there. */
+  replies<S extends protocols.AnySchema>(schema: Plain<S> & S): Message<Args, S["Type"]>
 }
 
 /**
@@ -71,6 +78,8 @@ export interface Protocol<M extends Messages> {
   readonly PortId: Schema.Codec<PortId<M>, PortId<M>>
   /** @internal */
   readonly validate: cell.Validate
+  /** @internal */
+  readonly checkReply: (tag: string, value: unknown) => string | undefined
 }
 
 /** `any` and unknown messages: nothing is known about them. */
@@ -98,19 +107,73 @@ type SendArgsOf<M, Tag> = IsUntyped<M> extends true ? ReadonlyArray<unknown>
   : [ReplyOf<M, Tag>] extends [never] ? ArgsOf<M, Tag>
   : [...ArgsOf<M, Tag>, replyTo: string]
 
+/** The whole messages that may be sent to a port. */
+type MessageOf<M, Tag extends keyof M = keyof M> = IsUntyped<M> extends true ? ReadonlyArray<unknown>
+  : Tag extends keyof M ? readonly [tag: Tag, ...args: SendArgsOf<M, Tag>]
+  : never
+
+/** The tags that are not answered: what a monitor may send. */
+type NoteTagOf<M> = IsUntyped<M> extends true ? unknown : Exclude<keyof M & string, CallTagOf<M>>
+
+/** What a monitor sends before the reason: all arguments, or fewer where those that are left take anything. */
+type NoteArgsOf<M, Tag> = IsUntyped<M> extends true ? ReadonlyArray<unknown> : Beginnings<ArgsOf<M, Tag>>
+
+type Beginnings<Args extends ReadonlyArray<unknown>> = number extends Args["length"]
+  ? [...Args, ...ReadonlyArray<unknown>] extends Args ? Args : never
+  : Args extends [...infer Before, infer Last] ? unknown extends Last ? Args | Beginnings<Before> : Args
+  : Args
+
 /**
  * What handles the messages of a protocol, by tag. A handler gets the arguments one by one and answers with an Effect,
- * an Exit, or nothing; where the message has a reply, with an Effect of it.
+ * an Exit, or nothing; where the message has a reply, with an Effect of it. `R` are the services that they need beyond
+ * what every port has.
+ *
+ * **Example** (Handlers that stand by themselves)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Greeter = Port.protocol({ greet: Port.message(Schema.String).replies(Schema.String) })
+ *
+ * const handlers: Port.Handlers<typeof Greeter.messages> = { greet: (name) => Effect.succeed(`hello, ${name}`) }
+ *
+ * const program = Effect.gen(function*() {
+ *   const greeter = yield* Port.make(Greeter, handlers)
+ *   return yield* Port.cal(greeter, "greet", "world")
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "hello, world"
+ * ```
  *
  * @category models
  * @since 0.1.0
  */
-export type Handlers<M extends Messages> = {
-  readonly [K in keyof M]: M[K] extends Message<infer Args, infer Reply>
-    ? (...args: Args) => [Reply] extends [never] ? Effect.Effect<unknown, unknown, any> | void
-      : Effect.Effect<Reply, unknown, any>
-    : never
+export type Handlers<M extends Messages, R = never> = {
+  readonly [K in keyof M]: M[K] extends Message<infer Args, infer Reply> ? Handler<K, Args, Reply, R> : never
 }
+
+/**
+ * What handles the messages with one tag, which the compiler names where a handler does not fit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handler<out Tag, in Args extends ReadonlyArray<unknown>, out Reply = never, out R = never> {
+  (...args: Args): [Reply] extends [never] ? Effect.Effect<unknown, unknown, R | Node | Self | Scope.Scope> | void
+    : Effect.Effect<Reply, unknown, R | Node | Self | Scope.Scope>
+  readonly [Handles]?: Tag
+}
+
+/** What a port does: the handlers of its protocol, or anything where there is none. */
+type BehaviourOf<M extends Messages> = IsUntyped<M> extends true ? AnyHandler | Readonly<Record<string, AnyHandler>>
+  : Handlers<M, any>
+
+/** What handles the messages with a tag of a port. */
+type HandlerOf<M, Tag, R> = IsUntyped<M> extends true
+  ? (...args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown, R> | void
+  : Tag extends keyof M ? M[Tag] extends Message<infer Args, infer Reply> ? Handler<Tag, Args, Reply, R> : never
+  : never
 
 /** A handler of an untyped port. */
 type AnyHandler = (...args: ReadonlyArray<any>) => Effect.Effect<unknown, unknown, any> | void
@@ -120,7 +183,15 @@ type HandlerServices<H> = H extends (...args: ReadonlyArray<any>) => infer Resul
   : never
 
 /** What handlers need beyond what every port has. */
-type Services<H> = Exclude<H extends AnyHandler ? HandlerServices<H> : HandlerServices<H[keyof H]>, Self | Scope.Scope>
+type Services<H> = Beyond<H extends AnyHandler ? HandlerServices<H> : HandlerServices<H[keyof H]>>
+
+/** Every port has an ID and a scope. */
+type Beyond<R> = Exclude<R, Self | Scope.Scope>
+
+/** Handlers for tags that a protocol does not have: the compiler names them. */
+type Superfluous<H, M> = {
+  readonly [K in Exclude<keyof H, keyof M> & string]: `the protocol has no message "${K}"`
+}
 
 /**
  * Settings of a port.
@@ -131,7 +202,7 @@ type Services<H> = Exclude<H extends AnyHandler ? HandlerServices<H> : HandlerSe
 export interface Options {
   /**
    * How many messages may wait to be handled. One more kills the port with `["mailbox_overflow", n]`: there is never a
-   * silent hole. Default: no limit.
+   * silent hole. Default: no limit. What is no whole number is refused, as a defect.
    */
   readonly mailbox?: number | undefined
 }
@@ -178,13 +249,13 @@ export type Self = cell.Self
  * @category errors
  * @since 0.1.0
  */
-export const Killed = killed.Killed
+export const Killed = reason.Killed
 
 /**
  * @category errors
  * @since 0.1.0
  */
-export type Killed = killed.Killed
+export type Killed = reason.Killed
 
 /**
  * A message that no link can carry: `path` leads to the culprit inside of it. A function, a class instance, a cycle, a
@@ -218,22 +289,21 @@ type Plain<S> = S extends Schema.Codec<infer T, infer E> ? [T, E] extends [E, T]
  *
  * **Details**
  *
- * `.replies(schema)` makes it a call: `cal` appends the port to reply to, and what the handler succeeds with is sent
- * there.
+ * - `.replies(schema)` makes it a call: `cal` appends the port to reply to, and what the handler succeeds with is sent
+ *   there.
+ * - `.rest(schema)` lets any number of arguments follow. So a monitor's message has room for the reason.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const message = <const S extends ReadonlyArray<protocols.AnySchema>>(
   ...schemas: { readonly [K in keyof S]: Plain<S[K]> } & S
-): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> & {
-  replies<R extends protocols.AnySchema>(
-    schema: Plain<R> & R
-  ): Message<{ -readonly [K in keyof S]: S[K]["Type"] }, R["Type"]>
-} => ({
-  schemas,
-  reply: undefined,
-  replies: (reply: protocols.AnySchema) => ({ schemas, reply })
+): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> => messageOf({ schemas, tail: undefined, reply: undefined })
+
+const messageOf = (shape: protocols.MessageShape): Message<any> => ({
+  ...shape,
+  rest: (tail) => messageOf({ ...shape, tail }),
+  replies: (reply) => messageOf({ ...shape, reply })
 })
 
 /**
@@ -278,7 +348,8 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
   messages,
   // The schema checks the string; which messages the port takes is known to the types alone.
   PortId: protocols.PortIdSchema as unknown as Protocol<M>["PortId"],
-  validate: protocols.validator(messages)
+  validate: protocols.validator(messages),
+  checkReply: protocols.replyChecker(messages)
 })
 
 // ---- making and ending ports
@@ -292,7 +363,7 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
  * - `make(protocol, handlers)`: typed; the result takes the messages of the protocol and nothing else.
  * - `make(handlers)`: a record of handlers by tag, which get the arguments behind it.
  * - `make(handler)`: one default receiver, which gets whole messages.
- * - `make()`: no handler yet; `rcv` adds some.
+ * - `make()`: no handler yet; `rcv` adds some. With options it is `make(undefined, options)`.
  *
  * Handlers run one at a time, in the order in which messages arrive; one that waits holds up its own port and no other.
  * They run with the services of the effect that made the port, and with `Self` and a `Scope` that closes when the port
@@ -326,11 +397,7 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
  * @since 0.1.0
  */
 export const make: {
-  <M extends Messages, H extends Handlers<M>>(
-    protocol: Protocol<M>,
-    handlers: H & { readonly [K in Exclude<keyof H, keyof M>]: never },
-    options?: Options
-  ): Effect.Effect<PortId<M>, never, Node | Scope.Scope | Services<H>>
+  (handlers?: undefined, options?: Options): Effect.Effect<PortId, never, Node | Scope.Scope>
   <H extends AnyHandler>(
     handler: H,
     options?: Options
@@ -339,15 +406,20 @@ export const make: {
     handlers: H,
     options?: Options
   ): Effect.Effect<PortId, never, Node | Scope.Scope | Services<H>>
-  (): Effect.Effect<PortId, never, Node | Scope.Scope>
+  <M extends Messages, H extends Handlers<M, any>>(
+    protocol: Protocol<M>,
+    handlers: H & Superfluous<H, M>,
+    options?: Options
+  ): Effect.Effect<PortId<M>, never, Node | Scope.Scope | Services<H>>
 } = (...args: ReadonlyArray<any>): Effect.Effect<PortId, never, any> => {
   const typed = isProtocol(args[0])
   const handlers: unknown = typed ? args[1] : args[0]
   const options: Options | undefined = typed ? args[2] : args[1]
   return Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, Node)
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
     const id = `${router.nodeId}#${router.names.local()}`
-    const made = open(router, id, fiber.context, Context.getUnsafe(fiber.context, Scope.Scope), options)
+    const parent = Context.getUnsafe(fiber.context, Scope.Scope)
+    const made = open(router, id, fiber.context, parent, mailboxOf("make", options))
     install(made, typed ? args[0] : undefined, handlers)
     return Exit.succeed(id)
   })
@@ -362,24 +434,34 @@ const open = (
   id: string,
   context: Context.Context<never>,
   parent: Scope.Scope,
-  options: Options | undefined
+  mailbox: number
 ): cell.Cell => {
-  const made = new cell.Cell(router, id, options?.mailbox ?? Infinity, context)
+  const made = new cell.Cell(router, id, mailbox, context)
   router.add(made)
   const tether = Scope.forkUnsafe(parent)
   made.tie(tether)
   return made
 }
 
+/** How many messages may wait. A number that counts nothing would be a limit that never holds, or always. */
+const mailboxOf = (verb: string, options: Options | undefined): number => {
+  const mailbox = options?.mailbox ?? Infinity
+  if (mailbox === Infinity || Number.isInteger(mailbox) && mailbox >= 0) return mailbox
+  throw new RangeError(`Port.${verb}: mailbox must be a whole number of messages, or Infinity; it is ${mailbox}`)
+}
+
 /** Gives a port its first handlers. */
 const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, handlers: unknown): void => {
-  made.validate = protocol?.validate
+  made.protocol = protocol
   if (typeof handlers === "function") return made.onDefault(handlers as cell.Handler)
   if (typeof handlers !== "object" || handlers === null) return
-  for (const [tag, handler] of Object.entries(handlers as Record<string, cell.Handler>)) {
-    const reply = protocol?.messages[tag]?.reply
-    made.on(tag, reply === undefined ? handler : protocols.replying(tag, handler, snd))
-  }
+  for (const [tag, handler] of Object.entries(handlers as Record<string, cell.Handler>)) handle(made, tag, handler)
+}
+
+/** Gives a port what handles a tag; where the port's protocol has a reply for it, that is sent. */
+const handle = (made: cell.Cell, tag: string, handler: cell.Handler): void => {
+  const isAnswered = made.protocol?.messages[tag]?.reply !== undefined
+  made.on(tag, isAnswered ? protocols.replying(tag, handler, snd) : handler)
 }
 
 /**
@@ -390,6 +472,8 @@ const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, hand
  * - `rcv(port, tag, handler)`: from now on `handler` gets the messages with this tag.
  * - `rcv(port, handler)`: the default receiver gets, whole, what no tag's handler takes.
  * - `rcv(port, tag)`: removes the handler of the tag.
+ *
+ * Of a port with a protocol, tag and handler are typed by it, and what the handler of a call succeeds with is the reply.
  *
  * The handler runs in the port, with the services of the effect that calls `rcv`. Messages that wait already are handled
  * by what is there when their turn comes. A port that has ended is left alone.
@@ -415,12 +499,16 @@ const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, hand
  * @since 0.1.0
  */
 export const rcv: {
-  <H extends AnyHandler>(port: PortId, tag: string, handler: H): Effect.Effect<void, never, Node | Services<H>>
+  <M extends Messages, const Tag extends TagOf<M> & string, R = never>(
+    port: PortId<M>,
+    tag: Tag,
+    handler: HandlerOf<M, Tag, R>
+  ): Effect.Effect<void, never, Node | Beyond<R>>
   <H extends AnyHandler>(port: PortId, handler: H): Effect.Effect<void, never, Node | Services<H>>
-  (port: PortId, tag: string): Effect.Effect<void, never, Node>
+  <M extends Messages>(port: PortId<M>, tag: TagOf<M> & string): Effect.Effect<void, never, Node>
 } = (port: string, first: string | AnyHandler, second?: AnyHandler): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, Node)
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
     const made = localCell(router, port, "rcv")
     if (made === undefined) return Exit.void
     // As it is now: the fiber goes on to other things.
@@ -431,14 +519,15 @@ export const rcv: {
         return result === undefined ? undefined : Effect.provideContext(result, made.contextOver(context))
       }
     if (typeof first !== "string") made.onDefault(run(first))
-    else made.on(first, second === undefined ? undefined : run(second))
+    else if (second === undefined) made.on(first, undefined)
+    else handle(made, first, run(second))
     return Exit.void
   })
 
 /** The port, if it is one of ours that still lives. Asking for a port of another node is a mistake. */
 const localCell = (router: Router, port: string, verb: string): cell.Cell | undefined => {
   const receiver = router.ports.get(port)
-  if (receiver instanceof cell.Cell) return receiver
+  if (receiver !== undefined && cell.isCell(receiver)) return receiver
   if (portId.nodeOf(port) === router.nodeId) return undefined
   throw new TypeError(`Port.${verb}: the port ${port} is not on this node (${router.nodeId})`)
 }
@@ -449,6 +538,8 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  *
  * **Details**
  *
+ * A message may come as one list: `snd(port, ...message)`. To an untyped port it may be empty.
+ *
  * Sending never fails. Whether a message arrived is what `mon` is for: from the moment a monitor stands, every message
  * arrives, in order, or from the first one lost on none arrives until the monitor has fired.
  *
@@ -458,31 +549,49 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  *
  * **Gotchas**
  *
- * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data,
- * or `snd` dies with an `UnsendableMessage`.
+ * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data, or
+ * `snd` dies with an `UnsendableMessage`; what is changed afterwards is not sent. One that not every link can carry (bytes, for
+ * one, or more than 16 KiB) waits for the link, if that is still being made, to know whether it can.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const snd = <M extends Messages, const Tag extends TagOf<M>>(
-  port: PortId<M>,
-  tag: Tag,
-  ...args: SendArgsOf<M, Tag>
-): Effect.Effect<void, never, Node> =>
+export const snd: {
+  <M extends Messages>(port: PortId<M>, ...message: MessageOf<M>): Effect.Effect<void, never, Node>
+  <M extends Messages, const Tag extends TagOf<M>>(
+    port: PortId<M>,
+    tag: Tag,
+    ...args: SendArgsOf<M, Tag>
+  ): Effect.Effect<void, never, Node>
+} = (port: string, ...message: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, Node)
-    const message: ReadonlyArray<unknown> = [tag, ...args as ReadonlyArray<unknown>]
-    return router.offer(port, message) ? Exit.void : sendWhenRoom(router, port, message)
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
+    const waitFor = router.offer(port, message)
+    return waitFor === undefined ? Exit.void : sendLater(router, port, message, waitFor)
   })
 
-/** Waits for room. What cannot be interrupted, such as a finalizer, must not wait: it sends at once. */
-const sendWhenRoom = (router: Router, port: string, message: ReadonlyArray<unknown>): Effect.Effect<void> =>
+/**
+ * Waits for what keeps a message from being sent, then sends it as it was when the waiting began. What cannot be interrupted,
+ * such as a finalizer, must not wait: it sends at once.
+ */
+const sendLater = (router: Router, port: string, message: AnyMessage, waitFor: WaitFor): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
-    const attempt: Effect.Effect<void> = Effect.suspend(() =>
-      router.offer(port, message) ? Effect.void : Effect.andThen(router.whenRoom(port), attempt)
-    )
-    const interruptible = restore(attempt)
-    return interruptible === attempt ? Effect.sync(() => router.send(port, message)) : interruptible
+    const fixed = router.fixed(port, message)
+    const passOn = Effect.sync(() => router.sentOrNot(port))
+    const attempt = (waitFor: WaitFor): Effect.Effect<void> => {
+      const wait = router.whenItMay(port, waitFor)
+      const interruptible = restore(wait)
+      if (interruptible === wait) return Effect.sync(() => router.send(port, fixed))
+      return Effect.onError(interruptible, () => passOn).pipe(
+        Effect.flatMap((turn) => {
+          if (turn === "lost") return Effect.void
+          if (turn === "send") return Effect.andThen(Effect.sync(() => router.send(port, fixed)), passOn)
+          const again = router.offer(port, fixed)
+          return again === undefined ? Effect.void : attempt(again)
+        })
+      )
+    }
+    return attempt(waitFor)
   })
 
 /**
@@ -501,9 +610,44 @@ const sendWhenRoom = (router: Router, port: string, message: ReadonlyArray<unkno
  * @since 0.1.0
  */
 export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
-  Effect.map(Node, (router) => router.kill(port, reason))
+  Effect.map(NodeRouter, (router) => router.kill(port, reason))
 
 // ---- monitoring
+
+/**
+ * A monitor that stands. `cancel` takes it back before its scope closes.
+ *
+ * **Gotchas**
+ *
+ * A callback whose turn has not come yet, though the port has ended, runs nevertheless.
+ *
+ * **Example** (No longer interested)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   let told = false
+ *   const port = yield* Port.make({})
+ *   const monitor = yield* Port.mon(port, () => {
+ *     told = true
+ *   })
+ *   yield* monitor.cancel
+ *   yield* Port.kil(port)
+ *   yield* Port.exit(port)
+ *   return told
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => false
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Monitor {
+  readonly cancel: Effect.Effect<void>
+}
 
 /**
  * Tells how a port ends. It fires once: when the port has ended, at once if it does not exist, or with
@@ -517,13 +661,18 @@ export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Eff
  *   failure kills that port; elsewhere it runs in a fiber of its own and a failure is logged.
  * - `mon(port, other)`: links. When `port` ends abnormally, `other` is killed with the same reason.
  * - `mon(port)`: links to the port that this runs in.
- * - `mon(port, other, ...message)`: sends the message, with the reason appended, to `other`.
+ * - `mon(port, other, ...message)`: sends the message, with the reason appended, to `other`. Where `other` has a
+ *   protocol, tag and arguments are typed by it.
  *
- * The monitor is taken back when the scope closes: inside a port, when that port ends.
+ * The monitor is taken back when the scope closes: inside a port, when that port ends. `cancel` of the result does it
+ * before.
  *
  * **Gotchas**
  *
  * The node port (a bare node ID) fires when the link to the node is lost, and never otherwise.
+ *
+ * A reason has no, or two, or any number of parts, and a port holds messages from other nodes against its protocol. One that is
+ * to be told from there describes the message with `.rest(Schema.Unknown)`.
  *
  * **Example** (Being told)
  *
@@ -550,65 +699,85 @@ export const mon: {
   <R = never>(
     port: PortId,
     callback: (exit: Exit.Exit<void, Killed>) => Effect.Effect<unknown, unknown, R> | void
-  ): Effect.Effect<void, never, Node | Scope.Scope | R>
-  (port: PortId): Effect.Effect<void, never, Node | Scope.Scope | Self>
-  (port: PortId, other: PortId): Effect.Effect<void, never, Node | Scope.Scope>
-  <M extends Messages>(
+  ): Effect.Effect<Monitor, never, Node | Scope.Scope | R>
+  (port: PortId): Effect.Effect<Monitor, never, Node | Scope.Scope | Self>
+  (port: PortId, other: PortId): Effect.Effect<Monitor, never, Node | Scope.Scope>
+  <M extends Messages, const Tag extends NoteTagOf<M>>(
     port: PortId,
     other: PortId<M>,
-    tag: TagOf<M>,
-    ...args: ReadonlyArray<unknown>
-  ): Effect.Effect<void, never, Node | Scope.Scope>
+    tag: Tag,
+    ...args: NoteArgsOf<M, Tag>
+  ): Effect.Effect<Monitor, never, Node | Scope.Scope>
 } = (
   port: string,
   target?: string | ((exit: Exit.Exit<void, Killed>) => Effect.Effect<unknown, unknown, any> | void),
   ...message: ReadonlyArray<unknown>
-): Effect.Effect<void, never, any> =>
+): Effect.Effect<Monitor, never, any> =>
   Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, Node)
-    if (typeof target === "function") return watching(fiber.context, port, runIn(router, fiber.context, target))
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
+    if (typeof target === "function") {
+      return watching(fiber.context, port, runIn(router, fiber.context, "a monitor's callback failed", target))
+    }
     const other = target ?? Context.getUnsafe(fiber.context, Self)
-    return watching(
-      fiber.context,
-      port,
-      message.length === 0
-        ? (exit) => Exit.isFailure(exit) && router.kill(other, killed.reasonFromExit(exit))
-        : (exit) => router.send(other, [...message, ...killed.reasonFromExit(exit)])
-    )
+    if (message.length === 0) {
+      return watching(
+        fiber.context,
+        port,
+        (exit) => Exit.isFailure(exit) && router.kill(other, reason.reasonFromExit(exit))
+      )
+    }
+    const fixed = router.fixed(other, message)
+    return watching(fiber.context, port, (exit) => router.note(other, fixed, reason.reasonFromExit(exit)))
   })
 
-/** Watches a port until the scope of the context closes. */
+/** Watches a port until the scope of the context closes. What has fired, or was taken back, leaves nothing in the scope. */
 const watching = (
   context: Context.Context<never>,
   port: string,
-  watcher: (exit: cell.PortExit) => unknown
-): Effect.Effect<void> => {
-  const cancel = Context.getUnsafe(context, Node).monitor(port, watcher)
-  return Scope.addFinalizer(Context.getUnsafe(context, Scope.Scope), Effect.sync(cancel))
+  watcher: (exit: reason.PortExit) => unknown
+): Effect.Effect<Monitor> => {
+  const tether = Scope.forkUnsafe(Context.getUnsafe(context, Scope.Scope))
+  const cancel = Scope.close(tether, Exit.void)
+  const unwatch = Context.getUnsafe(context, NodeRouter).monitor(port, (exit) => {
+    watcher(exit)
+    Effect.runFork(cancel)
+  })
+  return Effect.as(Scope.addFinalizer(tether, Effect.sync(unwatch)), { cancel })
 }
 
 /** Runs a callback in the turn of the port that the context belongs to, or in a fiber of its own if it is no port's. */
 const runIn = (
   router: Router,
   context: Context.Context<never>,
-  callback: (exit: cell.PortExit) => Effect.Effect<unknown, unknown, any> | void
-): cell.Watcher => {
+  failed: string,
+  callback: (exit: reason.PortExit) => Effect.Effect<unknown, unknown, any> | void
+): Watcher => {
   const self = Context.getOrUndefined(context, Self)
   const owner = self === undefined ? undefined : router.ports.get(self)
-  const run = (exit: cell.PortExit): Effect.Effect<unknown, unknown> =>
+  const run = (exit: reason.PortExit): Effect.Effect<unknown, unknown> =>
     Effect.provideContext(Effect.suspend(() => callback(exit) ?? Effect.void), context as Context.Context<any>)
-  if (owner instanceof cell.Cell) return (exit) => owner.enter(() => run(exit))
+  if (owner !== undefined && cell.isCell(owner)) return (exit) => owner.enter(() => run(exit))
   return (exit) => {
     const fiber = Effect.runForkWith(context)(run(exit))
     Fiber.runIn(fiber, Context.getUnsafe(context, Scope.Scope))
     fiber.addObserver((result) => {
-      if (Exit.isFailure(result)) router.unheard("a monitor's callback failed", result.cause)
+      if (Exit.isFailure(result) && !Cause.hasInterruptsOnly(result.cause)) router.unheard(failed, result.cause)
     })
   }
 }
 
+/** The port is named first, as in AEMP; where an effect is piped into the verb, the port is named alone. */
+const portFirst =
+  (verb: (port: string, effect: Effect.Effect<any, any, any>) => Effect.Effect<any, any, any>) =>
+  (port: string, effect?: Effect.Effect<any, any, any>): any =>
+    effect === undefined ? (piped: Effect.Effect<any, any, any>) => verb(port, piped) : verb(port, effect)
+
 /**
  * Acquires a resource that is released when a port ends, or with the current scope if that closes before.
+ *
+ * **Details**
+ *
+ * `acquire.pipe(monGuard(port))` is the same as `monGuard(port, acquire)`.
  *
  * **Example** (A resource as long as a port)
  *
@@ -631,15 +800,20 @@ const runIn = (
  * @category monitoring
  * @since 0.1.0
  */
-export const monGuard = <A, E, R>(
-  port: PortId,
-  acquire: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>> =>
+export const monGuard: {
+  (
+    port: PortId
+  ): <A, E, R>(acquire: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+  <A, E, R>(
+    port: PortId,
+    acquire: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+} = portFirst((port, acquire) =>
   Effect.gen(function*() {
     const guarded = yield* Scope.fork(yield* Effect.scope)
     const resource = yield* Effect.onError(Scope.provide(acquire, guarded), (cause) =>
       Scope.close(guarded, Exit.failCause(cause)))
-    const router = yield* Node
+    const router = yield* NodeRouter
     const context = yield* Effect.context<never>()
     const cancel = router.monitor(port, (exit) => {
       Effect.runForkWith(context)(Scope.close(guarded, exit))
@@ -647,6 +821,7 @@ export const monGuard = <A, E, R>(
     yield* Scope.addFinalizer(guarded, Effect.sync(cancel))
     return resource
   })
+)
 
 /**
  * Waits for the end of a port.
@@ -659,10 +834,11 @@ export const monGuard = <A, E, R>(
  * @since 0.1.0
  */
 export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never, Node> =>
-  Effect.flatMap(Node, (router) =>
+  Effect.flatMap(NodeRouter, (router) =>
     Effect.callback((resume) => {
-      const cancel = router.monitor(port, (exit) => resume(Effect.succeed(exit)))
-      return Effect.sync(cancel)
+      const goOn = (exit: reason.PortExit) =>
+        router.soon(`whoever waits for the end of ${port} failed`, () => resume(Effect.succeed(exit)))
+      return Effect.sync(router.monitor(port, goOn))
     }))
 
 // ---- running code in a port
@@ -676,6 +852,8 @@ export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never
  * Fails with `Killed` when the port has ended, ends meanwhile, or is killed by the effect's own failure. Interrupting
  * `peval` interrupts the effect and leaves the port alone.
  *
+ * `effect.pipe(peval(port))` is the same as `peval(port, effect)`.
+ *
  * **Gotchas**
  *
  * It does not wait for the port's turn: handlers may run between its steps.
@@ -683,16 +861,22 @@ export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never
  * @category port context
  * @since 0.1.0
  */
-export const peval = <A, E, R>(
-  port: PortId,
-  effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, Killed, Node | Exclude<R, Self | Scope.Scope>> =>
+export const peval: {
+  (
+    port: PortId
+  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, Killed, Node | Beyond<R>>
+  <A, E, R>(
+    port: PortId,
+    effect: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, Killed, Node | Beyond<R>>
+} = portFirst((port, effect) =>
   Effect.withFiber((fiber) => {
     const context = fiber.context as Context.Context<any>
-    const made = localCell(Context.getUnsafe(context, Node), port, "peval")
-    if (made === undefined) return Effect.fail(new Killed({ port, reason: noSuchPort(port) }))
-    return made.evaluate(Effect.provideContext(effect, made.contextOver(context)) as Effect.Effect<A, E>)
+    const made = localCell(Context.getUnsafe(context, NodeRouter), port, "peval")
+    if (made === undefined) return Effect.fail(new Killed({ port, reason: reason.reasons.no_such_port(port) }))
+    return made.evaluate(Effect.provideContext(effect, made.contextOver(context)))
   })
+)
 
 /**
  * Carries the context of the port that this runs in to code that runs later or elsewhere: a callback of a library,
@@ -733,7 +917,7 @@ export const fork = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<Fiber.Fiber<A, E>, never, Node | Self | R> =>
   Effect.contextWith((context: Context.Context<Node | Self | R>) => {
-    const made = localCell(Context.get(context, Node), Context.get(context, Self), "fork")
+    const made = localCell(Context.get(context, NodeRouter), Context.get(context, Self), "fork")
     const fiber = Effect.runForkWith(context)(made === undefined ? Effect.interrupt : effect)
     made?.adopt(fiber)
     return Effect.succeed(fiber)
@@ -784,10 +968,9 @@ export const after: {
   ...message: ReadonlyArray<unknown>
 ): Effect.Effect<void, never, any> =>
   Effect.contextWith((context: Context.Context<never>) => {
-    const router = Context.getUnsafe(context, Node)
-    const act = typeof target === "string"
-      ? () => void router.send(target, message)
-      : runIn(router, context, () => target)
+    const router = Context.getUnsafe(context, NodeRouter)
+    const effect = typeof target === "string" ? reminder(router, target, message) : () => target
+    const act = runIn(router, context, "what Port.after runs failed", effect)
     return Effect.sleep(delay).pipe(
       Effect.andThen(Effect.sync(() => act(Exit.void))),
       Effect.forkScoped({ startImmediately: true }),
@@ -795,28 +978,56 @@ export const after: {
     )
   })
 
+/** Sends a message as it is now. It is refused now, too, if it cannot travel. */
+const reminder = (router: Router, port: string, message: AnyMessage) => {
+  const fixed = router.fixed(port, message)
+  return () => Effect.sync(() => router.send(port, fixed))
+}
+
 // ---- calls
 
 /**
  * Sends a message with a fresh port to reply to appended, and waits for the reply: the first argument of the first
  * message to that port. Fails with `Killed` when the port that was asked ends before.
  *
+ * **Details**
+ *
+ * A port ID is text and does not know its protocol: the reply is taken as it comes. `cal(protocol, port, tag, ...args)` holds it
+ * against the protocol, and fails with `["invalid_message", text]` if it does not fit.
+ *
  * **Gotchas**
  *
  * Without a monitor's help nobody knows that a reply was forgotten: a handler that never answers keeps `cal` waiting,
- * unless a `calTimeout` or `Effect.timeout` ends it. The reply of a port on another node is not validated.
+ * unless a `calTimeout` or `Effect.timeout` ends it. A handler that calls its own port would wait for itself: its call fails
+ * with `["calling_self", text]`.
  *
  * @see {@link calTimeout} to wait for a limited time
  * @see {@link calMessage} for replies of several arguments, as Perl ports send them
  * @category calls
  * @since 0.1.0
  */
-export const cal = <M extends Messages, const Tag extends CallTagOf<M>>(
-  port: PortId<M>,
-  tag: Tag,
-  ...args: ArgsOf<M, Tag>
-): Effect.Effect<ReplyOf<M, Tag>, Killed, Node> =>
-  Effect.map(ask(port, [tag, ...args as ReadonlyArray<unknown>]), (reply) => reply[0] as ReplyOf<M, Tag>)
+export const cal: {
+  <M extends Messages, const Tag extends CallTagOf<M>>(
+    port: PortId<M>,
+    tag: Tag,
+    ...args: ArgsOf<M, Tag>
+  ): Effect.Effect<ReplyOf<M, Tag>, Killed, Node>
+  <M extends Messages, const Tag extends CallTagOf<M> & string>(
+    protocol: Protocol<M>,
+    port: PortId<M>,
+    tag: Tag,
+    ...args: ArgsOf<M, Tag>
+  ): Effect.Effect<ReplyOf<M, Tag>, Killed, Node>
+} = (first: string | Protocol<Messages>, ...rest: ReadonlyArray<any>): Effect.Effect<any, Killed, Node> => {
+  if (typeof first === "string") return Effect.map(ask(first, rest), (reply) => reply[0])
+  const [port, ...message] = rest
+  return Effect.flatMap(ask(port, message), ([value]) => {
+    const [tag] = message
+    const wrong = first.checkReply(tag, value)
+    if (wrong === undefined) return Effect.succeed(value)
+    return Effect.fail(new Killed({ port, reason: reason.reasons.invalid_message(`reply to ${tag}`, wrong) }))
+  })
+}
 
 /**
  * `cal` with a limit of time: fails with a `TimeoutError` when it is over.
@@ -842,27 +1053,36 @@ export const calMessage = (
   ...message: ReadonlyArray<unknown>
 ): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> => ask(port, message)
 
-const ask = (port: string, message: ReadonlyArray<unknown>): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> =>
-  Effect.flatMap(Node, (router) =>
-    Effect.callback<ReadonlyArray<unknown>, Killed>((resume) => {
-      let cancel = (): void => {}
-      const reply = new ReplyPort(router, (exit) => {
-        cancel()
-        resume(exit)
-      })
-      cancel = router.monitor(port, (exit) => reply.finish(endedBefore(port, exit)))
-      try {
-        router.send(port, [...message, reply.id])
-      } catch (error) {
-        // A message that cannot be sent leaves no port behind.
-        reply.finish(Exit.die(error))
-      }
-      return Effect.sync(() => reply.finish(Exit.succeed([])))
-    }))
+const ask = (port: string, message: AnyMessage): Effect.Effect<AnyMessage, Killed, Node> =>
+  Effect.withFiber((fiber) => {
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
+    const asked = router.ports.get(port)
+    if (asked !== undefined && cell.isCell(asked) && asked.isHandling(fiber)) {
+      return Effect.fail(new Killed({ port, reason: reason.reasons.calling_self() }))
+    }
+    const reply = new ReplyPort(router)
+    reply.watches(router.monitor(port, (exit) => reply.finish(endedBefore(port, exit))))
+    const abandon = Effect.sync(() => reply.abandon())
+    const answered = Effect.callback<AnyMessage, Killed>((resume) => {
+      reply.onResult(resume)
+      return abandon
+    })
+    const request = [...message, reply.id]
+    let waitFor: WaitFor | undefined
+    try {
+      waitFor = router.offer(port, request)
+    } catch (error) {
+      // A message that cannot be sent leaves no port behind.
+      reply.abandon()
+      return Effect.die(error)
+    }
+    if (waitFor === undefined) return answered
+    return Effect.andThen(Effect.onError(sendLater(router, port, request, waitFor), () => abandon), answered)
+  })
 
 /** For whoever waits for a reply, a normal end is a failure too. */
-const endedBefore = (port: string, exit: cell.PortExit): Exit.Exit<never, Killed> =>
-  Exit.fail(new Killed({ port, reason: killed.reasonFromExit(exit) }))
+const endedBefore = (port: string, exit: reason.PortExit): Exit.Exit<never, Killed> =>
+  Exit.fail(new Killed({ port, reason: reason.reasonFromExit(exit) }))
 
 // ---- spawning ports on other nodes
 
@@ -886,8 +1106,8 @@ export interface RemoteFunction<in Args extends ReadonlyArray<unknown>, out M ex
  *
  * **Details**
  *
- * The name has a `::` in it, as Perl's have. Without schemas the arguments are not checked; without a protocol the port
- * takes everything: so a function that a Perl node serves is declared.
+ * The name has a `::` in it, as Perl's have. Without schemas the arguments are not checked, and without a protocol the port
+ * takes everything: so a function that a Perl node serves, or calls, is declared.
  *
  * @category constructors
  * @since 0.1.0
@@ -915,7 +1135,15 @@ export const remote: {
  *
  * **Details**
  *
+ * For a function without a protocol it may also answer one default receiver, which gets whole messages. `options` are those
+ * of each port.
+ *
  * Messages that arrive meanwhile wait. When the layer closes, the function is gone and its ports are killed.
+ *
+ * **Gotchas**
+ *
+ * TypeScript 5 types the handlers' arguments by the protocol where the record stands in `Effect.succeed` or is returned in an
+ * `Effect.gen`; in an `Effect.map` or `Effect.fnUntraced` it does not. TypeScript 6 and later do.
  *
  * **Example** (A counter wherever it is wanted)
  *
@@ -939,37 +1167,43 @@ export const remote: {
  * @category layers
  * @since 0.1.0
  */
-export const implement = <Args extends ReadonlyArray<unknown>, M extends Messages, H extends Handlers<M>, R = never>(
+export const implement = <
+  Args extends ReadonlyArray<unknown>,
+  M extends Messages,
+  H extends BehaviourOf<M>,
+  R = never
+>(
   fn: RemoteFunction<Args, M>,
-  implementation: (...args: Args) => Effect.Effect<H, unknown, R>
-): Layer.Layer<never, never, Node | Exclude<R, Self | Scope.Scope> | Services<H>> =>
+  implementation: (...args: Args) => Effect.Effect<H & Superfluous<H, M>, unknown, R>,
+  options?: Options
+): Layer.Layer<never, never, Node | Beyond<R> | Services<H>> =>
   Layer.effectDiscard(Effect.gen(function*() {
-    const router = yield* Node
+    const router = yield* NodeRouter
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
+    const mailbox = mailboxOf("implement", options)
     const start = (name: string, args: ReadonlyArray<unknown>): void => {
-      const made = open(router, `${router.nodeId}#${name}`, context, scope, undefined)
+      const made = open(router, `${router.nodeId}#${name}`, context, scope, mailbox)
       made.enter(() => {
         const wrong = fn.check?.(args)
-        if (wrong !== undefined) return made.kill(protocols.invalidMessage(fn.name, wrong))
+        if (wrong !== undefined) return made.kill(reason.reasons.invalid_message(fn.name, wrong))
         const started = implementation(...args as unknown as Args) as Effect.Effect<H, unknown>
         return Effect.map(started, (handlers) => install(made, fn.protocol, handlers))
       })
     }
     yield* Effect.acquireRelease(
-      Effect.sync(() => router.functions.set(fn.name, [...router.functions.get(fn.name) ?? [], start])),
-      () =>
-        Effect.sync(() => {
-          const left = router.functions.get(fn.name)?.filter((other) => other !== start) ?? []
-          if (left.length === 0) router.functions.delete(fn.name)
-          else router.functions.set(fn.name, left)
-        })
+      Effect.sync(() => router.functions.add(fn.name, start)),
+      (takeBack) => Effect.sync(takeBack)
     )
   })) as Layer.Layer<never, never, any>
 
 /**
  * Makes a port on another node, or on this one, by a function that is declared there. The port ID is known at once:
  * messages and monitors may follow right away, and arrive in order.
+ *
+ * **Details**
+ *
+ * The node may be given by any port that lives on it.
  *
  * **Gotchas**
  *
@@ -980,13 +1214,14 @@ export const implement = <Args extends ReadonlyArray<unknown>, M extends Message
  * @since 0.1.0
  */
 export const spawn = <Args extends ReadonlyArray<unknown>, M extends Messages>(
-  node: string,
+  nodeOrPort: string,
   fn: RemoteFunction<Args, M>,
   ...args: Args
 ): Effect.Effect<PortId<M>, never, Node> =>
-  Effect.map(Node, (router) => {
+  Effect.map(NodeRouter, (router) => {
     const name = router.names.spawned()
-    router.request(node, spawnRequest, name, fn.name, ...args)
+    const node = portId.nodeOf(nodeOrPort)
+    router.send(node, [spawnRequest, name, fn.name, ...args])
     return `${node}#${name}`
   })
 
@@ -1007,7 +1242,7 @@ export const nodeOf: (port: PortId) => string = portId.nodeOf
  * @since 0.1.0
  */
 export const isLocal = (port: PortId): Effect.Effect<boolean, never, Node> =>
-  Effect.map(Node, (router) => portId.nodeOf(port) === router.nodeId)
+  Effect.map(NodeRouter, (router) => portId.nodeOf(port) === router.nodeId)
 
 /**
  * Whether a value is the address of a port: a string whose part before the `#` is a node ID.

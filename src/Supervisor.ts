@@ -24,6 +24,7 @@ import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { NodeRouter } from "./internal/node/router.ts"
 import * as children from "./internal/supervisor/child.ts"
 import type * as decisions from "./internal/supervisor/decisions.ts"
 import * as errors from "./internal/supervisor/errors.ts"
@@ -36,7 +37,7 @@ import { spawnOn } from "./internal/supervisor/spawnOn.ts"
 import * as specs from "./internal/supervisor/spec.ts"
 import type * as supervision from "./internal/supervisor/supervision.ts"
 import * as trees from "./internal/supervisor/tree.ts"
-import { type Killed, reasonFromExit } from "./internal/values/killed.ts"
+import { type Killed, reasonFromExit } from "./internal/values/reason.ts"
 import { Node } from "./Node.ts"
 import * as Port from "./Port.ts"
 
@@ -735,7 +736,7 @@ export const layer = <Id, Services, E, R>(
   })
   const handle = Effect.gen(function*() {
     const { handle, single } = yield* run.keep(child, policy)
-    const router = yield* Node
+    const router = yield* NodeRouter
     const provide: Rebuilt<Services>["provide"] = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.flatMap(handle.port, (port) => {
         const { context, users } = single.value as {

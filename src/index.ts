@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-export * as Cli from "./Cli.ts"
 export * as Global from "./Global.ts"
 export * as Node from "./Node.ts"
 export * as Port from "./Port.ts"

@@ -77,7 +77,7 @@ describe("the configuration commands of emp", () => {
     const { document, entries, start } = makeHome("{}")
     const names = Array.from({ length: 8 }, (_, nth) => `p${nth}`)
     const ended = await Promise.all(
-      names.map((name) => start(["profile", name, "nodeid", name, "addseed", "a:1"]).exits(30))
+      names.map((name) => start(["profile", name, "nodeid", name, "addseed", "a:1"]).exits())
     )
     assert.deepStrictEqual(ended.map(({ code, stderr }) => [code, stderr]), names.map(() => [0, ""]))
     const expected = Object.fromEntries(names.map((name) => [name, { nodeid: name, seeds: ["a:1"] }]))

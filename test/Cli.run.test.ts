@@ -22,7 +22,7 @@ describe("the watchdog of emp run", () => {
     assert.strictEqual(code, 0)
     assert.match(stdout, /the service has been stopped\n$/)
     await gone(next)
-  }, 30_000)
+  })
 
   it("starts it again when it ends with an exit code, after growing delays", async () => {
     const { watchdog } = await startWatched()
@@ -40,7 +40,7 @@ describe("the watchdog of emp run", () => {
     )
     assert.deepStrictEqual(waits, ["100", "200"])
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
-  }, 60_000)
+  })
 
   it("kills it when it hangs, and starts it again", async () => {
     const { address, watchdog, worker } = await startWatched(["--hang-timeout", "2"])
@@ -49,7 +49,7 @@ describe("the watchdog of emp run", () => {
     assert.match(watchdog.stderr, /the node hung, and was killed; it is started again/)
     await gone(worker)
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
-  }, 40_000)
+  })
 
   it("restarts it when it is asked to from afar, in order", async () => {
     const { address, watchdog, worker } = await startWatched()
@@ -60,7 +60,7 @@ describe("the watchdog of emp run", () => {
     assert.include(watchdog.stdout, "the service has been stopped")
     await gone(worker)
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
-  }, 30_000)
+  })
 
   it("is needed for that", async () => {
     const alone = startEmp(["run", "--no-watchdog", "--bind", "127.0.0.1:*", "--node-id", "alone"])
@@ -68,13 +68,13 @@ describe("the watchdog of emp run", () => {
     const { code, stderr } = await talk(address, "restart", "alone")
     assert.strictEqual(code, 1)
     assert.include(stderr, "node alone has no watchdog that would start it again")
-  }, 30_000)
+  })
 
   it("takes the node with it when it is killed itself", async () => {
     const { watchdog, worker } = await startWatched()
     await watchdog.end("SIGKILL")
     await gone(worker)
-  }, 30_000)
+  })
 
   it("ends at once with a second signal, and so does the node", async () => {
     const { watchdog, worker } = await startWatched(stubborn)
@@ -82,7 +82,7 @@ describe("the watchdog of emp run", () => {
     await watchdog.sees(/the service is asked to stop/)
     assert.strictEqual((await watchdog.end("SIGINT")).code, 130)
     await gone(worker)
-  }, 30_000)
+  })
 
   it("ends at once with a second signal while the node hangs", async () => {
     const { address, watchdog, worker } = await startWatched()
@@ -92,7 +92,7 @@ describe("the watchdog of emp run", () => {
     assert.isTrue(isAlive(worker))
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 130)
     await gone(worker)
-  }, 30_000)
+  })
 
   it("waits no longer for a node that hangs and is to stop", async () => {
     const { address, watchdog, worker } = await startWatched(["--hang-timeout", "3"])
@@ -102,7 +102,7 @@ describe("the watchdog of emp run", () => {
     assert.notInclude(stderr, "is started again")
     assert.strictEqual(code, 0)
     await gone(worker)
-  }, 30_000)
+  })
 
   it("stops in order when a service manager or a terminal signals the node too", async () => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -112,7 +112,7 @@ describe("the watchdog of emp run", () => {
       assert.strictEqual(code, 0, stderr)
       assert.match(stdout, /the service has taken its time\nthe service has been stopped\n$/)
     }
-  }, 30_000)
+  })
 
   it("goes on when nobody reads any more what it prints and logs, and so does the node", async () => {
     const { address, watchdog, worker } = await startWatched()
@@ -121,7 +121,7 @@ describe("the watchdog of emp run", () => {
     // Each is a warning in the log.
     const strangers = Array.from(
       { length: 3 },
-      () => startEmp(["status", "--seed", address, "--timeout", "1"], { EMP_SECRET: "wrong" }).exits(15)
+      () => startEmp(["status", "--seed", address, "--timeout", "1"], { EMP_SECRET: "wrong" }).exits()
     )
     assert.deepStrictEqual((await Promise.all(strangers)).map(({ code }) => code), [3, 3, 3])
     for (let nth = 0; nth < 3; nth++) {
@@ -129,7 +129,7 @@ describe("the watchdog of emp run", () => {
       assert.strictEqual(code, 0, stderr)
     }
     assert.deepStrictEqual([watchdog.pid, worker].map(isAlive), [true, true])
-  }, 30_000)
+  })
 
   it("does not blame the node when it stood still itself", async () => {
     const { watchdog } = await startWatched(["--hang-timeout", "2"])
@@ -140,7 +140,7 @@ describe("the watchdog of emp run", () => {
     const { code, stderr } = await watchdog.end("SIGTERM")
     assert.notInclude(stderr, "hung")
     assert.strictEqual(code, 0)
-  }, 30_000)
+  })
 
   it("kills a node that is to restart and does not end", async () => {
     const { address, watchdog, worker } = await startWatched(["--hang-timeout", "2", ...stubborn])
@@ -152,7 +152,7 @@ describe("the watchdog of emp run", () => {
       /was asked to restart, did not end in time, and was killed; it is started again in 100 ms/
     )
     await gone(worker)
-  }, 30_000)
+  })
 
   it("refuses what it cannot do", async () => {
     for (
@@ -161,11 +161,11 @@ describe("the watchdog of emp run", () => {
         [["--watch", "--no-watchdog"], /--watch: without its watchdog nobody starts the node again/]
       ] as const
     ) {
-      const { code, stderr } = await startEmp(["run", "--bind", "127.0.0.1:*", ...args]).exits(15)
+      const { code, stderr } = await startEmp(["run", "--bind", "127.0.0.1:*", ...args]).exits()
       assert.match(stderr, text)
       assert.strictEqual(code, 2)
     }
-  }, 30_000)
+  })
 
   it("passes on what is wrong from the start, and does not try again", async () => {
     for (
@@ -175,12 +175,12 @@ describe("the watchdog of emp run", () => {
         [["--bind", "192.0.2.1:1"], 1, /does not have the address/]
       ] as const
     ) {
-      const ended = await startEmp(["run", "--bind", "127.0.0.1:*", ...args]).exits(15)
+      const ended = await startEmp(["run", "--bind", "127.0.0.1:*", ...args]).exits()
       assert.strictEqual(ended.code, code, ended.stderr)
       assert.match(ended.stderr, text)
       assert.notInclude(ended.stderr, "the node ended")
     }
-  }, 40_000)
+  })
 
   it("restarts the node when the source of a service changes, with --watch", async () => {
     const folder = mkdtempSync(join(root, "test/fixtures/watched-"))
@@ -199,10 +199,11 @@ describe("the watchdog of emp run", () => {
     writeFileSync(file, source("\""))
     await watchdog.sees(/it is started again in 1600 ms/)
     await watchdog.sees(/it is started again in 3200 ms/)
-    const began = performance.now()
     writeFileSync(file, source("three"))
     await watchdog.sees(/it says three[^]*is ready/)
-    assert.isBelow(performance.now() - began, 2500)
+    // It was not waited for any longer: delays begin anew.
+    writeFileSync(file, source("\""))
+    await watchdog.sees(/in 3200 ms[^]*it is started again in 100 ms/)
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
-  }, 30_000)
+  })
 })

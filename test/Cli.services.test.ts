@@ -23,7 +23,7 @@ describe("the services of emp run", () => {
       /^services \(one_for_one\)[^]*#fragile \S+, up .*, 1 restart/
     )
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
-  }, 40_000)
+  })
 
   it("end their node when that does not help, and the watchdog starts another one", async () => {
     const { watchdog, worker } = await startWatched([], "test/fixtures/services.ts#wearingOut")
@@ -33,13 +33,16 @@ describe("the services of emp run", () => {
     assert.match(watchdog.stderr, /^emp: service \S+#wearingOut: ended: worn out$/m)
     assert.match(watchdog.stderr, /the node ended with exit code 1; it is started again in 100 ms/)
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
-  }, 40_000)
+  })
 
   it.each<[string, string, Record<string, string>]>([
     ["itself", "service.mjs:2:13: SyntaxError: Unexpected identifier 'z'", {
       "service.mjs": "export default 1\nconst x = y z\n"
     }],
     ["in TypeScript", "service.ts:1:13: SyntaxError: ", { "service.ts": "const x = y z\n" }],
+    ["in a later line of TypeScript", "service.ts:3:13: SyntaxError: ", {
+      "service.ts": "const w = 1\n\nconst x = y z\n"
+    }],
     ["as CommonJS", "service.cjs:1:13: SyntaxError: ", { "service.cjs": "const x = y z\n" }],
     ["in what it imports", "below/it.mjs:3:1: SyntaxError: ", {
       "service.mjs": "console.log(\"runs\")\nimport \"./below/it.mjs\"\n",

@@ -28,7 +28,7 @@ const piped = (more: Record<string, string> = {}, ...through: ReadonlyArray<stri
 const script = async (...lines: ReadonlyArray<string>) => {
   const shell = piped()
   shell.child.stdin!.end(`${lines.join("\n")}\n`)
-  return await shell.exits(20)
+  return await shell.exits()
 }
 
 /** One in a terminal of its own, which has a log in a file. */

@@ -4,29 +4,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { spawnSync } from "node:child_process"
 import * as net from "node:net"
 import { onTestFinished } from "vitest"
 import { Node, Port, Transport } from "../src/index.ts"
 import { linkErrorReasons } from "../src/internal/transport/linkError.ts"
 import { version } from "../src/internal/values/version.ts"
-import { emp, isAlive, type Process, start, startEmp, startNode, startRun } from "./processes.ts"
-
-const rounds = [1, 2, 3, 4, 5]
-const median = (numbers: ReadonlyArray<number>): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!
+import { eventually, isAlive, type Process, start, startEmp, startNode, startRun } from "./processes.ts"
 
 describe("emp", () => {
-  it("shows its help in under half a second more than Node takes to start", () => {
-    // The fastest of several: what else the machine has to do makes a start slower and never faster.
-    const fastest = (args: ReadonlyArray<string>): number =>
-      Math.min(...rounds.map(() => {
-        const began = performance.now()
-        assert.strictEqual(spawnSync(process.execPath, args).status, 0)
-        return performance.now() - began
-      }))
-    assert.isBelow(fastest([emp, "--help"]) - fastest(["-e", "0"]), 500)
-  })
-
   it("names its commands in --help, and without arguments", async () => {
     for (const args of [["--help"], []]) {
       const { code, stderr, stdout } = await startEmp(args).exits()
@@ -168,9 +153,11 @@ describe("emp run, wrongly configured", () => {
   })
 })
 
-/** Watches the node behind an address from a node of this process: how long after `act` it is told, and of what. */
-const timeUntilTold = (address: string, nodeId: string, act: () => void) => {
-  const watcher = Layer.provide(Node.layer({ secret: "swordfish", binds: [] }), Transport.layerTcp)
+/** Watches the node behind an address from a node of this process, which is told of its end after `act`. */
+const toldAfter = (address: string, nodeId: string, act: () => void) => {
+  // A node that is silent is not what this is about.
+  const options = { secret: "swordfish", binds: [], monitorTimeout: "5 minutes" } as const
+  const watcher = Layer.provide(Node.layer(options), Transport.layerTcp)
   const watch = Effect.gen(function*() {
     yield* Node.addressBook(() => Effect.succeed([address]))
     const isUp = yield* Deferred.make<void>()
@@ -182,14 +169,11 @@ const timeUntilTold = (address: string, nodeId: string, act: () => void) => {
     )
     const ended = yield* Effect.forkChild(Port.exit(nodeId), { startImmediately: true })
     yield* Deferred.await(isUp)
-    const began = performance.now()
     act()
     yield* Fiber.join(ended)
-    const time = performance.now() - began
     yield* Fiber.join(isDown)
-    return time
   })
-  return Effect.runPromise(watch.pipe(Effect.timeout("8 seconds"), Effect.scoped, Effect.provide(watcher)))
+  return Effect.runPromise(watch.pipe(Effect.timeout("30 seconds"), Effect.scoped, Effect.provide(watcher)))
 }
 
 describe("emp run", () => {
@@ -217,7 +201,7 @@ describe("emp run", () => {
 
   it.each(["SIGINT", "SIGTERM"] as const)("ends with 0 on %s, and other nodes are told", async (signal) => {
     const { address, node } = await startNode("stopping")
-    await timeUntilTold(address, "stopping", () => process.kill(node.pid, signal))
+    await toldAfter(address, "stopping", () => process.kill(node.pid, signal))
     assert.strictEqual((await node.exits()).code, 0)
   })
 
@@ -237,13 +221,9 @@ describe("emp run", () => {
     await node.sees(/node early is ready/)
   })
 
-  it("fires monitors in under 100 ms when it is killed with SIGKILL", async () => {
-    const times: Array<number> = []
-    for (const round of rounds) {
-      const { address, node } = await startNode(`mortal${round}`)
-      times.push(await timeUntilTold(address, `mortal${round}`, () => process.kill(node.pid, "SIGKILL")))
-    }
-    assert.isBelow(median(times), 100)
+  it("fires monitors when it is killed with SIGKILL", async () => {
+    const { address, node } = await startNode("mortal")
+    await toldAfter(address, "mortal", () => process.kill(node.pid, "SIGKILL"))
   })
 
   it("goes on trying with a wrong secret, says so once, and the seed says why", async () => {
@@ -330,12 +310,10 @@ describe("emp demo", () => {
   }
   const left = (demo: Process): ReadonlyArray<DemoProcess> => processesOf(demo).filter(({ pid }) => isAlive(pid))
 
-  it("plays all steps within 15 s, from the sources too, and leaves no process behind", async () => {
-    const began = performance.now()
+  it("plays all steps, from the sources too, and leaves no process behind", async () => {
     const demo = start(["src/main.ts", "demo"])
-    const { code, stderr, stdout } = await demo.exits(15)
+    const { code, stderr, stdout } = await demo.exits()
     assert.strictEqual(code, 0, stdout + stderr)
-    assert.isBelow(performance.now() - began, 15_000)
     assert.deepStrictEqual(processesOf(demo).map(({ name }) => name), ["seed", "receiver", "sender"])
     assert.deepStrictEqual(left(demo), [])
     const steps = [
@@ -365,7 +343,7 @@ describe("emp demo", () => {
     const demo = startEmp(["demo"])
     await demo.sees(/hello sender \(1\)/)
     demo.child.stdout!.destroy()
-    const { code, stderr } = await demo.exits(20)
+    const { code, stderr } = await demo.exits()
     assert.deepStrictEqual(left(demo), [])
     assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
   })
@@ -383,12 +361,10 @@ describe("emp demo", () => {
   it("ends with 1 at once when a node dies that should not", async () => {
     const demo = startEmp(["demo"])
     const [, seed] = await demo.sees(/demo\/seed runs as process (\d+)/)
-    const began = performance.now()
     process.kill(Number(seed), "SIGKILL")
     const { code, stderr } = await demo.exits()
     assert.match(stderr, /^emp: the demo failed: .+ did not happen \(node demo\/seed ended: without a word\)\n$/)
     assert.strictEqual(code, 1)
-    assert.isBelow(performance.now() - began, 3000)
     assert.deepStrictEqual(left(demo), [])
   })
 
@@ -396,7 +372,7 @@ describe("emp demo", () => {
     const demo = startEmp(["demo"])
     const [, seed] = await demo.sees(/demo\/seed runs as process (\d+)/)
     process.kill(Number(seed), "SIGSTOP")
-    const { code, stderr } = await demo.exits(15)
+    const { code, stderr } = await demo.exits()
     assert.match(stderr, /^emp: the demo failed: .+ did not happen \(waited 5 s for it\)\n$/)
     assert.strictEqual(code, 1)
     assert.deepStrictEqual(left(demo), [])
@@ -406,9 +382,8 @@ describe("emp demo", () => {
 /** Waits until nothing listens on an address any more. */
 const refuses = async (address: string): Promise<void> => {
   const [host, port] = address.split(":")
-  const deadline = performance.now() + 5000
-  for (;;) {
-    const isRefused = await new Promise<boolean>((resolve) => {
+  const isRefused = () =>
+    new Promise<boolean>((resolve) => {
       const socket = net.connect({ host: host!, port: Number(port) })
       socket.once("connect", () => {
         socket.destroy()
@@ -416,8 +391,5 @@ const refuses = async (address: string): Promise<void> => {
       })
       socket.once("error", () => resolve(true))
     })
-    if (isRefused) return
-    assert.isBelow(performance.now(), deadline, `${address} still listens`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  await eventually(`nothing listens on ${address}`, isRefused)
 }

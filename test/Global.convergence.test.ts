@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import type { FamilyChange } from "../src/internal/global/familyCopy.ts"
 import { Mesh } from "../src/internal/global/mesh.ts"
 import { Router } from "../src/internal/node/router.ts"
-import { PortNames } from "../src/internal/values/portId.ts"
+import { PortNames } from "../src/internal/values/names.ts"
 
 /**
  * What travels between nodes, one queue for each direction of a link. A lost link takes what is on its way with it; one side
@@ -65,11 +65,11 @@ class Network {
 
 /** A router whose peers are in the test's network. All of them are of our own kind, unless they are called `perl...`. */
 class TestRouter extends Router {
-  private readonly network: Network
+  private readonly wires: Network
   private readonly startedAt: number
   constructor(network: Network, nodeId: string, startedAt: number) {
     super(nodeId, new PortNames("x", "y"), Context.empty())
-    this.network = network
+    this.wires = network
     this.startedAt = startedAt
     network.nodes.set(nodeId, this)
   }
@@ -78,10 +78,10 @@ class TestRouter extends Router {
   }
   override request(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): void {
     if (nodeId === this.nodeId) this.handleRequest(nodeId, request, structuredClone(args))
-    else this.network.send(this.nodeId, nodeId, request, args)
+    else this.wires.send(this.nodeId, nodeId, request, args)
   }
   override upNodes(): Array<string> {
-    return Array.from(this.network.nodes.keys()).filter((other) => this.network.linked(this.nodeId, other))
+    return Array.from(this.wires.nodes.keys()).filter((other) => this.wires.linked(this.nodeId, other))
   }
   override isOwnKind(nodeId: string): boolean {
     return ![nodeId, this.nodeId].some((id) => id.startsWith("perl"))

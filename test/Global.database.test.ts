@@ -9,7 +9,7 @@ import * as Global from "../src/Global.ts"
 import { LinkError } from "../src/internal/transport/linkError.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
-import { transports, until, within } from "./harness.ts"
+import { isUp, transports, until, within } from "./harness.ts"
 import { follow, freeAddress, makeMeshWorld, meshTestOver, type MeshWorld } from "./meshWorld.ts"
 
 /** A global node with two slaves. */
@@ -62,7 +62,7 @@ for (const [name, transport] of transports) {
         yield* a.run(
           Effect.forEach(Array.from({ length: count }, (_, n) => `key ${n}`), (key) => Global.set("large", key, 1))
         )
-        const sizes = [g1, g2].map(({ router }) => () => router.networkStatus().families["large"])
+        const sizes = [g1, g2].map(({ router }) => () => router.observed.networkStatus.families["large"])
         for (const size of sizes) yield* until("all is there", () => size() === count)
         yield* world.cut
         yield* until("it was lost", () => sizes.some((size) => size() !== count))
@@ -77,10 +77,11 @@ for (const [name, transport] of transports) {
         const g2 = yield* world.start("g2", { global: true, seeds: [g1.address] })
         const count = 40_000
         for (let n = 0; n < count; n++) g2.mesh.set("large", `key ${n}`, n)
-        const sizes = [g1, g2].map(({ router }) => () => router.networkStatus().families["large"])
+        const sizes = [g1, g2].map(({ router }) => () => router.observed.networkStatus.families["large"])
         for (const size of sizes) yield* until("all is there", () => size() === count)
         const a = yield* world.start("a", { seeds: [g1.address, g2.address] })
-        yield* until("both are up", () => a.router.isUp("g1") && a.router.isUp("g2"))
+        yield* until("both are up", () =>
+          Effect.all([isUp(a, "g1"), isUp(a, "g2")]).pipe(Effect.map((up) => up.every(Boolean))))
         const seen: Array<readonly [number, number, number]> = []
         yield* Effect.forkScoped(a.run(Stream.runForEach(Global.mon("large"), ({ added, changed, deleted }) =>
           Effect.sync(() =>
@@ -90,7 +91,8 @@ for (const [name, transport] of transports) {
           seen.length === 1)
         const { master } = a.mesh
         a.router.peers.get(master!)!.link!.lose(new LinkError({ reason: "link_lost", peer: master! }))
-        yield* until("it is there again", () => seen.length === 2)
+        yield* until("it is there again", () =>
+          seen.length === 2)
         assert.deepStrictEqual(seen, [[count, 0, 0], [0, count, 0]])
       }))
 
@@ -278,7 +280,7 @@ for (const [name, transport] of transports) {
       Effect.gen(function*() {
         const { a, b, seed } = yield* three(world)
         const port = yield* a.run(Port.make(() => {}))
-        yield* a.run(Global.reg("workers", port, { load: 1 }))
+        yield* a.run(Global.reg(port, "workers", { load: 1 }))
         yield* a.run(Global.set("workers", "#no port", 1))
         yield* b.has("workers", { [port]: { load: 1 }, "#no port": 1 })
         assert.deepStrictEqual(yield* b.run(Global.find("workers")), [port])
@@ -292,7 +294,7 @@ for (const [name, transport] of transports) {
         const { a, b } = yield* three(world)
         const port = yield* a.run(Port.make({ ask: (reply) => Port.snd(reply, "here") }))
         const scope = yield* Scope.make()
-        yield* a.run(Scope.provide(Global.reg("workers", port), scope))
+        yield* a.run(Scope.provide(Global.reg(port, "workers"), scope))
         yield* b.has("workers", { [port]: null })
         yield* Scope.close(scope, Exit.void)
         yield* b.has("workers", {})
@@ -305,7 +307,7 @@ for (const [name, transport] of transports) {
         const port = yield* a.run(Port.make(() => {}))
         yield* a.run(Port.kil(port))
         yield* a.run(Port.exit(port))
-        yield* a.run(Global.reg("workers", port))
+        yield* a.run(Global.reg(port, "workers"))
         yield* a.run(Global.set("workers", "later", 1))
         yield* b.has("workers", { later: 1 })
       }))
@@ -314,9 +316,9 @@ for (const [name, transport] of transports) {
       Effect.gen(function*() {
         const { a, b, seed } = yield* three(world)
         const port = yield* b.run(Port.make(() => {}))
-        yield* a.run(Global.reg("workers", port))
+        yield* a.run(Global.reg(port, "workers"))
         yield* seed.has("workers", { [port]: null })
-        yield* until("a is linked to b", () => a.router.isUp("b"))
+        yield* until("a is linked to b", () => isUp(a, "b"))
         yield* b.stop
         yield* seed.has("workers", {})
       }))
@@ -436,12 +438,12 @@ for (const [name, transport] of transports) {
         const { a, b, seed } = yield* three(world)
         const waiting = yield* Effect.forkChild(seed.run(Global.awaitGroup("workers", 2)))
         const first = yield* a.run(Port.make(() => {}))
-        yield* a.run(Global.reg("workers", first))
+        yield* a.run(Global.reg(first, "workers"))
         yield* a.run(Global.set("workers", "#no port", 1))
         yield* seed.has("workers", { [first]: null, "#no port": 1 })
         assert.strictEqual(waiting.pollUnsafe(), undefined)
         const second = yield* b.run(Port.make(() => {}))
-        yield* b.run(Global.reg("workers", second))
+        yield* b.run(Global.reg(second, "workers"))
         assert.sameMembers([...yield* within("the group", Fiber.join(waiting))], [first, second])
         assert.sameMembers([...yield* within("the group", seed.run(Global.awaitGroup("workers", 2)))], [first, second])
       }))

@@ -42,6 +42,14 @@ for (const [name, transport] of transports) {
         ])
       }))
 
+    test("take a member from a pipe, or as an argument", (world) =>
+      Effect.gen(function*() {
+        const seed = yield* world.start("seed", { global: true })
+        const piped = yield* seed.run(Port.make(() => {}).pipe(Effect.tap(Global.register("workers"))))
+        const given = yield* member(seed, "workers")
+        assert.deepStrictEqual(new Set(yield* seed.run(Global.find("workers"))), new Set([piped, given]))
+      }))
+
     test("lose a member whose port has ended, and say why if that was not in order", (world) =>
       Effect.gen(function*() {
         const seed = yield* world.start("seed", { global: true })

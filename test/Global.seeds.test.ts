@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { Global, Node, Transport } from "../src/index.ts"
-import { makeLogs, secret, until, within } from "./harness.ts"
+import { isUp, makeLogs, secret, until, within } from "./harness.ts"
 import { follow, meshTestOver } from "./meshWorld.ts"
 import { listenRaw, ownKind } from "./rawPeer.ts"
 
@@ -71,7 +71,7 @@ describe("a seed that has our own node ID", () => {
         const seed = yield* start("seed", { global: true })
         const twin = yield* start("seed", { seeds: [seed.address] })
         yield* until("the warning", () => warnings().length > 0)
-        assert.include(warnings()[0], "another live node has this node ID")
+        assert.include(warnings()[0], "the other side says that it has our own node ID")
         assert.isFalse(twin.mesh.isGlobal)
         assert.isUndefined(twin.mesh.master)
       })
@@ -85,8 +85,11 @@ describe("a master that dies", () => {
       Effect.gen(function*() {
         const [one, two] = [yield* listenRaw({ nodeId: "one" }), yield* listenRaw({ nodeId: "two" })]
         const node = yield* start("node", { seeds: [one.address, two.address], framings: ["json"] })
-        yield* until("both are linked", () => node.router.isUp("one") && node.router.isUp("two"))
-        const masters = [one, two].map(({ peers }) => peers[0]!)
+        yield* until("both are linked", () =>
+          Effect.all([isUp(node, "one"), isUp(node, "two")]).pipe(Effect.map((up) => up.every(Boolean))))
+        const masters = [one, two].map(({ peers }) =>
+          peers[0]!
+        )
         const first = node.mesh.master === "one" ? 0 : 1
         const [master, next] = [masters[first]!, masters[1 - first]!]
         const asked = yield* Effect.forkChild(node.run(Global.keys("fam")), { startImmediately: true })
@@ -108,8 +111,11 @@ describe("a master that dies", () => {
         const keys = ownKind(60_000)
         const [one, two] = [yield* listenRaw({ nodeId: "one", keys }), yield* listenRaw({ nodeId: "two", keys })]
         const node = yield* start("node", { seeds: [one.address, two.address], framings: ["json"] })
-        yield* until("both are linked", () => node.router.isUp("one") && node.router.isUp("two"))
-        const masters = [one, two].map(({ peers }) => peers[0]!)
+        yield* until("both are linked", () =>
+          Effect.all([isUp(node, "one"), isUp(node, "two")]).pipe(Effect.map((up) => up.every(Boolean))))
+        const masters = [one, two].map(({ peers }) =>
+          peers[0]!
+        )
         const first = node.mesh.master === "one" ? 0 : 1
         const [master, next] = [masters[first]!, masters[1 - first]!]
         const follower = yield* follow(node, "fam")

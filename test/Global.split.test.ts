@@ -1,14 +1,14 @@
-import { assert, describe, it } from "@effect/vitest"
+import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Global, Transport } from "../src/index.ts"
-import { until } from "./harness.ts"
+import { areLinked, until } from "./harness.ts"
 import { follow, linkedTo, makeMeshWorld } from "./meshWorld.ts"
 
 const short = { monitorTimeout: "500 millis", connectInterval: "300 millis" } as const
 
 describe("a network in two halves", () => {
   it.live(
-    "goes on in both, and has the union of both within seconds after it has healed",
+    "goes on in both, and has the union of both when it has healed",
     () =>
       Effect.gen(function*() {
         const { start } = yield* makeMeshWorld
@@ -40,13 +40,10 @@ describe("a network in two halves", () => {
         for (const node of [g2, b]) yield* node.has("f", { "of b": 2, "of b, in the split": 4 })
 
         yield* Effect.forEach(cut, network.heal)
-        const began = performance.now()
         const union = { ...everywhere, "of a, in the split": 3, "of b, in the split": 4 }
         for (const node of [g1, g2, a, b]) yield* node.has("f", union)
         yield* follower.reaches(union)
-        assert.isBelow(performance.now() - began, 5000)
-        yield* until("global nodes are linked", () => g1.router.isUp("g2") && g2.router.isUp("g1"))
-      }).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)),
-    30_000
+        yield* until("global nodes are linked", () => areLinked(g1, g2))
+      }).pipe(Effect.scoped, Effect.provide(Transport.layerMemory))
   )
 })

@@ -1,10 +1,11 @@
 import { assert, describe } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Global from "../src/Global.ts"
 import { LinkError } from "../src/internal/transport/linkError.ts"
 import * as Port from "../src/Port.ts"
-import { transports, until, within } from "./harness.ts"
+import { isUp, transports, until, upNodes, within } from "./harness.ts"
 import { follow, freeAddress, linkedTo, meshTestOver } from "./meshWorld.ts"
 
 for (const [name, transport] of transports) {
@@ -29,7 +30,7 @@ for (const [name, transport] of transports) {
         const node = yield* start("alone", { binds: [address], seeds: [address] })
         yield* within("node has joined", node.run(Global.joined))
         assert.isTrue(node.mesh.isGlobal)
-        assert.deepStrictEqual(node.router.upNodes(), [])
+        assert.deepStrictEqual(yield* upNodes(node), [])
         assert.deepStrictEqual(warnings(), [])
       }))
 
@@ -38,6 +39,18 @@ for (const [name, transport] of transports) {
         const node = yield* start("alone", { global: true })
         assert.isTrue(node.mesh.isGlobal)
         yield* within("node has joined", node.run(Global.joined))
+      }))
+
+    test("a program reads which master its node has, whichever copy of the package it was built with", ({ start }) =>
+      Effect.gen(function*() {
+        const seed = yield* start("seed")
+        const node = yield* start("node", { seeds: [seed.address] })
+        yield* within("node has joined", node.run(Global.joined))
+        const otherCopy = Context.Service<Global.Global, Global.Service>("effect-mp/Global")
+        for (const key of [Global.Global, otherCopy]) {
+          const { isGlobal, master } = yield* node.run(key)
+          assert.deepStrictEqual([isGlobal, master], [false, "seed"])
+        }
       }))
 
     test("nodes that share a seed reach each other's ports", ({ start, warnings }) =>
@@ -166,7 +179,10 @@ for (const [name, transport] of transports) {
         const one = yield* start("one")
         const two = yield* start("two", { seeds: [one.address] })
         const node = yield* start("node", { seeds: [one.address, two.address] })
-        yield* until("node has both seeds", () => node.router.isUp("one") && node.router.isUp("two"))
+        yield* until(
+          "node has both seeds",
+          () => Effect.all([isUp(node, "one"), isUp(node, "two")]).pipe(Effect.map((up) => up.every(Boolean)))
+        )
         yield* node.run(Global.set("f", "mine", 1))
         yield* one.run(Global.set("f", "of one", 2))
         yield* two.has("f", { mine: 1, "of one": 2 })

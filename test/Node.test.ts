@@ -2,18 +2,21 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
-import * as Stream from "effect/Stream"
 import * as os from "node:os"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import {
+  areParted,
   collector,
   connect,
+  follow,
+  isDown,
+  isUp,
   makeWorld,
+  peerOf,
   reasonOf,
   roundTrip,
   secret,
@@ -39,8 +42,9 @@ describe("a node without a network", () => {
       assert.deepStrictEqual(yield* Node.addresses, [])
       yield* Port.snd("elsewhere#port", "lost")
       assert.deepStrictEqual(yield* Node.upNodes, [])
-      const router = yield* Node.Node
-      yield* until("the message is given up", () => router.peers.size === 0)
+      const here = yield* Effect.context<Node.Node>()
+      const noPeer = Effect.map(Node.peers, (peers) => peers.length === 0).pipe(Effect.provide(here))
+      yield* until("the message is given up", () => noPeer)
     }).pipe(Effect.provide(Node.layerLocal)))
 
   it.live("fires monitors of ports of other nodes: it knows no address", () =>
@@ -181,7 +185,7 @@ for (const [name, transport] of transports) {
         for (let i = 0; i < 100; i++) yield* a.run(Port.snd(inbox.port, i))
         const [peer] = yield* a.run(Node.peers)
         assert.include(peer, { nodeId: "b", state: "connecting", queued: 100 })
-        yield* until("the link is up", () => a.router.isUp("b"))
+        yield* until("the link is up", () => isUp(a, "b"))
         for (let i = 100; i < 200; i++) yield* a.run(Port.snd(inbox.port, i))
         yield* inbox.has(200)
         assert.deepStrictEqual(inbox.messages, Array.from({ length: 200 }, (_, i) => [i]))
@@ -269,7 +273,7 @@ for (const [name, transport] of transports) {
             })
         }))
         yield* a.run(Port.snd(here, "watch", there))
-        yield* until("the monitor stands", () => a.router.peers.has("b"))
+        yield* until("the monitor stands", () => Effect.map(peerOf(a, "b"), (peer) => peer !== undefined))
         yield* a.run(Port.snd(there, "go"))
         yield* until("the monitor fires", () => seen.length >= 51)
         assert.deepStrictEqual(seen, [...Array.from({ length: 50 }, (_, i) => i), ["done", 1]])
@@ -300,7 +304,7 @@ for (const [name, transport] of transports) {
         yield* a.run(Port.snd(inbox.port, "again"))
         yield* inbox.has(1)
         yield* world.cut
-        yield* until("the link is lost again", () => !a.router.isUp("b"))
+        yield* until("the link is lost again", () => isDown(a, "b"))
         assert.deepStrictEqual(inbox.messages, [["again"]])
         assert.deepStrictEqual(monitors.map((fired) => fired.length), [1, 1, 1, 1])
       }))
@@ -334,7 +338,7 @@ for (const [name, transport] of transports) {
           yield* a.run(Port.snd(inbox.port, round))
           yield* inbox.has(round + 1)
           yield* world.cut
-          yield* until("both see it", () => !a.router.isUp("b") && !b.router.isUp("a"))
+          yield* until("both see it", () => areParted(a, b))
         }
         assert.deepStrictEqual(inbox.messages, [[0], [1], [2], [3], [4]])
       }))
@@ -364,7 +368,7 @@ for (const [name, transport] of transports) {
         const [peer] = yield* a.run(Node.peers)
         assert.include(peer, { nodeId: "b", state: "up", address: b.address, queued: 0 })
         yield* world.cut
-        yield* until("the link is lost", () => !a.router.isUp("b"))
+        yield* until("the link is lost", () => isDown(a, "b"))
         assert.deepStrictEqual([yield* a.run(Node.upNodes), yield* a.run(Node.peers)], [[], []])
       }))
 
@@ -384,16 +388,13 @@ for (const [name, transport] of transports) {
         yield* until("the metric says so", () =>
           Effect.map(queued, (state) =>
             state !== undefined && "value" in state && state.value === 10_000))
-      }), 30_000)
+      }))
 
     test("events begin with what is up now, then tell what happens", (world) =>
       Effect.gen(function*() {
         const [a, b, c] = [yield* world.start("a"), yield* world.start("b"), yield* world.start("c")]
         yield* connect(a, b)
-        const seen: Array<Node.NodeEvent> = []
-        const watching = yield* Effect.forkScoped(
-          a.run(Stream.runForEach(Node.events, (event) => Effect.sync(() => seen.push(event))))
-        )
+        const seen = yield* follow(a)
         yield* until("the present state", () => seen.length === 1)
         yield* connect(c, a)
         yield* until("c comes up", () => seen.length === 2)
@@ -404,18 +405,12 @@ for (const [name, transport] of transports) {
           { _tag: "Down", nodeId: "b", reason: "cut", orderly: false },
           { _tag: "Down", nodeId: "c", reason: "cut", orderly: false }
         ])
-        yield* Fiber.interrupt(watching)
-        assert.strictEqual(a.router.listeners.size, 0, "a stream that ended listens no more")
       }))
 
     test("a node that was never up does not go down", (world) =>
       Effect.gen(function*() {
         const [a, b] = [yield* world.start("a"), yield* world.start("b")]
-        const seen: Array<Node.NodeEvent> = []
-        yield* Effect.forkScoped(
-          a.run(Stream.runForEach(Node.events, (event) => Effect.sync(() => seen.push(event))))
-        )
-        yield* until("the stream listens", () => a.router.listeners.size > 0)
+        const seen = yield* follow(a)
         yield* within("the monitor", a.run(Port.exit("ghost")))
         yield* connect(a, b)
         yield* until("an event", () => seen.length > 0)
@@ -430,7 +425,7 @@ for (const [name, transport] of transports) {
         const inbox = yield* collector(b)
         yield* connect(a, b)
         const text = "x".repeat(10_000)
-        for (let i = 0; i < 2000; i++) a.router.send(inbox.port, [i, text])
+        for (let i = 0; i < 2000; i++) yield* a.run(Port.snd(inbox.port, i, text))
         yield* a.stop
         yield* inbox.has(2000)
         assert.deepStrictEqual(inbox.messages.map((message) => message[0]), Array.from({ length: 2000 }, (_, i) => i))
@@ -458,6 +453,7 @@ for (const [name, transport] of transports) {
         yield* a.run(Node.addressBook(() => Effect.never))
         const fired = yield* watch(a, "b#port")
         yield* within("the node stops", a.stop)
+        yield* until("the monitor has fired", () => fired.length > 0)
         assert.deepStrictEqual(fired, [["transport_error", "b", "this node stopped"]])
       }))
   })

@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { Node, Port } from "../src/index.ts"
-import { reasonFromExit } from "../src/internal/values/killed.ts"
+import { reasonFromExit } from "../src/internal/values/reason.ts"
 
 const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
   Effect.provide(Effect.scoped(effect), Node.layerLocal)
@@ -16,7 +16,7 @@ const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
 const silent = Port.make(() => {})
 
 const reasonOf = (port: Port.PortId) =>
-  Effect.map(Effect.timeout(Port.exit(port), "5 seconds"), (exit) => reasonFromExit(exit))
+  Effect.map(Effect.timeout(Port.exit(port), "30 seconds"), (exit) => reasonFromExit(exit))
 
 describe("monitors", () => {
   it.live("fire once, with the Exit", () =>
@@ -52,8 +52,7 @@ describe("monitors", () => {
       yield* Port.kil(stopped, "shutdown")
       yield* Port.kil(watched, "why")
       yield* Effect.scoped(silent)
-      const router = yield* Node.Node
-      while ([failing, killed, ended, stopped, watched].some((port) => router.ports.has(port))) yield* Effect.yieldNow
+      while ((yield* Node.gauges).ports > 0) yield* Effect.yieldNow
       assert.sameMembers(logs, [
         `port ${failing}, which nobody monitored, has ended: fail: boom`,
         `port ${killed}, which nobody monitored, has ended: why: 1`
@@ -138,6 +137,41 @@ describe("monitors", () => {
       assert.isFalse(told)
     })))
 
+  it.live.each<[string, (port: Port.PortId, other: Port.PortId) => ReturnType<typeof Port.mon>]>([
+    ["that run an effect", (port, other) => Port.mon(port, () => Port.kil(other, "told"))],
+    ["that link", (port, other) => Port.mon(port, other)],
+    ["that link to their own port", (port, other) => Effect.orDie(Port.peval(other, Port.mon(port)))],
+    ["that send a message", (port, other) => Port.mon(port, other, "told")]
+  ])("%s can be taken back, and the others stand", ([, monitor]) =>
+    local(Effect.gen(function*() {
+      const port = yield* silent
+      const other = yield* Port.make({ told: () => Effect.fail("told") })
+      const ended = yield* Deferred.make<void>()
+      const { cancel } = yield* monitor(port, other)
+      yield* Port.mon(port, () => Deferred.succeed(ended, undefined))
+      yield* cancel
+      yield* cancel
+      yield* Port.kil(port, "because")
+      yield* Deferred.await(ended)
+      yield* Effect.sleep(1)
+      assert.strictEqual(yield* Port.peval(other, Effect.succeed("alive")), "alive")
+    })))
+
+  it.live("that have fired, or were taken back, leave nothing in their scope", () =>
+    local(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const [port, other] = [yield* silent, yield* silent]
+      yield* Scope.provide(Port.mon(port, () => {}), scope)
+      yield* Scope.provide(Port.mon("elsewhere;malformed#port", () => {}), scope)
+      const { cancel } = yield* Scope.provide(Port.mon(other, () => {}), scope)
+      assert.strictEqual(scope.state._tag, "Open")
+      yield* Port.kil(port)
+      yield* Port.exit(port)
+      yield* cancel
+      yield* Effect.yieldNow
+      assert.strictEqual(scope.state._tag, "Empty")
+    })))
+
   it.live("in a chain of 10,000 ports do not overflow the stack", () =>
     local(Effect.gen(function*() {
       const first = yield* silent
@@ -174,7 +208,7 @@ describe("monGuard", () => {
       const port = yield* silent
       yield* Effect.scoped(Port.monGuard(port, resource("scope")))
       assert.deepStrictEqual(log, ["scope"])
-      assert.strictEqual(yield* Port.monGuard(port, resource("port")), "port")
+      assert.strictEqual(yield* resource("port").pipe(Port.monGuard(port)), "port")
       yield* Port.kil(port, "x")
       yield* Port.exit(port)
       yield* Effect.sleep(1)
@@ -204,6 +238,19 @@ describe("port context", () => {
       yield* Port.kil(port, "enough")
       const exit = yield* Fiber.join(waiting)
       assert.isTrue(Exit.isFailure(exit) && String(exit).includes("enough"))
+    })))
+
+  it.live("peval interrupts its effect when it is interrupted itself", () =>
+    local(Effect.gen(function*() {
+      const log: Array<string> = []
+      const port = yield* silent
+      const lasting = Effect.onExit(Effect.never, (exit) =>
+        Effect.sync(() => log.push(Exit.hasInterrupts(exit) ? "interrupted" : "ended")))
+      const abandoned = yield* Effect.forkChild(Port.peval(port, lasting), { startImmediately: true })
+      yield* Fiber.interrupt(abandoned)
+      assert.deepStrictEqual(log, ["interrupted"])
+      // It took the effect with it, and not the port.
+      assert.strictEqual(yield* Effect.as(Effect.void, "alive").pipe(Port.peval(port)), "alive")
     })))
 
   it.live("psub carries it to code that runs elsewhere", () =>
@@ -277,16 +324,15 @@ describe("cal", () => {
 
   it.live("leaves no port and no monitor behind when it is interrupted, or cannot be sent", () =>
     local(Effect.gen(function*() {
-      const router = yield* Node.Node
       const port = yield* Port.make(() => Effect.void)
-      const before = router.ports.size
+      const before = (yield* Node.gauges).ports
       const timedOut = yield* Effect.exit(Port.calTimeout(port, "5 millis", "ask"))
       assert.isTrue(Exit.isFailure(timedOut) && Cause.isTimeoutError(Cause.squash(timedOut.cause)))
       const unsendable = yield* Effect.exit(Port.cal("elsewhere#port", "ask", () => {}))
       const error = Exit.isFailure(unsendable) ? Cause.squash(unsendable.cause) : undefined
       assert.instanceOf(error, Port.UnsendableMessage)
       assert.strictEqual(error.path, "[1]")
-      assert.strictEqual(router.ports.size, before)
+      assert.strictEqual((yield* Node.gauges).ports, before)
     })))
 })
 

@@ -3,6 +3,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { type Node, Port } from "../src/index.ts"
@@ -37,6 +38,9 @@ export const server: Effect.Effect<Port.PortId<Chat>, never, Node.Node | Scope.S
 declare const chat: Port.PortId<Chat>
 declare const client: Port.PortId<Client>
 declare const anything: Port.PortId
+declare const list: [string, ...ReadonlyArray<unknown>]
+declare const message: ReadonlyArray<unknown>
+declare const known: ["privmsg", string, string] | ["count", string]
 
 export const sends = [
   Port.snd(chat, "privmsg", "me", "hi"),
@@ -44,6 +48,14 @@ export const sends = [
   Port.snd(chat, "count", client),
   Port.snd(anything, "whatever", 1, 2),
   Port.snd("node#port", { not: "a tag" }),
+  Port.snd(anything, ...list),
+  Port.snd(anything, ...message),
+  Port.snd("node#port"),
+  Port.snd(chat, ...known),
+  // @ts-expect-error -- a typed port is sent something
+  Port.snd(chat),
+  // @ts-expect-error -- nobody knows what is in the list
+  Port.snd(chat, ...list),
   // @ts-expect-error -- no such tag
   Port.snd(chat, "shout", "hi"),
   // @ts-expect-error -- a wrong argument
@@ -84,10 +96,79 @@ export const needs: Effect.Effect<Port.PortId, never, Node.Node | Scope.Scope | 
 // @ts-expect-error -- the service is not there
 export const forgotten: Effect.Effect<Port.PortId, never, Node.Node | Scope.Scope> = needs
 
+/** Handlers that are annotated say what they need, and nothing else is needed. */
+export const annotated: Port.Handlers<Client> = { line: (text) => Effect.andThen(Port.Self, Port.snd("log", text)) }
+export const fromAnnotated: Effect.Effect<Port.PortId<Client>, never, Node.Node | Scope.Scope> = Port.make(
+  Client,
+  annotated
+)
+export const needing: Port.Handlers<Client, Database> = { line: () => Database }
+export const fromNeeding: Effect.Effect<Port.PortId<Client>, never, Node.Node | Scope.Scope | Database> = Port.make(
+  Client,
+  needing
+)
+// @ts-expect-error -- the service is not there
+export const forgottenToo: Effect.Effect<Port.PortId<Client>, never, Node.Node | Scope.Scope> = fromNeeding
+// @ts-expect-error -- the annotation says that nothing is needed
+export const understated: Port.Handlers<Client> = { line: () => Database }
+
+export const handled: ReadonlyArray<Effect.Effect<void, never, Node.Node>> = [
+  Port.rcv(chat, "privmsg", (nick, text) => Port.snd("log", nick.trim(), text.trim())),
+  Port.rcv(chat, "count", () => Effect.as(Port.Self, 1)),
+  Port.rcv(chat, "count"),
+  Port.rcv(chat, (...whole) => Port.snd("log", ...whole)),
+  Port.rcv(anything, "whatever", (n: number) => Port.snd("log", n)),
+  Port.rcv("node#port", "whatever", () => {}),
+  // @ts-expect-error -- no such tag
+  Port.rcv(chat, "shout", () => {}),
+  // @ts-expect-error -- no such tag
+  Port.rcv(chat, "shout"),
+  // @ts-expect-error -- a wrong argument
+  Port.rcv(client, "line", (n: number) => Port.snd("log", n)),
+  // @ts-expect-error -- the message is answered
+  Port.rcv(chat, "count", () => {}),
+  // @ts-expect-error -- the service is not there
+  Port.rcv(client, "line", () => Database)
+]
+
 // @ts-expect-error -- there is no Self outside of a port
 export const noSelf: Effect.Effect<void, never, Node.Node | Scope.Scope> = Port.mon(chat)
 /** A callback that answers nothing needs nothing. */
 export const plainCallback: Effect.Effect<void, never, Node.Node | Scope.Scope> = Port.mon(chat, () => {})
+
+const Ends = Port.protocol({
+  ended: Port.message(Schema.String).rest(Schema.Unknown),
+  left: Port.message(Schema.String, Schema.Unknown, Schema.Unknown),
+  numbers: Port.message(Schema.String).rest(Schema.Number),
+  ask: Port.message().replies(Schema.Number)
+})
+declare const ends: Port.PortId<typeof Ends.messages>
+export const monitors: ReadonlyArray<Effect.Effect<Port.Monitor, never, Node.Node | Scope.Scope>> = [
+  Port.mon(chat, ends),
+  Port.mon(chat, anything, "whatever", 1),
+  Port.mon(chat, ends, "ended", "chat"),
+  Port.mon(chat, ends, "left", "chat"),
+  Port.mon(chat, ends, "left", "chat", 1),
+  // @ts-expect-error -- no such tag
+  Port.mon(chat, ends, "gone", "chat"),
+  // @ts-expect-error -- a wrong argument
+  Port.mon(chat, ends, "ended", 1),
+  // @ts-expect-error -- an argument is missing that takes no reason
+  Port.mon(chat, ends, "ended"),
+  // @ts-expect-error -- a reason is no list of numbers
+  Port.mon(chat, ends, "numbers", "chat"),
+  // @ts-expect-error -- nobody waits for the answer
+  Port.mon(chat, ends, "ask")
+]
+
+/** The port may be named alone, where its effect is piped. */
+export const piped: Effect.Effect<string, Port.Killed, Node.Node | Database> = Effect.andThen(Port.Self, Database).pipe(
+  Port.peval(chat)
+)
+export const guarded: Effect.Effect<string, never, Node.Node | Scope.Scope | Database> = Effect.andThen(
+  Effect.scope,
+  Database
+).pipe(Port.monGuard(chat))
 
 const connect = Port.remote("eg_chat::client_connect", [Client.PortId, Schema.String], Chat)
 export const spawned: Effect.Effect<Port.PortId<Chat>, never, Node.Node> = Port.spawn("node", connect, client, "me")
@@ -95,3 +176,19 @@ export const spawned: Effect.Effect<Port.PortId<Chat>, never, Node.Node> = Port.
 export const wronglySpawned = Port.spawn("node", connect, client, 42)
 // @ts-expect-error -- Perl's functions have a package
 export const unpackaged = Port.remote("connect")
+
+const untyped = Port.remote("eg_chat::untyped")
+export const implemented: ReadonlyArray<Layer.Layer<never, never, Node.Node>> = [
+  Port.implement(untyped, () => Effect.succeed((...whole) => Port.snd("log", ...whole))),
+  Port.implement(untyped, (nick: string) => Effect.succeed({ say: (text: string) => Port.snd("log", nick, text) })),
+  Port.implement(untyped, () => Effect.succeed({ say: () => {} }), { mailbox: 10 }),
+  // @ts-expect-error -- a handler is missing
+  Port.implement(connect, () => Effect.succeed({ join: () => {}, privmsg: () => {} })),
+  // @ts-expect-error -- a protocol has no default receiver
+  Port.implement(connect, () => Effect.succeed(() => {}))
+]
+// @ts-expect-error -- the service is not there
+export const unprovided: Layer.Layer<never, never, Node.Node> = Port.implement(
+  untyped,
+  () => Effect.succeed(() => Database)
+)

@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
-import { Node, Port, Supervisor } from "../src/index.ts"
+import { Port, Supervisor } from "../src/index.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import { makeLogs } from "./harness.ts"
 import { quiet, sleep, test } from "./supervised.ts"
 import { counts, makeKids, portsOf, record } from "./supervisedGroup.ts"
@@ -142,14 +143,14 @@ describe("a dynamic supervisor", () => {
       const [a, b] = ["a", "b"].map((id) => kids.ports.get(id)!)
       yield* pool.terminateChild(a!)
       assert.strictEqual(kids.took(), "+a +b -a")
-      assert.isFalse((yield* Node.Node).ports.has(a!))
+      assert.isFalse((yield* NodeRouter).ports.has(a!))
       yield* pool.terminateChild(a!)
       const stranger = yield* Port.make({})
       for (const port of [stranger, pool.supervisor, "1", "2", "other#b"]) {
         const refused = yield* Effect.flip(pool.terminateChild(port))
         assert.isTrue(refused._tag === "ChildError" && refused.reason === "not_found", port)
       }
-      assert.isTrue((yield* Node.Node).ports.has(stranger))
+      assert.isTrue((yield* NodeRouter).ports.has(stranger))
       assert.deepStrictEqual((yield* pool.which).map(({ port }) => port), [b])
       // A port that had ended long before it was asked for, and that nobody here ever had.
       yield* Port.kil(stranger)

@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { Node, Port, Supervisor } from "../src/index.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import { makeLogs, reasonOf } from "./harness.ts"
 import { quiet, sleep, test } from "./supervised.ts"
 import { counts, end, group, ignoring, makeKids, portsOf, record, states, strategies, told } from "./supervisedGroup.ts"
@@ -243,7 +244,7 @@ describe("ends in the same tick", () => {
           kids.log.filter((line) => line === "+a").length,
           kids.log.filter((line) => line === "-a").length
         )
-        assert.isFalse((yield* Node.Node).ports.has(kids.ports.get("a")!))
+        assert.isFalse((yield* NodeRouter).ports.has(kids.ports.get("a")!))
       }))
 
     test(`as the stop of the supervisor of a ${restart} child: no restart, and each end is told`, () =>
@@ -252,7 +253,7 @@ describe("ends in the same tick", () => {
         const supervisor = yield* group([kids.kid("a", { restart }), kids.kid("b")])
         yield* quiet
         kids.took()
-        const router = yield* Node.Node
+        const router = yield* NodeRouter
         router.kill(kids.ports.get("a")!, ["crash"])
         router.kill(supervisor.supervisor, ["enough"])
         yield* quiet
@@ -349,7 +350,7 @@ describe("what a child's start acquired", () => {
         const supervisor = yield* group(
           ["a", "b", "c"].map((each) => each === id ? slow(kids, each, dies) : kids.kid(each))
         )
-        const router = yield* Node.Node
+        const router = yield* NodeRouter
         kids.took()
         yield* end(supervisor, id, "crash")
         assert.strictEqual(kids.took(), `-${id} +${id}`)

@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { Port, Supervisor, Transport } from "../src/index.ts"
-import { makeWorld, reasonOf, type TestNode, until, within } from "./harness.ts"
+import { isUp, makeWorld, reasonOf, type TestNode, until, within } from "./harness.ts"
 import { networkTest as test, quiet, short } from "./supervised.ts"
 
 /** Nodes a, b, c that take part, and who of them runs the service now. */
@@ -118,7 +118,7 @@ describe("a failover service", () => {
       yield* Effect.sleep("500 millis")
       yield* Effect.forEach(cut, network.heal)
       const [a, b] = [nodes.get("a")!, nodes.get("b")!]
-      yield* until("they are linked", () => Effect.map(b.run(Port.snd("a", "devnull")), () => a.router.isUp("b")))
+      yield* until("they are linked", () => Effect.andThen(b.run(Port.snd("a", "devnull")), isUp(a, "b")))
       yield* Effect.sleep("1 second")
       assert.deepStrictEqual(starts, ["b"])
     }))
@@ -312,7 +312,7 @@ describe("a failover service", () => {
       yield* runsOn("a", "b")
       yield* Effect.forEach(cut, network.heal)
       const [a, b] = [nodes.get("a")!, nodes.get("b")!]
-      yield* until("they are linked", () => Effect.map(a.run(Port.snd("b", "devnull")), () => b.router.isUp("a")))
+      yield* until("they are linked", () => Effect.andThen(a.run(Port.snd("b", "devnull")), isUp(b, "a")))
       yield* runsOn("a")
     }))
 

@@ -5,7 +5,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { Node, Port, Supervisor } from "../src/index.ts"
-import { connect, makeWorld, type TestNode, until, within } from "./harness.ts"
+import { areLinked, connect, isDown, makeWorld, type TestNode, until, within } from "./harness.ts"
 import { networkTest as test, short } from "./supervised.ts"
 
 describe("a child that is spawned on one of several nodes", () => {
@@ -44,7 +44,7 @@ describe("a child that is spawned on one of several nodes", () => {
   const seeAgain = (here: TestNode, one: TestNode) =>
     until(
       "it is seen again",
-      () => Effect.map(one.run(Port.snd("here", "devnull")), () => here.router.isUp("one") && one.router.isUp("here"))
+      () => Effect.andThen(one.run(Port.snd("here", "devnull")), areLinked(here, one))
     )
 
   /** Ways to have children on one of the nodes. */
@@ -163,7 +163,7 @@ describe("a child that is spawned on one of several nodes", () => {
         assert.strictEqual(ports.length, children)
         yield* Effect.forEach(split, network.cut)
         if (stopped === "before") yield* Effect.forkScoped(stop)
-        yield* until("the node is lost", () => !here.router.isUp("one"))
+        yield* until("the node is lost", () => isDown(here, "one"))
         if (stopped === "after") yield* stop
         assert.isTrue(ports.every((port) => one.router.ports.has(port)))
         yield* Effect.forEach(split, network.heal)
@@ -180,7 +180,7 @@ describe("a child that is spawned on one of several nodes", () => {
       assert.strictEqual(yield* who, "one")
       const before = yield* supervised.port
       yield* Effect.forEach(split, network.cut)
-      yield* until("the node is lost", () => !here.router.isUp("one"))
+      yield* until("the node is lost", () => isDown(here, "one"))
       assert.strictEqual(yield* who, "two")
       const after = yield* supervised.port
       assert.isTrue(one.router.ports.has(before))

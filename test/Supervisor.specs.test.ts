@@ -280,16 +280,6 @@ describe("an id", () => {
       const refused = yield* Effect.flip(supervisor.terminateChild("constructor"))
       assert.isTrue(refused._tag === "ChildError" && refused.reason === "not_found")
     }))
-
-  test("that is there twice is looked for in a time that grows with the number of children, not with its square", () =>
-    Effect.gen(function*() {
-      const children = Array.from({ length: 50_000 }, (_, n) => odd({ id: `child ${n}`, type: "boss" }))
-      const before = performance.now()
-      const refused = yield* Effect.flip(group(children))
-      assert.isTrue(refused._tag === "InvalidSpec" && refused.field === "type")
-      // The square takes several times as long.
-      assert.isBelow(performance.now() - before, 1500)
-    }))
 })
 
 describe("significant", () => {

@@ -5,6 +5,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import { Node, Port, Supervisor } from "../src/index.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import { makeLogs } from "./harness.ts"
 import { quiet, sleep, test } from "./supervised.ts"
 import {
@@ -88,7 +90,7 @@ describe("children", () => {
       test(`that are ${restart} may end while a later one starts (${strategy}): it counts when all are up`, () =>
         Effect.gen(function*() {
           const kids = makeKids()
-          const router = yield* Node.Node
+          const router = yield* NodeRouter
           let first: Port.PortId | undefined
           const kill = Effect.sync(() => {
             first = kids.ports.get("a")
@@ -215,8 +217,8 @@ describe("the start of a supervisor", () => {
       test(`fails when child ${id} of three ${how}: what was started is stopped in reverse order; the error has its id and Exit`, () =>
         Effect.gen(function*() {
           const kids = makeKids()
-          const router = yield* Node.Node
-          const before = [router.ports.size, router.supervisors.size]
+          const router = yield* NodeRouter
+          const before = [router.ports.size, router.observed.supervisors.size]
           kids.next(id, trouble)
           const error = yield* Effect.flip(group([kids.kid("a"), kids.kid("b"), kids.kid("c")]))
           if (error._tag !== "StartError") return assert.fail(error.message)
@@ -225,7 +227,7 @@ describe("the start of a supervisor", () => {
           assert.include(error.message, `child "${id}" could not be started`)
           assert.strictEqual(kids.took(), ["+a -a", "+a +b -b -a", "+a +b +c -c -b -a"][at])
           yield* quiet
-          assert.deepStrictEqual([router.ports.size, router.supervisors.size], before)
+          assert.deepStrictEqual([router.ports.size, router.observed.supervisors.size], before)
         }))
     }
 
@@ -260,7 +262,7 @@ describe("the start of a supervisor", () => {
   test("fails as well when an earlier child has ended meanwhile: it is not started again, and nothing is left of it", () =>
     Effect.gen(function*() {
       const kids = makeKids()
-      const router = yield* Node.Node
+      const router = yield* NodeRouter
       const before = router.ports.size
       const kill = Effect.suspend(() => Port.kil(kids.ports.get("a")!, "crash"))
       kids.next("b", Effect.provideService(kill, Node.Node, router), Effect.void)
@@ -276,7 +278,7 @@ describe("the start of a supervisor", () => {
     const logs = makeLogs()
     return Effect.gen(function*() {
       const kids = makeKids()
-      const router = yield* Node.Node
+      const router = yield* NodeRouter
       const stick = Effect.suspend(() => Port.snd(kids.ports.get("b")!, "stuck"))
       kids.next("c", Effect.andThen(Effect.provideService(stick, Node.Node, router), quiet), Effect.void)
       kids.next("d", Effect.fail("no database"))
@@ -300,19 +302,19 @@ describe("the start of a supervisor", () => {
     Effect.gen(function*() {
       const kids = makeKids()
       kids.next("b", Effect.never)
-      const before = (yield* Node.Node).ports.size
+      const before = (yield* NodeRouter).ports.size
       const starting = yield* Effect.forkChild(group([kids.kid("a"), kids.kid("b")]), { startImmediately: true })
       yield* quiet
       yield* Fiber.interrupt(starting)
       assert.strictEqual(kids.took(), "+a +b -b -a")
-      assert.strictEqual((yield* Node.Node).ports.size, before)
+      assert.strictEqual((yield* NodeRouter).ports.size, before)
     }))
 
   test("fails when it is killed meanwhile, names the child that was being started, and leaves nothing", () =>
     Effect.gen(function*() {
       const kids = makeKids()
       kids.next("b", Effect.never)
-      const router = yield* Node.Node
+      const router = yield* NodeRouter
       const before = router.ports.size
       const starting = yield* Effect.forkChild(Effect.flip(group([kids.kid("a"), kids.kid("b"), kids.kid("c")])), {
         startImmediately: true

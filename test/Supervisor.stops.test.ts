@@ -4,7 +4,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import { Node, Port, Supervisor } from "../src/index.ts"
+import { Port, Supervisor } from "../src/index.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import { makeLogs, reasonOf } from "./harness.ts"
 import { quiet, sleep, test, testWithWallClock } from "./supervised.ts"
 import { end, group, ignoring, makeKids, record, states } from "./supervisedGroup.ts"
@@ -97,7 +98,7 @@ describe("stopping", () => {
       const kids = makeKids()
       const supervisor = yield* group([kids.kid("a"), kids.kid("b")])
       let open = true
-      const router = yield* Node.Node
+      const router = yield* NodeRouter
       router.monitor(supervisor.supervisor, () => {
         open = kids.log.join(" ") !== "+a +b -b -a"
       })

@@ -2,7 +2,8 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
-import { Node, Port, Supervisor } from "../src/index.ts"
+import { Port, Supervisor } from "../src/index.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import { makeLogs, reasonOf } from "./harness.ts"
 import { quiet, sleep, test } from "./supervised.ts"
 import { counts, end, group, makeKids, portsOf, states, strategies, told } from "./supervisedGroup.ts"
@@ -185,7 +186,7 @@ describe("a restart", () => {
     test(`${strategy}: a child that ends while another one of its group starts is one more restart of the group`, () =>
       Effect.gen(function*() {
         const kids = makeKids()
-        const router = yield* Node.Node
+        const router = yield* NodeRouter
         const supervisor = yield* group([kids.kid("a"), kids.kid("b")], { strategy, intensity: 2 })
         kids.took()
         const kill = Effect.sync(() => router.kill(kids.ports.get("a")!, ["again"]))

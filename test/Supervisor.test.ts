@@ -2,6 +2,7 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
@@ -264,13 +265,13 @@ describe("a start that fails", () => {
           Effect.fail("no database" as const)
         )
       )
-      const before = (yield* Node.Node).ports.size
+      const before = (yield* NodeRouter).ports.size
       const error = yield* Effect.flip(Supervisor.restart(service.child))
       assert.strictEqual(error, "no database")
       yield* quiet
       assert.isTrue(released)
       assert.strictEqual(service.starts, 1)
-      assert.strictEqual((yield* Node.Node).ports.size, before)
+      assert.strictEqual((yield* NodeRouter).ports.size, before)
     }))
 
   test("is the caller's defect the first time, if it is one", () =>

@@ -8,7 +8,18 @@ import type * as Scope from "effect/Scope"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
-import { collector, connect, makeWorld, secret, until, watch, within, type World } from "./harness.ts"
+import {
+  collector,
+  connect,
+  hasWaiting,
+  makeWorld,
+  peerOf,
+  secret,
+  until,
+  watch,
+  within,
+  type World
+} from "./harness.ts"
 import { everywhere, pass, settle, there } from "./memoryHosts.ts"
 
 /** A test in real time, with nodes in a network of their own. */
@@ -49,11 +60,12 @@ describe("nodes in it", () => {
         yield* connect(a, b)
         const [lostAtA, lostAtB] = [yield* watch(a, inbox.port), yield* watch(b, "a")]
         yield* network.hold(there)
+        const onItsWay = Effect.map(peerOf(a, "b"), (peer) => peer?.buffered ?? 0)
         yield* a.run(Port.snd(inbox.port, "whole"))
-        yield* until("the first one is on its way", () => a.router.peers.get("b")!.link!.buffered > 0)
-        const { buffered } = a.router.peers.get("b")!.link!
+        yield* until("the first one is on its way", () => Effect.map(onItsWay, (bytes) => bytes > 0))
+        const buffered = yield* onItsWay
         yield* a.run(Port.snd(inbox.port, "cut in two".repeat(100)))
-        yield* until("so is the second one", () => a.router.peers.get("b")!.link!.buffered > buffered + 500)
+        yield* until("so is the second one", () => Effect.map(onItsWay, (bytes) => bytes > buffered + 500))
         yield* network.reset(there, buffered + 500)
         yield* network.release(there)
         yield* until("both monitors fire", () => lostAtA.length + lostAtB.length === 2)
@@ -98,7 +110,7 @@ describe("nodes in it", () => {
         const sending = yield* Effect.forkScoped(a.run(Effect.gen(function*() {
           for (; sent < total; sent++) yield* Port.snd(inbox.port, sent, text)
         })))
-        yield* until("the sender waits", () => a.router.peers.get("b")!.link!.hasRoom === false)
+        yield* until("the sender waits", () => hasWaiting(a, "b", 1))
         const waitsAt = sent
         yield* Effect.sleep("50 millis")
         assert.deepStrictEqual([sent, sending.pollUnsafe()], [waitsAt, undefined])

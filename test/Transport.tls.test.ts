@@ -6,9 +6,12 @@ import * as net from "node:net"
 import * as tls from "node:tls"
 import { Node, Port, Transport } from "../src/index.ts"
 import {
+  areParted,
   collector,
   connect,
+  isUp,
   makeWorld,
+  peerOf,
   reasonOf,
   roundTrip,
   type TestNode,
@@ -29,7 +32,7 @@ const withCert = (name: string, more: Node.Options = {}): Node.Options => ({
 })
 
 const refusedFor = (node: TestNode, address: string): Effect.Effect<string> =>
-  Effect.map(Effect.flip(node.network.dial(address)), (error: Transport.LinkError) => error.reason).pipe(Effect.orDie)
+  Effect.map(Effect.flip(node.dial(address)), (error: Transport.LinkError) => error.reason).pipe(Effect.orDie)
 
 for (const [name, transport] of transports) {
   const test = testOver(transport)
@@ -88,7 +91,7 @@ for (const [name, transport] of transports) {
             }))
           }
           assert.deepStrictEqual(world.logs, [])
-        }), 60_000)
+        }))
     }
 
     for (
@@ -149,7 +152,7 @@ for (const [name, transport] of transports) {
             // Of two that refuse each other, the one that is slower may only see that the connection is closed.
             const own = dialler === "a" ? here : there ?? "handshake_closed"
             assert.include(there === undefined ? [own] : [own, "handshake_closed"], refused)
-            assert.isFalse(left.router.isUp("b") || right.router.isUp("a"))
+            assert.isTrue(yield* areParted(left, right))
             yield* until("the reason is told by one of them", () =>
               [here, there].some((reason) =>
                 reason !== undefined &&
@@ -304,7 +307,7 @@ describe("TLS with strangers", () => {
         yield* until("it is logged", () =>
           world.logs.some((line) => line.includes(text)))
         yield* roundTrip(a, b)
-        assert.isFalse(a.router.isUp("stranger"))
+        assert.isFalse(yield* isUp(a, "stranger"))
       }))
   }
 
@@ -325,7 +328,7 @@ describe("TLS with strangers", () => {
           speakTls(socket, role, options, (inside) =>
             void inside.write(auth(method)))))
         yield* until("the link stands", () =>
-          a.router.isUp("stranger"))
+          isUp(a, "stranger"))
       }))
   }
 
@@ -365,7 +368,10 @@ describe("TLS with strangers", () => {
           )
           assert.strictEqual(end, "closed")
           yield* until("it is logged", () => world.logs.some((line) => line.includes(text)))
-          yield* until("nothing is left of it", () => a.router.handshaking() === 0)
+          yield* until(
+            "nothing is left of it",
+            () => Effect.map(a.run(Node.gauges), ({ handshakes }) => handshakes === 0)
+          )
           yield* roundTrip(a, b)
           assert.deepStrictEqual(fired, [])
         }))
@@ -388,8 +394,8 @@ describe("a reset in the middle of a large message over TLS", () => {
       yield* roundTrip(b, a)
       yield* network.shape({ from: "a", to: "b" }, { bandwidth: 50_000_000 })
       yield* a.run(Port.snd(there.port, "large", "x".repeat(4 * 1024 * 1024)))
-      const received = (): number => b.router.peers.get("a")?.link?.received ?? 0
-      yield* until("some of it has come", () => received() > 100_000)
+      const received = Effect.map(peerOf(b, "a"), (peer) => peer?.received ?? 0)
+      yield* until("some of it has come", () => Effect.map(received, (bytes) => bytes > 100_000))
       yield* network.reset({ from: "a", to: "b" }, 20_000)
       yield* until("both monitors fire", () => fired.every((reasons) => reasons.length > 0))
       assert.deepStrictEqual(fired, [
@@ -442,7 +448,7 @@ describe("TLS with a man in the middle who takes it out of the greetings", () =>
         const own = yield* within("a refusal", refusedFor(a, address))
         assert.include([reason, "handshake_closed"], own)
         yield* until("it is told", () => own === reason || world.logs.some((line) => line.includes(said[reason]!)))
-        assert.isFalse(a.router.isUp("b"))
+        assert.isFalse(yield* isUp(a, "b"))
       }))
   }
 })
@@ -495,8 +501,8 @@ describe("a node with neither secret nor certificate", () => {
   const test = testOver(transports[1][1])
   test("takes an empty secret for none, and listens where it is told to", (world) =>
     Effect.gen(function*() {
-      const { router } = yield* world.start("told", { secret: "", binds: ["[::1]:*", "127.0.0.1:*"] })
-      assert.match(router.addresses.join(), /^\[::1\]:\d+,127\.0\.0\.1:\d+$/)
+      const told = yield* world.start("told", { secret: "", binds: ["[::1]:*", "127.0.0.1:*"] })
+      assert.match((yield* told.run(Node.addresses)).join(), /^\[::1\]:\d+,127\.0\.0\.1:\d+$/)
       assert.strictEqual(world.logs.filter((line) => line.includes("nobody can connect")).length, 1)
     }))
 

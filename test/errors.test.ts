@@ -8,8 +8,9 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { readdirSync, readFileSync } from "node:fs"
-import { readCatalogue } from "../src/internal/cli/errors.ts"
+import { catalogue } from "../src/internal/cli/errors.ts"
 import { linkErrorReasons } from "../src/internal/transport/linkError.ts"
+import { reasons } from "../src/internal/values/reason.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
@@ -32,39 +33,13 @@ const sources = new Map(
     .filter((file) => file.endsWith(".ts"))
     .map((file) => [file, read(`src/${file}`).replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "")])
 )
-const inSources = (...patterns: ReadonlyArray<RegExp>): Array<string> => inCode(Array.from(sources.values()), patterns)
-
-/** The command line, and what is said of supervisors: lists of words, and no port that could end. */
-const withoutPorts =
-  /^(?:Cli\.ts|internal[/](?:cli[/].*|supervisor[/](?:errors|spec|decisions|supervision|messages)\.ts))$/
-
-const inCode = (code: ReadonlyArray<string>, patterns: ReadonlyArray<RegExp>): Array<string> => {
+const inSources = (...patterns: ReadonlyArray<RegExp>): Array<string> => {
+  const code = Array.from(sources.values())
   const found = patterns.flatMap((pattern) =>
     code.flatMap((text) => Array.from(text.matchAll(pattern), ([, tag]) => tag!))
   )
   return Array.from(new Set(found))
 }
-
-/** Lists that begin with a word as reasons do, and are none. A new one that is no reason belongs here. */
-const otherLists = new Set([
-  "already_connected",
-  "bad_packet",
-  "cbor",
-  "inf",
-  "infinity",
-  "json",
-  "nan",
-  "tls",
-  "aemp",
-  "provider",
-  "mproto",
-  "gproto",
-  "peeraddr",
-  "run",
-  "joined",
-  "seed",
-  "state"
-])
 
 /** Waits for the reason that a port ends with, once `act` has been done to it. */
 const endOf = (port: Port.PortId, act: Effect.Effect<unknown, unknown, Node.Node> = Effect.void) =>
@@ -99,6 +74,10 @@ const provoked: Record<string, Effect.Effect<ReadonlyArray<unknown>, unknown, No
     const port = yield* Port.spawn(yield* Node.id, untypedSpawn, "not a number")
     return yield* endOf(port)
   }).pipe(Effect.provide(Port.implement(spawnStrict, () => Effect.succeed({ add: () => {} })))),
+  calling_self: Effect.flatMap(
+    Port.make({ go: () => Effect.flatMap(Port.Self, (self) => Port.cal(self, "go")) }),
+    (port) => endOf(port, Port.snd(port, "go"))
+  ),
   mailbox_overflow: Effect.flatMap(
     Port.make(() => {}, { mailbox: 1 }),
     (port) => endOf(port, Effect.andThen(Port.snd(port, "one"), Port.snd(port, "two")))
@@ -116,13 +95,18 @@ const provoked: Record<string, Effect.Effect<ReadonlyArray<unknown>, unknown, No
 }
 
 describe("kill reasons", () => {
-  it("of the sources are those of the page", () => {
-    const lists = inCode(
-      Array.from(sources).filter(([file]) => !withoutPorts.test(file)).map(([, text]) => text),
-      [/\[\s*"([a-z]+(?:_[a-z]+)*)",/g]
-    )
-    const tags = new Set([...lists, ...inSources(/\bkil\([^,()]+,\s*"([a-z_]+)"/g, /\bthis\.end\("([a-z_]+)"/g)])
-    assert.sameMembers(Array.from(tags).filter((tag) => !otherLists.has(tag)), documented("Kill reasons"))
+  it("are those of the page", () => {
+    assert.sameMembers(Object.keys(reasons), documented("Kill reasons"))
+  })
+
+  it("are made in one place", () => {
+    // A child's specification has a field of that name, too.
+    const others = Array.from(sources).filter(([file]) => !/(?:values[/]reason|supervisor[/]spec)\.ts$/.test(file))
+    const elsewhere = others.map(([, text]) => text)
+    const tags = Object.keys(reasons).join("|")
+    // A list that begins with a tag of ours, and one that is given to `kil` or `kill` part by part.
+    const made = [new RegExp(`\\[\\s*"(?:${tags})",`, "g"), new RegExp(`\\bkill?\\([^()]*,\\s*"(?:${tags})"`, "g")]
+    assert.deepStrictEqual(elsewhere.flatMap((text) => made.flatMap((pattern) => text.match(pattern) ?? [])), [])
   })
 
   it("of the page can each be provoked here", () => {
@@ -165,10 +149,8 @@ describe("the page", () => {
     assert.strictEqual(new Set(tags).size, tags.length)
   })
 
-  it.effect("says in the first line of each entry what happened, and below it what to do", () =>
-    Effect.gen(function*() {
-      const catalogue = yield* readCatalogue
-      assert.sameMembers(Array.from(catalogue.keys()), Array.from(sections.values()).flat())
-      for (const [tag, entry] of catalogue) assert.match(entry, /^[A-Z`][^\n]{10,110}\.\n\n\S/, tag)
-    }))
+  it("says in the first line of each entry what happened, and below it what to do", () => {
+    assert.sameMembers(Array.from(catalogue.keys()), Array.from(sections.values()).flat())
+    for (const [tag, entry] of catalogue) assert.match(entry, /^[A-Z`][^\n]{10,110}\.\n\n\S/, tag)
+  })
 })

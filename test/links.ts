@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Node from "../src/Node.ts"
-import { connect, type TestNode, until, type World } from "./harness.ts"
+import { connect, peerOf, type TestNode, until, type World } from "./harness.ts"
 
 export const silent = "nothing was heard of the other node for too long"
 export const notReading = "the other node does not read what it is sent"
@@ -20,15 +20,14 @@ export const pair = (
     return [a, b] as const
   })
 
-export const linkTo = (node: TestNode, peer: string) => node.router.peers.get(peer)?.link
-
 /** Waits until a node has got this many more bytes from another one. */
 export const hears = (node: TestNode, peer: string, bytes: number): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const before = linkTo(node, peer)?.received ?? 0
-    return until(
+  Effect.gen(function*() {
+    const received = Effect.map(peerOf(node, peer), (info) => info?.received ?? 0)
+    const before = yield* received
+    yield* until(
       `${node.id} hears ${bytes} bytes of ${peer}`,
-      () => (linkTo(node, peer)?.received ?? 0) >= before + bytes
+      () => Effect.map(received, (now) => now >= before + bytes)
     )
   })
 

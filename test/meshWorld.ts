@@ -10,6 +10,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as net from "node:net"
 import * as Global from "../src/Global.ts"
+import { type Mesh, NodeMesh } from "../src/internal/global/mesh.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import * as Node from "../src/Node.ts"
 import type * as Transport from "../src/Transport.ts"
 import { makeLogs, makeWorld, type TestNode, until, within } from "./harness.ts"
@@ -19,8 +21,8 @@ export interface MeshNode extends Omit<TestNode, "run"> {
   /** Runs an effect on the node. */
   readonly run: <A, E, R>(
     effect: Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E, Exclude<R, Node.Node | Node.Network | Global.Global>>
-  readonly mesh: Global.Global["Service"]
+  ) => Effect.Effect<A, E, Exclude<R, Node.Node | Global.Global>>
+  readonly mesh: Mesh
   /** What is in a family, as its master has it. */
   readonly family: (name: string) => Effect.Effect<Record<string, unknown>>
   /** Waits until a family is this. */
@@ -47,12 +49,9 @@ export const makeMeshWorld: Effect.Effect<MeshWorld, never, Transport.Transport>
     const context = yield* node.run(Layer.buildWithScope(Global.layer({ global, seeds }), scope)).pipe(
       Effect.provide(logs.layer)
     )
-    const whole = Context.make(Node.Node, node.router).pipe(
-      Context.add(Node.Network, node.network),
-      Context.merge(context)
-    )
+    const whole = Context.merge(Context.make(NodeRouter, node.router), context)
     const run: MeshNode["run"] = (effect) => Effect.provide(effect, whole)
-    const mesh = Context.get(context, Global.Global)
+    const mesh = Context.get(context, NodeMesh)
     // Not `Global.family`, which refuses the families that nodes keep about themselves.
     const family: MeshNode["family"] = (name) =>
       within(

@@ -11,60 +11,82 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as
   readonly bin: { readonly emp: string }
   readonly dependencies: Record<string, string>
   readonly peerDependencies: Record<string, string>
+  readonly peerDependenciesMeta: Record<string, { readonly optional?: boolean }>
 }
+/** What a program installs that does without the command line, and what only that needs. */
+const needed = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+  .filter((name) => manifest.peerDependenciesMeta[name]?.optional !== true)
+const forCli = ["@effect/platform-node"]
 
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts"))
   .map((file) => file.replaceAll("\\", "/").slice(0, -3))
 const rooms = sources.filter((file) => /^[A-Z]\w*$/.test(file))
 
-/** A program's folder with the package as `npm pack` makes it, and what it declares to need. */
+/** The package as `npm pack` makes it, in the folder of a program that has what it needs, and in one that has an `emp` too. */
 let folder = ""
+let cliFolder = ""
 let packed: ReadonlyArray<string> = []
 
-const link = (name: string): void => {
+const link = (folder: string, name: string): void => {
   const place = join(folder, "node_modules", name)
   mkdirSync(dirname(place), { recursive: true })
   symlinkSync(join(root, "node_modules", name), place)
 }
 
+const install = (tarball: string, folder: string, others: ReadonlyArray<string>): string => {
+  const place = join(folder, "node_modules/effect-mp")
+  mkdirSync(place, { recursive: true })
+  execFileSync("tar", ["-xzf", tarball, "--strip-components=1", "-C", place])
+  mkdirSync(join(folder, "node_modules/.bin"))
+  symlinkSync(join("..", "effect-mp", manifest.bin.emp), join(folder, "node_modules/.bin/emp"))
+  for (const name of others) link(folder, name)
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
+  return folder
+}
+
+let above = ""
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), "effect-mp-"))
+  above = mkdtempSync(join(tmpdir(), "effect-mp-"))
   const [answer] = JSON.parse(
-    execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], {
+    execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", above], {
       cwd: root,
       encoding: "utf8",
       stdio: "pipe"
     })
   ) as ReadonlyArray<{ readonly filename: string; readonly files: ReadonlyArray<{ readonly path: string }> }>
   packed = answer!.files.map((file) => file.path)
-  const modules = join(folder, "node_modules")
-  mkdirSync(join(modules, "effect-mp"), { recursive: true })
-  mkdirSync(join(modules, ".bin"))
-  execFileSync("tar", [
-    "-xzf",
-    join(folder, answer!.filename),
-    "--strip-components=1",
-    "-C",
-    join(modules, "effect-mp")
-  ])
-  symlinkSync(join("..", "effect-mp", manifest.bin.emp), join(modules, ".bin", "emp"))
-  for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })) link(name)
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
+  const tarball = join(above, answer!.filename)
+  folder = install(tarball, join(above, "program"), needed)
+  cliFolder = install(tarball, join(above, "cli"), [...needed, ...forCli])
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(above, { recursive: true, force: true }))
 
-/** Runs the installed `emp` as a shell would, on the Node of the tests. */
-const runEmp = (...args: ReadonlyArray<string>) =>
+/** Runs an installed `emp` as a shell would, on the Node of the tests. */
+const runEmp = (folder: string, ...args: ReadonlyArray<string>) =>
   spawnSync(join(folder, "node_modules/.bin/emp"), args, {
     cwd: folder,
     encoding: "utf8",
-    timeout: 15_000,
+    timeout: 60_000,
     env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"]}` }
   })
 
-const run = (...args: ReadonlyArray<string>) =>
-  spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", timeout: 15_000 })
+const runIn = (folder: string, ...args: ReadonlyArray<string>) =>
+  spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", timeout: 60_000 })
+
+/** The packages that a source file leads to, through all files that it imports, and those that they import. */
+const packagesOf = (file: string, seen = new Set<string>()): Set<string> => {
+  const found = new Set<string>()
+  if (seen.has(file)) return found
+  seen.add(file)
+  const text = readFileSync(join(root, "src", file), "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "")
+  for (const [, path = ""] of text.matchAll(/(?:\bfrom |\bimport |\bimport\()"([^"]+)"/g)) {
+    const inner = path.startsWith(".") ? packagesOf(join(dirname(file), path), seen) : [path]
+    for (const name of inner) found.add(/^(?:@[^/]+\/)?[^/]+/.exec(name)![0])
+  }
+  return found
+}
+const packagesWithin = (file: string) => Array.from(packagesOf(file)).filter((name) => !name.startsWith("node:"))
 
 describe("the package", () => {
   it("has one version", () => {
@@ -82,17 +104,74 @@ describe("the package", () => {
     ])
   })
 
+  it("needs effect and cbor-x, and @effect/platform-node for its command line alone", () => {
+    assert.sameMembers(needed, ["effect", "cbor-x"])
+    assert.sameMembers(packagesWithin("index.ts"), needed)
+    assert.includeMembers(packagesWithin("main.ts"), forCli)
+  })
+
+  it("brings along cbor-x, and nothing else", () => {
+    const args = ["ls", "--omit=dev", "--omit=peer", "--json", "--package-lock-only"]
+    const listed = JSON.parse(execFileSync("npm", args, { cwd: root, encoding: "utf8" })) as {
+      readonly dependencies: Record<string, unknown>
+    }
+    assert.deepStrictEqual(Object.keys(listed.dependencies), ["cbor-x"])
+  })
+
   it("can be imported as a whole and by its rooms", () => {
     assert.sameMembers(rooms, ["Cli", "Global", "Node", "Port", "Supervisor", "Transport"])
     const program = `
       const whole = await import("effect-mp")
-      for (const room of ${JSON.stringify(rooms)}) {
+      for (const room of ${JSON.stringify(rooms.filter((room) => room !== "Cli"))}) {
         const alone = await import("effect-mp/" + room)
         if (whole[room] !== alone) throw new Error(room)
       }
       console.log(Object.keys(whole).join())`
-    const { stderr, stdout } = run("--input-type=module", "-e", program)
-    assert.strictEqual(stdout, `${rooms.toSorted().join()}\n`, stderr)
+    const { stderr, stdout } = runIn(folder, "--input-type=module", "-e", program)
+    assert.strictEqual(stdout, "Global,Node,Port,Supervisor,Transport\n", stderr)
+  })
+
+  it("has the command line apart from the whole", () => {
+    const program = `console.log(typeof (await import("effect-mp/Cli")).main, "Cli" in await import("effect-mp"))`
+    assert.strictEqual(runIn(cliFolder, "--input-type=module", "-e", program).stdout, "function false\n")
+  })
+
+  it("runs ports, nodes over TCP and supervisors without the command line's packages", () => {
+    writeFileSync(
+      join(folder, "program.mjs"),
+      `import { Global, Node, Port, Supervisor, Transport } from "effect-mp"
+       import { Effect, Layer } from "effect"
+       const node = (nodeId, seeds) => Layer.build(Layer.provideMerge(
+         Global.layer({ seeds }),
+         Node.layer({ nodeId, secret: "swordfish", binds: ["127.0.0.1:*"] })
+       ))
+       const program = Effect.gen(function*() {
+         const seed = yield* node("seed", [])
+         const other = yield* node("other", yield* Effect.provide(Node.addresses, seed))
+         const start = Effect.tap(
+           Port.make({ double: (n, reply) => Port.snd(reply, 2 * n) }),
+           (port) => Global.register(port, "doublers")
+         )
+         const supervised = yield* Effect.provide(Supervisor.restart(start), other)
+         const first = yield* supervised.port
+         yield* Effect.provide(Effect.andThen(Port.kil(first, "crash"), Effect.ignore(Port.exit(first))), other)
+         const next = yield* supervised.port
+         console.log("answer:", yield* Effect.provide(Port.cal(next, "double", 21), seed))
+       })
+       await Effect.runPromise(program.pipe(Effect.provide(Transport.layerTcp), Effect.scoped))`
+    )
+    const { status, stderr, stdout } = runIn(folder, "program.mjs")
+    assert.match(stdout, /^answer: 42$/m, stderr)
+    assert.strictEqual(status, 0)
+  })
+
+  it("says what to install for an emp that has not what it needs", () => {
+    const { status, stderr, stdout } = runEmp(folder, "--version")
+    assert.strictEqual(
+      stderr,
+      "emp needs @effect/platform-node beside effect-mp: npm install @effect/platform-node\n"
+    )
+    assert.deepStrictEqual([status, stdout], [1, ""])
   })
 
   it("keeps everything else to itself", () => {
@@ -103,21 +182,21 @@ describe("the package", () => {
         if (!/^ERR_(PACKAGE_PATH_NOT_EXPORTED|MODULE_NOT_FOUND)$/.test(code)) throw new Error(inner + ": " + code)
       }
       console.log("done")`
-    const { stderr, stdout } = run("--input-type=module", "-e", program)
+    const { stderr, stdout } = runIn(cliFolder, "--input-type=module", "-e", program)
     assert.strictEqual(stdout, "done\n", stderr)
   })
 
   it("brings declarations with which a program compiles, and a wrong message does not", () => {
-    link("@types/node")
+    link(cliFolder, "@types/node")
     for (const name of ["protocol.ts", "receiver.ts", "sender.ts", "simple.ts"]) {
-      writeFileSync(join(folder, name), readFileSync(join(root, "examples", name)))
+      writeFileSync(join(cliFolder, name), readFileSync(join(root, "examples", name)))
     }
     writeFileSync(
-      join(folder, "rooms.ts"),
+      join(cliFolder, "rooms.ts"),
       rooms.map((room) => `export * as ${room} from "effect-mp/${room}"\n`).join("")
     )
     writeFileSync(
-      join(folder, "wrong.ts"),
+      join(cliFolder, "wrong.ts"),
       `import * as Port from "effect-mp/Port"
        import type { Receiver } from "./protocol.ts"
        export const wrong = (port: typeof Receiver.PortId.Type) => Port.snd(port, "test", 42)`
@@ -125,18 +204,18 @@ describe("the package", () => {
     const { compilerOptions } = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")) as {
       readonly compilerOptions: object
     }
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
-    const { stdout } = run(join(root, "node_modules/typescript/bin/tsc"))
-    assert.match(stdout, /^wrong\.ts\(3,\d+\): error TS2345: .*\n$/)
+    writeFileSync(join(cliFolder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
+    const { stdout } = runIn(cliFolder, join(root, "node_modules/typescript/bin/tsc"))
+    assert.match(stdout, /^wrong\.ts\(3,\d+\): error .*\n(?: .*\n)* +Argument of type 'number' is not assignable .*\n$/)
   })
 
   it("brings an emp that runs", () => {
-    assert.strictEqual(runEmp("--version").stdout, `emp v${version}\n`)
-    assert.match(runEmp("errors", "fail").stdout, /^fail\n\nA handler/)
+    assert.strictEqual(runEmp(cliFolder, "--version").stdout, `emp v${version}\n`)
+    assert.match(runEmp(cliFolder, "errors", "fail").stdout, /^fail\n\nA handler/)
   })
 
   it("brings the demo", () => {
-    const { status, stderr, stdout } = runEmp("demo")
+    const { status, stderr, stdout } = runEmp(cliFolder, "demo")
     assert.include(stdout, "What happened:", stderr)
     assert.strictEqual(status, 0)
   })

@@ -10,6 +10,9 @@ export const root = fileURLToPath(new URL("..", import.meta.url))
 /** As built: what services import as `effect-mp` is the same code then. */
 export const emp = fileURLToPath(new URL("../dist/main.js", import.meta.url))
 
+/** Seconds that a test waits for a process before it calls it an error: much longer than even a busy machine needs. */
+const patience = 30
+
 export interface Ended {
   readonly code: number | null
   readonly stdout: string
@@ -45,7 +48,7 @@ export class Process {
     for (const look of this.changed) look()
   }
   /** Waits until the pattern shows on either stream. Fails when the process ends without it. */
-  async sees(pattern: RegExp, seconds = 10): Promise<RegExpExecArray> {
+  async sees(pattern: RegExp, seconds = patience): Promise<RegExpExecArray> {
     let look = (): void => {}
     const shown = new Promise<RegExpExecArray>((resolve) => {
       look = () => {
@@ -62,7 +65,7 @@ export class Process {
       .finally(() => this.changed.delete(look))
   }
   /** Waits for the end. */
-  async exits(seconds = 10): Promise<Ended> {
+  async exits(seconds = patience): Promise<Ended> {
     return await this.within(seconds, "did not end", this.ended)
   }
   async end(signal: NodeJS.Signals): Promise<Ended> {
@@ -109,6 +112,15 @@ export const startNode = async (nodeId: string, args: ReadonlyArray<string> = []
   const node = startRun(["--node-id", nodeId, ...args])
   const [, address = ""] = await node.sees(/is ready, listening on (\S+)/)
   return { node, address }
+}
+
+/** Waits until a condition holds; fails, naming it, when that takes too long. */
+export const eventually = async (what: string, condition: () => boolean | Promise<boolean>): Promise<void> => {
+  const end = performance.now() + patience * 1000
+  while (!await condition()) {
+    if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
 }
 
 /** Whether a process still runs. */

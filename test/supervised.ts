@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
@@ -103,7 +104,7 @@ export const makeService = <E = never, R = never>(
         stuck: () => Effect.uninterruptible(Effect.sleep("1 hour"))
       })
       // Not with `Port.mon`: it is to hear of the end when the supervisor has ended too.
-      const router = yield* Node.Node
+      const router = yield* NodeRouter
       router.monitor(port, (exit) => service.ends.push(reasonOf(exit)))
       service.ports.push(port)
       return port

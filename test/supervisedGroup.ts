@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { NodeRouter } from "../src/internal/node/router.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
@@ -96,7 +97,7 @@ export const record = <H extends Supervisor.Handle>(
     yield* Stream.runForEach(handle.events, (event) => Effect.sync(() => events.push(event))).pipe(
       Effect.forkScoped({ startImmediately: true })
     )
-    const router = yield* Node.Node
+    const router = yield* NodeRouter
     router.monitor(handle.supervisor, (exit) => {
       reason = reasonOf(exit)
     })

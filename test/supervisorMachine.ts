@@ -24,7 +24,7 @@ import {
   type Shape,
   type State
 } from "../src/internal/supervisor/state.ts"
-import { exitFromReason } from "../src/internal/values/killed.ts"
+import { exitFromReason } from "../src/internal/values/reason.ts"
 
 /** A child that a test has no start for: the machine looks at none. */
 export interface BareChild extends ChildOptions {

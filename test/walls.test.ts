@@ -13,7 +13,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   port: ["values"],
   node: ["values", "transport", "port"],
   global: ["values", "transport", "port", "node"],
-  supervisor: ["values", "Node", "Port"],
+  supervisor: ["values", "port", "node", "Node", "Port"],
   cli: ["values", "transport", "node", "global", "Node", "Transport", "Port", "Global", "Supervisor"]
 }
 
@@ -23,9 +23,9 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Node: ["values", "transport", "port", "node", "Transport"],
   Port: ["values", "transport", "port", "node", "Node"],
   Global: ["values", "port", "node", "global", "Node", "Port"],
-  Supervisor: ["values", "supervisor", "Node", "Port"],
-  Cli: ["values", "node", "cli"],
-  index: ["Cli", "Global", "Node", "Port", "Supervisor", "Transport"],
+  Supervisor: ["values", "node", "supervisor", "Node", "Port"],
+  Cli: ["values", "cli"],
+  index: ["Global", "Node", "Port", "Supervisor", "Transport"],
   main: ["Cli"]
 }
 
@@ -98,7 +98,7 @@ describe("the walls between rooms", () => {
     ["internal/port/cell.ts", "internal/transport/link.ts"],
     ["internal/node/router.ts", "Port.ts"],
     ["internal/global/shards.ts", "Global.ts"],
-    ["internal/supervisor/child.ts", "internal/node/router.ts"],
+    ["internal/supervisor/child.ts", "internal/transport/link.ts"],
     ["internal/supervisor/child.ts", "Global.ts"],
     ["internal/node/router.ts", "internal/cli/doctor.ts"],
     ["Port.ts", "Global.ts"],

@@ -1,9 +1,8 @@
 /**
  * Nodes under their watchdog, for tests: the service of the fixtures that says which process it runs in.
  */
-import { assert } from "@effect/vitest"
 import { onTestFinished } from "vitest"
-import { isAlive, type Process, startEmp } from "./processes.ts"
+import { eventually, isAlive, type Process, startEmp } from "./processes.ts"
 
 /** A node under its watchdog, and the process that the node is in. */
 export const startWatched = async (args: ReadonlyArray<string> = [], service = "test/fixtures/services.ts#fragile") => {
@@ -15,7 +14,7 @@ export const startWatched = async (args: ReadonlyArray<string> = [], service = "
 
 /** The process that the nth node runs in. */
 export const nthWorker = async (watchdog: Process, nth: number): Promise<number> => {
-  const [all] = await watchdog.sees(new RegExp(`(?:runs in process \\d+[^]*?){${nth + 1}}`), 15)
+  const [all] = await watchdog.sees(new RegExp(`(?:runs in process \\d+[^]*?){${nth + 1}}`))
   const pid = Number(Array.from(all.matchAll(/runs in process (\d+)/g)).at(nth)?.[1])
   onTestFinished(() => {
     if (isAlive(pid)) process.kill(pid, "SIGKILL")
@@ -23,18 +22,13 @@ export const nthWorker = async (watchdog: Process, nth: number): Promise<number>
   return pid
 }
 
-/** Fails if a process is still there after a while. */
-export const gone = async (pid: number, seconds = 5): Promise<void> => {
-  const end = performance.now() + seconds * 1000
-  while (isAlive(pid)) {
-    assert.isBelow(performance.now(), end, `process ${pid} is still there`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
+/** Waits until a process is gone. */
+export const gone = async (pid: number): Promise<void> =>
+  await eventually(`process ${pid} is gone`, () => !isAlive(pid))
 
 /** A command to the network. */
 export const talk = async (address: string, ...args: ReadonlyArray<string>) =>
-  await startEmp([...args, "--seed", address]).exits(15)
+  await startEmp([...args, "--seed", address]).exits()
 
 /** Answers when the node does nothing any more. Whoever told it so waits in vain. */
 export const hang = async (watchdog: Process, address: string): Promise<void> => {

@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import * as fs from "node:fs"
 import * as readline from "node:readline"
 import * as Global from "../../src/Global.ts"
+import { type Mesh, NodeMesh } from "../../src/internal/global/mesh.ts"
 import * as Node from "../../src/Node.ts"
 import * as Transport from "../../src/Transport.ts"
 import { families } from "../simulation/database.ts"
@@ -52,7 +53,7 @@ const follow = (family: string, see: (key: string, value: unknown) => void) =>
     })).pipe(Effect.orDie, Effect.forkScoped)
 
 const program = Effect.gen(function*() {
-  const mesh = yield* Global.Global
+  const mesh = yield* NodeMesh
   const known = new Map<string, ReadonlyArray<string>>([[nodeId, []]])
   const directory = {
     ports: () => Array.from(known.values()).flat(),
@@ -74,7 +75,7 @@ const program = Effect.gen(function*() {
 })
 
 /** Does what the parent says, until it says stop. */
-const obey = Effect.fnUntraced(function*(workload: Workload, mesh: Global.Global["Service"]) {
+const obey = Effect.fnUntraced(function*(workload: Workload, mesh: Mesh) {
   const stopped = yield* Deferred.make<void>()
   const healed = Effect.gen(function*() {
     workload.rest()

@@ -11,14 +11,12 @@ export interface Failure {
   readonly error: unknown
 }
 
-/** An input takes far less: milliseconds of this process, whatever else the machine has to do. */
-const slow = 2000
-
 const poolSize = 2000
 
 export class Fuzzer {
   private readonly target: Target
   private readonly seed: string
+  private readonly slowMillis: number
   private readonly pool: Array<Uint8Array>
   /** How often each outcome was seen. */
   readonly outcomes = new Map<string, number>()
@@ -26,8 +24,10 @@ export class Fuzzer {
   /** The input at hand. */
   input: Uint8Array = new Uint8Array(0)
 
-  constructor(target: Target, seed: string) {
+  /** Beyond `slowMillis` of this process' time an input does harm: it takes far less. */
+  constructor(target: Target, seed: string, slowMillis = Infinity) {
     this.target = target
+    this.slowMillis = slowMillis
     this.seed = seed
     this.pool = [...target.corpus]
   }
@@ -44,7 +44,7 @@ export class Fuzzer {
     }
     const { system, user } = process.cpuUsage(begin)
     const taken = Math.round((system + user) / 1000)
-    return taken < slow ? undefined : { input, error: new Error(`took ${taken} ms`) }
+    return taken < this.slowMillis ? undefined : { input, error: new Error(`took ${taken} ms`) }
   }
 
   private draw(random: SeededRandom): Uint8Array {

@@ -21,6 +21,8 @@ const names = Object.keys(targets) as Array<keyof typeof targets>
 /** Inputs are tried for so long at a time; then signals and timers get their turn. Milliseconds. */
 const turn = 200
 const progressInterval = 5000
+/** What one input may take, whatever else the machine has to do: milliseconds of this process. */
+const slowMillis = 2000
 /** An input that takes longer than this has got stuck. */
 const stuck = 20_000
 /** What may be more in memory than after the first seconds. */
@@ -61,7 +63,7 @@ const fuzz = Command.make("fuzz", {
 
 /** Tries inputs for some minutes. Fails with the first one that does harm. */
 const tryFor = (minutes: number, name: keyof typeof targets, seed: string): Effect.Effect<void, HarmDone> => {
-  const fuzzer = new Fuzzer(targets[name] satisfies Target, seed)
+  const fuzzer = new Fuzzer(targets[name] satisfies Target, seed, slowMillis)
   const begin = performance.now()
   const seconds = (): number => (performance.now() - begin) / 1000
   const said = () =>

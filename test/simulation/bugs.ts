@@ -5,8 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Router } from "../../src/internal/node/router.ts"
-import { exitFromReason } from "../../src/internal/values/killed.ts"
-import { PortNames } from "../../src/internal/values/portId.ts"
+import { PortNames } from "../../src/internal/values/names.ts"
+import { exitFromReason } from "../../src/internal/values/reason.ts"
 import type { Process } from "./process.ts"
 
 /** Changes a process that has just been built, before anything runs in it. */
@@ -153,7 +153,7 @@ const noAnswer: Plant = (_process, router) => {
   const offer = router.offer.bind(router)
   const hit = every(3)
   router.offer = (to, message) =>
-    message.length === 1 && typeof message[0] === "number" && hit() ? true : offer(to, message)
+    message.length === 1 && typeof message[0] === "number" && hit() ? undefined : offer(to, message)
 }
 
 const leakPeer: Plant = (_process, router) => {

@@ -18,7 +18,7 @@ export const leftovers = (world: World): ReadonlyArray<string> => {
     left(life, router?.listeners.size, "listeners")
     // The node port stays: there is no node without one.
     left(life, router && router.ports.size - 1, "ports")
-    left(life, network?.["pending"].size, "handshakes")
+    left(life, network?.["admission"]["pending"].size, "handshakes")
   }
   left("the network", world.network.connections, "connections")
   return found

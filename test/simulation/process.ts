@@ -13,6 +13,8 @@ import * as Random from "effect/Random"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Global from "../../src/Global.ts"
+import { Connections } from "../../src/internal/node/connections.ts"
+import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import { ownKindKey } from "../../src/internal/transport/handshake/greeting.ts"
 import type { Carrier } from "../../src/internal/transport/wire.ts"
 import * as Node from "../../src/Node.ts"
@@ -39,7 +41,7 @@ export interface ProcessOptions {
   readonly log: (line: string) => void
   readonly pace: number
   /** Called when the node is there, before anything runs on it. */
-  readonly prepare?: ((process: Process, router: Node.Node["Service"]) => void) | undefined
+  readonly prepare?: ((process: Process, router: Router) => void) | undefined
 }
 
 export class Process {
@@ -48,8 +50,8 @@ export class Process {
   readonly clock: ProcessClock
   state: "runs" | "stops" | "stopped" | "crashed" = "runs"
   workload: Workload | undefined = undefined
-  router: Node.Node["Service"] | undefined = undefined
-  network: Node.Network["Service"] | undefined = undefined
+  router: Router | undefined = undefined
+  network: Connections | undefined = undefined
   /** Fibers that have begun and not ended. */
   fibers = 0
   /** Its event loop stands still. */
@@ -114,13 +116,14 @@ export class Process {
         monitorTimeout: node.monitorTimeout,
         connectInterval: node.connectInterval
       }))
-      const network = Context.get(below, Node.Network)
+      const { network } = Context.get(below, NodeRouter)
+      if (!(network instanceof Connections)) throw new Error("a process is a node with a network")
       if (node.isForeign && network.settings.identity.keys instanceof Map) {
         network.settings.identity.keys.delete(ownKindKey)
       }
       emit({ _tag: "Started", life, node: node.id })
       this.network = network
-      this.router = Context.get(below, Node.Node)
+      this.router = Context.get(below, NodeRouter)
       this.options.prepare?.(this, this.router)
       const above = yield* Effect.provide(Layer.build(Global.layer({ seeds, global: node.isGlobal })), below)
       const context = yield* Effect.context<Scope.Scope>()

@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
-import * as Node from "../../src/Node.ts"
+import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import * as Port from "../../src/Port.ts"
 import { Channels } from "./channels.ts"
 import { Database } from "./database.ts"
@@ -44,7 +44,7 @@ export class Workload {
   readonly database: Database
   private readonly member: Member
   private readonly context: Context.Context<Services>
-  private readonly router: Node.Node["Service"]
+  private readonly router: Router
   private readonly name: (kind: string) => string
   private readonly channels: Channels
   private readonly ports = new Set<string>()
@@ -55,7 +55,7 @@ export class Workload {
     this.member = member
     // Between an event that is told and what it tells of nothing else may happen: fibers do not yield in between.
     this.context = Context.add(context, References.PreventSchedulerYield, true)
-    this.router = Context.get(context, Node.Node)
+    this.router = Context.get(context, NodeRouter)
     this.name = makeNames(member.life)
     this.channels = new Channels(member, this.name)
     this.database = new Database(member, this.router.nodeId, this.name)
@@ -188,11 +188,11 @@ export class Workload {
     )
     return Effect.gen({ self: this }, function*() {
       yield* Layer.buildWithScope(serve, yield* Effect.scope)
-      const [make] = functions.get(makeThere.name)!
-      functions.set(makeThere.name, [(name, args, from) => {
-        make!(name, args, from)
+      const make = functions.get(makeThere.name)!
+      functions.add(makeThere.name, (name, args, from) => {
+        make(name, args, from)
         this.made(`${nodeId}#${name}`)
-      }])
+      })
     })
   }
 

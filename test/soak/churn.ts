@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
+import { NodeRouter } from "../../src/internal/node/router.ts"
 import { LinkError } from "../../src/internal/transport/linkError.ts"
 import * as Node from "../../src/Node.ts"
 import * as Port from "../../src/Port.ts"
@@ -37,7 +38,7 @@ export const churn = (marks: ReadonlyArray<number>): Promise<ReadonlyArray<reado
   Effect.gen(function*() {
     const scope = yield* Scope.make()
     const [a, b] = yield* Scope.provide(Effect.all([start("a"), start("b")]), scope)
-    const nodes = [Context.get(a!, Node.Node), Context.get(b!, Node.Node)] as const
+    const nodes = [Context.get(a!, NodeRouter), Context.get(b!, NodeRouter)] as const
     yield* Effect.provide(Node.addressBook((id) => Effect.succeed([id === "a" ? "memory:1" : "memory:2"])), a!).pipe(
       Scope.provide(scope)
     )
@@ -58,7 +59,7 @@ export const churn = (marks: ReadonlyArray<number>): Promise<ReadonlyArray<reado
         peers: nodes[0].peers.size + nodes[1].peers.size,
         ports: nodes[0].ports.size + nodes[1].ports.size,
         listeners: nodes[0].listeners.size + nodes[1].listeners.size,
-        handshakes: nodes[0].handshaking() + nodes[1].handshaking(),
+        handshakes: nodes[0].network.handshaking + nodes[1].network.handshaking,
         fibers: finalizers?.size ?? 0,
         timers: process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
       }

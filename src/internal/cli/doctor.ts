@@ -20,15 +20,18 @@ import * as Global from "../../Global.ts"
 import * as Node from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import * as Transport from "../../Transport.ts"
-import { commandPrefix, expand } from "../node/nodeId.ts"
+import { expand } from "../node/nodeId.ts"
+import { NodeRouter } from "../node/router.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { namesOf, readCredentials } from "../transport/tls.ts"
 import { splitAddresses } from "../values/address.ts"
+import { profilesOf } from "./config/document.ts"
 import { ConfigFileError } from "./config/file.ts"
-import { profilesOf, resolve, type Sources } from "./config/resolve.ts"
+import { resolve, type Sources } from "./config/resolve.ts"
+import { commandPrefix } from "./network/commandId.ts"
 import { CommandFailed } from "./network/session.ts"
 import { type RunOptions, runOptions } from "./run/options.ts"
-import { load, ServiceError } from "./run/service.ts"
+import { load } from "./run/service.ts"
 import { wrap } from "./terminal/screen.ts"
 import { didYouMean } from "./terminal/usage.ts"
 
@@ -49,10 +52,8 @@ const messageOf = (cause: Cause.Cause<unknown>): string => {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** Without the name of what it is about, if that stands before it. */
-const problemOf = (cause: Cause.Cause<unknown>, name = ""): string => {
-  const error = Cause.squash(cause)
-  if (error instanceof ServiceError) return error.problem
+/** What is wrong with an address: without the address, which the finding begins with already. */
+const problemOf = (cause: Cause.Cause<unknown>, name: string): string => {
   const message = messageOf(cause)
   // The node that answers at an address stands behind it in brackets.
   return message.startsWith(name) ? message.slice(name.length).replace(/^ \((node .*?)\)(?=: )|^: /, "$1") : message
@@ -90,7 +91,7 @@ export const doctor = (sources: Sources | ConfigFileError, json: boolean) =>
 
 const marks: Record<Finding["verdict"], string> = { ok: "ok     ", warning: "WARNING", problem: "PROBLEM" }
 
-/** How far in the text stands, behind its mark. */
+/** Where the text of a finding begins, behind its mark. */
 const margin = 9
 
 const describe = ({ advice, found, verdict, what }: Finding): string =>
@@ -99,7 +100,7 @@ const describe = ({ advice, found, verdict, what }: Finding): string =>
     ...(advice === undefined ? [] : [wrap(`${" ".repeat(margin)}→ ${advice}`, margin)])
   ].join("\n")
 
-/** That it can be read is known already. */
+/** The file could be read: the sources come from it. */
 const configFile = Effect.fnUntraced(function*(sources: Sources) {
   const { file, flags, words } = sources
   const what = "configuration file"
@@ -115,7 +116,7 @@ const configFile = Effect.fnUntraced(function*(sources: Sources) {
   return [found, ...profile(sources)]
 })
 
-/** One that was asked for, or that is a parent, and is not there. */
+/** A profile that was asked for, or that another one has as its parent, and that is not there. */
 const profile = (sources: Sources): ReadonlyArray<Finding> => {
   const resolved = Result.getOrUndefined(resolve(sources))
   if (resolved?.orphan !== undefined) {
@@ -144,8 +145,8 @@ const secret = ({ cert, secret }: RunOptions): ReadonlyArray<Finding> => {
     : [ok("secret", `${text.length} characters`)]
 }
 
-/** How long before its end a certificate is worth a word. */
-const soon = 30 * 24 * 3600 * 1000
+/** So long before its end a certificate is worth a warning. */
+const soonMillis = 30 * 24 * 3600 * 1000
 
 const certificate = Effect.fnUntraced(function*({ cert, nodeId, nodeIdInCert }: RunOptions) {
   if (cert === undefined) return []
@@ -175,20 +176,24 @@ const certificate = Effect.fnUntraced(function*({ cert, nodeId, nodeIdInCert }: 
     const found = `it is for ${names.join(", ") || "nobody"}, and not for the node ID ${expanded.nodeId}`
     return [problem(what, found, "with node_id_in_cert every node needs a certificate for its own, fixed ID")]
   }
-  return [end.getTime() - now < soon ? warning(what, until, "get a new one in time") : ok(what, until)]
+  return [end.getTime() - now < soonMillis ? warning(what, until, "get a new one in time") : ok(what, until)]
 })
 
 const services = (options: RunOptions) =>
-  Effect.forEach(options.services, (service) =>
-    Effect.map(Effect.exit(load(service)), (loaded) => {
-      const what = `service ${typeof service === "string" ? service : service[0]}`
-      if (Exit.isSuccess(loaded)) return ok(what, "can be loaded")
-      const found = problemOf(loaded.cause)
-      const isGone = /there is no file|Cannot find/.test(found)
-      return problem(what, found, isGone ? "the path counts from the folder that emp runs in" : "correct the module")
-    }))
+  Effect.forEach(options.services, (service) => {
+    const what = `service ${typeof service === "string" ? service : service[0]}`
+    return Effect.match(load(service), {
+      onSuccess: () => ok(what, "can be loaded"),
+      onFailure: ({ problem: found, reason }) =>
+        problem(
+          what,
+          found,
+          reason === "not_found" ? "the path counts from the folder that emp runs in" : "correct the module"
+        )
+    })
+  })
 
-/** Listens, and stops again. */
+/** Listens on each address, and stops again. */
 const binds = (options: RunOptions) =>
   Effect.forEach(splitAddresses(options.binds ?? []), (bind) =>
     Effect.gen(function*() {
@@ -202,7 +207,7 @@ const binds = (options: RunOptions) =>
     })).pipe(Effect.provide(Transport.layerTcp))
 
 /** Clocks that differ by more make log lines of different machines hard to put in order, and certificates invalid. */
-const tolerance = 2000
+const toleranceMillis = 2000
 
 /** Connects to each seed as a node does. */
 const seeds = (options: RunOptions) => {
@@ -217,7 +222,7 @@ const seeds = (options: RunOptions) => {
   )
   const each = Effect.forEach(all, (seed) =>
     Effect.gen(function*() {
-      const network = yield* Node.Network
+      const { network } = yield* NodeRouter
       const link = yield* Effect.exit(network.dial(seed))
       if (Exit.isFailure(link)) {
         const error = Cause.squash(link.cause)
@@ -233,11 +238,11 @@ const seeds = (options: RunOptions) => {
       if (typeof time !== "number") {
         return warning(`seed ${seed}`, `node ${nodeId}, which does not answer`, "look at its log, or restart it")
       }
-      const away = Math.abs(time * 1000 - (yield* Clock.currentTimeMillis))
-      return away > tolerance
+      const awayMillis = Math.abs(time * 1000 - (yield* Clock.currentTimeMillis))
+      return awayMillis > toleranceMillis
         ? warning(
           `seed ${seed}`,
-          `node ${nodeId}, whose clock is ${Math.round(away / 1000)} s away from ours`,
+          `node ${nodeId}, whose clock is ${Math.round(awayMillis / 1000)} s away from ours`,
           "let NTP set both clocks"
         )
         : ok(`seed ${seed}`, `node ${nodeId}`)

@@ -3,9 +3,10 @@
  *
  * @internal
  */
-import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { readFile } from "node:fs/promises"
+import { errorPage } from "./errorPage.ts"
+import { columns } from "./terminal/screen.ts"
 
 /** There is no entry for a tag. */
 export class UnknownTag extends Schema.TaggedError<UnknownTag>()("UnknownTag", {
@@ -18,30 +19,24 @@ export class UnknownTag extends Schema.TaggedError<UnknownTag>()("UnknownTag", {
 }
 
 /** By tag: the text below the heading `### tag`. */
-export const readCatalogue: Effect.Effect<ReadonlyMap<string, string>> = Effect.map(
-  Effect.promise(() => readFile(new URL("../../../docs/errors.md", import.meta.url), "utf8")),
-  (text) =>
-    new Map(
-      text.split(/^### /m).slice(1).map((section) => {
-        const end = section.indexOf("\n")
-        const body = section.slice(end + 1).split(/^## /m)[0] ?? ""
-        return [section.slice(0, end).replaceAll("`", "").trim(), body.trim()]
-      })
-    )
+export const catalogue: ReadonlyMap<string, string> = new Map(
+  errorPage.split(/^### /m).slice(1).map((section) => {
+    const end = section.indexOf("\n")
+    const body = section.slice(end + 1).split(/^## /m)[0] ?? ""
+    return [section.slice(0, end).replaceAll("`", "").trim(), body.trim()]
+  })
 )
 
 /** The entry of one tag, for people or for programs. */
-export const explain = (tag: string, json: boolean): Effect.Effect<string, UnknownTag> =>
-  Effect.flatMap(readCatalogue, (catalogue) => {
-    const entry = catalogue.get(tag)
-    return entry === undefined
-      ? Effect.fail(new UnknownTag({ tag, known: Array.from(catalogue.keys()) }))
-      : Effect.succeed(json ? JSON.stringify({ tag, text: entry }) : `${tag}\n\n${entry}`)
-  })
+export const explain = (tag: string, json: boolean): Result.Result<string, UnknownTag> => {
+  const entry = catalogue.get(tag)
+  return entry === undefined
+    ? Result.fail(new UnknownTag({ tag, known: Array.from(catalogue.keys()) }))
+    : Result.succeed(json ? JSON.stringify({ tag, text: entry }) : `${tag}\n\n${entry}`)
+}
 
 /** All tags, a line each. */
-export const list = (json: boolean): Effect.Effect<string> =>
-  Effect.map(readCatalogue, (catalogue) => {
-    const all = Array.from(catalogue, ([tag, entry]) => ({ tag, text: entry.split("\n")[0] ?? "" }))
-    return json ? JSON.stringify(all) : all.map(({ tag, text }) => `${tag.padEnd(22)} ${text}`).join("\n")
-  })
+export const list = (json: boolean): string => {
+  const all = Array.from(catalogue, ([tag, entry]) => ({ tag, text: entry.split("\n")[0] ?? "" }))
+  return json ? JSON.stringify(all) : columns(all.map(({ tag, text }) => [tag, text]), "left")
+}

@@ -30,7 +30,7 @@ export const greeter = Port.make(Greeter, {
 })
 
 /** In the group as long as it lives. */
-const registered = Effect.tap(greeter, (port) => Global.register(port, "greeters"))
+const registered = Effect.tap(greeter, Global.register("greeters"))
 
 export default Layer.effectDiscard(
   Supervisor.restart(registered, { id: "greeter", schedule: Schedule.exponential("100 millis") })

@@ -5,7 +5,7 @@
  */
 import type { Change, Family } from "./shards.ts"
 
-/** What changed, and what there is now. */
+/** The keys that changed, and all entries as they are now. */
 export interface FamilyChange {
   readonly entries: Family
   readonly added: ReadonlyArray<string>
@@ -13,15 +13,17 @@ export interface FamilyChange {
   readonly deleted: ReadonlyArray<string>
 }
 
-/** The whole family came: keys that are not in it are deleted. A key set again shows as changed, same value or not. */
+/**
+ * The master told the whole family: keys that are not in it are deleted. A key set again shows as changed, same value or not.
+ */
 export const replace = (before: Family, now: Family): FamilyChange => {
   const { added, changed } = sorted(before, now)
   return { entries: now, added, changed, deleted: Array.from(before.keys()).filter((key) => !now.has(key)) }
 }
 
 /**
- * A change came, and is made to the copy: to copy a large family for each small change would cost too much. Deleted keys that
- * we never had do not count; `undefined` if nothing is left of it.
+ * The master told a change, which is made to the copy itself: another copy of a large family for each small change would cost
+ * too much. Deleted keys that the copy never had do not count; `undefined` if nothing is left of the change.
  */
 export const apply = (copy: Map<string, unknown>, change: Change): FamilyChange | undefined => {
   const deleted = change.deleted.filter((key) => copy.delete(key))
@@ -38,10 +40,72 @@ const sorted = (before: Family, set: Family) => {
   return { added, changed }
 }
 
+/** Told once with the present state, then of every change. The entries are the node's own copy, which goes on changing. */
+export type FamilyListener = (change: FamilyChange) => void
+
+/** A large family on its way from the master: what has come of it, and how many messages are still to come. */
+interface Coming {
+  readonly all: Map<string, unknown>
+  readonly portions: number
+}
+
+/** The copy of one family, and who listens to it on this node. */
+export class FamilyCopy {
+  private readonly listeners = new Set<FamilyListener>()
+  /** `undefined` until a master has told the whole family. */
+  private entries: Map<string, unknown> | undefined = undefined
+  private coming: Coming | undefined = undefined
+
+  get hasListeners(): boolean {
+    return this.listeners.size > 0
+  }
+
+  add(listener: FamilyListener): void {
+    if (this.entries !== undefined) listener(replace(new Map(), this.entries))
+    this.listeners.add(listener)
+  }
+
+  remove(listener: FamilyListener): void {
+    this.listeners.delete(listener)
+  }
+
+  /** The master tells the whole family, or its first part: then so many portions follow as changes. */
+  whole(all: Map<string, unknown>, portions: number): void {
+    this.coming = portions > 0 ? { all, portions } : undefined
+    if (portions > 0) return
+    const change = replace(this.entries ?? new Map(), all)
+    this.entries = all
+    this.emit(change)
+  }
+
+  /** The master tells a change, or the next portion of a family that is still on its way. */
+  change(change: Change): void {
+    if (this.coming !== undefined) {
+      const { all, portions } = this.coming
+      for (const [key, value] of change.set) all.set(key, value)
+      return this.whole(all, portions - 1)
+    }
+    if (this.entries === undefined) return
+    const changed = apply(this.entries, change)
+    if (changed !== undefined) this.emit(changed)
+  }
+
+  /** Another master will tell the family: what the last one has not told to its end is void. */
+  abandon(): void {
+    this.coming = undefined
+  }
+
+  private emit(change: FamilyChange): void {
+    for (const listener of Array.from(this.listeners)) listener(change)
+  }
+}
+
+type Kind = "added" | "changed" | "deleted"
+
 /** What happened to a family since a reader looked last, as one change: a slow reader costs no more than the family. */
 export class Unread {
   private entries: Family | undefined = undefined
-  private readonly kinds = new Map<string, "added" | "changed" | "deleted">()
+  private readonly kinds = new Map<string, Kind>()
   private isFirst = true
 
   add({ added, changed, deleted, entries }: FamilyChange): void {
@@ -55,11 +119,14 @@ export class Unread {
     for (const key of changed) if (kinds.get(key) !== "added") kinds.set(key, "changed")
   }
 
-  /** The reader keeps what it takes. `undefined` if there is nothing to tell; the first time, that the family is empty is. */
+  /**
+   * What a reader has not seen yet, with a copy of the entries for it to keep. `undefined` if nothing has happened; to a reader
+   * that looks for the first time even an empty family is something.
+   */
   take(): FamilyChange | undefined {
     const { entries, isFirst, kinds } = this
     if (entries === undefined || kinds.size === 0 && !isFirst) return undefined
-    const of = (wanted: string) => Array.from(kinds).filter(([, kind]) => kind === wanted).map(([key]) => key)
+    const of = (wanted: Kind) => Array.from(kinds).filter(([, kind]) => kind === wanted).map(([key]) => key)
     const change = { entries: new Map(entries), added: of("added"), changed: of("changed"), deleted: of("deleted") }
     kinds.clear()
     this.isFirst = false

@@ -18,31 +18,36 @@ export interface KeepTrying {
 }
 
 /**
- * `attempt` starts whatever is missing, without waiting for it, and answers whether anything was. Times are in
- * milliseconds: the first delay is `base` to twice of that, doubled; no delay is longer than `cap`.
+ * `attempt` starts whatever is missing, without waiting for it, and answers whether anything was. The first delay is two to four
+ * times `baseMillis`, each further one twice the one before, and none longer than `capMillis`.
  */
-export const keepTrying = (base: number, cap: number, attempt: () => boolean): KeepTrying => {
+export const keepTrying = (baseMillis: number, capMillis: number, attempt: () => boolean): KeepTrying => {
   const woken = Latch.makeUnsafe(false)
-  let delay = 0
+  /** Between rounds that leave something missing. */
+  let delayMillis = 0
   let isLater = false
-  let later = 0
+  /** Before a round that was asked for by `wakeLater`. */
+  let laterMillis = 0
   const round = Effect.gen(function*() {
     // What is lost from here on is for the next round; several losses before it are one.
     woken.closeUnsafe()
     if (isLater) {
       isLater = false
-      later = Math.min(cap, 2 * Math.max(base, later))
-      yield* Effect.timeoutOption(woken.await, later)
+      laterMillis = Math.min(capMillis, 2 * Math.max(baseMillis, laterMillis))
+      yield* Effect.timeoutOption(woken.await, laterMillis)
       woken.closeUnsafe()
     }
     const missing = attempt()
-    if (!missing) delay = 0
-    else delay = Math.min(cap, 2 * (delay === 0 ? base * (1 + (yield* Random.next)) : delay))
-    yield* missing ? Effect.timeoutOption(woken.await, delay) : woken.await
+    if (!missing) delayMillis = 0
+    else {
+      const before = delayMillis === 0 ? baseMillis * (1 + (yield* Random.next)) : delayMillis
+      delayMillis = Math.min(capMillis, 2 * before)
+    }
+    yield* missing ? Effect.timeoutOption(woken.await, delayMillis) : woken.await
   })
   return {
     wake: () => {
-      delay = later = 0
+      delayMillis = laterMillis = 0
       isLater = false
       woken.openUnsafe()
     },
@@ -54,25 +59,26 @@ export const keepTrying = (base: number, cap: number, attempt: () => boolean): K
   }
 }
 
-/** Losses of one node that are closer together than this, in milliseconds, count; so many are an accident. */
-const calm = 10_000
-const accidents = 5
+/** Losses of one node count together when no more than this lies between two of them. */
+const calmMillis = 10_000
+/** So many of them in a row are an accident, one more is a habit. */
+const mostAccidents = 5
 
-/** Tells nodes that are lost again and again, as soon as they are there. */
+/** Finds out which nodes are lost again and again, each time as soon as they are there. */
 export class Flaps {
-  private readonly now: () => number
-  private readonly losses = new Map<string, { readonly at: number; readonly count: number }>()
+  private readonly nowMillis: () => number
+  private readonly losses = new Map<string, { readonly atMillis: number; readonly count: number }>()
 
-  constructor(now: () => number) {
-    this.now = now
+  constructor(nowMillis: () => number) {
+    this.nowMillis = nowMillis
   }
 
   /** A node was lost. Answers whether that has become a habit. */
   isHabit(nodeId: string): boolean {
-    const now = this.now()
+    const now = this.nowMillis()
     const before = this.losses.get(nodeId)
-    const count = before !== undefined && now - before.at < calm ? before.count + 1 : 1
-    this.losses.set(nodeId, { at: now, count })
-    return count > accidents
+    const count = before !== undefined && now - before.atMillis < calmMillis ? before.count + 1 : 1
+    this.losses.set(nodeId, { atMillis: now, count })
+    return count > mostAccidents
   }
 }

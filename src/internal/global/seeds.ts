@@ -4,28 +4,32 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { Connections } from "../node/connections.ts"
+import type { Network } from "../node/network.ts"
 import type { Router } from "../node/router.ts"
-import type { LinkError, LinkErrorReason } from "../transport/linkError.ts"
+import { isConnectedAlready, type LinkError, type LinkErrorReason } from "../transport/linkError.ts"
+import { globalsFamily } from "./families.ts"
 import { Flaps, keepTrying } from "./keepTrying.ts"
-import { globalsFamily, type Mesh } from "./mesh.ts"
+import type { Mesh } from "./mesh.ts"
+
+/** A delay is two to four times as long at first: seeds are tried again after 1.2 to 2.4 seconds. */
+const seedBaseMillis = 600
+const globalBaseMillis = 300
 
 interface Seed {
   readonly address: string
   /** The node behind the address, as it greeted. */
   nodeId: string | undefined
   dialling: boolean
-  /** What was logged since it was last reached, not to say it again in every round. */
+  /** Why the seed could not be reached since it last was: what is logged already is not logged again in every round. */
   readonly problems: Set<LinkErrorReason>
 }
 
 export class Seeds {
   private seeds: ReadonlyArray<Seed>
   private readonly router: Router
-  private readonly connections: Connections
-  private mesh: Mesh | undefined = undefined
+  private readonly connections: Network
 
-  constructor(router: Router, connections: Connections, addresses: ReadonlyArray<string>) {
+  constructor(router: Router, connections: Network, addresses: ReadonlyArray<string>) {
     this.router = router
     this.connections = connections
     this.seeds = addresses.map((address) => ({
@@ -36,23 +40,19 @@ export class Seeds {
     }))
   }
 
-  attach(mesh: Mesh): void {
-    this.mesh = mesh
-  }
-
   isSeed(nodeId: string): boolean {
     return this.seeds.some((seed) => seed.nodeId === nodeId)
   }
 
   /** Dials every seed that is neither up nor being dialled, for ever. */
-  get run(): Effect.Effect<never> {
+  run(mesh: Mesh): Effect.Effect<never> {
     const { connections, router } = this
     return Effect.scoped(Effect.flatMap(Effect.scope, (scope) =>
       Effect.contextWith((context) => {
         const fork = Effect.runForkWith(context)
-        const trying = keepTrying(600, connections.settings.monitorTimeout, () => {
+        const trying = keepTrying(seedBaseMillis, connections.monitorTimeoutMillis, () => {
           const missing = this.seeds.filter((seed) => seed.nodeId === undefined || !router.isUp(seed.nodeId))
-          for (const seed of missing) if (!seed.dialling) fork(Effect.forkIn(this.dial(seed), scope))
+          for (const seed of missing) if (!seed.dialling) fork(Effect.forkIn(this.dial(seed, mesh), scope))
           return missing.length > 0
         })
         const flaps = new Flaps(() => router.monotonic())
@@ -65,9 +65,9 @@ export class Seeds {
       })))
   }
 
-  private dial(seed: Seed): Effect.Effect<void> {
+  private dial(seed: Seed, mesh: Mesh): Effect.Effect<void> {
     seed.dialling = true
-    // What the other side says of itself before it has authenticated is enough to know that a link to it stands.
+    // The node ID that the seed greets with, before it has authenticated, is enough to know that a link to that node stands.
     return this.connections.dial(seed.address, (nodeId) => {
       seed.nodeId = nodeId
     }).pipe(
@@ -76,7 +76,7 @@ export class Seeds {
           seed.problems.clear()
           return Effect.logDebug(`seed ${seed.address} is node ${seed.nodeId}`)
         },
-        onFailure: (error) => this.failed(seed, error)
+        onFailure: (error) => this.failed(seed, error, mesh)
       }),
       Effect.ensuring(Effect.sync(() => {
         seed.dialling = false
@@ -85,15 +85,15 @@ export class Seeds {
     )
   }
 
-  private failed(seed: Seed, error: LinkError): Effect.Effect<void> {
+  private failed(seed: Seed, error: LinkError, mesh: Mesh): Effect.Effect<void> {
     if (error.reason === "self_connect") {
       this.seeds = this.seeds.filter((other) => other !== seed)
-      this.mesh?.becomeGlobal()
+      mesh.becomeGlobal()
       return Effect.void
     }
-    if (error.reason === "already_connected") {
-      // It came up by a connection of its own, when nobody knew yet that it is a seed.
-      if (seed.nodeId !== undefined && this.router.isUp(seed.nodeId)) this.mesh?.seedUp(seed.nodeId)
+    if (isConnectedAlready.has(error.reason)) {
+      // The seed has dialled us, and came up when nobody knew yet that the node behind this address is a seed.
+      if (seed.nodeId !== undefined && this.router.isUp(seed.nodeId)) mesh.seedUp(seed.nodeId)
       return Effect.void
     }
     if (seed.problems.has(error.reason)) return Effect.void
@@ -102,7 +102,7 @@ export class Seeds {
   }
 }
 
-/** Runs, and is told of each node that is lost. */
+/** Runs, and hears meanwhile of each node whose link is lost. */
 const whileListening = <A>(
   router: Router,
   down: (nodeId: string) => void,
@@ -115,25 +115,24 @@ const whileListening = <A>(
   })
 
 /** Keeps a global node connected to all others. Does nothing until the node is one. */
-export const globalNodes = (router: Router, connections: Connections, mesh: Mesh): Effect.Effect<never> => {
+export const connectGlobals = (router: Router, connections: Network, mesh: Mesh): Effect.Effect<never> => {
   let others: ReadonlyArray<string> = []
-  const trying = keepTrying(300, connections.settings.monitorTimeout, () => {
+  const trying = keepTrying(globalBaseMillis, connections.monitorTimeoutMillis, () => {
     const missing = others.filter((nodeId) => !router.isUp(nodeId))
     for (const nodeId of missing) router.peer(nodeId).wake()
     return missing.length > 0
   })
-  // A lost link alone changes nothing in the family, as long as somebody else has one to that node.
+  // As long as a third global node has a link to that node, the family does not change.
   const lost = (nodeId: string): void => {
     if (others.includes(nodeId)) trying.wake()
   }
-  const follow = Effect.sync(() => {
-    mesh.onGlobal = () => {
+  const follow = Effect.sync(() =>
+    mesh.whenGlobal(() => {
       mesh.monitor(globalsFamily, (change) => {
         others = Array.from(change.entries.keys())
         trying.wake()
       })
-    }
-    if (mesh.isGlobal) mesh.onGlobal()
-  })
+    })
+  )
   return whileListening(router, lost, Effect.andThen(follow, trying.run))
 }

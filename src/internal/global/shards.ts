@@ -1,11 +1,11 @@
 /**
- * The database as a global node keeps it: what every node gave, and what they make together. No clock, no network: an
- * update goes in, and what others must be told comes out. Follows protocol section 17.
+ * The database as a global node ("this node") keeps it: what every node has set, and what all of that makes together. No clock, no
+ * network: an update goes in, and what others must be told comes out. Follows protocol section 17.
  *
- * Among nodes of our own kind it goes further. Their entries keep their origin, the node that set them, whichever global
- * node they came through, and a stamp that orders what one origin gave to several global nodes one after the other. So
- * all of them see the same winner of a key that several nodes set, and what a node deleted does not come back from
- * a global node that it left.
+ * Among nodes of our own kind it goes further. An entry keeps its origin, the node that set it, whichever global node it came
+ * through, and a stamp that orders what one origin gave to several global nodes one after the other. So all global nodes see
+ * the same winner of a key that several nodes set, and what a node deleted does not come back from a global node that was its
+ * master before.
  *
  * @internal
  */
@@ -26,26 +26,29 @@ export interface Change {
 
 /** What an update means to others. `undefined`: nothing to tell. */
 export interface Told {
-  /** For global nodes that are not of our kind. The others get the update itself, with its origin. */
+  /** For global nodes of other kinds. Those of our own kind get the update itself, with its origin. */
   readonly globals: Change | undefined
+  /** For nodes that monitor the family. */
   readonly monitors: Change | undefined
 }
 
-/** When the process of a node began, and how many masters it has had since: the later one counts. */
-export type Stamp = readonly [startedAt: number, term: number]
+/** When the process of a node began, and how many masters it has had since. Of two stamps of one node the later one counts. */
+export type Stamp = readonly [startedMillis: number, term: number]
 
 /** What one node gave, as it came through one global node, or from the node itself. */
 interface Shard {
-  /** The order in which they came. */
+  /** The order in which shards came. */
   readonly nth: number
+  /** The node that has set the entries. */
   readonly origin: string
   /** The global node that it came through; `undefined` if it came from the origin. */
   readonly via: string | undefined
-  /** Only of nodes of our kind. */
+  /** Origins of other kinds give none. */
   readonly stamp: Stamp | undefined
   readonly table: MutableTable
 }
 
+/** What is seen under a key, and the shard that it is of. */
 interface Entry {
   readonly value: unknown
   readonly owner: Shard
@@ -80,19 +83,21 @@ const inOrder = (left: Shard, right: Shard): number => left.nth - right.nth
 const later = (left: Stamp, right: Stamp): boolean => left[0] > right[0] || left[0] === right[0] && left[1] > right[1]
 
 export class Shards {
-  /** By origin: what came from it itself, and what came through others. */
+  /** By origin: the shard that came from the origin itself, and those that came through global nodes. */
   private readonly shards = new Map<string, Set<Shard>>()
-  /** Those that came through a global node. */
+  /** By global node: the shards that came through it. */
   private readonly through = new Map<string, Set<Shard>>()
-  /** Which shards have a key: nearly always one, which stands for itself. */
-  private readonly holders = new Map<string, Map<string, Shard | ReadonlyArray<Shard>>>()
-  /** Where several slaves of ours have a key: whose value global nodes of other kinds were told. */
+  /** Which shards have a key. It is nearly always one, which then stands there without a list around it. */
+  private readonly byKey = new Map<string, Map<string, Shard | ReadonlyArray<Shard>>>()
+  /** Keys that several slaves have set: which value global nodes of other kinds were told. */
   private readonly given = new Map<string, Map<string, { readonly value: unknown }>>()
   private nth = 0
+  /** What is seen. */
   private readonly merged = new Map<string, Map<string, Entry>>()
+  /** The nodes whose master this node is, itself among them. */
   private readonly slaves = new Set<string>()
 
-  /** From now on, what this node gives is ours to pass on to other global nodes. */
+  /** From now on this node tells other global nodes what the slave has set. */
   addSlave(nodeId: string): void {
     this.slaves.add(nodeId)
   }
@@ -112,12 +117,12 @@ export class Shards {
     return Object.fromEntries(Array.from(this.merged, ([family, entries]) => [family, entries.size]))
   }
 
-  /** What is known under one key. */
+  /** The value that is seen under a key. */
   get(family: string, key: string): unknown {
     return this.merged.get(family)?.get(key)?.value
   }
 
-  /** What global nodes that are not of our kind must have of us: all that our slaves gave. */
+  /** What a global node of another kind gets when it meets this one: all that the slaves have set. */
   ofSlaves(): Table {
     const union: MutableTable = new Map()
     for (const { table } of this.bySlave()) {
@@ -127,7 +132,7 @@ export class Shards {
     return union
   }
 
-  /** The same for those of our kind: by origin. */
+  /** What a global node of our own kind gets: the same, by origin. */
   bySlave(): ReadonlyArray<{ readonly origin: string; readonly stamp: Stamp | undefined; readonly table: Table }> {
     const all = Array.from(this.slaves, (origin) => this.find(origin, undefined))
     return all.filter((shard) => shard !== undefined).toSorted(inOrder)
@@ -137,13 +142,13 @@ export class Shards {
     return this.find(origin, undefined)?.stamp
   }
 
-  /** Begins what a node gives anew. Only what comes from the node itself, or through a node of our kind, has a stamp. */
+  /** What `origin` has set begins anew, and empty: as it gives it itself, or as the global node `via` tells it. */
   begin(origin: string, via: string | undefined, stamp: Stamp | undefined): ReadonlyMap<string, Told> {
     const before = this.find(origin, via)
     return this.exchange(before === undefined ? [] : [before], { origin, via, stamp })
   }
 
-  /** A node sets and deletes keys of its own. */
+  /** `origin` sets and deletes keys of its own: it says so itself, or the global node `via` does. */
   update(
     origin: string,
     family: string,
@@ -155,26 +160,26 @@ export class Shards {
     const shard = this.find(origin, via) ?? this.add(origin, via, stamp)
     for (const [key, value] of set) {
       put(shard.table, family, key, value)
-      this.holds(shard, family, key)
+      this.index(shard, family, key)
     }
     const gone = deleted.filter((key) => remove(shard.table, family, key))
-    for (const key of gone) this.letGo(shard, family, key)
-    const telling = new Telling(this.isOfSlave(shard))
-    for (const key of set.keys()) this.settle(family, key, telling, shard)
-    for (const key of gone) this.settle(family, key, telling, undefined)
-    return telling.told
+    for (const key of gone) this.unindex(shard, family, key)
+    const notes = new Notes(this.isOfSlave(shard))
+    for (const key of set.keys()) this.mergeKey(family, key, notes, shard)
+    for (const key of gone) this.mergeKey(family, key, notes, undefined)
+    return notes.told
   }
 
-  /** A node went down: all its keys are deleted, and all that came through it. Answers what to tell, by family. */
+  /** A node went down: all that it has set is gone, and all that came through it. Answers what to tell, by family. */
   drop(nodeId: string): ReadonlyMap<string, Told> {
-    // First: what came through others counts again.
+    // First: what other global nodes tell of a node counts as soon as it is no slave any more.
     const wasSlave = this.slaves.delete(nodeId)
     const own = this.find(nodeId, undefined)
     const gone = [...own === undefined ? [] : [own], ...this.through.get(nodeId) ?? []]
     return this.exchange(gone, undefined, wasSlave)
   }
 
-  /** A node of ours is gone from the global node `via`. */
+  /** `origin` has left the global node `via`: what that one told of it is gone. */
   dropVia(origin: string, via: string): ReadonlyMap<string, Told> {
     const gone = this.find(origin, via)
     return gone === undefined ? new Map() : this.exchange([gone])
@@ -187,25 +192,25 @@ export class Shards {
     return shard
   }
 
-  private holdersOf(family: string, key: string): ReadonlyArray<Shard> {
-    const holders = this.holders.get(family)?.get(key) ?? []
-    return "origin" in holders ? [holders] : holders
+  private shardsWith(family: string, key: string): ReadonlyArray<Shard> {
+    const shards = this.byKey.get(family)?.get(key) ?? []
+    return "origin" in shards ? [shards] : shards
   }
 
-  private holds(shard: Shard, family: string, key: string): void {
-    const before = this.holdersOf(family, key)
+  private index(shard: Shard, family: string, key: string): void {
+    const before = this.shardsWith(family, key)
     if (before.includes(shard)) return
-    put(this.holders, family, key, before.length === 0 ? shard : [...before, shard])
+    put(this.byKey, family, key, before.length === 0 ? shard : [...before, shard])
   }
 
-  private letGo(shard: Shard, family: string, key: string): void {
-    const left = this.holdersOf(family, key).filter((other) => other !== shard)
+  private unindex(shard: Shard, family: string, key: string): void {
+    const left = this.shardsWith(family, key).filter((other) => other !== shard)
     const [only] = left
-    if (only === undefined) remove(this.holders, family, key)
-    else put(this.holders, family, key, left.length === 1 ? only : left)
+    if (only === undefined) remove(this.byKey, family, key)
+    else put(this.byKey, family, key, left.length === 1 ? only : left)
   }
 
-  /** Takes shards away, or puts a new one in their place, and settles all keys that this can touch. */
+  /** Takes shards away, or puts a new one in their place, and merges anew all keys that this can touch. */
   private exchange(
     gone: ReadonlyArray<Shard>,
     fresh?: { readonly origin: string; readonly via: string | undefined; readonly stamp: Stamp | undefined },
@@ -219,16 +224,16 @@ export class Shards {
         for (const key of entries.keys()) keys.add(key)
       }
     }
-    // What else there is of an origin may count from now on, or not any more.
+    // Another shard of the same origin may count from now on, or not any more.
     const origins = new Set([...gone.map(({ origin }) => origin), ...fresh === undefined ? [] : [fresh.origin]])
     for (const origin of origins) this.shards.get(origin)?.forEach(touch)
     for (const shard of gone) this.take(shard)
     const added = fresh && this.add(fresh.origin, fresh.via, fresh.stamp)
-    const telling = (): Telling => new Telling(added === undefined ? wasSlave : this.isOfSlave(added))
+    const isOfSlave = added === undefined ? wasSlave : this.isOfSlave(added)
     return new Map(Array.from(touched, ([family, keys]) => {
-      const told = telling()
-      for (const key of keys) this.settle(family, key, told, undefined)
-      return [family, told.told]
+      const notes = new Notes(isOfSlave)
+      for (const key of keys) this.mergeKey(family, key, notes, undefined)
+      return [family, notes.told]
     }))
   }
 
@@ -238,7 +243,7 @@ export class Shards {
     if (shards?.size === 0) this.shards.delete(shard.origin)
     const others = this.through.get(shard.via ?? "")
     if (others?.delete(shard) && others.size === 0) this.through.delete(shard.via ?? "")
-    for (const [family, entries] of shard.table) for (const key of entries.keys()) this.letGo(shard, family, key)
+    for (const [family, entries] of shard.table) for (const key of entries.keys()) this.unindex(shard, family, key)
   }
 
   private find(origin: string, via: string | undefined): Shard | undefined {
@@ -250,7 +255,10 @@ export class Shards {
     return shard.via === undefined && this.slaves.has(shard.origin)
   }
 
-  /** Whether a shard counts: what comes from a slave itself does, and of what came through others the latest. */
+  /**
+   * Whether a shard counts. What a node says itself always does. Of what global nodes say in its name nothing counts while it is a
+   * slave of this node, and else what has the latest stamp.
+   */
   private counts(shard: Shard): boolean {
     const { origin, stamp, via } = shard
     if (via === undefined) return true
@@ -260,42 +268,46 @@ export class Shards {
     )
   }
 
-  /** Finds out whose a key is now, and notes what others must be told. `setBy` has just set it, or somebody has deleted it. */
-  private settle(family: string, key: string, telling: Telling, setBy: Shard | undefined): void {
+  /**
+   * Finds out which value of a key is seen now, and notes what others must be told. `setBy` has just set the key; without it,
+   * somebody has deleted it.
+   */
+  private mergeKey(family: string, key: string, notes: Notes, setBy: Shard | undefined): void {
     const before = this.merged.get(family)?.get(key)
-    const owners = this.holdersOf(family, key).filter((shard) => this.counts(shard)).toSorted(inOrder)
+    const owners = this.shardsWith(family, key).filter((shard) => this.counts(shard)).toSorted(inOrder)
     const owner = winner(owners, key, setBy, before?.owner, (shard) => this.isOfSlave(shard))
     const ofSlaves = owners.filter((shard) => this.isOfSlave(shard))
     if (owner === undefined) {
       remove(this.given, family, key)
       if (before === undefined) return
       remove(this.merged, family, key)
-      telling.gone(key)
+      notes.gone(key)
       return
     }
     const value = owner.table.get(family)?.get(key)
     put(this.merged, family, key, { value, owner })
     const differs = before === undefined || !sameValue(before.value, value)
-    if (owner === setBy || differs) telling.monitorsSet(key, value)
-    if (telling.isOfSlave) this.tellGlobals(family, key, telling, setBy, differs, ofSlaves)
+    if (owner === setBy || differs) notes.monitorsSet(key, value)
+    if (notes.isOfSlave) this.noteForGlobals(family, key, notes, setBy, differs, ofSlaves)
   }
 
-  private tellGlobals(
+  /** The same for global nodes of other kinds, which are told of what slaves have set and of nothing else. */
+  private noteForGlobals(
     family: string,
     key: string,
-    telling: Telling,
+    notes: Notes,
     setBy: Shard | undefined,
     differs: boolean,
     ofSlaves: ReadonlyArray<Shard>
   ): void {
     const slave = winner(ofSlaves, key, setBy, undefined, () => true)
     const given = this.given.get(family)?.get(key)
-    if (slave === undefined) telling.globalsGone(key)
+    if (slave === undefined) notes.globalsGone(key)
     else {
       const value = slave.table.get(family)?.get(key)
       const isOld = given !== undefined && !sameValue(given.value, value)
-      if (slave === setBy || differs || isOld) telling.globalsSet(key, value)
-      // Of a single slave they were told what it has.
+      if (slave === setBy || differs || isOld) notes.globalsSet(key, value)
+      // When only one slave has set the key, its value is what they were told.
       if (ofSlaves.length > 1) return put(this.given, family, key, { value })
     }
     remove(this.given, family, key)
@@ -303,8 +315,9 @@ export class Shards {
 }
 
 /**
- * Which of several owners a key belongs to. Among nodes of our kind: the one whose ID the key is, or else the smallest ID,
- * so that all see the same. If others are among them: the last writer, and when somebody deletes it, a slave of ours first.
+ * Which of several owners of a key is seen. If all are of our own kind: the one whose node ID the key is, or else the one with the
+ * smallest node ID, so that all global nodes see the same. If one is of another kind: the last writer, and when somebody has deleted
+ * the key, a slave of this node before others.
  */
 const winner = (
   owners: ReadonlyArray<Shard>,
@@ -322,13 +335,13 @@ const winner = (
   return last ?? owners.find(isOfSlave) ?? owners[0]
 }
 
-/** Collects what is to be told of one family. */
-class Telling {
+/** Notes what is to be told of one family. */
+class Notes {
   private readonly globals: { readonly set: Map<string, unknown>; readonly deleted: Array<string> }
   private readonly monitors: { readonly set: Map<string, unknown>; readonly deleted: Array<string> }
   readonly isOfSlave: boolean
 
-  /** Other global nodes are told of what our slaves do, and of nothing else. */
+  /** Without a slave as its cause nothing is told to other global nodes. */
   constructor(isOfSlave: boolean) {
     this.isOfSlave = isOfSlave
     this.globals = { set: new Map(), deleted: [] }

@@ -1,5 +1,6 @@
 /**
- * A family whose values must fit a schema: what other nodes have put there and does not fit is left out, and told (pure).
+ * A family whose values must fit a schema: what other nodes have put there and does not fit is sorted out, with what is wrong with it
+ * (pure).
  *
  * @internal
  */

@@ -1,11 +1,20 @@
 /**
- * The database on the wire: JSON-like data of a peer, read with care, and what a node sends of its own.
+ * The database on the wire: how what a peer sent is read, with care, and how what a node sends is cut into messages.
  *
  * @internal
  */
 import { stringify } from "../values/exactJson.ts"
 import { readName } from "../values/portId.ts"
 import type { Change, Family, Stamp, Table } from "./shards.ts"
+
+/**
+ * Requests among global nodes of our own kind, in the place of `g_set` and `g_upd`: they keep the origin of every entry.
+ *
+ * - `emp_set [[ORIGIN, STAMP, DB]...]`: all that these nodes have given the sender
+ * - `emp_upd ORIGIN STAMP FAMILY SET DEL`: one of them changes something
+ * - `emp_gone ORIGIN`: one of them is no slave of the sender any more
+ */
+export const ownGlobal = { set: "emp_set", update: "emp_upd", gone: "emp_gone" } as const
 
 export const readFamily = (value: unknown): Map<string, unknown> | undefined => {
   if (value === null || value === undefined) return new Map()
@@ -59,8 +68,8 @@ export const readAddresses = (value: unknown): ReadonlyArray<string> =>
   Array.isArray(value) ? value.filter((address) => typeof address === "string") : []
 
 /**
- * So much of a database goes in one message, roughly in bytes: a larger database must not be a larger message than others take.
- * An entry alone may be more.
+ * So much of a database goes in one message, roughly in bytes: the whole of a large one could be a larger message than the other
+ * side takes. A single entry may be more.
  */
 export const portion = 256 * 1024
 
@@ -69,7 +78,7 @@ const sizeOf = (key: string, value: unknown): number => {
   return key.length + (size ?? 0) + 4
 }
 
-/** A table for the wire: a first portion of it and its size, and what has to follow, by family. */
+/** A table for the wire: its first portion with that portion's size, and the portions of single families that must follow. */
 export const divide = (table: Table) => {
   const first: Array<readonly [string, Record<string, unknown>]> = []
   const rest: Array<readonly [string, Record<string, unknown>]> = []

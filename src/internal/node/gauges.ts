@@ -36,7 +36,7 @@ export const read = (router: Router): Gauges => {
     ports: router.ports.size - 1,
     links: sum((peer) => peer.state === "up" ? 1 : 0),
     searches: sum((peer) => peer.state === "connecting" ? 1 : 0),
-    handshakes: router.handshaking(),
+    handshakes: router.network.handshaking,
     queuedMessages: sum((peer) => peer.queued),
     unsentBytes: sum((peer) => peer.link?.buffered ?? 0),
     waitingSenders: sum((peer) => peer.senders)

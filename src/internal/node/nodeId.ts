@@ -1,10 +1,10 @@
 /**
- * Node IDs: expansion at start, which follows protocol section 1, and those of commands.
+ * Node IDs: expansion at start, which follows protocol section 1.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
-import { randomText } from "../values/portId.ts"
+import { randomText } from "../values/names.ts"
 
 /** An expanded node ID, and whether a part of it was drawn at random for this process. */
 export interface Expanded {
@@ -19,8 +19,3 @@ export const expand = (template: string, hostname: string): Effect.Effect<Expand
     const isRandom = named.endsWith("/") || named.includes("%u")
     return { nodeId: (named.endsWith("/") ? named + random : named).replaceAll("%u", random), isRandom }
   })
-
-/** How the node IDs of commands begin. They come and go, and are of no interest to those who look at a network. */
-export const commandPrefix = "emp/"
-
-export const isCommand = (nodeId: string): boolean => nodeId.startsWith(commandPrefix)

@@ -3,12 +3,13 @@
  *
  * @internal
  */
-import type { Message, Receiver } from "../port/cell.ts"
+import type { Message, Receiver } from "../port/receiver.ts"
 import { type Link, ownRequests } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
-import { quoted } from "../values/killed.ts"
+import { quoted } from "../values/describe.ts"
 import { isPortId, portName } from "../values/portId.ts"
-import { noSuchPort, type Request, type Router } from "./router.ts"
+import { reasons } from "../values/reason.ts"
+import type { Request, Router } from "./router.ts"
 import { answerStatus, statusRequest } from "./status.ts"
 
 /** The request that spawns a port, by the name of the Perl function that serves it there. */
@@ -22,6 +23,10 @@ class NodePort implements Receiver {
     this.id = router.nodeId
     this.router = router
   }
+  get _tag(): "NodePort" {
+    return "NodePort"
+  }
+
   send(message: Message): void {
     this.router.handleRequest(this.router.nodeId, message[0] ?? "", message.slice(1))
   }
@@ -29,7 +34,7 @@ class NodePort implements Receiver {
     this.send(message)
   }
   kill(): void {
-    this.router.warn(`kil of the node port ${this.id} is refused: it would take the node with it`)
+    this.router.log.warn(`kil of the node port ${this.id} is refused: it would take the node with it`)
   }
   watch(): () => void {
     return () => {}
@@ -39,7 +44,7 @@ class NodePort implements Receiver {
 /** Gives a node its node port, with the requests that every node answers. */
 export const installNodePort = (router: Router): void => {
   router.add(new NodePort(router))
-  for (const [name, request] of Object.entries(builtIn(router))) router.requests.set(name, request)
+  for (const [name, request] of Object.entries(builtIn(router))) router.requests.add(name, request)
 }
 
 /** Sends the answer where the reply prefix says: `PORTID, ARG...`. Without one, nobody asked. */
@@ -68,7 +73,7 @@ const builtIn = (router: Router): Record<string, Request> => ({
     if (port === undefined || port === "" || from === router.nodeId) return
     const receiver = router.portNamed(port)
     const peer = router.peer(from)
-    if (receiver === undefined) peer.sendDeath(port, noSuchPort(`${router.nodeId}#${port}`))
+    if (receiver === undefined) peer.sendDeath(port, reasons.no_such_port(`${router.nodeId}#${port}`))
     else peer.monitoredBy(port, receiver)
   },
 
@@ -90,7 +95,7 @@ const builtIn = (router: Router): Record<string, Request> => ({
 
   snd: (from, [to, ...message]) => {
     if (isPortId(to)) router.relay(from, to, message)
-    else router.warn(`node ${from} asked to relay a message to the malformed port ID ${quoted(to)}`)
+    else router.log.warn(`node ${from} asked to relay a message to the malformed port ID ${quoted(to)}`)
   },
 
   can: (from, [request, ...prefix]) => {
@@ -107,16 +112,16 @@ const builtIn = (router: Router): Record<string, Request> => ({
   },
   [ownRequests.duplicate]: (from, [address]) => {
     if (ownKind(router, from) === undefined) return
-    router.alarm(`node ${from} refused another live node with our ID, ${router.nodeId}, at ${quoted(address)}`)
+    router.log.alarm(`node ${from} refused another live node with our ID, ${router.nodeId}, at ${quoted(address)}`)
   },
 
   eval: (from, [_code, ...prefix]) => reply(router, from, prefix, "this node does not run code that it is sent"),
 
   [spawnRequest]: (from, [name, functionName, ...args]) => {
     const port = portName(name)
-    const start = typeof functionName === "string" ? router.functions.get(functionName)?.at(-1) : undefined
+    const start = typeof functionName === "string" ? router.functions.get(functionName) : undefined
     if (port === undefined || port === "" || start === undefined) {
-      return router.warn(`node ${from} asked to spawn ${quoted(functionName)}, which is not declared here`)
+      return router.log.warn(`node ${from} asked to spawn ${quoted(functionName)}, which is not declared here`)
     }
     // A second spawn of one name: the first one keeps it.
     if (router.portNamed(port) === undefined) start(port, args, from)

@@ -43,21 +43,21 @@ export interface Options {
 
 /** What holds where an option is not given. */
 export const defaults = {
-  monitorTimeout: 30_000,
-  connectInterval: 2000,
+  monitorTimeoutMillis: 30_000,
+  connectIntervalMillis: 2000,
   framings: ["cbor", "json"],
   authOffer: ["tls_sha3_512", "hmac_sha3_512"],
   authAccept: ["tls_sha3_512", "hmac_sha3_512", "cleartext"],
   maxMessageSize: 64 * 1024 * 1024
 } as const
 
-/** Options with all defaults filled in. Times are in milliseconds. */
+/** Options with all defaults filled in. */
 export interface Checked {
   readonly identity: Identity
   readonly credentials: Credentials | undefined
   readonly binds: ReadonlyArray<string>
-  readonly monitorTimeout: number
-  readonly connectInterval: number
+  readonly monitorTimeoutMillis: number
+  readonly connectIntervalMillis: number
   readonly maxMessageSize: number
 }
 
@@ -76,7 +76,10 @@ export const check = (
     const nodeIdInCert = options.nodeIdInCert === true
     if (nodeIdInCert && credentials === undefined) return yield* invalid("nodeIdInCert", "means nothing without cert")
     const isOpen = secret !== "" || credentials !== undefined
-    const monitorTimeout = yield* checkTime("monitorTimeout", options.monitorTimeout ?? defaults.monitorTimeout)
+    const monitorTimeoutMillis = yield* checkTime(
+      "monitorTimeout",
+      options.monitorTimeout ?? defaults.monitorTimeoutMillis
+    )
     return {
       identity: {
         nodeId,
@@ -95,15 +98,18 @@ export const check = (
           ["mproto", "1"],
           ["gproto", "1"],
           [ownKindKey, incarnation],
-          [timeoutKey, String(monitorTimeout)],
+          [timeoutKey, String(monitorTimeoutMillis)],
           ...credentials === undefined ? [] : [["tls", "1.0"] as const]
         ])
       },
       credentials,
       // Nobody can connect without either: it should not look as if somebody could.
       binds: yield* checkBinds(options.binds ?? (isOpen ? ["*"] : ["127.0.0.1:*"])),
-      monitorTimeout,
-      connectInterval: yield* checkTime("connectInterval", options.connectInterval ?? defaults.connectInterval),
+      monitorTimeoutMillis,
+      connectIntervalMillis: yield* checkTime(
+        "connectInterval",
+        options.connectInterval ?? defaults.connectIntervalMillis
+      ),
       maxMessageSize: yield* checkSize("maxMessageSize", options.maxMessageSize ?? defaults.maxMessageSize)
     }
   })

@@ -4,12 +4,15 @@
  *
  * @internal
  */
-import type { Message, Receiver, Watcher } from "../port/cell.ts"
+import { enqueue, type Runnable } from "../port/readyQueue.ts"
+import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "../port/receiver.ts"
 import type { Packet } from "../transport/framing/framing.ts"
 import { assertSendable, type Link, type LinkEvents, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, transportErrorText } from "../transport/linkError.ts"
-import { describe, exitFromReason, type Reason, reasonFromExit } from "../values/killed.ts"
-import { culprit } from "../values/plainData.ts"
+import { describe } from "../values/describe.ts"
+import { type Copied, copy, culprit } from "../values/plainData.ts"
+import { exitFromReason, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
+import { type Resume, Waiters } from "./waiters.ts"
 
 /** `idle`: nothing was ever sent there. `down`: gone, and of no further use. */
 export type PeerState = "idle" | "connecting" | "up" | "down"
@@ -19,9 +22,14 @@ const queueLimit = 10_000
 /** Beyond this many the search for the node is given up: those that cannot wait have sent them. */
 const queueOverflow = 1_000_000
 
+/** Why a message cannot be sent now: others wait, or it depends on the link whether it can be sent at all. */
+export type WaitFor = "room" | "link"
+
+/** Of a message of so many bytes no link is afraid. */
+const harmlessSize = 16 * 1024
+
 /** What a peer needs of its node. */
-export interface PeerHost {
-  readonly nodeId: string
+export interface PeerHost extends Pick<Host, "nodeId" | "unheard"> {
   /** Find the node, and connect to it. Ends in `up` or `lost`. */
   connect(peer: Peer): void
   /** A packet came from the peer. Answers what is wrong with it, if anything is. */
@@ -32,7 +40,7 @@ export interface PeerHost {
   wentDown(peer: Peer, wasUp: boolean, error: LinkError): void
 }
 
-export class Peer implements LinkEvents {
+export class Peer implements LinkEvents, Runnable {
   readonly nodeId: string
   state: PeerState = "idle"
   link: Link | undefined = undefined
@@ -43,7 +51,12 @@ export class Peer implements LinkEvents {
   private monitors = new Map<string, Set<Watcher>>()
   /** Its monitors of our ports, by name: how to take them back. */
   private monitored = new Map<string, () => void>()
-  private waiting: Array<() => void> = []
+  /** Senders that wait for room. */
+  private readonly waiters = new Waiters()
+  /** Senders whose message not every link can carry. */
+  private readonly waitingForLink = new Waiters()
+  /** In the run queue, to admit the next sender. */
+  private isAdmitting = false
 
   constructor(host: PeerHost, nodeId: string) {
     this.host = host
@@ -55,13 +68,45 @@ export class Peer implements LinkEvents {
     return this.queue.length
   }
 
-  /** Sends a message to a port of the peer. Throws an `UnsendableMessage` that the link's codec cannot carry. */
+  /** Sends a message to a port of the peer. Throws an `UnsendableMessage` if the link cannot carry it. */
   send(name: string, message: Message): void {
-    assertSendable(`${this.nodeId}#${name}`, message, this.link?.framing.carries ?? "cbor")
+    assertSendable(`${this.nodeId}#${name}`, message, this.link?.carries ?? "cbor")
     this.sendPacket([name, ...message])
   }
 
-  /** Sends a request to the peer's node port. The caller vouches for the data. */
+  /** The same, if nothing speaks against it. */
+  offer(name: string, message: Message): WaitFor | undefined {
+    if (!this.hasRoom) return "room"
+    if (this.link === undefined && this.dependsOnLink(name, message)) {
+      this.wake()
+      return "link"
+    }
+    this.send(name, message)
+    return undefined
+  }
+
+  /** Sends a monitor's message with the reason behind it. What the link cannot carry goes as text. */
+  note(name: string, message: Message, reason: Reason): void {
+    this.sendPacket([name, ...this.sendable([...message, ...reason])])
+  }
+
+  /** The message as it is now. Throws an `UnsendableMessage` that no link can carry. */
+  fixed(name: string, message: Message): Message {
+    return this.measure(name, message).copy
+  }
+
+  /** Whether it is open if a link to the peer can carry the message: not all carry all that CBOR can, or are for large ones. */
+  private dependsOnLink(name: string, message: Message): boolean {
+    return culprit(message, "json") !== undefined || this.measure(name, message).size > harmlessSize
+  }
+
+  private measure(name: string, message: Message): Copied & { readonly copy: Message } {
+    const result = copy(message, this.link?.framing.carries ?? "cbor")
+    if ("path" in result) throw new UnsendableMessage(`${this.nodeId}#${name}`, result)
+    return result as Copied & { readonly copy: Message }
+  }
+
+  /** Sends a request to the peer's node port. The caller vouches for the data, and that nobody changes it. */
   request(request: string, ...args: ReadonlyArray<unknown>): void {
     this.sendPacket(["", request, ...args])
   }
@@ -76,14 +121,18 @@ export class Peer implements LinkEvents {
     }
   }
 
-  /** Whether a sender that can wait may send. */
+  /** Whether a sender that can wait may send: there is room, and nobody waits for it. */
   get hasRoom(): boolean {
+    return this.waiters.size === 0 && this.takesMore
+  }
+
+  private get takesMore(): boolean {
     return this.link !== undefined && !this.queueing ? this.link.hasRoom : this.queue.length < queueLimit
   }
 
   /** How many senders wait for room. */
   get senders(): number {
-    return this.waiting.length
+    return this.waiters.size
   }
 
   /** Sees to it that a link is on its way. */
@@ -94,20 +143,36 @@ export class Peer implements LinkEvents {
     queueMicrotask(() => this.host.connect(this))
   }
 
-  /** Calls back once there is room again, or nothing left to wait for. */
-  whenRoom(resume: () => void): () => void {
-    // It may have come since the sender was asked to wait.
-    if (this.hasRoom) resume()
-    else this.waiting.push(resume)
-    return () => {
-      this.waiting = this.waiting.filter((other) => other !== resume)
-    }
+  /** Calls back when it is the sender's turn, or when it is to try again. The result gives up. */
+  when(waitFor: WaitFor, resume: Resume): () => void {
+    const giveUp = (waitFor === "room" ? this.waiters : this.waitingForLink).add(resume)
+    // What the sender waits for may have come since it was told to wait.
+    if (waitFor === "room") this.admitNext()
+    else if (this.link !== undefined) enqueue(this)
+    return giveUp
   }
 
-  private releaseWaiting(): void {
-    const waiting = this.waiting
-    this.waiting = []
-    for (const resume of waiting) resume()
+  /** Lets the one who waits longest send, if there is room: in the run queue, since it may let the next one send. */
+  admitNext(): void {
+    if (this.isAdmitting || this.waiters.size === 0 || !this.takesMore) return
+    this.isAdmitting = true
+    enqueue(this)
+  }
+
+  run(): void {
+    this.isAdmitting = false
+    if (this.state === "down") {
+      this.waitingForLink.release("lost")
+      this.waiters.release("try again")
+      return
+    }
+    if (this.link !== undefined) this.waitingForLink.release("try again")
+    if (this.takesMore) this.waiters.take()?.("send")
+  }
+
+  broken(error: unknown): void {
+    this.host.unheard(`a sender to node ${this.nodeId} failed`, error)
+    this.admitNext()
   }
 
   /** Monitors a port of the peer. The node port is monitored without a message: only a lost link triggers it. */
@@ -138,7 +203,7 @@ export class Peer implements LinkEvents {
   private fire(name: string, watchers: ReadonlySet<Watcher> | undefined, reason: Reason): void {
     if (watchers === undefined) return
     const exit = exitFromReason(name === "" ? this.nodeId : `${this.nodeId}#${name}`, reason)
-    for (const watcher of watchers) watcher(exit)
+    tellWatchers(watchers, exit, this.host)
   }
 
   /** The peer monitors a port of ours. A second request for the same port changes nothing. */
@@ -168,7 +233,7 @@ export class Peer implements LinkEvents {
   }
 
   private sendable(reason: Reason): Reason {
-    const carries = this.link?.framing.carries ?? "json"
+    const carries = this.link?.carries ?? "json"
     return reason.map((part) => culprit(part, carries) === undefined ? part : describe(part))
   }
 
@@ -180,7 +245,7 @@ export class Peer implements LinkEvents {
     try {
       for (const packet of this.queue) {
         // It was checked when nobody knew what the link can carry.
-        if (link.framing.carries === "json") assertSendable(this.nodeId, packet, "json")
+        if (link.carries !== "cbor") assertSendable(this.nodeId, packet, link.carries)
         link.send(packet)
       }
     } catch (error) {
@@ -189,7 +254,7 @@ export class Peer implements LinkEvents {
     }
     this.queue = []
     this.queueing = false
-    this.releaseWaiting()
+    enqueue(this)
   }
 
   packet(packet: Packet): void {
@@ -199,7 +264,7 @@ export class Peer implements LinkEvents {
   }
 
   drained(): void {
-    this.releaseWaiting()
+    this.admitNext()
   }
 
   /** No link, or none any more: drops what waits and fires all monitors, in one step. */
@@ -214,8 +279,8 @@ export class Peer implements LinkEvents {
     this.monitored = new Map()
     for (const cancel of monitored.values()) cancel()
     this.host.wentDown(this, wasUp, error)
-    const reason = ["transport_error", this.nodeId, transportErrorText(error)]
+    const reason = reasons.transport_error(this.nodeId, transportErrorText(error))
     for (const [name, watchers] of monitors) this.fire(name, watchers, reason)
-    this.releaseWaiting()
+    enqueue(this)
   }
 }

@@ -7,13 +7,21 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Cell, Host, Message, Receiver, Watcher } from "../port/cell.ts"
+import { enqueue } from "../port/readyQueue.ts"
+import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import type { Packet } from "../transport/framing/framing.ts"
 import { type Link, ownRequests } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "../transport/linkError.ts"
-import { exitFromReason, type PortExit, quoted, type Reason, reasonFromExit, showReason } from "../values/killed.ts"
-import { isPortId, nameOf, nodeOf, portName, type PortNames } from "../values/portId.ts"
-import { Peer, type PeerHost } from "./peer.ts"
+import { quoted } from "../values/describe.ts"
+import type { PortNames } from "../values/names.ts"
+import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
+import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
+import { type Network, noNetwork } from "./network.ts"
+import { NodeLog } from "./nodeLog.ts"
+import { Observed } from "./observed.ts"
+import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
+import { Registry } from "./registry.ts"
+import type { Turn } from "./waiters.ts"
 
 /**
  * A request that the node port answers: `["", NAME, ARG...]`. `from` is the node whose link it came on; it must take
@@ -24,12 +32,14 @@ export type Request = (from: string, args: ReadonlyArray<unknown>) => void
 /** What a spawned port runs: called with the port's name and the arguments. */
 export type SpawnFunction = (portName: string, args: ReadonlyArray<unknown>, from: string) => void
 
-/** What is known of the network that a node is part of. */
-export interface NetworkStatus {
-  readonly master: string | null
-  readonly isGlobal: boolean
-  readonly families: Readonly<Record<string, number>>
+/** Sees each message that is sent or comes, but for those by which links tell that they live. */
+export interface Trace {
+  readonly sent: (to: string, message: Message) => void
+  readonly received: (port: string, from: string, message: Message) => void
 }
+
+/** No request of sense is carried out by so many others. */
+const deepestNesting = 64
 
 /** Told when nodes come and go, in the same call. */
 export interface NodeListener {
@@ -38,34 +48,55 @@ export interface NodeListener {
   down(nodeId: string, why: string, orderly: boolean): void
 }
 
-export class Router implements Host, PeerHost {
+/** What a node is documented to be: the service that programs see. */
+export interface NodeService {
+  readonly nodeId: string
+  /** The addresses that others can dial. */
+  readonly addresses: ReadonlyArray<string>
+}
+
+/** Re-exported as `Node.Node`, where it is documented. */
+export class Node extends Context.Service<Node, NodeService>()("effect-mp/Node") {}
+
+/** The same service as the rooms of this package see it. */
+export const NodeRouter = Context.Service<Node, Router>(Node.key)
+
+export class Router implements NodeService, Host, PeerHost {
   readonly nodeId: string
   readonly names: PortNames
   /** By port ID. The node port stands under the bare node ID. */
   readonly ports = new Map<string, Receiver>()
   readonly peers = new Map<string, Peer>()
-  readonly requests = new Map<string, Request>()
-  /** What others may spawn with. Of several of one name the last one counts. */
-  readonly functions = new Map<string, ReadonlyArray<SpawnFunction>>()
   readonly listeners = new Set<NodeListener>()
-  /** The ports of supervisors that were made here, for those who look at the node. */
-  readonly supervisors = new Set<string>()
-  /** What the room of the network tells those who look at the node. */
-  networkStatus: () => NetworkStatus = () => ({ master: null, isGlobal: false, families: {} })
+  readonly requests = new Registry<Request>()
+  /** What others may spawn with. */
+  readonly functions = new Registry<SpawnFunction>()
+  readonly observed = new Observed()
+  readonly log: NodeLog
+  readonly network: Network
   readonly bornAt: number
-  /** Addresses under which others reach this node. */
-  addresses: ReadonlyArray<string> = []
-  /** Finds and dials a node. A node without a network knows nobody. */
-  dial: (peer: Peer) => void = (peer) => peer.lost(new LinkError({ reason: "no_known_address", peer: peer.nodeId }))
-  /** How many incoming connections are in their handshakes. */
-  handshaking: () => number = () => 0
   private readonly context: Context.Context<never>
+  private tracing: Trace | undefined = undefined
+  /** How many requests are being carried out, each within the one before it. */
+  private nesting = 0
 
-  constructor(nodeId: string, names: PortNames, context: Context.Context<never>) {
+  /** `connect` makes what reaches other nodes; without it the node is alone. */
+  constructor(
+    nodeId: string,
+    names: PortNames,
+    context: Context.Context<never>,
+    connect: (router: Router) => Network = () => noNetwork
+  ) {
     this.nodeId = nodeId
     this.names = names
     this.context = context
+    this.log = new NodeLog(nodeId, context)
     this.bornAt = this.now()
+    this.network = connect(this)
+  }
+
+  get addresses(): ReadonlyArray<string> {
+    return this.network.addresses
   }
 
   /** Milliseconds since 1970, by the node's Clock. */
@@ -83,13 +114,10 @@ export class Router implements Host, PeerHost {
     Effect.runForkWith(this.context)(effect)
   }
 
-  /** What operators must see. */
-  alarm(text: string): void {
-    this.fork(Effect.logError(text).pipe(Effect.annotateLogs("node", this.nodeId)))
-  }
-
-  warn(text: string, ...details: ReadonlyArray<unknown>): void {
-    this.fork(Effect.logWarning(text, ...details).pipe(Effect.annotateLogs("node", this.nodeId)))
+  /** Shows each message to this one from now on; `undefined`: to nobody. */
+  traceWith(trace: Trace | undefined): void {
+    this.tracing = trace
+    for (const { link } of this.peers.values()) link?.traceWith(trace?.sent)
   }
 
   // ---- messages
@@ -98,15 +126,40 @@ export class Router implements Host, PeerHost {
   send(to: string, message: Message): void {
     const receiver = this.ports.get(to)
     if (receiver === undefined) this.sendElsewhere(to, message, true)
-    else receiver.send(message)
+    else this.deliver(receiver, message)
   }
 
-  /** The same, if there is room for it. If not, a sender that can wait should, with `whenRoom`, and try again. */
-  offer(to: string, message: Message): boolean {
+  /** The same, if nothing speaks against it. If something does, a sender that can wait should, with `whenItMay`. */
+  offer(to: string, message: Message): WaitFor | undefined {
     const receiver = this.ports.get(to)
     if (receiver === undefined) return this.sendElsewhere(to, message, false)
+    this.deliver(receiver, message)
+    return undefined
+  }
+
+  /**
+   * Sends what a monitor has to say, and why the port ended: what of that cannot travel goes as text.
+   */
+  note(to: string, message: Message, reason: Reason): void {
+    const peer = this.peerOf(to)
+    if (peer === undefined) this.send(to, [...message, ...reason])
+    else peer.note(nameOf(to), message, reason)
+  }
+
+  /** A message that is to be sent later, as it is now. Throws an `UnsendableMessage` if it cannot be. */
+  fixed(to: string, message: Message): Message {
+    return this.peerOf(to)?.fixed(nameOf(to), message) ?? message
+  }
+
+  /** The node that a port lives on, if it is another one. */
+  private peerOf(to: string): Peer | undefined {
+    if (this.ports.has(to) || !isPortId(to) || nodeOf(to) === this.nodeId) return undefined
+    return this.peer(nodeOf(to))
+  }
+
+  private deliver(receiver: Receiver, message: Message): void {
+    if (this.tracing !== undefined) this.tracing.sent(receiver.id, message)
     receiver.send(message)
-    return true
   }
 
   /**
@@ -122,52 +175,55 @@ export class Router implements Host, PeerHost {
     } else receiver.sendForeign(message)
   }
 
-  private sendElsewhere(to: string, message: Message, force: boolean): boolean {
+  private sendElsewhere(to: string, message: Message, force: boolean): WaitFor | undefined {
     if (!isPortId(to)) {
-      this.warn(`a message to the malformed port ID ${quoted(to)} was dropped`, message)
-      return true
+      this.log.warn(`a message to the malformed port ID ${quoted(to)} was dropped`, message)
+      return undefined
     }
     const node = nodeOf(to)
     if (node !== this.nodeId) {
       const peer = this.peer(node)
-      if (!force && !peer.hasRoom) return false
+      if (!force) return peer.offer(nameOf(to), message)
       peer.send(nameOf(to), message)
     } else if (nameOf(to) === "") this.ports.get(node)?.send(message)
     // To a port of ours that is gone: dropped, as AEMP does. Only a monitor tells.
-    return true
+    return undefined
   }
 
-  /** Waits until a message to this port would find room. */
-  whenRoom(to: string): Effect.Effect<void> {
+  /** Waits until a message to this port may be sent. Whoever is told to send must do it at once, and say `sentOrNot`. */
+  whenItMay(to: string, waitFor: WaitFor): Effect.Effect<Turn> {
     return Effect.callback((resume) => {
       const peer = this.peers.get(nodeOf(to))
-      if (peer === undefined || peer.state === "down") return resume(Effect.void)
-      const cancel = peer.whenRoom(() => resume(Effect.void))
-      return Effect.sync(cancel)
+      if (peer === undefined || peer.state === "down") return resume(Effect.succeed("try again"))
+      return Effect.sync(peer.when(waitFor, (turn) => resume(Effect.succeed(turn))))
     })
+  }
+
+  /** A sender that was admitted has sent, or has given up: it is the next one's turn. */
+  sentOrNot(to: string): void {
+    this.peers.get(nodeOf(to))?.admitNext()
+  }
+
+  /** Does something in the run queue's turn: not in the stack of whoever makes it happen, which may be a socket's. */
+  soon(what: string, act: () => void): void {
+    enqueue({ run: act, broken: (error) => this.unheard(what, error) })
   }
 
   /** A request to the node port of any node, this one included. */
   request(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): void {
-    this.guarded(`the request ${request} to node ${nodeId} was dropped`, () => this.send(nodeId, [request, ...args]))
-  }
-
-  /** What others made us do must not end in their caller, which may be a socket: a failure is logged. */
-  private guarded(what: string, body: () => void): void {
-    try {
-      body()
-    } catch (error) {
-      this.unheard(what, error)
-    }
+    this.log.guarded(
+      `the request ${request} to node ${nodeId} was dropped`,
+      () => this.send(nodeId, [request, ...args])
+    )
   }
 
   kill(to: string, reason: Reason): void {
     const receiver = this.ports.get(to)
     if (receiver !== undefined) return receiver.kill(reason)
-    if (!isPortId(to)) return this.warn(`kil of the malformed port ID ${quoted(to)}`, reason)
+    if (!isPortId(to)) return this.log.warn(`kil of the malformed port ID ${quoted(to)}`, reason)
     const node = nodeOf(to)
     if (node === this.nodeId) return
-    if (nameOf(to) === "") return this.warn(`kil of the node port ${to} is refused: it would take the node with it`)
+    if (nameOf(to) === "") return this.log.warn(`kil of the node port ${to} is refused: it would take the node with it`)
     this.peer(node).kill(nameOf(to), reason)
   }
 
@@ -178,9 +234,8 @@ export class Router implements Host, PeerHost {
     const node = isPortId(to) ? nodeOf(to) : this.nodeId
     if (node !== this.nodeId) return this.peer(node).monitor(nameOf(to), watcher)
     let cancelled = false
-    // Never in the caller's own stack.
-    queueMicrotask(() => {
-      if (!cancelled) watcher(exitFromReason(String(to), noSuchPort(to)))
+    this.soon(`a monitor of ${quoted(to)} failed`, () => {
+      if (!cancelled) watcher(exitFromReason(String(to), reasons.no_such_port(to)))
     })
     return () => {
       cancelled = true
@@ -193,24 +248,25 @@ export class Router implements Host, PeerHost {
     this.ports.set(receiver.id, receiver)
   }
 
-  removed(cell: Cell): void {
-    this.ports.delete(cell.id)
+  removed({ id }: Receiver): void {
+    this.ports.delete(id)
   }
 
   unheard(what: string, cause: unknown): void {
-    this.warn(what, cause)
+    this.log.warn(what, cause)
   }
 
-  unmonitored({ id }: { readonly id: string }, exit: PortExit): void {
-    const [tag] = reasonFromExit(exit)
-    // Those are ends that somebody has asked for, or that come with the loss of a node, which is told anyway.
-    if (tag === "shutdown" || tag === "interrupted" || tag === "transport_error") return
-    this.warn(`port ${id}, which nobody monitored, has ended: ${showReason(exit)}`)
+  unmonitored({ id }: Receiver, exit: PortExit): void {
+    this.log.unmonitored(id, exit)
   }
 
   /** A port of this node, by the name that others know it by. */
   portNamed(name: string): Receiver | undefined {
-    return this.ports.get(name === "" ? this.nodeId : `${this.nodeId}#${name}`)
+    return this.ports.get(this.idOf(name))
+  }
+
+  private idOf(name: string): string {
+    return name === "" ? this.nodeId : `${this.nodeId}#${name}`
   }
 
   // ---- peers
@@ -237,7 +293,7 @@ export class Router implements Host, PeerHost {
   }
 
   connect(peer: Peer): void {
-    this.dial(peer)
+    this.network.search(peer)
   }
 
   /**
@@ -251,6 +307,7 @@ export class Router implements Host, PeerHost {
       replaces.lose(new LinkError({ reason: "replaced", peer: link.nodeId }))
     }
     const peer = this.peer(link.nodeId)
+    if (this.tracing !== undefined) link.traceWith(this.tracing.sent)
     link.attach(peer)
     peer.up(link)
     return true
@@ -260,30 +317,45 @@ export class Router implements Host, PeerHost {
     if (packet.length === 0) return undefined
     const name = portName(packet[0])
     if (name === undefined) return `its port name is ${quoted(packet[0])}, which is no string`
+    if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, packet.slice(1))
     if (name !== "") this.ports.get(`${this.nodeId}#${name}`)?.sendForeign(packet.slice(1))
     else this.handleRequest(peer.nodeId, packet[1] ?? "", packet.slice(2))
     return undefined
   }
 
-  /** What the node port does with a message. Unknown requests do no harm. */
+  /**
+   * What the node port does with a message. Unknown requests do no harm. A request may have another one carried out, `snd` and
+   * all that have a reply prefix, and that one the next: so far and no further.
+   */
   handleRequest(from: string, request: unknown, args: ReadonlyArray<unknown>): void {
     const handler = typeof request === "string" ? this.requests.get(request) : undefined
-    if (handler !== undefined) {
-      this.guarded(`the request ${String(request)} of node ${from} failed`, () => handler(from, args))
-    } else this.fork(Effect.logDebug(`node ${from} sent the unknown request ${quoted(request)}`))
+    if (handler === undefined) return this.log.debug(`node ${from} sent the unknown request ${quoted(request)}`)
+    if (this.nesting === deepestNesting) {
+      return this.log.warn(
+        `node ${from} sent requests within requests, more than ${deepestNesting} deep: the rest was dropped`
+      )
+    }
+    this.nesting++
+    this.log.guarded(`the request ${String(request)} of node ${from} failed`, () => handler(from, args))
+    this.nesting--
   }
 
   cameUp(peer: Peer): void {
-    for (const listener of this.listeners) listener.up(peer.nodeId)
+    this.tellListeners((listener) => listener.up(peer.nodeId))
+  }
+
+  private tellListeners(tell: (listener: NodeListener) => void): void {
+    for (const listener of this.listeners) {
+      this.log.guarded("a listener for nodes that come and go failed", () => tell(listener))
+    }
   }
 
   wentDown(peer: Peer, wasUp: boolean, error: LinkError): void {
     if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
     if (!wasUp) return
-    if (mistakes.has(error.reason)) this.warn(`lost the link to ${error.message}`)
-    for (const listener of this.listeners) {
-      listener.down(peer.nodeId, transportErrorText(error), error.reason === "node_left")
-    }
+    if (mistakes.has(error.reason)) this.log.warn(`lost the link to ${error.message}`)
+    const isOrderly = error.reason === "node_left"
+    this.tellListeners((listener) => listener.down(peer.nodeId, transportErrorText(error), isOrderly))
   }
 }
 
@@ -299,10 +371,3 @@ const linkRequests: ReadonlyArray<unknown> = Object.values(ownRequests)
 
 const ofLink = (to: string, [request]: Message): boolean =>
   isPortId(to) && nameOf(to) === "" && linkRequests.includes(request)
-
-/** What a monitor of a port that is not there is told. */
-export const noSuchPort = (port: unknown): Reason => [
-  "no_such_port",
-  isPortId(port) ? "cannot monitor nonexistent port" : "cannot monitor a malformed port ID",
-  port
-]

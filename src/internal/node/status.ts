@@ -16,8 +16,8 @@ export const statusRequest = "emp_status"
 /** Of lists that may be long, so many entries are told. */
 const most = 1000
 
-/** For so long what was read is told again: milliseconds. */
-const validity = 100
+/** For so long what was read is answered again. */
+const validityMillis = 100
 
 const Count = Schema.Finite
 const Optional = Schema.NullOr(Schema.String)
@@ -61,7 +61,7 @@ export type Status = typeof Status.Type
 
 export const readStatus = (router: Router): Status => {
   const held = gauges.read(router)
-  const { families, ...network } = router.networkStatus()
+  const { families, ...network } = router.observed.networkStatus
   const memory = process.memoryUsage()
   return {
     nodeId: router.nodeId,
@@ -87,7 +87,7 @@ export const readStatus = (router: Router): Status => {
       received: peer.link?.received ?? 0,
       sent: peer.link?.sent ?? 0
     })),
-    supervisors: Array.from(router.supervisors).slice(0, most),
+    supervisors: Array.from(router.observed.supervisors).slice(0, most),
     ...network,
     families: Object.fromEntries(Object.entries(families).slice(0, most))
   }
@@ -100,7 +100,7 @@ export const answerStatus = (router: Router) => {
   return (from: string, [to, ...rest]: ReadonlyArray<unknown>): void => {
     if (!isPortId(to)) return
     const now = router.monotonic()
-    if (status === undefined || now - readAt >= validity) {
+    if (status === undefined || now - readAt >= validityMillis) {
       status = readStatus(router)
       readAt = now
     }

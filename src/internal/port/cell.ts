@@ -13,13 +13,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import { describe, Killed, type PortExit, reasonFromCause, reasonFromExit } from "../values/killed.ts"
 import { readName } from "../values/portId.ts"
+import { Killed, type PortExit, type Reason, reasonFromCause, reasonFromExit, reasons } from "../values/reason.ts"
 import { runImmediately } from "./immediate.ts"
-import { enqueue, type Runnable } from "./readyQueue.ts"
-
-/** A message: by custom a tag, then its arguments. */
-export type Message = ReadonlyArray<unknown>
+import { enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
+import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "./receiver.ts"
 
 /** What handles a message. It gets the arguments one by one; a value that is no Effect counts as done. */
 export type Handler = (...args: ReadonlyArray<any>) => unknown
@@ -28,37 +26,18 @@ export type Handler = (...args: ReadonlyArray<any>) => unknown
 export type Task = () => Effect.Effect<unknown, unknown> | void
 
 /** Why a message is refused: the reason that its port is killed with. */
-export type Validate = (message: Message) => ReadonlyArray<unknown> | undefined
+export type Validate = (message: Message) => Reason | undefined
 
-/** What a node keeps in its table of ports. */
-export interface Receiver {
-  readonly id: string
-  /** From a port of the same node. */
-  send(message: Message): void
-  /** From another node, which is not trusted to send what the port's protocol says. */
-  sendForeign(message: Message): void
-  kill(reason: ReadonlyArray<unknown>): void
-  /** Calls back once, with the port's Exit; the result takes the monitor back. */
-  watch(watcher: Watcher): () => void
+/** What a typed port speaks. */
+export interface Protocol {
+  /** Messages from other nodes are held against it. */
+  readonly validate: Validate
+  /** Which messages are answered: those that have a reply. */
+  readonly messages: Readonly<Record<string, { readonly reply: unknown }>>
 }
-
-export type { PortExit }
-
-/** Told once how a port ended. It must not throw. */
-export type Watcher = (exit: PortExit) => void
 
 /** Re-exported as `Port.Self`, where it is documented. */
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
-
-/** What a cell needs of its node. */
-export interface Host {
-  /** The port has ended: its ID leads nowhere from now on. */
-  removed(cell: Cell): void
-  /** Something failed that no caller is left to hear of. */
-  unheard(what: string, cause: unknown): void
-  /** The port has ended, not in order, and nobody monitored it. */
-  unmonitored(cell: Cell, exit: PortExit): void
-}
 
 /** What a port needs once something runs in it. */
 interface Life {
@@ -79,7 +58,7 @@ export class Cell implements Receiver, Runnable {
   readonly id: string
   /** What the port was told to end with; the first reason wins. Its fibers and finalizers may still run. */
   doomed: PortExit | undefined = undefined
-  validate: Validate | undefined = undefined
+  protocol: Protocol | undefined = undefined
   private readonly host: Host
   /** What the port was made in. */
   private readonly creator: Context.Context<never>
@@ -96,7 +75,6 @@ export class Cell implements Receiver, Runnable {
   private index = 0
   /** In the run queue, or being run: it will look at the mailbox by itself. */
   private busy = false
-  private handled = 0
   /** Only while an activation lasts. */
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
 
@@ -105,6 +83,10 @@ export class Cell implements Receiver, Runnable {
     this.id = id
     this.capacity = capacity
     this.creator = context
+  }
+
+  get _tag(): "Port" {
+    return "Port"
   }
 
   private live(): Life {
@@ -165,13 +147,13 @@ export class Cell implements Receiver, Runnable {
   send(message: Message): void {
     if (this.doomed !== undefined) return
     if (this.capacity !== Infinity && this.box.length + this.batch.length - this.index >= this.capacity) {
-      return this.kill(["mailbox_overflow", this.capacity])
+      return this.kill(reasons.mailbox_overflow(this.capacity))
     }
     this.put(message)
   }
 
   sendForeign(message: Message): void {
-    const refused = this.validate?.(message)
+    const refused = this.protocol?.validate(message)
     // In its turn, so that what came before it is still handled.
     if (refused === undefined) this.send(message)
     else this.enter(() => this.kill(refused))
@@ -191,7 +173,7 @@ export class Cell implements Receiver, Runnable {
     }
   }
 
-  kill(reason: ReadonlyArray<unknown>): void {
+  kill(reason: Reason): void {
     this.doom(reason.length === 0 ? Exit.void : Exit.fail(new Killed({ port: this.id, reason })))
   }
 
@@ -213,24 +195,28 @@ export class Cell implements Receiver, Runnable {
     }
   }
 
-  run(): number {
-    if (this.doomed !== undefined) {
-      this.end(this.doomed)
-      return 0
-    }
-    this.handled = 0
+  run(): void {
+    if (this.doomed !== undefined) return this.end(this.doomed)
     const { activation, context } = this.life ?? this.live()
     const fiber = Effect.runForkWith(context)(activation)
     const exit = fiber.pollUnsafe()
-    if (exit !== undefined) this.settled(exit)
+    if (exit !== undefined) this.activationEnded(exit)
     // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
-    else fiber.addObserver((exit) => this.settled(exit))
-    return this.handled
+    else fiber.addObserver((exit) => this.activationEnded(exit))
+  }
+
+  broken(error: unknown): void {
+    this.host.unheard(`port ${this.id} is broken`, error)
+  }
+
+  /** Whether a handler of the port runs in this very fiber: then the port handles nothing else before that has left. */
+  isHandling(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    return this.fiber === fiber
   }
 
   private more(): boolean {
     if (this.fiber === undefined) this.fiber = Fiber.getCurrent()
-    if (this.doomed !== undefined) return false
+    if (this.doomed !== undefined || passIsOver()) return false
     if (this.index < this.batch.length) return true
     if (this.box.length === 0) return false
     const spent = this.batch
@@ -241,7 +227,6 @@ export class Cell implements Receiver, Runnable {
       spent.length = 0
       this.box = spent
     }
-    this.handled += this.batch.length
     return true
   }
 
@@ -265,19 +250,22 @@ export class Cell implements Receiver, Runnable {
   }
 
   private refuse(message: Message): undefined {
-    this.kill(["unhandled_message", `no callback found for message '${printable(message[0])}'`])
+    this.kill(reasons.unhandled_message(message[0]))
   }
 
-  private settled(exit: Exit.Exit<unknown, unknown>): void {
+  private activationEnded(exit: Exit.Exit<unknown, unknown>): void {
     this.fiber = undefined
     if (Exit.isFailure(exit)) this.fail(exit.cause)
-    if (this.doomed !== undefined || this.box.length > 0) enqueue(this)
+    if (this.doomed !== undefined || this.box.length > 0 || this.index < this.batch.length) enqueue(this)
     else this.busy = false
   }
 
-  /** What runs in the port failed: that is its end, unless it already was. */
-  fail(cause: Cause.Cause<unknown>): void {
+  /** What runs in the port failed: that is its end. If the port has ended already, it is the cleanup that failed. */
+  private fail(cause: Cause.Cause<unknown>): void {
     if (this.doomed === undefined) this.kill(reasonFromCause(cause))
+    else if (!Cause.hasInterruptsOnly(cause)) {
+      this.host.unheard(`the cleanup in port ${this.id}, which has ended, failed`, cause)
+    }
   }
 
   /** Runs an effect in the port, beside its handlers. Its failure kills the port; its interruption does not. */
@@ -318,10 +306,13 @@ export class Cell implements Receiver, Runnable {
     if (tether !== undefined) Effect.runFork(Scope.close(tether, Exit.void))
     const watchers = this.watchers
     this.watchers = undefined
-    if (watchers !== undefined && watchers.size > 0) watchers.forEach((watcher) => watcher(exit))
+    if (watchers !== undefined && watchers.size > 0) tellWatchers(watchers, exit, this.host)
     else if (Exit.isFailure(exit)) this.host.unmonitored(this, exit)
   }
 }
+
+/** Whether what stands in a table of ports is a port of a program. */
+export const isCell = (receiver: Receiver): receiver is Cell => receiver._tag === "Port"
 
 /** What is made in a span may outlive it: a port does. */
 export const untraced = (context: Context.Context<never>): Context.Context<never> =>
@@ -357,11 +348,4 @@ const callWhole = (handler: Handler, m: Message): unknown => {
     default:
       return handler(...m)
   }
-}
-
-/** A tag for people: the first 30 characters, unprintable ones as a dot, as AEMP shows it; nothing for no tag. */
-const printable = (tag: unknown): string => {
-  if (tag === undefined || tag === null) return ""
-  const text = describe(tag)
-  return text.slice(0, 30).replaceAll(/[^\x20-\x7e]/g, ".")
 }

@@ -18,10 +18,11 @@ const thunkKey = Object.entries(probe).find(([, value]) => value === thunk)?.[0]
 
 /** Runs the result if that takes no fiber, and answers whether it did. What the handler throws goes up, as in a fiber. */
 export const runImmediately = (result: unknown): boolean => {
-  if (result === undefined) return true
+  if (result === undefined || result === null) return true
   const prototype: unknown = Object.getPrototypeOf(result)
   if (prototype === successPrototype) return true
-  if (prototype !== syncPrototype || thunkKey === undefined) return false
+  // What is no Effect counts as done.
+  if (prototype !== syncPrototype || thunkKey === undefined) return !Effect.isEffect(result)
   // The key was found on an object with this very prototype.
   const run = (result as Record<string, () => unknown>)[thunkKey]!
   run()

@@ -6,25 +6,29 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { quoted } from "../values/killed.ts"
+import { quoted } from "../values/describe.ts"
 import { isPortId, readName } from "../values/portId.ts"
-import type { Handler, Message, Validate } from "./cell.ts"
+import { reasons } from "../values/reason.ts"
+import type { Handler, Validate } from "./cell.ts"
 
 /** A schema that validates and does not transform: messages are plain data. */
 export type AnySchema = Schema.Codec<any, any>
 
-/** One message of a protocol: its arguments, and what answers it. */
+/** One message of a protocol: its arguments, those that may follow, and what answers it. */
 export interface MessageShape {
   readonly schemas: ReadonlyArray<AnySchema>
+  readonly tail: AnySchema | undefined
   readonly reply: AnySchema | undefined
 }
 
 /** Checks arguments. Answers what is wrong with them, if anything is. */
 type CheckArguments = (args: ReadonlyArray<unknown>) => string | undefined
 
+/** Checks arguments by schemas, one for each. */
+export const checkArguments = (schemas: ReadonlyArray<AnySchema>): CheckArguments => checking(Schema.Tuple(schemas))
+
 /** Compiled once: the common case costs no more than `Schema.is`. */
-export const checkArguments = (schemas: ReadonlyArray<AnySchema>): CheckArguments => {
-  const tuple = Schema.Tuple(schemas)
+const checking = (tuple: AnySchema): CheckArguments => {
   const fits = Schema.is(tuple)
   const explain = Schema.decodeUnknownResult(tuple)
   return (args) => {
@@ -37,22 +41,20 @@ export const checkArguments = (schemas: ReadonlyArray<AnySchema>): CheckArgument
 /** What a protocol says of messages from other nodes. Tags that it does not name are left to the handlers. */
 export const validator = (messages: Readonly<Record<string, MessageShape>>): Validate => {
   const checks = new Map<string, CheckArguments>()
-  for (const [tag, { reply, schemas }] of Object.entries(messages)) {
-    checks.set(tag, checkArguments(reply === undefined ? schemas : [...schemas, PortIdSchema]))
+  for (const [tag, { reply, schemas, tail }] of Object.entries(messages)) {
+    const last = reply === undefined ? [] : [PortIdSchema]
+    const check = tail === undefined
+      ? checkArguments([...schemas, ...last])
+      : checking(Schema.TupleWithRest(Schema.Tuple(schemas), [tail, ...last]))
+    checks.set(tag, check)
   }
   return (message) => {
     const tag = message[0]
     const name = readName(tag)
     const wrong = name === undefined ? undefined : checks.get(name)?.(message.slice(1))
-    return wrong === undefined ? undefined : invalidMessage(tag, wrong)
+    return wrong === undefined ? undefined : reasons.invalid_message(tag, wrong)
   }
 }
-
-/** The reason of a port that was sent a message which its schema refuses. */
-export const invalidMessage = (tag: unknown, wrong: string): Message => [
-  "invalid_message",
-  `message ${quoted(tag)}: ${wrong}`
-]
 
 /** Strings that can be the address of a port. */
 export const PortIdSchema = Schema.String.pipe(
@@ -70,4 +72,17 @@ export const replying = (
   if (!isPortId(to)) return Effect.fail(`message ${quoted(tag)} names no port to reply to`)
   const result = handler(...args.slice(0, -1))
   return Effect.flatMap(result as Effect.Effect<unknown, unknown>, (value) => answer(to, value))
+}
+
+/** What a protocol says of the replies to its calls: what is wrong with one, if anything is. */
+export const replyChecker = (messages: Readonly<Record<string, MessageShape>>) => {
+  const checks = new Map<string, CheckArguments>()
+  return (tag: string, value: unknown): string | undefined => {
+    const reply = messages[tag]?.reply
+    if (reply === undefined) return undefined
+    // Made by the first call that wants it: most protocols are never asked.
+    let check = checks.get(tag)
+    if (check === undefined) checks.set(tag, check = checkArguments([reply]))
+    return check([value])
+  }
 }

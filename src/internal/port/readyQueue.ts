@@ -1,23 +1,37 @@
 /**
- * The run queue: ports that have something to do, run one after another by a single microtask. Ports that wake
- * meanwhile join the same pass, so nothing recurses; after a budget the queue passes through the event loop, so that
- * sockets and timers get their turn.
+ * The run queue: what has something to do, ports above all, runs one after another by a single microtask. Whoever wakes
+ * meanwhile joins the same pass, so nothing recurses. A pass lasts a few milliseconds, whatever its handlers do: then it goes
+ * through the event loop, so that sockets and timers get their turn.
  *
  * @internal
  */
 
 /** What can stand in the queue. */
 export interface Runnable {
-  /** Does what waits, and answers how much that was, in messages. */
-  run(): number
+  /** Does what waits, until that is done or `passIsOver`. Who is not done puts itself into the queue again. */
+  run(): void
+  /** `run` threw, which is a defect of this package: it must stop neither the queue nor the process, nor go unseen. */
+  broken(error: unknown): void
 }
 
-/** Messages until the queue passes through the event loop: about a millisecond of plain handlers. */
-const budget = 4096
+/** How long a pass may last. */
+const passMillis = 5
+/** The clock is looked at after so many messages at most; more often while they take their time. */
+const longestStride = 32
+/** What takes no longer than this between two looks at the clock may be looked at half as often. */
+const quickMillis = 0.25
+
+/** Real time, in milliseconds: it is the event loop that must not wait. */
+let now = (): number => performance.now()
 
 let ready: Array<Runnable | undefined> = []
 let head = 0
 let draining = false
+let passEndsAt = 0
+let lookedAt = 0
+let stride = 1
+/** So many more messages until the clock is looked at. */
+let left = 1
 
 /** Puts a port at the end of the queue. The caller sees to it that no port stands in it twice. */
 export const enqueue = (runnable: Runnable): void => {
@@ -28,9 +42,35 @@ export const enqueue = (runnable: Runnable): void => {
   }
 }
 
+/** Whether the pass has to go through the event loop. To be asked before each message. */
+export const passIsOver = (): boolean => {
+  if (--left > 0) return false
+  const time = now()
+  if (time >= passEndsAt) {
+    left = 1
+    return true
+  }
+  stride = time - lookedAt > quickMillis ? 1 : Math.min(2 * stride, longestStride)
+  lookedAt = time
+  left = stride
+  return false
+}
+
+/** Reads the time elsewhere, until the result takes that back. A simulation, whose runs have to repeat, lets none pass. */
+export const readTimeFrom = (clock: () => number): () => void => {
+  const before = now
+  now = clock
+  return () => {
+    now = before
+  }
+}
+
 const drain = (): void => {
-  for (let left = budget; head < ready.length;) {
-    if (left <= 0) {
+  lookedAt = now()
+  passEndsAt = lookedAt + passMillis
+  stride = left = 1
+  while (head < ready.length) {
+    if (passIsOver()) {
       setImmediate(drain)
       return
     }
@@ -41,12 +81,9 @@ const drain = (): void => {
       head = 0
     }
     try {
-      left -= 1 + runnable.run()
+      runnable.run()
     } catch (error) {
-      // A defect of ours in one port must stop neither the queue nor go unseen.
-      setImmediate(() => {
-        throw error
-      })
+      runnable.broken(error)
     }
   }
   ready.length = head = 0

@@ -4,21 +4,42 @@
  * @internal
  */
 import * as Exit from "effect/Exit"
-import type { Router } from "../node/router.ts"
-import { Killed, type Reason } from "../values/killed.ts"
-import type { Message, Receiver, Watcher } from "./cell.ts"
+import { Killed, type Reason } from "../values/reason.ts"
+import { enqueue, type Runnable } from "./readyQueue.ts"
+import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "./receiver.ts"
 
-export class ReplyPort implements Receiver {
+/** What a call ends with: the reply, or why there is none. */
+export type Result = Exit.Exit<Message, Killed>
+
+export class ReplyPort implements Receiver, Runnable {
   readonly id: string
-  private readonly router: Router
-  private resume: ((result: Exit.Exit<Message, Killed>) => void) | undefined
+  private readonly host: Host
+  private result: Result | undefined = undefined
+  private resume: ((result: Result) => void) | undefined = undefined
   private watchers: Set<Watcher> | undefined = undefined
+  /** Takes back the monitor of the port that was asked. */
+  private unwatch: (() => void) | undefined = undefined
 
-  constructor(router: Router, resume: (result: Exit.Exit<Message, Killed>) => void) {
-    this.id = `${router.nodeId}#${router.names.local()}`
-    this.router = router
+  constructor(host: Host) {
+    this.id = `${host.nodeId}#${host.names.local()}`
+    this.host = host
+    host.add(this)
+  }
+
+  get _tag(): "ReplyPort" {
+    return "ReplyPort"
+  }
+
+  /** Ends with the port that is asked, if that ends before it has answered. */
+  watches(unwatch: () => void): void {
+    if (this.result === undefined) this.unwatch = unwatch
+    else unwatch()
+  }
+
+  /** Calls back with the result, in a turn of its own. */
+  onResult(resume: (result: Result) => void): void {
     this.resume = resume
-    router.add(this)
+    if (this.result !== undefined) enqueue(this)
   }
 
   send(message: Message): void {
@@ -39,13 +60,30 @@ export class ReplyPort implements Receiver {
     return () => watchers.delete(watcher)
   }
 
-  /** Ends with the result of the call. Only the first one counts. */
-  finish(result: Exit.Exit<Message, Killed>): void {
-    const { resume, watchers } = this
-    if (resume === undefined) return
+  /** Ends with the result of the call. Only the first one counts. The caller goes on in its turn, not in the replier's. */
+  finish(result: Result): void {
+    if (this.result !== undefined) return
+    this.result = result
+    this.host.removed(this)
+    this.unwatch?.()
+    enqueue(this)
+  }
+
+  /** Nobody waits for the call any more. */
+  abandon(): void {
+    this.resume = undefined
+    this.finish(Exit.succeed([]))
+  }
+
+  run(): void {
+    const { result, resume, watchers } = this
+    if (result === undefined) return
     this.resume = this.watchers = undefined
-    this.router.ports.delete(this.id)
-    resume(result)
-    watchers?.forEach((watcher) => watcher(Exit.asVoid(result)))
+    resume?.(result)
+    if (watchers !== undefined) tellWatchers(watchers, Exit.asVoid(result), this.host)
+  }
+
+  broken(error: unknown): void {
+    this.host.unheard(`the reply port ${this.id} is broken`, error)
   }
 }

@@ -13,8 +13,8 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { Router } from "../node/router.ts"
-import type { PortExit } from "../values/killed.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
+import { type PortExit, reasons } from "../values/reason.ts"
 import { Memory, Starter } from "./spawnOn.ts"
 import type { CheckedChild, ChildType } from "./spec.ts"
 
@@ -182,7 +182,7 @@ export class Child {
     const ended = Effect.callback<PortExit>((resume) => {
       if (run.exit !== undefined) return resume(Effect.succeed(run.exit))
       this.router.monitor(run.port, (exit) => resume(Effect.succeed(run.exit ?? exit)))
-      this.router.kill(run.port, ["shutdown"])
+      this.router.kill(run.port, reasons.shutdown())
     })
     return this.finish(Effect.tap(ended, (exit) => this.release(Scope.close(run.scope, exit))))
   }

@@ -4,8 +4,8 @@
  *
  * @internal
  */
-import type { PortExit } from "../values/killed.ts"
-import { reasonFromExit } from "../values/killed.ts"
+import * as reasons from "../values/reason.ts"
+import { type PortExit, reasonFromExit } from "../values/reason.ts"
 
 /** Which ends are followed by a restart. Documented as `Supervisor.RestartType`. */
 export type RestartType = "permanent" | "transient" | "temporary" | ((exit: PortExit) => boolean)
@@ -17,10 +17,7 @@ export type Strategy = "one_for_one" | "one_for_all" | "rest_for_one"
 export type AutoShutdown = "never" | "any_significant" | "all_significant"
 
 /** No reason, or one that is tagged `shutdown`. */
-export const isOrderly = (exit: PortExit): boolean => {
-  const reason = reasonFromExit(exit)
-  return reason.length === 0 || reason[0] === "shutdown"
-}
+export const isOrderly = (exit: PortExit): boolean => reasons.isOrderly(reasonFromExit(exit))
 
 /** Whether a child that ended so is started again. */
 export const isRestarted = (type: RestartType, exit: PortExit): boolean => {

@@ -6,7 +6,7 @@
 import type * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { type Reason, showReason } from "../values/killed.ts"
+import { type Reason, showReason } from "../values/reason.ts"
 import type { ChildType } from "./spec.ts"
 
 /** Re-exported as `Supervisor.ChildError`, where it is documented. */

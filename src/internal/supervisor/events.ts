@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import { type PortExit, showReason } from "../values/killed.ts"
+import { type PortExit, showReason } from "../values/reason.ts"
 import { isOrderly } from "./decisions.ts"
 
 /** Documented as `Supervisor.Event`. */

@@ -19,8 +19,8 @@ import * as Stream from "effect/Stream"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { spawnRequest } from "../node/nodePort.ts"
-import type { Router } from "../node/router.ts"
-import { Killed, type Reason, reasonFromExit } from "../values/killed.ts"
+import { NodeRouter, type Router } from "../node/router.ts"
+import { isTagged, Killed, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 import { decideFailover, type Known, type Part, preferredFirst } from "./agreement.ts"
 import { checkWithServices, keep, makeAddress, type Policy, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
@@ -201,7 +201,7 @@ export class Failover {
   }
 
   private conflict(node: string): void {
-    this.router.warn(
+    this.router.log.warn(
       `failover ${this.options.name}: ran on ${this.router.nodeId} and ${node}, which had lost each other`
     )
   }
@@ -304,7 +304,7 @@ export class Failover {
       this.become("running", single.livePort)
       this.router.monitor(handle.supervisor, (exit) => {
         const reason = reasonFromExit(exit)
-        if (reason[0] === "restart_limit") this.rests.begin()
+        if (isTagged(reason, "restart_limit")) this.rests.begin()
         // Stopped by the agreement: that is no end of it.
         if (!this.leaves) this.router.kill(this.self, reason)
       })
@@ -353,7 +353,7 @@ export class Failover {
 /** Takes part, in a port of its own. */
 export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: FailoverOptions) =>
   Effect.gen(function*() {
-    const router = yield* Node
+    const router = yield* NodeRouter
     const { autoShutdown } = yield* Effect.fromResult(checkSupervisor(options, options.schedule !== undefined))
     const broken = brokenOption(options, router)
     if (broken !== undefined) return yield* broken
@@ -375,7 +375,7 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
       places: part.places,
       where: Effect.sync(() => part.place?.node),
       address: yield* makeAddress(part.port, supervisor),
-      stop: Effect.andThen(Port.kil(supervisor, "shutdown"), Port.exit(supervisor)).pipe(
+      stop: Effect.andThen(Port.kil(supervisor, ...reasons.shutdown()), Port.exit(supervisor)).pipe(
         Effect.asVoid,
         Effect.provideService(Node, router)
       )

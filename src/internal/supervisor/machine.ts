@@ -12,7 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import { Killed, type PortExit, type Reason, reasonFromExit } from "../values/killed.ts"
+import { Killed, type PortExit, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 import { countRestart, decide, groupOf, isTooMany } from "./decisions.ts"
 import type { Refusal } from "./errors.ts"
 import type { CheckedChild } from "./spec.ts"
@@ -158,7 +158,7 @@ export const paced = (state: State, delayMillis: number | undefined): Result => 
 }
 
 const giveUp = (state: State, { exit, id }: Cause): Result => {
-  const reason: Reason = ["restart_limit", `${id} was restarted too often`, id, ...reasonFromExit(exit)]
+  const reason = reasons.restart_limit(`${id} was restarted too often`, id, reasonFromExit(exit))
   const { restarts = 0 } = find(state, id) ?? {}
   return after([report({ _tag: "GaveUp", child: id, exit, restarts })], end(state, ...reason))
 }

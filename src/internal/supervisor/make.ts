@@ -10,8 +10,9 @@ import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
+import { NodeRouter } from "../node/router.ts"
 import { untraced } from "../port/cell.ts"
-import { type Killed, reasonFromCause, reasonFromExit } from "../values/killed.ts"
+import { type Killed, reasonFromCause, reasonFromExit } from "../values/reason.ts"
 import type { AutoShutdown } from "./decisions.ts"
 import { answersOf, answerWith, type StartByArguments } from "./messages.ts"
 import { Starter } from "./spawnOn.ts"
@@ -55,14 +56,13 @@ export const launch = Effect.fnUntraced(function*(
   list: ReadonlyArray<CheckedChild>,
   byArguments?: StartByArguments
 ) {
-  const router = yield* Node
+  const router = yield* NodeRouter
   const context = untraced(yield* Effect.context<never>())
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
   const running: Supervision = new Supervision(router, context, port, name, options.shape, checked, list)
-  router.supervisors.add(port)
-  const close = (exit: Exit.Exit<unknown, unknown>) =>
-    Effect.map(running.close(reasonFromExit(exit)), () => router.supervisors.delete(port))
+  const ended = router.observed.supervisor(port)
+  const close = (exit: Exit.Exit<unknown, unknown>) => Effect.map(running.close(reasonFromExit(exit)), ended)
   yield* Port.peval(port, Effect.addFinalizer(close)).pipe(Effect.orDie)
   if (options.first === "tried") running.beginTrying()
   else {
@@ -89,7 +89,7 @@ export const makeAddress = (
   owner: string
 ): Effect.Effect<Port.PortId, never, Node | Scope.Scope> =>
   Effect.gen(function*() {
-    const router = yield* Node
+    const router = yield* NodeRouter
     const address = yield* Port.make((...message: readonly [string, ...ReadonlyArray<unknown>]) =>
       Effect.flatMap(present, (port) => Port.snd(port, ...message))
     )

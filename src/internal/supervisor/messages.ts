@@ -10,9 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Router } from "../node/router.ts"
-import { describe, type Killed, reasonFromExit } from "../values/killed.ts"
+import { describe } from "../values/describe.ts"
 import { culprit } from "../values/plainData.ts"
 import { isPortId } from "../values/portId.ts"
+import { type Killed, reasonFromExit } from "../values/reason.ts"
 import { ChildError, type ChildInfo, isChildError, isStartError, type StartError } from "./errors.ts"
 import type { Supervision } from "./supervision.ts"
 
@@ -68,7 +69,7 @@ export const answerWith =
     const [tag, ...args] = message.slice(0, -1)
     const replyTo = message.at(-1)
     if (!isPortId(replyTo)) {
-      return router.warn(`the supervisor ${name} got a message that asks for no answer`, message.slice(0, 3))
+      return router.log.warn(`the supervisor ${name} got a message that asks for no answer`, message.slice(0, 3))
     }
     const reply = (...what: ReadonlyArray<unknown>) => void router.send(replyTo, what)
     const known = typeof tag === "string" && Object.hasOwn(requests, tag) ? tag as RequestTag : undefined

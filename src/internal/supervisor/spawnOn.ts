@@ -9,8 +9,8 @@ import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
-import type { Router } from "../node/router.ts"
-import { type PortExit, reasonFromExit } from "../values/killed.ts"
+import { NodeRouter, type Router } from "../node/router.ts"
+import { type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
 
 /**
  * What the starts of one child remember. Nothing of the child itself: ports that outlive the child hold this memory.
@@ -36,7 +36,7 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
   args: Args
 ): Effect.Effect<Port.PortId<M>, never, Node | Scope.Scope> =>
   Effect.gen(function*() {
-    const router = yield* Node
+    const router = yield* NodeRouter
     const starter = yield* Starter
     // A place is a node, or a port on it. Of one node there may be several.
     const nodes = Array.from(new Set(places.map(Port.nodeOf)))
@@ -60,7 +60,7 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
       Effect.sync(() => {
         if (lost(exit)) return
         // What was started with it may have failed, or answer another port. That the node is gone may not be known yet.
-        router.kill(port, ["shutdown"])
+        router.kill(port, reasons.shutdown())
         router.monitor(port, lost)
       })
     )
@@ -97,9 +97,11 @@ class Leftovers {
       this.ports.delete(port)
       this.router.monitor(port, (exit: PortExit) => {
         if (reasonFromExit(exit)[1] !== givenUp) return
-        this.router.warn(`${port} ran on after its node was lost and its supervisor went on without it: it was killed`)
+        this.router.log.warn(
+          `${port} ran on after its node was lost and its supervisor went on without it: it was killed`
+        )
       })
-      this.router.kill(port, ["shutdown", givenUp])
+      this.router.kill(port, reasons.shutdown(givenUp))
     }
   }
 }

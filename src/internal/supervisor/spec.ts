@@ -9,7 +9,8 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { describe, type PortExit } from "../values/killed.ts"
+import { describe } from "../values/describe.ts"
+import type { PortExit } from "../values/reason.ts"
 import type { AutoShutdown, RestartType, Strategy } from "./decisions.ts"
 
 /** Re-exported as `Supervisor.InvalidSpec`, where it is documented. */

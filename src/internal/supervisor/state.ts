@@ -7,7 +7,7 @@
 import type * as Exit from "effect/Exit"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import type { PortExit, Reason } from "../values/killed.ts"
+import type { PortExit, Reason } from "../values/reason.ts"
 import { noRestarts, type Restarts } from "./decisions.ts"
 import type { Refusal, Status } from "./errors.ts"
 import type { DistributedOmit, Happening } from "./events.ts"

@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Router } from "../node/router.ts"
-import { Killed, type Reason } from "../values/killed.ts"
+import { Killed, type Reason, reasons } from "../values/reason.ts"
 import { type Child, ignore, type StartListener } from "./child.ts"
 import { Children } from "./children.ts"
 import { type ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./errors.ts"
@@ -399,7 +399,7 @@ export class Supervision {
     return Effect.callback((resume) => {
       if (this.isOver) return resume(Effect.void)
       const cancel = this.router.monitor(this.port, () => resume(Effect.void))
-      this.router.kill(this.port, ["shutdown"])
+      this.router.kill(this.port, reasons.shutdown())
       return Effect.sync(cancel)
     })
   }

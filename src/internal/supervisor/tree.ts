@@ -6,9 +6,10 @@
 import * as Effect from "effect/Effect"
 import { Node } from "../../Node.ts"
 import { nodeOf } from "../../Port.ts"
+import { NodeRouter } from "../node/router.ts"
 import { showDuration } from "../values/duration.ts"
-import { exitFromReason, showReason } from "../values/killed.ts"
 import { printableInLine } from "../values/printable.ts"
+import { exitFromReason, showReason } from "../values/reason.ts"
 import type { Strategy } from "./decisions.ts"
 import type { ChildInfo } from "./errors.ts"
 import { about, type AskError, which } from "./remote.ts"
@@ -37,7 +38,7 @@ const patienceMillis = 10_000
 /** Asks a supervisor, and those below it, all at once. One that does not answer is told of in its place. */
 export const readTree = (port: string): Effect.Effect<Tree, AskError, Node> =>
   Effect.flatMap(
-    Node,
+    NodeRouter,
     (router) => readFrom(port, { seen: new Set([port]), deadline: router.monotonic() + patienceMillis })
   )
 
@@ -67,7 +68,7 @@ const below = (info: ChildInfo, walk: Walk): Effect.Effect<Tree | string | undef
   if (seen.has(port)) return Effect.succeed("is shown elsewhere")
   if (seen.size >= mostAsked) return Effect.succeed(`is one of more than ${mostAsked}`)
   seen.add(port)
-  return Effect.flatMap(Node, (router) =>
+  return Effect.flatMap(NodeRouter, (router) =>
     router.monotonic() > deadline
       ? Effect.succeed("was not asked: it took too long to get here")
       : Effect.catch(readFrom(port, walk), () => Effect.succeed("does not answer")))

@@ -7,14 +7,14 @@
  */
 
 /** What is known of a link when it comes up. */
-export interface Settings {
+export interface Patience {
   /** After this long without a sign of life the other side is down. */
-  readonly timeout: number
+  readonly timeoutMillis: number
   /**
    * The same of the other side, which has to hear of us more often than that. Without it the other side is not of our
    * kind: it sends no beats, and its silence means nothing.
    */
-  readonly peerTimeout: number | undefined
+  readonly peerTimeoutMillis: number | undefined
 }
 
 /** What is seen of a link, counted since it came up. */
@@ -28,11 +28,11 @@ export interface Traffic {
 }
 
 export interface Detector extends Traffic {
-  readonly settings: Settings
+  readonly patience: Patience
   /** When the other side was heard, and when it last took what it is sent: both no earlier than true. */
   readonly heardAt: number
   readonly movedAt: number
-  readonly lookedAt: number
+  readonly checkedAt: number
   /** Our own stall was already held against nobody, and nothing was heard since. */
   readonly graced: boolean
   readonly suspected: boolean
@@ -44,55 +44,55 @@ export type Action =
   /** This process stood still for so long: the silence may be its own fault, and counts from now. */
   | { readonly _tag: "Stalled"; readonly late: number }
   /** Let one turn of I/O pass, and look once more: what came meanwhile may not have been read yet. */
-  | { readonly _tag: "LookAgain" }
+  | { readonly _tag: "CheckAgain" }
   | { readonly _tag: "Silent" }
   | { readonly _tag: "NotReading" }
 
 const nothing: Traffic = { received: 0, sent: 0, buffered: 0 }
 
-export const start = (settings: Settings, now: number): Detector => ({
+export const start = (patience: Patience, now: number): Detector => ({
   ...nothing,
-  settings,
+  patience,
   heardAt: now,
   movedAt: now,
-  lookedAt: now,
+  checkedAt: now,
   graced: false,
   suspected: false
 })
 
-/** How long to sleep between two looks, at most. Often enough for six beats within the other side's timeout. */
-export const period = ({ peerTimeout = Infinity, timeout }: Settings): number =>
-  Math.max(10, Math.min(timeout / 10, peerTimeout / 6))
+/** How long to sleep between two checks, at most. Often enough for six beats within the other side's timeout. */
+export const period = ({ peerTimeoutMillis = Infinity, timeoutMillis }: Patience): number =>
+  Math.max(10, Math.min(timeoutMillis / 10, peerTimeoutMillis / 6))
 
 /**
- * Looks at the link. `planned` is how long the shell meant to sleep since it last did.
+ * Checks the link. `planned` is how long the shell meant to sleep since it last did.
  *
- * A sign of life counts from the look that sees it, up to a period late; the verdict can be another period late. Both are
+ * A sign of life counts from the check that sees it, up to a period late; the verdict can be another period late. Both are
  * taken off, so that it falls within the timeout.
  */
-export const look = (
+export const check = (
   before: Detector,
   now: number,
   planned: number,
   traffic: Traffic
 ): readonly [Detector, ReadonlyArray<Action>] => {
-  const { settings } = before
-  const beats = settings.peerTimeout !== undefined
+  const { patience } = before
+  const beats = patience.peerTimeoutMillis !== undefined
   const heard = traffic.received !== before.received
   const moved = traffic.buffered === 0 || traffic.sent - traffic.buffered !== before.sent - before.buffered
-  const late = now - before.lookedAt - planned
-  const stalled = late > settings.timeout / 4
+  const late = now - before.checkedAt - planned
+  const stalled = late > patience.timeoutMillis / 4
   const excused = stalled && !before.graced
   const heardAt = heard || excused ? now : before.heardAt
   const movedAt = moved || excused ? now : before.movedAt
-  // However short the timeout: beats come every other look of the other side, and looks are never close together.
-  const limit = Math.max(settings.timeout - 2.5 * period(settings), 4 * period(settings))
+  // However short the timeout: beats come every other check of the other side, and checks are never close together.
+  const limit = Math.max(patience.timeoutMillis - 2.5 * period(patience), 4 * period(patience))
   const silent = beats && now - heardAt >= limit
   const overdue = silent || now - movedAt >= limit
   const actions: Array<Action> = []
   if (excused) actions.push({ _tag: "Stalled", late })
   if (overdue) {
-    actions.push(before.suspected ? { _tag: silent ? "Silent" : "NotReading" } : { _tag: "LookAgain" })
+    actions.push(before.suspected ? { _tag: silent ? "Silent" : "NotReading" } : { _tag: "CheckAgain" })
   } else if (beats && traffic.sent === before.sent && traffic.buffered === 0) actions.push({ _tag: "Beat" })
   const { buffered, received, sent } = traffic
   // One by one: a link computes some of them, which a spread would leave out.
@@ -100,10 +100,10 @@ export const look = (
     received,
     sent,
     buffered,
-    settings,
+    patience,
     heardAt,
     movedAt,
-    lookedAt: now,
+    checkedAt: now,
     graced: excused || before.graced && !heard,
     suspected: overdue
   }

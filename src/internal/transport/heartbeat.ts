@@ -6,17 +6,17 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import { look, period, type Settings, start } from "./failureDetector.ts"
+import { check, type Patience, period, start } from "./failureDetector.ts"
 import type { Link } from "./link.ts"
 import { LinkError } from "./linkError.ts"
 
 /** Never ends by itself: the end of the link is to interrupt it. `stalled` is told when this very process stood still. */
-export const watch = (link: Link, settings: Settings, stalled: (late: number) => void): Effect.Effect<never> =>
+export const watch = (link: Link, patience: Patience, stalled: (late: number) => void): Effect.Effect<never> =>
   Clock.clockWith((clock) => {
     const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    let detector = start(settings, now())
+    let detector = start(patience, now())
     const step = (planned: number): Effect.Effect<void> => {
-      const [next, actions] = look(detector, now(), planned, link)
+      const [next, actions] = check(detector, now(), planned, link)
       detector = next
       let again: Effect.Effect<void> = Effect.void
       for (const action of actions) {
@@ -27,7 +27,7 @@ export const watch = (link: Link, settings: Settings, stalled: (late: number) =>
           case "Stalled":
             stalled(action.late)
             break
-          case "LookAgain":
+          case "CheckAgain":
             again = Effect.andThen(turnOfIo, Effect.suspend(() => step(0)))
             break
           case "Silent":
@@ -41,7 +41,7 @@ export const watch = (link: Link, settings: Settings, stalled: (late: number) =>
     }
     return Effect.forever(
       Effect.flatMap(Random.nextBetween(0.9, 1), (jitter) => {
-        const planned = period(settings) * jitter
+        const planned = period(patience) * jitter
         return Effect.andThen(Effect.sleep(planned), Effect.suspend(() => step(planned)))
       })
     )

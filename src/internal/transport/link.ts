@@ -5,7 +5,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import { type Culprit, culprit } from "../values/plainData.ts"
+import { type Carries, type Culprit, culprit, type PeerKind } from "../values/plainData.ts"
 import type { Encoder, Framing, Packet } from "./framing/framing.ts"
 import { type Greeting, ownKindKey, timeoutKey } from "./handshake/greeting.ts"
 import { LinkError } from "./linkError.ts"
@@ -58,10 +58,10 @@ export class Link {
   /** Random for every process, if both sides are of our kind; undefined otherwise. */
   readonly incarnation: string | undefined
   /** How long the other side, if it is of our kind, waits for a sign of life: milliseconds. */
-  readonly peerTimeout: number | undefined
+  readonly peerTimeoutMillis: number | undefined
   readonly address: string
   /** What the link can carry. */
-  readonly framing: Framing
+  readonly carries: Carries
   private readonly wire: Wire
   private readonly encode: Encoder
   private events: LinkEvents | undefined = undefined
@@ -71,6 +71,8 @@ export class Link {
   private flushing = false
   private over = false
   private whenOver: ReadonlyArray<() => void> = []
+  /** Told of each message that is sent. */
+  private trace: ((to: string, message: Packet) => void) | undefined = undefined
   /** Bytes that have come. */
   received = 0
   /** Bytes that were sent. */
@@ -81,10 +83,15 @@ export class Link {
     this.wire = wire
     this.nodeId = greeting.nodeId
     this.incarnation = sameKind ? greeting.keys.get(ownKindKey) : undefined
-    this.peerTimeout = this.incarnation === undefined ? undefined : readTimeout(greeting.keys.get(timeoutKey))
+    this.peerTimeoutMillis = this.incarnation === undefined ? undefined : readTimeout(greeting.keys.get(timeoutKey))
     this.address = wire.remote
-    this.framing = framing
-    this.encode = framing.makeEncoder()
+    this.carries = framing.carries[this.kind]
+    this.encode = framing.makeEncoder(this.kind)
+  }
+
+  /** Who is at the other end. */
+  get kind(): PeerKind {
+    return this.incarnation === undefined ? "perl" : "own"
   }
 
   /** Bytes that have not left this process. */
@@ -94,7 +101,7 @@ export class Link {
 
   /** Whether there is room: a sender that can wait should, until `drained`. */
   get hasRoom(): boolean {
-    return this.wire.buffered < highWater
+    return this.buffered < highWater
   }
 
   get isOver(): boolean {
@@ -104,6 +111,7 @@ export class Link {
   /** Sends a packet that is known to be plain data. */
   send(packet: Packet): void {
     if (this.over) return
+    if (this.trace !== undefined) this.traced(this.trace, packet)
     const bytes = this.encode(packet)
     if (this.slab.length - this.to < bytes.length) this.newSlab(bytes.length)
     this.slab.set(bytes, this.to)
@@ -112,6 +120,16 @@ export class Link {
     if (this.flushing) return
     this.flushing = true
     queueMicrotask(() => this.flush())
+  }
+
+  /** Shows what is sent from now on: all that is a message. */
+  traceWith(trace: ((to: string, message: Packet) => void) | undefined): void {
+    this.trace = trace
+  }
+
+  private traced(trace: (to: string, message: Packet) => void, [name, ...message]: Packet): void {
+    if (name === "") trace(this.nodeId, message)
+    else if (name !== undefined) trace(`${this.nodeId}#${String(name)}`, message)
   }
 
   /** Tells the other side that there is another node with its ID. */
@@ -202,7 +220,7 @@ const readTimeout = (value: string | undefined): number => {
 }
 
 /** Throws an `UnsendableMessage` if a codec of the kind cannot carry the message. */
-export const assertSendable = (port: string, message: Packet, carries: Framing["carries"]): void => {
+export const assertSendable = (port: string, message: Packet, carries: Carries): void => {
   const found = culprit(message, carries)
   if (found !== undefined) throw new UnsendableMessage(port, found)
 }

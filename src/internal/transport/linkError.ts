@@ -13,7 +13,11 @@ const texts = {
   line_too_long: "the other side sent a greeting line of more than 4096 bytes",
   self_connect: "the address leads back to this very node",
   duplicate_node: "another live node has this node ID: every node needs one of its own",
+  same_node_id: "the other side says that it has our own node ID: every node needs one of its own",
+  node_id_taken: "the other side knows another live node with our node ID: every node needs one of its own",
   already_connected: "a node with this node ID is connected already: are two processes running with one node ID?",
+  crossing_connection: "both sides opened a connection at once; the other one stays",
+  second_connection: "it opened one more connection, beside the one that stands",
   echoed_greeting: "the other side sent our own nonce back: an attack, or a mirror",
   no_common_auth: "no authentication method that both sides allow",
   tls_required: "we have a certificate and no secret, and the other side does not speak TLS",
@@ -33,6 +37,7 @@ const texts = {
   listen_failed: "cannot listen on this address",
   connect_timeout: "connect timeout",
   no_known_address: "no known address",
+  no_network: "this node has no transport: it reaches nobody",
   malformed_address: "not an address of the form host:port",
   bad_packet: "the other side sent something that is not a message",
   packet_too_large: "the other side sent a message over the size limit",
@@ -51,6 +56,13 @@ export type LinkErrorReason = keyof typeof texts
 
 /** All tags, for documentation and tests. */
 export const linkErrorReasons = Object.keys(texts) as ReadonlyArray<LinkErrorReason>
+
+/** Why a connection is not wanted: there is another one with the same node. */
+export const isConnectedAlready: ReadonlySet<LinkErrorReason> = new Set([
+  "already_connected",
+  "crossing_connection",
+  "second_connection"
+])
 
 /** Re-exported as `Transport.LinkError`, where it is documented. */
 export class LinkError extends Schema.TaggedError<LinkError>()("LinkError", {

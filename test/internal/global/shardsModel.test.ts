@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { type Change, sameValue, Shards } from "../../../src/internal/global/shards.ts"
+import { sized } from "../../size.ts"
 
 const slaves = ["a", "b", "c"]
 const keys = ["x", "y"]
@@ -81,6 +82,6 @@ describe("a global node among others of another kind", () => {
           assert.isTrue(!told.globals.has(key) || sameValue(told.globals.get(key), union?.get(key)), key)
         }
       }
-    }, { arbitrary: { runs: 5000 } })
+    }, { arbitrary: { runs: sized(500, 5000) } })
   }
 })

@@ -2,6 +2,7 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { NodeRouter } from "../../../src/internal/node/router.ts"
 import { Status, statusRequest } from "../../../src/internal/node/status.ts"
 import * as Node from "../../../src/Node.ts"
 import * as Port from "../../../src/Port.ts"
@@ -88,13 +89,12 @@ describe("emp_status", () => {
 
   test("costs the node a bounded share, however often it is asked", () =>
     Effect.gen(function*() {
-      const router = yield* Node.Node
+      const router = yield* NodeRouter
       let reads = 0
-      const { networkStatus } = router
-      router.networkStatus = () => {
+      router.observed.network(() => {
         reads++
-        return networkStatus()
-      }
+        return { master: null, isGlobal: false, families: {} }
+      })
       yield* Effect.repeat(ask, { times: 999 })
       assert.strictEqual(reads, 1)
       yield* Port.make({})
@@ -106,9 +106,9 @@ describe("emp_status", () => {
 
   test("tells of a thousand families and nodes at most, and counts all links", () =>
     Effect.gen(function*() {
-      const router = yield* Node.Node
+      const router = yield* NodeRouter
       const families = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`family${n}`, n]))
-      router.networkStatus = () => ({ master: "m", isGlobal: true, families })
+      router.observed.network(() => ({ master: "m", isGlobal: true, families }))
       for (let n = 0; n < 3000; n++) router.peer(`peer${n}`).state = "up"
       const status = yield* ask
       for (let n = 0; n < 3000; n++) router.peers.delete(`peer${n}`)

@@ -10,7 +10,7 @@ import {
   noRestarts,
   type RestartType
 } from "../../../src/internal/supervisor/decisions.ts"
-import { exitFromReason, type PortExit, reasonFromExit } from "../../../src/internal/values/killed.ts"
+import { exitFromReason, type PortExit, reasonFromExit } from "../../../src/internal/values/reason.ts"
 
 const ended = (...reason: ReadonlyArray<unknown>): PortExit => exitFromReason("n#p", reason)
 

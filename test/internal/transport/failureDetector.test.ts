@@ -2,16 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import {
   type Action,
+  check,
   type Detector,
-  look,
+  type Patience,
   period,
-  type Settings,
   start,
   type Traffic
 } from "../../../src/internal/transport/failureDetector.ts"
 
-const ownKind: Settings = { timeout: 1000, peerTimeout: 1000 }
-const foreign: Settings = { timeout: 1000, peerTimeout: undefined }
+const ownKind: Patience = { timeoutMillis: 1000, peerTimeoutMillis: 1000 }
+const foreign: Patience = { timeoutMillis: 1000, peerTimeoutMillis: undefined }
 
 /** What a look sees that was not there before: by default neither side has sent anything. */
 interface Seen {
@@ -42,8 +42,8 @@ class Counters implements Traffic {
 const text = (action: Action): string => action._tag === "Stalled" ? `Stalled ${action.late}` : action._tag
 
 /** The actions of each look. */
-const play = (settings: Settings, looks: ReadonlyArray<Seen>): ReadonlyArray<ReadonlyArray<string>> => {
-  let detector = start(settings, 0)
+const play = (patience: Patience, looks: ReadonlyArray<Seen>): ReadonlyArray<ReadonlyArray<string>> => {
+  let detector = start(patience, 0)
   let now = 0
   let [received, sent] = [0, 0]
   return looks.map((seen) => {
@@ -51,7 +51,7 @@ const play = (settings: Settings, looks: ReadonlyArray<Seen>): ReadonlyArray<Rea
     received += seen.received ?? 0
     sent += seen.sent ?? 0
     const traffic = new Counters(received, sent, seen.buffered ?? 0)
-    const [next, actions] = look(detector, now, seen.planned ?? seen.after, traffic)
+    const [next, actions] = check(detector, now, seen.planned ?? seen.after, traffic)
     detector = next
     return actions.map(text)
   })
@@ -65,22 +65,22 @@ const turn: Seen = { after: 1, planned: 0 }
 const stall: Seen = { after: 3000, planned: 100 }
 
 describe("between two looks", () => {
-  const cases: ReadonlyArray<[settings: Settings, millis: number]> = [
-    [{ timeout: 1000, peerTimeout: undefined }, 100],
-    [{ timeout: 1000, peerTimeout: 1000 }, 100],
-    [{ timeout: 30_000, peerTimeout: 300 }, 50],
-    [{ timeout: 300, peerTimeout: 30_000 }, 30],
-    [{ timeout: 1, peerTimeout: 1 }, 10]
+  const cases: ReadonlyArray<[patience: Patience, millis: number]> = [
+    [{ timeoutMillis: 1000, peerTimeoutMillis: undefined }, 100],
+    [{ timeoutMillis: 1000, peerTimeoutMillis: 1000 }, 100],
+    [{ timeoutMillis: 30_000, peerTimeoutMillis: 300 }, 50],
+    [{ timeoutMillis: 300, peerTimeoutMillis: 30_000 }, 30],
+    [{ timeoutMillis: 1, peerTimeoutMillis: 1 }, 10]
   ]
-  for (const [settings, millis] of cases) {
-    it(`pass ${millis} ms with ${JSON.stringify(settings)}`, () => assert.strictEqual(period(settings), millis))
+  for (const [patience, millis] of cases) {
+    it(`pass ${millis} ms with ${JSON.stringify(patience)}`, () => assert.strictEqual(period(patience), millis))
   }
 })
 
 describe("a look", () => {
   const cases: ReadonlyArray<[
     title: string,
-    settings: Settings,
+    patience: Patience,
     looks: ReadonlyArray<Seen>,
     last: ReadonlyArray<string>
   ]> = [
@@ -89,10 +89,12 @@ describe("a look", () => {
     ["does not beat behind what has not left", ownKind, [...looks(1, { sent: 5 }), ...looks(1, { buffered: 5 })], []],
     ["never beats towards others", foreign, looks(1), []],
     ["gives no verdict before its time", ownKind, looks(7), ["Beat"]],
-    ["nor before beats can come", { timeout: 20, peerTimeout: 20 }, [{ after: 10 }, { after: 10 }, { after: 10 }], [
+    ["nor before beats can come", { timeoutMillis: 20, peerTimeoutMillis: 20 }, [{ after: 10 }, { after: 10 }, {
+      after: 10
+    }], [
       "Beat"
     ]],
-    ["looks again before a verdict", ownKind, looks(8), ["LookAgain"]],
+    ["looks again before a verdict", ownKind, looks(8), ["CheckAgain"]],
     ["gives it when a turn of I/O has brought nothing", ownKind, [...looks(8), turn], ["Silent"]],
     ["takes it back when it has brought something", ownKind, [...looks(8), { ...turn, received: 1 }], ["Beat"]],
     ["counts every byte as life", ownKind, [...looks(7), ...looks(1, { received: 1 }), ...looks(7)], ["Beat"]],
@@ -137,7 +139,7 @@ describe("a look", () => {
     ["is no verdict when this process stood still", ownKind, [stall], ["Stalled 2900", "Beat"]],
     ["nor right behind it", ownKind, [stall, ...looks(7)], ["Beat"]],
     ["but in time behind it", ownKind, [stall, ...looks(8), turn], ["Silent"]],
-    ["excuses a stall once, if nothing is heard", ownKind, [stall, stall], ["LookAgain"]],
+    ["excuses a stall once, if nothing is heard", ownKind, [stall, stall], ["CheckAgain"]],
     ["excuses it again when something was", ownKind, [stall, ...looks(1, { received: 1 }), stall], [
       "Stalled 2900",
       "Beat"
@@ -149,8 +151,8 @@ describe("a look", () => {
     }], ["Stalled 2900"]],
     ["is late without saying so when it is a little late", ownKind, [{ after: 350, planned: 100 }], ["Beat"]]
   ]
-  for (const [title, settings, seen, last] of cases) {
-    it(title, () => assert.deepStrictEqual(play(settings, seen).at(-1), last))
+  for (const [title, patience, seen, last] of cases) {
+    it(title, () => assert.deepStrictEqual(play(patience, seen).at(-1), last))
   }
 
   it("goes on giving its verdict until somebody acts on it", () => {
@@ -160,7 +162,7 @@ describe("a look", () => {
 
 /** One of two nodes that watch each other over a line with a delay. */
 interface Side {
-  readonly settings: Settings
+  readonly patience: Patience
   detector: Detector
   traffic: Traffic
   next: number
@@ -182,12 +184,12 @@ class Line {
     this.delay = delay
     this.lag = lag
     this.seed = seed
-    const side = (timeout: number, peerTimeout: number): Side => {
-      const settings = { timeout, peerTimeout }
-      const planned = period(settings) * this.random(0.9, 1)
+    const side = (timeoutMillis: number, peerTimeoutMillis: number): Side => {
+      const patience = { timeoutMillis, peerTimeoutMillis }
+      const planned = period(patience) * this.random(0.9, 1)
       return {
-        settings,
-        detector: start(settings, 0),
+        patience,
+        detector: start(patience, 0),
         traffic: { received: 0, sent: 0, buffered: 0 },
         next: planned,
         planned,
@@ -209,20 +211,20 @@ class Line {
           side.arriving.shift()
           side.traffic = { ...side.traffic, received: side.traffic.received + 1 }
         }
-        if (!side.dead && this.now >= side.next) this.look(side, this.sides[1 - i]!)
+        if (!side.dead && this.now >= side.next) this.check(side, this.sides[1 - i]!)
       }
     }
   }
-  private look(side: Side, other: Side): void {
-    const [detector, actions] = look(side.detector, this.now, side.planned, side.traffic)
+  private check(side: Side, other: Side): void {
+    const [detector, actions] = check(side.detector, this.now, side.planned, side.traffic)
     side.detector = detector
-    side.planned = period(side.settings) * this.random(0.9, 1)
+    side.planned = period(side.patience) * this.random(0.9, 1)
     side.next = this.now + side.planned + this.random(0, this.lag)
     for (const { _tag } of actions) {
       if (_tag === "Beat") {
         side.traffic = { ...side.traffic, sent: side.traffic.sent + 1 }
         other.arriving.push(this.now + this.delay)
-      } else if (_tag === "LookAgain") {
+      } else if (_tag === "CheckAgain") {
         side.planned = 0
         side.next = this.now + 1
       } else if (_tag !== "Stalled") side.verdict ??= this.now

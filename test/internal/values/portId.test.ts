@@ -1,15 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import {
-  counterText,
-  isNodeId,
-  isPortId,
-  makePortNames,
-  nameOf,
-  nodeOf,
-  randomText
-} from "../../../src/internal/values/portId.ts"
+import { counterText, makePortNames, randomText } from "../../../src/internal/values/names.ts"
+import { isNodeId, isPortId, nameOf, nodeOf } from "../../../src/internal/values/portId.ts"
 
 describe("port IDs", () => {
   it("are split at the first #", () => {

@@ -12,11 +12,11 @@ import type { JsonObject } from "effect/Schema"
 import { readCredentials } from "../../transport/tls.ts"
 import { type CertificateError, makeCertificate, makeSecret } from "./certificate.ts"
 import { readChain, type Step } from "./chain.ts"
+import { parentOf, profileOf, profilesOf } from "./document.ts"
 import { edit, isChange, type ReadyStep } from "./edit.ts"
 import { inWords, modify, read } from "./file.ts"
 import { InvalidConfig } from "./keys.ts"
-import { own } from "./relaxedJson.ts"
-import { profileOf, profilesOf, type Sources } from "./resolve.ts"
+import type { Sources } from "./resolve.ts"
 import { show, type ShowOptions } from "./show.ts"
 
 /** What a configuration comes from, but for the file itself and what the command says. */
@@ -49,7 +49,7 @@ export const configure = (chain: ReadonlyArray<string>, surroundings: Surroundin
 /** Profiles whose parent was there, and is no more. */
 const orphaned = (before: JsonObject, after: JsonObject): ReadonlyArray<string> =>
   Object.keys(profilesOf(after)).flatMap((name) => {
-    const parent = own(profileOf(after, name) ?? {}, "parent")
+    const parent = parentOf(after, name)
     if (typeof parent !== "string" || profileOf(after, parent) !== undefined) return []
     return profileOf(before, parent) === undefined
       ? []

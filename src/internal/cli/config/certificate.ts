@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as crypto from "node:crypto"
 import { readCredentials } from "../../transport/tls.ts"
+import { alphabet } from "../../values/names.ts"
 
 /** `openssl` has made no certificate. */
 export class CertificateError
@@ -21,9 +22,7 @@ export class CertificateError
   }
 }
 
-const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-/** 64 characters that need no quotes anywhere: more than 380 bits. */
+/** 64 characters: more than 380 bits, of chance that nobody can repeat, as that of names could be. */
 export const makeSecret: Effect.Effect<string> = Effect.sync(() =>
   Array.from({ length: 64 }, () => alphabet[crypto.randomInt(alphabet.length)]).join("")
 )

@@ -34,7 +34,7 @@ const surroundings = (isRead: boolean): Effect.Effect<Surroundings, Config.Confi
     const held = (value: Option.Option<string>) => Option.getOrUndefined(value) || undefined
     const { defaultFile } = yield* loadFile
     return {
-      // One that is not read need not have a place.
+      // A file that is not read need not have a place.
       file: held(rc) ?? (yield* isRead ? defaultFile : Effect.orElseSucceed(defaultFile, () => "the file")),
       hostname: os.hostname(),
       environment: [

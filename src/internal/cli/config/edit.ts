@@ -8,9 +8,9 @@ import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
 import { didYouMean, UsageError } from "../terminal/usage.ts"
 import type { Step } from "./chain.ts"
+import { ancestry, own, profileOf, profilesOf } from "./document.ts"
 import { decode, InvalidConfig } from "./keys.ts"
-import { own } from "./relaxedJson.ts"
-import { chain, profileOf, profilesOf, resolve, type Resolved, type Sources } from "./resolve.ts"
+import { resolve, type Resolved, type Sources } from "./resolve.ts"
 
 /** A step that can be done at once: what has to be made or read first is a `Set` by then. */
 export type ReadyStep = Exclude<Step, { readonly _tag: "Generate" | "ReadCert" }>
@@ -24,7 +24,7 @@ export type Shown =
 export interface Edited {
   readonly document: JsonObject
   readonly shown: ReadonlyArray<Shown>
-  /** What had nothing to do. */
+  /** Of steps that had nothing to do: why. */
   readonly notes: ReadonlyArray<string>
 }
 
@@ -140,8 +140,8 @@ const refuseCircles = (
   file: string
 ): Result.Result<void, InvalidConfig> => {
   for (const name of Object.keys(profilesOf(after))) {
-    const found = chain(after, name, file)
-    if (Result.isFailure(found) && Result.isSuccess(chain(before, name, file))) {
+    const found = ancestry(after, name, file)
+    if (Result.isFailure(found) && Result.isSuccess(ancestry(before, name, file))) {
       return Result.fail(new InvalidConfig({ ...found.failure, from: undefined }))
     }
   }

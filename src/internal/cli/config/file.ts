@@ -14,7 +14,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as crypto from "node:crypto"
 import * as os from "node:os"
-import { isObject, own, parse } from "./relaxedJson.ts"
+import { isObject, own } from "./document.ts"
+import { parse } from "./relaxedJson.ts"
 
 /** The configuration file cannot be read, understood or written. It is left as it is. */
 export class ConfigFileError extends Schema.TaggedError<ConfigFileError>()("ConfigFileError", {
@@ -31,7 +32,7 @@ export class ConfigFileError extends Schema.TaggedError<ConfigFileError>()("Conf
 /** What the file holds. */
 export interface Stored {
   readonly document: Schema.JsonObject
-  /** As it is written; `undefined` if there is no file. */
+  /** The text of the file; `undefined` if there is no file. */
   readonly text: string | undefined
   readonly hasComments: boolean
 }
@@ -69,7 +70,7 @@ export const read = (file: string): Effect.Effect<Stored, ConfigFileError, FileS
   Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
     const found = yield* Effect.option(files.stat(file))
-    // To read it would wait for somebody who writes, perhaps for ever.
+    // Reading a FIFO waits for somebody who writes to it, perhaps for ever.
     if (found._tag === "Some" && found.value.type === "FIFO") return yield* fail(file, "is no regular file")
     const bytes = yield* files.readFile(file).pipe(
       Effect.catchTag("PlatformError", (error) =>
@@ -179,7 +180,8 @@ const replace = (
 
 /** Who holds the lock: a process ID alone may be that of a later process. */
 const holder = { pid: process.pid, host: os.hostname(), token: crypto.randomUUID() }
-const patience = 5000
+/** How long one that wants to change the file waits for the lock of another. */
+const patienceMillis = 5000
 
 /** Runs while no other process does. `FILE.lock` is there for as long. */
 const locked = <A, E, R>(
@@ -189,7 +191,7 @@ const locked = <A, E, R>(
   Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
     const lock = `${file}.lock`
-    const deadline = (yield* Clock.currentTimeMillis) + patience
+    const deadline = (yield* Clock.currentTimeMillis) + patienceMillis
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         while (!(yield* create(file, lock))) {
@@ -219,8 +221,9 @@ const Holder = Schema.Struct({ pid: Schema.Int, host: Schema.String, token: Sche
 const decodeHolder = Schema.decodeUnknownOption(Schema.fromJsonString(Holder))
 
 /**
- * Removes the lock of a process that is dead; answers whether it did. Two that find the same dead one must not both remove
- * a lock, as the second one could be alive again: only who has `FILE.lock.takeover` looks, and removes what it has seen.
+ * Removes the lock of a process that is dead; answers whether it did. When two processes find such a lock, the slower of them
+ * must not remove the lock that the faster one has made since: only the process that could make `FILE.lock.takeover` looks once
+ * more, and removes what it sees then.
  */
 const takeOver = Effect.fnUntraced(function*(lock: string) {
   const files = yield* FileSystem.FileSystem
@@ -243,7 +246,7 @@ const isAlive = ({ pid, token }: typeof Holder.Type): boolean => {
   try {
     return process.kill(pid, 0)
   } catch (error) {
-    // It belongs to somebody else.
+    // The process is there, and belongs to another user.
     return error instanceof Error && "code" in error && error.code === "EPERM"
   }
 }
@@ -253,5 +256,5 @@ const tooLong = Effect.fnUntraced(function*(lock: string) {
   const text = yield* Effect.orElseSucceed(files.readFileString(lock), () => "")
   const found = decodeHolder(text)
   const who = found._tag === "Some" ? `process ${found.value.pid} on ${found.value.host}` : "another process"
-  return `is being changed by ${who} for more than ${patience / 1000} s; if none is, remove ${lock}`
+  return `is being changed by ${who} for more than ${patienceMillis / 1000} s; if none is, remove ${lock}`
 })

@@ -5,7 +5,7 @@
  * @internal
  */
 import * as Result from "effect/Result"
-import type { Json, JsonObject } from "effect/Schema"
+import type { Json } from "effect/Schema"
 
 /** What is wrong with a text, and where. Lines and columns begin with 1. */
 export interface Malformed {
@@ -130,10 +130,3 @@ export const parse = (text: string): Result.Result<Parsed, Malformed> => {
     return Result.fail({ line: lines.length, column: lines.at(-1)!.length + 1, problem: error.message })
   }
 }
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
-/** What an object itself has under a key, whatever the key is called. */
-export const own = <A>(object: Readonly<Record<string, A>>, key: string): A | undefined =>
-  Object.hasOwn(object, key) ? object[key] : undefined

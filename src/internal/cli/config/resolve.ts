@@ -8,8 +8,8 @@ import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
 import { defaults } from "../../node/options.ts"
 import { didYouMean } from "../terminal/usage.ts"
+import { ancestry, own, profileOf, profilesOf } from "./document.ts"
 import { type Configuration, decode, InvalidConfig, type Key, keys } from "./keys.ts"
-import { isObject, own } from "./relaxedJson.ts"
 
 export type Values = { readonly [K in Key]?: unknown }
 
@@ -45,15 +45,13 @@ export interface Setting<K extends Key> {
   readonly place: string | undefined
 }
 
-export type Settings = { readonly [K in Key]?: Setting<K> }
-
 export interface Resolved {
   readonly profile: string
   /** The profile was asked for, and the file has none of that name. */
   readonly isMissing: boolean
   /** The profile, or an ancestor of it, whose parent is not there: nothing is inherited from it. */
   readonly orphan: { readonly profile: string; readonly problem: string } | undefined
-  readonly settings: Settings
+  readonly settings: { readonly [K in Key]?: Setting<K> }
 }
 
 interface Layer extends Pick<Setting<Key>, "from" | "place"> {
@@ -62,8 +60,8 @@ interface Layer extends Pick<Setting<Key>, "from" | "place"> {
 
 /** The defaults of AEMP's `configure`. With `force` they count more than the file. */
 const configured: Values = {
-  monitor_timeout: defaults.monitorTimeout / 1000,
-  connect_interval: defaults.connectInterval / 1000,
+  monitor_timeout: defaults.monitorTimeoutMillis / 1000,
+  connect_interval: defaults.connectIntervalMillis / 1000,
   framing_format: defaults.framings,
   auth_offer: defaults.authOffer,
   auth_accept: defaults.authAccept
@@ -96,7 +94,7 @@ export const resolve = (sources: Sources): Result.Result<Resolved, InvalidConfig
       if (setting !== undefined) Object.assign(settings, { [key]: setting })
     }
     const isMissing = asked !== undefined && !norc && profileOf(document, profile) === undefined
-    const orphan = norc ? undefined : orphanOf(document, yield* chain(document, profile, sources.file))
+    const orphan = norc ? undefined : orphanOf(document, yield* ancestry(document, profile, sources.file))
     return { profile, isMissing, orphan, settings }
   })
 
@@ -117,7 +115,7 @@ const layersOf = (
     const preset = (values: Values): Layer => ({ from: "default", place: undefined, values })
     const given: Layer = { from: "arguments", place: undefined, values: words.values }
     const stored: Array<Layer> = [{ from: "file", place: file, values: document }]
-    for (const name of norc ? [] : yield* chain(document, profile, file)) {
+    for (const name of norc ? [] : yield* ancestry(document, profile, file)) {
       const from = `profile ${name}`
       stored.push({ from, place: `${file}, ${from}`, values: profileOf(document, name) ?? {} })
     }
@@ -141,36 +139,4 @@ const settingOf = <K extends Key>(
   if (layer === undefined || raw === null) return Result.succeed(undefined)
   const { from, place } = layer
   return Result.map(decode(key, raw, place), (value) => ({ value, from, place }))
-}
-
-/** A profile of the file. */
-export const profileOf = (document: JsonObject, name: string): JsonObject | undefined => {
-  const profile = own(profilesOf(document), name)
-  return isObject(profile) ? profile : undefined
-}
-
-export const profilesOf = (document: JsonObject): JsonObject => {
-  const profiles = own(document, "profile")
-  return isObject(profiles) ? profiles : {}
-}
-
-/** A profile and its ancestors, the outermost first. One that is not there has no values, and no parent. */
-export const chain = (
-  document: JsonObject,
-  name: string,
-  file: string
-): Result.Result<ReadonlyArray<string>, InvalidConfig> => {
-  const names = [name]
-  for (;;) {
-    const parent = own(profileOf(document, names[0]!) ?? {}, "parent")
-    if (parent === undefined || parent === null) return Result.succeed(names)
-    const refuse = (problem: string) =>
-      Result.fail(new InvalidConfig({ key: "parent", problem, from: `${file}, profile ${names[0]}` }))
-    if (typeof parent !== "string") return refuse(`${JSON.stringify(parent)} is not the name of a profile`)
-    if (names.includes(parent)) {
-      const circle = [...names.slice(0, names.indexOf(parent) + 1).toReversed(), parent]
-      return refuse(`the parents lead in a circle: ${circle.join(", ")}`)
-    }
-    names.unshift(parent)
-  }
 }

@@ -4,9 +4,9 @@
  * @internal
  */
 import type { Json, JsonObject } from "effect/Schema"
+import { columns } from "../terminal/screen.ts"
+import { isObject, profilesOf } from "./document.ts"
 import type { Shown } from "./edit.ts"
-import { isObject } from "./relaxedJson.ts"
-import { profilesOf } from "./resolve.ts"
 
 export interface ShowOptions {
   readonly json: boolean
@@ -40,18 +40,12 @@ const plain = (value: Json): string => {
   return value.every((element) => typeof element === "string") ? value.join(",") : JSON.stringify(value)
 }
 
-/** In columns. The last one may be long, and have several lines. */
-const table = (rows: ReadonlyArray<readonly [string, ...ReadonlyArray<string>]>): string => {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  const line = (row: ReadonlyArray<string>): string => {
-    const before = row.slice(0, -1).map((cell, column) => `  ${cell.padEnd(widths[column]!)}`).join("")
-    return `${before}  ${(row.at(-1) ?? "").replaceAll("\n", `\n${" ".repeat(before.length + 2)}`)}`
-  }
-  return rows.map(line).join("\n")
-}
+const indented = (rows: ReadonlyArray<ReadonlyArray<string>>): string => columns(rows, "left").replaceAll(/^/gm, "  ")
 
 const values = (object: JsonObject): string =>
-  table(Object.entries(object).map(([key, value]) => [key, plain(value)])) || "  (nothing)"
+  Object.keys(object).length === 0
+    ? "  (nothing)"
+    : indented(Object.entries(object).map(([key, value]) => [key, plain(value)]))
 
 /** One thing that a chain shows. */
 export const show = (shown: Shown, file: string, options: ShowOptions): string => {
@@ -74,7 +68,7 @@ export const show = (shown: Shown, file: string, options: ShowOptions): string =
         .map(([key, { from, value }]) => ({ key, from, value: masked(key, value, options) }))
       return options.json
         ? format(Object.fromEntries(rows.map(({ from, key, value }) => [key, { value, from }])))
-        : `what profile ${profile} comes to\n${table(rows.map(({ from, key, value }) => [key, from, plain(value)]))}`
+        : `what profile ${profile} comes to\n${indented(rows.map(({ from, key, value }) => [key, from, plain(value)]))}`
     }
   }
 }

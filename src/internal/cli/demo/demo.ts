@@ -15,7 +15,8 @@ import type * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as crypto from "node:crypto"
-import { fileURLToPath } from "node:url"
+import { commandLine } from "../terminal/commandLine.ts"
+import { type Part, partOfThisProcess, takePart, withPart } from "./part.ts"
 import { parseReport, type Report } from "./report.ts"
 
 /** A step of the demo that did not happen. */
@@ -31,10 +32,6 @@ export class DemoFailed extends Schema.TaggedError<DemoFailed>()("DemoFailed", {
 const timeLimit = "13 seconds"
 /** Messages on either side of the kill. */
 const messagesWanted = 3
-
-/** A source file beside this one: `.ts` in a clone, `.js` in the package. */
-const sibling = (path: string): string =>
-  fileURLToPath(new URL(path + (import.meta.url.endsWith(".ts") ? ".ts" : ".js"), import.meta.url))
 
 interface DemoNode {
   readonly name: string
@@ -65,7 +62,7 @@ class Timeline {
     if (this.over) return Effect.void
     this.reports.push({ ...report, node })
     for (const wait of this.waiting.filter((wait) => wait.met())) Deferred.doneUnsafe(wait.done, Effect.void)
-    return this.show(report.at, node, report.text, { joined: 36, started: 32, message: 34, told: 33 }[report.event])
+    return this.show(report.at, node, report.text, { joined: 36, started: 32, message: 34, end: 33 }[report.event])
   }
   count(event: Report["event"], accept: (report: Report & { readonly node: string }) => boolean = () => true): number {
     return this.reports.filter((report) => report.event === event && accept(report)).length
@@ -82,15 +79,13 @@ class Timeline {
 
 const startNode = Effect.fnUntraced(function*(
   timeline: Timeline,
-  name: string,
-  options: { readonly secret: string; readonly seed: string | undefined },
+  part: Part,
   ended: (lastWords: string) => Effect.Effect<unknown>
 ) {
-  const args = ["run", "--norc", "--no-watchdog", "--node-id", `demo/${name}`, "--bind", "127.0.0.1:*"]
-  if (options.seed !== undefined) args.push("--seed", options.seed)
-  args.push("--service", `${sibling("./services")}#${name}`)
-  const handle = yield* ChildProcess.make(process.execPath, [sibling("../../../main"), ...args], {
-    env: { EMP_SECRET: options.secret },
+  const { name } = part
+  const { args, command } = commandLine()
+  const handle = yield* ChildProcess.make(command, args, {
+    env: withPart(part),
     extendEnv: true,
     forceKillAfter: "1 second"
   })
@@ -115,7 +110,7 @@ const startNode = Effect.fnUntraced(function*(
 const lines = (stream: Stream.Stream<Uint8Array, PlatformError.PlatformError>) =>
   stream.pipe(Stream.decodeText, Stream.splitLines)
 
-const play = Effect.gen(function*() {
+const show = Effect.gen(function*() {
   const began = yield* Clock.currentTimeMillis
   const color = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined
   const timeline = new Timeline(began, color)
@@ -131,11 +126,10 @@ const play = Effect.gen(function*() {
       Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => failed("waited 5 s for it") })
     )
   }
-  const start = Effect.fnUntraced(function*(name: string, seed: string | undefined) {
+  const start = Effect.fnUntraced(function*(name: Part["name"], seeds: ReadonlyArray<string>) {
     const node = yield* startNode(
       timeline,
-      name,
-      { secret, seed },
+      { name, seeds, secret },
       (lastWords) => name === victim ? Effect.void : Deferred.succeed(lost, `node demo/${name} ended: ${lastWords}`)
     )
     const address = yield* step(`the start of node ${name}`, Deferred.await(node.address))
@@ -143,9 +137,9 @@ const play = Effect.gen(function*() {
     return { ...node, address }
   })
 
-  const seed = yield* start("seed", undefined)
-  const receiver = yield* start("receiver", seed.address)
-  yield* start("sender", seed.address)
+  const seed = yield* start("seed", [])
+  const receiver = yield* start("receiver", [seed.address])
+  yield* start("sender", [seed.address])
   yield* step("the first conversation", timeline.until(() => timeline.count("message") >= messagesWanted))
 
   yield* narrate(`kill -9 ${receiver.handle.pid}: the receiver dies without a word`)
@@ -156,7 +150,7 @@ const play = Effect.gen(function*() {
   const after = (event: Report["event"], node: string) => (report: Report & { readonly node: string }) =>
     report.event === event && report.node === node && report.at >= killed
   for (const node of ["seed", "sender"]) {
-    yield* step(`the news for the ${node}`, timeline.until(() => timeline.count("told", after("told", node)) >= 2))
+    yield* step(`the news for the ${node}`, timeline.until(() => timeline.count("end", after("end", node)) >= 2))
   }
   yield* step("the restart", timeline.until(() => timeline.count("started") >= 2))
   yield* step("the second conversation", timeline.until(() => timeline.count("message") >= before + messagesWanted))
@@ -169,8 +163,8 @@ const play = Effect.gen(function*() {
       "",
       "What happened:",
       `  3 processes found each other through one seed and exchanged ${timeline.count("message")} messages`,
-      `  the seed was told ${delay(after("told", "seed"))} after the kill -9, the sender after ${
-        delay(after("told", "sender"))
+      `  the seed was told ${delay(after("end", "seed"))} after the kill -9, the sender after ${
+        delay(after("end", "sender"))
       }`,
       `  the supervisor had the greeter back after ${delay(after("started", "sender"))}, on another node`,
       `  the next answer came ${delay(after("message", "sender"))} after the kill`
@@ -178,8 +172,8 @@ const play = Effect.gen(function*() {
   )
 })
 
-/** Plays the demo within its time limit. The processes end with it. */
-export const demo = play.pipe(
+/** Shows the demo within its time limit. The processes end with it. */
+const shown = show.pipe(
   Effect.catchTag(
     "PlatformError",
     (error) => Effect.fail(new DemoFailed({ step: "a process", detail: error.message }))
@@ -190,3 +184,9 @@ export const demo = play.pipe(
   }),
   Effect.scoped
 )
+
+/** In the process that was called, the demo; in those that it starts, a node of it. */
+export const demo = Effect.gen(function*() {
+  const part = partOfThisProcess()
+  yield* part === undefined ? shown : takePart(part)
+})

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 
 const ReportSchema = Schema.Struct({
   demo: Schema.Literal(true),
-  event: Schema.Literals(["joined", "started", "message", "told"]),
+  event: Schema.Literals(["joined", "started", "message", "end"]),
   text: Schema.String,
   /** Milliseconds since 1970. */
   at: Schema.Finite

@@ -16,7 +16,7 @@ import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
-import { reasonFromExit } from "../../values/killed.ts"
+import { reasonFromExit } from "../../values/reason.ts"
 import type { Report } from "./report.ts"
 
 const Greeter = Port.protocol({ greet: Port.message(Schema.String).replies(Schema.String) })
@@ -29,7 +29,7 @@ const report = (event: Report["event"], text: string): Effect.Effect<void> =>
     (at) => Console.log(JSON.stringify({ demo: true, event, text, at } satisfies Report))
   )
 
-/** Ends with the process that started it, whatever becomes of that: its end closes standard input. */
+/** Ends this node with the demo, however that ends: the end of the demo's process closes the standard input of its nodes. */
 const endWithParent = Effect.sync(() => {
   process.stdin.on("end", () => process.exit(0)).resume()
 })
@@ -38,7 +38,7 @@ const nodeEvents = Node.events.pipe(
   Stream.runForEach((event) =>
     event._tag === "Up"
       ? report("joined", `sees node ${event.nodeId}`)
-      : report("told", `is told that node ${event.nodeId} is down: ${event.reason}`)
+      : report("end", `is told that node ${event.nodeId} is down: ${event.reason}`)
   )
 )
 
@@ -56,7 +56,7 @@ const watchGreeters = Global.mon("greeters").pipe(
   Stream.runForEach((change) =>
     Effect.forEach(
       change.added,
-      (port) => Port.mon(port, (exit) => report("told", `is told that ${port} ended: ${reason(exit)}`))
+      (port) => Port.mon(port, (exit) => report("end", `is told that ${port} ended: ${reason(exit)}`))
     )
   )
 )
@@ -81,9 +81,9 @@ const startGreeter = Effect.gen(function*() {
   const node = ["demo/receiver", "demo/seed"].find((nodeId) => hosts.includes(nodeId))
   if (node === undefined) return yield* Effect.fail("no node hosts greeters")
   const port = yield* Port.spawn(node, greeter)
-  // Others must not hear of it before it is there.
+  // Other nodes must not hear of the greeter before it answers.
   yield* Port.cal(port, "greet", "supervisor")
-  yield* Global.reg("greeters", port)
+  yield* Global.register(port, "greeters")
   yield* report("started", `its supervisor started the greeter ${port}`)
   return port
 })
@@ -98,7 +98,7 @@ const converse = Effect.gen(function*() {
     supervised.events.pipe(
       Stream.runForEach((event) =>
         event._tag === "Ended"
-          ? report("told", `is told that ${event.port} ended: ${reason(event.exit)}`)
+          ? report("end", `is told that ${event.port} ended: ${reason(event.exit)}`)
           : Effect.void
       )
     )

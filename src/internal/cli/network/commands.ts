@@ -9,10 +9,10 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { commandPrefix } from "../../node/nodeId.ts"
 import { runParams, runSources } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
+import { commandPrefix } from "./commandId.ts"
 import type { Session } from "./session.ts"
 
 const flags = {
@@ -55,11 +55,11 @@ const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: 
       force: Option.none(),
       words: []
     }),
-    (sources): Session => ({ sources, nodeId: nodeid, timeout, json })
+    (sources): Session => ({ sources, nodeId: nodeid, timeoutSeconds: timeout, json })
   )
 
-const load = {
-  connect: () => import("./session.ts"),
+const modules = {
+  session: () => import("./session.ts"),
   look: () => import("./look.ts"),
   talk: () => import("./talk.ts")
 }
@@ -71,7 +71,7 @@ const on = <A, E, R, M>(
   body: (module: M, session: Session) => Effect.Effect<A, E, R>
 ) =>
   Effect.gen(function*() {
-    const { connected } = yield* Effect.promise(load.connect)
+    const { connected } = yield* Effect.promise(modules.session)
     const module = yield* Effect.promise(from)
     const made = yield* session(input)
     return yield* connected(made, body(module, made))
@@ -100,7 +100,7 @@ const owner = Flag.String("node").pipe(
 const snd = Command.make(
   "snd",
   { ...flags, jsonArgs, port, words },
-  (input) => on(input, load.talk, ({ snd }, session) => snd(session, input.port, input.words, input.jsonArgs))
+  (input) => on(input, modules.talk, ({ snd }, session) => snd(session, input.port, input.words, input.jsonArgs))
 ).pipe(
   Command.withDescription("Send a message to a port; ends when it has certainly arrived at its node"),
   Command.withExamples([{ command: "emp snd receiver#a test hello" }, { command: "emp snd receiver#a list '[1, 2]'" }, {
@@ -111,7 +111,7 @@ const snd = Command.make(
 const cal = Command.make(
   "cal",
   { ...flags, jsonArgs, port, words },
-  (input) => on(input, load.talk, ({ cal }, session) => cal(session, input.port, input.words, input.jsonArgs))
+  (input) => on(input, modules.talk, ({ cal }, session) => cal(session, input.port, input.words, input.jsonArgs))
 ).pipe(
   Command.withDescription("Send a message with a port to reply to, and show the reply"),
   Command.withExamples([{ command: "emp cal seed time" }])
@@ -120,7 +120,7 @@ const cal = Command.make(
 const mon = Command.make(
   "mon",
   { ...flags, port },
-  (input) => on(input, load.talk, ({ mon }, session) => endless(mon(session, input.port)))
+  (input) => on(input, modules.talk, ({ mon }, session) => endless(mon(session, input.port)))
 ).pipe(
   Command.withDescription("Wait for the end of a port, and show its reason"),
   Command.withExamples([{ command: "emp mon receiver#a" }, {
@@ -132,7 +132,7 @@ const mon = Command.make(
 const evaluate = Command.make(
   "eval",
   { ...flags, node, code: Argument.String("expression") },
-  (input) => on(input, load.talk, ({ evaluate }, session) => evaluate(session, input.node, input.code))
+  (input) => on(input, modules.talk, ({ evaluate }, session) => evaluate(session, input.node, input.code))
 ).pipe(
   Command.withDescription("Run JavaScript on a node that was started with --allow-eval: an expression, or statements"),
   Command.withExamples([{ command: "emp eval seed 'process.uptime()'" }])
@@ -141,7 +141,7 @@ const evaluate = Command.make(
 const restart = Command.make(
   "restart",
   { ...flags, node },
-  (input) => on(input, load.talk, ({ restart }, session) => restart(session, input.node))
+  (input) => on(input, modules.talk, ({ restart }, session) => restart(session, input.node))
 ).pipe(
   Command.withDescription("Restart a node that emp run runs with its watchdog"),
   Command.withExamples([{ command: "emp restart worker" }])
@@ -150,7 +150,7 @@ const restart = Command.make(
 const find = Command.make(
   "find",
   { ...flags, group: Argument.String("group") },
-  (input) => on(input, load.talk, ({ find }, session) => find(session, input.group))
+  (input) => on(input, modules.talk, ({ find }, session) => find(session, input.group))
 ).pipe(
   Command.withDescription("Show the members of a group"),
   Command.withExamples([{ command: "emp find eg_receivers" }])
@@ -160,7 +160,7 @@ const dbGet = Command.make(
   "get",
   { ...flags, family, key: key.pipe(Argument.optional) },
   (input) =>
-    on(input, load.talk, ({ dbGet }, session) => dbGet(session, input.family, Option.getOrUndefined(input.key)))
+    on(input, modules.talk, ({ dbGet }, session) => dbGet(session, input.family, Option.getOrUndefined(input.key)))
 ).pipe(
   Command.withDescription("Show a family of the database, or the value of one key"),
   Command.withExamples([{ command: "emp db get eg_settings limit" }])
@@ -172,7 +172,7 @@ const dbSet = Command.make(
   (input) =>
     on(
       input,
-      load.talk,
+      modules.talk,
       ({ dbSet }, session) => dbSet(session, Option.getOrUndefined(input.node), input.family, input.key, input.value)
     )
 ).pipe(
@@ -186,7 +186,7 @@ const dbDel = Command.make(
   (input) =>
     on(
       input,
-      load.talk,
+      modules.talk,
       ({ dbDelete }, session) => dbDelete(session, Option.getOrUndefined(input.node), input.family, input.keys)
     )
 ).pipe(
@@ -197,7 +197,7 @@ const dbDel = Command.make(
 const dbMon = Command.make(
   "mon",
   { ...flags, family },
-  (input) => on(input, load.talk, ({ dbMon }, session) => endless(dbMon(session, input.family)))
+  (input) => on(input, modules.talk, ({ dbMon }, session) => endless(dbMon(session, input.family)))
 ).pipe(
   Command.withDescription("Show a family and follow its changes"),
   Command.withExamples([{ command: "emp db mon eg_receivers" }])
@@ -216,7 +216,7 @@ const db = Command.make("db").pipe(
 const status = Command.make(
   "status",
   { ...flags, node: anyNode },
-  (input) => on(input, load.look, ({ status }, session) => status(session, Option.getOrUndefined(input.node)))
+  (input) => on(input, modules.look, ({ status }, session) => status(session, Option.getOrUndefined(input.node)))
 ).pipe(
   Command.withDescription("Show all nodes, or one of them with its links and families"),
   Command.withExamples([{ command: "emp status" }, { command: "emp status seed" }])
@@ -255,7 +255,7 @@ const trace = Command.make(
       ? Effect.fail(new UsageError({ problem: "--dot and --json: one of them" }))
       : on(
         input,
-        load.look,
+        modules.look,
         ({ trace }, session) =>
           trace(session, Option.getOrUndefined(input.node), input.dot ? "dot" : input.json ? "json" : "text")
       )
@@ -267,7 +267,7 @@ const trace = Command.make(
 const tree = Command.make(
   "tree",
   { ...flags, node },
-  (input) => on(input, load.look, ({ tree }, session) => tree(session, input.node))
+  (input) => on(input, modules.look, ({ tree }, session) => tree(session, input.node))
 ).pipe(
   Command.withDescription("Show the supervisors of a node, and all that is below them"),
   Command.withExamples([{ command: "emp tree worker" }])
@@ -282,7 +282,7 @@ const ping = Command.make("ping", {
     Flag.filter((count) => count > 0, () => "1 or more"),
     Flag.withDefault(5)
   )
-}, (input) => on(input, load.look, ({ ping }, session) => ping(session, input.node, input.count))).pipe(
+}, (input) => on(input, modules.look, ({ ping }, session) => ping(session, input.node, input.count))).pipe(
   Command.withDescription("Measure round trips to a node"),
   Command.withExamples([{ command: "emp ping worker -c 10" }])
 )
@@ -290,7 +290,7 @@ const ping = Command.make("ping", {
 const bench = Command.make(
   "bench",
   { ...flags, node },
-  (input) => on(input, load.look, ({ bench }, session) => bench(session, input.node))
+  (input) => on(input, modules.look, ({ bench }, session) => bench(session, input.node))
 ).pipe(
   Command.withDescription("Measure how many round trips to a node there can be in a second"),
   Command.withExamples([{ command: "emp bench worker" }])

@@ -27,7 +27,7 @@ export const logs = (session: Session, node: string | undefined, level: string) 
       const known = names.get(name)
       if (known !== undefined) return known
       const port: string = yield* Port.make({
-        line: (...line: ReadonlyArray<unknown>) => Schema.is(Line)(line) ? show(session, name, line) : Effect.void
+        line: (...line: ReadonlyArray<unknown>) => Schema.is(Line)(line) ? printLine(session, name, line) : Effect.void
       })
       names.set(name, port)
       return port
@@ -44,7 +44,7 @@ export const logs = (session: Session, node: string | undefined, level: string) 
     return yield* Effect.forever(Effect.andThen(Effect.ignore(again), Effect.sleep("2 seconds")))
   })
 
-const show = (session: Session, node: string, [at, level, text, annotations]: typeof Line.Type) =>
+const printLine = (session: Session, node: string, [at, level, text, annotations]: typeof Line.Type) =>
   session.json
     ? printJson({ ...annotations, node, at, level, text })
     : print(`${timeOf(at)} ${level.toUpperCase().padEnd(5)} ${node}: ${text}`)

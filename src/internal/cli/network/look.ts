@@ -6,9 +6,10 @@
 import * as Effect from "effect/Effect"
 import * as Global from "../../../Global.ts"
 import * as Supervisor from "../../../Supervisor.ts"
-import { isCommand } from "../../node/nodeId.ts"
 import type { Status } from "../../node/status.ts"
-import { age, bytes, millis, print, printJson, spread, table, wrap } from "../terminal/screen.ts"
+import { showDuration } from "../../values/duration.ts"
+import { print, printJson, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
+import { isCommand } from "./commandId.ts"
 import { allNodes, ask, askStatus, reach, type Session, statusesOf, within } from "./session.ts"
 
 type Answer = Status | { readonly nodeId: string; readonly problem: string }
@@ -17,11 +18,11 @@ type Answer = Status | { readonly nodeId: string; readonly problem: string }
 const linksOf = (status: Status): ReadonlyArray<string> =>
   status.peers.filter(({ nodeId, state }) => state === "up" && !isCommand(nodeId)).map(({ nodeId }) => nodeId)
 
-/** How many commands look at a node, this one among them. */
+/** How many commands have a link to a node, this one among them. */
 const commandsOf = (status: Status): number =>
   status.peers.filter(({ nodeId, state }) => state === "up" && isCommand(nodeId)).length
 
-/** All nodes, as they say of themselves. */
+/** The status of every node, as it gives it itself. */
 export const statuses = (session: Session) => Effect.flatMap(allNodes(session), (names) => statusesOf(session, names))
 
 const entriesOf = (status: Status): number => Object.values(status.families).reduce((sum, count) => sum + count, 0)
@@ -35,11 +36,11 @@ export const overview = (answers: ReadonlyArray<Answer>): string =>
         ? [answer.nodeId, answer.problem]
         : [
           answer.nodeId,
-          age(answer.uptime),
+          showDuration(answer.uptime),
           String(answer.links - commandsOf(answer)),
           String(answer.ports),
           String(answer.queuedMessages),
-          bytes(answer.memory),
+          showBytes(answer.memory),
           // A node that is no global one has its data at another.
           answer.isGlobal ? String(entriesOf(answer)) : "-"
         ]
@@ -49,19 +50,21 @@ export const overview = (answers: ReadonlyArray<Answer>): string =>
 const details = (status: Status): string => {
   const { families, peers, ...rest } = status
   const facts = [
-    `node ${rest.nodeId}, pid ${rest.pid}, effect-mp ${rest.version} on ${rest.runtime}, up ${age(rest.uptime)}`,
+    `node ${rest.nodeId}, pid ${rest.pid}, effect-mp ${rest.version} on ${rest.runtime}, up ${
+      showDuration(rest.uptime)
+    }`,
     `listening on ${rest.addresses.join(", ") || "nothing"}`,
     rest.isGlobal ? "global" : `its data is at ${rest.master ?? "nobody"}`,
-    `${rest.ports} ports, ${rest.supervisors.length} supervisors, ${bytes(rest.memory)} of memory, ${
-      bytes(rest.heap)
+    `${rest.ports} ports, ${rest.supervisors.length} supervisors, ${showBytes(rest.memory)} of memory, ${
+      showBytes(rest.heap)
     } of it heap`,
     `${rest.queuedMessages} messages wait for links, ${
-      bytes(rest.unsentBytes)
+      showBytes(rest.unsentBytes)
     } are on their way, ${rest.waitingSenders} senders wait`
   ]
   const links = table(
     ["LINK", "STATE", "RECEIVED", "SENT", "QUEUE"],
-    peers.map((peer) => [peer.nodeId, peer.state, bytes(peer.received), bytes(peer.sent), String(peer.queued)])
+    peers.map((peer) => [peer.nodeId, peer.state, showBytes(peer.received), showBytes(peer.sent), String(peer.queued)])
   )
   const data = table(
     ["FAMILY", "ENTRIES"],
@@ -157,12 +160,12 @@ export const ping = (session: Session, node: string, count: number) =>
       if (n > 0) yield* Effect.sleep("200 millis")
       const time = yield* roundTrip(session, node)
       times.push(time)
-      if (!session.json) yield* print(`${node}: ${millis(time)}`)
+      if (!session.json) yield* print(`${node}: ${showMillis(time)}`)
     }
     const { max, median, min } = spread(times)
     yield* session.json
       ? printJson({ node, count, min, median, max })
-      : print(`${count} round trips: min ${millis(min)}, median ${millis(median)}, max ${millis(max)}`)
+      : print(`${count} round trips: min ${showMillis(min)}, median ${showMillis(median)}, max ${showMillis(max)}`)
   })
 
 /** Round trips one after the other, then many at once, for a second each. */

@@ -15,15 +15,17 @@ import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
 import * as Transport from "../../../Transport.ts"
-import { listenersFamily } from "../../global/mesh.ts"
-import { isCommand } from "../../node/nodeId.ts"
+import { listenersFamily } from "../../global/families.ts"
+import { NodeMesh } from "../../global/mesh.ts"
+import { NodeRouter } from "../../node/router.ts"
 import { Status, statusRequest } from "../../node/status.ts"
 import { parseAddress, splitAddresses } from "../../values/address.ts"
-import { reasonFromExit } from "../../values/killed.ts"
+import { reasonFromExit } from "../../values/reason.ts"
 import type { Sources } from "../config/resolve.ts"
 import { traceMessages } from "../run/messageTrace.ts"
 import { runOptions } from "../run/options.ts"
 import { UsageError } from "../terminal/usage.ts"
+import { isCommand } from "./commandId.ts"
 
 /** A command that could not do what it was asked to. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", { problem: Schema.String }) {
@@ -40,17 +42,17 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", { probl
   }
 }
 
-/** What all of these commands are told. */
+/** What every command that talks to a network is told. */
 export interface Session {
   readonly sources: Sources
   /** The node ID of the command's own node. */
   readonly nodeId: string
-  /** Seconds to wait for an answer. */
-  readonly timeout: number
+  /** So long is waited for an answer. */
+  readonly timeoutSeconds: number
   readonly json: boolean
 }
 
-export type Network = Node.Node | Node.Network | Global.Global | Scope.Scope
+export type Network = Node.Node | Global.Global | Scope.Scope
 
 export const failed = (problem: string) => Effect.fail(new CommandFailed({ problem }))
 
@@ -80,7 +82,7 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
 /** `EMP_TRACE=1` is for commands too. */
 const traced = Effect.gen(function*() {
   const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
-  const router = yield* Node.Node
+  const router = yield* NodeRouter
   if (trace !== "" && trace !== "0") traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
 })
 
@@ -96,17 +98,17 @@ const seedsOf = (
   })
 }
 
-/** With the time that the session has for an answer. */
+/** Runs an effect for as long as the session waits for an answer; `otherwise` is what has not happened when the time is up. */
 export const within = <A, E, R>(session: Session, effect: Effect.Effect<A, E, R>, otherwise: string) =>
   Effect.timeoutOrElse(effect, {
-    duration: Duration.seconds(session.timeout),
-    orElse: () => Effect.fail(new TimedOut({ problem: `${otherwise} (after ${session.timeout} s)` }))
+    duration: Duration.seconds(session.timeoutSeconds),
+    orElse: () => Effect.fail(new TimedOut({ problem: `${otherwise} (after ${session.timeoutSeconds} s)` }))
   })
 
-/** Has a link to a node, or says why there can be none. */
+/** Makes sure of a link to a node, or says why there can be none. */
 export const reach = (session: Session, nodeId: string) =>
   Effect.gen(function*() {
-    const router = yield* Node.Node
+    const router = yield* NodeRouter
     if (!Port.isPortId(nodeId) || nodeId !== Port.nodeOf(nodeId)) {
       return yield* new UsageError({ problem: `${JSON.stringify(nodeId)} is no node ID` })
     }
@@ -132,13 +134,13 @@ export const reachPort = (session: Session, port: string) =>
 export const ask = (session: Session, nodeId: string, ...request: ReadonlyArray<unknown>) =>
   askFor(session, nodeId, `has not answered ${String(request[0])}`, ...request)
 
-/** The same; `otherwise` is what the node has not done when no answer comes. */
+/** As `ask` does; `otherwise` is what the node has not done when no answer comes. */
 export const askFor = (session: Session, nodeId: string, otherwise: string, ...request: ReadonlyArray<unknown>) =>
   Effect.gen(function*() {
     const [name] = request
     yield* reach(session, nodeId)
-    // Others may take what they do not know for something else.
-    if (String(name).startsWith("emp_") && !(yield* Node.Node).isOwnKind(nodeId)) {
+    // A node of another kind may take a request that it does not know for something else.
+    if (String(name).startsWith("emp_") && !(yield* NodeRouter).isOwnKind(nodeId)) {
       return yield* failed(`node ${nodeId} is of another kind: it cannot be asked for this`)
     }
     return yield* within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} ${otherwise}`)
@@ -158,7 +160,7 @@ export const askStatus = (session: Session, nodeId: string) =>
 /** All nodes that the network knows, without those of commands, and the addresses that they listen on. */
 const knownNodes = (session: Session) =>
   Effect.gen(function*() {
-    const mesh = yield* Global.Global
+    const mesh = yield* NodeMesh
     const family = Effect.callback<unknown>((resume) =>
       Effect.sync(mesh.query("g_db_family", listenersFamily, (result) => resume(Effect.succeed(result))))
     )
@@ -172,14 +174,14 @@ export const allNodes = (session: Session) =>
     return Array.from((yield* knownNodes(session)).keys()).filter((name) => name !== own).toSorted()
   })
 
-/** Only those can talk to such a node that it has a link to itself. */
+/** Whether a node listens nowhere: only nodes that it has dialled itself can talk to it. */
 const listensNowhere = (addresses: unknown): boolean => Array.isArray(addresses) && addresses.length === 0
 
 /** What nodes that are asked for their status answer, or why they do not. */
 export const statusesOf = (session: Session, names: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const known = yield* knownNodes(session)
-    const router = yield* Node.Node
+    const router = yield* NodeRouter
     const statusOf = (nodeId: string) => {
       if (!router.isUp(nodeId) && listensNowhere(known.get(nodeId))) {
         return Effect.succeed({ nodeId, problem: "listens nowhere" })

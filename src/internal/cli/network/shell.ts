@@ -31,9 +31,9 @@ type Run = (words: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, Net
 
 interface Verb {
   readonly usage: string
-  /** How many words it takes. */
+  /** So many words it needs. */
   readonly least: number
-  /** How many words are names: all, if it is not said. What comes behind them is data, and keeps its quotes. */
+  /** So many of its words are names, by default all of them. The words behind those are data, and keep their quotes. */
   readonly names?: number
   readonly run: Run
 }
@@ -75,7 +75,7 @@ const makeShell = (session: Session, start: string) => {
     help: { usage: "", least: 0, run: () => print(help(verbs)) }
   }
 
-  /** What can stand at the end of a line. */
+  /** Asks the network for the names that the end of a line can be completed with. */
   const refresh = Effect.gen(function*() {
     nodes = yield* allNodes(session)
     const { master } = yield* Global.Global
@@ -138,7 +138,7 @@ const split = (text: string): ReadonlyArray<string> => {
   return words
 }
 
-/** A name that stood in quotes, for it has a space in it. */
+/** A name without the quotes that it may stand in, if it has a space. */
 const unquoted = (word: string): string => {
   const value = word.startsWith("\"") ? Result.getOrUndefined(parse(word))?.value : undefined
   return typeof value === "string" ? value : word
@@ -186,12 +186,12 @@ const remember = (line: string): void => {
 const nextLine = (terminal: Interface, prompt: string | undefined): Effect.Effect<string | undefined> =>
   Effect.callback((resume) => {
     const stop = (): void => void terminal.off("line", line).off("close", close)
-    const told = (text: string | undefined): void => {
+    const answer = (text: string | undefined): void => {
       stop()
       resume(Effect.succeed(text))
     }
-    const line = (text: string): void => told(text)
-    const close = (): void => told(undefined)
+    const line = (text: string): void => answer(text)
+    const close = (): void => answer(undefined)
     terminal.on("line", line).on("close", close)
     if (prompt !== undefined) {
       terminal.setPrompt(prompt)
@@ -257,7 +257,7 @@ export const shell = (session: Session, node: string | undefined) =>
         yield* Console.error(messageOf(exit.cause))
       }
     }
-    // What comes next on the screen is not to stand behind the prompt.
+    // The next prompt of the terminal's own shell is not to stand behind ours.
     if (isTerminal && line === undefined) yield* Console.log("")
     if (!isTerminal && wrong > 0) return yield* failed(`${wrong} of ${done} lines failed`)
   })

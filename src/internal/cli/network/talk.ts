@@ -8,11 +8,12 @@ import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Global from "../../../Global.ts"
-import * as Node from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
-import { isFamilyName, operatorRequests } from "../../global/mesh.ts"
+import { isFamilyName } from "../../global/families.ts"
+import { operatorRequests } from "../../global/requests.ts"
+import { NodeRouter } from "../../node/router.ts"
 import { stringify } from "../../values/exactJson.ts"
-import { reasonFromExit } from "../../values/killed.ts"
+import { reasonFromExit } from "../../values/reason.ts"
 import { parse } from "../config/relaxedJson.ts"
 import { restartRequest } from "../run/watchdog.ts"
 import { print, printJson } from "../terminal/screen.ts"
@@ -64,7 +65,7 @@ export const snd = (session: Session, port: string, words: ReadonlyArray<string>
     yield* reachPort(session, port)
     const node = Port.nodeOf(port)
     const arrived = Effect.andThen(
-      Effect.flatMap(Node.Node, (router) => Effect.sync(() => router.send(port, message))),
+      Effect.flatMap(NodeRouter, (router) => Effect.sync(() => router.send(port, message))),
       askFor(session, node, "has not confirmed the message, which may still arrive", "time")
     )
     yield* port === node ? arrived : unlessGone(port, Effect.andThen(ask(session, node, "time"), arrived))

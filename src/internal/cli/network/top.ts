@@ -7,10 +7,10 @@ import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { isCommand } from "../../node/nodeId.ts"
 import type { Status } from "../../node/status.ts"
 import { printable } from "../../values/printable.ts"
-import { bytes, print, printJson, table } from "../terminal/screen.ts"
+import { print, printJson, showBytes, table } from "../terminal/screen.ts"
+import { isCommand } from "./commandId.ts"
 import { overview, statuses } from "./look.ts"
 import { type Session } from "./session.ts"
 
@@ -18,7 +18,7 @@ import { type Session } from "./session.ts"
 const [home, restOfLine, restOfScreen] = ["\u001b[H", "\u001b[K", "\u001b[J"]
 
 /** What all nodes had sent on each of their links at a moment. */
-interface Look {
+interface Sample {
   readonly at: number
   readonly sent: ReadonlyMap<string, number>
 }
@@ -29,8 +29,8 @@ interface Rate {
   readonly queued: number
 }
 
-/** What goes over each link but those to commands, in bytes for each second since the last look. */
-const ratesOf = (all: ReadonlyArray<Status>, at: number, before: Look | undefined): ReadonlyArray<Rate> =>
+/** What goes over each link but those to commands, in bytes for each second since the last sample. */
+const ratesOf = (all: ReadonlyArray<Status>, at: number, before: Sample | undefined): ReadonlyArray<Rate> =>
   all.flatMap(({ nodeId, peers }) =>
     peers.filter((peer) => !isCommand(peer.nodeId)).map((peer) => {
       const name = `${nodeId} → ${peer.nodeId}`
@@ -39,7 +39,7 @@ const ratesOf = (all: ReadonlyArray<Status>, at: number, before: Look | undefine
     })
   )
 
-const lookOf = (all: ReadonlyArray<Status>, at: number): Look => ({
+const sampleOf = (all: ReadonlyArray<Status>, at: number): Sample => ({
   at,
   sent: new Map(all.flatMap(({ nodeId, peers }) => peers.map((peer) => [`${nodeId} → ${peer.nodeId}`, peer.sent])))
 })
@@ -50,12 +50,12 @@ const busiest = (rates: ReadonlyArray<Rate>): string =>
     ["LINK", "SENT/S", "QUEUE"],
     rates.toSorted((a, b) => b.rate - a.rate || b.queued - a.queued).slice(0, 10).map(({ name, queued, rate }) => [
       name,
-      bytes(rate),
+      showBytes(rate),
       String(queued)
     ])
   )
 
-/** What was there is drawn over, which flickers less than to clear it; what has no room is left out. */
+/** The picture before is drawn over, which flickers less than to clear the screen; lines that have no room are left out. */
 const paint = (text: string, { columns, rows }: { readonly columns: number; readonly rows: number }): string => {
   const lines = text.split("\n").map((line) => line.slice(0, columns))
   const shown = lines.length > rows - 3 ? [...lines.slice(0, rows - 4), "…"] : lines
@@ -82,9 +82,9 @@ const quit = Effect.gen(function*() {
 export const top = (session: Session, rounds: number | undefined) => {
   const { stdout } = process
   // A node that hangs does not stop the picture.
-  const impatient = { ...session, timeout: Math.min(session.timeout, 1) }
+  const impatient = { ...session, timeoutSeconds: Math.min(session.timeoutSeconds, 1) }
   const draw = Effect.gen(function*() {
-    let before: Look | undefined
+    let before: Sample | undefined
     for (let round = 0; round < (rounds ?? Infinity); round++) {
       if (round > 0) yield* Effect.sleep("1 second")
       const answers = yield* statuses(impatient)
@@ -95,11 +95,11 @@ export const top = (session: Session, rounds: number | undefined) => {
       const at = yield* Clock.currentTimeMillis
       const known = answers.flatMap((answer) => "problem" in answer ? [] : [answer])
       const rates = ratesOf(known, at, before)
-      const total = bytes(rates.reduce((sum, { rate }) => sum + rate, 0))
+      const total = showBytes(rates.reduce((sum, { rate }) => sum + rate, 0))
       const head = `${answers.length} nodes, ${total}/s between them`
       const text = [head, overview(answers), busiest(rates)].join("\n\n")
       yield* stdout.isTTY ? Console.log(paint(printable(text), stdout)) : print(text)
-      before = lookOf(known, at)
+      before = sampleOf(known, at)
     }
   })
   return Effect.raceFirst(draw, Effect.scoped(quit))

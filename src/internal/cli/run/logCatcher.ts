@@ -8,7 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import type { Router } from "../../node/router.ts"
-import { describe } from "../../values/killed.ts"
+import { describe } from "../../values/describe.ts"
 import { isPortId, nodeOf } from "../../values/portId.ts"
 
 /**
@@ -16,9 +16,9 @@ import { isPortId, nodeOf } from "../../values/portId.ts"
  * ends before. Answered by true or false.
  */
 export const logsRequest = "emp_logs"
-const validity = 60_000
+const validityMillis = 60_000
 
-/** Those who listen at a time. More would make a log line a burden. */
+/** So many ports may listen at a time. With more, each log line would be a burden. */
 const mostListeners = 100
 
 export const levels = ["Trace", "Debug", "Info", "Warn", "Error", "Fatal"] as const
@@ -26,7 +26,7 @@ export const levels = ["Trace", "Debug", "Info", "Warn", "Error", "Fatal"] as co
 /** -1 for what is no level. */
 const severity = (level: unknown): number => levels.findIndex((known) => known === level)
 
-/** The same as a Perl node asks for it: `0 PORT LEVEL`, until the port ends. It wants `TIME CONTEXT LEVEL TEXT`. */
+/** What a Perl node asks instead: `0 PORT LEVEL`, until the port ends. The port gets `TIME CONTEXT LEVEL TEXT`. */
 const perlRequest = "AnyEvent::MP::LogCatcher::connect"
 
 /** AnyEvent's levels. Ours are among them. */
@@ -51,25 +51,26 @@ interface Listener {
   readonly unwatch: () => void
 }
 
-/** Passes on what is logged in this process, once it knows the node that does so. */
+/** Passes on what is logged in this process, once it is attached to the node that sends the lines. */
 class Catcher {
   private router: Router | undefined = undefined
   private readonly listeners = new Map<string, Listener>()
-  /** A line that comes of sending one is not sent. */
+  /** A line that is logged because another one is being sent is not sent itself: there would be no end. */
   private isSending = false
 
   attach(router: Router): void {
     this.router = router
     this.attachPerl(router)
-    router.requests.set(logsRequest, (from, [level, port, to, ...rest]) => {
+    router.requests.add(logsRequest, (from, [level, port, to, ...rest]) => {
       const least = severity(level)
       const accepted = least >= 0 && isPortId(port) && nodeOf(port) === from
-      const isTaken = accepted && this.listen(router, port, { least, until: router.now() + validity, isPerl: false })
+      const isTaken = accepted &&
+        this.listen(router, port, { least, until: router.now() + validityMillis, isPerl: false })
       if (isPortId(to)) router.relay(from, to, [...rest, isTaken])
     })
   }
 
-  /** Answers false if there are too many already. */
+  /** Answers false if there are too many listeners already. */
   private listen(router: Router, port: string, listener: Omit<Listener, "unwatch">): boolean {
     const known = this.listeners.get(port)
     if (known === undefined) {
@@ -81,7 +82,7 @@ class Catcher {
     return true
   }
 
-  /** Those whose time is over get no more. */
+  /** Listeners that have not asked again in time get no more. */
   private drop(now: number): void {
     for (const [port, { until, unwatch }] of this.listeners) {
       if (until >= now) continue
@@ -91,7 +92,7 @@ class Catcher {
   }
 
   private attachPerl(router: Router): void {
-    router.requests.set(perlRequest, (_from, [, port, level]) => {
+    router.requests.add(perlRequest, (_from, [, port, level]) => {
       const most = perlLevel(describe(level))
       const least = levels.findIndex((name) => perlLevel(name) <= most)
       if (isPortId(port) && least >= 0) this.listen(router, port, { least, until: Infinity, isPerl: true })

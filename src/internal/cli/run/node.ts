@@ -12,16 +12,17 @@ import { inspect } from "node:util"
 import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Transport from "../../../Transport.ts"
+import { NodeRouter, type Router } from "../../node/router.ts"
 import { parseAddress, splitAddresses } from "../../values/address.ts"
-import { describe } from "../../values/killed.ts"
+import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
 import { catcher, catchingLogger } from "./logCatcher.ts"
 import { traceMessages } from "./messageTrace.ts"
 import type { RunOptions } from "./options.ts"
-import { load, type Service } from "./service.ts"
+import type { Service, ServiceError } from "./service.ts"
 import { runServices } from "./services.ts"
-import { isWatched, obey, restartRequest, tell } from "./watchdog.ts"
+import { isWatched, obey, restartRequest, tellWatchdog } from "./watchdog.ts"
 
 /** What only the command line can say. */
 export interface RunSwitches {
@@ -31,21 +32,31 @@ export interface RunSwitches {
   readonly trace: boolean
 }
 
-/** Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. */
-export const runNode = (options: RunOptions, switches: RunSwitches) =>
+/** What a node is run with, but for its services. */
+type NodeOptions = Omit<RunOptions, "services">
+
+/**
+ * Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. `load` makes the
+ * services, or says which one cannot be had.
+ */
+export const runNode = (
+  options: NodeOptions,
+  load: Effect.Effect<ReadonlyArray<Service>, ServiceError>,
+  switches: RunSwitches
+) =>
   Effect.gen(function*() {
     const watched = isWatched()
-    // To its very end: links may take a while to close, and services to be loaded.
+    // Beats come to the very end of the process: links may take a while to close, and services to be loaded.
     yield* obey
-    // A wrong seed or service is told before anything listens.
+    // A wrong seed or service is reported before anything listens.
     yield* checkSeeds(options.seeds)
     yield* checkSecret(options)
-    const services = yield* Effect.forEach(options.services, load)
+    const services = yield* load
     const node = Layer.provideMerge(
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
       Layer.provide(Node.layer(options), Transport.layerTcp)
     )
-    // The services' scope lies within the node's: they end while there still are links to tell others.
+    // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it.
     const body = Effect.andThen(prepare(switches, watched), serve(services))
     return yield* body.pipe(
       Effect.scoped,
@@ -55,31 +66,30 @@ export const runNode = (options: RunOptions, switches: RunSwitches) =>
   }).pipe(Effect.scoped)
 
 const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, watched: boolean) {
-  const router = yield* Node.Node
+  const router = yield* NodeRouter
   catcher.attach(router)
-  router.requests.set(restartRequest, (from, [to, ...rest]) => {
+  router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
-    router.warn(`node ${from} asks this one to restart`)
-    tell("restart")
+    router.log.warn(`node ${from} asks this one to restart`)
+    tellWatchdog("restart")
   })
-  if (allowEval) router.requests.set("eval", evaluateFor(router))
+  if (allowEval) router.requests.add("eval", evaluateFor(router))
   if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
 })
 
-/** Runs JavaScript: an expression, or statements, perhaps with a `return`; `node` is the node. Answers `["", RESULT]` or `[ERROR]`. */
-const evaluateFor =
-  (router: Node.Node["Service"]) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
-    const reply = (...results: ReadonlyArray<unknown>): void => {
-      if (isPortId(to)) router.relay(from, to, [...rest, ...results])
-    }
-    const run = async (): Promise<unknown> => await compile(String(code))(router)
-    router.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
-    run().then(
-      (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : inspect(result)),
-      (error: unknown) => reply(describe(error))
-    )
+/** Runs JavaScript, in which `node` is the node: an expression, or statements, perhaps with a `return`. Answers `["", RESULT]` or `[ERROR]`. */
+const evaluateFor = (router: Router) => (from: string, [code, to, ...rest]: ReadonlyArray<unknown>): void => {
+  const reply = (...results: ReadonlyArray<unknown>): void => {
+    if (isPortId(to)) router.relay(from, to, [...rest, ...results])
   }
+  const run = async (): Promise<unknown> => await compile(String(code))(router)
+  router.log.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
+  run().then(
+    (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : inspect(result)),
+    (error: unknown) => reply(describe(error))
+  )
+}
 
 const compile = (code: string): (node: unknown) => Promise<unknown> => {
   const body = (text: string) =>
@@ -92,7 +102,7 @@ const compile = (code: string): (node: unknown) => Promise<unknown> => {
 }
 
 /** A node that is run by itself is there for others, who need one of the two to connect. */
-const checkSecret = ({ cert, secret }: RunOptions): Effect.Effect<void, Node.InvalidOption> =>
+const checkSecret = ({ cert, secret }: NodeOptions): Effect.Effect<void, Node.InvalidOption> =>
   cert !== undefined || (secret !== undefined && Redacted.value(secret) !== "")
     ? Effect.void
     : Effect.fail(
@@ -119,7 +129,7 @@ const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Service>) {
   const addresses = yield* Node.addresses
   const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
   yield* Console.log(`node ${nodeId} is ready, ${where}`)
-  // Services that fail from the start have done so by then: that is no node to be started again and again.
-  yield* Effect.forkScoped(Effect.delay(Effect.sync(() => tell("ready")), "3 seconds"))
+  // Services that fail from the start have failed by then: such a node is not to be started again and again.
+  yield* Effect.forkScoped(Effect.delay(Effect.sync(() => tellWatchdog("ready")), "3 seconds"))
   return yield* failed
 })

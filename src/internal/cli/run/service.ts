@@ -13,12 +13,16 @@ import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Global } from "../../../Global.ts"
-import type { Network, Node } from "../../../Node.ts"
-import { describe } from "../../values/killed.ts"
+import type { Node } from "../../../Node.ts"
+import { describe } from "../../values/describe.ts"
+
+/** No file or package is where the name leads to; what is there is no service; the service was made or started, and failed. */
+const reasons = ["not_found", "no_service", "failed"] as const
 
 /** Re-exported as `Cli.ServiceError`, where it is documented. */
 export class ServiceError extends Schema.TaggedError<ServiceError>()("ServiceError", {
   service: Schema.String,
+  reason: Schema.Literals(reasons),
   problem: Schema.String
 }) {
   override get message(): string {
@@ -30,7 +34,7 @@ export class ServiceError extends Schema.TaggedError<ServiceError>()("ServiceErr
 export type ServiceSpec = string | readonly [spec: string, ...args: ReadonlyArray<Schema.Json>]
 
 /** What a service can use. */
-export type ServiceEnvironment = Node | Network | Global | Scope.Scope
+export type ServiceEnvironment = Node | Global | Scope.Scope
 
 /** A service that has been loaded. */
 export interface Service {
@@ -52,6 +56,7 @@ export const load = (service: ServiceSpec): Effect.Effect<Service, ServiceError>
       const exports = Object.keys(module).join(", ") || "nothing"
       return yield* new ServiceError({
         service: spec,
+        reason: "no_service",
         problem: `the module has no export "${name}": it has ${exports}`
       })
     }
@@ -67,10 +72,11 @@ export const fileOf = (service: ServiceSpec): ReadonlyArray<string> => {
 
 const importModule = (spec: string, path: string): Effect.Effect<Record<string, unknown>, ServiceError> =>
   Effect.suspend(() => {
-    const refuse = (why: string) => new ServiceError({ service: spec, problem: `cannot be loaded: ${why}` })
+    const refuse = (reason: ServiceError["reason"], why: string) =>
+      new ServiceError({ service: spec, reason, problem: `cannot be loaded: ${why}` })
     const file = resolve(path)
     const isFile = existsSync(file)
-    if (!isFile && /^[./]|^[A-Za-z]:\\/.test(path)) return Effect.fail(refuse(`there is no file ${file}`))
+    if (!isFile && /^[./]|^[A-Za-z]:\\/.test(path)) return Effect.fail(refuse("not_found", `there is no file ${file}`))
     const url = isFile ? pathToFileURL(file).href : path
     return Effect.tryPromise({
       try: () => import(url) as Promise<Record<string, unknown>>,
@@ -79,11 +85,15 @@ const importModule = (spec: string, path: string): Effect.Effect<Record<string, 
       Effect.catch((cause) =>
         Effect.flatMap(
           cause instanceof SyntaxError ? placeOf(cause, url) : Effect.succeed(""),
-          (place) => Effect.fail(refuse(place + describe(cause)))
+          (place) => Effect.fail(refuse(isNotFound(cause) ? "not_found" : "no_service", place + describe(cause)))
         )
       )
     )
   })
+
+/** A module, or one that it imports, is not there. */
+const isNotFound = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND"
 
 /**
  * Where a module, or one that it imports, is no JavaScript: `FILE:LINE:COLUMN: `, or nothing if that is not known. Node tells
@@ -91,8 +101,8 @@ const importModule = (spec: string, path: string): Effect.Effect<Record<string, 
  * want of a last import runs nothing of what it loads.
  */
 const placeOf = (error: SyntaxError, url: string): Effect.Effect<string> => {
-  const told = placeIn(error.stack ?? "")
-  if (told !== "" || !url.startsWith("file:")) return Effect.succeed(told)
+  const known = placeIn(error.stack ?? "")
+  if (known !== "" || !url.startsWith("file:")) return Effect.succeed(known)
   return Effect.callback((resume) => {
     const code = `import ${JSON.stringify(url)}; import { nothing } from "node:fs"`
     const args = [...process.execArgv, "--input-type=module", "--eval", code]
@@ -106,28 +116,29 @@ const placeOf = (error: SyntaxError, url: string): Effect.Effect<string> => {
   })
 }
 
-/** The place that a stack begins with: `FILE:LINE`, the line, and a mark below the column. */
+/** The place that a stack begins with: `FILE:LINE`, that line, perhaps with those before it, and a mark below the column. */
 const placeIn = (stack: string): string => {
-  const [, file = "", line, before] = /^(.+):(\d+)\n.*\n([ \t]*)\^/m.exec(stack) ?? []
+  const [, file = "", line, before] = /^(?!node:)(.+):(\d+)\n(?:.*\n){1,5}?([ \t]*)\^/m.exec(stack) ?? []
   if (before === undefined) return ""
   return `${file.startsWith("file:") ? fileURLToPath(file) : file}:${line}:${before.length + 1}: `
 }
 
 /** A Layer is built, an Effect is run; a function gives one of them. */
-const toService = (
+export const toService = (
   spec: string,
   value: unknown,
   args: ReadonlyArray<Schema.Json>
 ): Effect.Effect<Service, ServiceError> =>
   Effect.gen(function*() {
+    const refuse = (problem: string) => new ServiceError({ service: spec, reason: "no_service", problem })
     const isFunction = typeof value === "function" && !Effect.isEffect(value) && !Layer.isLayer(value)
     if (!isFunction && args.length > 0) {
-      return yield* new ServiceError({ service: spec, problem: "the export is no function, and takes no arguments" })
+      return yield* refuse("the export is no function, and takes no arguments")
     }
     const given = isFunction
       ? yield* Effect.try({
         try: (): unknown => value(...args),
-        catch: (cause) => new ServiceError({ service: spec, problem: `failed: ${describe(cause)}` })
+        catch: (cause) => failed(spec, cause)
       })
       : value
     if (Layer.isLayer(given)) {
@@ -137,12 +148,15 @@ const toService = (
     if (Effect.isEffect(given)) {
       return { spec, isLayer: false, start: named(spec, given as Effect.Effect<unknown, unknown, ServiceEnvironment>) }
     }
-    return yield* new ServiceError({ service: spec, problem: "the export is neither a Layer nor an Effect" })
+    return yield* refuse("the export is neither a Layer nor an Effect")
   })
+
+const failed = (spec: string, error: unknown): ServiceError =>
+  new ServiceError({ service: spec, reason: "failed", problem: `failed: ${describe(error)}` })
 
 /** Whatever goes wrong in a service is told with its name. */
 const named = (spec: string, effect: Effect.Effect<unknown, unknown, ServiceEnvironment>): Service["start"] =>
   Effect.catchCause(effect, (cause) =>
     Cause.hasInterruptsOnly(cause)
       ? Effect.interrupt
-      : Effect.fail(new ServiceError({ service: spec, problem: `failed: ${describe(Cause.squash(cause))}` })))
+      : Effect.fail(failed(spec, Cause.squash(cause))))

@@ -10,7 +10,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
-import { exitFromReason, type Reason, reasonFromExit, showReason } from "../../values/killed.ts"
+import { exitFromReason, isOrderly, isTagged, type Reason, reasonFromExit, showReason } from "../../values/reason.ts"
 import { type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
 
 /** What fails is started again after a moment; what fails four times within a minute is for whoever looks after the node. */
@@ -38,7 +38,7 @@ export const runServices = (
       intensity: restarts.intensity,
       period: restarts.period,
       children: services.map((service, at) => ({
-        // The same one may run twice.
+        // One service may run twice.
         id: services.findIndex(({ spec }) => spec === service.spec) === at
           ? service.spec
           : `${service.spec} (${at + 1})`,
@@ -53,9 +53,9 @@ export const runServices = (
     )
     yield* Port.mon(supervisor.supervisor, (exit) => {
       const reason = reasonFromExit(exit)
-      if (reason.length === 0 || reason[0] === "shutdown") return Effect.void
-      // It goes on with the child, and the child's own reason.
-      const gaveUp = reason[0] === "restart_limit"
+      if (isOrderly(reason)) return Effect.void
+      // This reason goes on with the child's name, and with the reason of the child's last end.
+      const gaveUp = isTagged(reason, "restart_limit")
       return Deferred.fail(failed, gaveUp ? failure(String(reason[2]), reason.slice(3)) : failure("services", reason))
     })
     return Deferred.await(failed)
@@ -69,13 +69,17 @@ const start = Effect.fnUntraced(function*({ isLayer, start }: Service) {
   return port
 })
 
-/** What a service ended with, in its own words. Whatever goes wrong while it starts or runs is such an error already. */
+/** What a service ended with, in its own words. What went wrong while it started or ran is a ServiceError already. */
 const failure = (service: string, reason: Reason): ServiceError => {
   const [tag, , fields] = reason
   if (tag === "fail" && isServiceError(fields)) {
-    return new ServiceError({ service: fields.service, problem: fields.problem })
+    return new ServiceError({ service: fields.service, reason: "failed", problem: fields.problem })
   }
-  return new ServiceError({ service, problem: `ended: ${showReason(exitFromReason(service, reason))}` })
+  return new ServiceError({
+    service,
+    reason: "failed",
+    problem: `ended: ${showReason(exitFromReason(service, reason))}`
+  })
 }
 
 const isServiceError = Schema.is(Schema.Struct({

@@ -1,9 +1,9 @@
 /**
- * `emp run` runs its node in a process of its own, and this one looks after it: it starts it again when it dies, hangs, or is
- * asked to be restarted.
+ * `emp run` is two processes: the watchdog, which was called, and the node, which the watchdog starts, and starts again when the
+ * node dies, hangs, or is asked to restart.
  *
- * The two talk by messages of Node's child processes. The node says `beat` every second, from its event loop, `ready`, and
- * `restart`; it is told to `stop`. When this process is gone, so is the node.
+ * The two talk by messages of Node's child processes. The node says `beat` every second, from its event loop, and `ready` and
+ * `restart` when it comes to that; the watchdog says `stop`. When the watchdog is gone, the node ends too.
  *
  * @internal
  */
@@ -16,15 +16,19 @@ import * as Schema from "effect/Schema"
 import { type ChildProcess, spawn } from "node:child_process"
 import { watch } from "node:fs"
 import { dirname } from "node:path"
+import { commandLine } from "../terminal/commandLine.ts"
 import { atOnce } from "../terminal/interruption.ts"
 
-/** Tells a process that it is looked after. */
+/** Tells a process that it is the node of a watchdog. */
 const mark = "EFFECT_MP_WATCHED"
 
-/** The first delay before the next start, the longest one, and how long a node has to live for the first one to count again. */
-const delays = { first: 100, longest: 30_000, calm: 60_000 }
+/** Before a node is started again: the first delay, and the longest one. */
+const delayMillis = { first: 100, longest: 30_000 }
 
-/** A node that is to end the process with a code of its own. What there was to say it has said itself. */
+/** A node that has lived for so long has the first delay before it again. */
+const calmMillis = 60_000
+
+/** The node has ended for good, and the watchdog ends with the same exit code. Why, the node has said itself. */
 export class NodeEnded extends Schema.TaggedError<NodeEnded>()("NodeEnded", { code: Schema.Number }) {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false
@@ -34,17 +38,17 @@ export class NodeEnded extends Schema.TaggedError<NodeEnded>()("NodeEnded", { co
 }
 
 export interface WatchdogOptions {
-  /** Seconds without a beat after which the node counts as hanging. */
-  readonly hangTimeout: number
+  /** So long without a beat, and the node counts as hanging. */
+  readonly hangSeconds: number
   /** Files whose change is followed by a restart. */
   readonly watched: ReadonlyArray<string>
 }
 
 interface End {
   readonly code: number | null
-  /** How it ended, for people. */
+  /** How the node ended, for people. */
   readonly how: string
-  /** Somebody asked for a restart, and it ended in order: there is nothing to wait for. */
+  /** Somebody asked for a restart, and the node ended in order: it is started again at once. */
   readonly isWanted: boolean
   readonly wasReady: boolean
 }
@@ -53,18 +57,18 @@ interface End {
 export const watchdog = (options: WatchdogOptions): Effect.Effect<void, NodeEnded> =>
   Effect.scoped(Effect.gen(function*() {
     const changes = yield* watchFiles(options.watched)
-    let delay = delays.first
+    let delay = delayMillis.first
     let wasReady = false
     for (;;) {
       const began = yield* Clock.currentTimeMillis
-      const end = yield* runOnce(options.hangTimeout, changes)
+      const end = yield* runOnce(options.hangSeconds, changes)
       wasReady ||= end.wasReady
       if (!end.isWanted && end.code === 0) return
       // What is wrong from the start does not get better by trying again.
       if (end.code !== null && end.code !== 0 && (end.code === 2 || !wasReady)) {
         return yield* new NodeEnded({ code: end.code })
       }
-      if ((yield* Clock.currentTimeMillis) - began > delays.calm) delay = delays.first
+      if ((yield* Clock.currentTimeMillis) - began > calmMillis) delay = delayMillis.first
       if (end.isWanted) {
         yield* Effect.logWarning(`the node ${end.how}; it is started again`)
         continue
@@ -75,34 +79,36 @@ export const watchdog = (options: WatchdogOptions): Effect.Effect<void, NodeEnde
         Effect.as(Effect.sleep(delay), false),
         Effect.as(Queue.take(changes), true)
       )
-      delay = isChanged ? delays.first : Math.min(delay * 2, delays.longest)
+      delay = isChanged ? delayMillis.first : Math.min(delay * 2, delayMillis.longest)
     }
   }))
 
-/** How often is looked whether it beats. */
-const looks = 500
+/** How often the watchdog counts whether the node has beaten. */
+const checkMillis = 500
 
-const runOnce = (hangTimeout: number, changes: Queue.Dequeue<string>): Effect.Effect<End> =>
+/** Starts the node and waits for its end: by itself, or because it hangs, is asked to restart, or one of its files has changed. */
+const runOnce = (hangSeconds: number, changes: Queue.Dequeue<string>): Effect.Effect<End> =>
   Effect.scoped(Effect.gen(function*() {
     const ended = yield* Deferred.make<End>()
-    const patience = hangTimeout * 1000 / looks
+    const mostChecks = hangSeconds * 1000 / checkMillis
     let child: ChildProcess | undefined
     let wasReady = false
     let restart: string | undefined
     let problem: string | undefined
-    // Looks are counted, and no clock is read: it may be set, and this process may have stood still, as when a machine sleeps.
+    // Checks since the last beat, and since the node was told to stop. No clock is read: it may be set, and the watchdog may have
+    // stood still together with its node, as when a machine sleeps.
     let silent = 0
     let leaving = 0
-    const look = Effect.suspend(() => {
+    const check = Effect.suspend(() => {
       silent++
       if (restart !== undefined) leaving++
-      if (silent <= patience && leaving <= patience || problem !== undefined) return Effect.void
-      problem = silent > patience ? "hung, and was killed" : `${restart}, did not end in time, and was killed`
+      if (silent <= mostChecks && leaving <= mostChecks || problem !== undefined) return Effect.void
+      problem = silent > mostChecks ? "hung, and was killed" : `${restart}, did not end in time, and was killed`
       child?.kill("SIGKILL")
       return Effect.logError(`the node ${problem}`)
     })
-    // In this order: a node that hangs while it is told to stop is killed too.
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(looks), look)))
+    // Before the node is made, and so ended after it: a node that hangs while it is told to stop is killed too.
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(checkMillis), check)))
     child = yield* Effect.acquireRelease(Effect.sync(startAgain), (child) => stop(child, ended))
     const endFor = (why: string): void => {
       restart ??= why
@@ -130,9 +136,10 @@ const runOnce = (hangTimeout: number, changes: Queue.Dequeue<string>): Effect.Ef
     return yield* Deferred.await(ended)
   }))
 
-/** The same program with the same arguments, and a channel to it. If this one ends at once, so does that one. */
+/** Starts the node, with the watchdog's own command line and a channel between the two. A second signal ends both at once. */
 const startAgain = (): ChildProcess => {
-  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+  const { args, command } = commandLine()
+  const child = spawn(command, args, {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
     env: { ...process.env, [mark]: "1" }
   })
@@ -142,12 +149,12 @@ const startAgain = (): ChildProcess => {
   return child
 }
 
-/** What the channel does not carry any more is for nobody. */
+/** A message to a process that has gone is for nobody. */
 const sendTo = (target: Pick<ChildProcess, "connected" | "send">, message: string): void => {
   if (target.connected) target.send(message, () => {})
 }
 
-/** Whoever ends this process ends the node, in order. */
+/** The end of the watchdog ends the node, in order. */
 const stop = (child: ChildProcess, ended: Deferred.Deferred<End>): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return Effect.void
@@ -155,7 +162,7 @@ const stop = (child: ChildProcess, ended: Deferred.Deferred<End>): Effect.Effect
     return Effect.asVoid(Deferred.await(ended))
   })
 
-/** The names of files that have changed. Editors save a file in several steps: the last one counts. */
+/** The names of files that have changed. Editors save a file in several steps: the last step counts. */
 const watchFiles = Effect.fnUntraced(function*(files: ReadonlyArray<string>) {
   const changes = yield* Queue.sliding<string>(1)
   const context = yield* Effect.context<never>()
@@ -189,29 +196,31 @@ const watchFiles = Effect.fnUntraced(function*(files: ReadonlyArray<string>) {
 /** The request that `emp restart` sends; answered by whether there is somebody who starts the node again. */
 export const restartRequest = "emp_restart"
 
-/** Whether this process is looked after. */
+/** Whether this process is the node of a watchdog. */
 export const isWatched = (): boolean => process.env[mark] !== undefined && process.send !== undefined
 
 /**
- * Beats for as long as the scope lasts, and stops when it is told to, or when nobody looks after this process any more. To be
- * told so twice, or by a signal as well, means nothing: it is the watchdog that ends this process at once.
+ * Beats for as long as the scope lasts, and stops the node when the watchdog says so, or is gone. A node that is told to stop
+ * twice, or by a signal as well, still stops in order: what ends it at once is its watchdog.
  */
 export const obey = Effect.gen(function*() {
   if (!isWatched()) return
-  // What this process starts is not looked after.
+  // The processes that the node starts have no watchdog.
   delete process.env[mark]
   const stop = (): void => void process.kill(process.pid, "SIGTERM")
-  const told = (message: unknown): void => {
+  const listener = (message: unknown): void => {
     if (message === "stop") stop()
   }
-  process.on("message", told).on("disconnect", stop)
-  yield* Effect.addFinalizer(() => Effect.sync(() => process.off("message", told).off("disconnect", stop)))
-  // It may have gone before anybody listened.
+  process.on("message", listener).on("disconnect", stop)
+  yield* Effect.addFinalizer(() => Effect.sync(() => process.off("message", listener).off("disconnect", stop)))
+  // The watchdog may have gone before the node listened.
   if (!process.connected) stop()
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sync(() => tell("beat")), Effect.sleep("1 second"))))
+  yield* Effect.forkScoped(
+    Effect.forever(Effect.andThen(Effect.sync(() => tellWatchdog("beat")), Effect.sleep("1 second")))
+  )
 })
 
-/** Says something to whoever looks after this process. */
-export const tell = (message: "beat" | "ready" | "restart"): void => {
+/** Says something to the watchdog of this process, if it has one. */
+export const tellWatchdog = (message: "beat" | "ready" | "restart"): void => {
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
 }

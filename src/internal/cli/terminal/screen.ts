@@ -9,6 +9,9 @@ import { printable, printableJson } from "../../values/printable.ts"
 
 const widest = 80
 
+/** Spaces between two columns. */
+const gap = 2
+
 export const print = (text: string) => Console.log(printable(text))
 
 /** Prints a line of JSON, with nothing that steers a terminal either. */
@@ -28,42 +31,36 @@ export const wrap = (text: string, indent = 2): string => {
 
 const clip = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
 
-/** A table: the first column takes what the others leave, and those stand to the right. */
+/**
+ * Rows in columns, each as wide as its widest cell. The first one stands to the left, the others where `align` says; the last
+ * one may have several lines.
+ */
+export const columns = (rows: ReadonlyArray<ReadonlyArray<string>>, align: "left" | "right"): string => {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)))
+  const last = " ".repeat(widths.slice(0, -1).reduce((sum, width) => sum + width + gap, 0))
+  const pad = (cell: string, at: number): string =>
+    at === 0 || align === "left" ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0)
+  return rows.map((row) => row.map(pad).join(" ".repeat(gap)).trimEnd().replaceAll("\n", `\n${last}`)).join("\n")
+}
+
+/** A table of figures: what stands in the first column is clipped where the others leave it too little room. */
 export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const all = [head, ...rows]
-  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)))
-  const others = widths.slice(1).reduce((sum, width) => sum + width + 2, 0)
-  const first = Math.max(8, Math.min(widths[0] ?? 0, widest - others))
-  return all.map((row) => {
-    const rest = row.slice(1).map((cell, at) => cell.padStart((widths[at + 1] ?? 0) + 2))
-    return `${clip(row[0] ?? "", first).padEnd(first)}${rest.join("")}`.trimEnd()
-  }).join("\n")
+  const widths = head.slice(1).map((_, at) => Math.max(...all.map((row) => row[at + 1]?.length ?? 0)))
+  const room = Math.max(8, widest - widths.reduce((sum, width) => sum + width + gap, 0))
+  return columns(all.map((row) => row.map((cell, at) => at === 0 ? clip(cell, room) : cell)), "right")
 }
 
 /** `1.4 GB`, `312 kB`, `80 B`. */
-export const bytes = (count: number): string => {
+export const showBytes = (count: number): string => {
   const units = ["B", "kB", "MB", "GB", "TB"]
   const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, count)) / 3)))
   const value = count / 1000 ** power
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`
 }
 
-/** `3d 4h`, `5m 12s`, `8s`: the two largest units. */
-export const age = (millis: number): string => {
-  const seconds = Math.floor(millis / 1000)
-  const parts = [[86_400, "d"], [3600, "h"], [60, "m"], [1, "s"]] as const
-  const from = parts.findIndex(([size]) => seconds >= size)
-  if (from < 0) return "0s"
-  let rest = seconds
-  return parts.slice(from, from + 2).flatMap(([size, unit]) => {
-    const count = Math.floor(rest / size)
-    rest -= count * size
-    return count === 0 ? [] : [`${count}${unit}`]
-  }).join(" ")
-}
-
-/** `0.21 ms`. */
-export const millis = (time: number): string => `${time < 100 ? time.toFixed(2) : Math.round(time)} ms`
+/** `0.21 ms`: what is measured is of this size. */
+export const showMillis = (millis: number): string => `${millis < 100 ? millis.toFixed(2) : Math.round(millis)} ms`
 
 /** Minimum, median and maximum. */
 export const spread = (times: ReadonlyArray<number>) => {

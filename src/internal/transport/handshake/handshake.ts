@@ -216,15 +216,12 @@ const onGreeting = (state: Handshake, line: string): Result => {
   return proceed({ ...greeted, phase: "nonce" })
 }
 
-/** The detail of a `duplicate_node` that nobody has said with authority. */
-export const sameId = "it says that it has our own node ID"
-
 const onNonce = (state: Handshake, line: string): Result => {
   const { greeting, identity, own } = state
   if (greeting === undefined) return [state, []]
   if (greeting.nodeId === identity.nodeId) {
     const isThisProcess = greeting.keys.get(ownKindKey) === identity.keys.get(ownKindKey)
-    return isThisProcess ? refuse(state, "self_connect") : refuse(state, "duplicate_node", sameId)
+    return isThisProcess ? refuse(state, "self_connect") : refuse(state, "same_node_id")
   }
   // Perl lets equal nonces pass; the format demands that they are refused.
   if (line === own.nonce) return refuse(state, "echoed_greeting")
@@ -253,7 +250,7 @@ const onAuth = (state: Handshake, line: string): Result => {
   const expected = authData(auth.method, identity.secret, theirs(state), own)
   if (expected === undefined || !equalData(auth.data, expected)) return refuse(state, "auth_failed")
   if (!identity.framings.includes(auth.framing)) return refuse(state, "framing_not_offered", visible(auth.framing))
-  if (auth.refused === "duplicate_node") return refuse(state, "duplicate_node", `ours is ${identity.nodeId}`)
+  if (auth.refused === "duplicate_node") return refuse(state, "node_id_taken", `ours is ${identity.nodeId}`)
   const verified: Handshake = { ...state, receives: auth.framing }
   if (state.sent) return onBoth(verified)
   const [next, actions] = onBoth(verified)

@@ -4,14 +4,30 @@
  * @internal
  */
 import type { Wire, WireEvents } from "../wire.ts"
-import { type Conditions, Way, windowSize } from "./way.ts"
+import { type Conditions, Way, type WayEnd, type WayEvents, windowSize } from "./way.ts"
+
+/** What connections have to know of their network. */
+export interface Surroundings extends Conditions {
+  /** How often the host has vanished. */
+  life(host: string): number
+  /** Who waits for a paused host to go on; undefined if it is not paused. */
+  waitingFor(host: string): Set<End> | undefined
+  listener(address: string): Listener | undefined
+  /** Nobody holds an end of the connection any more. */
+  over(connection: Connection): void
+}
+
+export interface Listener {
+  readonly host: string
+  readonly accept: (wire: Wire) => void
+}
 
 const eof = "Unexpected end-of-file"
 const resetByPeer = "Connection reset by peer"
 const refused = "Connection refused"
 
 /** One end of a connection, as the host that holds it sees it. */
-export class End implements Wire {
+export class End implements Wire, WayEnd {
   readonly remote: string
   /** Of an end that nobody has accepted yet: where the other side hopes to get to. */
   host: string
@@ -24,7 +40,7 @@ export class End implements Wire {
   private isConnected = false
   /** The life of the host that its owner lives in. */
   private life = 0
-  private readonly network: Conditions
+  private readonly network: Surroundings
   private readonly connection: Connection
   private events: WireEvents | undefined = undefined
   private arrived: Array<Uint8Array> = []
@@ -33,7 +49,7 @@ export class End implements Wire {
   private why: string | undefined = undefined
   private whenClosed: (() => void) | undefined = undefined
 
-  constructor(network: Conditions, connection: Connection, host: string, remote: string) {
+  constructor(network: Surroundings, connection: Connection, host: string, remote: string) {
     this.network = network
     this.connection = connection
     this.host = host
@@ -70,7 +86,7 @@ export class End implements Wire {
     // As much as a system has taken over still leaves.
     this.out.truncate(windowSize)
     this.out.put("close")
-    this.connection.settle()
+    this.connection.letGo()
     // As over a socket, this side is told as well.
     this.soon()
   }
@@ -82,7 +98,10 @@ export class End implements Wire {
     return this.state !== "open" && this.state !== "ended"
   }
 
-  /** How many more bytes the host takes. */
+  get isVanished(): boolean {
+    return this.state === "vanished"
+  }
+
   get room(): number {
     const reads = this.events !== undefined && this.network.waitingFor(this.host) === undefined
     return reads || this.state !== "open" ? Infinity : windowSize - this.unread
@@ -126,7 +145,7 @@ export class End implements Wire {
     this.state = "closed"
     this.why = why
     this.out.clear()
-    this.connection.settle()
+    this.connection.letGo()
   }
 
   drained(): void {
@@ -146,7 +165,7 @@ export class End implements Wire {
     this.arrived = []
     this.out.clear()
     this.other.abandoned()
-    this.connection.settle()
+    this.connection.letGo()
     setImmediate(() => this.tellEnded())
   }
 
@@ -207,12 +226,12 @@ export class Connection {
   /** The end of the side that dialled, and the other one. */
   readonly here: End
   readonly there: End
-  private readonly network: Conditions
+  private readonly network: Surroundings
   private readonly address: string
 
   /** Dials. `ready` is given the end that connected, or told why there is none. */
   constructor(
-    network: Conditions,
+    network: Surroundings,
     host: string,
     address: string,
     ownAddress: string,
@@ -224,8 +243,8 @@ export class Connection {
     const there = new End(network, this, "", ownAddress)
     here.other = there
     there.other = here
-    here.out = new Way(network, this, here, there)
-    there.out = new Way(network, this, there, here)
+    here.out = new Way(network, here, there, this.eventsOf(here))
+    there.out = new Way(network, there, here, this.eventsOf(there))
     this.here = here
     this.there = there
     this.locate()
@@ -233,13 +252,23 @@ export class Connection {
     here.out.put("connect")
   }
 
+  /** What arrives at the other end of what this end sends. */
+  private eventsOf(from: End): WayEvents {
+    return {
+      locate: () => this.locate(),
+      arrived: () => this.arrived(),
+      closed: (isGap) => this.closed(from, isGap),
+      break: () => this.break()
+    }
+  }
+
   /** Who listens may have changed since. A host that nobody knows has no name: only routes to all hosts lead there. */
-  locate(): void {
+  private locate(): void {
     this.there.host = this.network.listener(this.address)?.host ?? ""
   }
 
   /** The connect has come. */
-  arrived(): void {
+  private arrived(): void {
     const { address, network, there } = this
     const listener = network.listener(address)
     if (listener === undefined) return there.out.put("reset")
@@ -253,7 +282,7 @@ export class Connection {
   }
 
   /** The close that one end sent has come to the other one. */
-  closed(from: End, isGap: boolean): void {
+  private closed(from: End, isGap: boolean): void {
     const to = from.other
     if (isGap || to.state === "vanished") return to.refuse()
     to.close(eof)
@@ -284,7 +313,7 @@ export class Connection {
   }
 
   /** What is on its way between two ends that are over is of no interest. */
-  settle(): void {
+  letGo(): void {
     if (!this.here.isOver || !this.there.isOver) return
     this.here.out.clear()
     this.there.out.clear()

@@ -15,8 +15,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { LinkError } from "../linkError.ts"
 import type { Carrier, Wire } from "../wire.ts"
-import { Connection, type End } from "./connection.ts"
-import type { Conditions, Listener } from "./way.ts"
+import { Connection, type End, type Listener, type Surroundings } from "./connection.ts"
 
 interface Route {
   readonly from: string
@@ -53,7 +52,7 @@ class Property<A> {
   }
 }
 
-class Network implements Conditions {
+class Network implements Surroundings {
   readonly connections = new Set<Connection>()
   private readonly latency = new Property(0)
   private readonly jitter = new Property(0)
@@ -120,6 +119,10 @@ class Network implements Conditions {
   isGone(host: string): boolean {
     return this.gone.has(host)
   }
+  isPaused(host: string): boolean {
+    return this.paused.has(host)
+  }
+
   waitingFor(host: string): Set<End> | undefined {
     return this.paused.get(host)
   }

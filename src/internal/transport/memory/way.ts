@@ -3,10 +3,8 @@
  *
  * @internal
  */
-import type { Wire } from "../wire.ts"
-import type { Connection, End } from "./connection.ts"
 
-/** What a connection has to know of its network. Routes lead from one host to another. */
+/** What the way of bytes has to know of its network. Routes lead from one host to another. */
 export interface Conditions {
   /** Milliseconds of a clock that never jumps. */
   now(): number
@@ -22,20 +20,40 @@ export interface Conditions {
   isCut(from: string, to: string): boolean
   /** What arrives waits. */
   isHeld(from: string, to: string): boolean
-  /** How often it has vanished. */
-  life(host: string): number
   /** Has vanished and not come back. */
   isGone(host: string): boolean
-  /** Who waits for a paused host to go on; undefined if it is not paused. */
-  waitingFor(host: string): Set<End> | undefined
-  listener(address: string): Listener | undefined
-  /** Nobody holds an end of the connection any more. */
-  over(connection: Connection): void
+  /** Its process stands still. */
+  isPaused(host: string): boolean
 }
 
-export interface Listener {
+/** One end of a connection, as the way that leads to it or away from it knows it. */
+export interface WayEnd {
   readonly host: string
-  readonly accept: (wire: Wire) => void
+  readonly isVanished: boolean
+  readonly isOver: boolean
+  /** How many more bytes the host takes. */
+  readonly room: number
+  /** The other end took the connect. */
+  connected(): void
+  take(bytes: Uint8Array): void
+  /** The system of the other end says that there is no such connection. */
+  reset(): void
+  /** Something came that does not fit to what the host knows. */
+  refuse(): void
+  /** All that this end has written has arrived. */
+  drained(): void
+  /** The same, in the next turn of the event loop. */
+  drainedSoon(): void
+}
+
+/** What arrives and concerns both ends of the connection. */
+export interface WayEvents {
+  /** A connect is about to arrive: who listens there may have changed. */
+  locate(): void
+  arrived(): void
+  /** The close has come to the end `to`. `isGap`: behind bytes that were lost. */
+  closed(isGap: boolean): void
+  break(): void
 }
 
 /** What system buffers hold: what nobody reads, or what is lost, counts as unsent from here on only. */
@@ -54,9 +72,9 @@ const sizeOf = (parcel: Parcel): number => typeof parcel === "string" ? 0 : parc
 /** One direction of a connection. Everything arrives in the order in which it was put in. */
 export class Way {
   private readonly network: Conditions
-  private readonly connection: Connection
-  private readonly from: End
-  private readonly to: End
+  private readonly from: WayEnd
+  private readonly to: WayEnd
+  private readonly events: WayEvents
   /** `at` is when it arrives: not known before it has left. */
   private queue: Array<{ readonly parcel: Parcel; readonly at: number }> = []
   /** How many of them have left. */
@@ -69,15 +87,15 @@ export class Way {
   private lastAt = 0
   /** When the next one may leave; 0 if the line has nothing to do. */
   private freeAt = 0
-  /** When we look again, and how to call that off. */
-  private lookAt = 0
+  /** When the way is to be advanced next, and how to call that off. */
+  private wakeAt = 0
   private callOff: (() => void) | undefined = undefined
 
-  constructor(network: Conditions, connection: Connection, from: End, to: End) {
+  constructor(network: Conditions, from: WayEnd, to: WayEnd, events: WayEvents) {
     this.network = network
-    this.connection = connection
     this.from = from
     this.to = to
+    this.events = events
   }
 
   get buffered(): number {
@@ -97,7 +115,7 @@ export class Way {
 
   private get isBlackHole(): boolean {
     const { from, network, to } = this
-    return network.isCut(from.host, to.host) || to.state === "vanished" && network.isGone(to.host)
+    return network.isCut(from.host, to.host) || to.isVanished && network.isGone(to.host)
   }
 
   /** What may leave by now does. The line takes one portion at a time, so that a change of its speed shows soon. */
@@ -124,30 +142,30 @@ export class Way {
 
   /** A paused process sends nothing; what its system answers by itself still leaves. */
   private isStopped(parcel: Parcel): boolean {
-    return parcel !== "connected" && parcel !== "reset" && this.network.waitingFor(this.from.host) !== undefined
+    return parcel !== "connected" && parcel !== "reset" && this.network.isPaused(this.from.host)
   }
 
   /** Whether what is due has to wait all the same. */
   private isStuck(parcel: Parcel): boolean {
     const { from, network, to } = this
-    if (parcel === "connect") this.connection.locate()
+    if (parcel === "connect") this.events.locate()
     if (network.isHeld(from.host, to.host)) return true
     if (parcel === "connected") return network.isCut(from.host, to.host)
     if (parcel === "connect") return network.isCut(from.host, to.host) || network.isCut(to.host, from.host)
     return sizeOf(parcel) > 0 && to.room <= 0
   }
 
-  /** Sees to it that we look again when there is something to do. */
+  /** Sees to it that the way is advanced when there is something to do. */
   plan(): void {
     const [first] = this.queue
     const next = this.queue[this.departed]
     const arrival = this.departed === 0 || this.isStuck(first!.parcel) ? Infinity : first!.at
     const departure = next === undefined || this.isStopped(next.parcel) ? Infinity : this.freeAt
-    const lookAt = Math.min(arrival, departure)
-    if (lookAt === Infinity || this.callOff !== undefined && this.lookAt <= lookAt) return
+    const wakeAt = Math.min(arrival, departure)
+    if (wakeAt === Infinity || this.callOff !== undefined && this.wakeAt <= wakeAt) return
     this.cancel()
-    this.lookAt = lookAt
-    this.callOff = this.network.at(lookAt, this.look)
+    this.wakeAt = wakeAt
+    this.callOff = this.network.at(wakeAt, this.advance)
   }
 
   private cancel(): void {
@@ -155,7 +173,7 @@ export class Way {
     this.callOff = undefined
   }
 
-  private readonly look = (): void => {
+  private readonly advance = (): void => {
     this.callOff = undefined
     this.depart()
     for (let [first] = this.queue; first !== undefined && this.network.isDue(first.at); [first] = this.queue) {
@@ -171,15 +189,15 @@ export class Way {
     this.departed--
     switch (parcel) {
       case "connect":
-        return this.connection.arrived()
+        return this.events.arrived()
       case "connected":
         return to.connected()
       case "close":
-        return this.connection.closed(this.from, this.hasGap)
+        return this.events.closed(this.hasGap)
       case "reset":
         return to.reset()
       case "break":
-        return this.connection.break()
+        return this.events.break()
       case "gap":
         return to.refuse()
       default: {

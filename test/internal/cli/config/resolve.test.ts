@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
+import { ancestry } from "../../../../src/internal/cli/config/document.ts"
 import { decode, type Key, keys, kinds } from "../../../../src/internal/cli/config/keys.ts"
 import {
   type Arguments,
-  chain,
   resolve,
-  type Settings,
+  type Resolved,
   type Sources,
   type Values
 } from "../../../../src/internal/cli/config/resolve.ts"
@@ -23,7 +23,7 @@ const sources = (given: Partial<Sources>): Sources => ({
 })
 const failure = <E extends Error>(result: Result.Result<unknown, E>): string =>
   Result.getOrThrow(Result.flip(result)).message
-const settings = (given: Partial<Sources>): Settings => Result.getOrThrow(resolve(sources(given))).settings
+const settings = (given: Partial<Sources>): Resolved["settings"] => Result.getOrThrow(resolve(sources(given))).settings
 /** The value of a key, and where it comes from. */
 const of = (key: Key, given: Partial<Sources>) => {
   const setting = settings(given)[key]
@@ -254,7 +254,7 @@ describe("a profile", () => {
   })
 
   it("may have a parent that is not there", () => {
-    assert.deepStrictEqual(Result.getOrThrow(chain({ profile: { a: { parent: "b" } } }, "a", "FILE")), ["b", "a"])
+    assert.deepStrictEqual(Result.getOrThrow(ancestry({ profile: { a: { parent: "b" } } }, "a", "FILE")), ["b", "a"])
   })
 
   it("whose parent is not there is an orphan, and so are its children", () => {

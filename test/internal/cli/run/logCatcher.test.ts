@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import { catcher, catchingLogger, logsRequest } from "../../../../src/internal/cli/run/logCatcher.ts"
+import { NodeRouter } from "../../../../src/internal/node/router.ts"
 import * as Node from "../../../../src/Node.ts"
 import * as Port from "../../../../src/Port.ts"
 import { quiet, sleep, test as testLocal } from "../../../supervised.ts"
@@ -11,7 +12,7 @@ import { quiet, sleep, test as testLocal } from "../../../supervised.ts"
 const test: typeof testLocal = (title, body) =>
   testLocal(title, () =>
     Effect.gen(function*() {
-      catcher.attach(yield* Node.Node)
+      catcher.attach(yield* NodeRouter)
       return yield* body()
     }).pipe(
       Effect.provide(Logger.layer([catchingLogger])),
@@ -84,7 +85,7 @@ describe("emp_logs", () => {
   test("ends with the port", () =>
     Effect.gen(function*() {
       const { port } = yield* listener
-      const router = yield* Node.Node
+      const router = yield* NodeRouter
       const sent: Array<string> = []
       const { offer } = router
       router.offer = (to, message) => {

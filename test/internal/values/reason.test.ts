@@ -10,7 +10,7 @@ import {
   type Reason,
   reasonFromCause,
   reasonFromExit
-} from "../../../src/internal/values/killed.ts"
+} from "../../../src/internal/values/reason.ts"
 import { CborValue } from "./plainValues.ts"
 
 class OutOfStock extends Schema.TaggedError<OutOfStock>()("OutOfStock", { item: Schema.String, left: Schema.Int }) {

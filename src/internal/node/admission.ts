@@ -1,0 +1,161 @@
+/**
+ * Which of several connections with one node stays. Asked when the other node's greeting has come, before our auth line goes
+ * out: a connection that is refused here never completes. Follows protocol section 12.
+ *
+ * @internal
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { type Greeting, ownKindKey } from "../transport/handshake/greeting.ts"
+import { probe } from "../transport/heartbeat.ts"
+import type { Link } from "../transport/link.ts"
+import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
+import type { Wire } from "../transport/wire.ts"
+import { parseAddress } from "../values/address.ts"
+import type { Router } from "./router.ts"
+
+/** One connection on its way to be a link. */
+export class Attempt {
+  readonly wire: Wire
+  /** Whether we dialled it. */
+  readonly dialled: boolean
+  readonly greeting: Greeting
+  /** The node ID of the side that dialled. */
+  readonly dialler: string
+  readonly since: number
+  /** Waits until the other side has authenticated. */
+  readonly verified: Effect.Effect<void>
+  readonly over = Deferred.makeUnsafe<void>()
+  /** The dead link that this connection is to replace. */
+  replaces: Link | undefined = undefined
+
+  constructor(router: Router, wire: Wire, dialled: boolean, greeting: Greeting, verified: Effect.Effect<void>) {
+    this.wire = wire
+    this.dialled = dialled
+    this.greeting = greeting
+    this.dialler = dialled ? router.nodeId : greeting.nodeId
+    this.since = router.monotonic()
+    this.verified = verified
+  }
+
+  refuse(reason: LinkErrorReason, first?: Link): Effect.Effect<never, LinkError> {
+    const peer = `${this.wire.remote} (node ${this.greeting.nodeId})`
+    return Effect.fail(new LinkError({ reason, peer, detail: first && `the first one is through ${first.address}` }))
+  }
+}
+
+/** How long an attempt may hold up a rival with the same node, once the rival has authenticated. */
+const rivalGraceMillis = 1000
+/** How long a link may take, at most, to prove that it lives when its node seems to have come back. */
+const probeLimitMillis = 1000
+
+export class Admission {
+  /** By node ID: at most one connection with each node may be about to become a link. */
+  private readonly pending = new Map<string, Attempt>()
+  private readonly router: Router
+  private readonly monitorTimeoutMillis: number
+
+  constructor(router: Router, monitorTimeoutMillis: number) {
+    this.router = router
+    this.monitorTimeoutMillis = monitorTimeoutMillis
+  }
+
+  /** The attempt is over: it has become a link, or has failed. */
+  leave(attempt: Attempt): void {
+    const { greeting: { nodeId }, over } = attempt
+    if (this.pending.get(nodeId) === attempt) this.pending.delete(nodeId)
+    Deferred.doneUnsafe(over, Effect.void)
+  }
+
+  /** Whether another connection with the same node stands, or is about to. */
+  hasAnother(attempt: Attempt): boolean {
+    const { nodeId } = attempt.greeting
+    const other = this.pending.get(nodeId)
+    return this.router.isUp(nodeId) || other !== undefined && other !== attempt
+  }
+
+  /**
+   * Succeeds when our auth line may go out on the connection. A second handshake with a Perl node must never complete, and
+   * two nodes of our kind that both see to that must choose the same connection: the one dialled by the node with the
+   * smaller ID.
+   */
+  admit(attempt: Attempt): Effect.Effect<void, LinkError> {
+    return Effect.suspend(() => {
+      const { nodeId } = attempt.greeting
+      const peer = this.router.peers.get(nodeId)
+      const first = peer?.state === "up" ? peer.link : undefined
+      if (first !== undefined && first !== attempt.replaces) return this.besideLink(attempt, first)
+      const rival = this.pending.get(nodeId)
+      if (rival !== undefined) return this.besideRival(attempt, rival)
+      this.pending.set(nodeId, attempt)
+      return Effect.void
+    })
+  }
+
+  /** Another connection with the node, the rival, is in its handshake too. */
+  private besideRival(attempt: Attempt, rival: Attempt): Effect.Effect<void, LinkError> {
+    const { dialled, dialler, greeting } = attempt
+    // The other node dialled this attempt and prefers the rival, as we do: it waits for nothing but our refusal. But if the
+    // rival does not get on within the time, it leads to a stranger, and not to the node.
+    const rivalIsFresh = this.router.monotonic() - rival.since < rivalGraceMillis
+    if (!dialled && rivalIsFresh && rival.dialler < dialler) return attempt.refuse("crossing_connection")
+    // A rival that has not authenticated must not keep out an attempt that has. If both sides prefer the attempt, it need
+    // not wait for the rival at all (a Perl node on the other side may still prefer it). If both prefer the rival, the
+    // side that is asked here waits twice as long, since the other side may be waiting for the very same connection:
+    // otherwise each would give up the one that the other keeps.
+    const isPreferred = dialler < rival.dialler
+    const graceMillis = !isPreferred ? 2 * rivalGraceMillis : greeting.keys.has(ownKindKey) ? 0 : rivalGraceMillis
+    const evictRival = Effect.andThen(attempt.verified, Effect.sleep(graceMillis)).pipe(
+      Effect.andThen(Effect.sync(() => rival.wire.destroy())),
+      Effect.andThen(Deferred.await(rival.over))
+    )
+    // The next turn is not for a stranger either: an incoming attempt has to authenticate first, unless there is a link by
+    // then, which decides by itself.
+    const mayEnter = Effect.suspend(() => dialled || this.router.isUp(greeting.nodeId) ? Effect.void : attempt.verified)
+    return Effect.raceFirst(Deferred.await(rival.over), evictRival).pipe(
+      Effect.andThen(mayEnter),
+      Effect.andThen(this.admit(attempt))
+    )
+  }
+
+  /**
+   * The node is up by another link, the first one. Among our own kind: if the first link turns out to be dead, the node came
+   * back, and the attempt replaces it. Otherwise the first link stays, as with all nodes of other kinds.
+   */
+  private besideLink(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
+    const incarnation = attempt.greeting.keys.get(ownKindKey)
+    if (incarnation === undefined || first.incarnation === undefined) {
+      const isSameHost = hostOf(attempt.wire.remote) === hostOf(first.address)
+      return attempt.refuse(isSameHost ? "second_connection" : "already_connected", first)
+    }
+    const answers = probe(first, Math.min(this.monitorTimeoutMillis / 4, probeLimitMillis))
+    // A stranger who dials us must not make us probe. Where we dialled, the other side may wait for us to authenticate
+    // first, just as we would.
+    const asked = attempt.dialled ? answers : Effect.andThen(attempt.verified, answers)
+    return Effect.flatMap(asked, (alive) => {
+      if (!alive) {
+        attempt.replaces = first
+        return this.admit(attempt)
+      }
+      if (incarnation === first.incarnation) return attempt.refuse("crossing_connection")
+      // A stranger must not make us raise an alarm, either.
+      return Effect.flatMap(
+        Effect.timeoutOption(attempt.verified, rivalGraceMillis),
+        (verified) =>
+          verified._tag === "Some" ? this.duplicate(attempt, first) : attempt.refuse("already_connected", first)
+      )
+    })
+  }
+
+  /** Two live nodes share one ID: the node of the first link and that of the attempt. All three get to know. */
+  private duplicate(attempt: Attempt, first: Link): Effect.Effect<never, LinkError> {
+    const { greeting: { nodeId }, wire } = attempt
+    first.duplicate(wire.remote)
+    this.router.log.alarm(
+      `two live nodes have the node ID ${nodeId}: at ${first.address}, and at ${wire.remote}, which is refused`
+    )
+    return attempt.refuse("duplicate_node")
+  }
+}
+
+const hostOf = (address: string): string | undefined => parseAddress(address, "")?.host

@@ -1,0 +1,48 @@
+/**
+ * How a node reaches others, as the node itself sees it. `connections.ts` does it through a transport; a node without one
+ * has nobody to reach.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Link } from "../transport/link.ts"
+import { LinkError } from "../transport/linkError.ts"
+import type { Peer } from "./peer.ts"
+
+/** Where a node lives: its addresses, none if it is not known. What fills it stands above the node. */
+export type FindAddresses = (nodeId: string) => Effect.Effect<ReadonlyArray<string>>
+
+export interface Network {
+  /** Listens on all addresses, as long as the scope is open. Others can dial `addresses` from then on. */
+  listen(binds: ReadonlyArray<string>): Effect.Effect<void, LinkError, Scope.Scope>
+  /** From now on no node is searched for: whoever waits for one is told at once. */
+  stop(): void
+  /** Addresses under which others reach this node. */
+  readonly addresses: ReadonlyArray<string>
+  /** How many incoming connections are in their handshakes. */
+  readonly handshaking: number
+  /** How long a handshake may take, and the cap of all retry delays. */
+  readonly monitorTimeoutMillis: number
+  /** Asks this address book, until the result takes it back. Of several the one that came last is asked. */
+  addressBook(find: FindAddresses): () => void
+  /** Looks for a peer, in the background. Ends in its `up` or `lost`. */
+  search(peer: Peer): void
+  /**
+   * Dials one address. `greeted` is told the node ID behind it as soon as it is known, which is before anybody has
+   * authenticated.
+   */
+  dial(address: string, greeted?: (nodeId: string) => void): Effect.Effect<Link, LinkError>
+}
+
+/** That of a node without a transport. */
+export const noNetwork: Network = {
+  listen: () => Effect.void,
+  stop: () => {},
+  addresses: [],
+  handshaking: 0,
+  monitorTimeoutMillis: 30_000,
+  addressBook: () => () => {},
+  search: (peer) => peer.lost(new LinkError({ reason: "no_known_address", peer: peer.nodeId })),
+  dial: (address) => Effect.fail(new LinkError({ reason: "no_network", peer: address }))
+}

@@ -1,0 +1,51 @@
+/**
+ * What stands in a node's table of ports, as the rest of the node sees it, and what it needs of its node.
+ *
+ * @internal
+ */
+import type { PortNames } from "../values/names.ts"
+import type { PortExit, Reason } from "../values/reason.ts"
+
+/** A message: by custom a tag, then its arguments. */
+export type Message = ReadonlyArray<unknown>
+
+/** Told once how a port ended. */
+export type Watcher = (exit: PortExit) => void
+
+export interface Receiver {
+  /** Which kind it is: a class would not be known to another copy of this package in the same process. */
+  readonly _tag: "Port" | "ReplyPort" | "NodePort"
+  readonly id: string
+  /** From a port of the same node. */
+  send(message: Message): void
+  /** From another node, which is not trusted to send what the port's protocol says. */
+  sendForeign(message: Message): void
+  kill(reason: Reason): void
+  /** Calls back once, with the port's Exit; the result takes the monitor back. */
+  watch(watcher: Watcher): () => void
+}
+
+/** What a port needs of its node. */
+export interface Host {
+  readonly nodeId: string
+  readonly names: PortNames
+  /** The port is there: its ID leads to it from now on. */
+  add(receiver: Receiver): void
+  /** The port has ended: its ID leads nowhere from now on. */
+  removed(receiver: Receiver): void
+  /** Something failed that no caller is left to hear of. */
+  unheard(what: string, cause: unknown): void
+  /** The port has ended, not in order, and nobody monitored it. */
+  unmonitored(receiver: Receiver, exit: PortExit): void
+}
+
+/** Tells each of them. One that throws keeps no other one from being told. */
+export const tellWatchers = (watchers: Iterable<Watcher>, exit: PortExit, host: Pick<Host, "unheard">): void => {
+  for (const watcher of watchers) {
+    try {
+      watcher(exit)
+    } catch (error) {
+      host.unheard("a monitor failed when it was told of an end", error)
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * Names that nobody else has: random text, and the names of a process's ports. Follows protocol section 1.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+
+/** What random names are made of: characters that need no quotes anywhere. */
+export const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+/** `length` random characters of `[0-9A-Za-z]`. */
+export const randomText = (length: number): Effect.Effect<string> =>
+  Effect.map(
+    Effect.all(Array.from({ length }, () => Random.nextIntBetween(0, alphabet.length, { halfOpen: true }))),
+    (indices) => indices.map((index) => alphabet[index]).join("")
+  )
+
+/** AEMP's counter: b, c, ... z, aa, ab, ...: base 26 without a zero, lower-case letters only. */
+export const counterText = (n: number): string => {
+  let text = ""
+  for (let rest = n; rest > 0; rest = Math.floor((rest - 1) / 26)) {
+    text = String.fromCharCode(97 + (rest - 1) % 26) + text
+  }
+  return text
+}
+
+/**
+ * Makes the names of a process's ports. No name is given out twice, and none comes again in the next process of the
+ * same node ID: either the node ID or the prefix is random. A spawned name ends its prefix with something other than
+ * a lower-case letter, so that it cannot be taken for a local name with a longer counter.
+ */
+export class PortNames {
+  private counter = 1
+  private readonly localPrefix: string
+  private readonly spawnPrefix: string
+  constructor(localPrefix: string, spawnPrefix: string) {
+    this.localPrefix = localPrefix
+    this.spawnPrefix = spawnPrefix
+  }
+  local(): string {
+    return this.localPrefix + counterText(++this.counter)
+  }
+  spawned(): string {
+    return this.spawnPrefix + counterText(++this.counter)
+  }
+}
+
+/** Names for a new process. A node ID that is random itself makes the prefix of its local names needless. */
+export const makePortNames = (nodeIdIsRandom: boolean): Effect.Effect<PortNames> =>
+  Effect.map(
+    Effect.all([randomText(9), randomText(9), Random.nextIntBetween(0, 36, { halfOpen: true })]),
+    ([local, spawn, last]) => new PortNames(nodeIdIsRandom ? "" : local, spawn + alphabet[last])
+  )

@@ -1,0 +1,122 @@
+/**
+ * How ports end: the reasons, the `Killed` error that carries one, and the way between AEMP's reason lists and Effect's
+ * `Exit`.
+ *
+ * @internal
+ */
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { describe, describeList, describeTag, quoted } from "./describe.ts"
+import { culprit } from "./plainData.ts"
+import { isPortId } from "./portId.ts"
+
+/** AEMP's reason list: a tag, a text, and whatever else explains the end. Empty: a normal end. Others may send anything. */
+export type Reason = ReadonlyArray<unknown>
+
+/**
+ * The reasons of our own, by tag: each makes the list that travels, and has an entry in `docs/errors.md`. Programs may
+ * kill with others.
+ */
+export const reasons = {
+  /** What runs in the port failed, with this text; the error itself follows, if it is plain data. */
+  fail: (text: string, ...error: ReadonlyArray<unknown>) => ["fail", text, ...error],
+  /** What runs in the port has a defect. */
+  die: (text: string) => ["die", text],
+  interrupted: () => ["interrupted", "the fiber or scope that the port belonged to was interrupted"],
+  unhandled_message: (tag: unknown) => ["unhandled_message", `no callback found for message '${describeTag(tag)}'`],
+  /** A message with this tag, or the arguments of this remote function, that a schema refuses. */
+  invalid_message: (name: unknown, wrong: string) => ["invalid_message", `message ${quoted(name)}: ${wrong}`],
+  /** A handler calls the port that it runs in, and would wait for itself. */
+  calling_self: () => ["calling_self", "a handler called its own port, which handles nothing else before it has left"],
+  mailbox_overflow: (capacity: number) => ["mailbox_overflow", capacity],
+  no_such_port: (port: unknown) => [
+    "no_such_port",
+    isPortId(port) ? "cannot monitor nonexistent port" : "cannot monitor a malformed port ID",
+    port
+  ],
+  /** There is no link to the port's node any more, or none could be made. */
+  transport_error: (nodeId: string, text: string) => ["transport_error", nodeId, text],
+  /** A supervisor gave up, because of this child and the way that it ended last. */
+  restart_limit: (text: string, childId: string, last: Reason) => ["restart_limit", text, childId, ...last],
+  /** An end in order. */
+  shutdown: (...why: Reason) => ["shutdown", ...why]
+} as const satisfies Record<string, (...args: Array<never>) => Reason>
+
+/** The tags of our own reasons. */
+export type ReasonTag = keyof typeof reasons
+
+/** Whether a reason is one of our own with this tag, or of somebody who means the same by it. */
+export const isTagged = (reason: Reason, tag: ReasonTag): boolean => reason[0] === tag
+
+/** Whether a port that ended so has ended in order: as it meant to, or since somebody asked it to. */
+export const isOrderly = (reason: Reason): boolean => reason.length === 0 || isTagged(reason, "shutdown")
+
+/** Whether nobody has to hear of such an end: somebody has asked for it, or it follows from the loss of a node. */
+export const isForeseen = (reason: Reason): boolean =>
+  isOrderly(reason) || isTagged(reason, "interrupted") || isTagged(reason, "transport_error")
+
+/** Re-exported as `Port.Killed`, where it is documented. */
+export class Killed extends Schema.TaggedError<Killed>()("Killed", {
+  port: Schema.String,
+  reason: Schema.Array(Schema.Unknown)
+}) {
+  override get message(): string {
+    return this.reason.length === 0
+      ? `port ${this.port} ended`
+      : `port ${this.port} was killed: ${this.reason.map(describe).join(": ")}`
+  }
+}
+
+/** Whether an error is a `Killed`: of this copy of the package, or of another one that the same process has loaded. */
+const isKilled = (error: unknown): error is Killed =>
+  error instanceof Error && "_tag" in error && error._tag === "Killed" && "port" in error &&
+  "reason" in error && Array.isArray(error.reason)
+
+/** The Exit of a port. */
+export type PortExit = Exit.Exit<void, Killed>
+
+/** No reason is a normal end; any reason is a failure that carries it. */
+export const exitFromReason = (port: string, reason: Reason): PortExit =>
+  reason.length === 0 ? Exit.void : Exit.fail(new Killed({ port, reason }))
+
+/** The reason list of an Exit, as it travels in `kil0`. */
+export const reasonFromExit = (exit: Exit.Exit<unknown, unknown>): Reason =>
+  Exit.isSuccess(exit) ? [] : reasonFromCause(exit.cause)
+
+/**
+ * What failed, as a reason list. A `Killed` keeps its reason, so that the first one travels along a chain of links.
+ */
+export const reasonFromCause = (cause: Cause.Cause<unknown>): Reason => {
+  for (const reason of cause.reasons) {
+    if (reason._tag === "Fail") return reasonFromError(reason.error)
+    if (reason._tag === "Die") return reasons.die(describe(reason.defect))
+  }
+  return reasons.interrupted()
+}
+
+const reasonFromError = (error: unknown): Reason => {
+  if (isKilled(error) && error.reason.length > 0) return error.reason
+  const fields = plainFields(error)
+  return fields === undefined ? reasons.fail(describe(error)) : reasons.fail(describe(error), fields.value)
+}
+
+/** What an error holds, if that is plain data. To look at it may run its code, which may throw. */
+const plainFields = (error: unknown): { readonly value: unknown } | undefined => {
+  try {
+    const value = error instanceof Error
+      ? { ...("_tag" in error ? { _tag: error._tag } : { name: error.name }), ...error }
+      : error
+    return culprit(value) === undefined ? { value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The reason of an Exit in one line, as far as a reader needs it. */
+export const showReason = (exit: Exit.Exit<unknown, unknown>): string => {
+  const reason = reasonFromExit(exit)
+  if (reason.length === 0) return "no reason"
+  // The text of a failure says what the error behind it is.
+  return isTagged(reason, "fail") ? describeList(reason.slice(0, 2), 2) : describeList(reason, 4)
+}

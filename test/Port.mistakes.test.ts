@@ -1,0 +1,358 @@
+/**
+ * What the compiler says of the mistakes that programs make with ports: of the one that the project is built with, and of
+ * the oldest one that its declarations are meant for. What must compile at all, and what must not, is in `Port.types.ts`.
+ */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { Process, root } from "./processes.ts"
+
+interface Mistake {
+  readonly name: string
+  /** `▸` stands before what the compiler points at; `▹`, where the older one points at something else. */
+  readonly code: string
+  /** The lines that matter, from the first one on; `…` stands for anything. */
+  readonly says: ReadonlyArray<string>
+}
+
+const prelude = `import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Port from "../../src/Port.ts"
+
+const Client = Port.protocol({ line: Port.message(Schema.String) })
+const Chat = Port.protocol({
+  join: Port.message(Client.PortId, Schema.String),
+  privmsg: Port.message(Schema.String, Schema.String),
+  count: Port.message().replies(Schema.Number),
+  left: Port.message(Schema.String).rest(Schema.Unknown)
+})
+const makeChat = Port.remote("mistakes::chat", [Schema.String], Client)
+class Database extends Context.Service<Database, string>()("mistakes/Database") {}
+declare const chat: Port.PortId<typeof Chat.messages>
+declare const client: Port.PortId<typeof Client.messages>
+export type Used = [typeof makeChat, typeof chat, typeof client, Database, Effect.Effect<void>]
+
+`
+
+const mistakes: ReadonlyArray<Mistake> = [
+  {
+    name: "a handler that is missing",
+    code: "Port.make(Chat, ▸{ join: () => {}, privmsg: () => {}, left: () => {} })",
+    says: ["Argument of type …", "Property 'count' is missing in type … but required in type 'Handlers<…"]
+  },
+  {
+    name: "a generator's handler that is missing",
+    code: `Port.make(Chat, ▸{
+      join: Effect.fnUntraced(function*(client, nick) {
+        yield* Port.snd(client, "line", nick)
+      }),
+      privmsg: () => {},
+      left: () => {}
+    })`,
+    says: ["Argument of type …", "Property 'count' is missing in type … but required in type 'Handlers<…"]
+  },
+  {
+    name: "a handler of no message",
+    code: "Port.make(Client, { line: () => {}, ▸shout: () => {} })",
+    says: [
+      "Type '() => void' is not assignable to type '(() => void) & \"the protocol has no message \\\"shout\\\"\"'.",
+      "Type '() => void' is not assignable to type '\"the protocol has no message \\\"shout\\\"\"'."
+    ]
+  },
+  {
+    name: "a generator as the handler of no message",
+    code: "Port.make(Client, { line: () => {}, ▸shout: Effect.fnUntraced(function*() {}) })",
+    says: ["Object literal may only specify known properties, and 'shout' does not exist in type 'Handlers<…"]
+  },
+  {
+    name: "a handler that takes something else",
+    code: "Port.make(Client, { ▸line: (n: number) => Effect.log(n) })",
+    says: [
+      "Type '(n: number) => Effect.Effect<void…>' is not assignable to type 'Handler<\"line\", [string], never, any>'.",
+      "Types of parameters 'n' and 'args_0' are incompatible.",
+      "Type 'string' is not assignable to type 'number'."
+    ]
+  },
+  {
+    name: "a generator's handler that takes something else",
+    code: `Port.make(Client, {
+      ▸line: Effect.fnUntraced(function*(n: number) {
+        yield* Effect.log(n)
+      })
+    })`,
+    says: [
+      "Type '(n: number) => Effect<void, never, never>' is not assignable to type 'Handler<\"line\", [string], never, any>'.",
+      "Types of parameters 'n' and 'args_0' are incompatible.",
+      "Type 'string' is not assignable to type 'number'."
+    ]
+  },
+  {
+    name: "a handler that replies with something else",
+    code: `Port.make(Chat, {
+      join: () => {},
+      privmsg: () => {},
+      left: () => {},
+      count: () => ▸Effect.succeed("one")
+    })`,
+    says: [
+      "Type 'Effect<string, never, never>' is not assignable to type 'Effect<number, unknown, any>'…",
+      "Type 'string' is not assignable to type 'number'."
+    ]
+  },
+  {
+    name: "a generator's handler that replies with something else",
+    code: `Port.make(Chat, {
+      join: () => {},
+      privmsg: () => {},
+      left: () => {},
+      ▸count: Effect.fnUntraced(function*() {
+        return yield* Effect.succeed("one")
+      })
+    })`,
+    says: [
+      "Type '() => Effect<string, never, never>' is not assignable to type 'Handler<\"count\", [], number, any>'.",
+      "Type 'Effect<string, never, never>' is not assignable to type 'Effect<number, unknown, any>'…",
+      "Type 'string' is not assignable to type 'number'."
+    ]
+  },
+  {
+    name: "a handler that does not reply",
+    code: "Port.make(Chat, { join: () => {}, privmsg: () => {}, left: () => {}, ▸count: () => {} })",
+    says: [
+      "Type '() => void' is not assignable to type 'Handler<\"count\", [], number, any>'.",
+      "Type 'void' is not assignable to type 'Effect<number, unknown, any>'."
+    ]
+  },
+  {
+    name: "something that is no handler",
+    code: "Port.make(Client, { ▸line: 1 })",
+    says: ["Type 'number' is not assignable to type 'Handler<\"line\", [string], never, any>'."]
+  },
+  {
+    name: "a mistake inside of a handler",
+    code: "Port.make(Client, { line: (text) => Effect.log(text.▸size) })",
+    says: ["Property 'size' does not exist on type 'string'."]
+  },
+  {
+    name: "a mistake inside of a generator's handler",
+    code: `Port.make(Client, {
+      line: Effect.fnUntraced(function*(text) {
+        yield* Effect.log(text.▸size)
+      })
+    })`,
+    says: ["Property 'size' does not exist on type 'string'."]
+  },
+  {
+    name: "handlers that need what their annotation does not say",
+    code: "export const handlers: Port.Handlers<typeof Client.messages> = { line: () => ▸Database }",
+    says: [
+      "Type 'typeof Database' is not assignable to type 'void | Effect<unknown, unknown, …",
+      "Type 'typeof Database' is not assignable to type 'Effect<unknown, unknown, …",
+      "Types of property '[TypeId]' are incompatible.",
+      "Type 'Variance<string, never, Database>' is not assignable to type 'Variance<…",
+      "Type 'Database' is not assignable to type '…"
+    ]
+  },
+  {
+    name: "rcv of a tag that the protocol does not have",
+    code: "Port.rcv(chat, ▸\"shout\", () => {})",
+    says: ["Argument of type '\"shout\"' is not assignable to parameter of type …"]
+  },
+  {
+    name: "rcv of a handler that takes something else",
+    code: "Port.rcv(client, \"line\", ▸(n: number) => Effect.log(n))",
+    says: [
+      "Argument of type '(n: number) => Effect.Effect<…>' is not assignable to parameter of type 'Handler<\"line\", [string], never, never>'.",
+      "Types of parameters 'n' and 'args_0' are incompatible."
+    ]
+  },
+  {
+    name: "rcv of a handler that does not reply",
+    code: "Port.rcv(chat, \"count\", ▸() => {})",
+    says: [
+      "Argument of type '() => void' is not assignable to parameter of type 'Handler<\"count\", [], number, never>'.",
+      "Type 'void' is not assignable to type 'Effect<number, unknown, …>'."
+    ]
+  },
+  {
+    name: "a monitor whose tag the other port does not have",
+    code: "Port.mon(client, chat, ▸\"gone\", \"me\")",
+    says: ["Argument of type '\"gone\"' is not assignable to parameter of type …"]
+  },
+  {
+    name: "a monitor that sends something else",
+    code: "Port.mon(client, chat, \"left\", ▸42)",
+    says: ["Argument of type 'number' is not assignable to parameter of type 'string'."]
+  },
+  {
+    name: "a monitor that makes a call",
+    code: "Port.mon(client, chat, ▸\"count\")",
+    says: ["Argument of type '\"count\"' is not assignable to parameter of type …"]
+  },
+  {
+    name: "a message that the protocol does not have",
+    code: "▹Port.snd(chat, ▸\"shout\", \"hi\")",
+    says: ["Argument of type '\"shout\"' is not assignable to parameter of type …"]
+  },
+  {
+    name: "a message with a wrong argument",
+    code: "▹Port.snd(chat, \"privmsg\", \"me\", ▸42)",
+    says: ["Argument of type 'number' is not assignable to parameter of type 'string'."]
+  },
+  {
+    name: "a message that lacks an argument",
+    code: "Port.snd(chat, ▸\"privmsg\", \"me\")",
+    says: [
+      "Argument of type '[\"privmsg\", \"me\"]' is not assignable to parameter of type …",
+      "Type '[\"privmsg\", \"me\"]' is not assignable to type 'readonly [tag: \"privmsg\", string, string]'.",
+      "Source has 2 element(s) but target requires 3."
+    ]
+  },
+  {
+    name: "a message with one argument too many",
+    code: "Port.snd(client, \"line\", \"hi\", ▸\"ho\")",
+    says: ["Expected 3 arguments, but got 4."]
+  },
+  {
+    name: "a call that nobody answers",
+    code: "Port.cal(chat, ▸\"shout\")",
+    says: ["Argument of type '\"shout\"' is not assignable to parameter of type '\"count\"'."]
+  },
+  {
+    name: "a schema that transforms",
+    code: "Port.message(▸Schema.NumberFromString)",
+    says: [
+      "…",
+      "…\"a message schema must not transform: its encoded side must be its type\"…"
+    ]
+  },
+  {
+    name: "a handler that a spawned port lacks",
+    code: "Port.implement(makeChat, () => ▸Effect.succeed({}))",
+    says: ["…", "…", "Property 'line' is missing in type '{}' but required in type 'Handlers<…"]
+  },
+  {
+    name: "a spawned port's handler of no message",
+    code: "Port.implement(makeChat, () => ▸Effect.succeed({ line: () => {}, shout: () => {} }))",
+    says: [
+      "…",
+      "…",
+      "…",
+      "Types of property 'shout' are incompatible.",
+      "…\"the protocol has no message \\\"shout\\\"\"…"
+    ]
+  },
+  {
+    name: "a wrong argument of a spawned port",
+    code: "Port.spawn(\"node\", makeChat, ▸42)",
+    says: ["Argument of type 'number' is not assignable to parameter of type 'string'."]
+  }
+]
+
+/** Handlers whose arguments nobody typed: they compile, and would not if the arguments were `any`. */
+const handlers = `
+export const ports = [
+  Port.make(Chat, {
+    join: Effect.fnUntraced(function*(client, nick) {
+      yield* Port.snd(client, "line", nick.toUpperCase())
+      // @ts-expect-error -- a client is told lines
+      yield* Port.snd(client, "words", nick)
+    }),
+    privmsg: (nick, text) => Effect.log(nick.trim(), text.trim()),
+    count: Effect.fnUntraced(function*() {
+      return yield* Effect.succeed(1)
+    }),
+    left: Effect.fnUntraced(function*(nick, ...reason) {
+      yield* Effect.log(nick.trim(), reason.length)
+    })
+  }),
+  Port.rcv(client, "line", (text) => Effect.log(text.trim())),
+  Port.rcv(client, "line", Effect.fnUntraced(function*(text) {
+    yield* Effect.log(text.trim())
+    // @ts-expect-error -- a text is no number
+    yield* Effect.log(text.toFixed())
+  }))
+]
+
+export const spawned = [
+  Port.implement(makeChat, (nick) => Effect.succeed({ line: (text) => Port.snd("log", nick.trim(), text.trim()) })),
+  Port.implement(makeChat, (nick) =>
+    Effect.gen(function*() {
+      yield* Effect.log(nick.trim())
+      return {
+        line: Effect.fnUntraced(function*(text) {
+          yield* Effect.log(text.trim())
+          // @ts-expect-error -- a text is no number
+          yield* Effect.log(text.toFixed())
+        })
+      }
+    })
+  )
+]
+`
+
+/** In the project, so that packages resolve as they do for everybody else; of this process alone. */
+const folder = `.examples/mistakes-${process.pid}`
+
+const unmarked = (code: string): string => code.replaceAll(/[▸▹]/g, "")
+
+/** `line,column` of what the compiler points at, as it writes it. */
+const placeOf = ({ code }: Mistake, older: boolean): string => {
+  const mark = older && code.includes("▹") ? "▹" : "▸"
+  // What has overloads it names by what stands behind the dot.
+  const before = prelude + unmarked(code.slice(0, code.indexOf(mark))) + (mark === "▹" ? "Port." : "")
+  const lines = before.split("\n")
+  return `${lines.length},${lines.at(-1)!.length + 1}`
+}
+
+const matches = (line: string | undefined, pattern: string): boolean => {
+  const expression = pattern.replaceAll(/[^\w\s…]/g, "\\$&").replaceAll("…", ".*")
+  return line !== undefined && new RegExp(`^${expression}$`).test(line)
+}
+
+describe.each([
+  ["the project's TypeScript", "typescript", false],
+  ["TypeScript 5.9", "typescript59", true]
+])("what %s says", (_, compiler, older) => {
+  const place = `${folder}-${compiler}`
+  /** By file: where and what, without the lines that introduce the last overload. */
+  const errors = new Map<string, Array<{ readonly at: string; readonly lines: ReadonlyArray<string> }>>()
+
+  beforeAll(async () => {
+    mkdirSync(`${root}${place}`, { recursive: true })
+    for (const [nth, { code }] of mistakes.entries()) {
+      writeFileSync(`${root}${place}/${nth}.ts`, prelude + unmarked(code))
+    }
+    writeFileSync(`${root}${place}/handlers.ts`, prelude + handlers)
+    const options = { extends: "../../tsconfig.json", include: ["*.ts"] }
+    writeFileSync(`${root}${place}/tsconfig.json`, JSON.stringify(options))
+    const args = [`node_modules/${compiler}/bin/tsc`, "--project", place, "--pretty", "false"]
+    const { stdout } = await new Process(args).ended
+    for (const text of stdout.split(/\n(?=\S)/)) {
+      const [, file, at = "", said = ""] = /^(\S+)\((\d+,\d+)\): error TS\d+: ([\s\S]*)$/.exec(text.trim()) ??
+        ["", text]
+      const lines = said.split("\n").map((line) => line.trim())
+      const overload = lines.findLastIndex((line) => line.endsWith("gave the following error."))
+      errors.set(file!, [...errors.get(file!) ?? [], { at, lines: lines.slice(overload + 1) }])
+    }
+  }, 120_000)
+  afterAll(() => rmSync(`${root}${place}`, { recursive: true, force: true }))
+
+  it("of handlers that leave the types of their arguments to the protocol: nothing", () => {
+    assert.deepStrictEqual(errors.get(`${place}/handlers.ts`), undefined)
+  })
+
+  it("of the package itself: nothing", () => {
+    assert.deepStrictEqual(Array.from(errors.keys()).filter((file) => !file.startsWith(place)), [])
+  })
+
+  it.each(mistakes.map((mistake, nth) => [mistake.name, mistake, nth] as const))("of %s", (_, mistake, nth) => {
+    const [error, ...more] = errors.get(`${place}/${nth}.ts`) ?? []
+    assert.isDefined(error, "it compiles")
+    assert.deepStrictEqual(more, [])
+    assert.strictEqual(error.at, placeOf(mistake, older))
+    for (const [line, pattern] of mistake.says.entries()) {
+      assert.isTrue(matches(error.lines[line], pattern), `not as expected: ${pattern}\n${error.lines.join("\n")}`)
+    }
+  })
+})
