@@ -100,10 +100,10 @@ export class Peer implements LinkEvents, Runnable {
     return culprit(message, "json") !== undefined || this.measure(name, message).size > harmlessSize
   }
 
-  private measure(name: string, message: Message): Copied & { readonly copy: Message } {
-    const result = copy(message, this.link?.framing.carries ?? "cbor")
+  private measure(name: string, message: Message): Copied<Message> {
+    const result = copy(message, this.link?.carries ?? "cbor")
     if ("path" in result) throw new UnsendableMessage(`${this.nodeId}#${name}`, result)
-    return result as Copied & { readonly copy: Message }
+    return result
   }
 
   /** Sends a request to the peer's node port. The caller vouches for the data, and that nobody changes it. */

@@ -189,32 +189,3 @@ const kindOf = (value: object): string => {
   const name: unknown = value.constructor?.name
   return `a ${typeof name === "string" && name !== "" ? name : "class instance"}`
 }
-
-/** A value as it is now, and about how many bytes it takes on its way. */
-export interface Copied {
-  readonly copy: unknown
-  readonly size: number
-}
-
-/** Copies what can travel; answers the first value inside that cannot. */
-export const copy = (root: unknown, carries: Carries = "cbor"): Copied | Culprit => {
-  const found = culprit(root, carries)
-  if (found !== undefined) return found
-  let size = 0
-  const walk = (value: unknown): unknown => {
-    size += typeof value === "string" ? value.length + 5 : 9
-    if (typeof value !== "object" || value === null) return value
-    if (Array.isArray(value)) return value.map(walk)
-    if (value instanceof Uint8Array) {
-      size += value.length
-      return Uint8Array.from(value)
-    }
-    return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => {
-        size += key.length
-        return [key, walk(inner)]
-      })
-    )
-  }
-  return { copy: walk(root), size }
-}
