@@ -6,7 +6,6 @@ import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import { Node, Port, Supervisor } from "../src/index.ts"
 import { NodeRouter } from "../src/internal/node/router.ts"
-import { NodeRouter } from "../src/internal/node/router.ts"
 import { makeLogs } from "./harness.ts"
 import { quiet, sleep, test } from "./supervised.ts"
 import {
@@ -320,7 +319,7 @@ describe("the start of a supervisor", () => {
         startImmediately: true
       })
       yield* quiet
-      const [supervisor] = router.supervisors
+      const [supervisor] = router.observed.supervisors
       yield* Port.kil(supervisor!, "enough")
       const error = yield* Fiber.join(starting)
       assert.strictEqual(error._tag === "StartError" && error.child, "b")
