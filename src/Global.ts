@@ -271,7 +271,8 @@ export const reg = (
           router.monitor(port, (exit) => {
             const [first = "shutdown"] = reasonFromExit(exit)
             if (first !== "shutdown") {
-              router.log.warn(`port ${port}, registered in ${family}, has ended: ${showReason(exit)}`)
+              const text = `port ${port}, registered in ${family}, has ended: ${showReason(exit)}`
+              router.log.warnSome(`registered in ${family}`, text)
             }
             router.fork(Scope.close(own, Exit.void))
           })
