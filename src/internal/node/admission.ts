@@ -127,7 +127,13 @@ export class Admission {
   private besideLink(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
     const incarnation = attempt.greeting.keys.get(ownKindKey)
     if (incarnation === undefined || first.incarnation === undefined) return this.besideOtherKind(attempt, first)
-    const answers = probe(first, Math.min(this.monitorTimeoutMillis / 4, probeLimitMillis))
+    const { received } = first
+    // Who dialled us to learn who we are has asked on the first link whether it stands, since it had our greeting.
+    const answers = Effect.suspend(() =>
+      incarnation === first.incarnation && first.received !== received && !first.isOver
+        ? Effect.succeed(true)
+        : probe(first, Math.min(this.monitorTimeoutMillis / 4, probeLimitMillis))
+    )
     // A stranger who dials us must not make us probe. Where we dialled, the other side may wait for us to authenticate
     // first, just as we would.
     const asked = attempt.dialled ? answers : Effect.andThen(attempt.verified, answers)
