@@ -145,7 +145,7 @@ export class Connections implements Network {
   }
 
   resolve(address: string): Effect.Effect<ReadonlyArray<string>, LinkError> {
-    return this.inTime(address, this.carrier.resolve(address))
+    return this.carrier.resolve(address)
   }
 
   dial(address: string, authenticated?: (nodeId: string) => void): Effect.Effect<Link, LinkError> {
@@ -153,18 +153,14 @@ export class Connections implements Network {
   }
 
   private dialWith(address: string, listener: DialListener): Effect.Effect<Link, LinkError> {
-    return Effect.flatMap(
-      this.inTime(address, this.carrier.dial(address, this.router.nodeId)),
-      (wire) => this.handshake(wire, true, listener)
+    return this.carrier.dial(address, this.router.nodeId).pipe(
+      // A host that does not answer at all: the system would wait for minutes, and whoever dials again waits for that.
+      Effect.timeoutOrElse({
+        duration: this.settings.monitorTimeoutMillis,
+        orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: address }))
+      }),
+      Effect.flatMap((wire) => this.handshake(wire, true, listener))
     )
-  }
-
-  /** A host that does not answer at all: the system would wait for minutes, and whoever dials again waits for that. */
-  private inTime<A>(address: string, effect: Effect.Effect<A, LinkError>): Effect.Effect<A, LinkError> {
-    return Effect.timeoutOrElse(effect, {
-      duration: this.settings.monitorTimeoutMillis,
-      orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: address }))
-    })
   }
 
   /**

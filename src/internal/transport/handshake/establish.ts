@@ -149,8 +149,9 @@ class HandshakeShell implements TlsEvents {
           this.startTls(action.role, action.rest)
           break
         case "Verified":
-          Deferred.doneUnsafe(this.verified, Effect.void)
+          // First: whoever waits for it may end the handshake in the same call.
           this.authenticated()
+          Deferred.doneUnsafe(this.verified, Effect.void)
           break
         case "Up":
           this.up(action)
