@@ -269,8 +269,10 @@ export const reg = (
       Effect.acquireRelease(
         Effect.sync(() =>
           router.monitor(port, (exit) => {
-            if (!isOrderly(reasonFromExit(exit))) {
-              router.log.warn(`port ${port}, registered in ${family}, has ended: ${showReason(exit)}`)
+            const [first = "shutdown"] = reasonFromExit(exit)
+            if (first !== "shutdown") {
+              const text = `port ${port}, registered in ${family}, has ended: ${showReason(exit)}`
+              router.log.warnSome(`registered in ${family}`, text)
             }
             router.fork(Scope.close(own, Exit.void))
           })

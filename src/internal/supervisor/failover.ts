@@ -201,7 +201,8 @@ export class Failover {
   }
 
   private conflict(node: string): void {
-    this.router.log.warn(
+    this.router.log.warnSome(
+      `failover ${this.options.name} on ${node}`,
       `failover ${this.options.name}: ran on ${this.router.nodeId} and ${node}, which had lost each other`
     )
   }

@@ -69,7 +69,8 @@ export const answerWith =
     const [tag, ...args] = message.slice(0, -1)
     const replyTo = message.at(-1)
     if (!isPortId(replyTo)) {
-      return router.log.warn(`the supervisor ${name} got a message that asks for no answer`, message.slice(0, 3))
+      const what = `the supervisor ${name} got a message that asks for no answer`
+      return router.log.warnSome(what, what, message.slice(0, 3))
     }
     const reply = (...what: ReadonlyArray<unknown>) => void router.send(replyTo, what)
     const known = typeof tag === "string" && Object.hasOwn(requests, tag) ? tag as RequestTag : undefined

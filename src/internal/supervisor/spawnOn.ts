@@ -97,7 +97,8 @@ class Leftovers {
       this.ports.delete(port)
       this.router.monitor(port, (exit: PortExit) => {
         if (reasonFromExit(exit)[1] !== givenUp) return
-        this.router.log.warn(
+        this.router.log.warnSome(
+          `ran on: ${node}`,
           `${port} ran on after its node was lost and its supervisor went on without it: it was killed`
         )
       })
