@@ -269,8 +269,7 @@ export const reg = (
       Effect.acquireRelease(
         Effect.sync(() =>
           router.monitor(port, (exit) => {
-            const [first = "shutdown"] = reasonFromExit(exit)
-            if (first !== "shutdown") {
+            if (!isOrderly(reasonFromExit(exit))) {
               const text = `port ${port}, registered in ${family}, has ended: ${showReason(exit)}`
               router.log.warnSome(`registered in ${family}`, text)
             }

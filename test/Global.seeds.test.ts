@@ -10,7 +10,7 @@ import * as net from "node:net"
 import { Global, Node, Transport } from "../src/index.ts"
 import { NodeMesh } from "../src/internal/global/mesh.ts"
 import { type Lookup, tcpCarrierWith } from "../src/internal/transport/tcp.ts"
-import { makeLogs, makeWorld, secret, until, within } from "./harness.ts"
+import { isUp, makeLogs, makeWorld, secret, until, within } from "./harness.ts"
 import { follow, freeAddress, type MeshNode, meshTestOver } from "./meshWorld.ts"
 import { connectRaw, greeting, listenRaw, ownKind } from "./rawPeer.ts"
 
@@ -152,7 +152,7 @@ describe("somebody without the secret in the place of a seed", () => {
           )
           const x = yield* start("x")
           const node = yield* start("node", { seeds: [address] })
-          yield* x.network.dial(node.address)
+          yield* x.dial(node.address)
           yield* until("the stranger was dialled again and again", () => greeted > 3)
           assert.deepStrictEqual([x.mesh.isGlobal, node.mesh.master, isSeed(node, "x")], [false, undefined, false])
           assert.isAtMost(warnings().length, 3, warnings().join("\n"))

@@ -10,7 +10,15 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { isTagged, type PortExit, reasonFromExit, reasons, type ReasonTag, showReason } from "../values/reason.ts"
+import {
+  isForeseen,
+  isTagged,
+  type PortExit,
+  reasonFromExit,
+  reasons,
+  type ReasonTag,
+  showReason
+} from "../values/reason.ts"
 import { LogLimiter } from "./logLimiter.ts"
 
 /** Writes a line at some level. */
@@ -79,7 +87,7 @@ export class NodeLog {
   /** A port has ended, and nobody monitored it. */
   unmonitored(port: string, exit: PortExit): void {
     const reason = reasonFromExit(exit)
-    if ((["shutdown", "interrupted", "transport_error"] as const).some((tag) => isTagged(reason, tag))) return
+    if (isForeseen(reason)) return
     const tag = (Object.keys(reasons) as ReadonlyArray<ReasonTag>).find((tag) => isTagged(reason, tag)) ?? "another"
     this.warnSome(`unmonitored: ${tag}`, `port ${port}, which nobody monitored, has ended: ${showReason(exit)}`)
   }

@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import type { Packet } from "../transport/framing/framing.ts"
 import { type Link, ownRequests } from "../transport/link.ts"
@@ -179,7 +180,7 @@ export class Router implements NodeService, Host, PeerHost {
   private sendElsewhere(to: string, message: Message, force: boolean): WaitFor | undefined {
     if (!isPortId(to)) {
       this.log.warnSome("malformed port ID", `a message to the malformed port ID ${quoted(to)} was dropped`, message)
-      return true
+      return undefined
     }
     const node = nodeOf(to)
     if (node !== this.nodeId) {
@@ -358,7 +359,8 @@ export class Router implements NodeService, Host, PeerHost {
     const handler = typeof request === "string" ? this.requests.get(request) : undefined
     if (handler === undefined) return this.log.debug(`node ${from} sent the unknown request ${quoted(request)}`)
     if (this.nesting === deepestNesting) {
-      return this.log.warn(
+      return this.log.warnSome(
+        `nesting of ${from}`,
         `node ${from} sent requests within requests, more than ${deepestNesting} deep: the rest was dropped`
       )
     }
@@ -381,9 +383,8 @@ export class Router implements NodeService, Host, PeerHost {
     if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
     if (!wasUp) return
     if (mistakes.has(error.reason)) this.log.warnSome(`mistakes of ${peer.nodeId}`, `lost the link to ${error.message}`)
-    for (const listener of this.listeners) {
-      listener.down(peer.nodeId, transportErrorText(error), error.reason === "node_left")
-    }
+    const isOrderly = error.reason === "node_left"
+    this.tellListeners((listener) => listener.down(peer.nodeId, transportErrorText(error), isOrderly))
   }
 }
 
