@@ -77,7 +77,7 @@ export const answerWith =
     if (known === undefined || !Schema.is(requests[known])(args)) {
       return reply("error", "ChildError", { reason: "malformed", child: excerpt(args[0] ?? ""), request: excerpt(tag) })
     }
-    // Beside the port's turn: what hangs must not keep others from looking at it, or from ending it.
+    // In a fiber of its own: a request that hangs must not keep others from looking at the supervisor, or from ending what hangs.
     return Effect.asVoid(Effect.forkDetach(Effect.map(Effect.exit(answers[known](args)), (exit) =>
       Exit.isSuccess(exit)
         ? reply("ok", culprit(exit.value, "json") === undefined ? exit.value : null)

@@ -59,7 +59,7 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     yield* Effect.addFinalizer((exit) =>
       Effect.sync(() => {
         if (lost(exit)) return
-        // What was started with it may have failed, or answer another port. That the node is gone may not be known yet.
+        // The rest of the start may have failed, or the start may answer another port. The node may be lost, and not known to be yet.
         router.kill(port, reasons.shutdown())
         router.monitor(port, lost)
       })
@@ -107,7 +107,7 @@ class Leftovers {
   }
 }
 
-/** As long as the node lives, whatever becomes of its supervisors. */
+/** They are kept as long as this node lives, whatever becomes of its supervisors. */
 const leftovers = new WeakMap<Router, Leftovers>()
 
 const leftoversOf = (router: Router): Leftovers => {
