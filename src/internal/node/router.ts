@@ -49,6 +49,11 @@ export interface NodeListener {
   down(nodeId: string, why: string, orderly: boolean): void
 }
 
+/** Told when a port begins to end. Its finalizers may keep it for as long as they like. */
+export interface EndingWatcher {
+  readonly ending: (port: string, exit: PortExit) => void
+}
+
 /** What a node is documented to be: the service that programs see. */
 export interface NodeService {
   readonly nodeId: string
@@ -77,7 +82,7 @@ export class Router implements NodeService, Host, PeerHost {
   readonly network: Network
   readonly bornAt: number
   private readonly context: Context.Context<never>
-  private readonly endings = new Map<string, () => void>()
+  private readonly endings = new Map<string, EndingWatcher>()
   private tracing: Trace | undefined = undefined
   /** How many requests are being carried out, each within the one before it. */
   private nesting = 0
@@ -257,11 +262,10 @@ export class Router implements NodeService, Host, PeerHost {
     this.ports.set(receiver.id, receiver)
   }
 
-  ending({ id }: Receiver): void {
+  ending({ id }: Receiver, exit: PortExit): void {
     if (this.endings.size === 0) return
-    const begun = this.endings.get(id)
-    this.endings.delete(id)
-    if (begun !== undefined) this.soon(`whoever watches over ${id} failed`, begun)
+    const watcher = this.endings.get(id)
+    if (watcher !== undefined) this.soon(`whoever watches over ${id} failed`, () => watcher.ending(id, exit))
   }
 
   removed({ id }: Receiver): void {
@@ -269,15 +273,9 @@ export class Router implements NodeService, Host, PeerHost {
     if (this.endings.size > 0) this.endings.delete(id)
   }
 
-  /**
-   * Calls back when a port of this node begins to end. Its finalizers may keep it for as long as they like: monitors are told when
-   * it has ended. For the one who supervises it; the result takes that back.
-   */
-  whenEnding(port: string, begun: () => void): () => void {
-    this.endings.set(port, begun)
-    return () => {
-      if (this.endings.get(port) === begun) this.endings.delete(port)
-    }
+  /** Tells when a port of this node begins to end: for the one who supervises it. Monitors are told when it has ended. */
+  watchEnding(port: string, watcher: EndingWatcher): void {
+    if (this.ports.has(port)) this.endings.set(port, watcher)
   }
 
   unheard(what: string, cause: unknown): void {
