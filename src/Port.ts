@@ -261,12 +261,12 @@ export type Killed = reason.Killed
 
 /**
  * A message that no link can carry: `path` leads to the culprit inside of it. A function, a class instance, a cycle, a
- * lone surrogate; for links that speak JSON also bytes, or a number that is not finite.
+ * lone surrogate; for links that speak JSON also bytes, a number that is not finite, `undefined`, or a bigint that a number could be.
  *
  * **Details**
  *
- * It is a defect of the sender, and kills the port that it happens in. Nothing of the message is sent. Integers keep their digits up
- * to 64 bits (as bigints, where a number cannot hold them), but for JSON messages of more than 256 KiB.
+ * It is a defect of the sender, and kills the port that it happens in. Nothing of the message is sent. `docs/messages.md` has the table
+ * of what may be sent.
  *
  * @category errors
  * @since 0.1.0
@@ -317,6 +317,14 @@ type MethodOf<T> = { [K in keyof T]-?: [T[K]] extends [Callable] ? [T[K]] extend
  * - `.replies(schema)` makes it a call: `cal` appends the port to reply to, and what the handler succeeds with is sent
  *   there.
  * - `.rest(schema)` lets any number of arguments follow. So a monitor's message has room for the reason.
+ *
+ * The schemas are of plain data: text, numbers, bigints, bytes, booleans, `null`, arrays and structs of them. What can never be sent
+ * (a Date, an Option, a Map, a class, a transformation) does not compile, or is a TypeError here where the types cannot tell. What is
+ * unknown is checked when it is sent. `docs/messages.md` has the table.
+ *
+ * **Gotchas**
+ *
+ * Checks of a schema are synchronous. One that throws makes the message invalid, which ends the port.
  *
  * @category constructors
  * @since 0.1.0
