@@ -199,7 +199,7 @@ describe("a stranger under the name of a node", () => {
       yield* connect(a, x)
       const { incarnation } = a.router.peers.get("x")!.link!
       const stranger = yield* listenRaw({ opening: greeting("x", ownKind(60_000, incarnation)) })
-      yield* Effect.forkScoped(Effect.exit(a.network.dial(stranger.address)))
+      yield* Effect.forkScoped(Effect.exit(a.dial(stranger.address)))
       yield* until("we want to know who it is", () => stranger.peers[0]?.lines.length === 3)
       assert.isTrue(a.router.isUp("x"))
       yield* world.cutOff("x")
