@@ -87,6 +87,10 @@ export class Connections implements Network {
     return this.settings.monitorTimeoutMillis
   }
 
+  get maxMessageSize(): number {
+    return this.settings.maxMessageSize
+  }
+
   addressBook(find: FindAddresses): () => void {
     this.addressBooks = [...this.addressBooks, find]
     return () => {
@@ -156,7 +160,8 @@ export class Connections implements Network {
         nonce,
         admit,
         accept: (link) => this.accept(link, attempt?.replaces),
-        maxMessageSize: settings.maxMessageSize
+        maxMessageSize: settings.maxMessageSize,
+        fork: (effect) => void this.fork(effect)
       })).pipe(
         Effect.timeoutOrElse({
           duration: settings.monitorTimeoutMillis,

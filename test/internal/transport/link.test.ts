@@ -22,7 +22,7 @@ const onWire = () => {
     }
   }
   const greeting = { nodeId: "there", auths: [], framings: ["json"], keys: new Map() }
-  const link = new Link(wire, greeting, framings.get("json")!, false)
+  const link = new Link(wire, greeting, framings.get("json")!, { isOwnKind: false, fork: () => {} })
   link.attach({ packet: () => {}, drained: () => {}, lost: (error) => void state.lost.push(error.reason) })
   return { link, state }
 }
