@@ -71,7 +71,8 @@ export interface FamilyChange extends CopyChange {
 }
 
 /**
- * A family, key or value that the database refuses. Families of programs begin with a letter; values are plain data.
+ * A family, key or value that the database refuses. Families of programs begin with a letter; values are plain data. An entry has at
+ * most 1 MiB on its way, and no more than this node and its master take as a message.
  *
  * @category errors
  * @since 0.1.0
@@ -232,8 +233,8 @@ const hold = <E = never, R = never>(
  *
  * **Details**
  *
- * Several scopes of this node may set one key: the last one's value counts, and when its scope closes, that of the one before
- * it again. When several nodes set one key, see `docs/mesh.md` for which of them is seen.
+ * A scope that sets a key again replaces its value. Several scopes of this node may set one key: the value of the one that set it last
+ * counts, and when that closes, the one before it again. When several nodes set one key, see `docs/mesh.md` for which of them is seen.
  *
  * @category database
  * @since 0.1.0
@@ -254,8 +255,8 @@ export const del = (family: string, ...keys: ReadonlyArray<string>): Effect.Effe
   Effect.andThen(checkFamily(family), Effect.map(NodeMesh, (mesh) => mesh.delete(family, keys)))
 
 /**
- * Registers a port with a value: its ID becomes a key of the family, until the port ends or the scope closes. An end that is not in
- * order is logged.
+ * Registers a port with a value: its ID becomes a key of the family, until the port ends or the scope closes. To register it again, in
+ * the same scope, gives it another value. An end that is not in order is logged.
  *
  * **Gotchas**
  *

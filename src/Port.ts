@@ -257,7 +257,8 @@ export type Killed = reason.Killed
 
 /**
  * A message that no link can carry: `path` leads to the culprit inside of it. A function, a class instance, a cycle, a
- * lone surrogate; for links that speak JSON also bytes, or a number that is not finite.
+ * lone surrogate; for links that speak JSON also bytes, or a number that is not finite. Or, with an empty path, a message that is
+ * larger than the other node takes: its `maxMessageSize`.
  *
  * **Details**
  *
@@ -546,8 +547,8 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  *
  * **Gotchas**
  *
- * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data,
- * or `snd` dies with an `UnsendableMessage`.
+ * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data, and no larger
+ * than that node takes, or `snd` dies with an `UnsendableMessage`.
  *
  * @category combinators
  * @since 0.1.0

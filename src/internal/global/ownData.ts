@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import { type Claim, Claims } from "./claims.ts"
+import { Claim, Claims } from "./claims.ts"
 import { wrongEntry } from "./entry.ts"
 import type { Master } from "./master.ts"
 import { sameValue, type Table } from "./shards.ts"
@@ -49,7 +49,7 @@ export class OwnData {
     // Who is alone with a key needs no note of it.
     if (claims !== undefined) {
       for (const claim of claims.all) if (claim.isForGood) claims.remove(claim)
-      claims.add(forGood(value))
+      claims.add(new Claim(value, true))
     }
     this.put(family, key, value)
   }
@@ -76,15 +76,11 @@ export class OwnData {
       slots.delete(slot)
       if (slots.size === 0) this.held.delete(owner)
     }
-    const claim: Claim = {
-      // The caller may go on changing what it gave.
-      value: structuredClone(value),
-      isForGood: false,
-      ended: () => {
-        forget()
-        ended()
-      }
-    }
+    // The caller may go on changing what it gave.
+    const claim = new Claim(structuredClone(value), false, () => {
+      forget()
+      ended()
+    })
     this.held.set(owner, slots.set(slot, claim))
     this.claimsTo(family, key).add(claim)
     this.put(family, key, claim.value)
@@ -100,14 +96,14 @@ export class OwnData {
     const claims = new Claims()
     this.claims.set(name, claims)
     const entries = this.entries.get(family)
-    if (entries?.has(key)) claims.add(forGood(entries.get(key)))
+    if (entries?.has(key)) claims.add(new Claim(entries.get(key), true))
     return claims
   }
 
   /** Answers false if somebody has deleted the key, and this claim with it. Whoever has set it since keeps it. */
   private letGo(family: string, key: string, claim: Claim): boolean {
     const claims = this.claims.get(nameOf(family, key))
-    if (claims === undefined || !claims.has(claim)) return false
+    if (claims === undefined || claim.place === undefined) return false
     claims.remove(claim)
     const { last } = claims
     if (last === undefined) this.delete(family, [key])
@@ -131,9 +127,9 @@ export class OwnData {
     const own = keys.filter((key) => entries?.delete(key))
     const ended = own.flatMap((key) => {
       const name = nameOf(family, key)
-      const claims = this.claims.get(name)?.all ?? []
+      const claims = this.claims.get(name)
       this.claims.delete(name)
-      return claims
+      return claims?.clear() ?? []
     })
     if (entries?.size === 0) this.entries.delete(family)
     if (own.length > 0) this.master.tell(family, { set: new Map(), deleted: own })
@@ -141,5 +137,3 @@ export class OwnData {
     return own
   }
 }
-
-const forGood = (value: unknown): Claim => ({ value, isForGood: true, ended: () => {} })
