@@ -257,8 +257,8 @@ export type Killed = reason.Killed
 
 /**
  * A message that no link can carry: `path` leads to the culprit inside of it. A function, a class instance, a cycle, a
- * lone surrogate; for links that speak JSON also bytes, or a number that is not finite. Or, with an empty path, a message that is
- * larger than the other node takes: its `maxMessageSize`.
+ * lone surrogate; for links that speak JSON also bytes, or a number that is not finite. Or it `isTooLarge`: larger than the other
+ * node takes, which is its `maxMessageSize`.
  *
  * **Details**
  *
@@ -459,8 +459,27 @@ const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, hand
 /** Gives a port what handles a tag; where the port's protocol has a reply for it, that is sent. */
 const handle = (made: cell.Cell, tag: string, handler: cell.Handler): void => {
   const isAnswered = made.protocol?.messages[tag]?.reply !== undefined
-  made.on(tag, isAnswered ? protocols.replying(tag, handler, snd) : handler)
+  made.on(tag, isAnswered ? protocols.replying(tag, handler, answer) : handler)
 }
+
+/**
+ * Sends what a handler succeeds with. A reply that is larger than the caller's node takes ends the call, and not the port: what is
+ * asked of it is the caller's doing.
+ */
+const answer = (to: string, value: unknown): Effect.Effect<void, never, Node> =>
+  Effect.withFiber((fiber) => {
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
+    const failed = (error: unknown): Effect.Effect<void> => {
+      if (!(error instanceof UnsendableMessage) || !error.isTooLarge) return Effect.die(error)
+      return Effect.sync(() => router.kill(to, reason.reasons.fail(error.message)))
+    }
+    try {
+      const waitFor = router.offer(to, [value])
+      return waitFor === undefined ? Exit.void : Effect.catchDefect(sendLater(router, to, [value], waitFor), failed)
+    } catch (error) {
+      return failed(error)
+    }
+  })
 
 /**
  * Adds, replaces or removes handlers of a port of this node.

@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
 import { LinkError } from "../src/internal/transport/linkError.ts"
 import type * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
@@ -118,6 +119,25 @@ for (const [name, transport] of transports) {
         const logged = (pattern: RegExp) => until(String(pattern), () => world.logs.some((line) => pattern.test(line)))
         yield* logged(/^WARN a lost the link to b: .*\(cannot send to b#/)
         yield* logged(/^WARN b lost the link to a: the other node ended this link \(unsendable: /)
+      }))
+
+    test("is no reply: the call fails with its size, and the port that replied lives", (world) =>
+      Effect.gen(function*() {
+        const a = yield* world.start("a", { maxMessageSize: limit })
+        const b = yield* world.start("b")
+        const lost = yield* linked(a, b)
+        const texts = Port.protocol({ text: Port.message(Schema.Number).replies(Schema.String) })
+        const server = yield* b.run(Port.make(texts, { text: (size) => Effect.succeed("x".repeat(size)) }))
+        const ended = yield* watch(b, server)
+        const error = yield* Effect.flip(a.run(Port.cal(server, "text", 2 * limit)))
+        assert.instanceOf(error, Port.Killed)
+        assert.match(
+          error.message,
+          /cannot send to a#.*: the message has 2000\d\d bytes, and the other node takes no more/
+        )
+        assert.strictEqual((yield* a.run(Port.cal(server, "text", 10))).length, 10)
+        assert.strictEqual((yield* b.run(Port.cal(server, "text", 2 * limit))).length, 2 * limit)
+        assert.deepStrictEqual([lost, ended, world.logs], [[], [], []])
       }))
 
     test("of values without end is refused as the other node would", (world) =>

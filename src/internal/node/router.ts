@@ -332,7 +332,7 @@ export class Router implements NodeService, Host, PeerHost {
   receive(peer: Peer, packet: Packet): string | undefined {
     if (packet.length === 0) return undefined
     const name = portName(packet[0])
-    if (name === undefined) return `its port name is ${quoted(packet[0])}, which is no string`
+    if (name === undefined) return `its port name is ${quoted(packet[0]).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, packet.slice(1))
     if (name !== "") this.ports.get(`${this.nodeId}#${name}`)?.sendForeign(packet.slice(1))
     else this.handleRequest(peer.nodeId, packet[1] ?? "", packet.slice(2))

@@ -33,10 +33,13 @@ export class UnsendableMessage extends Error {
   readonly _tag = "UnsendableMessage"
   readonly port: string
   readonly path: string
+  /** Whether it is larger than the other node takes, and nothing else is wrong with it. */
+  readonly isTooLarge: boolean
   constructor(port: string, found: Culprit | Oversize) {
     super(`cannot send to ${port}: ${whatIsWrong(found)}`)
     this.port = port
     this.path = "path" in found ? found.path : ""
+    this.isTooLarge = !("path" in found)
   }
 }
 
