@@ -261,7 +261,8 @@ export type Killed = reason.Killed
 
 /**
  * A message that no link can carry: `path` leads to the culprit inside of it. A function, a class instance, a cycle, a
- * lone surrogate; for links that speak JSON also bytes, a number that is not finite, `undefined`, or a bigint that a number could be.
+ * lone surrogate; for links that speak JSON also bytes, a number that is not finite, `undefined`, or a bigint that a number could be. Or it
+ * `isTooLarge`: larger than the other node takes, which is its `maxMessageSize`.
  *
  * **Details**
  *
@@ -503,8 +504,27 @@ const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, hand
 /** Gives a port what handles a tag; where the port's protocol has a reply for it, that is sent. */
 const handle = (made: cell.Cell, tag: string, handler: cell.Handler): void => {
   const isAnswered = made.protocol?.messages[tag]?.reply !== undefined
-  made.on(tag, isAnswered ? protocols.replying(tag, handler, snd) : handler)
+  made.on(tag, isAnswered ? protocols.replying(tag, handler, answer) : handler)
 }
+
+/**
+ * Sends what a handler succeeds with. A reply that is larger than the caller's node takes ends the call, and not the port: what is
+ * asked of it is the caller's doing.
+ */
+const answer = (to: string, value: unknown): Effect.Effect<void, never, Node> =>
+  Effect.withFiber((fiber) => {
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
+    const failed = (error: unknown): Effect.Effect<void> => {
+      if (!(error instanceof UnsendableMessage) || !error.isTooLarge) return Effect.die(error)
+      return Effect.sync(() => router.kill(to, reason.reasons.fail(error.message)))
+    }
+    try {
+      const waitFor = router.offer(to, [value])
+      return waitFor === undefined ? Exit.void : Effect.catchDefect(sendLater(router, to, [value], waitFor), failed)
+    } catch (error) {
+      return failed(error)
+    }
+  })
 
 /**
  * Adds, replaces or removes handlers of a port of this node.
@@ -591,9 +611,9 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  *
  * **Gotchas**
  *
- * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data, or
- * `snd` dies with an `UnsendableMessage`; what is changed afterwards is not sent. One that not every link can carry (bytes, for
- * one, or more than 16 KiB) waits for the link, if that is still being made, to know whether it can.
+ * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data, and
+ * no larger than that node takes, or `snd` dies with an `UnsendableMessage`; what is changed afterwards is not sent. One that not every link can carry (bytes, for
+ * one, or more than 5 KB) waits for the link, if that is still being made, to know whether it can.
  *
  * @category combinators
  * @since 0.1.0

@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import type { Packet } from "../transport/framing/framing.ts"
-import { type Link, ownRequests } from "../transport/link.ts"
+import { type Link, ownRequests, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "../transport/linkError.ts"
 import { quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
@@ -224,6 +224,17 @@ export class Router implements NodeService, Host, PeerHost {
     )
   }
 
+  /** The same. Answers false, and says nothing, if the link cannot carry it. */
+  requestIfCarried(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): boolean {
+    try {
+      this.send(nodeId, [request, ...args])
+      return true
+    } catch (error) {
+      if (!(error instanceof UnsendableMessage)) throw error
+      return false
+    }
+  }
+
   kill(to: string, reason: Reason): void {
     const receiver = this.ports.get(to)
     if (receiver !== undefined) return receiver.kill(reason)
@@ -311,7 +322,12 @@ export class Router implements NodeService, Host, PeerHost {
 
   /** Whether a node is of our own kind, as far as that is known: there is a link to it, or it is this one. */
   isOwnKind(nodeId: string): boolean {
-    return nodeId === this.nodeId || this.peers.get(nodeId)?.link?.incarnation !== undefined
+    return nodeId === this.nodeId || this.linkTo(nodeId)?.incarnation !== undefined
+  }
+
+  /** The link to another node, if there is one. */
+  linkTo(nodeId: string): Link | undefined {
+    return this.peers.get(nodeId)?.link
   }
 
   upNodes(): Array<string> {
@@ -342,7 +358,7 @@ export class Router implements NodeService, Host, PeerHost {
   receive(peer: Peer, packet: Packet): string | undefined {
     if (packet.length === 0) return undefined
     const name = portName(packet[0])
-    if (name === undefined) return `its port name is ${quoted(packet[0])}, which is no string`
+    if (name === undefined) return `its port name is ${quoted(packet[0]).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, packet.slice(1))
     if (name !== "") this.ports.get(`${this.nodeId}#${name}`)?.sendForeign(packet.slice(1))
     else this.handleRequest(peer.nodeId, packet[1] ?? "", packet.slice(2))
@@ -388,6 +404,7 @@ export class Router implements NodeService, Host, PeerHost {
 
 /** Why links end that would stand otherwise, and may end for that again. */
 const mistakes: ReadonlySet<LinkErrorReason> = new Set([
+  "ended_by_peer",
   "bad_packet",
   "packet_too_large",
   "unsendable",
