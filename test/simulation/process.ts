@@ -17,6 +17,7 @@ import { Connections } from "../../src/internal/node/connections.ts"
 import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import { ownKindKey } from "../../src/internal/transport/handshake/greeting.ts"
 import type { Carrier } from "../../src/internal/transport/wire.ts"
+import { describe } from "../../src/internal/values/describe.ts"
 import * as Node from "../../src/Node.ts"
 import * as Transport from "../../src/Transport.ts"
 import { ProcessClock, type SimulatedClock } from "./clock.ts"
@@ -71,8 +72,8 @@ export class Process {
     // The network knows processes, not nodes: two of them may have one node ID.
     this.gate = new Gate(options.carrier, this.life)
     const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) => {
-      const text = [message].flat().map(String).join(" ")
-      const cut = cause.reasons.length === 0 ? "" : ` ${cause.reasons.map(String).join(", ")}`
+      const text = [message].flat().map(describe).join(" ")
+      const cut = cause.reasons.length === 0 ? "" : ` ${cause.reasons.map(causeText).join(", ")}`
       options.log(`${logLevel.toUpperCase()} ${text}${cut}`)
     })
     this.context = Context.empty().pipe(
@@ -170,5 +171,13 @@ export class Process {
   goOn(): void {
     this.isStalled = false
     this.clock.goOn()
+  }
+}
+
+const causeText = (reason: unknown): string => {
+  try {
+    return String(reason)
+  } catch {
+    return "a cause that has no text"
   }
 }
