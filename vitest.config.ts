@@ -1,10 +1,20 @@
 import { globSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 import { isFull } from "./test/size.ts"
 
 /** The test files that have a full size, and nothing else of it to repeat. */
 const withSizes = globSync("test/**/*.test.ts").filter((file) => readFileSync(file, "utf8").includes("/size.ts\""))
+
+/** Those that wait for processes most of the time come first: at the end there would be nothing to do meanwhile. */
+class ProcessesFirst extends BaseSequencer {
+  override async sort(files: ReadonlyArray<TestSpecification>): Promise<Array<TestSpecification>> {
+    const isFirst = ({ moduleId }: TestSpecification) => readFileSync(moduleId, "utf8").includes("/processes.ts\"")
+    const sorted = await super.sort([...files])
+    return [...sorted.filter(isFirst), ...sorted.filter((file) => !isFirst(file))]
+  }
+}
 
 export default defineConfig({
   test: {
@@ -14,6 +24,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // On two cores: most of the time a test waits for a process or for a timeout, and others can use that time.
     maxWorkers: 4,
+    sequence: { sequencer: ProcessesFirst },
     // Loading the modules anew for each file would take as long as all unit tests together. No module of ours keeps anything
     // but the run queue of ports, which is empty when a test is over.
     isolate: false,

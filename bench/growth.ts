@@ -4,8 +4,8 @@ import * as Logger from "effect/Logger"
 import { Node, Port, Supervisor } from "../src/index.ts"
 import { Shards } from "../src/internal/global/shards.ts"
 import { framings } from "../src/internal/transport/framing/framings.ts"
-import { watchLoop } from "../test/watchLoop.ts"
 import { type Goal, millisOf } from "./goal.ts"
+import { watchLoop } from "./watchLoop.ts"
 
 const onNode = <A, E>(effect: Effect.Effect<A, E, Node.Node>): Promise<A> =>
   Effect.runPromise(Effect.provide(effect, Node.layerLocal).pipe(Effect.provide(Logger.layer([]))))
@@ -54,13 +54,15 @@ const decoding = (framing: string, make: (size: number) => ReadonlyArray<unknown
   const { makeDecoder, makeEncoder } = framings.get(framing)!
   /** Time of this process, whatever else there is to do. */
   const time = (bytes: Uint8Array): number => {
-    const decode = makeDecoder({ maxMessageSize: 65 * megabyte, byteStrings: "bytes" })
+    const decode = makeDecoder({ maxMessageSize: 65 * megabyte, kind: "own" })
     const began = process.cpuUsage()
     for (let at = 0; at < bytes.length; at += 1024) decode(bytes.subarray(at, at + 1024))
     const { system, user } = process.cpuUsage(began)
     return system + user
   }
-  const [small, large] = [8 * megabyte, 64 * megabyte - 1024].map((size) => Uint8Array.from(makeEncoder()(make(size))))
+  const [small, large] = [8 * megabyte, 64 * megabyte - 1024].map((size) =>
+    Uint8Array.from(makeEncoder("own")(make(size)))
+  )
   return time(large!) / Math.max(...[1, 2, 3].map(() => time(small!)))
 }
 

@@ -6,9 +6,9 @@ import type * as Scope from "effect/Scope"
 import { Global, Node, Port, Transport } from "../src/index.ts"
 import { secret } from "../test/harness.ts"
 import { connectRaw, dialRaw, greeting, type RawPeer } from "../test/rawPeer.ts"
-import { watchLoop } from "../test/watchLoop.ts"
 import { changes } from "./changes.ts"
 import type { Goal } from "./goal.ts"
+import { watchLoop } from "./watchLoop.ts"
 
 const run = <A, E>(effect: Effect.Effect<A, E, Scope.Scope | Transport.Transport>): Promise<A> =>
   Effect.runPromise(Effect.scoped(effect).pipe(Effect.provide([Transport.layerTcp, Logger.layer([])])))

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import { Node, Port, Supervisor } from "../src/index.ts"
-import { watchLoop } from "../test/watchLoop.ts"
+import { watchLoop } from "./watchLoop.ts"
 
 const runs = 5
 const sizes = [1000, 10_000, 100_000]

@@ -216,7 +216,7 @@ export const set = (
 ): Effect.Effect<void, InvalidEntry, Global | Scope.Scope> =>
   Effect.gen(function*() {
     yield* checkFamily(family)
-    const found = culprit(value, "json")
+    const found = culprit(value ?? null, "json")
     if (found !== undefined) {
       return yield* new InvalidEntry({ family, problem: `value${found.path} of ${key} is ${found.what}` })
     }

@@ -16,12 +16,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { spawnRequest } from "./internal/node/nodePort.ts"
 import type { WaitFor } from "./internal/node/peer.ts"
 import { NodeRouter, type Router } from "./internal/node/router.ts"
 import * as cell from "./internal/port/cell.ts"
+import { requireAllPlain, requirePlain } from "./internal/port/plainSchema.ts"
 import * as protocols from "./internal/port/protocol.ts"
 import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts"
 import { ReplyPort } from "./internal/port/replyPort.ts"
@@ -279,10 +281,33 @@ export type UnsendableMessage = link.UnsendableMessage
 
 // ---- protocols
 
-/** A schema whose encoded side is its type: messages are plain data. */
-type Plain<S> = S extends Schema.Codec<infer T, infer E> ? [T, E] extends [E, T] ? S
+/** A schema of plain data, whose encoded side is its type. */
+type Plain<S> = S extends Schema.Codec<infer T, infer E> ? [T, E] extends [E, T] ? { readonly Type: PlainData<T> }
   : { readonly "a message schema must not transform: its encoded side must be its type": S }
   : never
+
+/**
+ * The type itself where it is plain data, and in the places where it is not what to use instead. What is unknown is checked when it is
+ * sent.
+ */
+type PlainData<T> = unknown extends T ? T
+  : T extends null | undefined | void | boolean | number | bigint | string | Uint8Array ? T
+  : T extends symbol ? "no plain data: for a symbol, use text"
+  : T extends Callable ? "no plain data: a function cannot be sent"
+  : T extends Date ? "no plain data: for a Date, use its text or its milliseconds, Schema.String or Schema.Number"
+  : T extends Option.Option<any> ? "no plain data: for an Option, use Schema.NullOr or Schema.optionalKey"
+  : T extends ReadonlyMap<any, any> ? "no plain data: for a Map, use Schema.Record or an array of pairs"
+  : T extends ReadonlySet<any> ? "no plain data: for a Set, use Schema.Array"
+  : T extends ReadonlyArray<unknown> ? { readonly [index: number]: PlainData<T[number]> }
+  : [MethodOf<T>] extends [never] ? { readonly [K in keyof T]: K extends symbol ? SymbolKey : PlainData<T[K]> }
+  : "no plain data: for an object with methods, use a struct of its data"
+
+type SymbolKey = "no plain data: for a symbol as key, use text"
+
+type Callable = ((...args: never) => unknown) | (abstract new(...args: never) => unknown)
+
+/** The keys of functions in an object. */
+type MethodOf<T> = { [K in keyof T]-?: [T[K]] extends [Callable] ? [T[K]] extends [never] ? never : K : never }[keyof T]
 
 /**
  * Describes one message of a protocol: the schemas of its arguments, in order.
@@ -298,12 +323,21 @@ type Plain<S> = S extends Schema.Codec<infer T, infer E> ? [T, E] extends [E, T]
  */
 export const message = <const S extends ReadonlyArray<protocols.AnySchema>>(
   ...schemas: { readonly [K in keyof S]: Plain<S[K]> } & S
-): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> => messageOf({ schemas, tail: undefined, reply: undefined })
+): Message<{ -readonly [K in keyof S]: S[K]["Type"] }> => {
+  requireAllPlain(schemas, "Port.message")
+  return messageOf({ schemas, tail: undefined, reply: undefined })
+}
 
 const messageOf = (shape: protocols.MessageShape): Message<any> => ({
   ...shape,
-  rest: (tail) => messageOf({ ...shape, tail }),
-  replies: (reply) => messageOf({ ...shape, reply })
+  rest: (tail: protocols.AnySchema) => {
+    requirePlain(tail, "Port.message: the rest")
+    return messageOf({ ...shape, tail })
+  },
+  replies: (reply: protocols.AnySchema) => {
+    requirePlain(reply, "Port.message: the reply")
+    return messageOf({ ...shape, reply })
+  }
 })
 
 /**
@@ -1123,11 +1157,10 @@ export const remote: {
   name: string,
   args?: ReadonlyArray<protocols.AnySchema>,
   protocol?: Protocol<Messages>
-): RemoteFunction<any, any> => ({
-  name,
-  check: args === undefined ? undefined : protocols.checkArguments(args),
-  protocol
-})
+): RemoteFunction<any, any> => {
+  requireAllPlain(args ?? [], `Port.remote ${name}`)
+  return { name, check: args === undefined ? undefined : protocols.checkArguments(args), protocol }
+}
 
 /**
  * Lets other nodes spawn ports on this one, for as long as the layer lasts. For each one the implementation runs in the

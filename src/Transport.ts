@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as linkError from "./internal/transport/linkError.ts"
 import { makeMemoryNetwork } from "./internal/transport/memory/network.ts"
 import { tcpCarrier } from "./internal/transport/tcp.ts"
-import type { Carrier } from "./internal/transport/wire.ts"
+import type * as wire from "./internal/transport/wire.ts"
 
 /**
  * Why a connection did not become a link, or why a link ended: `reason` is one of the tags of `docs/errors.md`, `peer`
@@ -53,6 +53,77 @@ export type LinkError = linkError.LinkError
  * @since 0.1.0
  */
 export type LinkErrorReason = linkError.LinkErrorReason
+
+/**
+ * Told what happens on a wire. Nothing of it may throw.
+ *
+ * **Details**
+ *
+ * `data`: bytes have come; they are only good until the call returns. `drained`: all that was written has left. `closed`: the
+ * connection is gone, once and for good; the text says why, in words for people.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type WireEvents = wire.WireEvents
+
+/**
+ * One connection as a stream of bytes: `remote` is the address of the other side, `buffered` how many bytes were written and have
+ * not left yet.
+ *
+ * **Details**
+ *
+ * - `start(events)` begins to read; what came before waits. A wire that was lost before tells so then.
+ * - `write(bytes)`: the bytes belong to the wire from now on, and may be a view of a larger buffer.
+ * - `end(closed)` closes the connection when all that was written has left, and calls back when it is closed.
+ * - `destroy()` closes it at once, and calls `closed` of its own events. What was written just before still leaves, as far as
+ *   the system has room for it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Wire = wire.Wire
+
+/**
+ * What a transport has to provide: how a node listens, and how it dials. A `Layer.succeed(Transport.Transport, carrier)` makes it
+ * one.
+ *
+ * **Details**
+ *
+ * - `listen(bind, accept, host)` listens until its scope closes, and gives every incoming connection to `accept`. It answers the
+ *   addresses that others can dial.
+ * - `dial(address, host)` connects to one address.
+ *
+ * `host` is the ID of the node that does it: a network that is made up needs to know from where to where bytes travel, a real one
+ * ignores it. Handshake, framings, limits and TLS are not the transport's business.
+ *
+ * **Example** (A transport that counts the connections of another one)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * let dialled = 0
+ * const counting = Layer.effect(
+ *   Transport.Transport,
+ *   Effect.map(Transport.Transport, (inner): Transport.Carrier => ({
+ *     ...inner,
+ *     dial: (address, host) => {
+ *       dialled++
+ *       return inner.dial(address, host)
+ *     }
+ *   }))
+ * ).pipe(Layer.provide(Transport.layerMemory))
+ *
+ * const node = Node.layer({ nodeId: "here", secret: "swordfish", binds: ["*"] })
+ * await Effect.runPromise(Node.addresses.pipe(Effect.provide(node.pipe(Layer.provide(counting)))))
+ * dialled // => 0
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Carrier = wire.Carrier
 
 /**
  * The service that nodes listen and dial with. `layerTcp` and `layerMemory` provide it; several nodes may share one.

@@ -227,6 +227,49 @@ const mistakes: ReadonlyArray<Mistake> = [
     ]
   },
   {
+    name: "a message with a date",
+    code: "Port.message(▸Schema.Date)",
+    says: [
+      "…",
+      "…",
+      "…",
+      "Types of property 'Type' are incompatible.",
+      "Type 'Date' is not assignable to type '\"no plain data: for a Date, use its text or its milliseconds, Schema.String or Schema.Number\"'."
+    ]
+  },
+  {
+    name: "a message with an option inside",
+    code: "Port.message(▸Schema.Struct({ at: Schema.Struct({ line: Schema.Option(Schema.Number) }) }))",
+    says: [
+      "…",
+      "…",
+      "…",
+      "The types of 'Type.at.line' are incompatible between these types.",
+      "Type 'Option<number>' is not assignable to type '\"no plain data: for an Option, use Schema.NullOr or Schema.optionalKey\"'."
+    ]
+  },
+  {
+    name: "a reply with a map",
+    code: "Port.message().replies(▸Schema.ReadonlyMap(Schema.String, Schema.Number))",
+    says: [
+      "…",
+      "…",
+      "Types of property 'Type' are incompatible.",
+      "Type 'ReadonlyMap<string, number>' is not assignable to type '\"no plain data: for a Map, use Schema.Record or an array of pairs\"'."
+    ]
+  },
+  {
+    name: "a message with a function",
+    code: "Port.message(▸Schema.declare((value): value is () => void => typeof value === \"function\"))",
+    says: [
+      "…",
+      "…",
+      "…",
+      "Types of property 'Type' are incompatible.",
+      "Type '() => void' is not assignable to type '\"no plain data: a function cannot be sent\"'."
+    ]
+  },
+  {
     name: "a handler that a spawned port lacks",
     code: "Port.implement(makeChat, () => ▸Effect.succeed({}))",
     says: ["…", "…", "Property 'line' is missing in type '{}' but required in type 'Handlers<…"]

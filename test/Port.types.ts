@@ -81,6 +81,52 @@ export const wider: Port.PortId<Client & Chat> = client
 // @ts-expect-error -- a message is plain data: its schemas must not transform
 export const transforming = Port.message(Schema.NumberFromString)
 
+interface Tree {
+  readonly name: string
+  readonly children: ReadonlyArray<Tree>
+}
+type Nested = [string, Nested | null]
+declare const tree: Schema.Codec<Tree>
+declare const nested: Schema.Codec<Nested>
+class Label extends Schema.Opaque<Label>()(Schema.Struct({ text: Schema.String })) {}
+interface Order {
+  readonly id: number
+  total(): number
+}
+declare const order: Schema.Codec<Order>
+/** What is plain data, however deep; and what is unknown, which is checked when it is sent. */
+export const plain = [
+  Port.message(Schema.Json, tree, nested, Label).rest(tree).replies(nested),
+  Port.message(Schema.Unknown, Schema.Any, Schema.Array(Schema.Unknown), Schema.ObjectKeyword),
+  Port.message(Schema.Null, Schema.Void, Schema.Undefined, Schema.BigInt, Schema.Uint8Array, Schema.Literals(["a", 1])),
+  Port.message(Schema.Struct({ a: Schema.optionalKey(Schema.Number), b: Schema.optional(Schema.Boolean) })),
+  Port.message(Schema.Record(Schema.String, Schema.Tuple([Schema.Finite, Schema.NullOr(tree)])))
+]
+export const foreign = [
+  // @ts-expect-error -- a date is no plain data
+  Port.message(Schema.Date),
+  // @ts-expect-error -- nor is one inside
+  Port.message(Schema.String, Schema.Struct({ at: Schema.Date })),
+  // @ts-expect-error -- nor is one in an array
+  Port.message(Schema.Array(Schema.Date)),
+  // @ts-expect-error -- nor is one in a reply
+  Port.message().replies(Schema.NullOr(Schema.Date)),
+  // @ts-expect-error -- nor is an option
+  Port.message(Schema.Option(Schema.Number)),
+  // @ts-expect-error -- nor is a map
+  Port.message(Schema.ReadonlyMap(Schema.String, Schema.Number)),
+  // @ts-expect-error -- nor is a set among what follows
+  Port.message().rest(Schema.ReadonlySet(Schema.Number)),
+  // @ts-expect-error -- nor is a symbol
+  Port.message(Schema.Symbol),
+  // @ts-expect-error -- nor is an object with symbols as keys
+  Port.message(Schema.Struct({ [Symbol.iterator]: Schema.String })),
+  // @ts-expect-error -- nor is an object with methods
+  Port.message(order),
+  // @ts-expect-error -- nor is what a remote function may be given
+  Port.remote("eg_chat::at", [Schema.Duration], Client)
+]
+
 // @ts-expect-error -- a handler is missing
 export const missing = Port.make(Chat, { join: () => {}, privmsg: () => {} })
 // @ts-expect-error -- a handler for a message that the protocol does not have

@@ -213,6 +213,17 @@ describe("while a delay runs", () => {
       assert.strictEqual(kids.took(), "+c -b +b")
     }))
 
+  test("which says why the last start failed", () =>
+    Effect.gen(function*() {
+      const { kids, supervisor } = yield* delayed()
+      const reason = Effect.map(supervisor.which, ([a]) => a?.lastReason)
+      assert.deepStrictEqual(yield* reason, ["crash"])
+      kids.next("a", Effect.fail("no database"))
+      yield* sleep("1 hour")
+      assert.strictEqual(yield* states(supervisor), "a: restarting, b: running")
+      assert.deepStrictEqual(yield* reason, ["fail", "no database", "no database"])
+    }))
+
   test("terminate ends it at once", () =>
     Effect.gen(function*() {
       const { kids, supervisor } = yield* delayed()

@@ -309,6 +309,24 @@ describe("the start of a supervisor", () => {
       assert.strictEqual((yield* NodeRouter).ports.size, before)
     }))
 
+  test("fails when it is killed meanwhile, names the child that was being started, and leaves nothing", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      kids.next("b", Effect.never)
+      const router = yield* NodeRouter
+      const before = router.ports.size
+      const starting = yield* Effect.forkChild(Effect.flip(group([kids.kid("a"), kids.kid("b"), kids.kid("c")])), {
+        startImmediately: true
+      })
+      yield* quiet
+      const [supervisor] = router.observed.supervisors
+      yield* Port.kil(supervisor!, "enough")
+      const error = yield* Fiber.join(starting)
+      assert.strictEqual(error._tag === "StartError" && error.child, "b")
+      assert.strictEqual(kids.took(), "+a +b -b -a")
+      assert.strictEqual(router.ports.size, before)
+    }))
+
   test("fails when a child's start answers no port at all, and stops what that start made", () =>
     Effect.gen(function*() {
       const kids = makeKids()

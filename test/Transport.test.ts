@@ -166,7 +166,7 @@ for (const [name, transport] of transports) {
         const lost = yield* watch(node, "b")
         const inbox = yield* collector(first)
         const error = yield* Effect.flip(second.dial(node.address))
-        assert.strictEqual(error.reason, "duplicate_node")
+        assert.strictEqual(error.reason, "node_id_taken")
         yield* roundTrip(first, node)
         const said = (pattern: RegExp) => until(String(pattern), () => world.logs.some((line) => pattern.test(line)))
         yield* said(/^ERROR a two live nodes have the node ID b: at .*, and at .*, which is refused/)

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
+import type { AutoShutdown } from "../src/internal/supervisor/decisions.ts"
 import * as machine from "../src/internal/supervisor/machine.ts"
 import {
   checkChild,
@@ -30,6 +31,9 @@ export interface BareChild extends ChildOptions {
   readonly id: string
 }
 
+export const checked = (child: BareChild, autoShutdown: AutoShutdown = "never"): CheckedChild =>
+  Result.getOrThrow(checkChild({ ...child, start: Effect.never }, autoShutdown))
+
 /** What becomes of a start: it fails, it has nothing to supervise, or somebody ends it who wants the child terminated. */
 export type Outcome = "fails" | "ignores" | "is called off"
 
@@ -47,7 +51,7 @@ export class BareSupervisor {
   readonly delays = new Map<string, number | undefined>()
   /** Called with the present state before and after each event. */
   watch: (before: State, event: (state: State) => Next) => void = () => {}
-  private readonly autoShutdown
+  private readonly autoShutdown: AutoShutdown
   /** Children that hold what they acquired, and their ports. */
   private readonly held = new Map<string, string>()
   private readonly queue: Array<(state: State) => Next> = []
@@ -64,14 +68,10 @@ export class BareSupervisor {
     before: Readonly<Record<string, ReadonlyArray<Outcome>>> = {}
   ) {
     for (const [id, outcomes] of Object.entries(before)) this.outcomes.set(id, [...outcomes])
-    const checked = Result.getOrThrow(checkSupervisor({ intensity: 100, ...options }, false))
-    this.autoShutdown = checked.autoShutdown
-    this.state = make(shape, "n#supervisor", checked, children.map((child) => this.check(child)))
+    const limits = Result.getOrThrow(checkSupervisor({ intensity: 100, ...options }, false))
+    this.autoShutdown = limits.autoShutdown
+    this.state = make(shape, "n#supervisor", limits, children.map((child) => checked(child, this.autoShutdown)))
     this.say(machine.start)
-  }
-
-  private check(child: BareChild): CheckedChild {
-    return Result.getOrThrow(checkChild({ ...child, start: Effect.never }, this.autoShutdown))
   }
 
   // ---- what happens
@@ -97,7 +97,7 @@ export class BareSupervisor {
 
   startChild(child: BareChild): string {
     return this.ask((state) =>
-      machine.startChild(state, this.check(child), find(state, child.id)?.status === "running")
+      machine.startChild(state, checked(child, this.autoShutdown), find(state, child.id)?.status === "running")
     )
   }
 

@@ -13,7 +13,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   port: ["values"],
   node: ["values", "transport", "port"],
   global: ["values", "transport", "port", "node"],
-  supervisor: ["values", "port", "node", "Node", "Port"],
+  supervisor: ["values", "node", "Node", "Port"],
   cli: ["values", "transport", "node", "global", "Node", "Transport", "Port", "Global", "Supervisor"]
 }
 
@@ -98,7 +98,7 @@ describe("the walls between rooms", () => {
     ["internal/port/cell.ts", "internal/transport/link.ts"],
     ["internal/node/router.ts", "Port.ts"],
     ["internal/global/shards.ts", "Global.ts"],
-    ["internal/supervisor/child.ts", "internal/transport/link.ts"],
+    ["internal/supervisor/child.ts", "internal/port/cell.ts"],
     ["internal/supervisor/child.ts", "Global.ts"],
     ["internal/node/router.ts", "internal/cli/doctor.ts"],
     ["Port.ts", "Global.ts"],

@@ -54,6 +54,15 @@ const quiet = 12_000
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
+/** What the promise answers, or `undefined` when that takes too long. Leaves no timer behind, which would hold up the end. */
+const inTime = async <A>(promise: Promise<A>): Promise<A | undefined> => {
+  let timer: NodeJS.Timeout | undefined
+  const tooLong = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), orderLimit)
+  })
+  return await Promise.race([promise, tooLong]).finally(() => clearTimeout(timer))
+}
+
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const server = net.createServer().listen(0, "127.0.0.1", () => {
@@ -97,7 +106,7 @@ class Worker {
       }
       this.look()
     })
-    return await Promise.race([said, this.ended.then(() => false), sleep(orderLimit).then(() => false)])
+    return await inTime(Promise.race([said, this.ended.then(() => false)])) ?? false
   }
   order(line: string): void {
     this.child.stdin!.write(`${line}\n`)
@@ -221,7 +230,7 @@ export class Chaos {
       if (!await one.says("looked")) this.emit({ _tag: "Leaked", what: `${one.life} does not answer any more` })
     }
     for (const one of workers) one.order("stop")
-    await Promise.race([Promise.all(workers.map((one) => one.ended)), sleep(orderLimit)])
+    await inTime(Promise.all(workers.map((one) => one.ended)))
     for (const one of workers) {
       if (one.child.exitCode === null) this.emit({ _tag: "Leaked", what: `${one.life} does not stop` })
     }

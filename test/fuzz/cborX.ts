@@ -3,18 +3,26 @@
  * code, which takes text behind a length of 64 bits for the end of the input.
  */
 import { Decoder } from "cbor-x/decode-no-eval"
-import type { DecoderOptions } from "../../src/internal/transport/framing/framing.ts"
+import type { PeerKind } from "../../src/internal/values/plainData.ts"
 
 const decoder = new Decoder({ useRecords: false, mapsAsObjects: false })
 
 /** The packets that the bytes are; `undefined` if they hold something that `cbor-x` takes for something else. */
 export const secondOpinion = (
   bytes: Uint8Array,
-  byteStrings: DecoderOptions["byteStrings"]
+  kind: PeerKind
 ): ReadonlyArray<unknown> | undefined => {
   if (bytes.length === 0 || !isOrdinary(bytes)) return undefined
-  const packets = (decoder.decodeMultiple(bytes) as ReadonlyArray<unknown>).map((packet) => plain(packet, byteStrings))
+  const packets = (decoder.decodeMultiple(bytes) as ReadonlyArray<unknown>).map((packet) => plain(packet, kind))
   return packets.some(hasTwin) ? undefined : packets
+}
+
+/** `cbor-x` does not tell a bignum from an integer of 64 bits: packets as they look to who does not. */
+export const withoutBignums = (value: unknown): unknown => {
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value
+  if (Array.isArray(value)) return value.map(withoutBignums)
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutBignums(inner)]))
 }
 
 /**
@@ -48,14 +56,14 @@ const hasTwin = (value: unknown): boolean =>
 const isObject = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !(value instanceof Uint8Array)
 
-const plain = (value: unknown, byteStrings: DecoderOptions["byteStrings"]): unknown => {
+const plain = (value: unknown, kind: PeerKind): unknown => {
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value
-  if (Array.isArray(value)) return value.map((item) => plain(item, byteStrings))
-  if (value instanceof Uint8Array) return byteStrings === "text" ? latin1(value) : Uint8Array.from(value)
+  if (Array.isArray(value)) return value.map((item) => plain(item, kind))
+  if (value instanceof Uint8Array) return kind === "perl" ? latin1(value) : Uint8Array.from(value)
   if (!(value instanceof Map)) return value
   const entries = Array.from(value, ([key, inner]): [string, unknown] => [
     key instanceof Uint8Array ? latin1(key) : String(key),
-    plain(inner, byteStrings)
+    plain(inner, kind)
   ])
   const object: object = Object.fromEntries(entries)
   return Object.keys(object).length < entries.length ? Object.assign(object, { [twin]: true }) : object

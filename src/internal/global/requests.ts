@@ -184,7 +184,7 @@ const amongGlobals: Handlers = {
 /** What operators ask of any node. What they set becomes that node's own, and stays as long as the node. */
 const ofOperators: Handlers = {
   [operatorRequests.set]: ({ ownData, router }) => (from, [family, key, value, to, ...rest]) => {
-    const isPlain = isFamilyName(family) && typeof key === "string" && culprit(value, "json") === undefined
+    const isPlain = isFamilyName(family) && typeof key === "string" && culprit(value ?? null, "json") === undefined
     if (isPlain) ownData.set(family, key, value ?? null)
     if (isPortId(to)) router.relay(from, to, [...rest, isPlain])
   },

@@ -70,9 +70,8 @@ export class Peer implements LinkEvents, Runnable {
 
   /** Sends a message to a port of the peer. Throws an `UnsendableMessage` if the link cannot carry it. */
   send(name: string, message: Message): void {
-    if (this.link === undefined || this.queueing) return this.sendPacket([name, ...this.fixed(name, message)])
-    assertSendable(`${this.nodeId}#${name}`, message, this.link.framing.carries)
-    this.link.send([name, ...message])
+    assertSendable(`${this.nodeId}#${name}`, message, this.link?.carries ?? "cbor")
+    this.sendPacket([name, ...message])
   }
 
   /** The same, if nothing speaks against it. */
@@ -101,10 +100,10 @@ export class Peer implements LinkEvents, Runnable {
     return culprit(message, "json") !== undefined || this.measure(name, message).size > harmlessSize
   }
 
-  private measure(name: string, message: Message): Copied & { readonly copy: Message } {
-    const result = copy(message, this.link?.framing.carries ?? "cbor")
+  private measure(name: string, message: Message): Copied<Message> {
+    const result = copy(message, this.link?.carries ?? "cbor")
     if ("path" in result) throw new UnsendableMessage(`${this.nodeId}#${name}`, result)
-    return result as Copied & { readonly copy: Message }
+    return result
   }
 
   /** Sends a request to the peer's node port. The caller vouches for the data, and that nobody changes it. */
@@ -234,7 +233,7 @@ export class Peer implements LinkEvents, Runnable {
   }
 
   private sendable(reason: Reason): Reason {
-    const carries = this.link?.framing.carries ?? "json"
+    const carries = this.link?.carries ?? "json"
     return reason.map((part) => culprit(part, carries) === undefined ? part : describe(part))
   }
 
@@ -246,7 +245,7 @@ export class Peer implements LinkEvents, Runnable {
     try {
       for (const packet of this.queue) {
         // It was checked when nobody knew what the link can carry.
-        if (link.framing.carries === "json") assertSendable(this.nodeId, packet, "json")
+        if (link.carries !== "cbor") assertSendable(this.nodeId, packet, link.carries)
         link.send(packet)
       }
     } catch (error) {

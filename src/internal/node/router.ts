@@ -76,6 +76,7 @@ export class Router implements NodeService, Host, PeerHost {
   readonly network: Network
   readonly bornAt: number
   private readonly context: Context.Context<never>
+  private readonly endings = new Map<string, () => void>()
   private tracing: Trace | undefined = undefined
   /** How many requests are being carried out, each within the one before it. */
   private nesting = 0
@@ -248,8 +249,27 @@ export class Router implements NodeService, Host, PeerHost {
     this.ports.set(receiver.id, receiver)
   }
 
+  ending({ id }: Receiver): void {
+    if (this.endings.size === 0) return
+    const begun = this.endings.get(id)
+    this.endings.delete(id)
+    if (begun !== undefined) this.soon(`whoever watches over ${id} failed`, begun)
+  }
+
   removed({ id }: Receiver): void {
     this.ports.delete(id)
+    if (this.endings.size > 0) this.endings.delete(id)
+  }
+
+  /**
+   * Calls back when a port of this node begins to end. Its finalizers may keep it for as long as they like: monitors are told when
+   * it has ended. For the one who supervises it; the result takes that back.
+   */
+  whenEnding(port: string, begun: () => void): () => void {
+    this.endings.set(port, begun)
+    return () => {
+      if (this.endings.get(port) === begun) this.endings.delete(port)
+    }
   }
 
   unheard(what: string, cause: unknown): void {

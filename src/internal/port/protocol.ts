@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { quoted } from "../values/describe.ts"
+import { describe, quoted } from "../values/describe.ts"
 import { isPortId, readName } from "../values/portId.ts"
 import { reasons } from "../values/reason.ts"
 import type { Handler, Validate } from "./cell.ts"
@@ -32,11 +32,18 @@ const checking = (tuple: AnySchema): CheckArguments => {
   const fits = Schema.is(tuple)
   const explain = Schema.decodeUnknownResult(tuple)
   return (args) => {
-    if (fits(args)) return undefined
-    const result = explain(args)
-    return (Result.isFailure(result) ? result.failure.message : "it does not fit").replaceAll(/\s*\n\s*/g, " ")
+    try {
+      if (fits(args)) return undefined
+      const result = explain(args)
+      return inOneLine(Result.isFailure(result) ? result.failure.message : "it does not fit")
+    } catch (error) {
+      // The schema's own checks are a program's code, and this may be the stack of a socket.
+      return inOneLine(`the check itself failed: ${describe(error)}`)
+    }
   }
 }
+
+const inOneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ")
 
 /** What a protocol says of messages from other nodes. Tags that it does not name are left to the handlers. */
 export const validator = (messages: Readonly<Record<string, MessageShape>>): Validate => {
@@ -61,17 +68,23 @@ export const PortIdSchema = Schema.String.pipe(
   Schema.check(Schema.makeFilter((text: string) => isPortId(text) || "expected a port ID of the form node#name"))
 )
 
-/** Adds to the handler of a call that its result is sent to the reply port, which comes last. */
+/**
+ * Adds to the handler of a call that its result is sent to the reply port, which comes last. Nothing is answered by a message without
+ * arguments: no codec has to say `undefined`.
+ */
 export const replying = (
   tag: string,
   handler: Handler,
-  answer: (to: string, value: unknown) => Effect.Effect<void, never, any>
+  answer: (to: string, ...reply: ReadonlyArray<unknown>) => Effect.Effect<void, never, any>
 ): Handler =>
 (...args) => {
   const to = args[args.length - 1]
   if (!isPortId(to)) return Effect.fail(`message ${quoted(tag)} names no port to reply to`)
   const result = handler(...args.slice(0, -1))
-  return Effect.flatMap(result as Effect.Effect<unknown, unknown>, (value) => answer(to, value))
+  return Effect.flatMap(
+    result as Effect.Effect<unknown, unknown>,
+    (value) => value === undefined ? answer(to) : answer(to, value)
+  )
 }
 
 /** What a protocol says of the replies to its calls: what is wrong with one, if anything is. */

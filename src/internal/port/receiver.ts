@@ -31,6 +31,8 @@ export interface Host {
   readonly names: PortNames
   /** The port is there: its ID leads to it from now on. */
   add(receiver: Receiver): void
+  /** The port was told to end. Its fibers and finalizers still run, as long as they like. */
+  ending(receiver: Receiver): void
   /** The port has ended: its ID leads nowhere from now on. */
   removed(receiver: Receiver): void
   /** Something failed that no caller is left to hear of. */

@@ -8,10 +8,10 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { NodeRouter } from "../node/router.ts"
-import { untraced } from "../port/cell.ts"
 import { type Killed, reasonFromCause, reasonFromExit } from "../values/reason.ts"
 import type { AutoShutdown } from "./decisions.ts"
 import { answersOf, answerWith, type StartByArguments } from "./messages.ts"
@@ -41,7 +41,7 @@ export const checkWithServices = <A, E, R>(
 
 /** Gives effects these services, and the Scope of whoever runs them. They outlive the span that they were given in. */
 export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
-  const services = Context.omit(Scope.Scope, Starter)(untraced(context as Context.Context<any>))
+  const services = Context.omit(Scope.Scope, Starter, Tracer.ParentSpan)(context as Context.Context<any>)
   return <A, E>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, Scope.Scope> =>
     Effect.provideContext(start, services) as Effect.Effect<A, E, any>
 }
@@ -57,7 +57,8 @@ export const launch = Effect.fnUntraced(function*(
   byArguments?: StartByArguments
 ) {
   const router = yield* NodeRouter
-  const context = untraced(yield* Effect.context<never>())
+  // A supervisor outlives the span that it was made in.
+  const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()) as Context.Context<never>
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
   const running: Supervision = new Supervision(router, context, port, name, options.shape, checked, list)

@@ -13,9 +13,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Router } from "../node/router.ts"
-import { Killed, type PortExit, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
-import { Child, ignore, type StartListener } from "./child.ts"
-import { ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./errors.ts"
+import { Killed, type Reason, reasons } from "../values/reason.ts"
+import { type Child, ignore, type StartListener } from "./child.ts"
+import { Children } from "./children.ts"
+import { type ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./errors.ts"
 import { type Happening, Reporter } from "./events.ts"
 import * as machine from "./machine.ts"
 import type { CheckedChild, CheckedSupervisor } from "./spec.ts"
@@ -35,7 +36,7 @@ import {
 type Failure = ChildError | StartError
 
 /** Tells the machine what has come of an action, unless the supervisor has begun to end meanwhile: answers whether it did. */
-type Tell = (event: () => Result) => boolean
+type Respond = (event: () => Result) => boolean
 
 export class Supervision {
   readonly port: string
@@ -48,9 +49,7 @@ export class Supervision {
   private state: State
   /** What the machine has said, and is not done yet. Another list begins with the end of the supervisor. */
   private todo: Array<Action> = []
-  private readonly children = new Map<string, Child>()
-  /** Children by the last port that they had. */
-  private readonly byPort = new Map<string, Child>()
+  private readonly children: Children
   /** What wakes the groups that wait. */
   private readonly timers = new Map<number, Fiber.Fiber<unknown>>()
   /** Children that somebody wants to terminate: a restart leaves them out, or goes on without them. */
@@ -84,7 +83,8 @@ export class Supervision {
     this.shape = shape
     this.options = options
     this.state = make(shape, port, options, specs)
-    for (const spec of specs) this.add(spec)
+    this.children = new Children(router, context, shape, (report) => this.report(report))
+    for (const spec of specs) this.children.add(spec)
     this.reporter = new Reporter(port, name, () => router.monotonic())
   }
 
@@ -170,18 +170,24 @@ export class Supervision {
     })
   })
 
-  private carryOut(action: Action, tell: Tell): Effect.Effect<unknown> {
+  private carryOut(action: Action, respond: Respond): Effect.Effect<unknown> {
+    const stopped = () => respond(() => machine.stopped(this.state, this.router.monotonic()))
     switch (action._tag) {
       case "Start":
-        return this.start(action.id, tell)
+        return this.start(action.id, respond)
       case "Stop":
-        return this.stop(action.id, tell)
+        return Effect.map(this.withChild(action.id, (child) => this.children.stop(child)), stopped)
       case "StopTogether":
-        return this.stopTogether(action.ids, tell)
-      case "CleanUp":
-        return this.cleanUp(action.cause, tell)
+        return Effect.map(this.children.stopTogether(action.ids), stopped)
+      case "CleanUp": {
+        const { exit, id } = action.cause
+        return Effect.map(
+          this.withChild(id, (child) => this.children.cleanUp(child, exit)),
+          () => respond(() => machine.cleanedUp(this.state, this.router.monotonic()))
+        )
+      }
       case "Pace":
-        return this.pace(action.cause, action.now, tell)
+        return this.pace(action.cause, action.now, respond)
       case "Report":
         return this.report(action.report)
       case "Wait":
@@ -192,13 +198,13 @@ export class Supervision {
         this.timers.delete(action.group)
         return Effect.void
       case "StaysDown":
-        this.children.get(action.id)?.refuse(this.refusal("stopped", action.id))
+        this.children.get(action.id)?.refuse(this.children.refusal("stopped", action.id))
         return Effect.void
       case "Forget":
-        this.forget(action.id)
+        this.children.forget(action.id)
         return Effect.void
       case "Refuse":
-        this.failure = this.refusal(action.reason, action.id)
+        this.failure = this.children.refusal(action.reason, action.id)
         return Effect.void
       case "FailStart":
         this.failure = new StartError({ child: action.id, exit: action.exit })
@@ -209,102 +215,46 @@ export class Supervision {
     }
   }
 
-  private start(id: string, tell: Tell): Effect.Effect<void> {
+  private start(id: string, respond: Respond): Effect.Effect<void> {
     const known = find(this.state, id)
     if (known === undefined) return Effect.void
-    const child = this.children.get(id) ?? this.add(known.spec)
+    const child = this.children.get(id) ?? this.children.add(known.spec)
     if (known.status === "restarting" && this.unwanted.has(child)) {
-      tell(() => machine.startFailed(this.state, Exit.interrupt(), true))
+      respond(() => machine.startFailed(this.state, Exit.interrupt(), true))
       return Effect.void
     }
     return Effect.map(child.start(this.listener), (exit) => {
       if (Exit.isFailure(exit)) {
         const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
         const failed = Exit.failCause(exit.cause)
-        const isTold = tell(() => machine.startFailed(this.state, failed, isCalledOff))
+        const isTold = respond(() => machine.startFailed(this.state, failed, isCalledOff))
         // The supervisor ends, and whoever made it still waits for its first children.
         if (!isTold) this.failure = new StartError({ child: id, exit: failed })
         return
       }
       this.value = child.value
-      if (child.value === ignore) tell(() => machine.ignored(this.state))
+      if (child.value === ignore) respond(() => machine.ignored(this.state))
     })
   }
 
   /** What children tell by themselves. */
   private readonly listener: StartListener = {
     started: (child, port, before) => {
-      // Until now it could be named by its last port.
-      if (before !== undefined && this.byPort.get(before) === child) this.byPort.delete(before)
-      this.byPort.set(port, child)
+      this.children.moved(child, port, before)
       this.step(machine.started(this.state, child.spec.id, port))
     },
     ended: (child, port, exit) => this.post(() => machine.ended(this.state, { id: child.spec.id, port, exit }))
   }
 
-  /** Ends a child and waits for it, within its time. */
-  private stop(id: string, tell: Tell): Effect.Effect<void> {
+  private withChild(id: string, act: (child: Child) => Effect.Effect<void>): Effect.Effect<void> {
     const child = this.children.get(id)
-    if (child === undefined) {
-      tell(() => machine.stopped(this.state, this.router.monotonic()))
-      return Effect.void
-    }
-    return Effect.flatMap(child.stop(this.abandon(child)), (exit) => {
-      tell(() => machine.stopped(this.state, this.router.monotonic()))
-      return this.reportEnd(child, child.port, exit)
-    })
+    return child === undefined ? Effect.void : act(child)
   }
 
-  private reportEnd(child: Child, port: string | undefined, exit: PortExit | undefined): Effect.Effect<void> {
-    if (exit === undefined || port === undefined) return Effect.void
-    return this.report({ _tag: "Ended", child: child.spec.id, port, exit })
-  }
-
-  private stopTogether(ids: ReadonlyArray<string>, tell: Tell): Effect.Effect<void> {
-    const children = ids.flatMap((id) => this.children.get(id) ?? [])
-    const endings = children.map((child) => ({ child, port: child.port, fiber: child.beginStop() }))
-    const patienceMillis = Math.max(0, ...new Set(children.map((child) => child.patienceMillis)))
-    const all = Effect.forEach(endings, ({ fiber }) => fiber === undefined ? Effect.void : Fiber.await(fiber), {
-      discard: true
-    })
-    const late = Effect.suspend(() =>
-      Effect.forEach(
-        endings.filter(({ fiber }) => fiber !== undefined && fiber.pollUnsafe() === undefined),
-        ({ child }) => this.abandon(child),
-        { discard: true }
-      )
-    )
-    const within = patienceMillis === Infinity
-      ? all
-      : Effect.timeoutOrElse(all, { duration: patienceMillis, orElse: () => late })
-    return Effect.flatMap(within, () => {
-      tell(() => machine.stopped(this.state, this.router.monotonic()))
-      return Effect.forEach(endings, ({ child, fiber, port }) => {
-        const exit = fiber?.pollUnsafe()
-        return exit?._tag === "Success" ? this.reportEnd(child, port, exit.value) : Effect.void
-      }, { discard: true })
-    })
-  }
-
-  private abandon(child: Child): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      child.giveUp()
-      // A child that gets no time is not told of for taking some.
-      if (child.patienceMillis === 0) return Effect.void
-      return this.report({ _tag: "Abandoned", child: child.spec.id, port: child.port })
-    })
-  }
-
-  private cleanUp({ exit, id }: Cause, tell: Tell): Effect.Effect<void> {
-    const child = this.children.get(id)
-    const released = child === undefined ? Effect.void : child.cleanUp(exit, this.abandon(child))
-    return Effect.map(released, () => void tell(() => machine.cleanedUp(this.state, this.router.monotonic())))
-  }
-
-  private pace({ exit, id }: Cause, now: number, tell: Tell): Effect.Effect<void> {
+  private pace({ exit, id }: Cause, now: number, respond: Respond): Effect.Effect<void> {
     const child = this.children.get(id)
     const delay = child === undefined ? Effect.succeed(0) : child.delay(now, exit, this.options.periodMillis)
-    return Effect.map(delay, (millis) => void tell(() => machine.paced(this.state, millis)))
+    return Effect.map(delay, (millis) => void respond(() => machine.paced(this.state, millis)))
   }
 
   private wait(group: number, delayMillis: number): void {
@@ -318,43 +268,12 @@ export class Supervision {
 
   private report(report: Report): Effect.Effect<void> {
     const child = this.children.get(report.child)
-    // It has ended before anybody could be told that it runs.
-    if (report._tag === "Started" && child?.livePort === undefined) return Effect.void
     if (report._tag === "StartFailed" && child !== undefined) child.lastExit = report.exit
     const happening: Happening = report._tag === "Restarting"
       ? { ...report, at: this.router.now() + Duration.toMillis(report.delay) }
       : report
     // Dynamic children are all alike.
     return this.reporter.report(happening, this.shape === "dynamic" ? this.name : report.child)
-  }
-
-  // ---- children
-
-  /** A name for one more dynamic child. */
-  nextId(): string {
-    return String(++this.nth)
-  }
-
-  find(idOrPort: string): Child | undefined {
-    return (this.shape === "dynamic" ? undefined : this.children.get(idOrPort)) ?? this.byPort.get(idOrPort)
-  }
-
-  private add(spec: CheckedChild): Child {
-    const child = new Child(this.router, this.context, spec)
-    this.children.set(spec.id, child)
-    return child
-  }
-
-  private forget(id: string): void {
-    const child = this.children.get(id)
-    if (child === undefined) return
-    this.children.delete(id)
-    if (child.port !== undefined && this.byPort.get(child.port) === child) this.byPort.delete(child.port)
-    child.refuse(this.refusal("not_found", id))
-  }
-
-  refusal(reason: Refusal, child: string): ChildError {
-    return new ChildError({ reason, child, port: this.find(child)?.livePort })
   }
 
   // ---- the first starts
@@ -377,6 +296,11 @@ export class Supervision {
 
   // ---- what can be asked for
 
+  /** A name for one more dynamic child. */
+  nextId(): string {
+    return String(++this.nth)
+  }
+
   startChild(spec: CheckedChild): Effect.Effect<unknown, ChildError | StartError | Killed> {
     return this.ask(
       () => machine.startChild(this.state, spec, this.children.get(spec.id)?.livePort !== undefined),
@@ -387,12 +311,14 @@ export class Supervision {
   /** Twice is fine. Of a dynamic supervisor, so is a port that has ended. */
   terminateChild(idOrPort: string): Effect.Effect<void, ChildError | Killed> {
     return Effect.suspend(() => {
-      const known = this.find(idOrPort)
-      if (this.shape === "single" && known !== undefined) return Effect.fail(this.refusal("only_child", idOrPort))
+      const known = this.children.find(idOrPort)
+      if (this.shape === "single" && known !== undefined) {
+        return Effect.fail(this.children.refusal("only_child", idOrPort))
+      }
       const terminate = this.ask<void, ChildError>(() => {
         // What was still starting, and could not be kept, is gone already.
         const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
-        return machine.terminateChild(this.state, idOrPort, this.find(idOrPort)?.spec.id, isKnown)
+        return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
       }, () => {})
       if (known === undefined) return terminate
       this.unwanted.add(known)
@@ -430,7 +356,7 @@ export class Supervision {
     return Effect.suspend(() => {
       if (!child.isStarting) return Effect.void
       if (find(this.state, child.spec.id)?.status === "restarting") this.calledOff.add(child)
-      return Effect.asVoid(child.stop(this.abandon(child)))
+      return this.children.stop(child)
     })
   }
 
@@ -440,41 +366,30 @@ export class Supervision {
   portOf(id: string): Effect.Effect<string, ChildError | Killed> {
     return Effect.suspend(() => {
       if (this.isOver) return Deferred.await(this.whenOver)
-      const child = this.find(id)
-      if (child === undefined) return Effect.fail(this.refusal("not_found", id))
+      const child = this.children.find(id)
+      if (child === undefined) return Effect.fail(this.children.refusal("not_found", id))
       // A single child that has stopped takes its supervisor with it.
       const isStopped = this.shape !== "single" && find(this.state, child.spec.id)?.status === "stopped"
-      if (isStopped) return Effect.fail(this.refusal("stopped", id))
+      if (isStopped) return Effect.fail(this.children.refusal("stopped", id))
       return child.current as Effect.Effect<string, ChildError | Killed>
     })
   }
 
-  get which(): ReadonlyArray<ChildInfo> {
-    const now = this.router.monotonic()
-    return inOrder(this.state).map(({ restarts, spec: { id }, status }) => {
-      const child = this.children.get(id)
-      return {
-        id,
-        status,
-        type: child?.type ?? "worker",
-        port: child?.livePort,
-        restarts,
-        uptime: child?.startedAt === undefined ? undefined : now - child.startedAt,
-        lastReason: child?.lastExit === undefined ? undefined : reasonFromExit(child.lastExit)
-      }
-    })
+  find(idOrPort: string): Child | undefined {
+    return this.children.find(idOrPort)
   }
 
-  /** Of a dynamic supervisor there is one specification. */
+  refusal(reason: Refusal, idOrPort: string): ChildError {
+    return this.children.refusal(reason, idOrPort)
+  }
+
+  get which(): ReadonlyArray<ChildInfo> {
+    const now = this.router.monotonic()
+    return inOrder(this.state).map((child) => this.children.info(child, now))
+  }
+
   get count(): Count {
-    const all = Array.from(this.children.values())
-    const supervisors = all.filter((child) => child.type === "supervisor").length
-    return {
-      specs: this.shape === "dynamic" ? 1 : all.length,
-      active: all.filter((child) => child.livePort !== undefined).length,
-      supervisors,
-      workers: all.length - supervisors
-    }
+    return this.children.count
   }
 
   // ---- the end
@@ -500,7 +415,7 @@ export class Supervision {
         Deferred.doneUnsafe(this.whenOver, Effect.fail(error))
         for (const asked of this.waiting) Deferred.doneUnsafe(asked, Effect.fail(error))
         this.waiting.clear()
-        for (const child of this.children.values()) child.refuse(error)
+        this.children.refuseAll(error)
         this.reporter.end()
       })
     })

@@ -5,7 +5,7 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import { type Culprit, culprit } from "../values/plainData.ts"
+import { type Carries, type Culprit, culprit, type PeerKind } from "../values/plainData.ts"
 import type { Encoder, Framing, Packet } from "./framing/framing.ts"
 import { type Greeting, ownKindKey, timeoutKey } from "./handshake/greeting.ts"
 import { LinkError } from "./linkError.ts"
@@ -61,7 +61,7 @@ export class Link {
   readonly peerTimeoutMillis: number | undefined
   readonly address: string
   /** What the link can carry. */
-  readonly framing: Framing
+  readonly carries: Carries
   private readonly wire: Wire
   private readonly encode: Encoder
   private events: LinkEvents | undefined = undefined
@@ -85,8 +85,13 @@ export class Link {
     this.incarnation = sameKind ? greeting.keys.get(ownKindKey) : undefined
     this.peerTimeoutMillis = this.incarnation === undefined ? undefined : readTimeout(greeting.keys.get(timeoutKey))
     this.address = wire.remote
-    this.framing = framing
-    this.encode = framing.makeEncoder()
+    this.carries = framing.carries[this.kind]
+    this.encode = framing.makeEncoder(this.kind)
+  }
+
+  /** Who is at the other end. */
+  get kind(): PeerKind {
+    return this.incarnation === undefined ? "perl" : "own"
   }
 
   /** Bytes that have not left this process. */
@@ -215,7 +220,7 @@ const readTimeout = (value: string | undefined): number => {
 }
 
 /** Throws an `UnsendableMessage` if a codec of the kind cannot carry the message. */
-export const assertSendable = (port: string, message: Packet, carries: Framing["carries"]): void => {
+export const assertSendable = (port: string, message: Packet, carries: Carries): void => {
   const found = culprit(message, carries)
   if (found !== undefined) throw new UnsendableMessage(port, found)
 }

@@ -8,7 +8,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { LinkError } from "./linkError.ts"
 
-/** Told what happens on a wire. Called by the event loop: must not throw. */
+/** Documented as `Transport.WireEvents`. */
 export interface WireEvents {
   /** Bytes have come. They are only good until the call returns. */
   data(chunk: Uint8Array): void
@@ -18,6 +18,7 @@ export interface WireEvents {
   closed(why: string): void
 }
 
+/** Documented as `Transport.Wire`. */
 export interface Wire {
   /** The address of the other side. */
   readonly remote: string
@@ -33,10 +34,7 @@ export interface Wire {
   destroy(): void
 }
 
-/**
- * A transport: how a node listens, and how it dials. `host` is the ID of the node that does it: a network that is made
- * up needs to know from where to where bytes travel, a real one ignores it.
- */
+/** Documented as `Transport.Carrier`. */
 export interface Carrier {
   /**
    * Listens until the scope closes, and gives every incoming connection to `accept`. Answers the addresses that others

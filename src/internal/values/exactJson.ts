@@ -1,8 +1,10 @@
 /**
- * JSON whose integers keep all their digits, as Perl's do: those that a number cannot hold are bigints here.
+ * JSON whose integers keep all their digits, as Perl's do: those that a number cannot hold are bigints here. Among our own kind a
+ * number stays a number, too, however large, and -0 keeps its sign.
  *
  * @internal
  */
+import type { PeerKind } from "./plainData.ts"
 
 /** ECMAScript 2026, which the types of TypeScript do not have yet. */
 const withSource = JSON as unknown as {
@@ -14,35 +16,57 @@ const withSource = JSON as unknown as {
 }
 
 /** Throws as `JSON.stringify` does, but not for a bigint. `undefined` for what is no JSON. */
-export const stringify = (value: unknown): string | undefined => {
+export const stringify = (value: unknown, reader: PeerKind = "perl"): string | undefined => {
   try {
-    return JSON.stringify(value)
+    if (reader === "perl" || !isExacting(value)) return JSON.stringify(value)
   } catch {
     // To ask of each value would cost more than to do it again for the few that hold one.
-    return JSON.stringify(
-      value,
-      (_, inner: unknown) => typeof inner === "bigint" ? withSource.rawJSON(String(inner)) : inner
-    )
   }
+  return JSON.stringify(value, function(this: Readonly<Record<string, unknown>>, key) {
+    // As it stands there: programs like to give bigints a `toJSON`.
+    const inner = this[key]
+    if (typeof inner === "bigint") return withSource.rawJSON(String(inner))
+    return reader === "own" && typeof inner === "number" ? exactNumber(inner) : inner
+  })
 }
 
-/** To ask of each value takes ten times as long: in texts of more characters than these, long integers are the nearest numbers. */
+/** Whether JSON would not tell a number of it from another one, or from a bigint. */
+const isExacting = (value: unknown): boolean => {
+  if (typeof value === "number") return exactNumber(value) !== value
+  if (typeof value !== "object" || value === null) return typeof value === "bigint"
+  if (Array.isArray(value)) return value.some(isExacting)
+  for (const key in value) if (isExacting((value as Readonly<Record<string, unknown>>)[key])) return true
+  return false
+}
+
+/** With an exponent it is no bigint for who reads it. */
+const exactNumber = (value: number): number | object => {
+  if (value === 0) return Object.is(value, -0) ? withSource.rawJSON("-0") : value
+  // From 1e21 on all of them are shown with an exponent.
+  return Math.abs(value) > Number.MAX_SAFE_INTEGER && Math.abs(value) < 1e21 ? withSource.rawJSON(`${value}e0`) : value
+}
+
+/** To ask of each value takes ten times as long: in texts of Perl's of more characters than these, long integers are the nearest numbers. */
 const longest = 256 * 1024
 
 /** Where a long integer may stand, and nearly no fraction and no text. */
 const longInteger = /(?:^|[[,:])\s*-?\d{16}/
 
+/** The same where none is a number: the first of them is 2^53. */
+const bigint = /(?:^|[[,:])\s*-?(?:9\d{15}|\d{17})/
+
 /** Throws as `JSON.parse` does. */
-export const parse = (text: string): unknown =>
-  text.length <= longest && longInteger.test(text)
-    ? withSource.parse(text, (_, value, { source }) => exact(value, source))
-    : JSON.parse(text)
+export const parse = (text: string, writer: PeerKind = "perl"): unknown => {
+  const isOwn = writer === "own"
+  if (isOwn ? !bigint.test(text) : text.length > longest || !longInteger.test(text)) return JSON.parse(text)
+  return withSource.parse(text, (_, value, { source }) => exact(value, source, isOwn))
+}
 
 /** The integer of 64 bits that stands there, if a number is another one. */
-const exact = (value: unknown, source: string | undefined): unknown => {
+const exact = (value: unknown, source: string | undefined, isOwn: boolean): unknown => {
   if (typeof value !== "number" || source === undefined || !/^-?\d{16,20}$/.test(source)) return value
-  // What a number shows as it stays, and shows as again.
-  if (String(value) === source) return value
+  // What a number shows as it stays, and shows as again. Our own kind writes those with an exponent.
+  if (isOwn ? Number.isSafeInteger(value) : String(value) === source) return value
   const integer = BigInt(source)
   return integer >= -(2n ** 63n) && integer < 2n ** 64n ? integer : value
 }

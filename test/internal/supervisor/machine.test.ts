@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schedule from "effect/Schedule"
+import { startAsRestarts } from "../../../src/internal/supervisor/machine.ts"
 import type { SupervisorOptions } from "../../../src/internal/supervisor/spec.ts"
-import { inOrder, type Shape, type State } from "../../../src/internal/supervisor/state.ts"
-import { type BareChild, BareSupervisor } from "../../supervisorMachine.ts"
+import { add, inOrder, type Shape, type State } from "../../../src/internal/supervisor/state.ts"
+import { type BareChild, BareSupervisor, checked } from "../../supervisorMachine.ts"
 import { Play, Script } from "../../supervisorScripts.ts"
 
 const play = (script: Script, watch?: BareSupervisor["watch"]): void => {
@@ -90,6 +91,15 @@ describe("the last significant child", () => {
     supervisor.end(["b", "crash"], ["a"])
     assert.isUndefined(supervisor.over)
     assert.strictEqual(supervisor.states, "a: stopped, b: running")
+  })
+
+  it("is not the last while another one waits that was stopped again, because one of its group could not be started", () => {
+    const children = [{ id: "a", ...significant }, { id: "b", ...significant }, { id: "c" }]
+    const supervisor = delayed(children, { autoShutdown: "all_significant", strategy: "rest_for_one" })
+    supervisor.outcomes.set("c", ["fails"])
+    supervisor.end(["b", "crash"], ["a"])
+    assert.isUndefined(supervisor.over)
+    assert.strictEqual(supervisor.states, "a: stopped, b: running, c: running")
   })
 
   it("is the last when the other one was terminated while it waited for its restart", () => {
@@ -227,6 +237,14 @@ describe("a start that answers that there is nothing to supervise", () => {
     supervisor.outcomes.set("a", ["ignores"])
     supervisor.end(["a", "crash"])
     assert.deepStrictEqual(supervisor.over, [])
+  })
+})
+
+describe("first starts that are tried as restarts", () => {
+  it("are restarts from the beginning: what is to be started is restarting", () => {
+    const { state } = new BareSupervisor([], {}, "single")
+    const [tried] = startAsRestarts(add(state, checked({ id: "a" })))
+    assert.deepStrictEqual(inOrder(tried).map(({ restarts, status }) => [restarts, status]), [[0, "restarting"]])
   })
 })
 

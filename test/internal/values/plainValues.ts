@@ -2,19 +2,17 @@
 import * as Schema from "effect/Schema"
 
 const Text = Schema.String.check(Schema.makeFilter((text: string) => text.isWellFormed()))
-/** Neither codec tells -0 from 0. */
+/** `JSON.stringify` drops the sign of -0. */
 const isNotMinusZero = Schema.makeFilter((number: number) => !Object.is(number, -0))
-const Float = Schema.Finite.check(isNotMinusZero)
-const Int = Schema.Int.check(isNotMinusZero)
 
 type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
-/** What JSON carries. */
+/** What JSON carries, and what `JSON.stringify` makes of it. */
 export const JsonValue: Schema.Codec<Json> = Schema.Union([
   Schema.Null,
   Schema.Boolean,
-  Int,
-  Float,
+  Schema.Int.check(isNotMinusZero),
+  Schema.Finite.check(isNotMinusZero),
   Text,
   Schema.Array(Schema.suspend(() => JsonValue)),
   Schema.Record(Text, Schema.suspend(() => JsonValue))
@@ -31,15 +29,14 @@ type Cbor =
   | ReadonlyArray<Cbor>
   | { readonly [key: string]: Cbor }
 
-/** What CBOR carries between our own nodes. A bigint that fits in a number comes back as one. */
+/** What CBOR carries between our own nodes. */
 export const CborValue: Schema.Codec<Cbor> = Schema.Union([
   Schema.Null,
   Schema.Undefined,
   Schema.Boolean,
-  Int,
-  Float,
-  Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: 2n ** 53n, maximum: 2n ** 64n - 1n })),
-  Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: -(2n ** 63n), maximum: -(2n ** 53n) })),
+  Schema.Int,
+  Schema.Finite,
+  Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: -(2n ** 63n), maximum: 2n ** 64n - 1n })),
   Text,
   Schema.Uint8Array,
   Schema.Array(Schema.suspend(() => CborValue)),

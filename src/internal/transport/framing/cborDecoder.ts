@@ -4,8 +4,9 @@
  *
  * @internal
  */
+import { isSafe, type PeerKind } from "../../values/plainData.ts"
 import { bignum, indefinite, isAscii, major } from "./cborScanner.ts"
-import type { DecoderOptions, Packet } from "./framing.ts"
+import type { Packet } from "./framing.ts"
 
 /** Strings shorter than this are cut out of a text of many: V8 would cut longer ones without copying, and keep that text. */
 const shortString = 13
@@ -17,7 +18,7 @@ const knownKeys = 256
 const nothing = Buffer.alloc(0)
 
 export class CborDecoder {
-  private readonly byteStrings: DecoderOptions["byteStrings"]
+  private readonly kind: PeerKind
   private bytes: Buffer = nothing
   private at = 0
   /** Some of the bytes as text, one character for each. */
@@ -27,8 +28,8 @@ export class CborDecoder {
   /** Keys that came lately, all of them ASCII, by a hash. */
   private readonly keys: Array<string> = Array.from({ length: knownKeys }, () => "")
 
-  constructor(byteStrings: DecoderOptions["byteStrings"]) {
-    this.byteStrings = byteStrings
+  constructor(kind: PeerKind) {
+    this.kind = kind
   }
 
   /** Decodes packets that are known to be whole, and nothing but arrays. */
@@ -51,7 +52,7 @@ export class CborDecoder {
       case major.negative:
         return info < 24 ? -1 - info : this.negative(info)
       case major.bytes:
-        return this.byteStrings === "text" ? this.text(major.bytes, info) : this.byteString(info)
+        return this.kind === "perl" ? this.text(major.bytes, info) : this.byteString(info)
       case major.text:
         return this.text(major.text, info)
       case major.array:
@@ -202,7 +203,7 @@ export class CborDecoder {
     return key instanceof Uint8Array ? Buffer.from(key).toString("latin1") : String(key)
   }
 
-  /** Drops all tags but those of a bignum. */
+  /** Drops all tags but those of a bignum: a bigint for our own kind, and for Perl a number where it is one. */
   private tagged(info: number): unknown {
     let tag = this.argument(info)
     while (this.bytes[this.at]! >> 5 === major.tag) tag = this.argument(this.bytes[this.at++]! & 0x1f)
@@ -211,7 +212,7 @@ export class CborDecoder {
     this.at += length
     const octets = BigInt(`0x0${this.bytes.toString("hex", this.at - length, this.at)}`)
     const value = tag === bignum.positive ? octets : -1n - octets
-    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
+    return this.kind === "perl" && isSafe(value) ? Number(value) : value
   }
 
   private simple(info: number): boolean | null | undefined | number {

@@ -5,7 +5,7 @@
  * @internal
  */
 import { constants } from "node:buffer"
-import type { Carries } from "../../values/plainData.ts"
+import type { Carries, PeerKind } from "../../values/plainData.ts"
 
 /** One array: a port name, then the message. */
 export type Packet = ReadonlyArray<unknown>
@@ -30,16 +30,17 @@ export interface DecoderOptions {
   /** Bytes of one packet beyond which the link ends. */
   readonly maxMessageSize: number
   /**
-   * What a CBOR byte string in a value means: bytes between our own nodes, characters U+0000 to U+00FF from Perl,
-   * which sends nearly all text that way.
+   * Who sends them. A CBOR byte string means bytes from our own kind, and characters U+0000 to U+00FF from Perl, which sends nearly
+   * all text that way. Our own kind tells bigints from numbers; Perl does not.
    */
-  readonly byteStrings: "bytes" | "text"
+  readonly kind: PeerKind
 }
 
 /** One framing by its name on the wire. */
 export interface Framing {
-  readonly carries: Carries
-  readonly makeEncoder: () => Encoder
+  /** What it carries to whom. */
+  readonly carries: Readonly<Record<PeerKind, Carries>>
+  readonly makeEncoder: (kind: PeerKind) => Encoder
   readonly makeDecoder: (options: DecoderOptions) => Decoder
 }
 

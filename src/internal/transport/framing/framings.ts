@@ -8,6 +8,6 @@ import type { Framing } from "./framing.ts"
 import { makeJsonDecoder, makeJsonEncoder } from "./json.ts"
 
 export const framings: ReadonlyMap<string, Framing> = new Map([
-  ["cbor", { carries: "cbor", makeEncoder: makeCborEncoder, makeDecoder: makeCborDecoder }],
-  ["json", { carries: "json", makeEncoder: makeJsonEncoder, makeDecoder: makeJsonDecoder }]
+  ["cbor", { carries: { own: "cbor", perl: "cbor" }, makeEncoder: makeCborEncoder, makeDecoder: makeCborDecoder }],
+  ["json", { carries: { own: "json", perl: "perlJson" }, makeEncoder: makeJsonEncoder, makeDecoder: makeJsonDecoder }]
 ])

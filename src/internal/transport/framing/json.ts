@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from "node:buffer"
 import { parse as parseJson, stringify } from "../../values/exactJson.ts"
-import { maxDepth } from "../../values/plainData.ts"
+import { maxDepth, type PeerKind } from "../../values/plainData.ts"
 import {
   type Decoder,
   type DecoderOptions,
@@ -18,7 +18,8 @@ import {
   tooManyItems
 } from "./framing.ts"
 
-export const makeJsonEncoder = (): Encoder => (packet) => Buffer.from(stringify(packet) ?? "null", "utf8")
+export const makeJsonEncoder = (kind: PeerKind): Encoder => (packet) =>
+  Buffer.from(stringify(packet, kind) ?? "null", "utf8")
 
 const quote = 0x22
 const backslash = 0x5c
@@ -75,18 +76,18 @@ export const makeJsonDecoder = (options: DecoderOptions): Decoder => {
         partial.keep(chunk.subarray(start))
         break
       }
-      packets.push(parse(partial.take(chunk.subarray(start, end))))
+      packets.push(parse(partial.take(chunk.subarray(start, end)), options.kind))
       start = i = end
     }
     return packets
   }
 }
 
-const parse = (bytes: Uint8Array): Packet => {
+const parse = (bytes: Uint8Array, kind: PeerKind): Packet => {
   if (!isUtf8(bytes)) throw new FramingError("bad_packet", "JSON that is not UTF-8")
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8")
   try {
-    return parseJson(text) as Packet
+    return parseJson(text, kind) as Packet
   } catch (cause) {
     const packet = parsePerl(text)
     if (packet !== undefined) return packet

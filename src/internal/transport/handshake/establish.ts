@@ -7,7 +7,7 @@ import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { type DecoderOptions, FramingError, type Packet } from "../framing/framing.ts"
+import { FramingError, type Packet } from "../framing/framing.ts"
 import { framings } from "../framing/framings.ts"
 import { Link } from "../link.ts"
 import { LinkError } from "../linkError.ts"
@@ -197,11 +197,7 @@ class HandshakeShell implements TlsEvents {
       return this.refuse(new LinkError({ reason: "already_connected", peer: this.state.peer }))
     }
     this.link = link
-    const options: DecoderOptions = {
-      maxMessageSize: this.options.maxMessageSize,
-      byteStrings: link.incarnation === undefined ? "text" : "bytes"
-    }
-    this.decode = receives.makeDecoder(options)
+    this.decode = receives.makeDecoder({ maxMessageSize: this.options.maxMessageSize, kind: link.kind })
     this.resume(Effect.succeed(link))
     if (action.rest.length > 0) this.packets(action.rest)
   }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { DecoderOptions, Packet } from "../../../../src/internal/transport/framing/framing.ts"
+import type { Packet } from "../../../../src/internal/transport/framing/framing.ts"
 import { framings } from "../../../../src/internal/transport/framing/framings.ts"
+import type { PeerKind } from "../../../../src/internal/values/plainData.ts"
 import { inChunks } from "./chunking.ts"
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(" ", ""), "hex")
@@ -8,10 +9,10 @@ const hex = (text: string): Buffer => Buffer.from(text.replaceAll(" ", ""), "hex
 /** Decodes packets: the same, whether in one chunk or in chunks of one byte. */
 const decode = (
   bytes: Uint8Array,
-  byteStrings: DecoderOptions["byteStrings"] = "text"
+  kind: PeerKind = "perl"
 ): ReadonlyArray<Packet> => {
   const [whole, single] = [bytes.length, 1].map((size) => {
-    const decoder = framings.get("cbor")!.makeDecoder({ maxMessageSize: 1024 * 1024, byteStrings })
+    const decoder = framings.get("cbor")!.makeDecoder({ maxMessageSize: 1024 * 1024, kind })
     return inChunks(bytes, [size]).flatMap((chunk) => decoder(chunk))
   })
   assert.deepStrictEqual(single, whole)
@@ -19,8 +20,8 @@ const decode = (
 }
 
 /** The item of a packet that has nothing else. */
-const item = (text: string, byteStrings?: DecoderOptions["byteStrings"]): unknown => {
-  const packets = decode(Buffer.concat([hex("81"), hex(text)]), byteStrings)
+const item = (text: string, kind?: PeerKind): unknown => {
+  const packets = decode(Buffer.concat([hex("81"), hex(text)]), kind)
   assert.strictEqual(packets.length, 1)
   assert.strictEqual(packets[0]!.length, 1)
   return packets[0]![0]
@@ -118,7 +119,7 @@ describe("examples of RFC 8949, appendix A", () => {
       ["bf6346756ef563416d7421ff", { Fun: true, Amt: -2 }]
     ] as ReadonlyArray<readonly [string, unknown]>
   ) {
-    it(text, () => assert.deepStrictEqual(item(text, "bytes"), value))
+    it(text, () => assert.deepStrictEqual(item(text, "own"), value))
   }
 })
 
@@ -140,7 +141,7 @@ describe("lengths", () => {
 describe("text", () => {
   it("of all lengths of characters may be cut anywhere", () => {
     const text = "\u0000\u007f\u0080\u07ff\u0800\ud7ff\ue000\uffff\u{10000}\u{10ffff}\ufeff"
-    const packet = framings.get("cbor")!.makeEncoder()([text, text.repeat(10)])
+    const packet = framings.get("cbor")!.makeEncoder("own")([text, text.repeat(10)])
     assert.deepStrictEqual(decode(packet), [[text, text.repeat(10)]])
   })
 })
@@ -149,15 +150,15 @@ describe("strings of indefinite length", () => {
   it("are their chunks, one behind the other", () => {
     assert.strictEqual(item("7f 62c3a9 60 63e282ac ff"), "é€")
     assert.strictEqual(item("5f 41e9 40 41ff ff"), "éÿ")
-    assert.deepStrictEqual(item("5f 41e9 40 41ff ff", "bytes"), bytes("e9ff"))
+    assert.deepStrictEqual(item("5f 41e9 40 41ff ff", "own"), bytes("e9ff"))
     assert.strictEqual(item("7f ff"), "")
-    assert.deepStrictEqual(item("5f ff", "bytes"), bytes(""))
+    assert.deepStrictEqual(item("5f ff", "own"), bytes(""))
     assert.deepStrictEqual(decode(hex("83 7f 61 61 ff 5f 41 62 ff 01")), [["a", "b", 1]])
   })
 
   it("are keys like others", () => {
     assert.deepStrictEqual(item("a2 7f 6161 6162 ff 01 5f 4163 ff 02"), { ab: 1, c: 2 })
-    assert.deepStrictEqual(item("a2 7f 6161 6162 ff 01 5f 4163 ff 02", "bytes"), { ab: 1, c: 2 })
+    assert.deepStrictEqual(item("a2 7f 6161 6162 ff 01 5f 4163 ff 02", "own"), { ab: 1, c: 2 })
   })
 
   it("may stand in the innermost of 512 levels", () => {
@@ -186,7 +187,7 @@ describe("tags", () => {
   })
 
   it("may stand on keys", () => {
-    assert.deepStrictEqual(item("a2 c0 6161 01 c0 4162 02", "bytes"), { a: 1, b: 2 })
+    assert.deepStrictEqual(item("a2 c0 6161 01 c0 4162 02", "own"), { a: 1, b: 2 })
     assert.deepStrictEqual(item("a1 c2 4105 01"), { 5: 1 })
   })
 
@@ -221,14 +222,14 @@ describe("keys", () => {
     for (let round = 0; round < 2; round++) {
       for (const key of [...keys, ...keys.toReversed()]) {
         const packet = [{ [key]: key }]
-        const bytes = framings.get("cbor")!.makeEncoder()(packet)
-        assert.deepStrictEqual(decode(bytes, "bytes"), [packet])
+        const bytes = framings.get("cbor")!.makeEncoder("own")(packet)
+        assert.deepStrictEqual(decode(bytes, "own"), [packet])
       }
     }
     const letters = Array.from("abcdefghijklmnopqrstuvwxyz")
     const pairs = letters.flatMap((first) => letters.map((second) => [first + second, 1] as const))
     const many = [Object.fromEntries(pairs), Object.fromEntries(pairs.toReversed())]
-    assert.deepStrictEqual(decode(framings.get("cbor")!.makeEncoder()(many)), [many])
+    assert.deepStrictEqual(decode(framings.get("cbor")!.makeEncoder("own")(many)), [many])
     const mixed = hex("85 a1 62c3a9 01 a1 42c3a9 02 a1 62c3a9 03 a1 41e9 04 a1 4141 05")
     assert.deepStrictEqual(decode(mixed), [[{ "é": 1 }, { "Ã©": 2 }, { "é": 3 }, { "é": 4 }, { A: 5 }]])
   })

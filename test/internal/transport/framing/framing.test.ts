@@ -9,11 +9,11 @@ import { ChunkSizes, inChunks } from "./chunking.ts"
 const megabyte = 1024 * 1024
 
 const decoder = (name: string, maxMessageSize = 64 * megabyte): Decoder =>
-  framings.get(name)!.makeDecoder({ maxMessageSize, byteStrings: "bytes" })
+  framings.get(name)!.makeDecoder({ maxMessageSize, kind: "own" })
 
 /** Encodes packets one behind the other. */
 const encoded = (name: string, packets: ReadonlyArray<Packet>): Buffer => {
-  const encode = framings.get(name)!.makeEncoder()
+  const encode = framings.get(name)!.makeEncoder("own")
   return Buffer.concat(packets.map((packet) => Uint8Array.from(encode(packet))))
 }
 

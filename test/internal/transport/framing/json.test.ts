@@ -9,7 +9,7 @@ import { ChunkSizes, inChunks } from "./chunking.ts"
 const json = framings.get("json")!
 
 const decode = (text: string | Uint8Array, sizes: ReadonlyArray<number> = [text.length]): ReadonlyArray<Packet> => {
-  const decoder = json.makeDecoder({ maxMessageSize: 1024 * 1024, byteStrings: "text" })
+  const decoder = json.makeDecoder({ maxMessageSize: 1024 * 1024, kind: "perl" })
   return inChunks(Buffer.from(text), sizes).flatMap((chunk) => decoder(chunk))
 }
 
@@ -27,7 +27,7 @@ const WhiteSpace = Schema.Literals(["", " ", "\n", "\r\n", "\t", " \n\t\r "])
 
 describe("json", () => {
   it("packets go out without white space, in UTF-8", () => {
-    const encode = json.makeEncoder()
+    const encode = json.makeEncoder("own")
     const packet = ["port", 1, 2.5, { k: [null, true, "é\n\"€😀"] }]
     assert.strictEqual(
       Buffer.from(encode(packet)).toString("utf8"),

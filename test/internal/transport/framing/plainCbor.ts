@@ -1,6 +1,6 @@
 /**
- * Reads one CBOR item and takes nothing but the plainest: definite lengths, shortest lengths, no tags, text that is
- * UTF-8. An independent check of what our encoder writes; RFC 8949 section 3.
+ * Reads one CBOR item and takes nothing but the plainest: definite lengths, shortest lengths, text that is UTF-8, and no tags but those
+ * of bigints that are numbers too. An independent check of what our encoder writes; RFC 8949 section 3.
  */
 export const readPlainCbor = (bytes: Uint8Array): unknown => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -23,8 +23,7 @@ export const readPlainCbor = (bytes: Uint8Array): unknown => {
     if (info === 24) return sized(1, (at) => BigInt(view.getUint8(at)), 24n)
     if (info === 25) return sized(2, (at) => BigInt(view.getUint16(at)), 0x100n)
     if (info === 26) return sized(4, (at) => BigInt(view.getUint32(at)), 0x10000n)
-    // Of any size: a bigint is told from a number by it.
-    if (info === 27) return sized(8, (at) => view.getBigUint64(at), 0n)
+    if (info === 27) return sized(8, (at) => view.getBigUint64(at), 0x1_0000_0000n)
     throw new Error(`not a definite length: ${info}`)
   }
 
@@ -36,9 +35,9 @@ export const readPlainCbor = (bytes: Uint8Array): unknown => {
     const length = Number(argument)
     switch (major) {
       case 0:
-        return info === 27 ? argument : length
+        return exact(argument)
       case 1:
-        return info === 27 ? -1n - argument : -1 - length
+        return exact(-1n - argument)
       case 2:
         return bytes.slice(take(length), at)
       case 3:
@@ -52,8 +51,21 @@ export const readPlainCbor = (bytes: Uint8Array): unknown => {
           return [key, read()]
         }))
       default:
-        throw new Error(`tag ${argument}`)
+        return readBignum(argument)
     }
+  }
+
+  const exact = (integer: bigint): number | bigint => Number.isSafeInteger(Number(integer)) ? Number(integer) : integer
+
+  const readBignum = (tag: bigint): bigint => {
+    if (tag !== 2n && tag !== 3n) throw new Error(`tag ${tag}`)
+    const octets = read()
+    if (!(octets instanceof Uint8Array) || octets[0] === 0) {
+      throw new Error("a bignum that is not of the shortest length")
+    }
+    const argument = BigInt(`0x0${Buffer.from(octets).toString("hex")}`)
+    if (!Number.isSafeInteger(Number(argument))) throw new Error("a bignum that an integer could be")
+    return tag === 2n ? argument : -1n - argument
   }
 
   const readSimple = (info: number): unknown => {
@@ -65,6 +77,9 @@ export const readPlainCbor = (bytes: Uint8Array): unknown => {
         return null
       case 23:
         return undefined
+      case 25:
+        if (view.getUint16(take(2)) !== 0x8000) throw new Error("a half float that is not -0")
+        return -0
       case 26:
         return view.getFloat32(take(4))
       case 27:

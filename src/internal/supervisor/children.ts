@@ -1,0 +1,160 @@
+/**
+ * The children of a supervisor at run time: found by name and by port, stopped alone or together, and looked at. What is done with
+ * them, and when, is up to the supervisor.
+ *
+ * @internal
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { Router } from "../node/router.ts"
+import { type PortExit, reasonFromExit } from "../values/reason.ts"
+import { Child } from "./child.ts"
+import { ChildError, type ChildInfo, type Count, type Refusal } from "./errors.ts"
+import type { CheckedChild } from "./spec.ts"
+import type { ChildState, Report, Shape } from "./state.ts"
+
+export class Children {
+  private readonly router: Router
+  private readonly context: Context.Context<never>
+  private readonly shape: Shape
+  private readonly report: (report: Report) => Effect.Effect<void>
+  private readonly byId = new Map<string, Child>()
+  /** By the last port that each had. */
+  private readonly byPort = new Map<string, Child>()
+
+  constructor(
+    router: Router,
+    context: Context.Context<never>,
+    shape: Shape,
+    report: (report: Report) => Effect.Effect<void>
+  ) {
+    this.router = router
+    this.context = context
+    this.shape = shape
+    this.report = report
+  }
+
+  // ---- finding them
+
+  get(id: string): Child | undefined {
+    return this.byId.get(id)
+  }
+
+  /** Dynamic children have IDs of which nobody knows. */
+  find(idOrPort: string): Child | undefined {
+    return (this.shape === "dynamic" ? undefined : this.byId.get(idOrPort)) ?? this.byPort.get(idOrPort)
+  }
+
+  add(spec: CheckedChild): Child {
+    const child = new Child(this.router, this.context, spec)
+    this.byId.set(spec.id, child)
+    return child
+  }
+
+  /** A child runs on this port. Until now it could be named by its last one, `before`. */
+  moved(child: Child, port: string, before: string | undefined): void {
+    if (before !== undefined && this.byPort.get(before) === child) this.byPort.delete(before)
+    this.byPort.set(port, child)
+  }
+
+  forget(id: string): void {
+    const child = this.byId.get(id)
+    if (child === undefined) return
+    this.byId.delete(id)
+    if (child.port !== undefined && this.byPort.get(child.port) === child) this.byPort.delete(child.port)
+    child.refuse(this.refusal("not_found", id))
+  }
+
+  refusal(reason: Refusal, idOrPort: string): ChildError {
+    return new ChildError({ reason, child: idOrPort, port: this.find(idOrPort)?.livePort })
+  }
+
+  /** Whoever waits for the next port of any child waits in vain. */
+  refuseAll(error: unknown): void {
+    for (const child of this.byId.values()) child.refuse(error)
+  }
+
+  // ---- ending them
+
+  /** Ends a child, or its start, and waits for that, within its time. */
+  stop(child: Child): Effect.Effect<void> {
+    return Effect.flatMap(child.stop(this.abandon(child)), (exit) => this.reportEnd(child, child.port, exit))
+  }
+
+  /** Ends them at the same time, and waits as long as the most patient one may take. */
+  stopTogether(ids: ReadonlyArray<string>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const children = ids.flatMap((id) => this.byId.get(id) ?? [])
+      const endings = children.map((child) => ({ child, port: child.port, fiber: child.beginStop() }))
+      const patienceMillis = Math.max(0, ...new Set(children.map((child) => child.patienceMillis)))
+      const all = Effect.forEach(endings, ({ fiber }) => fiber === undefined ? Effect.void : Fiber.await(fiber), {
+        discard: true
+      })
+      const late = Effect.suspend(() =>
+        Effect.forEach(
+          endings.filter(({ fiber }) => fiber !== undefined && fiber.pollUnsafe() === undefined),
+          ({ child }) => this.abandon(child),
+          { discard: true }
+        )
+      )
+      const within = patienceMillis === Infinity
+        ? all
+        : Effect.timeoutOrElse(all, { duration: patienceMillis, orElse: () => late })
+      return Effect.andThen(
+        within,
+        Effect.forEach(endings, ({ child, fiber, port }) => {
+          const exit = fiber?.pollUnsafe()
+          return exit?._tag === "Success" ? this.reportEnd(child, port, exit.value) : Effect.void
+        }, { discard: true })
+      )
+    })
+  }
+
+  /** A child has ended by itself: releases what its start acquired, within its time. */
+  cleanUp(child: Child, exit: PortExit): Effect.Effect<void> {
+    return child.cleanUp(exit, this.abandon(child))
+  }
+
+  private abandon(child: Child): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      child.giveUp()
+      // A child that gets no time is not told of for taking some.
+      if (child.patienceMillis === 0) return Effect.void
+      return this.report({ _tag: "Abandoned", child: child.spec.id, port: child.port })
+    })
+  }
+
+  private reportEnd(child: Child, port: string | undefined, exit: PortExit | undefined): Effect.Effect<void> {
+    if (exit === undefined || port === undefined) return Effect.void
+    return this.report({ _tag: "Ended", child: child.spec.id, port, exit })
+  }
+
+  // ---- looking at them
+
+  /** A child as it is now. */
+  info({ restarts, spec: { id }, status }: ChildState, now: number): ChildInfo {
+    const child = this.byId.get(id)
+    return {
+      id,
+      status,
+      type: child?.type ?? "worker",
+      port: child?.livePort,
+      restarts,
+      uptime: child?.startedAt === undefined ? undefined : now - child.startedAt,
+      lastReason: child?.lastExit === undefined ? undefined : reasonFromExit(child.lastExit)
+    }
+  }
+
+  /** Of a dynamic supervisor there is one specification. */
+  get count(): Count {
+    const all = Array.from(this.byId.values())
+    const supervisors = all.filter((child) => child.type === "supervisor").length
+    return {
+      specs: this.shape === "dynamic" ? 1 : all.length,
+      active: all.filter((child) => child.livePort !== undefined).length,
+      supervisors,
+      workers: all.length - supervisors
+    }
+  }
+}
