@@ -12,7 +12,7 @@ import type * as Node from "../../src/Node.ts"
 import * as Port from "../../src/Port.ts"
 import { type Member, reasonOf } from "./member.ts"
 import { OnPurpose } from "./onPurpose.ts"
-import { anyPayload, type Payload, trapPayload } from "./payloads.ts"
+import { anyPayload, type Payload, plainPayload, trapPayload } from "./payloads.ts"
 
 export interface Channel {
   readonly id: string
@@ -53,13 +53,14 @@ export class Channels {
     return this.member.random.pick(this.all)
   }
 
-  /** Monitors a port. `fired` is told when that is over. */
+  /** Monitors a port. `fired` is told when that is over. A careless one may fail then. */
   open(
     port: string,
-    fired: Effect.Effect<unknown, never, Node.Node | Scope.Scope> = Effect.void
+    fired: Effect.Effect<unknown, never, Node.Node | Scope.Scope>,
+    isCareless = true
   ): Effect.Effect<Channel, never, Node.Node | Scope.Scope> {
     const { emit, life, random } = this.member
-    const then = this.afterwards(random.weighted(moods), fired)
+    const then = this.afterwards(isCareless ? random.weighted(moods) : "well", fired)
     return Effect.gen({ self: this }, function*() {
       const scope = yield* Scope.fork(yield* Effect.scope)
       const dismiss = random.chance(0.15) ? this.router.monitor(port, throws) : () => {}
@@ -120,12 +121,14 @@ export class Channels {
   }
 
   /** Sends the next messages. One call at a time: they are numbered. */
-  send(channel: Channel, count: number): Effect.Effect<void, never, Node.Node> {
+  send(channel: Channel, count: number, isCareless = true): Effect.Effect<void, never, Node.Node> {
     return Effect.withFiber((fiber) => {
       if (channel.sender !== undefined) return Effect.void
       channel.sender = fiber
       return Effect.gen({ self: this }, function*() {
-        for (let left = count; left > 0 && !channel.isOver; left--) yield* this.sendNext(channel, this.payload)
+        for (let left = count; left > 0 && !channel.isOver; left--) {
+          yield* this.sendNext(channel, isCareless ? this.payload : plainPayload(this.member.random))
+        }
         channel.sender = undefined
       })
     })

@@ -167,6 +167,8 @@ const exactText = (value: unknown, depth: number): string => {
         return JSON.stringify(value)
       case "number":
         return Object.is(value, -0) ? "-0" : String(value)
+      case "boolean":
+        return String(value)
       case "bigint":
         return `${value}n`
       case "object":

@@ -144,6 +144,8 @@ export class Process {
   stop(): void {
     if (this.state !== "runs") return
     this.state = "stops"
+    // As a program that is told to stop: nothing new begins in a scope that closes, however long that takes.
+    this.workload?.rest()
     const { emit, life } = this.options
     this.fork(Scope.close(this.scope, Exit.void), (exit) => {
       this.state = "stopped"

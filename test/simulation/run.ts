@@ -108,7 +108,7 @@ const agreement = async (world: World): Promise<string | undefined> => {
   // A port on each, which nobody else knows, and a channel to it from all others.
   for (const target of core) {
     const { workload } = target
-    workload!.run(Effect.map(workload!.makePort, (port) => {
+    workload!.run(Effect.map(workload!.makeQuietPort, (port) => {
       for (const other of core) if (other !== target) other.workload!.probe(port)
     }))
   }

@@ -187,13 +187,16 @@ export class Workload {
 
   // ---- ports
 
-  /** One more port. */
+  /** One more port, with what it has to do at its end. */
   get makePort(): Effect.Effect<string, never, Services> {
     const { directory, random } = this.member
-    return Effect.gen({ self: this }, function*() {
-      const port = yield* this.behaviour.make
+    return Effect.tap(this.makeQuietPort, (port) => this.behaviour.burden(port, random.pick(directory.ports())))
+  }
+
+  /** One more port, which nothing ends but what is done to it. */
+  get makeQuietPort(): Effect.Effect<string, never, Services> {
+    return Effect.map(this.behaviour.make, (port) => {
       this.made(port)
-      yield* this.behaviour.burden(port, random.pick(directory.ports()))
       return port
     })
   }
@@ -297,8 +300,8 @@ export class Workload {
   probe(port: string): void {
     const again = Effect.andThen(Effect.sleep(200), Effect.sync(() => this.probe(port)))
     this.run(Effect.flatMap(
-      this.channels.open(port, Effect.sync(() => this.run(again))),
-      (channel) => this.channels.send(channel, 3)
+      this.channels.open(port, Effect.sync(() => this.run(again)), false),
+      (channel) => this.channels.send(channel, 3, false)
     ))
   }
 }
