@@ -158,6 +158,14 @@ export class Channels {
     })
   }
 
+  /** Takes all monitors back. */
+  get closeAll(): Effect.Effect<void> {
+    return Effect.andThen(
+      Effect.suspend(() => Effect.forEach(this.all, (channel) => this.close(channel), { discard: true })),
+      this.sweep
+    )
+  }
+
   /** Takes a monitor back. */
   close(channel: Channel): Effect.Effect<void> {
     const { emit, life } = this.member

@@ -80,7 +80,9 @@ export class Favours {
   /** Does something later here, or sends a message. */
   remind(port: string | undefined, delay: number): Effect.Effect<void, never, Services> {
     const { emit, life, random } = this.member
-    const payload = random.chance(0.2) ? anyPayload(random) : plainPayload(random)
+    const drawn = anyPayload(random)
+    // What only some links can carry is seen when it is due, and logged then.
+    const payload = drawn.carried === "perhaps" ? plainPayload(random) : drawn
     const { holds, value } = payload
     return Effect.gen({ self: this }, function*() {
       const reminder = this.name("r")

@@ -13,6 +13,7 @@ import * as Random from "effect/Random"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Global from "../../src/Global.ts"
+import { type Mesh, NodeMesh } from "../../src/internal/global/mesh.ts"
 import { Connections } from "../../src/internal/node/connections.ts"
 import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import { ownKindKey } from "../../src/internal/transport/handshake/greeting.ts"
@@ -22,6 +23,7 @@ import * as Node from "../../src/Node.ts"
 import * as Transport from "../../src/Transport.ts"
 import { ProcessClock, type SimulatedClock } from "./clock.ts"
 import { Gate } from "./gate.ts"
+import { type Census, census, grown } from "./leftovers.ts"
 import type { Directory } from "./member.ts"
 import type { NodePlan } from "./plan.ts"
 import type { SeededRandom } from "./random.ts"
@@ -53,6 +55,9 @@ export class Process {
   workload: Workload | undefined = undefined
   router: Router | undefined = undefined
   network: Connections | undefined = undefined
+  private mesh: Mesh | undefined = undefined
+  /** What it held before its program began. */
+  private atFirst: Census | undefined = undefined
   /** Fibers that have begun and not ended. */
   fibers = 0
   /** Its event loop stands still. */
@@ -130,7 +135,12 @@ export class Process {
       const context = yield* Effect.context<Scope.Scope>()
       const member = { life, random: random.derive("program"), directory, emit, pace }
       this.workload = new Workload(member, Context.merge(context, Context.merge(below, above)))
-      yield* this.workload.start
+      yield* this.workload.moveIn
+      this.mesh = Context.get(above, NodeMesh)
+      // What the node begins beside has begun by then.
+      yield* Effect.sleep(1)
+      this.atFirst = this.census
+      yield* this.workload.begin
     })
     this.fork(
       begin.pipe(Effect.provideService(Transport.Transport, this.gate.carrier), Scope.provide(this.scope)),
@@ -138,6 +148,17 @@ export class Process {
         if (Exit.isFailure(exit)) emit({ _tag: "Leaked", what: `${life} did not start: ${String(exit.cause)}` })
       }
     )
+  }
+
+  private get census(): Census {
+    const { mesh, router, scope } = this
+    if (router === undefined || mesh === undefined) throw new Error(`${this.life} has not started`)
+    return census(router, scope, mesh)
+  }
+
+  /** What its program has left behind, once all that it made is gone. */
+  get left(): ReadonlyArray<string> {
+    return this.atFirst === undefined ? [] : grown(this.atFirst, this.census)
   }
 
   /** Ends in order. It takes as long as it takes. */

@@ -76,6 +76,11 @@ export class Workload {
 
   /** Begins, and goes on by itself. */
   get start(): Effect.Effect<void> {
+    return Effect.andThen(this.moveIn, this.begin)
+  }
+
+  /** What is there as long as the process. */
+  get moveIn(): Effect.Effect<void> {
     const { emit, life } = this.member
     const careless = {
       up: () => {
@@ -97,11 +102,27 @@ export class Workload {
         )
       }
       yield* this.serveSpawns
-      yield* this.makePort
-      yield* this.makePort
       this.run(this.database.follow)
+    }).pipe(Effect.provideContext(this.context))
+  }
+
+  /** What comes and goes. */
+  get begin(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      yield* this.makePort
+      yield* this.makePort
       this.run(this.act)
     }).pipe(Effect.provideContext(this.context))
+  }
+
+  /** Ends all that has come: what is there then is what was there when it was opened. */
+  finish(): void {
+    this.run(Effect.gen({ self: this }, function*() {
+      yield* this.channels.closeAll
+      yield* this.favours.recallAll
+      yield* this.database.deleteAll
+      for (const port of this.ports) yield* Port.kil(port)
+    }))
   }
 
   /** Nothing new begins from here on. What has begun goes on. */
