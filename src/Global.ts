@@ -270,7 +270,8 @@ export const reg = (
         Effect.sync(() =>
           router.monitor(port, (exit) => {
             if (!isOrderly(reasonFromExit(exit))) {
-              router.log.warn(`port ${port}, registered in ${family}, has ended: ${showReason(exit)}`)
+              const text = `port ${port}, registered in ${family}, has ended: ${showReason(exit)}`
+              router.log.warnSome(`registered in ${family}`, text)
             }
             router.fork(Scope.close(own, Exit.void))
           })

@@ -2,7 +2,7 @@
  * `emp run` with its watchdog: real processes that are killed, hang, and come back.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { isAlive, root, startEmp } from "./processes.ts"
@@ -183,7 +183,8 @@ describe("the watchdog of emp run", () => {
   })
 
   it("restarts the node when the source of a service changes, with --watch", async () => {
-    const folder = mkdtempSync(join(root, "test/fixtures/watched-"))
+    mkdirSync(join(root, ".examples"), { recursive: true })
+    const folder = mkdtempSync(join(root, ".examples/watched-"))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const file = join(folder, "service.ts")
     const source = (word: string) =>

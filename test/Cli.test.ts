@@ -243,7 +243,7 @@ describe("emp run", () => {
     await first.sees(/twin got/)
     const second = startRun(["--node-id", "twin", "--seed", address])
     await seed.sees(/two live nodes have the node ID twin/)
-    await second.sees(/another live node has this node ID/)
+    await second.sees(/another live node with our node ID/)
     const before = first.stdout.length
     await first.sees(new RegExp(`^[^]{${before},}twin got`))
     assert.strictEqual(second.stdout, "")

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import type { FamilyChange } from "../src/internal/global/familyCopy.ts"
 import { Mesh } from "../src/internal/global/mesh.ts"
 import { Router } from "../src/internal/node/router.ts"
@@ -68,7 +69,7 @@ class TestRouter extends Router {
   private readonly wires: Network
   private readonly startedAt: number
   constructor(network: Network, nodeId: string, startedAt: number) {
-    super(nodeId, new PortNames("x", "y"), Context.empty())
+    super(nodeId, new PortNames("x", "y"), Context.make(Scope.Scope, Scope.makeUnsafe()))
     this.wires = network
     this.startedAt = startedAt
     network.nodes.set(nodeId, this)

@@ -2,9 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
 import * as os from "node:os"
+import { Connections } from "../src/internal/node/connections.ts"
+import { NodeRouter } from "../src/internal/node/router.ts"
+import { ownKindKey } from "../src/internal/transport/handshake/greeting.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
@@ -84,6 +90,26 @@ describe("node IDs", () => {
   it.live("%u without a trailing / is random too", () =>
     Effect.gen(function*() {
       assert.match(yield* idOf("job-%u-a"), /^job-[0-9A-Za-z]{10}-a$/)
+    }))
+
+  it.live("are not repeated by a program that repeats its own chance, and neither are incarnations and port names", () =>
+    Effect.gen(function*() {
+      const unique = Effect.gen(function*() {
+        const { names, network, nodeId } = yield* NodeRouter
+        const incarnation = network instanceof Connections && network.settings.identity.keys.get(ownKindKey)
+        return { local: names.local(), unique: [nodeId, incarnation, names.spawned()], chance: yield* Random.next }
+      })
+      const start = (nodeId: string) =>
+        unique.pipe(
+          Effect.provide(Node.layer({ nodeId, secret, binds: [] })),
+          Effect.provide(Transport.layerMemory),
+          Random.withSeed("my program")
+        )
+      const [one, two] = [yield* start("job-%u"), yield* start("job-%u")]
+      assert.strictEqual(one.chance, two.chance, "the program repeats")
+      for (const [i, text] of one.unique.entries()) assert.notStrictEqual(text, two.unique[i])
+      // Where the node ID is given, its ports have names of their own.
+      assert.notStrictEqual((yield* start("job")).local, (yield* start("job")).local)
     }))
 
   it.live("without one, it is the host name and random characters", () =>
@@ -242,6 +268,19 @@ for (const [name, transport] of transports) {
           assert.deepStrictEqual(reasonOf(exit), ["transport_error", "b", "no known address"])
         }))
         yield* connect(a, b)
+      }))
+
+    test("address books may be given back in any order: of those that are left the last one is asked", (world) =>
+      Effect.gen(function*() {
+        const a = yield* world.start("a")
+        const [b, c] = [yield* world.start("b"), yield* world.start("c")]
+        const [first, second] = [yield* Scope.make(), yield* Scope.make()]
+        yield* Scope.provide(a.run(Node.addressBook(() => Effect.succeed([]))), first)
+        yield* Scope.provide(a.run(Node.addressBook(() => Effect.succeed([b.address]))), second)
+        yield* Scope.close(first, Exit.void)
+        yield* connect(a, b)
+        yield* Scope.close(second, Exit.void)
+        yield* connect(a, c)
       }))
 
     test("a second address is tried when the first refuses", (world) =>

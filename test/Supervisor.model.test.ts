@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Node, Port } from "../src/index.ts"
 import { makeLogs } from "./harness.ts"
+import { sized } from "./size.ts"
 import { quiet, sleep } from "./supervised.ts"
 import { group, makeKids, states } from "./supervisedGroup.ts"
 import { type Command, Play, Script } from "./supervisorScripts.ts"
@@ -56,5 +57,5 @@ it.effect.prop(
   "a supervisor does what OTP's does, whatever its children do and whatever it is asked for",
   [Script],
   ([script]) => Effect.provide(play(script), [Layer.fresh(Node.layerLocal), makeLogs().layer]),
-  { timeout: 240_000, arbitrary: { runs: 300 } }
+  { timeout: 240_000, arbitrary: { runs: sized(300, 10_000) } }
 )

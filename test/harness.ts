@@ -157,6 +157,7 @@ class CuttableNetwork {
     }
     this.carrier = {
       listen: (bind, accept, host) => inner.listen(bind, (wire) => accept(keep(wire, host)), host),
+      resolve: inner.resolve,
       dial: (address, host) => Effect.map(inner.dial(address, host), (wire) => keep(wire, host))
     }
   }

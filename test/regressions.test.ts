@@ -117,7 +117,10 @@ for (const [name, transport] of transports) {
         yield* connect(a, c)
         const [events, inbox, atC] = [yield* follow(c), yield* collector(json), yield* collector(c)]
         const lost = yield* watch(a, inbox.port)
-        for (const part of [1, new Uint8Array(2), 3]) yield* a.run(Port.snd(inbox.port, part))
+        for (const part of [1, new Uint8Array(2), 3]) {
+          // Where nothing can be interrupted, a sender does not wait for the link to know what it carries.
+          yield* a.run(Effect.uninterruptible(Port.snd(inbox.port, part)))
+        }
         yield* until("the monitor fires", () => lost.length > 0)
         assert.include(String(lost[0]![2]), "is bytes")
         for (const to of [inbox, atC]) yield* a.run(Port.snd(to.port, "again"))

@@ -25,6 +25,7 @@ export class Gate {
             this.listening
           )
         ),
+      resolve: inner.resolve,
       dial: (address) =>
         Effect.flatMap(
           Effect.exit(inner.dial(address, host)),

@@ -4,8 +4,8 @@
 import type * as Scope from "effect/Scope"
 import { isFamilyName } from "../../src/internal/global/families.ts"
 import type { Mesh } from "../../src/internal/global/mesh.ts"
-import type { Waiters } from "../../src/internal/node/waiters.ts"
 import type { Router } from "../../src/internal/node/router.ts"
+import type { Waiters } from "../../src/internal/node/waiters.ts"
 import type { Process } from "./process.ts"
 import type { World } from "./world.ts"
 

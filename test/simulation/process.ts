@@ -19,6 +19,7 @@ import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import { ownKindKey } from "../../src/internal/transport/handshake/greeting.ts"
 import type { Carrier } from "../../src/internal/transport/wire.ts"
 import { describe } from "../../src/internal/values/describe.ts"
+import { IdentitySource } from "../../src/internal/values/names.ts"
 import * as Node from "../../src/Node.ts"
 import * as Transport from "../../src/Transport.ts"
 import { ProcessClock, type SimulatedClock } from "./clock.ts"
@@ -81,9 +82,11 @@ export class Process {
       const cut = cause.reasons.length === 0 ? "" : ` ${cause.reasons.map(causeText).join(", ")}`
       options.log(`${logLevel.toUpperCase()} ${text}${cut}`)
     })
+    const random = options.random.derive("node")
     this.context = Context.empty().pipe(
       Context.add(Clock.Clock, this.clock),
-      Context.add(Random.Random, options.random.derive("node")),
+      Context.add(Random.Random, random),
+      Context.add(IdentitySource, (bound) => Math.floor(random.nextDoubleUnsafe() * bound)),
       Context.add(Logger.CurrentLoggers, new Set([logger])),
       Context.add(References.MinimumLogLevel, "Info"),
       Context.add(Metric.FiberRuntimeMetrics, {

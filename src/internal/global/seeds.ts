@@ -4,9 +4,11 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
 import type { Network } from "../node/network.ts"
 import type { Router } from "../node/router.ts"
-import { isConnectedAlready, type LinkError, type LinkErrorReason } from "../transport/linkError.ts"
+import { isConnectedAlready, type LinkError } from "../transport/linkError.ts"
 import { globalsFamily } from "./families.ts"
 import { Flaps, keepTrying } from "./keepTrying.ts"
 import type { Mesh } from "./mesh.ts"
@@ -14,45 +16,56 @@ import type { Mesh } from "./mesh.ts"
 /** A delay is two to four times as long at first: seeds are tried again after 1.2 to 2.4 seconds. */
 const seedBaseMillis = 600
 const globalBaseMillis = 300
+/** When the node behind an address and this one have dialled each other at once, the link stands after less than this. */
+const crossingMillis = 100
+/** As often as this it may stay open who stands at an address: after that it is no accident. */
+const mostUnproven = 3
+
+/** One address that a seed stands for. */
+interface Door {
+  readonly address: string
+  /** The node behind it, which has proven that it is. What somebody says of itself counts for nothing. */
+  nodeId: string | undefined
+  /** It leads back to this very node, as far as we know. */
+  isOurs: boolean
+  isDialling: boolean
+  /** How often in a row it has stayed open who stands there. */
+  unproven: number
+}
 
 interface Seed {
-  readonly address: string
-  /** The node behind the address, as it greeted. */
-  nodeId: string | undefined
-  dialling: boolean
+  /** As it was given: an address, or a name with several of them. */
+  readonly name: string
+  doors: ReadonlyArray<Door>
+  isResolving: boolean
   /** Why the seed could not be reached since it last was: what is logged already is not logged again in every round. */
-  readonly problems: Set<LinkErrorReason>
+  readonly problems: Set<string>
 }
 
 export class Seeds {
-  private seeds: ReadonlyArray<Seed>
+  private readonly seeds: ReadonlyArray<Seed>
   private readonly router: Router
   private readonly connections: Network
 
-  constructor(router: Router, connections: Network, addresses: ReadonlyArray<string>) {
+  constructor(router: Router, connections: Network, names: ReadonlyArray<string>) {
     this.router = router
     this.connections = connections
-    this.seeds = addresses.map((address) => ({
-      address,
-      nodeId: undefined,
-      dialling: false,
-      problems: new Set()
-    }))
+    this.seeds = names.map((name) => ({ name, doors: [], isResolving: false, problems: new Set() }))
   }
 
   isSeed(nodeId: string): boolean {
-    return this.seeds.some((seed) => seed.nodeId === nodeId)
+    return this.seeds.some((seed) => seed.doors.some((door) => door.nodeId === nodeId))
   }
 
-  /** Dials every seed that is neither up nor being dialled, for ever. */
+  /** Dials every address of a seed whose node is not up, for ever. */
   run(mesh: Mesh): Effect.Effect<never> {
     const { connections, router } = this
     return Effect.scoped(Effect.flatMap(Effect.scope, (scope) =>
       Effect.contextWith((context) => {
         const fork = Effect.runForkWith(context)
         const trying = keepTrying(seedBaseMillis, connections.monitorTimeoutMillis, () => {
-          const missing = this.seeds.filter((seed) => seed.nodeId === undefined || !router.isUp(seed.nodeId))
-          for (const seed of missing) if (!seed.dialling) fork(Effect.forkIn(this.dial(seed, mesh), scope))
+          const missing = this.seeds.filter(({ doors }) => doors.length === 0 || doors.some((door) => !this.isUp(door)))
+          for (const seed of missing) if (!seed.isResolving) fork(Effect.forkIn(this.try(seed, mesh, scope), scope))
           return missing.length > 0
         })
         const flaps = new Flaps(() => router.monotonic())
@@ -65,42 +78,119 @@ export class Seeds {
       })))
   }
 
-  private dial(seed: Seed, mesh: Mesh): Effect.Effect<void> {
-    seed.dialling = true
-    // The node ID that the seed greets with, before it has authenticated, is enough to know that a link to that node stands.
-    return this.connections.dial(seed.address, (nodeId) => {
-      seed.nodeId = nodeId
-    }).pipe(
+  private isUp({ nodeId }: Door): boolean {
+    return nodeId !== undefined && this.router.isUp(nodeId)
+  }
+
+  /** Asks again what addresses the seed stands for, and dials those whose nodes are not up. */
+  private try(seed: Seed, mesh: Mesh, scope: Scope.Scope): Effect.Effect<void> {
+    seed.isResolving = true
+    return this.connections.resolve(seed.name).pipe(
       Effect.matchEffect({
-        onSuccess: () => {
-          seed.problems.clear()
-          return Effect.logDebug(`seed ${seed.address} is node ${seed.nodeId}`)
-        },
-        onFailure: (error) => this.failed(seed, error, mesh)
+        onSuccess: (addresses) => Effect.sync(() => this.resolved(seed, addresses)),
+        onFailure: (error) => this.problem(seed, undefined, error.reason, `cannot reach seed ${error.message}`)
       }),
       Effect.ensuring(Effect.sync(() => {
-        seed.dialling = false
+        seed.isResolving = false
+      })),
+      Effect.andThen(Effect.suspend(() => {
+        const missing = seed.doors.filter((door) => !door.isDialling && !this.isUp(door))
+        return Effect.forEach(missing, (door) => Effect.forkIn(this.dial(seed, door, mesh), scope), { discard: true })
       })),
       Effect.annotateLogs("node", this.router.nodeId)
     )
   }
 
-  private failed(seed: Seed, error: LinkError, mesh: Mesh): Effect.Effect<void> {
-    if (error.reason === "self_connect") {
-      this.seeds = this.seeds.filter((other) => other !== seed)
-      mesh.becomeGlobal()
-      return Effect.void
+  /** A seed stays one as long as its node is up, whatever becomes of its name. */
+  private resolved(seed: Seed, addresses: ReadonlyArray<string>): void {
+    const others = seed.doors.filter((door) =>
+      !addresses.includes(door.address) && (door.isDialling || this.isUp(door))
+    )
+    const found = addresses.map((address) =>
+      seed.doors.find((door) => door.address === address) ??
+        { address, nodeId: undefined, isOurs: false, isDialling: false, unproven: 0 }
+    )
+    seed.doors = [...found, ...others]
+  }
+
+  private dial(seed: Seed, door: Door, mesh: Mesh): Effect.Effect<void> {
+    door.isDialling = true
+    return this.dialOnce(seed, door, mesh).pipe(
+      Effect.flatMap((isOpen) => isOpen ? this.unproven(seed, door, mesh) : Effect.void),
+      Effect.ensuring(Effect.sync(() => {
+        door.isDialling = false
+      }))
+    )
+  }
+
+  /** It is open who stands at an address. That can be learnt when the other connection has become a link: soon, at first. */
+  private unproven(seed: Seed, door: Door, mesh: Mesh): Effect.Effect<void> {
+    if (++door.unproven === 1) return Effect.andThen(crossingDelay, Effect.asVoid(this.dialOnce(seed, door, mesh)))
+    if (door.unproven < mostUnproven) return Effect.void
+    const what = "says that it is a node which has another connection with this one, and does not prove it"
+    return this.problem(seed, door, "unproven", `who answers at ${titleOf(seed, door)} ${what}`)
+  }
+
+  /**
+   * Dials an address. Answers whether it is open who stands there: somebody who says that it is a node which has another
+   * connection with this one, and has not proven it.
+   */
+  private dialOnce(seed: Seed, door: Door, mesh: Mesh): Effect.Effect<boolean> {
+    let proven: string | undefined
+    const authenticated = (nodeId: string): void => {
+      proven = door.nodeId = nodeId
+      door.isOurs = false
+      door.unproven = 0
     }
-    if (isConnectedAlready.has(error.reason)) {
-      // The seed has dialled us, and came up when nobody knew yet that the node behind this address is a seed.
-      if (seed.nodeId !== undefined && this.router.isUp(seed.nodeId)) mesh.seedUp(seed.nodeId)
-      return Effect.void
-    }
-    if (seed.problems.has(error.reason)) return Effect.void
-    seed.problems.add(error.reason)
-    return Effect.logWarning(`cannot reach seed ${error.message}; trying on`)
+    return Effect.matchEffect(this.connections.dial(door.address, authenticated), {
+      onSuccess: ({ nodeId }) => {
+        seed.problems.clear()
+        return Effect.as(Effect.logDebug(`${titleOf(seed, door)} is node ${nodeId}`), false)
+      },
+      onFailure: (error) => {
+        if (error.reason === "self_connect") return Effect.as(this.meetsItself(seed, door, mesh), false)
+        if (!isConnectedAlready.has(error.reason)) return Effect.as(this.failed(seed, door, error), false)
+        if (proven === undefined) return Effect.as(Effect.logDebug(error.message), true)
+        // The node came up when nobody knew yet that it stands at this address.
+        seed.problems.clear()
+        if (this.router.isUp(proven)) mesh.seedUp(proven)
+        return Effect.succeed(false)
+      }
+    })
+  }
+
+  /** Whoever is used as a seed is a global node. The address is tried on: it may be another node's by then. */
+  private meetsItself(seed: Seed, door: Door, mesh: Mesh): Effect.Effect<void> {
+    const isKnown = door.isOurs
+    door.isOurs = true
+    door.nodeId = undefined
+    mesh.becomeGlobal()
+    return isKnown
+      ? Effect.void
+      : Effect.logInfo(`${titleOf(seed, door)} is this very node, which is a global node now`)
+  }
+
+  private failed(seed: Seed, door: Door, error: LinkError): Effect.Effect<void> {
+    const name = seed.name === door.address ? "" : ` ${seed.name} at`
+    return this.problem(seed, door, error.reason, `cannot reach seed${name} ${error.message}`)
+  }
+
+  /** Something is wrong with a seed, or one address of it: told once, if the seed has no other address that may do. */
+  private problem(seed: Seed, door: Door | undefined, what: string, text: string): Effect.Effect<void> {
+    const mayDo = (other: Door): boolean => other !== door && (other.isOurs || this.isUp(other) || other.isDialling)
+    if (seed.problems.has(what) || seed.doors.some(mayDo)) return Effect.logDebug(text)
+    seed.problems.add(what)
+    return Effect.logWarning(`${text}; trying on`)
   }
 }
+
+const crossingDelay: Effect.Effect<void> = Effect.flatMap(
+  Random.nextBetween(crossingMillis / 2, crossingMillis),
+  Effect.sleep
+)
+
+const titleOf = ({ name }: Seed, { address }: Door): string =>
+  name === address ? `seed ${name}` : `seed ${name} at ${address}`
 
 /** Runs, and hears meanwhile of each node whose link is lost. */
 const whileListening = <A>(

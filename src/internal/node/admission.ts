@@ -46,6 +46,8 @@ export class Attempt {
 
 /** How long an attempt may hold up a rival with the same node, once the rival has authenticated. */
 const rivalGraceMillis = 1000
+/** How long a node of another kind that we dialled beside a link with it may take to authenticate. */
+const proofLimitMillis = 1000
 /** How long a link may take, at most, to prove that it lives when its node seems to have come back. */
 const probeLimitMillis = 1000
 
@@ -124,11 +126,14 @@ export class Admission {
    */
   private besideLink(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
     const incarnation = attempt.greeting.keys.get(ownKindKey)
-    if (incarnation === undefined || first.incarnation === undefined) {
-      const isSameHost = hostOf(attempt.wire.remote) === hostOf(first.address)
-      return attempt.refuse(isSameHost ? "second_connection" : "already_connected", first)
-    }
-    const answers = probe(first, Math.min(this.monitorTimeoutMillis / 4, probeLimitMillis))
+    if (incarnation === undefined || first.incarnation === undefined) return this.besideOtherKind(attempt, first)
+    const { received } = first
+    // Who dialled us to learn who we are has asked on the first link whether it stands, since it had our greeting.
+    const answers = Effect.suspend(() =>
+      incarnation === first.incarnation && first.received !== received && !first.isOver
+        ? Effect.succeed(true)
+        : probe(first, Math.min(this.monitorTimeoutMillis / 4, probeLimitMillis))
+    )
     // A stranger who dials us must not make us probe. Where we dialled, the other side may wait for us to authenticate
     // first, just as we would.
     const asked = attempt.dialled ? answers : Effect.andThen(attempt.verified, answers)
@@ -137,7 +142,9 @@ export class Admission {
         attempt.replaces = first
         return this.admit(attempt)
       }
-      if (incarnation === first.incarnation) return attempt.refuse("crossing_connection")
+      if (incarnation === first.incarnation) {
+        return attempt.dialled ? this.learnWhoItIs(attempt, first) : attempt.refuse("crossing_connection")
+      }
       // A stranger must not make us raise an alarm, either.
       return Effect.flatMap(
         Effect.timeoutOption(attempt.verified, rivalGraceMillis),
@@ -147,11 +154,32 @@ export class Admission {
     })
   }
 
+  /**
+   * We dialled a node that is up, to learn who stands at the address: it says so when we have authenticated, and refuses the
+   * attempt. It holds the first link, on which it has just answered. If it lets us in all the same, it has lost that meanwhile.
+   */
+  private learnWhoItIs(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
+    attempt.replaces = first
+    return this.admit(attempt)
+  }
+
+  /**
+   * A second connection with a node of another kind never completes. Where we dialled, the node gets a moment to prove who it
+   * is: it may authenticate without waiting for us.
+   */
+  private besideOtherKind(attempt: Attempt, first: Link): Effect.Effect<never, LinkError> {
+    const isSameHost = hostOf(attempt.wire.remote) === hostOf(first.address)
+    const refuse = attempt.refuse(isSameHost ? "second_connection" : "already_connected", first)
+    if (!attempt.dialled) return refuse
+    return Effect.andThen(Effect.timeoutOption(attempt.verified, proofLimitMillis), refuse)
+  }
+
   /** Two live nodes share one ID: the node of the first link and that of the attempt. All three get to know. */
   private duplicate(attempt: Attempt, first: Link): Effect.Effect<never, LinkError> {
     const { greeting: { nodeId }, wire } = attempt
     first.duplicate(wire.remote)
     this.router.log.alarm(
+      `two nodes with the ID ${nodeId}`,
       `two live nodes have the node ID ${nodeId}: at ${first.address}, and at ${wire.remote}, which is refused`
     )
     return attempt.refuse("duplicate_node")

@@ -8,8 +8,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import { establish } from "../transport/handshake/establish.ts"
-import type { Greeting } from "../transport/handshake/greeting.ts"
+import { type Establish, establish } from "../transport/handshake/establish.ts"
+import { type Greeting, ownKindKey } from "../transport/handshake/greeting.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
 import { watch } from "../transport/heartbeat.ts"
 import type { Link } from "../transport/link.ts"
@@ -38,6 +38,21 @@ export interface ConnectionSettings {
 /** How many incoming connections may be in their handshakes at once; beyond it the oldest one has to go. */
 const maxHandshakes = 1000
 
+/** What a dialled connection tells of the node behind its address. */
+interface DialListener {
+  /** It says who it is: nobody has authenticated yet. */
+  readonly greeted?: ((greeting: Greeting) => void) | undefined
+  /** It has proven who it is. */
+  readonly authenticated?: ((nodeId: string) => void) | undefined
+}
+
+/** One handshake of ours that is open. */
+interface OpenHandshake {
+  readonly dialled: boolean
+  /** Its other end is another open handshake of ours, which has heard our nonce. */
+  leadsBack: boolean
+}
+
 export class Connections implements Network {
   /** The one that came last is asked. */
   private addressBooks: ReadonlyArray<FindAddresses> = []
@@ -45,6 +60,8 @@ export class Connections implements Network {
   private isStopped = false
   /** Incoming connections in their handshakes, oldest first. */
   private readonly handshakes = new Set<Wire>()
+  /** All handshakes, by the nonces that we sent in them. */
+  private readonly openHandshakes = new Map<string, OpenHandshake>()
   private readonly router: Router
   private readonly carrier: Carrier
   private readonly admission: Admission
@@ -116,68 +133,92 @@ export class Connections implements Network {
       this.handshakes.delete(oldest)
       oldest.destroy()
     }
-    return this.handshake(wire, false).pipe(
+    return this.handshake(wire, false, {}).pipe(
       Effect.catch((error) =>
-        unremarkable.has(error.reason)
-          ? Effect.logDebug(error.message)
-          : Effect.logWarning(`refused a connection from ${error.message}`)
+        Effect.sync(() => {
+          if (unremarkable.has(error.reason)) this.router.log.debug(error.message)
+          else this.router.log.warnSome("refused strangers", `refused a connection from ${error.message}`)
+        })
       ),
       Effect.ensuring(Effect.sync(() => this.handshakes.delete(wire)))
     )
   }
 
-  dial(address: string, greeted: (nodeId: string) => void = () => {}): Effect.Effect<Link, LinkError> {
+  resolve(address: string): Effect.Effect<ReadonlyArray<string>, LinkError> {
+    return this.carrier.resolve(address)
+  }
+
+  dial(address: string, authenticated?: (nodeId: string) => void): Effect.Effect<Link, LinkError> {
+    return this.dialWith(address, { authenticated })
+  }
+
+  private dialWith(address: string, listener: DialListener): Effect.Effect<Link, LinkError> {
     return this.carrier.dial(address, this.router.nodeId).pipe(
       // A host that does not answer at all: the system would wait for minutes, and whoever dials again waits for that.
       Effect.timeoutOrElse({
         duration: this.settings.monitorTimeoutMillis,
         orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: address }))
       }),
-      Effect.flatMap((wire) => this.handshake(wire, true, greeted))
+      Effect.flatMap((wire) => this.handshake(wire, true, listener))
     )
   }
 
-  private handshake(
-    wire: Wire,
-    dialled: boolean,
-    greeted: (nodeId: string) => void = () => {}
-  ): Effect.Effect<Link, LinkError> {
-    const { settings } = this
+  /**
+   * Whether the other side's nonce is that of another handshake of ours, so that the connection leads back to us: of one that we
+   * accepted where we dialled this one, and the other way round. What one of them finds out the other one knows too: it may hear
+   * of it when the first is over.
+   */
+  private meetsItself(open: OpenHandshake, nonce: string): boolean {
+    const other = this.openHandshakes.get(nonce)
+    if (other === undefined || other.dialled === open.dialled) return open.leadsBack
+    other.leadsBack = true
+    return true
+  }
+
+  private handshake(wire: Wire, dialled: boolean, listener: DialListener): Effect.Effect<Link, LinkError> {
+    const { router, settings } = this
     let attempt: Attempt | undefined
     const admit = (greeting: Greeting, verified: Effect.Effect<void>) => {
-      greeted(greeting.nodeId)
-      attempt = new Attempt(this.router, wire, dialled, greeting, verified)
+      listener.greeted?.(greeting)
+      attempt = new Attempt(router, wire, dialled, greeting, verified)
       return this.admission.admit(attempt)
     }
-    return Effect.flatMap(settings.makeNonce, (nonce) =>
-      establish(wire, {
+    const greet = (nonce: string): Effect.Effect<Link, LinkError> => {
+      const open: OpenHandshake = { dialled, leadsBack: false }
+      this.openHandshakes.set(nonce, open)
+      const options: Establish = {
         identity: settings.identity,
         credentials: settings.credentials,
         nonce,
+        isOurs: (other) => this.meetsItself(open, other),
+        authenticated: ({ nodeId }) => listener.authenticated?.(nodeId),
         admit,
         accept: (link) => this.accept(link, attempt?.replaces),
         maxMessageSize: settings.maxMessageSize
-      })).pipe(
-        Effect.timeoutOrElse({
-          duration: settings.monitorTimeoutMillis,
-          orElse: () => Effect.fail(new LinkError({ reason: "handshake_timeout", peer: wire.remote }))
-        }),
-        Effect.onError(() => Effect.sync(() => wire.destroy())),
-        // Of two connections with one node the other side closes one, without a word.
-        Effect.catch((error) =>
-          error.reason === "handshake_closed" && attempt !== undefined && this.admission.hasAnother(attempt)
-            ? attempt.refuse("crossing_connection")
-            : Effect.fail(error)
-        ),
-        Effect.tapError((error) =>
-          Effect.sync(() => {
-            if (error.reason === "node_id_taken") this.router.log.alarm(error.message)
-          })
-        ),
-        Effect.ensuring(Effect.sync(() => {
-          if (attempt !== undefined) this.admission.leave(attempt)
-        }))
-      )
+      }
+      return Effect.ensuring(establish(wire, options), Effect.sync(() => this.openHandshakes.delete(nonce)))
+    }
+    return Effect.flatMap(settings.makeNonce, greet).pipe(
+      Effect.timeoutOrElse({
+        duration: settings.monitorTimeoutMillis,
+        orElse: () => Effect.fail(new LinkError({ reason: "handshake_timeout", peer: wire.remote }))
+      }),
+      Effect.onError(() => Effect.sync(() => wire.destroy())),
+      // Of two connections with one node the other side closes one, without a word.
+      Effect.catch((error) =>
+        error.reason === "handshake_closed" && attempt !== undefined && this.admission.hasAnother(attempt)
+          ? attempt.refuse("crossing_connection")
+          : Effect.fail(error)
+      ),
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          if (error.reason === "node_id_taken") router.log.alarm("node ID taken", error.message)
+        })
+      ),
+      Effect.ensuring(Effect.sync(() => {
+        if (attempt !== undefined) this.admission.leave(attempt)
+      }))
+    )
   }
 
   /** A link stands, unless its node has another one. From now on it is watched over. */
@@ -202,25 +243,24 @@ export class Connections implements Network {
 
   /** Finds a peer and dials its addresses, until it is up or the time is over. */
   private connect(peer: Peer): Effect.Effect<void> {
-    const { connectIntervalMillis, monitorTimeoutMillis } = this.settings
+    const { router, settings: { connectIntervalMillis, monitorTimeoutMillis } } = this
     const { nodeId } = peer
     const failed = (error: LinkError) =>
       Effect.sync(() => {
         if (peer.state === "connecting") peer.lost(error)
       })
-    const dialAll = (addresses: ReadonlyArray<string>) => {
-      const restMillis = (monitorTimeoutMillis - connectIntervalMillis) / addresses.length
-      const paceMillis = Math.max(400, Math.min(connectIntervalMillis, restMillis))
-      const dial = (address: string) => this.dial(address)
-      return search({
+    const dialAll = (addresses: ReadonlyArray<string>) =>
+      search({
         nodeId,
         addresses,
-        dial,
+        dial: (address, greeted) =>
+          this.dialWith(address, { greeted: (greeting) => greeted(greeting.keys.has(ownKindKey)) }),
         isWanted: () => peer.state === "connecting",
-        paceMillis,
+        connectIntervalMillis,
+        monitorTimeoutMillis,
+        log: router.log,
         scope: this.scope
       })
-    }
     return Effect.flatMap(Effect.suspend(() => this.findAddresses(nodeId)), (addresses) =>
       addresses.length === 0
         ? Effect.fail(new LinkError({ reason: "no_known_address", peer: peer.nodeId }))
@@ -236,7 +276,8 @@ export class Connections implements Network {
             peer: peer.nodeId,
             detail: "the address book failed"
           })
-          return Effect.andThen(Effect.logWarning(error.message, defect), Effect.fail(error))
+          router.log.warnSome("address book", error.message, defect)
+          return Effect.fail(error)
         }),
         Effect.catch(failed)
       )
@@ -245,12 +286,14 @@ export class Connections implements Network {
 
 /**
  * Why an incoming connection is refused though all is well: both sides dial at once; a seed finds itself; a Perl node whose seed
- * we are dials us even when it has a link to us. Or when everybody was told already: two nodes with one ID.
+ * we are dials us even when it has a link to us; a health check connects and leaves. Or when everybody was told already: two nodes
+ * with one ID.
  */
 const unremarkable: ReadonlySet<LinkErrorReason> = new Set([
   "crossing_connection",
   "second_connection",
   "self_connect",
+  "left_in_silence",
   "duplicate_node",
   "node_id_taken"
 ])

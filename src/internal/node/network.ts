@@ -28,11 +28,13 @@ export interface Network {
   addressBook(find: FindAddresses): () => void
   /** Looks for a peer, in the background. Ends in its `up` or `lost`. */
   search(peer: Peer): void
+  /** The addresses that this one stands for: it may be a name with several. */
+  resolve(address: string): Effect.Effect<ReadonlyArray<string>, LinkError>
   /**
-   * Dials one address. `greeted` is told the node ID behind it as soon as it is known, which is before anybody has
-   * authenticated.
+   * Dials one address. `authenticated` is told the node ID behind it as soon as that is proven: before the link is up, and even
+   * if there will be none, since there is another one with the node.
    */
-  dial(address: string, greeted?: (nodeId: string) => void): Effect.Effect<Link, LinkError>
+  dial(address: string, authenticated?: (nodeId: string) => void): Effect.Effect<Link, LinkError>
 }
 
 /** That of a node without a transport. */
@@ -44,5 +46,6 @@ export const noNetwork: Network = {
   monitorTimeoutMillis: 30_000,
   addressBook: () => () => {},
   search: (peer) => peer.lost(new LinkError({ reason: "no_known_address", peer: peer.nodeId })),
+  resolve: (address) => Effect.succeed([address]),
   dial: (address) => Effect.fail(new LinkError({ reason: "no_network", peer: address }))
 }

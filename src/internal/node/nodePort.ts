@@ -34,7 +34,10 @@ class NodePort implements Receiver {
     this.send(message)
   }
   kill(): void {
-    this.router.log.warn(`kil of the node port ${this.id} is refused: it would take the node with it`)
+    this.router.log.warnSome(
+      "kil of a node port",
+      `kil of the node port ${this.id} is refused: it would take the node with it`
+    )
   }
   watch(): () => void {
     return () => {}
@@ -95,7 +98,10 @@ const builtIn = (router: Router): Record<string, Request> => ({
 
   snd: (from, [to, ...message]) => {
     if (isPortId(to)) router.relay(from, to, message)
-    else router.log.warn(`node ${from} asked to relay a message to the malformed port ID ${quoted(to)}`)
+    else {
+      const what = `asked to relay a message to the malformed port ID ${quoted(to)}`
+      router.log.warnSome(`relay of ${from}`, `node ${from} ${what}`)
+    }
   },
 
   can: (from, [request, ...prefix]) => {
@@ -112,7 +118,10 @@ const builtIn = (router: Router): Record<string, Request> => ({
   },
   [ownRequests.duplicate]: (from, [address]) => {
     if (ownKind(router, from) === undefined) return
-    router.log.alarm(`node ${from} refused another live node with our ID, ${router.nodeId}, at ${quoted(address)}`)
+    router.log.alarm(
+      `duplicate at ${from}`,
+      `node ${from} refused another live node with our ID, ${router.nodeId}, at ${quoted(address)}`
+    )
   },
 
   eval: (from, [_code, ...prefix]) => reply(router, from, prefix, "this node does not run code that it is sent"),
@@ -121,7 +130,8 @@ const builtIn = (router: Router): Record<string, Request> => ({
     const port = portName(name)
     const start = typeof functionName === "string" ? router.functions.get(functionName) : undefined
     if (port === undefined || port === "" || start === undefined) {
-      return router.log.warn(`node ${from} asked to spawn ${quoted(functionName)}, which is not declared here`)
+      const what = `asked to spawn ${quoted(functionName)}, which is not declared here`
+      return router.log.warnSome(`spawn of ${from}`, `node ${from} ${what}`)
     }
     // A second spawn of one name: the first one keeps it.
     if (router.portNamed(port) === undefined) start(port, args, from)

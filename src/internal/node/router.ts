@@ -7,6 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import type { Packet } from "../transport/framing/framing.ts"
@@ -85,7 +86,7 @@ export class Router implements NodeService, Host, PeerHost {
   constructor(
     nodeId: string,
     names: PortNames,
-    context: Context.Context<never>,
+    context: Context.Context<Scope.Scope>,
     connect: (router: Router) => Network = () => noNetwork
   ) {
     this.nodeId = nodeId
@@ -178,7 +179,7 @@ export class Router implements NodeService, Host, PeerHost {
 
   private sendElsewhere(to: string, message: Message, force: boolean): WaitFor | undefined {
     if (!isPortId(to)) {
-      this.log.warn(`a message to the malformed port ID ${quoted(to)} was dropped`, message)
+      this.log.warnSome("malformed port ID", `a message to the malformed port ID ${quoted(to)} was dropped`, message)
       return undefined
     }
     const node = nodeOf(to)
@@ -221,10 +222,17 @@ export class Router implements NodeService, Host, PeerHost {
   kill(to: string, reason: Reason): void {
     const receiver = this.ports.get(to)
     if (receiver !== undefined) return receiver.kill(reason)
-    if (!isPortId(to)) return this.log.warn(`kil of the malformed port ID ${quoted(to)}`, reason)
+    if (!isPortId(to)) {
+      return this.log.warnSome("malformed port ID", `kil of the malformed port ID ${quoted(to)}`, reason)
+    }
     const node = nodeOf(to)
     if (node === this.nodeId) return
-    if (nameOf(to) === "") return this.log.warn(`kil of the node port ${to} is refused: it would take the node with it`)
+    if (nameOf(to) === "") {
+      return this.log.warnSome(
+        "kil of a node port",
+        `kil of the node port ${to} is refused: it would take the node with it`
+      )
+    }
     this.peer(node).kill(nameOf(to), reason)
   }
 
@@ -273,7 +281,7 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   unheard(what: string, cause: unknown): void {
-    this.log.warn(what, cause)
+    this.log.warnSome("unheard", what, cause)
   }
 
   unmonitored({ id }: Receiver, exit: PortExit): void {
@@ -351,7 +359,8 @@ export class Router implements NodeService, Host, PeerHost {
     const handler = typeof request === "string" ? this.requests.get(request) : undefined
     if (handler === undefined) return this.log.debug(`node ${from} sent the unknown request ${quoted(request)}`)
     if (this.nesting === deepestNesting) {
-      return this.log.warn(
+      return this.log.warnSome(
+        `nesting of ${from}`,
         `node ${from} sent requests within requests, more than ${deepestNesting} deep: the rest was dropped`
       )
     }
@@ -373,7 +382,7 @@ export class Router implements NodeService, Host, PeerHost {
   wentDown(peer: Peer, wasUp: boolean, error: LinkError): void {
     if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
     if (!wasUp) return
-    if (mistakes.has(error.reason)) this.log.warn(`lost the link to ${error.message}`)
+    if (mistakes.has(error.reason)) this.log.warnSome(`mistakes of ${peer.nodeId}`, `lost the link to ${error.message}`)
     const isOrderly = error.reason === "node_left"
     this.tellListeners((listener) => listener.down(peer.nodeId, transportErrorText(error), isOrderly))
   }

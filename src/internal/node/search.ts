@@ -9,59 +9,90 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Link } from "../transport/link.ts"
 import { isConnectedAlready, type LinkError, type LinkErrorReason } from "../transport/linkError.ts"
+import type { NodeLog } from "./nodeLog.ts"
 
 /** A node that is searched for, and how it is dialled. */
 export interface Search {
   readonly nodeId: string
   readonly addresses: ReadonlyArray<string>
-  readonly dial: (address: string) => Effect.Effect<Link, LinkError>
+  /** `greeted` is told when somebody greets, before anybody has authenticated, and whether that is a node of our own kind. */
+  readonly dial: (address: string, greeted: (isOwnKind: boolean) => void) => Effect.Effect<Link, LinkError>
   /** Whether the search goes on: the node may have come up by a connection of its own. */
   readonly isWanted: () => boolean
-  /** How long to wait for an address before the next one is dialled beside it. */
-  readonly paceMillis: number
+  /** How long the whole search may take: all addresses are dialled within it. */
+  readonly connectIntervalMillis: number
+  /** How long a handshake may take. */
+  readonly monitorTimeoutMillis: number
+  readonly log: Pick<NodeLog, "debug" | "warnSome">
   /** Attempts go on in this scope when the search is over: they may still bring the node up. */
   readonly scope: Scope.Scope
 }
+
+/** RFC 8305: an address gets so long before the next one is dialled beside it. */
+const pacedMillis = 250
+/** The same where somebody of another kind has greeted: to a Perl node a second handshake is a mistake, which it logs. */
+const leastOfOtherKindMillis = 400
 
 /**
  * Dials a list of addresses, each a while after the one before it, or when that one has failed; earlier attempts go
  * on. Only a link to the node itself ends the search: an address may lead to another node by now.
  */
-export const search = (
-  { addresses, dial, isWanted, nodeId, paceMillis, scope }: Search
-): Effect.Effect<void, LinkError> =>
+export const search = (wanted: Search): Effect.Effect<void, LinkError> =>
   Effect.gen(function*() {
+    const { addresses, connectIntervalMillis, dial, isWanted, log, monitorTimeoutMillis, nodeId, scope } = wanted
+    const paceMillis = Math.min(pacedMillis, connectIntervalMillis / (2 * addresses.length))
+    const restMillis = (monitorTimeoutMillis - connectIntervalMillis) / addresses.length
+    const otherKindMillis = Math.max(leastOfOtherKindMillis, Math.min(connectIntervalMillis, restMillis))
     let refused = 0
     let last: LinkError | undefined
     const done = yield* Deferred.make<void, LinkError>()
+    /** The attempt where somebody of another kind has greeted, until it is over. */
+    let otherKind: Deferred.Deferred<void> | undefined
     for (const address of addresses) {
       if (!isWanted()) return
       const over = yield* Deferred.make<void>()
+      const greeted = (isOwnKind: boolean): void => {
+        if (!isOwnKind) otherKind = over
+      }
       yield* Effect.forkIn(
-        Effect.matchEffect(dial(address), {
+        Effect.matchEffect(dial(address, greeted), {
           onSuccess: (link) => link.nodeId === nodeId ? Deferred.succeed(done, undefined) : Effect.void,
           onFailure: (error) => {
             // Somebody is there; a connection that the node itself opened may be on its way.
-            if (error.reason !== "connect_failed") {
-              return unremarkable.has(error.reason) ? Effect.logDebug(error.message) : Effect.logWarning(error.message)
-            }
+            if (error.reason !== "connect_failed") return Effect.sync(() => failed(log, error))
             last = error
             return ++refused === addresses.length ? Deferred.fail(done, error) : Effect.void
           }
-        }).pipe(Effect.ensuring(Deferred.succeed(over, undefined))),
+        }).pipe(Effect.ensuring(Effect.andThen(
+          Effect.sync(() => {
+            if (otherKind === over) otherKind = undefined
+          }),
+          Deferred.succeed(over, undefined)
+        ))),
         scope
       )
+      if (address === addresses.at(-1)) break
       const jitter = yield* Random.nextBetween(0.9, 1)
-      if (address !== addresses.at(-1)) yield* Effect.timeoutOption(Deferred.await(over), paceMillis * jitter)
+      yield* Effect.timeoutOption(Deferred.await(over), paceMillis * jitter)
+      if (otherKind !== undefined) {
+        yield* Effect.timeoutOption(Deferred.await(otherKind), (otherKindMillis - paceMillis) * jitter)
+      }
     }
     if (last !== undefined && refused === addresses.length) return yield* last
     yield* Deferred.await(done)
   })
 
+const failed = (log: Search["log"], error: LinkError): void => {
+  if (unremarkable.has(error.reason)) log.debug(error.message)
+  // Whoever stands at the address has not authenticated.
+  else log.warnSome(`dialled: ${error.reason}`, error.message)
+}
+
 /** Why a connection that we dialled fails though all is well, or when everybody was told already: two nodes with one ID. */
 const unremarkable: ReadonlySet<LinkErrorReason> = new Set([
   ...isConnectedAlready,
   "handshake_closed",
+  "left_in_silence",
   "duplicate_node",
   "same_node_id",
   "node_id_taken"

@@ -1,5 +1,6 @@
 /**
- * One child of a supervisor: it starts, it ends, it is stopped, each within its time. What follows is not decided here.
+ * One child of a supervisor at run time: it starts, it ends, it is stopped, each within its time. What follows from that is up to the
+ * supervisor.
  *
  * @internal
  */
@@ -35,9 +36,9 @@ interface Run {
 /** A start that has not answered yet. */
 interface Starting {
   fiber: Fiber.Fiber<void, unknown> | undefined
-  /** Its answer comes too late. */
+  /** Somebody has ended the start: an answer that still comes counts for nothing. */
   isCancelled: boolean
-  /** What waits for it waits no longer. */
+  /** Whoever waits for the start waits no longer. */
   readonly abandon: () => void
 }
 
@@ -115,7 +116,7 @@ export class Child {
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
       )
-      // It may have asked for its own end before it had to wait for anything.
+      // The start may have had itself ended before it had to wait for anything, when there was no fiber to interrupt yet.
       if (starting.isCancelled) starting.fiber.interruptUnsafe()
       starting.fiber.addObserver((exit) => {
         if (this.starting === starting) this.starting = undefined
@@ -154,7 +155,7 @@ export class Child {
     return Effect.void
   }
 
-  /** Of ports of other nodes only a monitor knows. */
+  /** Whether a port lives, as far as this node knows: of ports of other nodes only a monitor will tell. */
   private isThere(port: string): boolean {
     return nodeOf(port) !== this.router.nodeId || this.router.ports.has(port)
   }
@@ -174,11 +175,11 @@ export class Child {
     })
   }
 
-  /** The same without waiting: what waits for its end. What ends already is waited for once more. */
+  /** Begins to end the child, and answers the fiber that waits for its end. If it is ending already, that is the same fiber. */
   beginStop(): Fiber.Fiber<PortExit | undefined> | undefined {
     const { run } = this
     if (run === undefined) return this.ending ?? this.cancelStart()
-    // A monitor of its own, behind those of others: they hear of the end of the child before that of its supervisor.
+    // A second monitor, which stands behind the monitors of others: those hear of the child's end before the supervisor ends.
     const ended = Effect.callback<PortExit>((resume) => {
       if (run.exit !== undefined) return resume(Effect.succeed(run.exit))
       this.router.monitor(run.port, (exit) => resume(Effect.succeed(run.exit ?? exit)))
@@ -202,7 +203,7 @@ export class Child {
     })
   }
 
-  /** The run is over, as soon as this is done. */
+  /** The child runs no more, and is gone when this is done. */
   private finish(ending: Effect.Effect<PortExit>): Fiber.Fiber<PortExit> {
     this.run = undefined
     const fiber = this.fork(Effect.tap(ending, (exit) =>
@@ -216,7 +217,7 @@ export class Child {
     return fiber
   }
 
-  /** What did not end in time is not waited for again. */
+  /** The child has not ended in time: nobody waits for that any more. */
   private readonly late = Effect.sync(() => this.giveUp())
 
   giveUp(): undefined {
@@ -224,7 +225,7 @@ export class Child {
     this.giveUpStart()
   }
 
-  /** A finalizer that dies is a mistake in the child, and no end of anything else. */
+  /** A finalizer that dies is a mistake in the child, and ends neither the supervisor nor anybody else. */
   private release(closing: Effect.Effect<void>): Effect.Effect<void> {
     return Effect.catchCause(
       closing,
@@ -241,7 +242,7 @@ export class Child {
     return this.fork(Effect.as(Fiber.await(starting.fiber), undefined))
   }
 
-  /** Whoever waits for a start that was cancelled, and does not come to its end, waits no longer. */
+  /** A start that was cancelled does not end: whoever waits for it waits no longer. */
   private giveUpStart(): void {
     this.starting?.abandon()
     this.starting = undefined
@@ -258,7 +259,7 @@ export class Child {
     })
   }
 
-  /** There is no next one. */
+  /** There is no next port: whoever waits for it gets this error. */
   refuse(error: unknown): void {
     if (this.next !== undefined) Deferred.doneUnsafe(this.next, Effect.fail(error))
     this.next = undefined

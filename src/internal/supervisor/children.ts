@@ -41,7 +41,7 @@ export class Children {
     return this.byId.get(id)
   }
 
-  /** Dynamic children have IDs of which nobody knows. */
+  /** Dynamic children are found by their ports only: nobody knows of their IDs. */
   find(idOrPort: string): Child | undefined {
     return (this.shape === "dynamic" ? undefined : this.byId.get(idOrPort)) ?? this.byPort.get(idOrPort)
   }

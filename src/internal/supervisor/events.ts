@@ -37,8 +37,8 @@ export type DistributedOmit<T, K extends PropertyKey> = T extends unknown ? Omit
 /** An event without what its supervisor adds. */
 export type Happening = DistributedOmit<Event, "supervisor">
 
-/** How long what is the same is not said again, in milliseconds. */
-const calm = 1000
+/** For so long a log line that is the same is not written again. */
+const calmMillis = 1000
 
 /** Events that a listener may lag behind before it loses the oldest. */
 const backlog = 10_000
@@ -95,7 +95,7 @@ export class Reporter {
     if (level === "Debug") return write(`${event.child} ${text}`)
     const key = `${label} ${text}`
     const before = this.said.get(key)
-    if (before !== undefined && this.now() - before.at < calm) {
+    if (before !== undefined && this.now() - before.at < calmMillis) {
       before.more++
       return Effect.void
     }
@@ -105,7 +105,7 @@ export class Reporter {
       if (this.said.get(key) === said) this.said.delete(key)
       return said.more === 0 ? Effect.void : write(`${label} ${text}: ${said.more} more times within a second`)
     })
-    return Effect.andThen(write(`${event.child} ${text}`), Effect.forkDetach(Effect.delay(sumUp, calm)))
+    return Effect.andThen(write(`${event.child} ${text}`), Effect.forkDetach(Effect.delay(sumUp, calmMillis)))
   }
 
   /** What of each event is of interest, from now on; ends with the supervisor. Who lags behind loses the oldest. */
@@ -151,7 +151,7 @@ interface Line {
   readonly text: string
 }
 
-/** For people. It says the same of children that fare alike: what tells them apart is in the annotations. */
+/** A log line for people. The lines of children that fare alike are the same: what tells them apart is in the annotations. */
 const line = (event: Event): Line => {
   switch (event._tag) {
     case "Started":

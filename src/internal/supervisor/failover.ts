@@ -2,9 +2,8 @@
  * One service on one of several nodes: each of them runs this, and those who see each other keep to the agreement of `agreement.ts`
  * on who runs the service.
  *
- * Of two nodes each has a port on the other one, which it has spawned there: its *ear*. What a node says it sends to its ears on
- * all other nodes. When an ear ends, the node where it was knows that the node whose ear it was, or that node's part in the service,
- * is gone.
+ * Each node spawns a port on every other one, its *ear* there. What node A does, A sends to its ears on B and C, where it is kept. When
+ * A, or A's part in the service, is gone, A's ears end, and so B and C know.
  *
  * @internal
  */
@@ -45,7 +44,7 @@ export interface Place {
   readonly port: string
 }
 
-/** The function that other nodes spawn their ears with. */
+/** The function by which other nodes spawn their ears here. */
 const functionOf = (name: string) => `emp::failover::${name}` as const
 
 /** For so long after its beginning a part takes nodes that it cannot reach for unknown, not for absent. */
@@ -81,7 +80,7 @@ export class Failover {
   /** What this node does, and the port of the service while it runs here. */
   private own: Part = "idle"
   private ownPort: string | undefined = undefined
-  /** Who waits for a port. */
+  /** What those wait for who ask for the service's port while it runs nowhere. */
   private next: Deferred.Deferred<string, Killed> | undefined = undefined
   /** Told of each new place. */
   private readonly watchers = new Set<(place: Place) => void>()
@@ -195,18 +194,19 @@ export class Failover {
   private gone(node: string, peer: Peer): void {
     if (this.peers.get(node) !== peer) return
     this.peers.delete(node)
-    // Until it is there again: what it last said is not true any more.
+    // What the node last said is not true any more.
     this.absent.add(node)
     this.changed()
   }
 
   private conflict(node: string): void {
-    this.router.log.warn(
+    this.router.log.warnSome(
+      `failover ${this.options.name} on ${node}`,
       `failover ${this.options.name}: ran on ${this.router.nodeId} and ${node}, which had lost each other`
     )
   }
 
-  /** Has an ear on another node, or tries to. */
+  /** Spawns this node's ear on another one, if it has none there. */
   reach(node: string): void {
     if (this.ears.has(node) || this.over !== undefined) return
     const ear = `${node}#${this.router.names.spawned()}`
@@ -305,7 +305,7 @@ export class Failover {
       this.router.monitor(handle.supervisor, (exit) => {
         const reason = reasonFromExit(exit)
         if (isTagged(reason, "restart_limit")) this.rests.begin()
-        // Stopped by the agreement: that is no end of it.
+        // Where the service was stopped because it is to run elsewhere, this part goes on.
         if (!this.leaves) this.router.kill(this.self, reason)
       })
     })
@@ -334,7 +334,7 @@ export class Failover {
   private get seek(): Effect.Effect<never> {
     const missing = Effect.sync(() => {
       for (const node of this.others) {
-        // One that is there, and takes no part, says so when it does.
+        // A node that there is a link to, and that takes no part, spawns its ear here when it begins to.
         const isKnown = this.ears.has(node) || this.absent.has(node) && this.router.isUp(node)
         if (!isKnown) this.reach(node)
       }

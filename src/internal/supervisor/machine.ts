@@ -36,7 +36,7 @@ const workOn = (state: State, work: Work, ...actions: ReadonlyArray<Action>): Re
 
 const idle = (state: State, ...actions: ReadonlyArray<Action>): Result => workOn(state, { _tag: "Idle" }, ...actions)
 
-/** The same for several children, one after the other. */
+/** Makes one change to several children, one after the other, and collects what is to be done. */
 const each = (state: State, ids: ReadonlyArray<string>, change: (state: State, id: string) => Result): Result => {
   const all: Array<Action> = []
   let next = state
@@ -48,7 +48,7 @@ const each = (state: State, ids: ReadonlyArray<string>, change: (state: State, i
   return [next, all]
 }
 
-/** These actions before those of what follows. */
+/** A result whose actions come after these. */
 const after = (actions: ReadonlyArray<Action>, [state, next]: Result): Result => [state, [...actions, ...next]]
 
 const report = (report: Report): Action => ({ _tag: "Report", report })
@@ -60,7 +60,7 @@ const forget = (state: State, id: string): Result => [
   [{ _tag: "Forget", id }]
 ]
 
-/** It does not run, and nothing starts it but somebody who asks for that. */
+/** A child does not run, and only somebody who asks for that starts it again. */
 const leaveStopped = (state: State, id: string): Result => {
   const next = set(state, id, { status: "stopped" })
   // A single child takes its supervisor with it.
@@ -70,12 +70,12 @@ const leaveStopped = (state: State, id: string): Result => {
     : [next, [{ _tag: "StaysDown", id }]]
 }
 
-/** What is done at the moment is not gone on with: the supervisor's port ends, and `stop` follows. */
+/** The supervisor ends by itself, with this reason. When its port begins to end, the shell says `stop`. */
 const end = (state: State, ...reason: Reason): Result => idle(state, { _tag: "End", reason })
 
 // ---- the first starts
 
-/** Starts the children that it begins with. The first start that fails is the end of it. */
+/** Starts the children that the supervisor begins with. The first start that fails is the end of that. */
 export const start = (state: State): Result => startFirst(state, idsOf(inOrder(state)), 0)
 
 const startFirst = (state: State, children: ReadonlyArray<string>, at: number): Result => {
@@ -83,7 +83,7 @@ const startFirst = (state: State, children: ReadonlyArray<string>, at: number): 
   return id === undefined ? idle(state) : workOn(state, { _tag: "StartFirst", children, at }, { _tag: "Start", id })
 }
 
-/** Starts them as a restart does: what fails is tried again. */
+/** Starts the children that the supervisor begins with as if they were restarted: a start that fails is tried again. */
 export const startAsRestarts = (state: State): Result => {
   const members = idsOf(inOrder(state))
   return startGroup(members.reduce((state, id) => set(state, id, { status: "restarting" }), state), members, 0)
@@ -94,7 +94,7 @@ export const startAsRestarts = (state: State): Result => {
 /** A child has ended by itself. */
 export const ended = (state: State, { exit, id, port }: Cause & { readonly port: string }): Result => {
   const child = find(state, id)
-  // Meanwhile it was stopped, or even started again.
+  // The child was stopped before its end was heard of, and perhaps started again, on another port.
   if (child?.status !== "running" || child.port !== port) return idle(state)
   const cause = { id, exit }
   return workOn(markStopped(state, id), { _tag: "CleanUp", cause, port }, { _tag: "CleanUp", cause })
@@ -141,7 +141,7 @@ const stopGroup = (
   return after(actions, tryAgain(next, members, cause, now))
 }
 
-/** One more attempt for a group that is stopped, if there have not been too many. */
+/** One more attempt to start a group, all of which are stopped, unless there were too many restarts. */
 const tryAgain = (before: State, members: ReadonlyArray<string>, cause: Cause, now: number): Result => {
   const state = { ...before, restarts: countRestart(before.options, before.restarts, now) }
   if (isTooMany(state.options, state.restarts)) return giveUp(state, cause)
@@ -150,7 +150,7 @@ const tryAgain = (before: State, members: ReadonlyArray<string>, cause: Cause, n
     : workOn(state, { _tag: "Pace", members, cause }, { _tag: "Pace", cause, now })
 }
 
-/** The schedule says to wait for so long, or that it is done. */
+/** The schedule of the cause says how long to wait, or (`undefined`) that it is done. */
 export const paced = (state: State, delayMillis: number | undefined): Result => {
   if (state.work._tag !== "Pace") return [state, []]
   const { cause, members } = state.work
@@ -185,7 +185,10 @@ const startGroup = (state: State, members: ReadonlyArray<string>, at: number): R
   return id === undefined ? idle(state) : workOn(state, { _tag: "StartGroup", members, at }, { _tag: "Start", id })
 }
 
-/** A group of which one could not be started is stopped again. It is tried once more, after what happened meanwhile. */
+/**
+ * One of a group could not be started: those that were started before it are stopped again. Then the group waits for its next
+ * attempt, behind what has happened meanwhile.
+ */
 const undoGroup = (
   state: State,
   members: ReadonlyArray<string>,
@@ -218,7 +221,7 @@ const wait = (
   return idle(next, { _tag: "Wait", group, delayMillis })
 }
 
-/** What a group has waited for is there. */
+/** A group has waited long enough. */
 export const due = (state: State, key: number, now: number): Result => {
   const group = Option.getOrUndefined(HashMap.get(state.groups, key))
   if (group === undefined) return idle(state)
@@ -257,7 +260,7 @@ export const started = (before: State, id: string, port: string): Result => {
       return after(reports, startGroup(state, work.members, work.at + 1))
     case "StartChild":
       return after(reports, idle(state))
-    // The supervisor ends, and comes to this child too.
+    // The supervisor has begun to end: it stops this child too, when its turn comes.
     default:
       return [state, []]
   }
@@ -304,7 +307,7 @@ export const startFailed = (state: State, exit: Exit.Exit<never, unknown>, isCal
 
 const goOnWithout = (state: State, members: ReadonlyArray<string>, at: number): Result => {
   const id = members[at] ?? ""
-  // A single child cannot be terminated: what was asked for is its restart.
+  // A single child cannot be terminated. Whoever ended its start wants it to be started anew.
   if (state.shape === "single") return wait(state, [id], undefined, 0)
   const [next, actions] = leaveStopped(state, id)
   return after(actions, startGroup(next, members, at + 1))
@@ -324,7 +327,7 @@ const tryGroupAgain = (
 
 // ---- what it is asked for
 
-/** Adds a child and starts it. `isLive`: there is one of this name already, and its port has not ended. */
+/** Adds a child and starts it. `isLive` tells, if there is a child of this name already, whether its port still lives. */
 export const startChild = (state: State, spec: CheckedChild, isLive: boolean): Result => {
   if (HashMap.has(state.children, spec.id)) {
     return refuse(state, spec.id, isLive ? "already_started" : "already_present")
@@ -334,8 +337,8 @@ export const startChild = (state: State, spec: CheckedChild, isLive: boolean): R
 }
 
 /**
- * Ends the child that was named by its ID or its port. There may be none. `isKnown`: there was one when this was asked for, or there
- * was once; then all is well.
+ * Ends a child. `idOrPort` is what somebody called it, `id` the child that this means now, if there is one. If there is none, that is
+ * fine where it `isKnown` that there was one, and else an error.
  */
 export const terminateChild = (state: State, idOrPort: string, id: string | undefined, isKnown: boolean): Result => {
   if (id === undefined || !HashMap.has(state.children, id)) {
@@ -359,7 +362,7 @@ export const deleteChild = (state: State, id: string): Result => {
   return idle(next, ...actions)
 }
 
-/** Why somebody may not start or delete a child: only one that neither runs nor is about to. */
+/** Why somebody may not start or delete a child. `undefined` if it neither runs nor is about to: then it may be done. */
 const whyNotStopped = (state: State, id: string): Refusal | undefined => {
   if (state.shape === "dynamic") return "dynamic"
   const child = find(state, id)
@@ -368,7 +371,7 @@ const whyNotStopped = (state: State, id: string): Refusal | undefined => {
   return child.status === "stopped" ? undefined : child.status
 }
 
-/** Ends a single child and starts it again, now. It costs nothing; if the start fails, the next attempt does. */
+/** Ends a single child and starts it again at once. That counts as no failure; if the new start fails, the attempt after it does. */
 export const renew = (state: State, id: string): Result => {
   const [next, actions] = leaveGroup(state, id)
   return after(actions, workOn(next, { _tag: "Renew", id }, { _tag: "Stop", id }))
@@ -376,7 +379,7 @@ export const renew = (state: State, id: string): Result => {
 
 // ---- the ends of children that were stopped
 
-/** What was to be stopped is, or was abandoned. */
+/** What the last action was to stop has ended, or was abandoned. */
 export const stopped = (state: State, now: number): Result => {
   const { work } = state
   switch (work._tag) {
@@ -406,7 +409,7 @@ const markStopped = (state: State, id: string | undefined): State =>
 
 // ---- the end of the supervisor
 
-/** Whatever it works on: it ends, and its children with it. */
+/** The supervisor's port ends. Whatever it works on is dropped, and all children are stopped. */
 export const stop = (state: State): Result => {
   const waits = Array.from(HashMap.keys(state.groups), (group): Action => ({ _tag: "CancelWait", group }))
   const ids = idsOf(inOrder(state))

@@ -39,14 +39,17 @@ export const checkWithServices = <A, E, R>(
     ))
   )
 
-/** Gives effects these services, and the Scope of whoever runs them. They outlive the span that they were given in. */
+/** Gives effects these services, and the Scope of whoever runs the effects. The services outlive the span that they come from. */
 export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
   const services = Context.omit(Scope.Scope, Starter, Tracer.ParentSpan)(context as Context.Context<any>)
   return <A, E>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, Scope.Scope> =>
     Effect.provideContext(start, services) as Effect.Effect<A, E, any>
 }
 
-/** The first starts: waited for, and if one fails there is no supervisor, or tried as restarts are, for as long as those may be. */
+/**
+ * The first starts of children: `awaited`, and if one fails there is no supervisor; or `tried` as restarts are, until there were too
+ * many.
+ */
 type First = "awaited" | "tried"
 
 /** Opens the supervisor's port, and starts its first children. */
@@ -110,7 +113,7 @@ export const keep = <P, E, R>(child: Effect.Effect<P, E, R>, policy: Policy, fir
     const checked = yield* Effect.fromResult(checkSupervisor(policy, policy.schedule !== undefined))
     const spec = yield* checkWithServices({ ...policy, id: policy.id ?? "child", start: child }, checked.autoShutdown)
     const running = yield* launch({ name: policy.name ?? "supervised", shape: "single", first }, checked, [spec]).pipe(
-      // Nobody but the service was to be started: its error is the caller's own.
+      // There is only one child, so that a failed start is its error, and the caller's own.
       Effect.catchTag("StartError", ({ exit }) => exit as Exit.Exit<never, E>)
     )
     const single = running.find(spec.id)!

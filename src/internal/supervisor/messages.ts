@@ -69,14 +69,15 @@ export const answerWith =
     const [tag, ...args] = message.slice(0, -1)
     const replyTo = message.at(-1)
     if (!isPortId(replyTo)) {
-      return router.log.warn(`the supervisor ${name} got a message that asks for no answer`, message.slice(0, 3))
+      const what = `the supervisor ${name} got a message that asks for no answer`
+      return router.log.warnSome(what, what, message.slice(0, 3))
     }
     const reply = (...what: ReadonlyArray<unknown>) => void router.send(replyTo, what)
     const known = typeof tag === "string" && Object.hasOwn(requests, tag) ? tag as RequestTag : undefined
     if (known === undefined || !Schema.is(requests[known])(args)) {
       return reply("error", "ChildError", { reason: "malformed", child: excerpt(args[0] ?? ""), request: excerpt(tag) })
     }
-    // Beside the port's turn: what hangs must not keep others from looking at it, or from ending it.
+    // In a fiber of its own: a request that hangs must not keep others from looking at the supervisor, or from ending what hangs.
     return Effect.asVoid(Effect.forkDetach(Effect.map(Effect.exit(answers[known](args)), (exit) =>
       Exit.isSuccess(exit)
         ? reply("ok", culprit(exit.value, "json") === undefined ? exit.value : null)

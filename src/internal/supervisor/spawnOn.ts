@@ -59,7 +59,7 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     yield* Effect.addFinalizer((exit) =>
       Effect.sync(() => {
         if (lost(exit)) return
-        // What was started with it may have failed, or answer another port. That the node is gone may not be known yet.
+        // The rest of the start may have failed, or the start may answer another port. The node may be lost, and not known to be yet.
         router.kill(port, reasons.shutdown())
         router.monitor(port, lost)
       })
@@ -97,7 +97,8 @@ class Leftovers {
       this.ports.delete(port)
       this.router.monitor(port, (exit: PortExit) => {
         if (reasonFromExit(exit)[1] !== givenUp) return
-        this.router.log.warn(
+        this.router.log.warnSome(
+          `ran on: ${node}`,
           `${port} ran on after its node was lost and its supervisor went on without it: it was killed`
         )
       })
@@ -106,7 +107,7 @@ class Leftovers {
   }
 }
 
-/** As long as the node lives, whatever becomes of its supervisors. */
+/** They are kept as long as this node lives, whatever becomes of its supervisors. */
 const leftovers = new WeakMap<Router, Leftovers>()
 
 const leftoversOf = (router: Router): Leftovers => {

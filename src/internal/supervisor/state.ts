@@ -23,7 +23,6 @@ export interface ChildState {
   readonly spec: CheckedChild
   /** The lower it is, the earlier the child was added: children are started in this order, and stopped in reverse. */
   readonly nth: number
-  /** `restarting` from its end to its next start: while it waits for that start, and during it. */
   readonly status: Status
   /** The last port that it had. */
   readonly port: string | undefined
@@ -40,11 +39,14 @@ export interface Cause {
 
 /** Children that wait for their restart together. */
 export interface Group {
-  /** In start order. Whoever was terminated meanwhile has left, and has this group no more. */
+  /** In start order. A member that was terminated meanwhile has left: its own `group` is another one, or none. */
   readonly members: ReadonlyArray<string>
-  /** How many of them have not left. */
+  /** How many members have not left. */
   readonly left: number
-  /** Whose start failed when they were last tried: the next attempt is one more restart. Without it they are started at once. */
+  /**
+   * The member whose start failed when the group was last tried: then the next attempt is one more restart. Without one the group
+   * waits for a delay, and its restart has been counted.
+   */
   readonly failed: Cause | undefined
 }
 
@@ -53,11 +55,11 @@ export type Work =
   | { readonly _tag: "Idle" }
   /** The children that it begins with are started, one after the other. */
   | { readonly _tag: "StartFirst"; readonly children: ReadonlyArray<string>; readonly at: number }
-  /** What a child that has ended had acquired is released. */
+  /** A child has ended by itself, and what its start had acquired is released. */
   | { readonly _tag: "CleanUp"; readonly cause: Cause; readonly port: string }
   /** Those who share the fate of a child that has ended are stopped, the last one first. */
   | { readonly _tag: "StopGroup"; readonly group: ReadonlyArray<string>; readonly at: number; readonly cause: Cause }
-  /** How long to wait before a restart is up to the schedule of its cause. */
+  /** The schedule of the child that a group is restarted for is asked how long to wait. */
   | { readonly _tag: "Pace"; readonly members: ReadonlyArray<string>; readonly cause: Cause }
   /** A group is started, the first one first. */
   | { readonly _tag: "StartGroup"; readonly members: ReadonlyArray<string>; readonly at: number }
@@ -92,35 +94,35 @@ export interface State {
   readonly work: Work
 }
 
-/** What there is to tell. Only the shell has a clock that says `at` what time something is due. */
+/** Something for logs and listeners. The shell, which has a clock, adds `at` what time a restart is due. */
 export type Report = DistributedOmit<Happening, "at">
 
 /** What the shell is to do next, in order. */
 export type Action =
-  /** Start it. Answer with `started`, `ignored` or `startFailed`. */
+  /** Start a child. Answer with `started`, `ignored` or `startFailed`. */
   | { readonly _tag: "Start"; readonly id: string }
-  /** End it, and wait for that within its time. Answer with `stopped`. */
+  /** End a child, and wait for that within its time. Answer with `stopped`. */
   | { readonly _tag: "Stop"; readonly id: string }
-  /** End them at the same time, and wait for that. Answer with `stopped`. */
+  /** End these children at the same time, and wait for that. Answer with `stopped`. */
   | { readonly _tag: "StopTogether"; readonly ids: ReadonlyArray<string> }
-  /** It has ended by itself: release what its start acquired. Answer with `cleanedUp`. */
+  /** Release what the start of a child acquired, which has ended by itself. Answer with `cleanedUp`. */
   | { readonly _tag: "CleanUp"; readonly cause: Cause }
   /** Ask the schedule of the child for a delay. Answer with `paced`. */
   | { readonly _tag: "Pace"; readonly cause: Cause; readonly now: number }
-  /** After this delay say `due`; after none, as soon as what waits already is done. */
+  /** Say `due` after this delay. If there is none: as soon as what waits in the queue already is done. */
   | { readonly _tag: "Wait"; readonly group: number; readonly delayMillis: number }
-  /** Nobody is left who would wait in this group. */
+  /** All have left the group: nothing is due any more. */
   | { readonly _tag: "CancelWait"; readonly group: number }
   | { readonly _tag: "Report"; readonly report: Report }
-  /** Nothing starts the child but somebody who asks for that: who waits for its next port waits in vain. */
+  /** The child is not restarted: whoever waits for its next port waits in vain. */
   | { readonly _tag: "StaysDown"; readonly id: string }
-  /** The child is none any more. */
+  /** The child and its specification are gone. */
   | { readonly _tag: "Forget"; readonly id: string }
-  /** Answer whoever has asked: no. If there is no such answer, what was asked for is done when the work is. */
+  /** Refuse what was asked for. Without this, or `FailStart`, the request has succeeded when the machine is idle again. */
   | { readonly _tag: "Refuse"; readonly id: string; readonly reason: Refusal }
-  /** Answer whoever has asked: the start failed. */
+  /** The start that was asked for has failed. */
   | { readonly _tag: "FailStart"; readonly id: string; readonly exit: Exit.Exit<never, unknown> }
-  /** End the supervisor's own port. What was still to be done is not. */
+  /** End the supervisor's own port, and carry out nothing more of what was said before. */
   | { readonly _tag: "End"; readonly reason: Reason }
 
 export type Result = readonly [State, ReadonlyArray<Action>]

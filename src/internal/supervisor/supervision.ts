@@ -1,7 +1,7 @@
 /**
- * A supervisor at run time: tells its machine (`machine.ts`) what happens, and carries out what that says, one thing after the
- * other. What happens to children and what the supervisor is asked for waits in a queue; only looking at it, and ending what holds
- * up the queue, does not.
+ * A supervisor at run time. It tells its machine (`machine.ts`) what happens, and carries out what the machine says, one thing after
+ * the other. Ends of children and requests wait in a queue. Two things do not: looking at the supervisor, and ending a start that
+ * hangs and holds up the queue.
  *
  * @internal
  */
@@ -47,22 +47,23 @@ export class Supervision {
   private readonly router: Router
   private readonly context: Context.Context<never>
   private state: State
-  /** What the machine has said, and is not done yet. Another list begins with the end of the supervisor. */
+  /** What the machine has said and is to be done yet. When the supervisor ends, a new list takes the place of this one. */
   private todo: Array<Action> = []
   private readonly children: Children
   /** What wakes the groups that wait. */
   private readonly timers = new Map<number, Fiber.Fiber<unknown>>()
   /** Children that somebody wants to terminate: a restart leaves them out, or goes on without them. */
   private readonly unwanted = new Set<Child>()
-  /** Those among them whose start was ended for it, whether somebody still waits for that or not. */
+  /** Children whose restart was ended while it hung, because somebody wanted to terminate or restart them. */
   private readonly calledOff = new Set<Child>()
   private readonly inbox = Effect.runSync(Queue.unbounded<() => Effect.Effect<void>>())
   /** Those who asked for something, and have no answer yet. */
   private readonly waiting = new Set<Deferred.Deferred<any, any>>()
   /** The one of them whose request is worked on. */
   private served: Deferred.Deferred<any, any> | undefined = undefined
-  /** What the last start answered, and why what was asked for last was not done. */
+  /** What the last start answered. */
   private value: unknown = undefined
+  /** Why the request that is worked on is not done. */
   private failure: Failure | undefined = undefined
   private readonly whenOver = Deferred.makeUnsafe<never, Killed>()
   private nth = 0
@@ -99,7 +100,7 @@ export class Supervision {
     return Effect.forever(Effect.flatMap(Queue.take(this.inbox), (turn) => turn()))
   }
 
-  /** Tells the machine something in its turn, and does what it says. */
+  /** Has the machine hear of something when all that waits is done, and does what the machine says then. */
   private post(event: () => Result): void {
     Queue.offerUnsafe(this.inbox, () => {
       this.step(event())
@@ -108,8 +109,8 @@ export class Supervision {
   }
 
   /**
-   * Has something done in its turn: asks the machine, unless there is nothing left to do. If nobody waits for it any more, what has
-   * not begun is not done.
+   * Makes a request of the machine when all that waits is done. `event` may find that there is nothing left to do. A request whose
+   * asker waits no longer is dropped, if its turn has not come yet.
    */
   private ask<A, E extends Failure = never>(
     event: () => Result | undefined,
@@ -135,7 +136,7 @@ export class Supervision {
     })
   }
 
-  /** Who waits no longer does not want the child any more that is being started for it. */
+  /** An asker waits no longer. If a child is being started for it at the moment, that start is ended. */
   private withdraw(asked: Deferred.Deferred<any, any>): Effect.Effect<void> {
     this.waiting.delete(asked)
     const { work } = this.state
@@ -228,7 +229,7 @@ export class Supervision {
         const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
         const failed = Exit.failCause(exit.cause)
         const isTold = respond(() => machine.startFailed(this.state, failed, isCalledOff))
-        // The supervisor ends, and whoever made it still waits for its first children.
+        // The supervisor has begun to end while whoever makes it still waits for the first children.
         if (!isTold) this.failure = new StartError({ child: id, exit: failed })
         return
       }
@@ -237,7 +238,7 @@ export class Supervision {
     })
   }
 
-  /** What children tell by themselves. */
+  /** What children tell by themselves, beside what comes of an action. */
   private readonly listener: StartListener = {
     started: (child, port, before) => {
       this.children.moved(child, port, before)
@@ -272,7 +273,7 @@ export class Supervision {
     const happening: Happening = report._tag === "Restarting"
       ? { ...report, at: this.router.now() + Duration.toMillis(report.delay) }
       : report
-    // Dynamic children are all alike.
+    // Dynamic children are all alike: log lines of them are summed up under the name of the supervisor.
     return this.reporter.report(happening, this.shape === "dynamic" ? this.name : report.child)
   }
 
@@ -289,7 +290,7 @@ export class Supervision {
     })
   }
 
-  /** Starts them as a restart does, in its turn: what fails is tried again. */
+  /** Starts the children that the supervisor begins with as if they were restarted: a start that fails is tried again. */
   beginTrying(): void {
     this.post(() => machine.startAsRestarts(this.state))
   }
@@ -308,7 +309,7 @@ export class Supervision {
     )
   }
 
-  /** Twice is fine. Of a dynamic supervisor, so is a port that has ended. */
+  /** Ends a child. It may have been terminated before; of a dynamic supervisor, its port may have ended. */
   terminateChild(idOrPort: string): Effect.Effect<void, ChildError | Killed> {
     return Effect.suspend(() => {
       const known = this.children.find(idOrPort)
@@ -316,7 +317,7 @@ export class Supervision {
         return Effect.fail(this.children.refusal("only_child", idOrPort))
       }
       const terminate = this.ask<void, ChildError>(() => {
-        // What was still starting, and could not be kept, is gone already.
+        // A child that was known, and is not there any more, was being started and could not be kept.
         const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
         return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
       }, () => {})
@@ -341,7 +342,7 @@ export class Supervision {
     return this.ask(() => machine.deleteChild(this.state, id), () => {})
   }
 
-  /** Ends a single child and starts it again. Many who ask for it at the same time want to be rid of the same run. */
+  /** Ends a single child and starts it again. Many who ask for that at the same time get one restart: all meant the same run. */
   renew(child: Child): Effect.Effect<void, Killed> {
     return Effect.suspend(() => {
       const { runs } = child
@@ -351,7 +352,7 @@ export class Supervision {
     })
   }
 
-  /** Ends the start of a child: what hangs in it holds up all that is asked for. */
+  /** Ends the start of a child, if one is under way: a start that hangs holds up the queue. */
   private callOff(child: Child): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (!child.isStarting) return Effect.void
@@ -404,10 +405,10 @@ export class Supervision {
     })
   }
 
-  /** Its port ends with this reason: stops all children, then tells whoever waits for something. */
+  /** The supervisor's port ends with this reason: stops all children, then fails whatever somebody still waits for. */
   close(reason: Reason): Effect.Effect<void> {
     return Effect.suspend(() => {
-      // Whoever carries out what the machine said before goes on with that no more.
+      // The fiber that carries out the old list does nothing more of it.
       this.todo = []
       this.step(machine.stop(this.state))
       return Effect.map(this.work, () => {

@@ -33,6 +33,7 @@ const texts = {
   handshake_timeout: "the handshake took too long",
   handshake_closed:
     "the other side closed the connection during the handshake: a wrong secret or certificate, or a node ID in use",
+  left_in_silence: "the other side closed the connection before it had said anything",
   connect_failed: "cannot connect",
   listen_failed: "cannot listen on this address",
   connect_timeout: "connect timeout",

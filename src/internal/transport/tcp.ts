@@ -141,6 +141,19 @@ const malformed = (text: string) => new LinkError({ reason: "malformed_address",
 /** How names become addresses; `dns.lookup` is one. */
 export type Lookup = net.LookupFunction
 
+const failedToConnect = (peer: string, error: NodeJS.ErrnoException) =>
+  new LinkError({ reason: "connect_failed", peer, detail: errorText(error) })
+
+const resolveWith = (lookup: Lookup): Carrier["resolve"] => (text) => {
+  const address = parseAddress(text, os.hostname())
+  if (address === undefined || address.port === 0) return Effect.fail(malformed(text))
+  if (net.isIP(address.host) !== 0) return Effect.succeed([text])
+  return lookUp(lookup, address.host).pipe(
+    Effect.mapError((error) => failedToConnect(text, error)),
+    Effect.map((hosts) => hosts.map((host) => formatAddress({ host, port: address.port })))
+  )
+}
+
 /** A name with several addresses: one after the other is tried. */
 const dialWith = (lookup: Lookup): Carrier["dial"] => (text) =>
   Effect.callback<Wire, LinkError>((resume) => {
@@ -148,7 +161,7 @@ const dialWith = (lookup: Lookup): Carrier["dial"] => (text) =>
     if (address === undefined || address.port === 0) return resume(Effect.fail(malformed(text)))
     const socket = net.connect({ ...socketOptions, host: address.host, port: address.port, lookup })
     const failed = (error: NodeJS.ErrnoException): void => {
-      resume(Effect.fail(new LinkError({ reason: "connect_failed", peer: text, detail: errorText(firstOf(error)) })))
+      resume(Effect.fail(failedToConnect(text, firstOf(error))))
     }
     socket.once("error", failed)
     socket.once("connect", () => {
@@ -203,15 +216,18 @@ const isNotHere = (error: NodeJS.ErrnoException): boolean =>
 /** The addresses to listen on for a host: all interfaces, all that a name stands for, or itself. */
 const hostsOf = (lookup: Lookup, host: string): Effect.Effect<ReadonlyArray<string>, NodeJS.ErrnoException> => {
   if (host === "*") return Effect.sync(interfaceAddresses)
-  if (net.isIP(host) !== 0) return Effect.succeed([host])
-  return Effect.callback((resume) => {
-    lookup(host, { all: true }, (error, found) => {
+  return net.isIP(host) !== 0 ? Effect.succeed([host]) : lookUp(lookup, host)
+}
+
+/** All addresses of a name, each once. */
+const lookUp = (lookup: Lookup, name: string): Effect.Effect<ReadonlyArray<string>, NodeJS.ErrnoException> =>
+  Effect.callback((resume) => {
+    lookup(name, { all: true }, (error, found) => {
       if (error !== null) return resume(Effect.fail(error))
       const all = Array.isArray(found) ? found.map(({ address }) => address) : [found]
       resume(Effect.succeed(Array.from(new Set(all))))
     })
   })
-}
 
 const listenOn = (
   address: Address,
@@ -247,7 +263,11 @@ const interfaceAddresses = (): ReadonlyArray<string> => {
 }
 
 /** TCP with another way from names to addresses. */
-export const tcpCarrierWith = (lookup: Lookup): Carrier => ({ listen: listenWith(lookup), dial: dialWith(lookup) })
+export const tcpCarrierWith = (lookup: Lookup): Carrier => ({
+  listen: listenWith(lookup),
+  resolve: resolveWith(lookup),
+  dial: dialWith(lookup)
+})
 
 /** TCP, as `Transport.layerTcp` provides it. */
 export const tcpCarrier: Carrier = tcpCarrierWith(dns.lookup)

@@ -45,6 +45,8 @@ export interface Carrier {
     accept: (wire: Wire) => void,
     host: string
   ) => Effect.Effect<ReadonlyArray<string>, LinkError, Scope.Scope>
+  /** The addresses that this one stands for: itself, or, where it is a name, all that the name has now. */
+  readonly resolve: (address: string) => Effect.Effect<ReadonlyArray<string>, LinkError>
   /** Connects to one address. */
   readonly dial: (address: string, host: string) => Effect.Effect<Wire, LinkError>
 }

@@ -3,17 +3,27 @@
  *
  * @internal
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
+import * as crypto from "node:crypto"
 
 /** What random names are made of: characters that need no quotes anywhere. */
 export const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
+/**
+ * Where what must be unique comes from: a whole number from zero up to and without `bound`. It is no part of a program's `Random`,
+ * which a program may seed to repeat what it does: two processes with one seed are two all the same. A simulation, which has to
+ * repeat all of it, puts another source in its place.
+ */
+export const IdentitySource = Context.Reference<(bound: number) => number>("effect-mp/IdentitySource", {
+  defaultValue: () => (bound) => crypto.randomInt(bound)
+})
+
 /** `length` random characters of `[0-9A-Za-z]`. */
 export const randomText = (length: number): Effect.Effect<string> =>
   Effect.map(
-    Effect.all(Array.from({ length }, () => Random.nextIntBetween(0, alphabet.length, { halfOpen: true }))),
-    (indices) => indices.map((index) => alphabet[index]).join("")
+    IdentitySource,
+    (below) => Array.from({ length }, () => alphabet[below(alphabet.length)]).join("")
   )
 
 /** AEMP's counter: b, c, ... z, aa, ab, ...: base 26 without a zero, lower-case letters only. */
@@ -49,6 +59,6 @@ export class PortNames {
 /** Names for a new process. A node ID that is random itself makes the prefix of its local names needless. */
 export const makePortNames = (nodeIdIsRandom: boolean): Effect.Effect<PortNames> =>
   Effect.map(
-    Effect.all([randomText(9), randomText(9), Random.nextIntBetween(0, 36, { halfOpen: true })]),
-    ([local, spawn, last]) => new PortNames(nodeIdIsRandom ? "" : local, spawn + alphabet[last])
+    Effect.all([randomText(9), randomText(9), IdentitySource]),
+    ([local, spawn, below]) => new PortNames(nodeIdIsRandom ? "" : local, spawn + alphabet[below(36)])
   )

@@ -3,6 +3,7 @@ import * as Schedule from "effect/Schedule"
 import { startAsRestarts } from "../../../src/internal/supervisor/machine.ts"
 import type { SupervisorOptions } from "../../../src/internal/supervisor/spec.ts"
 import { add, inOrder, type Shape, type State } from "../../../src/internal/supervisor/state.ts"
+import { sized } from "../../size.ts"
 import { type BareChild, BareSupervisor, checked } from "../../supervisorMachine.ts"
 import { Play, Script } from "../../supervisorScripts.ts"
 
@@ -40,7 +41,7 @@ it.prop(
   "the machine does what OTP's supervisor does, whatever its children do and whatever it is asked for",
   [Script],
   ([script]) => play(script),
-  { arbitrary: { runs: 20_000 } }
+  { timeout: 240_000, arbitrary: { runs: sized(10_000, 100_000) } }
 )
 
 const seen = (state: State): string => JSON.stringify([inOrder(state), state.work, state.restarts.count])

@@ -123,6 +123,39 @@ describe("a bind", () => {
 
 const bracket = (host: string): string => host.includes(":") ? `[${host}]` : host
 
+describe("what an address stands for", () => {
+  const resolve = (address: string, names: Record<string, ReadonlyArray<string>> = {}) =>
+    tcpCarrierWith(knows(names)).resolve(address)
+
+  it.live("is all addresses of a name, each once, with its port", () =>
+    Effect.gen(function*() {
+      const names = { "seed.example": ["127.0.0.1", "::1", "127.0.0.1"] }
+      assert.deepStrictEqual(yield* resolve("seed.example:4040", names), ["127.0.0.1:4040", "[::1]:4040"])
+    }))
+
+  for (const address of ["127.0.0.1:4040", "[::1]:4040"]) {
+    it.live(`is itself, where it is no name: ${address}`, () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* resolve(address), [address])
+      }))
+  }
+
+  for (
+    const [address, reason] of [
+      ["nobody.example:4040", "connect_failed"],
+      ["*:4040", "connect_failed"],
+      ["seed.example:*", "malformed_address"],
+      ["seed example:1", "malformed_address"]
+    ] as const
+  ) {
+    it.live(`is nothing for ${address}, which is told by name`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(resolve(address, { "seed.example": ["127.0.0.1"] }))
+        assert.deepStrictEqual([error.reason, error.peer], [reason, address])
+      }))
+  }
+})
+
 describe("a name that is dialled", () => {
   it.live("is reached at whichever of its addresses somebody listens", () =>
     Effect.gen(function*() {

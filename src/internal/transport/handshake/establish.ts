@@ -23,6 +23,10 @@ export interface Establish {
   readonly credentials: Credentials | undefined
   /** 66 random bytes in base64, fresh for every connection. */
   readonly nonce: string
+  /** Whether this nonce is that of another handshake of ours which is open. */
+  readonly isOurs: (nonce: string) => boolean
+  /** Called when the other side has proven who it is; if a link comes of it, before that. */
+  readonly authenticated: (greeting: Greeting) => void
   /**
    * Asked before our auth line goes out; may wait until the other side is `verified`. A failure closes the connection.
    */
@@ -88,7 +92,7 @@ class HandshakeShell implements TlsEvents {
     this.options = options
     this.fork = fork
     this.resume = resume
-    const [state, actions] = Handshake.start(options.identity, options.nonce, wire.remote)
+    const [state, actions] = Handshake.start(options.identity, options.nonce, wire.remote, options.isOurs)
     this.state = state
     this.opening = actions
   }
@@ -121,8 +125,9 @@ class HandshakeShell implements TlsEvents {
 
   closed(why: string): void {
     const { link, state } = this
-    if (link !== undefined) link.lose(new LinkError({ reason: "link_lost", peer: link.nodeId, detail: why }))
-    else this.refuse(new LinkError({ reason: "handshake_closed", peer: state.peer, detail: why }))
+    if (link !== undefined) return link.lose(new LinkError({ reason: "link_lost", peer: link.nodeId, detail: why }))
+    const reason = state.phase === "greeting" && state.buffer.length === 0 ? "left_in_silence" : "handshake_closed"
+    this.refuse(new LinkError({ reason, peer: state.peer, detail: why }))
   }
 
   private step([state, actions]: readonly [Handshake.Handshake, ReadonlyArray<Handshake.Action>]): void {
@@ -144,6 +149,8 @@ class HandshakeShell implements TlsEvents {
           this.startTls(action.role, action.rest)
           break
         case "Verified":
+          // First: whoever waits for it may end the handshake in the same call.
+          this.authenticated()
           Deferred.doneUnsafe(this.verified, Effect.void)
           break
         case "Up":
@@ -186,11 +193,17 @@ class HandshakeShell implements TlsEvents {
     })
   }
 
+  private authenticated(): void {
+    const { greeting } = this.state
+    if (greeting !== undefined) this.options.authenticated(greeting)
+  }
+
   private get sameKind(): boolean {
     return this.options.identity.keys.has(ownKindKey)
   }
 
   private up(action: Extract<Handshake.Action, { readonly _tag: "Up" }>): void {
+    this.authenticated()
     const receives = framings.get(action.receives)!
     const link = new Link(this.wire, action.greeting, framings.get(action.sends)!, this.sameKind)
     if (!this.options.accept(link)) {

@@ -49,7 +49,7 @@ export type Action =
   | { readonly _tag: "StartTls"; readonly role: "client" | "server"; readonly rest: Uint8Array }
   /** Is this node welcome? Answer with `admitted` or `rejected`; until then our auth line is held back. */
   | { readonly _tag: "Admit"; readonly greeting: Greeting }
-  /** The other side has authenticated, while it is still open whether it is welcome. */
+  /** The other side has authenticated, while it is still open whether it is welcome, or though we are not welcome there. */
   | { readonly _tag: "Verified" }
   /** Both sides are who they say. `rest` is data that came behind the auth line. */
   | {
@@ -70,6 +70,8 @@ export interface Handshake {
   /** Whom it is with, for errors: an address, and the node ID once it is known. */
   readonly peer: string
   readonly own: GreetingLines
+  /** Whether this nonce is that of another handshake of ours which is open: at the other end of this very connection, if any. */
+  readonly isOurs: (nonce: string) => boolean
   readonly buffer: Buffer
   readonly greetingLine: string
   readonly nonceLine: string
@@ -94,24 +96,38 @@ const maxLine = 4096
 const maxEarly = 64 * 1024
 const lineFeed = 0x0a
 
-/** Begins: both greeting lines go out at once. `peer` is the address of the other side as we see it. */
-export const start = (identity: Identity, nonce: string, peer: string): Result => {
+/**
+ * Begins: both greeting lines go out at once. `peer` is the address of the other side as we see it. `isOurs` knows the nonces of
+ * all our open handshakes: by them, and by nothing that the other side says of itself, a connection is known to lead back to us.
+ */
+export const start = (
+  identity: Identity,
+  nonce: string,
+  peer: string,
+  isOurs: (nonce: string) => boolean = () => false
+): Result => {
   const greeting = formatGreeting({
     nodeId: identity.nodeId,
     auths: identity.authAccept,
     framings: identity.framings,
     keys: new Map([...identity.keys, ["peeraddr", peer]])
   })
-  return begin(identity, { greeting, nonce }, peer)
+  return begin(identity, { greeting, nonce }, peer, isOurs)
 }
 
 /** Begins with lines that are given: what `start` does, for recorded lines. */
-export const begin = (identity: Identity, own: GreetingLines, peer: string): Result => [
+export const begin = (
+  identity: Identity,
+  own: GreetingLines,
+  peer: string,
+  isOurs: (nonce: string) => boolean = () => false
+): Result => [
   {
     phase: "greeting",
     identity,
     peer,
     own,
+    isOurs,
     buffer: Buffer.alloc(0),
     greetingLine: "",
     nonceLine: "",
@@ -158,16 +174,25 @@ export const secured = (state: Handshake, { names, problem }: Secured): Result =
 }
 
 /**
- * The answer to `Admit`: no. A node of our own kind that has authenticated is told that it has another one's ID: our auth
- * line says so, in a field that others would ignore. To them it must not go out.
+ * The answer to `Admit`: no. A node of our own kind that has authenticated is told why: our auth line says so, in a field that
+ * others would ignore, and proves who says it. To nodes of other kinds it must not go out.
  */
 export const rejected = (state: Handshake, error: LinkError): Result => {
+  const { auth, greeting, receives } = state
   const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
   const refusal: Action = { _tag: "Refuse", error }
-  const told = error.reason === "duplicate_node" && state.receives !== undefined
-  if (state.auth === undefined || !told) return [over, [refusal]]
-  return [over, [send(formatAuth({ ...state.auth, refused: error.reason }) + "\n"), refusal]]
+  const isOwnKind = greeting?.keys.has(ownKindKey) === true
+  const told = isOwnKind && receives !== undefined && refusals.has(error.reason)
+  if (auth === undefined || !told) return [over, [refusal]]
+  return [over, [send(formatAuth({ ...auth, refused: error.reason }) + "\n"), refusal]]
 }
+
+/** What a node of our own kind may be refused for when it has authenticated, and what that is called where it hears of it. */
+const refusals: ReadonlyMap<string, LinkErrorReason> = new Map([
+  ["duplicate_node", "node_id_taken"],
+  ["already_connected", "already_connected"],
+  ["crossing_connection", "crossing_connection"]
+])
 
 const authenticate = (state: Handshake): Result => {
   if (state.auth === undefined) return [state, []]
@@ -219,10 +244,7 @@ const onGreeting = (state: Handshake, line: string): Result => {
 const onNonce = (state: Handshake, line: string): Result => {
   const { greeting, identity, own } = state
   if (greeting === undefined) return [state, []]
-  if (greeting.nodeId === identity.nodeId) {
-    const isThisProcess = greeting.keys.get(ownKindKey) === identity.keys.get(ownKindKey)
-    return isThisProcess ? refuse(state, "self_connect") : refuse(state, "same_node_id")
-  }
+  if (greeting.nodeId === identity.nodeId) return refuse(state, underOurName(state, greeting, line))
   // Perl lets equal nonces pass; the format demands that they are refused.
   if (line === own.nonce) return refuse(state, "echoed_greeting")
   if (line === "") return refuse(state, "malformed_greeting", "its nonce is empty")
@@ -239,6 +261,16 @@ const onNonce = (state: Handshake, line: string): Result => {
   return [next, [admit, ...actions]]
 }
 
+/** Somebody greets with our own node ID. Whether it is this very process shows the nonce: all else can be repeated by anybody. */
+const underOurName = ({ identity, isOurs, own }: Handshake, greeting: Greeting, nonce: string): LinkErrorReason => {
+  if (nonce === own.nonce) return "echoed_greeting"
+  const incarnation = identity.keys.get(ownKindKey)
+  if (greeting.keys.get(ownKindKey) !== incarnation) return "same_node_id"
+  if (isOurs(nonce)) return "self_connect"
+  // Nobody but us has our incarnation. A node that tells none may have a twin.
+  return incarnation === undefined ? "same_node_id" : "echoed_greeting"
+}
+
 const onAuth = (state: Handshake, line: string): Result => {
   const { greeting, identity, own, secure } = state
   if (greeting === undefined) return [state, []]
@@ -250,11 +282,21 @@ const onAuth = (state: Handshake, line: string): Result => {
   const expected = authData(auth.method, identity.secret, theirs(state), own)
   if (expected === undefined || !equalData(auth.data, expected)) return refuse(state, "auth_failed")
   if (!identity.framings.includes(auth.framing)) return refuse(state, "framing_not_offered", visible(auth.framing))
-  if (auth.refused === "duplicate_node") return refuse(state, "node_id_taken", `ours is ${identity.nodeId}`)
   const verified: Handshake = { ...state, receives: auth.framing }
+  if (auth.refused !== undefined) {
+    const [over, refusal] = refusedBy(state, auth.refused)
+    return [over, [{ _tag: "Verified" }, ...refusal]]
+  }
   if (state.sent) return onBoth(verified)
   const [next, actions] = onBoth(verified)
   return [next, [{ _tag: "Verified" }, ...actions]]
+}
+
+/** The other side, which has authenticated, does not want the connection. */
+const refusedBy = (state: Handshake, why: string): Result => {
+  const reason = refusals.get(why)
+  if (reason === undefined) return refuse(state, "handshake_closed", visible(why))
+  return refuse(state, reason, reason === "node_id_taken" ? `ours is ${state.identity.nodeId}` : undefined)
 }
 
 /** The other side has authenticated: the link stands when our own auth line is out. */

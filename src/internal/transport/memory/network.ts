@@ -255,7 +255,11 @@ export const makeMemoryNetwork = Effect.contextWith((context: Context.Context<Sc
       (network) => Effect.sync(() => network.close())
     ),
     (network) => ({
-      carrier: { listen: network.listen, dial: network.dial } satisfies Carrier,
+      carrier: {
+        listen: network.listen,
+        resolve: (address: string) => Effect.succeed([address]),
+        dial: network.dial
+      } satisfies Carrier,
       faults: {
         shape: (route: Route, shape: Shape) => Effect.sync(() => network.shape(route, shape)),
         cut: (route: Route) => Effect.sync(() => network.cut(route)),

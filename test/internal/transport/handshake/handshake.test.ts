@@ -149,7 +149,7 @@ describe("greeting", () => {
       ["an empty node ID", "aemp;1;;hmac_sha3_512;json", "malformed_greeting"],
       ["a node ID with a #", "aemp;1;a#b;hmac_sha3_512;json", "malformed_greeting"],
       ["a node ID with a control character", "aemp;1;a\tb;hmac_sha3_512;json", "malformed_greeting"],
-      ["our own node ID", "aemp;1;me;hmac_sha3_512;json", "self_connect"]
+      ["our own node ID", "aemp;1;me;hmac_sha3_512;json", "same_node_id"]
     ] as const
   ) {
     it(`is refused for ${what}`, () => {
