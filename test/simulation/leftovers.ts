@@ -72,8 +72,8 @@ export const census = (router: Router, scope: Scope.Scope, mesh: Mesh): Census =
     "requests": entriesOf(router.requests),
     "functions": entriesOf(router.functions),
     // The nodes themselves are monitored as long as there is a network.
-    "monitors of ports": sum(({ ["monitors"]: all }) => all.size - (all.has("") ? 1 : 0)),
-    "monitors of others": sum(({ ["monitored"]: all }) => all.size),
+    "monitors of ports": sum((peer) => peer["monitors"].size - (peer["monitors"].has("") ? 1 : 0)),
+    "monitors of others": sum((peer) => peer["monitored"].size),
     "queued messages": sum(({ queued }) => queued),
     "waiting senders": sum((peer) => peer["waiters"].size + peer["waitingForLink"].size),
     "senders who gave up": sum((peer) => spentIn(peer["waiters"]) + spentIn(peer["waitingForLink"])),

@@ -133,6 +133,7 @@ export class Process {
       emit({ _tag: "Started", life, node: node.id })
       this.network = network
       this.router = Context.get(below, NodeRouter)
+      tellAll(this.router.log)
       this.options.prepare?.(this, this.router)
       const above = yield* Effect.provide(Layer.build(Global.layer({ seeds, global: node.isGlobal })), below)
       const context = yield* Effect.context<Scope.Scope>()
@@ -198,6 +199,11 @@ export class Process {
     this.isStalled = false
     this.clock.goOn()
   }
+}
+
+/** Of what happens often only some lines are logged: the one that nobody expects could be among the others. */
+const tellAll = (log: Router["log"]): void => {
+  log.warnSome = (_kind, text, ...details) => log.warn(text, ...details)
 }
 
 const causeText = (reason: unknown): string => {
