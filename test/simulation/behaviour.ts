@@ -58,8 +58,18 @@ export class Behaviour {
   private untyped({ answers, ...others }: ReturnType<Behaviour["handlers"]>) {
     return {
       ...others,
-      double: (value: number, reply: string) => Effect.flatMap(answers(value), (result) => Port.snd(reply, result))
+      double: (value: number, reply: string) => Effect.flatMap(answers(value), (result) => this.answer(reply, result))
     }
+  }
+
+  private answer(reply: string, result: number): Effect.Effect<void, never, Node.Node | Port.Self> {
+    const { emit, life } = this.member
+    return Effect.gen(function*() {
+      const isHere = Port.nodeOf(reply) === Port.nodeOf(yield* Port.Self)
+      if (isHere) emit({ _tag: "Answers", life })
+      yield* Port.snd(reply, result)
+      if (isHere) emit({ _tag: "HasAnswered", life })
+    })
   }
 
   private handlers() {

@@ -330,6 +330,22 @@ const calls = (): Checker => {
   }
 }
 
+/** Nothing else happens in a process while a handler sends an answer: the caller goes on in its own turn. */
+const turns = (): Checker => {
+  const answering = new Set<Life>()
+  return (event) => {
+    if (!("life" in event)) return undefined
+    const { _tag, life } = event
+    const isWithin = answering.has(life)
+    if (_tag === "Answers") answering.add(life)
+    // A process that has crashed in the middle is over.
+    else answering.delete(life)
+    return isWithin && _tag !== "HasAnswered" && _tag !== "Crashed"
+      ? `${_tag} at ${life}, while a handler was sending an answer`
+      : undefined
+  }
+}
+
 /** A link is lost for a reason; and what came up goes down before it comes up again. */
 const links = (): Checker => {
   const nodes = new Map<Life, string>()
@@ -523,6 +539,7 @@ const checkers: Readonly<Record<string, () => Checker>> = {
   generations,
   monitors,
   calls,
+  turns,
   links,
   liveness,
   database

@@ -124,15 +124,19 @@ export const Delicate = Schema.Unknown.pipe(
   }))
 )
 
-const payload = (value: Record<string, unknown>, carried: Carried): Payload => ({
-  value,
-  carried,
-  holds: show(value),
-  spoil: () => {
-    value["data"] = "spoilt"
-    value["more"] = cycle()
+const payload = (value: Record<string, unknown>, carried: Carried): Payload => {
+  const holds = show(value)
+  return {
+    value,
+    carried,
+    holds,
+    spoil: () => {
+      value["data"] = "spoilt"
+      // Some could not be encoded any more.
+      if (holds.length % 4 === 0) value["more"] = cycle()
+    }
   }
-})
+}
 
 /** What explains an end: mostly nothing, at times something that cannot travel. */
 export const anyDetails = (random: SeededRandom): ReadonlyArray<unknown> => {

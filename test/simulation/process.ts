@@ -67,7 +67,8 @@ export class Process {
   whenStopped: () => void = () => {}
   private readonly gate: Gate
   private readonly options: ProcessOptions
-  private readonly scope = Scope.makeUnsafe()
+  /** What the process makes is made in it. */
+  readonly scope = Scope.makeUnsafe()
   private readonly context: Context.Context<never>
 
   constructor(options: ProcessOptions) {

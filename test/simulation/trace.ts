@@ -109,6 +109,9 @@ export type Event =
   /** The answer of a call is its value, doubled. */
   | { readonly _tag: "Answered"; readonly life: Life; readonly call: string; readonly value: unknown }
   | { readonly _tag: "Refused"; readonly life: Life; readonly call: string; readonly reason: Reason }
+  /** A handler sends an answer to a caller of its own node. Nobody else goes on before it has sent it. */
+  | { readonly _tag: "Answers"; readonly life: Life }
+  | { readonly _tag: "HasAnswered"; readonly life: Life }
   // ---- nodes
   | { readonly _tag: "Up"; readonly life: Life; readonly peer: string }
   | { readonly _tag: "Down"; readonly life: Life; readonly peer: string; readonly reason: string }
