@@ -42,6 +42,10 @@ export const makeExactEncoder = (kind: PeerKind): Encoder => {
   return (packet) => writer.write(packet)
 }
 
+/** So much room is kept from one message to the next. */
+const room = 64 * 1024
+const longestHeader = 9
+
 class CborWriter {
   private readonly kind: PeerKind
   private bytes = Buffer.allocUnsafe(1024)
@@ -52,12 +56,14 @@ class CborWriter {
   }
 
   write(packet: unknown): Uint8Array {
+    if (this.bytes.length > room) this.bytes = Buffer.allocUnsafe(room)
     this.at = 0
     this.item(packet)
     return this.bytes.subarray(0, this.at)
   }
 
   private item(value: unknown): void {
+    this.reserve(longestHeader)
     switch (typeof value) {
       case "string":
         return this.text(value)
@@ -74,52 +80,55 @@ class CborWriter {
     }
   }
 
-  /** Answers where so many bytes are to be written. */
-  private take(length: number): number {
-    const from = this.at
-    this.at += length
-    if (this.at > this.bytes.length) {
-      const larger = Buffer.allocUnsafe(2 * this.at)
-      larger.set(this.bytes.subarray(0, from))
-      this.bytes = larger
-    }
-    return from
+  /** Makes room for so many bytes. */
+  private reserve(length: number): void {
+    if (this.at + length <= this.bytes.length) return
+    const larger = Buffer.allocUnsafe(2 * (this.at + length))
+    larger.set(this.bytes.subarray(0, this.at))
+    this.bytes = larger
   }
 
   private header(type: number, argument: number): void {
+    const { at, bytes } = this
     const first = type << 5
-    if (argument < 24) this.bytes[this.take(1)] = first | argument
-    else if (argument < 0x100) this.bytes.writeUInt16BE((first | 24) << 8 | argument, this.take(2))
-    else if (argument < 0x10000) {
-      this.bytes[this.take(1)] = first | 25
-      this.bytes.writeUInt16BE(argument, this.take(2))
+    if (argument < 24) {
+      bytes[at] = first | argument
+      this.at = at + 1
+    } else if (argument < 0x100) {
+      bytes[at] = first | 24
+      bytes[at + 1] = argument
+      this.at = at + 2
+    } else if (argument < 0x10000) {
+      bytes[at] = first | 25
+      this.at = bytes.writeUInt16BE(argument, at + 1)
     } else if (argument < 0x1_0000_0000) {
-      this.bytes[this.take(1)] = first | 26
-      this.bytes.writeUInt32BE(argument, this.take(4))
+      bytes[at] = first | 26
+      this.at = bytes.writeUInt32BE(argument, at + 1)
     } else this.wide(type, BigInt(argument))
   }
 
   private wide(type: number, argument: bigint): void {
-    this.bytes[this.take(1)] = type << 5 | 27
-    this.bytes.writeBigUInt64BE(argument, this.take(8))
+    this.bytes[this.at] = type << 5 | 27
+    this.at = this.bytes.writeBigUInt64BE(argument, this.at + 1)
   }
 
   private text(text: string): void {
     const length = Buffer.byteLength(text)
+    this.reserve(longestHeader + length)
     this.header(major.text, length)
-    this.bytes.write(text, this.take(length), "utf8")
+    this.at += this.bytes.write(text, this.at, "utf8")
   }
 
   private number(value: number): void {
     if (Object.is(value, -0)) {
-      this.bytes[this.take(1)] = major.simple << 5 | 25
-      this.bytes.writeUInt16BE(0x8000, this.take(2))
+      this.bytes[this.at] = major.simple << 5 | 25
+      this.at = this.bytes.writeUInt16BE(0x8000, this.at + 1)
     } else if (Number.isSafeInteger(value)) {
       if (value >= 0) this.header(major.positive, value)
       else this.header(major.negative, -1 - value)
     } else {
-      this.bytes[this.take(1)] = major.simple << 5 | 27
-      this.bytes.writeDoubleBE(value, this.take(8))
+      this.bytes[this.at] = major.simple << 5 | 27
+      this.at = this.bytes.writeDoubleBE(value, this.at + 1)
     }
   }
 
@@ -148,7 +157,9 @@ class CborWriter {
   }
 
   private byteString(bytes: Uint8Array): void {
+    this.reserve(longestHeader + bytes.length)
     this.header(major.bytes, bytes.length)
-    this.bytes.set(bytes, this.take(bytes.length))
+    this.bytes.set(bytes, this.at)
+    this.at += bytes.length
   }
 }
