@@ -7,6 +7,9 @@ const violation = (events: ReadonlyArray<Event>) => check({ events: events.map((
 
 const lives = ["a/1", "b/1"] as const
 
+const holds = "what was sent"
+const always = { holds, carried: "always" } as const
+
 /** Two nodes, a port on each, a channel from one to the other, a call, an entry. Then one stops, and all is told. */
 const good: ReadonlyArray<Event> = [
   { _tag: "Started", life: "a/1", node: "a" },
@@ -16,27 +19,45 @@ const good: ReadonlyArray<Event> = [
   { _tag: "Made", life: "b/1", port: "b#1" },
   { _tag: "Made", life: "b/1", port: "b#2" },
   { _tag: "Monitored", life: "a/1", channel: "c1", port: "b#1" },
-  { _tag: "Sent", life: "a/1", channel: "c1", n: 1 },
-  { _tag: "Sent", life: "a/1", channel: "c1", n: 2 },
-  { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 1 },
-  { _tag: "Asked", life: "a/1", call: "q1", port: "b#2", value: 21 },
-  { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 2 },
+  { _tag: "Sent", life: "a/1", channel: "c1", n: 1, ...always },
+  { _tag: "Sent", life: "a/1", channel: "c1", n: 2, ...always },
+  { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 1, holds },
+  { _tag: "Asked", life: "a/1", call: "q1", port: "b#2", value: 21, itself: false },
+  { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 2, holds },
   { _tag: "Answered", life: "a/1", call: "q1", value: 42 },
   { _tag: "Fault", what: "cut", nodes: ["b"] },
-  { _tag: "Sent", life: "a/1", channel: "c1", n: 3 },
+  { _tag: "Sent", life: "a/1", channel: "c1", n: 3, ...always },
   { _tag: "Down", life: "a/1", peer: "b", reason: "lost" },
   { _tag: "Fired", life: "a/1", channel: "c1", reason: ["transport_error", "b", "lost"] },
   { _tag: "Down", life: "b/1", peer: "a", reason: "lost" },
   { _tag: "Up", life: "a/1", peer: "b" },
   { _tag: "Up", life: "b/1", peer: "a" },
   { _tag: "Monitored", life: "a/1", channel: "c2", port: "b#1" },
-  { _tag: "Sent", life: "a/1", channel: "c2", n: 1 },
-  { _tag: "Got", life: "b/1", port: "b#1", channel: "c2", n: 1 },
+  { _tag: "Sent", life: "a/1", channel: "c2", n: 1, ...always },
+  { _tag: "Got", life: "b/1", port: "b#1", channel: "c2", n: 1, holds },
   { _tag: "Monitored", life: "a/1", channel: "c3", port: "b#2" },
   { _tag: "Ended", life: "b/1", port: "b#2", reason: ["killed"] },
   { _tag: "Fired", life: "a/1", channel: "c3", reason: ["killed"] },
   { _tag: "Monitored", life: "a/1", channel: "c4", port: "b#1" },
   { _tag: "Unmonitored", life: "a/1", channel: "c4" },
+  { _tag: "Sent", life: "a/1", channel: "c2", n: 2, holds: "odd", carried: "never" },
+  { _tag: "Unsent", life: "a/1", channel: "c2", n: 2 },
+  { _tag: "Asked", life: "b/1", call: "q2", port: "b#1", value: 1, itself: true },
+  { _tag: "Refused", life: "b/1", call: "q2", reason: ["calling_self", "a text"] },
+  { _tag: "Answers", life: "b/1" },
+  { _tag: "HasAnswered", life: "b/1" },
+  { _tag: "Pushed", life: "a/1", push: "p1" },
+  { _tag: "Pushed", life: "a/1", push: "p2" },
+  { _tag: "GaveUp", life: "a/1", push: "p2" },
+  { _tag: "Came", life: "b/1", push: "p1" },
+  { _tag: "Entrusted", life: "b/1", note: "n1", port: "b#2", other: "b#1", ...always },
+  { _tag: "Noted", life: "b/1", port: "b#1", note: "n1", holds },
+  { _tag: "Entrusted", life: "b/1", note: "n2", port: "b#2", other: "b#1", ...always },
+  { _tag: "Withdrawn", life: "b/1", note: "n2" },
+  { _tag: "Promised", life: "a/1", reminder: "r1", own: true, holds },
+  { _tag: "Reminded", life: "a/1", reminder: "r1", holds },
+  { _tag: "Promised", life: "a/1", reminder: "r2", own: true, holds },
+  { _tag: "Recalled", life: "a/1", reminder: "r2" },
   { _tag: "Set", life: "a/1", family: "f", key: "k", value: 1 },
   { _tag: "Healed", lives },
   { _tag: "Seen", life: "a/1", family: "f", entries: { k: 1 } },
@@ -77,33 +98,95 @@ const bad: ReadonlyArray<readonly [checker: string, what: string, events: Readon
   [
     "names",
     "a message comes to another port",
-    instead({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "b/1", port: "b#2", channel: "c2", n: 1 })
+    instead({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "b/1", port: "b#2", channel: "c2", n: 1, holds })
   ],
   [
     "names",
     "a message comes to another life",
-    instead({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "a/1", port: "b#1", channel: "c2", n: 1 })
+    instead({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "a/1", port: "b#1", channel: "c2", n: 1, holds })
   ],
   ["names", "a message comes after the end", [
     ...good.slice(0, indexOf({ _tag: "Got", channel: "c2" })),
     { _tag: "Ended", life: "b/1", port: "b#1", reason: [] },
     ...good.slice(indexOf({ _tag: "Got", channel: "c2" }))
   ]],
-  ["guarantee", "a message is missing", without({ _tag: "Got", channel: "c1", n: 1 })],
+  ["guarantee", "a message is missing", without({ _tag: "Got", channel: "c1", n: 1, holds })],
   [
     "guarantee",
     "a message comes twice",
-    behind({ _tag: "Got", channel: "c1", n: 1 }, { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 1 })
+    behind({ _tag: "Got", channel: "c1", n: 1, holds }, {
+      _tag: "Got",
+      life: "b/1",
+      port: "b#1",
+      channel: "c1",
+      n: 1,
+      holds
+    })
   ],
   [
     "guarantee",
     "a message comes that was not sent",
-    behind({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "b/1", port: "b#1", channel: "c2", n: 2 })
+    behind({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "b/1", port: "b#1", channel: "c2", n: 2, holds })
   ],
+  [
+    "guarantee",
+    "a message comes that was refused",
+    behind({ _tag: "Unsent" }, { _tag: "Got", life: "b/1", port: "b#1", channel: "c2", n: 2, holds: "odd" })
+  ],
+  [
+    "contents",
+    "a message is not what it was",
+    instead({ _tag: "Got", channel: "c2" }, {
+      _tag: "Got",
+      life: "b/1",
+      port: "b#1",
+      channel: "c2",
+      n: 1,
+      holds: "another"
+    })
+  ],
+  [
+    "contents",
+    "what travels is refused",
+    behind({ _tag: "Got", channel: "c2" }, { _tag: "Unsent", life: "a/1", channel: "c2", n: 1 })
+  ],
+  [
+    "contents",
+    "what cannot travel is not refused",
+    instead({ _tag: "Unsent" }, { _tag: "Sent", life: "a/1", channel: "c2", n: 3, ...always })
+  ],
+  [
+    "contents",
+    "a note is not what it was",
+    instead({ _tag: "Noted" }, { _tag: "Noted", life: "b/1", port: "b#1", note: "n1", holds: "another" })
+  ],
+  [
+    "favours",
+    "a message comes whose sender has given up",
+    behind({ _tag: "GaveUp" }, { _tag: "Came", life: "b/1", push: "p2" })
+  ],
+  ["favours", "a message comes twice", behind({ _tag: "Came" }, { _tag: "Came", life: "b/1", push: "p1" })],
+  [
+    "favours",
+    "a reminder comes that was taken back",
+    behind({ _tag: "Recalled" }, { _tag: "Reminded", life: "a/1", reminder: "r2", holds })
+  ],
+  [
+    "turns",
+    "a caller goes on while it is answered",
+    behind({ _tag: "Answers" }, { _tag: "Pushed", life: "b/1", push: "p3" })
+  ],
+  [
+    "calls",
+    "a port answers itself",
+    instead({ _tag: "Refused" }, { _tag: "Answered", life: "b/1", call: "q2", value: 2 })
+  ],
+  ["liveness", "a reminder does not come", without({ _tag: "Reminded" })],
+  ["liveness", "a note does not come", without({ _tag: "Noted" })],
   [
     "generations",
     "an old message comes behind a new one",
-    behind({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 3 })
+    behind({ _tag: "Got", channel: "c2" }, { _tag: "Got", life: "b/1", port: "b#1", channel: "c1", n: 3, holds })
   ],
   [
     "monitors",
@@ -194,8 +277,11 @@ describe("the checkers", () => {
       const events: ReadonlyArray<Event> = [
         { _tag: "Made", life: "b/1", port: "b#1" },
         { _tag: "Monitored", life: "a/1", channel, port: "b#1" },
-        ...Array.from({ length: count }, (_, i): Event => ({ _tag: "Sent", life: "a/1", channel, n: i + 1 })),
-        ...numbers.map((n): Event => ({ _tag: "Got", life: "b/1", port: "b#1", channel, n }))
+        ...Array.from(
+          { length: count },
+          (_, i): Event => ({ _tag: "Sent", life: "a/1", channel, n: i + 1, ...always })
+        ),
+        ...numbers.map((n): Event => ({ _tag: "Got", life: "b/1", port: "b#1", channel, n, holds }))
       ]
       assert.strictEqual(violation(events)?.checker, "guarantee", `${kind} at ${at} of ${count}`)
     }

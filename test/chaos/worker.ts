@@ -82,7 +82,7 @@ const obey = Effect.fnUntraced(function*(workload: Workload, mesh: Mesh) {
     yield* follow(probesFamily, (node, port) => {
       if (node !== nodeId && typeof port === "string") workload.probe(port)
     })
-    mesh.set(probesFamily, nodeId, yield* workload.makePort)
+    mesh.set(probesFamily, nodeId, yield* workload.makeQuietPort)
   })
   const look = Effect.forEach(families, (family) =>
     Effect.map(workload.database.read(family), (entries) => {

@@ -4,7 +4,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { Peer } from "../../src/internal/node/peer.ts"
 import type { Router } from "../../src/internal/node/router.ts"
+import { ReplyPort } from "../../src/internal/port/replyPort.ts"
 import { PortNames } from "../../src/internal/values/names.ts"
 import { exitFromReason } from "../../src/internal/values/reason.ts"
 import type { Process } from "./process.ts"
@@ -156,6 +159,112 @@ const noAnswer: Plant = (_process, router) => {
     message.length === 1 && typeof message[0] === "number" && hit() ? undefined : offer(to, message)
 }
 
+/** A watcher that throws keeps those behind it from being told. */
+const stopTelling: Plant = (_process, router) => {
+  const original = router.monitor.bind(router)
+  const groups = new Map<string, Set<Watcher>>()
+  router.monitor = (to, watcher) => {
+    const group = groups.get(to) ?? new Set()
+    if (!groups.has(to)) {
+      groups.set(to, group)
+      original(to, (exit) => {
+        groups.delete(to)
+        for (const one of group) one(exit)
+      })
+    }
+    group.add(watcher)
+    return () => group.delete(watcher)
+  }
+}
+
+/** Changes what a node does with each peer. */
+const onPeer = (change: (peer: Peer) => void): Plant => (_process, router) => {
+  const original = router.peer.bind(router)
+  const seen = new WeakSet<Peer>()
+  router.peer = (nodeId) => {
+    const peer = original(nodeId)
+    if (!seen.has(peer)) change(peer)
+    seen.add(peer)
+    return peer
+  }
+}
+
+/** What waits for a link is the very object that was sent. */
+const queueUncopied: Plant = onPeer((peer) => {
+  const fixed = peer.fixed.bind(peer)
+  peer.fixed = (name, message) => {
+    fixed(name, message)
+    return message
+  }
+})
+
+/** A sender that gives up is never let go of: it stands in the queue again whenever it was its turn. */
+const keepWaiters: Plant = onPeer((peer) => {
+  const waiters = peer["waiters"]
+  const add = waiters.add.bind(waiters)
+  waiters.add = (resume) => {
+    let hasGivenUp = false
+    const stand = (): void => {
+      add((turn) => {
+        if (!hasGivenUp) resume(turn)
+        else if (turn === "send") stand()
+      })
+    }
+    stand()
+    return () => {
+      hasGivenUp = true
+    }
+  }
+})
+
+/** A monitor that has fired stays in the scope that it was made in. */
+const keepFired: Plant = (process, router) => {
+  const original = router.monitor.bind(router)
+  router.monitor = (to, watcher) =>
+    original(to, (exit) => {
+      watcher(exit)
+      Effect.runSync(Scope.addFinalizer(process.scope, Effect.void))
+    })
+}
+
+/** What follows a message that was refused gets lost. */
+const loseNext: Plant = (_process, router) => {
+  const offer = router.offer.bind(router)
+  const refused = new Set<string>()
+  router.offer = (to, message) => {
+    if (refused.delete(to)) return undefined
+    try {
+      return offer(to, message)
+    } catch (error) {
+      refused.add(to)
+      throw error
+    }
+  }
+}
+
+/** What has to wait is sent by somebody else as well, whether its sender gives up or not. */
+const sendAnyway: Plant = (_process, router) => {
+  const offer = router.offer.bind(router)
+  router.offer = (to, message) => {
+    const waitFor = offer(to, message)
+    if (waitFor !== undefined && message[0] === "push") {
+      router.fork(Effect.andThen(Effect.sleep(100), Effect.sync(() => router.send(to, message))))
+    }
+    return waitFor
+  }
+}
+
+/** A caller goes on in the stack of the handler that answers. */
+const answerAtOnce: Plant = (_process, router) => {
+  const offer = router.offer.bind(router)
+  router.offer = (to, message) => {
+    const receiver = router.ports.get(to)
+    const waitFor = offer(to, message)
+    if (receiver instanceof ReplyPort) receiver.run()
+    return waitFor
+  }
+}
+
 const leakPeer: Plant = (_process, router) => {
   const hit = every(3)
   router.peers.delete = (nodeId) => hit() ? false : Map.prototype.delete.call(router.peers, nodeId)
@@ -208,6 +317,13 @@ export const bugs: Readonly<Record<string, { readonly plant: Plant; readonly fin
   "same-names": { plant: sameNames, finds: "names" },
   "wrong-answer": { plant: wrongAnswer, finds: "calls" },
   "no-answer": { plant: noAnswer, finds: "liveness" },
+  "stop-telling": { plant: stopTelling, finds: "liveness" },
+  "queue-uncopied": { plant: queueUncopied, finds: "contents" },
+  "keep-waiters": { plant: keepWaiters, finds: "leaks" },
+  "keep-fired": { plant: keepFired, finds: "leaks" },
+  "lose-next": { plant: loseNext, finds: "guarantee" },
+  "send-anyway": { plant: sendAnyway, finds: "favours" },
+  "answer-at-once": { plant: answerAtOnce, finds: "turns" },
   "leak-peer": { plant: leakPeer, finds: "leaks" },
   "leak-timer": { plant: leakTimer, finds: "leaks" },
   "leak-port": { plant: leakPort, finds: "leaks" },

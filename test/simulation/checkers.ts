@@ -2,6 +2,7 @@
  * What must hold in every run. Each checker sees all events in their order, and says what is wrong with one of them; none
  * knows how the events came about.
  */
+import type { Carried } from "./payloads.ts"
 import type { Event, Life, Reason, Trace } from "./trace.ts"
 
 export interface Violation {
@@ -15,6 +16,15 @@ export interface Violation {
 type Checker = (event: Event, at: number) => string | undefined
 
 const text = (reason: Reason): string => JSON.stringify(reason)
+
+/** Whether a reason is another one that has travelled: what cannot travel of it has become text. */
+const hasBecome = (before: Reason, after: Reason): boolean =>
+  before.length === after.length && before.every((part, index) => {
+    const other = after[index]
+    return JSON.stringify(part) === JSON.stringify(other) || isOdd(part) && typeof other === "string"
+  })
+
+const isOdd = (part: unknown): boolean => typeof part === "object" && part !== null && "odd" in part
 
 /** A life is over when its process is: nothing is heard of it any more. */
 const life = (): Checker => {
@@ -65,6 +75,12 @@ const guarantee = (): Checker => {
   const got = new Map<string, number>()
   return (event) => {
     if (event._tag === "Sent") sent.set(event.channel, event.n)
+    if (event._tag === "Unsent") {
+      if (sent.get(event.channel) !== event.n) {
+        return `${event.channel} was refused ${event.n}, which is not the last one`
+      }
+      sent.set(event.channel, event.n - 1)
+    }
     if (event._tag !== "Got") return undefined
     const last = got.get(event.channel) ?? 0
     got.set(event.channel, event.n)
@@ -72,6 +88,104 @@ const guarantee = (): Checker => {
     return event.n > (sent.get(event.channel) ?? 0)
       ? `${event.channel} delivered ${event.n}, which was not sent`
       : undefined
+  }
+}
+
+/**
+ * What arrives is what was sent, as it was then, whatever became of it since. What every link carries is not refused, and what none
+ * carries is.
+ */
+const contents = (): Checker => {
+  const sent = new Map<string, { readonly holds: string; readonly carried: Carried; readonly n: number }>()
+  /** Messages under way: the channel and number of each. */
+  const underWay = new Map<string, string>()
+  const notes = new Map<string, { readonly holds: string; readonly carried: Carried }>()
+  const reminders = new Map<string, string>()
+  return (event) => {
+    switch (event._tag) {
+      case "Sent": {
+        const last = sent.get(event.channel)
+        sent.set(event.channel, event)
+        underWay.set(`${event.channel} ${event.n}`, event.holds)
+        return last?.carried === "never" && last.n < event.n
+          ? `${event.channel} was not refused ${last.holds}, which no link carries`
+          : undefined
+      }
+      case "Unsent": {
+        const last = sent.get(event.channel)
+        underWay.delete(`${event.channel} ${event.n}`)
+        return last?.carried === "always"
+          ? `${event.channel} was refused ${last.holds}, which every link carries`
+          : undefined
+      }
+      case "Got":
+        return differs(`${event.channel} ${event.n}`, underWay.get(`${event.channel} ${event.n}`), event.holds)
+      case "Entrusted":
+        notes.set(event.note, event)
+        return event.carried === "never"
+          ? `${event.note} was not refused ${event.holds}, which no link carries`
+          : undefined
+      case "Noted": {
+        // What the link cannot carry of a note goes as text: it was set when nobody knew the link.
+        const note = notes.get(event.note)
+        return note?.carried === "perhaps" ? undefined : differs(event.note, note?.holds, event.holds)
+      }
+      case "Promised":
+        reminders.set(event.reminder, event.holds)
+        return undefined
+      case "Reminded":
+        return differs(event.reminder, reminders.get(event.reminder), event.holds)
+      default:
+        return undefined
+    }
+  }
+}
+
+const differs = (what: string, before: string | undefined, after: string): string | undefined =>
+  before === after ? undefined : `${what} held ${after}, and was sent with ${before}`
+
+/**
+ * What was given up is not done; what is done is done once: messages of senders that wait, of monitors, of reminders.
+ */
+const favours = (): Checker => {
+  const states = new Map<string, "stands" | "is done" | "was given up">()
+  const done = (id: string): string | undefined => {
+    const before = states.get(id)
+    states.set(id, "is done")
+    return before === "stands" ? undefined : `${id} came, which ${before ?? "nobody has begun"}`
+  }
+  /** What was on its way when it was taken back may still come. */
+  const onTheWay = new Set<string>()
+  return (event) => {
+    switch (event._tag) {
+      case "Pushed":
+        states.set(event.push, "stands")
+        return undefined
+      case "GaveUp":
+        if (states.get(event.push) === "is done") return `${event.push} was given up, and had come`
+        states.set(event.push, "was given up")
+        return undefined
+      case "Came":
+        return done(event.push)
+      case "Entrusted":
+        states.set(event.note, "stands")
+        return undefined
+      case "Noted":
+        return done(event.note)
+      case "Promised":
+        states.set(event.reminder, "stands")
+        if (!event.own) onTheWay.add(event.reminder)
+        return undefined
+      case "Recalled":
+        if (states.get(event.reminder) === "stands" && !onTheWay.has(event.reminder)) {
+          states.set(event.reminder, "was given up")
+        }
+        return undefined
+      case "Reminded":
+        return done(event.reminder)
+      default:
+        return undefined
+    }
   }
 }
 
@@ -127,7 +241,7 @@ const monitors = (): Checker => {
     const { port } = channel
     const owner = made.get(port)
     const end = ended.get(port)
-    if (end !== undefined && text(end) === text(reason)) return undefined
+    if (end !== undefined && hasBecome(end, reason)) return undefined
     switch (reason[0]) {
       case "transport_error": {
         const node = port.split("#")[0]!
@@ -197,17 +311,37 @@ const monitors = (): Checker => {
   }
 }
 
-/** A call is answered, or refused, once; and the answer is right. */
+/** A call is answered, or refused, once; and the answer is right. One that would wait for itself is told so. */
 const calls = (): Checker => {
-  const asked = new Map<string, number>()
+  const asked = new Map<string, { readonly value: number; readonly itself: boolean }>()
   return (event) => {
-    if (event._tag === "Asked") asked.set(event.call, event.value)
+    if (event._tag === "Asked") asked.set(event.call, event)
     if (event._tag !== "Answered" && event._tag !== "Refused") return undefined
-    const value = asked.get(event.call)
-    if (value === undefined) return `${event.call} has an answer, and is not open`
+    const call = asked.get(event.call)
+    if (call === undefined) return `${event.call} has an answer, and is not open`
     asked.delete(event.call)
-    return event._tag === "Answered" && event.value !== 2 * value
+    if (event._tag === "Refused") {
+      const isTold = event.reason[0] === "calling_self"
+      return isTold === call.itself ? undefined : `${event.call} was refused with ${text(event.reason)}`
+    }
+    return call.itself || event.value !== 2 * call.value
       ? `${event.call} was answered ${String(event.value)}`
+      : undefined
+  }
+}
+
+/** Nothing else happens in a process while a handler sends an answer: the caller goes on in its own turn. */
+const turns = (): Checker => {
+  const answering = new Set<Life>()
+  return (event) => {
+    if (!("life" in event)) return undefined
+    const { _tag, life } = event
+    const isWithin = answering.has(life)
+    if (_tag === "Answers") answering.add(life)
+    // A process that has crashed in the middle is over.
+    else answering.delete(life)
+    return isWithin && _tag !== "HasAnswered" && _tag !== "Crashed"
+      ? `${_tag} at ${life}, while a handler was sending an answer`
       : undefined
   }
 }
@@ -260,6 +394,8 @@ const liveness = (): Checker => {
   const over = new Set<Life>()
   const open = new Map<string, { readonly port: string; readonly life: Life; sent: number; got: number }>()
   const asked = new Map<string, Life>()
+  const reminders = new Map<string, Life>()
+  const notes = new Map<string, { readonly life: Life; readonly port: string; readonly other: string }>()
   let survivors: ReadonlySet<Life> | undefined
 
   const missing = (lives: ReadonlySet<Life>): string | undefined => {
@@ -274,6 +410,14 @@ const liveness = (): Checker => {
       }
     }
     for (const [call, life] of asked) if (lives.has(life)) return `${call} has no answer`
+    for (const [reminder, life] of reminders) if (lives.has(life)) return `${reminder} has not come`
+    for (const [note, { life, other, port }] of notes) {
+      const owner = made.get(port)
+      const isGone = gone.has(port) || owner !== undefined && over.has(owner)
+      if (isGone && lives.has(life) && made.get(other) === life && !gone.has(other)) {
+        return `${other} has not got ${note}, though ${port} is gone`
+      }
+    }
     return undefined
   }
 
@@ -304,11 +448,30 @@ const liveness = (): Checker => {
         if (channel !== undefined) channel.sent = event.n
         return undefined
       }
+      case "Unsent": {
+        const channel = open.get(event.channel)
+        if (channel !== undefined) channel.sent = event.n - 1
+        return undefined
+      }
       case "Got": {
         const channel = open.get(event.channel)
         if (channel !== undefined) channel.got = event.n
         return undefined
       }
+      case "Promised":
+        if (event.own) reminders.set(event.reminder, event.life)
+        return undefined
+      case "Reminded":
+      case "Recalled":
+        reminders.delete(event.reminder)
+        return undefined
+      case "Entrusted":
+        notes.set(event.note, event)
+        return undefined
+      case "Noted":
+      case "Withdrawn":
+        notes.delete(event.note)
+        return undefined
       case "Asked":
         asked.set(event.call, event.life)
         return undefined
@@ -371,9 +534,12 @@ const checkers: Readonly<Record<string, () => Checker>> = {
   life,
   names,
   guarantee,
+  contents,
+  favours,
   generations,
   monitors,
   calls,
+  turns,
   links,
   liveness,
   database

@@ -10,12 +10,19 @@ import type { Member } from "./member.ts"
 
 export const families = ["fish", "fowl"]
 
+/** A key of ours. */
+interface Held {
+  readonly family: string
+  readonly key: string
+  readonly scopes: Array<Scope.Closeable>
+}
+
 export class Database {
   private readonly member: Member
   private readonly nodeId: string
   private readonly name: (kind: string) => string
   /** By family and key: the scopes in which it was set, again and again. */
-  private readonly held = new Map<string, { family: string; key: string; scopes: Array<Scope.Closeable> }>()
+  private readonly held = new Map<string, Held>()
 
   /** What following the families has led to, by name. */
   readonly followed = new Map<string, ReadonlyMap<string, unknown>>()
@@ -33,21 +40,31 @@ export class Database {
     const key = `${this.nodeId}:${random.int(1, 4)}`
     const place = `${family} ${key}`
     return Effect.gen({ self: this }, function*() {
-      const scope = yield* Scope.fork(yield* Effect.scope)
       const held = this.held.get(place) ?? { family, key, scopes: [] }
       this.held.set(place, held)
-      held.scopes.push(scope)
+      // In the scope of the last value, or in another one.
+      const last = held.scopes.at(-1)
+      const scope = last !== undefined && random.chance(0.5) ? last : yield* Scope.fork(yield* Effect.scope)
+      if (scope !== last) held.scopes.push(scope)
       const value = this.name("v")
       emit({ _tag: "Set", life, family, key, value })
       yield* Effect.orDie(Scope.provide(Global.set(family, key, value), scope))
     })
   }
 
-  /** Deletes one of our keys: by name, or by closing what it was set in. */
+  /** Deletes one of our keys. */
   get deleteAny(): Effect.Effect<void, never, Global.Global> {
+    return Effect.suspend(() => this.delete(this.member.random.pick([...this.held.values()])))
+  }
+
+  get deleteAll(): Effect.Effect<void, never, Global.Global> {
+    return Effect.suspend(() => Effect.forEach([...this.held.values()], (held) => this.delete(held), { discard: true }))
+  }
+
+  /** By name, or by closing what it was set in. */
+  private delete(held: Held | undefined): Effect.Effect<void, never, Global.Global> {
     const { emit, life, random } = this.member
     return Effect.gen({ self: this }, function*() {
-      const held = random.pick([...this.held.values()])
       if (held === undefined) return
       const { family, key, scopes } = held
       this.held.delete(`${family} ${key}`)

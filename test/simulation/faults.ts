@@ -37,9 +37,11 @@ export const inflict = (world: World, fault: Fault): Done | undefined => {
 const between = (
   world: World,
   fault: Extract<Fault, { readonly from: number }>,
-  { life: from, node: a, router: one }: Process,
-  { life: to, node: b, router: other }: Process
+  one: Process,
+  other: Process
 ): Done => {
+  const { life: from, node: a } = one
+  const { life: to, node: b } = other
   const there = { from, to }
   const back = { from: to, to: from }
   const { network } = world
@@ -50,7 +52,14 @@ const between = (
     case "cut": {
       const routes = fault.both ? [there, back] : [there]
       for (const route of routes) network.cut(route)
-      return { what, undo: () => routes.forEach((route) => network.heal(route)) }
+      return {
+        what,
+        undo: () => {
+          routes.forEach((route) => network.heal(route))
+          // Where a process was, its machine says now that its connections are gone.
+          if ([one, other].some(({ state }) => state === "stopped")) routes.forEach((route) => network.reset(route))
+        }
+      }
     }
     case "hold":
       network.hold(there)
@@ -66,8 +75,8 @@ const between = (
       network.reset(back)
       // Later than the news that the old connections are gone.
       world.later(fault.at + 2, () => {
-        dial(one, b.id)
-        dial(other, a.id)
+        dial(one.router, b.id)
+        dial(other.router, a.id)
       })
       return { what, undo: undefined }
   }
@@ -85,7 +94,13 @@ const to = (world: World, fault: Exclude<Fault, { readonly from: number }>, proc
     case "isolate": {
       const routes = [{ from: life, to: "*" }, { from: "*", to: life }]
       for (const route of routes) network.cut(route)
-      return { what, undo: () => routes.forEach((route) => network.heal(route)) }
+      return {
+        what,
+        undo: () => {
+          routes.forEach((route) => network.heal(route))
+          if (process.state === "stopped") routes.forEach((route) => network.reset(route))
+        }
+      }
     }
     case "crash":
       world.crash(process, fault.silently)

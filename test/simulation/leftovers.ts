@@ -1,6 +1,11 @@
 /**
  * What is left after everything has stopped, and should not be.
  */
+import type * as Scope from "effect/Scope"
+import { isFamilyName } from "../../src/internal/global/families.ts"
+import type { Mesh } from "../../src/internal/global/mesh.ts"
+import type { Router } from "../../src/internal/node/router.ts"
+import type { Waiters } from "../../src/internal/node/waiters.ts"
 import type { Process } from "./process.ts"
 import type { World } from "./world.ts"
 
@@ -46,3 +51,50 @@ export const disagreements = (core: ReadonlyArray<Process>): ReadonlyArray<strin
   }
   return found
 }
+
+/** What a process holds, in numbers, by kind. */
+export type Census = Readonly<Record<string, number>>
+
+/** How many finalizers a scope has. */
+export const finalizersOf = ({ state }: Scope.Scope): number => state._tag === "Open" ? state.finalizers?.size ?? 1 : 0
+
+/** Counts what comes and goes in a process, and must not stay. */
+export const census = (router: Router, scope: Scope.Scope, mesh: Mesh): Census => {
+  const peers = Array.from(router.peers.values())
+  const sum = (of: (peer: (typeof peers)[number]) => number): number =>
+    peers.reduce((total, peer) => total + of(peer), 0)
+  const ownData = mesh["ownData"]
+  const follower = mesh["follower"]
+  return {
+    "finalizers of its scope": finalizersOf(scope),
+    "ports": router.ports.size,
+    "listeners": router.listeners.size,
+    "requests": entriesOf(router.requests),
+    "functions": entriesOf(router.functions),
+    // The nodes themselves are monitored as long as there is a network.
+    "monitors of ports": sum((peer) => peer["monitors"].size - (peer["monitors"].has("") ? 1 : 0)),
+    "monitors of others": sum((peer) => peer["monitored"].size),
+    "queued messages": sum(({ queued }) => queued),
+    "waiting senders": sum((peer) => peer["waiters"].size + peer["waitingForLink"].size),
+    "senders who gave up": sum((peer) => spentIn(peer["waiters"]) + spentIn(peer["waitingForLink"])),
+    "holders of keys": ownData["holders"].size,
+    "families of its own": Array.from(ownData["entries"].keys()).filter(isFamilyName).length,
+    "families that it follows": Array.from(follower["copies"].keys()).filter(isFamilyName).length,
+    "searches": follower["searches"].size,
+    "questions": follower["queries"].size
+  }
+}
+
+/** Those who have given up and are still in the queue; a few may be. */
+const spentIn = (waiters: Waiters): number =>
+  Math.max(0, waiters["queue"].length - waiters["head"] - 3 * waiters.size - 16)
+
+const entriesOf = (registry: Router["requests"] | Router["functions"]): number =>
+  Array.from(registry["entries"].values(), (all) => all.length).reduce((sum, count) => sum + count, 0)
+
+/** What has come since the first census, and has not gone. */
+export const grown = (before: Census, after: Census): ReadonlyArray<string> =>
+  Object.entries(after).flatMap(([what, count]) => {
+    const first = before[what] ?? 0
+    return count > first ? [`${count} ${what}, of ${first} at first`] : []
+  })

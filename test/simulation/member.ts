@@ -7,7 +7,7 @@ import type * as Global from "../../src/Global.ts"
 import type * as Node from "../../src/Node.ts"
 import type * as Port from "../../src/Port.ts"
 import type { SeededRandom } from "./random.ts"
-import type { Event, Life, Reason } from "./trace.ts"
+import type { Event, Life, Odd, Reason } from "./trace.ts"
 
 /** Where a process finds the others. */
 export interface Directory {
@@ -35,9 +35,16 @@ export const makeNames = (life: Life): (kind: string) => string => {
   return (kind) => `${life}:${kind}${++counter}`
 }
 
-/** The reason list of a port's end. */
+/** The reason list of a port's end, as an event holds it. */
 export const reasonOf = (exit: Exit.Exit<unknown, Port.Killed>): Reason => {
   if (Exit.isSuccess(exit)) return []
   const [reason] = exit.cause.reasons
-  return reason?._tag === "Fail" ? reason.error.reason : [reason?._tag]
+  return reason?._tag === "Fail" ? reason.error.reason.map(partOf) : [reason?._tag]
 }
+
+const odd: Odd = { odd: true }
+
+const partOf = (part: unknown): unknown =>
+  part === null || typeof part === "boolean" || Number.isFinite(part) || typeof part === "string" && part.isWellFormed()
+    ? part
+    : odd

@@ -13,15 +13,18 @@ import * as Random from "effect/Random"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Global from "../../src/Global.ts"
+import { type Mesh, NodeMesh } from "../../src/internal/global/mesh.ts"
 import { Connections } from "../../src/internal/node/connections.ts"
 import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import { ownKindKey } from "../../src/internal/transport/handshake/greeting.ts"
 import type { Carrier } from "../../src/internal/transport/wire.ts"
+import { describe } from "../../src/internal/values/describe.ts"
 import { IdentitySource } from "../../src/internal/values/names.ts"
 import * as Node from "../../src/Node.ts"
 import * as Transport from "../../src/Transport.ts"
 import { ProcessClock, type SimulatedClock } from "./clock.ts"
 import { Gate } from "./gate.ts"
+import { type Census, census, grown } from "./leftovers.ts"
 import type { Directory } from "./member.ts"
 import type { NodePlan } from "./plan.ts"
 import type { SeededRandom } from "./random.ts"
@@ -53,6 +56,9 @@ export class Process {
   workload: Workload | undefined = undefined
   router: Router | undefined = undefined
   network: Connections | undefined = undefined
+  private mesh: Mesh | undefined = undefined
+  /** What it held before its program began. */
+  private atFirst: Census | undefined = undefined
   /** Fibers that have begun and not ended. */
   fibers = 0
   /** Its event loop stands still. */
@@ -61,7 +67,8 @@ export class Process {
   whenStopped: () => void = () => {}
   private readonly gate: Gate
   private readonly options: ProcessOptions
-  private readonly scope = Scope.makeUnsafe()
+  /** What the process makes is made in it. */
+  readonly scope = Scope.makeUnsafe()
   private readonly context: Context.Context<never>
 
   constructor(options: ProcessOptions) {
@@ -72,8 +79,8 @@ export class Process {
     // The network knows processes, not nodes: two of them may have one node ID.
     this.gate = new Gate(options.carrier, this.life)
     const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) => {
-      const text = [message].flat().map(String).join(" ")
-      const cut = cause.reasons.length === 0 ? "" : ` ${cause.reasons.map(String).join(", ")}`
+      const text = [message].flat().map(describe).join(" ")
+      const cut = cause.reasons.length === 0 ? "" : ` ${cause.reasons.map(causeText).join(", ")}`
       options.log(`${logLevel.toUpperCase()} ${text}${cut}`)
     })
     const random = options.random.derive("node")
@@ -127,12 +134,18 @@ export class Process {
       emit({ _tag: "Started", life, node: node.id })
       this.network = network
       this.router = Context.get(below, NodeRouter)
+      tellAll(this.router.log)
       this.options.prepare?.(this, this.router)
       const above = yield* Effect.provide(Layer.build(Global.layer({ seeds, global: node.isGlobal })), below)
       const context = yield* Effect.context<Scope.Scope>()
       const member = { life, random: random.derive("program"), directory, emit, pace }
       this.workload = new Workload(member, Context.merge(context, Context.merge(below, above)))
-      yield* this.workload.start
+      yield* this.workload.moveIn
+      this.mesh = Context.get(above, NodeMesh)
+      // What the node begins beside has begun by then.
+      yield* Effect.sleep(1)
+      this.atFirst = this.census
+      yield* this.workload.begin
     })
     this.fork(
       begin.pipe(Effect.provideService(Transport.Transport, this.gate.carrier), Scope.provide(this.scope)),
@@ -142,10 +155,23 @@ export class Process {
     )
   }
 
+  private get census(): Census {
+    const { mesh, router, scope } = this
+    if (router === undefined || mesh === undefined) throw new Error(`${this.life} has not started`)
+    return census(router, scope, mesh)
+  }
+
+  /** What its program has left behind, once all that it made is gone. */
+  get left(): ReadonlyArray<string> {
+    return this.atFirst === undefined ? [] : grown(this.atFirst, this.census)
+  }
+
   /** Ends in order. It takes as long as it takes. */
   stop(): void {
     if (this.state !== "runs") return
     this.state = "stops"
+    // As a program that is told to stop: nothing new begins in a scope that closes, however long that takes.
+    this.workload?.rest()
     const { emit, life } = this.options
     this.fork(Scope.close(this.scope, Exit.void), (exit) => {
       this.state = "stopped"
@@ -173,5 +199,18 @@ export class Process {
   goOn(): void {
     this.isStalled = false
     this.clock.goOn()
+  }
+}
+
+/** Of what happens often only some lines are logged: the one that nobody expects could be among the others. */
+const tellAll = (log: Router["log"]): void => {
+  log.warnSome = (_kind, text, ...details) => log.warn(text, ...details)
+}
+
+const causeText = (reason: unknown): string => {
+  try {
+    return String(reason)
+  } catch {
+    return "a cause that has no text"
   }
 }

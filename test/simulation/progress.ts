@@ -18,6 +18,10 @@ export class Progress {
   private readonly channels = new Map<string, Channel>()
   /** Calls without an answer, and who asked. */
   private readonly calls = new Map<string, Life>()
+  /** Reminders that have neither come nor were taken back, and whose they are. */
+  private readonly reminders = new Map<string, Life>()
+  /** What monitors have yet to send: for whom, when which port ends. */
+  private readonly notes = new Map<string, { readonly life: Life; readonly port: string; readonly other: string }>()
   /** Where ports live, while they do. */
   private readonly ports = new Map<string, Life>()
   private readonly entries = new Map<Life, Map<string, Map<string, unknown>>>()
@@ -48,11 +52,30 @@ export class Progress {
         if (channel !== undefined) channel.sent = event.n
         break
       }
+      case "Unsent": {
+        const channel = this.channels.get(event.channel)
+        if (channel !== undefined) channel.sent = event.n - 1
+        break
+      }
       case "Got": {
         const channel = this.channels.get(event.channel)
         if (channel !== undefined) channel.got = event.n
         break
       }
+      case "Promised":
+        if (event.own) this.reminders.set(event.reminder, event.life)
+        break
+      case "Reminded":
+      case "Recalled":
+        this.reminders.delete(event.reminder)
+        break
+      case "Entrusted":
+        this.notes.set(event.note, event)
+        break
+      case "Noted":
+      case "Withdrawn":
+        this.notes.delete(event.note)
+        break
       case "Asked":
         this.calls.set(event.call, event.life)
         break
@@ -81,12 +104,20 @@ export class Progress {
     this.entries.delete(life)
     for (const [id, channel] of this.channels) if (channel.life === life) this.channels.delete(id)
     for (const [id, asker] of this.calls) if (asker === life) this.calls.delete(id)
+    for (const [id, owner] of this.reminders) if (owner === life) this.reminders.delete(id)
+    for (const [id, note] of this.notes) if (note.life === life) this.notes.delete(id)
     for (const [port, owner] of this.ports) if (owner === life) this.ports.delete(port)
   }
 
   /** What the lives still wait for; `undefined` if nothing. */
   missing(core: ReadonlyArray<Life>): string | undefined {
     for (const [id, asker] of this.calls) if (core.includes(asker)) return `an answer to ${id}`
+    for (const [id, owner] of this.reminders) if (core.includes(owner)) return `that ${id} comes`
+    for (const [id, { life, other, port }] of this.notes) {
+      if (core.includes(life) && !this.ports.has(port) && this.ports.get(other) === life) {
+        return `that ${other} gets ${id}: the port ${port} is dead`
+      }
+    }
     const linked = new Set<string>()
     for (const [id, { got, life, port, sent }] of this.channels) {
       if (!core.includes(life)) continue

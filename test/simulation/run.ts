@@ -32,6 +32,8 @@ export interface Result {
 /** How often to look whether all is done, and how long an orderly end may take. */
 const glance = 200
 const endLimit = 20_000
+/** How long until what was ended is gone everywhere. */
+const settling = 3000
 
 export const run = async (plan: Plan, options: WorldOptions = {}): Promise<Result> => {
   const world = new World(plan, options)
@@ -49,6 +51,7 @@ export const run = async (plan: Plan, options: WorldOptions = {}): Promise<Resul
     const healed = world.clock.now
     missing = await agreement(world)
     agreedAfter = world.clock.now - healed
+    if (missing === undefined) await finish(world)
     await end(world)
   } catch (error) {
     isBroken = true
@@ -108,7 +111,7 @@ const agreement = async (world: World): Promise<string | undefined> => {
   // A port on each, which nobody else knows, and a channel to it from all others.
   for (const target of core) {
     const { workload } = target
-    workload!.run(Effect.map(workload!.makePort, (port) => {
+    workload!.run(Effect.map(workload!.makeQuietPort, (port) => {
       for (const other of core) if (other !== target) other.workload!.probe(port)
     }))
   }
@@ -155,6 +158,16 @@ const isRight = (world: World, event: Stamped): boolean => {
   const expected = world.progress.family(event.family)
   const entries = Object.entries(event.entries)
   return entries.length === expected.size && entries.every(([key, value]) => expected.get(key) === value)
+}
+
+/** The programs end all that they made, and the processes live on: they hold what they held at first. */
+const finish = async (world: World): Promise<void> => {
+  const { core } = world
+  for (const process of core) process.workload!.finish()
+  await world.advanceTo(world.clock.now + settling)
+  for (const { left, life } of core) {
+    for (const what of left) world.emit({ _tag: "Leaked", what: `${life} still has ${what}` })
+  }
 }
 
 const end = async (world: World): Promise<void> => {

@@ -3,13 +3,20 @@
  * write the same events, and the same checkers read them.
  */
 
+import type { Carried } from "./payloads.ts"
+
 /**
  * One life of a process: unique in a run. A node that comes back with the same node ID is another life.
  */
 export type Life = string
 
-/** An end, as a monitor tells it: empty for a normal one. */
+/** An end, as a monitor tells it: empty for a normal one. Of what is not text, a number or the like it has the `Odd`. */
 export type Reason = ReadonlyArray<unknown>
+
+/** Stands for a part of a reason that may not be able to travel. */
+export interface Odd {
+  readonly odd: true
+}
 
 export type Event =
   // ---- processes
@@ -32,7 +39,17 @@ export type Event =
   | { readonly _tag: "Fired"; readonly life: Life; readonly channel: string; readonly reason: Reason }
   /** The monitor was taken back: it must not fire any more, and promises nothing any more. */
   | { readonly _tag: "Unmonitored"; readonly life: Life; readonly channel: string }
-  | { readonly _tag: "Sent"; readonly life: Life; readonly channel: string; readonly n: number }
+  /** `holds` shows what the message held when it was sent, and `carried` which links carry that. */
+  | {
+    readonly _tag: "Sent"
+    readonly life: Life
+    readonly channel: string
+    readonly n: number
+    readonly holds: string
+    readonly carried: Carried
+  }
+  /** The sender was refused: the message was not sent, and the next one has its number. */
+  | { readonly _tag: "Unsent"; readonly life: Life; readonly channel: string; readonly n: number }
   /** The message came to `port`, which is that of the channel unless something is badly wrong. */
   | {
     readonly _tag: "Got"
@@ -40,7 +57,45 @@ export type Event =
     readonly port: string
     readonly channel: string
     readonly n: number
+    readonly holds: string
   }
+  // ---- messages of which nobody says that they arrive
+  /** A sender begins, which may have to wait. */
+  | { readonly _tag: "Pushed"; readonly life: Life; readonly push: string }
+  /** It has given up while it waited: it has sent nothing. */
+  | { readonly _tag: "GaveUp"; readonly life: Life; readonly push: string }
+  | { readonly _tag: "Came"; readonly life: Life; readonly push: string }
+  // ---- what a monitor sends
+  /** From now on `other` is sent `note` when `port` ends. */
+  | {
+    readonly _tag: "Entrusted"
+    readonly life: Life
+    readonly note: string
+    readonly port: string
+    readonly other: string
+    readonly holds: string
+    readonly carried: Carried
+  }
+  /** The monitor behind a note was taken back. */
+  | { readonly _tag: "Withdrawn"; readonly life: Life; readonly note: string }
+  | {
+    readonly _tag: "Noted"
+    readonly life: Life
+    readonly port: string
+    readonly note: string
+    readonly holds: string
+  }
+  // ---- reminders
+  /** `own`: it runs where it was made, so that it neither gets lost nor comes late. */
+  | {
+    readonly _tag: "Promised"
+    readonly life: Life
+    readonly reminder: string
+    readonly own: boolean
+    readonly holds: string
+  }
+  | { readonly _tag: "Recalled"; readonly life: Life; readonly reminder: string }
+  | { readonly _tag: "Reminded"; readonly life: Life; readonly reminder: string; readonly holds: string }
   // ---- calls
   | {
     readonly _tag: "Asked"
@@ -48,10 +103,15 @@ export type Event =
     readonly call: string
     readonly port: string
     readonly value: number
+    /** A handler of the port calls it. */
+    readonly itself: boolean
   }
   /** The answer of a call is its value, doubled. */
   | { readonly _tag: "Answered"; readonly life: Life; readonly call: string; readonly value: unknown }
   | { readonly _tag: "Refused"; readonly life: Life; readonly call: string; readonly reason: Reason }
+  /** A handler sends an answer to a caller of its own node. Nobody else goes on before it has sent it. */
+  | { readonly _tag: "Answers"; readonly life: Life }
+  | { readonly _tag: "HasAnswered"; readonly life: Life }
   // ---- nodes
   | { readonly _tag: "Up"; readonly life: Life; readonly peer: string }
   | { readonly _tag: "Down"; readonly life: Life; readonly peer: string; readonly reason: string }

@@ -13,9 +13,13 @@ import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import * as Port from "../../src/Port.ts"
+import { Behaviour } from "./behaviour.ts"
 import { Channels } from "./channels.ts"
 import { Database } from "./database.ts"
+import { Favours } from "./favours.ts"
 import { makeNames, type Member, reasonOf, type Services } from "./member.ts"
+import { OnPurpose } from "./onPurpose.ts"
+import { anyDetails } from "./payloads.ts"
 
 /** Makes a port on another node. */
 const makeThere = Port.remote("simulation::make")
@@ -36,6 +40,11 @@ const actions = {
   killOwn: 2,
   killOther: 2,
   link: 2,
+  selfish: 2,
+  entrust: 3,
+  remind: 4,
+  recall: 1,
+  crowd: 1,
   set: 6,
   delete: 2
 }
@@ -47,6 +56,8 @@ export class Workload {
   private readonly router: Router
   private readonly name: (kind: string) => string
   private readonly channels: Channels
+  private readonly favours: Favours
+  private readonly behaviour: Behaviour
   private readonly ports = new Set<string>()
   private isActing = true
 
@@ -57,28 +68,61 @@ export class Workload {
     this.context = Context.add(context, References.PreventSchedulerYield, true)
     this.router = Context.get(context, NodeRouter)
     this.name = makeNames(member.life)
-    this.channels = new Channels(member, this.name)
+    this.channels = new Channels(member, this.router, this.name)
+    this.favours = new Favours(member, this.router, this.name, (effect) => this.run(effect))
+    this.behaviour = new Behaviour(member, this.name, () => this.isActing)
     this.database = new Database(member, this.router.nodeId, this.name)
   }
 
   /** Begins, and goes on by itself. */
   get start(): Effect.Effect<void> {
+    return Effect.andThen(this.moveIn, this.begin)
+  }
+
+  /** What is there as long as the process. */
+  get moveIn(): Effect.Effect<void> {
     const { emit, life } = this.member
+    const careless = {
+      up: () => {
+        throw new OnPurpose("a listener")
+      },
+      down: () => {
+        throw new OnPurpose("a listener")
+      }
+    }
     const listener = {
       up: (peer: string) => emit({ _tag: "Up", life, peer }),
       down: (peer: string, reason: string) => emit({ _tag: "Down", life, peer, reason })
     }
     return Effect.gen({ self: this }, function*() {
-      yield* Effect.acquireRelease(
-        Effect.sync(() => this.router.listeners.add(listener)),
-        () => Effect.sync(() => this.router.listeners.delete(listener))
-      )
+      for (const one of [careless, listener]) {
+        yield* Effect.acquireRelease(
+          Effect.sync(() => this.router.listeners.add(one)),
+          () => Effect.sync(() => this.router.listeners.delete(one))
+        )
+      }
       yield* this.serveSpawns
-      yield* this.makePort
-      yield* this.makePort
       this.run(this.database.follow)
+    }).pipe(Effect.provideContext(this.context))
+  }
+
+  /** What comes and goes. */
+  get begin(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      yield* this.makePort
+      yield* this.makePort
       this.run(this.act)
     }).pipe(Effect.provideContext(this.context))
+  }
+
+  /** Ends all that has come: what is there then is what was there when it was opened. */
+  finish(): void {
+    this.run(Effect.gen({ self: this }, function*() {
+      yield* this.channels.closeAll
+      yield* this.favours.recallAll
+      yield* this.database.deleteAll
+      for (const port of this.ports) yield* Port.kil(port)
+    }))
   }
 
   /** Nothing new begins from here on. What has begun goes on. */
@@ -135,6 +179,26 @@ export class Workload {
         return this.kill(random.pick(directory.ports()))
       case "link":
         return this.linkAny
+      case "selfish": {
+        const port = random.pick(directory.ports())
+        return port === undefined ? Effect.void : Port.snd(port, "selfish")
+      }
+      case "entrust": {
+        const port = random.pick(directory.ports())
+        const other = random.pick(random.chance(0.5) ? [...this.ports] : directory.ports())
+        return port === undefined || other === undefined ? Effect.void : this.favours.entrust(port, other)
+      }
+      case "remind":
+        return this.favours.remind(
+          random.chance(0.5) ? random.pick(directory.ports()) : undefined,
+          random.between(0, 1500)
+        )
+      case "recall":
+        return this.favours.recallAll
+      case "crowd": {
+        const port = random.pick(directory.ports())
+        return port === undefined ? Effect.void : this.favours.crowd(port)
+      }
       case "set":
         return this.database.setAny
       case "delete":
@@ -144,9 +208,15 @@ export class Workload {
 
   // ---- ports
 
-  /** One more port. */
+  /** One more port, with what it has to do at its end. */
   get makePort(): Effect.Effect<string, never, Services> {
-    return Effect.map(Effect.suspend(() => Port.make(this.handlers())), (port) => {
+    const { directory, random } = this.member
+    return Effect.tap(this.makeQuietPort, (port) => this.behaviour.burden(port, random.pick(directory.ports())))
+  }
+
+  /** One more port, which nothing ends but what is done to it. */
+  get makeQuietPort(): Effect.Effect<string, never, Services> {
+    return Effect.map(this.behaviour.make, (port) => {
       this.made(port)
       return port
     })
@@ -164,27 +234,12 @@ export class Workload {
     })
   }
 
-  /** What a port does. Some take their time, as long as there is some. */
-  private handlers() {
-    const { emit, life, random } = this.member
-    const isSlow = random.chance(0.2)
-    const slowly = Effect.suspend(() => isSlow && this.isActing ? Effect.sleep(random.between(1, 60)) : Effect.void)
-    return {
-      num: (channel: string, n: number) =>
-        Effect.flatMap(Port.Self, (port) => {
-          emit({ _tag: "Got", life, port, channel, n })
-          return slowly
-        }),
-      double: (value: number, reply: string) => Effect.andThen(slowly, Port.snd(reply, 2 * value))
-    }
-  }
-
   /** Lets others make ports here. */
   private get serveSpawns(): Effect.Effect<void, never, Services> {
     const { functions, nodeId } = this.router
-    const serve = Port.implement<ReadonlyArray<unknown>, Port.Messages, ReturnType<typeof this.handlers>>(
+    const serve = Port.implement<ReadonlyArray<unknown>, Port.Messages, typeof this.behaviour.plain>(
       makeThere,
-      () => Effect.sync(() => this.handlers())
+      () => Effect.sync(() => this.behaviour.plain)
     )
     return Effect.gen({ self: this }, function*() {
       yield* Layer.buildWithScope(serve, yield* Effect.scope)
@@ -208,7 +263,8 @@ export class Workload {
 
   private kill(port: string | undefined): Effect.Effect<void, never, Services> {
     if (port === undefined) return Effect.void
-    return this.member.random.chance(0.4) ? Port.kil(port) : Port.kil(port, "killed", this.name("k"))
+    const { random } = this.member
+    return random.chance(0.4) ? Port.kil(port) : Port.kil(port, "killed", this.name("k"), ...anyDetails(random))
   }
 
   private get linkAny(): Effect.Effect<void, never, Services> {
@@ -254,7 +310,7 @@ export class Workload {
   private call(port: string, value: number): Effect.Effect<void, never, Services> {
     const { emit, life } = this.member
     const call = this.name("q")
-    emit({ _tag: "Asked", life, call, port, value })
+    emit({ _tag: "Asked", life, call, port, value, itself: false })
     return Effect.matchEager(Port.cal(port, "double", value), {
       onSuccess: (answer) => emit({ _tag: "Answered", life, call, value: answer }),
       onFailure: (killed) => emit({ _tag: "Refused", life, call, reason: killed.reason })
@@ -265,8 +321,8 @@ export class Workload {
   probe(port: string): void {
     const again = Effect.andThen(Effect.sleep(200), Effect.sync(() => this.probe(port)))
     this.run(Effect.flatMap(
-      this.channels.open(port, Effect.sync(() => this.run(again))),
-      (channel) => this.channels.send(channel, 3)
+      this.channels.open(port, Effect.sync(() => this.run(again)), false),
+      (channel) => this.channels.send(channel, 3, false)
     ))
   }
 }

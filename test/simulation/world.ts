@@ -4,6 +4,7 @@
 import { ProcessClock, SimulatedClock } from "./clock.ts"
 import type { Directory } from "./member.ts"
 import { Network } from "./network.ts"
+import { isUnexpected } from "./onPurpose.ts"
 import type { NodePlan, Plan } from "./plan.ts"
 import { Process, type ProcessOptions } from "./process.ts"
 import { Progress } from "./progress.ts"
@@ -12,9 +13,6 @@ import type { Event, Stamped } from "./trace.ts"
 
 /** How many dead ports others still find. */
 const remembered = 6
-
-/** Lines that must not be logged: something was not expected, and nobody was told but the log. */
-const unexpected = /\b(failed|defect|TypeError|RangeError|ReferenceError)\b/
 
 export interface WorldOptions {
   /** Called with every line that a process logs. */
@@ -154,7 +152,7 @@ export class World {
       emit: this.emit,
       log: (line) => {
         this.options.log?.(`${String(Math.round(this.clock.now)).padStart(7)} ${life} ${line}`)
-        if (unexpected.test(line)) this.emit({ _tag: "Leaked", what: `${life} logged ${line}` })
+        if (isUnexpected(line)) this.emit({ _tag: "Leaked", what: `${life} logged ${line}` })
       },
       pace: this.plan.pace,
       prepare: this.options.prepare

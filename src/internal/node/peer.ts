@@ -74,8 +74,9 @@ export class Peer implements LinkEvents, Runnable {
 
   /** Sends a message to a port of the peer. Throws an `UnsendableMessage` if the link cannot carry it. */
   send(name: string, message: Message): void {
-    assertSendable(`${this.nodeId}#${name}`, message, this.link?.carries ?? "cbor")
-    this.sendPacket([name, ...message])
+    if (this.link === undefined || this.queueing) return this.sendPacket([name, ...this.fixed(name, message)])
+    assertSendable(`${this.nodeId}#${name}`, message, this.link.carries)
+    this.link.send([name, ...message])
   }
 
   /** The same, if nothing speaks against it. */
