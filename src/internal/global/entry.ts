@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import { culprit } from "../values/plainData.ts"
+import { type Carries, culprit } from "../values/plainData.ts"
 
 /** So many bytes an entry may have: its family, its key and its value, as they travel in the framing that takes more. */
 export const largestEntry = 1024 * 1024
@@ -45,7 +45,7 @@ export const sizeOfEntry = (key: string, value: unknown): number => sizeOfText(k
  * What of an entry cannot travel, as deep inside of a message as entries get: that is between global nodes, where families stand
  * in what one of several nodes has set.
  */
-export const culpritOfEntry = (key: string, value: unknown, carries: "cbor" | "json") =>
+export const culpritOfEntry = (key: string, value: unknown, carries: Carries) =>
   culprit([[[{ "": { [key]: value } }]]], carries)
 
 /** What is wrong with an entry, of which so many bytes may travel; `undefined` if nothing is. */
