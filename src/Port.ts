@@ -17,6 +17,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { spawnRequest } from "./internal/node/nodePort.ts"
@@ -511,20 +512,24 @@ const handle = (made: cell.Cell, tag: string, handler: cell.Handler): void => {
  * Sends what a handler succeeds with. A reply that is larger than the caller's node takes ends the call, and not the port: what is
  * asked of it is the caller's doing.
  */
-const answer = (to: string, value: unknown): Effect.Effect<void, never, Node> =>
+const answer = (to: string, ...reply: AnyMessage): Effect.Effect<void, never, Node> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, NodeRouter)
     const failed = (error: unknown): Effect.Effect<void> => {
-      if (!(error instanceof UnsendableMessage) || !error.isTooLarge) return Effect.die(error)
+      if (!isTooLarge(error)) return Effect.die(error)
       return Effect.sync(() => router.kill(to, reason.reasons.fail(error.message)))
     }
     try {
-      const waitFor = router.offer(to, [value])
-      return waitFor === undefined ? Exit.void : Effect.catchDefect(sendLater(router, to, [value], waitFor), failed)
+      const waitFor = router.offer(to, reply)
+      return waitFor === undefined ? Exit.void : Effect.catchDefect(sendLater(router, to, reply, waitFor), failed)
     } catch (error) {
       return failed(error)
     }
   })
+
+/** By its tag: another copy of this package may have thrown it. */
+const isTooLarge = (error: unknown): error is UnsendableMessage =>
+  Predicate.isTagged(error, "UnsendableMessage") && "isTooLarge" in error && error.isTooLarge === true
 
 /**
  * Adds, replaces or removes handlers of a port of this node.

@@ -193,20 +193,6 @@ describe("a stranger under the name of a node", () => {
       assert.deepStrictEqual(events, [{ _tag: "Up", nodeId: "m" }])
     }))
 
-  test("that we dial beside its link keeps nobody out when that is lost", (world) =>
-    Effect.gen(function*() {
-      const [a, x] = [yield* world.start("a"), yield* world.start("x")]
-      yield* connect(a, x)
-      const { incarnation } = a.router.peers.get("x")!.link!
-      const stranger = yield* listenRaw({ opening: greeting("x", ownKind(60_000, incarnation)) })
-      yield* Effect.forkScoped(Effect.exit(a.dial(stranger.address)))
-      yield* until("we want to know who it is", () => stranger.peers[0]?.lines.length === 3)
-      assert.isTrue(a.router.isUp("x"))
-      yield* world.cutOff("x")
-      yield* until("the link is lost", () => !a.router.isUp("x"))
-      yield* connect(a, x)
-    }))
-
   test("raises no alarm when we dial it", (world) =>
     Effect.gen(function*() {
       const node = yield* world.start("a", patient)

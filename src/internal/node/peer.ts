@@ -259,8 +259,11 @@ export class Peer implements LinkEvents, Runnable {
 
   private sendable(reason: Reason): Reason {
     const carries = this.link?.carries ?? "json"
-    // In the packet each of them is one level deeper.
-    return reason.map((part) => culprit([part], carries) === undefined ? part : describe(part))
+    return reason.map((part) => {
+      // In the packet each of them is one level deeper.
+      const result = copy([part], carries)
+      return "path" in result ? describe(part) : result.copy[0]
+    })
   }
 
   private shortened(part: unknown): unknown {
