@@ -25,7 +25,7 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { isFamilyName, listenersFamily } from "./internal/global/families.ts"
+import { isFamilyName, listenersFamily, longestFamilyName } from "./internal/global/families.ts"
 import { type FamilyChange as CopyChange, Unread } from "./internal/global/familyCopy.ts"
 import type { Question } from "./internal/global/follower.ts"
 import { Mesh, NodeMesh } from "./internal/global/mesh.ts"
@@ -34,7 +34,6 @@ import * as service from "./internal/global/service.ts"
 import { checker, type Misfit, sift, siftChange } from "./internal/global/typedFamily.ts"
 import { NodeRouter } from "./internal/node/router.ts"
 import { splitAddresses } from "./internal/values/address.ts"
-import { culprit } from "./internal/values/plainData.ts"
 import { isPortId, nodeOf, readName } from "./internal/values/portId.ts"
 import { isOrderly, reasonFromExit, showReason } from "./internal/values/reason.ts"
 import * as Node from "./Node.ts"
@@ -72,7 +71,8 @@ export interface FamilyChange extends CopyChange {
 }
 
 /**
- * A family, key or value that the database refuses. Families of programs begin with a letter; values are plain data.
+ * A family, key or value that the database refuses. Families of programs begin with a letter; values are plain data. An entry has at
+ * most 1 MiB on its way, and no more than this node and its master take as a message.
  *
  * @category errors
  * @since 0.1.0
@@ -195,16 +195,46 @@ const checkFamily = (family: string): Effect.Effect<void, InvalidEntry> =>
   isFamilyName(family)
     ? Effect.void
     : Effect.fail(
-      new InvalidEntry({ family, problem: "the name must be text that begins with a letter and holds no '" })
+      new InvalidEntry({
+        family,
+        problem:
+          `the name must be text of at most ${longestFamilyName} characters that begins with a letter and holds no '`
+      })
     )
+
+/** Sets a key for the scope: with one claim to it, however often the scope sets it. `begin` runs with a new claim. */
+const hold = <E = never, R = never>(
+  way: "set" | "reg",
+  family: string,
+  key: string,
+  given: unknown,
+  begin: (own: Scope.Closeable) => Effect.Effect<void, E, R>
+): Effect.Effect<void, InvalidEntry | E, Global | Scope.Scope | R> =>
+  Effect.uninterruptible(Effect.gen(function*() {
+    yield* checkFamily(family)
+    // JSON would drop an entry without a value.
+    const value = given === undefined ? null : given
+    const mesh = yield* NodeMesh
+    const problem = mesh.wrongEntry(family, key, value)
+    if (problem !== undefined) return yield* new InvalidEntry({ family, problem })
+    const scope = yield* Effect.scope
+    const holding = { owner: scope, way, family, key }
+    if (mesh.holdAgain(holding, value)) return
+    // Nothing of it stays in the caller's scope when the key is deleted.
+    const own = yield* Scope.fork(scope)
+    const fiberContext = yield* Effect.context<never>()
+    const close = (): void => void Effect.runForkWith(fiberContext)(Scope.close(own, Exit.void))
+    yield* Scope.addFinalizer(own, Effect.sync(mesh.hold(holding, value, close)))
+    yield* begin(own)
+  }))
 
 /**
  * Sets a key of a family, until the scope closes or `del` deletes it. The value is plain data.
  *
  * **Details**
  *
- * Several scopes of this node may set one key: the last one's value counts, and when its scope closes, that of the one before
- * it again. When several nodes set one key, see `docs/mesh.md` for which of them is seen.
+ * A scope that sets a key again replaces its value. Several scopes of this node may set one key: the value of the one that set it last
+ * counts, and when that closes, the one before it again. When several nodes set one key, see `docs/mesh.md` for which of them is seen.
  *
  * @category database
  * @since 0.1.0
@@ -213,23 +243,7 @@ export const set = (
   family: string,
   key: string,
   value: unknown
-): Effect.Effect<void, InvalidEntry, Global | Scope.Scope> =>
-  Effect.gen(function*() {
-    yield* checkFamily(family)
-    const found = culprit(value ?? null, "json")
-    if (found !== undefined) {
-      return yield* new InvalidEntry({ family, problem: `value${found.path} of ${key} is ${found.what}` })
-    }
-    if (!key.isWellFormed()) {
-      return yield* new InvalidEntry({ family, problem: `the key ${JSON.stringify(key)} holds a lone surrogate` })
-    }
-    const mesh = yield* NodeMesh
-    yield* Effect.acquireRelease(
-      // JSON would drop an entry without a value.
-      Effect.sync(() => mesh.hold(family, key, value === undefined ? null : value)),
-      (release) => Effect.sync(release)
-    )
-  })
+): Effect.Effect<void, InvalidEntry, Global | Scope.Scope> => hold("set", family, key, value, () => Effect.void)
 
 /**
  * Deletes keys that this node has set. Keys of others are left alone.
@@ -241,8 +255,8 @@ export const del = (family: string, ...keys: ReadonlyArray<string>): Effect.Effe
   Effect.andThen(checkFamily(family), Effect.map(NodeMesh, (mesh) => mesh.delete(family, keys)))
 
 /**
- * Registers a port with a value: its ID becomes a key of the family, until the port ends or the scope closes. An end that is not in
- * order is logged.
+ * Registers a port with a value: its ID becomes a key of the family, until the port ends or the scope closes. To register it again, in
+ * the same scope, gives it another value. An end that is not in order is logged.
  *
  * **Gotchas**
  *
@@ -262,24 +276,16 @@ export const reg = (
 ): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope> =>
   Effect.gen(function*() {
     const router = yield* NodeRouter
-    // Nothing of it stays in the caller's scope when the port has ended.
-    const own = yield* Scope.fork(yield* Effect.scope)
-    yield* Effect.onError(Scope.provide(set(family, port, value), own), () => Scope.close(own, Exit.void))
-    yield* Scope.provide(
-      Effect.acquireRelease(
-        Effect.sync(() =>
-          router.monitor(port, (exit) => {
-            if (!isOrderly(reasonFromExit(exit))) {
-              const text = `port ${port}, registered in ${family}, has ended: ${showReason(exit)}`
-              router.log.warnSome(`registered in ${family}`, text)
-            }
-            router.fork(Scope.close(own, Exit.void))
-          })
-        ),
-        (cancel) => Effect.sync(cancel)
-      ),
-      own
-    )
+    yield* hold("reg", family, port, value, (own) => {
+      const cancel = router.monitor(port, (exit) => {
+        if (!isOrderly(reasonFromExit(exit))) {
+          const text = `port ${port}, registered in ${family}, has ended: ${showReason(exit)}`
+          router.log.warnSome(`registered in ${family}`, text)
+        }
+        router.fork(Scope.close(own, Exit.void))
+      })
+      return Scope.addFinalizer(own, Effect.sync(cancel))
+    })
   })
 
 const query = <A>(

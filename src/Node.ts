@@ -76,7 +76,10 @@ export interface Options {
   readonly authOffer?: ReadonlyArray<string> | undefined
   /** Authentication methods that we accept, best first. Default: `["tls_sha3_512", "hmac_sha3_512", "cleartext"]`. */
   readonly authAccept?: ReadonlyArray<string> | undefined
-  /** Bytes of one message beyond which the link that it comes on ends. Default: 64 MiB. */
+  /**
+   * How large a message this node takes: bytes as they travel, at least 32,768. Nodes of our own kind know it, and refuse larger ones
+   * where they are sent; a link on which a larger one comes ends. Default: 64 MiB.
+   */
   readonly maxMessageSize?: number | undefined
 }
 

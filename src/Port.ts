@@ -261,12 +261,13 @@ export type Killed = reason.Killed
 
 /**
  * A message that no link can carry: `path` leads to the culprit inside of it. A function, a class instance, a cycle, a
- * lone surrogate; for links that speak JSON also bytes, or a number that is not finite.
+ * lone surrogate; for links that speak JSON also bytes, a number that is not finite, `undefined`, or a bigint that a number could be. Or it
+ * `isTooLarge`: larger than the other node takes, which is its `maxMessageSize`.
  *
  * **Details**
  *
- * It is a defect of the sender, and kills the port that it happens in. Nothing of the message is sent. Integers keep their digits up
- * to 64 bits (as bigints, where a number cannot hold them), but for JSON messages of more than 256 KiB.
+ * It is a defect of the sender, and kills the port that it happens in. Nothing of the message is sent. `docs/messages.md` has the table
+ * of what may be sent.
  *
  * @category errors
  * @since 0.1.0
@@ -317,6 +318,14 @@ type MethodOf<T> = { [K in keyof T]-?: [T[K]] extends [Callable] ? [T[K]] extend
  * - `.replies(schema)` makes it a call: `cal` appends the port to reply to, and what the handler succeeds with is sent
  *   there.
  * - `.rest(schema)` lets any number of arguments follow. So a monitor's message has room for the reason.
+ *
+ * The schemas are of plain data: text, numbers, bigints, bytes, booleans, `null`, arrays and structs of them. What can never be sent
+ * (a Date, an Option, a Map, a class, a transformation) does not compile, or is a TypeError here where the types cannot tell. What is
+ * unknown is checked when it is sent. `docs/messages.md` has the table.
+ *
+ * **Gotchas**
+ *
+ * Checks of a schema are synchronous. One that throws makes the message invalid, which ends the port.
  *
  * @category constructors
  * @since 0.1.0
@@ -495,8 +504,27 @@ const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, hand
 /** Gives a port what handles a tag; where the port's protocol has a reply for it, that is sent. */
 const handle = (made: cell.Cell, tag: string, handler: cell.Handler): void => {
   const isAnswered = made.protocol?.messages[tag]?.reply !== undefined
-  made.on(tag, isAnswered ? protocols.replying(tag, handler, snd) : handler)
+  made.on(tag, isAnswered ? protocols.replying(tag, handler, answer) : handler)
 }
+
+/**
+ * Sends what a handler succeeds with. A reply that is larger than the caller's node takes ends the call, and not the port: what is
+ * asked of it is the caller's doing.
+ */
+const answer = (to: string, value: unknown): Effect.Effect<void, never, Node> =>
+  Effect.withFiber((fiber) => {
+    const router = Context.getUnsafe(fiber.context, NodeRouter)
+    const failed = (error: unknown): Effect.Effect<void> => {
+      if (!(error instanceof UnsendableMessage) || !error.isTooLarge) return Effect.die(error)
+      return Effect.sync(() => router.kill(to, reason.reasons.fail(error.message)))
+    }
+    try {
+      const waitFor = router.offer(to, [value])
+      return waitFor === undefined ? Exit.void : Effect.catchDefect(sendLater(router, to, [value], waitFor), failed)
+    } catch (error) {
+      return failed(error)
+    }
+  })
 
 /**
  * Adds, replaces or removes handlers of a port of this node.
@@ -583,9 +611,9 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  *
  * **Gotchas**
  *
- * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data, or
- * `snd` dies with an `UnsendableMessage`; what is changed afterwards is not sent. One that not every link can carry (bytes, for
- * one, or more than 16 KiB) waits for the link, if that is still being made, to know whether it can.
+ * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data, and
+ * no larger than that node takes, or `snd` dies with an `UnsendableMessage`; what is changed afterwards is not sent. One that not every link can carry (bytes, for
+ * one, or more than 5 KB) waits for the link, if that is still being made, to know whether it can.
  *
  * @category combinators
  * @since 0.1.0

@@ -81,6 +81,10 @@ class TestRouter extends Router {
     if (nodeId === this.nodeId) this.handleRequest(nodeId, request, structuredClone(args))
     else this.wires.send(this.nodeId, nodeId, request, args)
   }
+  override requestIfCarried(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): boolean {
+    this.request(nodeId, request, ...args)
+    return true
+  }
   override upNodes(): Array<string> {
     return Array.from(this.wires.nodes.keys()).filter((other) => this.wires.linked(this.nodeId, other))
   }

@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
+import * as fs from "node:fs"
 import * as net from "node:net"
 import { Global, Node, Transport } from "../src/index.ts"
 import { NodeMesh } from "../src/internal/global/mesh.ts"
@@ -105,6 +106,8 @@ const occupy = (address: string, accept: (socket: net.Socket) => void): Effect.E
     )
   })
 
+const cert = fs.readFileSync(new URL("fixtures/certs/shared.pem", import.meta.url), "utf8")
+
 /** Whether a node stands behind an address that this one has as a seed, as far as it knows. */
 const isSeed = (node: MeshNode, nodeId: string): boolean => node.mesh["follower"]["isSeed"](nodeId)
 
@@ -166,24 +169,26 @@ describe("somebody without the secret in the place of a seed", () => {
 })
 
 describe("who stands at the address of a seed", () => {
-  live(
-    "is known of nodes that have each other as seeds, whichever of them dialled",
-    ({ start, warnings }) =>
-      Effect.gen(function*() {
-        const addresses = [yield* freeAddress, yield* freeAddress, yield* freeAddress]
-        const ids = ["a", "b", "c"]
-        const nodes = yield* Effect.forEach(
-          ids,
-          (id, i) => start(id, { binds: [addresses[i]!], seeds: addresses }),
-          { concurrency: "unbounded" }
-        )
-        for (const node of nodes) {
-          yield* until(`${node.id} knows its seeds`, () => ids.every((id) => id === node.id || isSeed(node, id)))
-          assert.isFalse(isSeed(node, node.id))
-        }
-        assert.deepStrictEqual(warnings(), [])
-      })
-  )
+  for (const [how, credentials] of [["with a secret", {}], ["over TLS", { secret: "", cert }]] as const) {
+    live(
+      `is known of nodes that have each other as seeds, whichever of them dialled, ${how}`,
+      ({ start, warnings }) =>
+        Effect.gen(function*() {
+          const addresses = [yield* freeAddress, yield* freeAddress, yield* freeAddress]
+          const ids = ["a", "b", "c"]
+          const nodes = yield* Effect.forEach(
+            ids,
+            (id, i) => start(id, { binds: [addresses[i]!], seeds: addresses, ...credentials }),
+            { concurrency: "unbounded" }
+          )
+          for (const node of nodes) {
+            yield* until(`${node.id} knows its seeds`, () => ids.every((id) => id === node.id || isSeed(node, id)))
+            assert.isFalse(isSeed(node, node.id))
+          }
+          assert.deepStrictEqual(warnings(), [])
+        })
+    )
+  }
 
   /** A node that has a link which a node of another kind has dialled, and then gets that one's address as its seed. */
   const dialledByOtherKind = (seed: string) =>

@@ -140,8 +140,8 @@ describe("wrong options", () => {
     ["connectInterval", { connectInterval: "Infinity" as never }, /above zero/],
     ["binds", { binds: ["127.0.0.1:*", "no:such:address"] }, /"no:such:address"/],
     ["binds", { binds: ["127.0.0.1:65536"] }, /"127.0.0.1:65536"/],
-    ["maxMessageSize", { maxMessageSize: 0 }, /above zero/],
-    ["maxMessageSize", { maxMessageSize: Number.NaN }, /above zero/]
+    ["maxMessageSize", { maxMessageSize: 32_767 }, /at least 32768 bytes/],
+    ["maxMessageSize", { maxMessageSize: Number.NaN }, /at least 32768 bytes/]
   ]
   for (const [option, options, problem] of wrong) {
     it.live(`${option}: ${JSON.stringify(options)} is refused before anything listens`, () =>

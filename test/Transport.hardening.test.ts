@@ -193,6 +193,20 @@ describe("a stranger under the name of a node", () => {
       assert.deepStrictEqual(events, [{ _tag: "Up", nodeId: "m" }])
     }))
 
+  test("that we dial beside its link keeps nobody out when that is lost", (world) =>
+    Effect.gen(function*() {
+      const [a, x] = [yield* world.start("a"), yield* world.start("x")]
+      yield* connect(a, x)
+      const { incarnation } = a.router.peers.get("x")!.link!
+      const stranger = yield* listenRaw({ opening: greeting("x", ownKind(60_000, incarnation)) })
+      yield* Effect.forkScoped(Effect.exit(a.dial(stranger.address)))
+      yield* until("we want to know who it is", () => stranger.peers[0]?.lines.length === 3)
+      assert.isTrue(a.router.isUp("x"))
+      yield* world.cutOff("x")
+      yield* until("the link is lost", () => !a.router.isUp("x"))
+      yield* connect(a, x)
+    }))
+
   test("raises no alarm when we dial it", (world) =>
     Effect.gen(function*() {
       const node = yield* world.start("a", patient)
@@ -215,6 +229,52 @@ it.live("a host that does not answer at all is given up in time", () =>
     const error = yield* within("an answer", Effect.flip(node.dial("192.0.2.1:4040")))
     assert.deepStrictEqual([error.reason, error.peer], ["connect_timeout", "192.0.2.1:4040"])
   }).pipe(Effect.provide(Transport.layerMemory)))
+
+describe("the log", () => {
+  test("has no warning of health checks, which connect and leave", (world) =>
+    Effect.gen(function*() {
+      const node = yield* world.start("seed")
+      for (const leave of ["end", "destroy"] as const) {
+        for (let i = 0; i < 20; i++) {
+          const probe = yield* dialRaw(node.address, { opening: "" })
+          // Half of them wait for what we say first.
+          if (i % 2 === 0) yield* greeted(probe)
+          probe.socket[leave]()
+          yield* probe.closed
+        }
+      }
+      yield* unharmed(node)
+      assert.deepStrictEqual(world.logs, [])
+    }))
+
+  test("has a few warnings of strangers, and their number", (world) =>
+    Effect.gen(function*() {
+      const node = yield* world.start("seed")
+      for (let i = 0; i < 100; i++) {
+        const stranger = yield* dialRaw(node.address, { nodeId: `stranger${i}`, secret: "wrong" })
+        yield* stranger.closed
+      }
+      yield* unharmed(node)
+      const [first, ...others] = world.logs
+      assert.match(first!, /^WARN seed refused a connection from .*stranger0.*authentication failed/)
+      assert.strictEqual(others.length, 4, world.logs.join("\n"))
+      yield* node.stop
+      assert.match(world.logs.at(-1)!, /stranger99.* \.\.\. 95 more like it within a minute$/)
+      assert.strictEqual(world.logs.length, 6)
+    }))
+
+  test("has a few lines of what one peer sends and makes no sense, and their number", (world) =>
+    Effect.gen(function*() {
+      const node = yield* world.start("seed")
+      const raw = yield* connectRaw(node.address)
+      for (let i = 0; i < 500; i++) raw.send(["", "snd", i], ["", "AnyEvent::MP::_spawn", `p${i}`, `no::${i}`])
+      yield* raw.settle
+      assert.strictEqual(world.logs.filter((line) => line.includes("asked to relay")).length, 5)
+      assert.strictEqual(world.logs.filter((line) => line.includes("asked to spawn")).length, 5)
+      yield* node.stop
+      assert.strictEqual(world.logs.filter((line) => line.includes("495 more like it within a minute")).length, 2)
+    }))
+})
 
 describe("a flood of connections", () => {
   for (

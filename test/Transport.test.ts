@@ -247,26 +247,25 @@ describe("what ends a link, and leaves the node alone", () => {
       }))
   }
 
-  for (const framing of ["json", "cbor"]) {
-    test(`a message over the limit, in ${framing}`, (world) =>
-      Effect.gen(function*() {
-        const node = yield* world.start("seed", { maxMessageSize: 1000, framings: [framing] })
-        const sender = yield* world.start("sender", { framings: [framing] })
-        const inbox = yield* collector(node)
-        const lost = yield* watch(sender, inbox.port)
-        yield* sender.run(Port.snd(inbox.port, "x".repeat(900)))
-        yield* inbox.has(1)
-        yield* sender.run(Port.snd(inbox.port, "x".repeat(1001)))
-        yield* until("the link ends", () => lost.length > 0)
-        assert.strictEqual(inbox.messages.length, 1)
-        yield* sender.run(Port.snd(inbox.port, "small"))
-        yield* inbox.has(2)
-        assert.deepStrictEqual(inbox.messages[1], ["small"])
-      }))
+  test("a message over the limit, from a node of another kind, which does not know of it", (world) =>
+    Effect.gen(function*() {
+      const node = yield* world.start("seed", { maxMessageSize: 100_000 })
+      const raw = yield* connectRaw(node.address)
+      const lost = yield* watch(node, "raw#p")
+      raw.send(["nobody", "x".repeat(99_000)])
+      assert.deepStrictEqual((yield* raw.settle).length, 1)
+      raw.send(["nobody", "x".repeat(100_001)])
+      yield* raw.closed
+      yield* until("the monitor fires", () => lost.length > 0)
+      assert.deepStrictEqual(lost, [["transport_error", "raw", "more than 100000 bytes"]])
+      // Nobody says goodbye to other kinds.
+      assert.deepStrictEqual(raw.packets.filter(([, request]) => request !== "mon1"), [])
+    }))
 
+  for (const framing of ["json", "cbor"]) {
     test(`many small messages that come together are none over the limit, in ${framing}`, (world) =>
       Effect.gen(function*() {
-        const node = yield* world.start("seed", { maxMessageSize: 100, framings: [framing] })
+        const node = yield* world.start("seed", { maxMessageSize: 32_768, framings: [framing] })
         const sender = yield* world.start("sender", { framings: [framing] })
         const inbox = yield* collector(node)
         const lost = yield* watch(sender, inbox.port)

@@ -203,9 +203,8 @@ export const attack = (input: Uint8Array, key = "guessed"): string => {
         break
       case 3:
         if (side.verdict === undefined && side.state.auth !== undefined) {
-          side.tell((state) =>
-            Handshake.rejected(state, new LinkError({ reason: "duplicate_node", peer: "127.0.0.1" }))
-          )
+          const reason = decide.pick(["duplicate_node", "crossing_connection", "already_connected"] as const)
+          side.tell((state) => Handshake.rejected(state, new LinkError({ reason, peer: "127.0.0.1" })))
         }
         break
       case 4:

@@ -77,7 +77,7 @@ export const census = (router: Router, scope: Scope.Scope, mesh: Mesh): Census =
     "queued messages": sum(({ queued }) => queued),
     "waiting senders": sum((peer) => peer["waiters"].size + peer["waitingForLink"].size),
     "senders who gave up": sum((peer) => spentIn(peer["waiters"]) + spentIn(peer["waitingForLink"])),
-    "holders of keys": ownData["holders"].size,
+    "claims on keys": ownData["claims"].size,
     "families of its own": Array.from(ownData["entries"].keys()).filter(isFamilyName).length,
     "families that it follows": Array.from(follower["copies"].keys()).filter(isFamilyName).length,
     "searches": follower["searches"].size,

@@ -10,6 +10,9 @@ export const listenersFamily = "'l"
 /** The global nodes, by node ID. */
 export const globalsFamily = "'g"
 
+/** So many characters the name of a family may have: every question about it has to fit into a message. */
+export const longestFamilyName = 1000
+
 /** Families that programs may use: others are kept by the nodes about themselves. */
 export const isFamilyName = (name: unknown): name is string =>
-  typeof name === "string" && /^[A-Za-z][^']*$/.test(name) && name.isWellFormed()
+  typeof name === "string" && name.length <= longestFamilyName && /^[A-Za-z][^']*$/.test(name) && name.isWellFormed()

@@ -6,11 +6,11 @@
  * @internal
  */
 import type { Router } from "../node/router.ts"
+import type { Delivery } from "./delivery.ts"
 import { FamilyCopy, type FamilyListener } from "./familyCopy.ts"
 import type { Master } from "./master.ts"
 import type { OwnData } from "./ownData.ts"
 import type { Change } from "./shards.ts"
-import { divide } from "./wire.ts"
 
 /** The questions about a family that are answered once. */
 export type Question = "g_db_family" | "g_db_keys" | "g_db_values"
@@ -20,6 +20,8 @@ interface Query {
   readonly question: Question
   readonly family: string
   readonly answer: (result: unknown) => void
+  /** What has come of an answer in portions. */
+  parts: Array<unknown>
 }
 
 type AddressListener = (addresses: ReadonlyArray<string>) => void
@@ -28,6 +30,7 @@ export class Follower {
   private readonly router: Router
   private readonly master: Master
   private readonly ownData: OwnData
+  private readonly delivery: Delivery
   private readonly isSeed: (nodeId: string) => boolean
   /** The families that are monitored here, by name. */
   private readonly copies = new Map<string, FamilyCopy>()
@@ -36,10 +39,17 @@ export class Follower {
   private readonly queries = new Map<string, Query>()
   private lastQuery = 0
 
-  constructor(router: Router, master: Master, ownData: OwnData, isSeed: (nodeId: string) => boolean) {
+  constructor(
+    router: Router,
+    master: Master,
+    ownData: OwnData,
+    delivery: Delivery,
+    isSeed: (nodeId: string) => boolean
+  ) {
     this.router = router
     this.master = master
     this.ownData = ownData
+    this.delivery = delivery
     this.isSeed = isSeed
   }
 
@@ -48,7 +58,7 @@ export class Follower {
   /** Asks the master, as soon as there is one. The result takes the question back. */
   query(question: Question, family: string, answer: (result: unknown) => void): () => void {
     const id = `q${++this.lastQuery}`
-    this.queries.set(id, { question, family, answer })
+    this.queries.set(id, { question, family, answer, parts: [] })
     this.master.request(question, family, id)
     return () => this.queries.delete(id)
   }
@@ -71,9 +81,8 @@ export class Follower {
     }
   }
 
-  /** Asks the master for the addresses of a node. The result takes the question back. */
+  /** Asks the master for the addresses of a node: once for all who wait for them. The result takes the question back. */
   search(nodeId: string, answer: AddressListener): () => void {
-    // One request at a time: it stays open until it is answered, whoever waits for it.
     const waiting = this.searches.get(nodeId) ?? new Set()
     if (!this.searches.has(nodeId)) {
       this.searches.set(nodeId, waiting)
@@ -82,8 +91,8 @@ export class Follower {
     waiting.add(answer)
     return () => {
       waiting.delete(answer)
-      // Without a master nobody was asked yet.
-      if (waiting.size === 0 && this.master.nodeId === undefined) this.searches.delete(nodeId)
+      // The answer may never come: nothing waits for it.
+      if (waiting.size === 0 && this.searches.get(nodeId) === waiting) this.searches.delete(nodeId)
     }
   }
 
@@ -114,9 +123,12 @@ export class Follower {
   private choose(nodeId: string): void {
     this.master.choose(nodeId)
     const stamp = this.router.isOwnKind(nodeId) ? [this.master.stamp] : []
-    const { first, rest } = divide(this.ownData.table)
-    this.master.request("g_slave", first, ...stamp)
-    for (const [family, set] of rest) this.master.request("g_upd", family, set)
+    this.delivery.table(
+      nodeId,
+      this.ownData.table,
+      (first) => this.router.requestIfCarried(nodeId, "g_slave", first, ...stamp),
+      (family, set) => this.router.requestIfCarried(nodeId, "g_upd", family, set)
+    )
     this.askAgain()
   }
 
@@ -127,16 +139,22 @@ export class Follower {
       copy.abandon()
       this.master.request("g_mon1", family)
     }
-    for (const [id, { family, question }] of this.queries) this.master.request(question, family, id)
+    for (const [id, query] of this.queries) {
+      query.parts = []
+      this.master.request(query.question, query.family, id)
+    }
   }
 
   // ---- what the master answers
 
-  /** A question has its answer. */
-  answered(id: string, result: unknown): void {
+  /** A question has its answer, or a part of it: then so many are still to come. */
+  answered(id: string, part: unknown, left: number): void {
     const query = this.queries.get(id)
+    if (query === undefined) return
+    query.parts.push(part)
+    if (left > 0) return
     this.queries.delete(id)
-    query?.answer(result)
+    query.answer(query.parts.length === 1 ? part : joined(query.parts))
   }
 
   /** The addresses of a node. */
@@ -161,3 +179,7 @@ export class Follower {
     this.copies.get(family)?.change(change)
   }
 }
+
+/** An answer of several parts: lists make a list, families a family. */
+const joined = (parts: ReadonlyArray<unknown>): unknown =>
+  parts.every(Array.isArray) ? parts.flat() : Object.fromEntries(parts.flatMap((part) => Object.entries(part ?? {})))

@@ -6,14 +6,16 @@
  * @internal
  */
 import type { Router } from "../node/router.ts"
+import type { Delivery, Entries } from "./delivery.ts"
 import { globalsFamily, listenersFamily } from "./families.ts"
 import type { OwnData } from "./ownData.ts"
 import { type Change, type Family, Shards, type Stamp, type Table, type Told } from "./shards.ts"
-import { divide, ownGlobal, portion, readAddresses, toWire } from "./wire.ts"
+import { ownGlobal, readAddresses } from "./wire.ts"
 
 export class GlobalNode {
   private readonly router: Router
   private readonly ownData: OwnData
+  private readonly delivery: Delivery
   /** The other global nodes, while they are up. */
   private readonly globals: ReadonlySet<string>
   private readonly shards = new Shards()
@@ -24,9 +26,16 @@ export class GlobalNode {
    * Begins with what this node has set itself. Nobody is told yet: other global nodes get all of it when this one meets them, and
    * nobody could monitor it so far.
    */
-  constructor(router: Router, ownData: OwnData, globals: ReadonlySet<string>, stamp: Stamp) {
+  constructor(
+    router: Router,
+    ownData: OwnData,
+    delivery: Delivery,
+    globals: ReadonlySet<string>,
+    stamp: Stamp
+  ) {
     this.router = router
     this.ownData = ownData
+    this.delivery = delivery
     this.globals = globals
     this.shards.addSlave(router.nodeId)
     this.shards.begin(router.nodeId, undefined, stamp)
@@ -64,7 +73,7 @@ export class GlobalNode {
   addSlave(nodeId: string, stamp: Stamp | undefined, table: Table): void {
     this.shards.addSlave(nodeId)
     if (stamp !== undefined && nodeId !== this.router.nodeId) {
-      this.passOn(ownGlobal.set, [[nodeId, stamp, {}]])
+      for (const other of this.ownGlobals()) this.router.request(other, ownGlobal.set, [[nodeId, stamp, {}]])
       this.publishAll(this.shards.begin(nodeId, undefined, stamp))
     }
     this.updateAll(nodeId, table)
@@ -75,7 +84,9 @@ export class GlobalNode {
     const told = this.shards.update(nodeId, family, set, deleted)
     if (this.shards.isSlave(nodeId)) {
       const stamp = this.shards.stampOf(nodeId) ?? null
-      this.passOn(ownGlobal.update, nodeId, stamp, family, ...toWire({ set, deleted }))
+      for (const other of this.ownGlobals()) {
+        this.tellChange(other, ownGlobal.update, [nodeId, stamp], family, { set, deleted })
+      }
     }
     this.publish(family, told)
   }
@@ -101,7 +112,9 @@ export class GlobalNode {
       nodes.delete(nodeId)
       if (nodes.size === 0) this.watchers.delete(family)
     }
-    if (this.shards.isSlave(nodeId)) this.passOn(ownGlobal.gone, nodeId)
+    if (this.shards.isSlave(nodeId)) {
+      for (const other of this.ownGlobals()) this.router.request(other, ownGlobal.gone, nodeId)
+    }
     this.publishAll(this.shards.drop(nodeId))
   }
 
@@ -117,30 +130,23 @@ export class GlobalNode {
   meet(nodeId: string): void {
     this.ownData.set(globalsFamily, nodeId, null)
     if (this.router.isOwnKind(nodeId)) return this.meetOwnKind(nodeId)
-    const { first, rest } = divide(this.shards.ofSlaves())
-    this.router.request(nodeId, "g_set", first)
-    for (const [family, set] of rest) this.router.request(nodeId, "g_upd", family, set, [])
+    this.delivery.table(
+      nodeId,
+      this.shards.ofSlaves(),
+      (first) => this.router.requestIfCarried(nodeId, "g_set", first),
+      (family, set) => this.router.requestIfCarried(nodeId, "g_upd", family, set, [])
+    )
   }
 
   private meetOwnKind(nodeId: string): void {
-    let all: Array<unknown> = []
-    let size = 0
-    const send = (): void => {
-      this.router.request(nodeId, ownGlobal.set, all)
-      all = []
-      size = 0
+    for (const { origin, stamp = null, table } of this.shards.bySlave()) {
+      this.delivery.table(
+        nodeId,
+        table,
+        (first) => this.router.requestIfCarried(nodeId, ownGlobal.set, [[origin, stamp, first]]),
+        (family, set) => this.router.requestIfCarried(nodeId, ownGlobal.update, origin, stamp, family, set, [])
+      )
     }
-    for (const { origin, stamp, table } of this.shards.bySlave()) {
-      const { first, rest, size: more } = divide(table)
-      if (size > 0 && size + more > portion) send()
-      all.push([origin, stamp ?? null, first])
-      size += more
-      if (rest.length > 0) send()
-      for (const [family, set] of rest) {
-        this.router.request(nodeId, ownGlobal.update, origin, stamp ?? null, family, set, [])
-      }
-    }
-    if (all.length > 0) send()
   }
 
   /** A global node of another kind gives all that its slaves have set, and among it where it listens. */
@@ -174,11 +180,24 @@ export class GlobalNode {
     this.ownData.set(listenersFamily, nodeId, table.get(listenersFamily)?.get(nodeId) ?? null)
   }
 
-  /** Tells global nodes of our own kind what a slave of this one does. */
-  private passOn(request: string, ...args: ReadonlyArray<unknown>): void {
-    for (const nodeId of this.globals) {
-      if (this.router.isOwnKind(nodeId)) this.router.request(nodeId, request, ...args)
-    }
+  /** The global nodes of our own kind: they are told what each slave of this one does. */
+  private ownGlobals(): ReadonlyArray<string> {
+    return Array.from(this.globals).filter((nodeId) => this.router.isOwnKind(nodeId))
+  }
+
+  private tellChange(
+    nodeId: string,
+    request: string,
+    before: ReadonlyArray<unknown>,
+    family: string,
+    change: Change
+  ): void {
+    this.delivery.change(
+      nodeId,
+      family,
+      change,
+      (set, deleted) => this.router.requestIfCarried(nodeId, request, ...before, family, set, deleted)
+    )
   }
 
   // ---- who is told what a family has become
@@ -187,11 +206,29 @@ export class GlobalNode {
   watch(nodeId: string, family: string): void {
     this.watchers.set(family, (this.watchers.get(family) ?? new Set()).add(nodeId))
     const entries = this.shards.family(family)
-    const whole = entries.size === 0 ? null : Object.fromEntries(entries)
-    if (!this.router.isOwnKind(nodeId)) return this.router.request(nodeId, "g_chg1", family, whole)
-    const { first, rest } = divide(new Map([[family, entries]]))
-    this.router.request(nodeId, "g_chg1", family, Object.values(first)[0] ?? null, rest.length)
-    for (const [, set] of rest) this.router.request(nodeId, "g_chg2", family, set, [])
+    let isFirst = true
+    this.answerInParts(nodeId, family, entries, (set, left) => {
+      const first = Object.keys(set).length === 0 ? null : set
+      const isSent = isFirst
+        ? this.router.requestIfCarried(nodeId, "g_chg1", family, first, ...this.router.isOwnKind(nodeId) ? [left] : [])
+        : this.router.requestIfCarried(nodeId, "g_chg2", family, set, [])
+      isFirst &&= !isSent
+      return isSent
+    })
+  }
+
+  /**
+   * Gives entries of a family to a node that has asked for them: to one of our own kind in messages that it takes, each with how many
+   * are still to come.
+   */
+  answerInParts(
+    nodeId: string,
+    family: string,
+    entries: Family,
+    send: (set: Entries, left: number) => boolean
+  ): void {
+    if (this.router.isOwnKind(nodeId)) this.delivery.family(nodeId, family, entries, send)
+    else this.delivery.whole(nodeId, family, entries, (set) => send(set, 0))
   }
 
   unwatch(nodeId: string, family: string): void {
@@ -206,12 +243,10 @@ export class GlobalNode {
   private publish(family: string, told: Told): void {
     if (told.globals !== undefined) {
       for (const nodeId of this.globals) {
-        if (!this.router.isOwnKind(nodeId)) this.router.request(nodeId, "g_upd", family, ...toWire(told.globals))
+        if (!this.router.isOwnKind(nodeId)) this.tellChange(nodeId, "g_upd", [], family, told.globals)
       }
     }
     if (told.monitors === undefined) return
-    for (const nodeId of this.watchers.get(family) ?? []) {
-      this.router.request(nodeId, "g_chg2", family, ...toWire(told.monitors))
-    }
+    for (const nodeId of this.watchers.get(family) ?? []) this.tellChange(nodeId, "g_chg2", [], family, told.monitors)
   }
 }

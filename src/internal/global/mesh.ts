@@ -6,12 +6,13 @@
  */
 import * as Context from "effect/Context"
 import type { NodeListener, Router } from "../node/router.ts"
+import { Delivery } from "./delivery.ts"
 import { globalsFamily, listenersFamily } from "./families.ts"
 import type { FamilyListener } from "./familyCopy.ts"
 import { Follower, type Question } from "./follower.ts"
 import { GlobalNode } from "./globalNode.ts"
 import { Master } from "./master.ts"
-import { OwnData } from "./ownData.ts"
+import { type Holding, OwnData } from "./ownData.ts"
 import { requests } from "./requests.ts"
 import { Rounds } from "./rounds.ts"
 import { Global, type GlobalService } from "./service.ts"
@@ -20,6 +21,7 @@ export class Mesh implements GlobalService, NodeListener {
   /** Whose turn it is in the groups that this node picks from. */
   readonly rounds = new Rounds()
   private readonly router: Router
+  private readonly delivery: Delivery
   private readonly ownMaster: Master
   private readonly ownData: OwnData
   private readonly follower: Follower
@@ -32,9 +34,10 @@ export class Mesh implements GlobalService, NodeListener {
 
   constructor(router: Router, isSeed: (nodeId: string) => boolean) {
     this.router = router
-    this.ownMaster = new Master(router)
+    this.delivery = new Delivery(router)
+    this.ownMaster = new Master(router, this.delivery)
     this.ownData = new OwnData(this.ownMaster)
-    this.follower = new Follower(router, this.ownMaster, this.ownData, isSeed)
+    this.follower = new Follower(router, this.ownMaster, this.ownData, this.delivery, isSeed)
     this.ownData.set(listenersFamily, router.nodeId, router.addresses)
   }
 
@@ -52,8 +55,16 @@ export class Mesh implements GlobalService, NodeListener {
     this.ownData.set(family, key, value)
   }
 
-  hold(family: string, key: string, value: unknown): () => void {
-    return this.ownData.hold(family, key, value)
+  wrongEntry(family: string, key: string, value: unknown): string | undefined {
+    return this.ownData.wrong(family, key, value)
+  }
+
+  hold(holding: Holding, value: unknown, ended: () => void): () => void {
+    return this.ownData.hold(holding, value, ended)
+  }
+
+  holdAgain(holding: Holding, value: unknown): boolean {
+    return this.ownData.holdAgain(holding, value)
   }
 
   delete(family: string, keys: ReadonlyArray<string>): ReadonlyArray<string> {
@@ -84,6 +95,7 @@ export class Mesh implements GlobalService, NodeListener {
 
   down(nodeId: string): void {
     this.globals.delete(nodeId)
+    this.delivery.down(nodeId)
     this.globalNode?.down(nodeId)
     this.follower.down(nodeId)
   }
@@ -95,8 +107,9 @@ export class Mesh implements GlobalService, NodeListener {
 
   /** A node, perhaps this one, says that it is global. */
   private greeted(nodeId: string): void {
+    if (nodeId === this.router.nodeId) return
     this.globals.add(nodeId)
-    if (nodeId !== this.router.nodeId) this.globalNode?.greeted(nodeId)
+    this.globalNode?.greeted(nodeId)
   }
 
   /** Makes this node a global one, for good. */
@@ -104,7 +117,7 @@ export class Mesh implements GlobalService, NodeListener {
     if (this.globalNode !== undefined) return this.globalNode
     const { nodeId } = this.router
     this.ownMaster.choose(nodeId)
-    const globalNode = new GlobalNode(this.router, this.ownData, this.globals, this.ownMaster.stamp)
+    const globalNode = new GlobalNode(this.router, this.ownData, this.delivery, this.globals, this.ownMaster.stamp)
     this.globalNode = globalNode
     this.ownData.set(globalsFamily, nodeId, null)
     for (const other of this.router.upNodes()) this.router.request(other, "g_global")

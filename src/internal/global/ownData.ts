@@ -4,22 +4,30 @@
  *
  * @internal
  */
+import { Claim, Claims } from "./claims.ts"
+import { wrongEntry } from "./entry.ts"
 import type { Master } from "./master.ts"
 import { sameValue, type Table } from "./shards.ts"
 
-/** Somebody who has set a key: for a time, or for good. */
-interface Holder {
-  readonly value: unknown
-  readonly isForGood: boolean
+const nameOf = (family: string, key: string): string => JSON.stringify([family, key])
+
+/** Whose claim it is, and to what: a scope may have one for each way of setting a key. */
+export interface Holding {
+  readonly owner: object
+  readonly way: "set" | "reg"
+  readonly family: string
+  readonly key: string
 }
 
-const nameOf = (family: string, key: string): string => JSON.stringify([family, key])
+const slotOf = ({ family, key, way }: Holding): string => JSON.stringify([way, family, key])
 
 export class OwnData {
   private readonly master: Master
   private readonly entries = new Map<string, Map<string, unknown>>()
-  /** Who wants a key to be there, and with which value: that of the last one counts. A key that was only set for good has none. */
-  private readonly holders = new Map<string, ReadonlyArray<Holder>>()
+  /** Who wants a key to be there. One that was only set for good has nobody. */
+  private readonly claims = new Map<string, Claims>()
+  /** What each owner holds: it sets a key again with the claim that it has. */
+  private readonly held = new WeakMap<object, Map<string, Claim>>()
 
   constructor(master: Master) {
     this.master = master
@@ -30,41 +38,77 @@ export class OwnData {
     return this.entries
   }
 
+  /** What is wrong with an entry; `undefined` if it may be set. */
+  wrong(family: string, key: string, value: unknown): string | undefined {
+    return wrongEntry(family, key, value, this.master.largestEntry)
+  }
+
   /** Sets a key for as long as nobody deletes it. */
   set(family: string, key: string, value: unknown): void {
-    const name = nameOf(family, key)
-    const others = (this.holders.get(name) ?? []).filter(({ isForGood }) => !isForGood)
+    const claims = this.claims.get(nameOf(family, key))
     // Who is alone with a key needs no note of it.
-    if (others.length > 0) this.holders.set(name, [...others, { value, isForGood: true }])
+    if (claims !== undefined) {
+      for (const claim of claims.all) if (claim.isForGood) claims.remove(claim)
+      claims.add(new Claim(value, true))
+    }
     this.put(family, key, value)
   }
 
-  /**
-   * Sets a key for a new holder. The result ends that: the value of the last one of the other holders counts, and without others
-   * the key is deleted.
-   */
-  hold(family: string, key: string, value: unknown): () => void {
-    // The caller may go on changing what it gave.
-    const holder: Holder = { value: structuredClone(value), isForGood: false }
-    const name = nameOf(family, key)
-    const entries = this.entries.get(family)
-    const before = this.holders.get(name) ??
-      (entries?.has(key) ? [{ value: entries.get(key), isForGood: true }] : [])
-    this.holders.set(name, [...before, holder])
-    this.put(family, key, holder.value)
-    return () => this.letGo(family, key, holder)
+  /** Sets a key again for an owner that holds it already. Answers false if there is none. */
+  holdAgain(holding: Holding, value: unknown): boolean {
+    const claim = this.held.get(holding.owner)?.get(slotOf(holding))
+    if (claim === undefined) return false
+    claim.value = structuredClone(value)
+    this.claims.get(nameOf(holding.family, holding.key))?.add(claim)
+    this.put(holding.family, holding.key, claim.value)
+    return true
   }
 
-  private letGo(family: string, key: string, holder: Holder): void {
+  /**
+   * Sets a key for a new owner. The result ends that: the value of the last one of the other owners counts, and without others
+   * the key is deleted. `ended` is called when somebody else deletes the key.
+   */
+  hold(holding: Holding, value: unknown, ended: () => void): () => void {
+    const { family, key, owner } = holding
+    const slot = slotOf(holding)
+    const slots = this.held.get(owner) ?? new Map<string, Claim>()
+    const forget = (): void => {
+      slots.delete(slot)
+      if (slots.size === 0) this.held.delete(owner)
+    }
+    // The caller may go on changing what it gave.
+    const claim = new Claim(structuredClone(value), false, () => {
+      forget()
+      ended()
+    })
+    this.held.set(owner, slots.set(slot, claim))
+    this.claimsTo(family, key).add(claim)
+    this.put(family, key, claim.value)
+    return () => {
+      if (this.letGo(family, key, claim)) forget()
+    }
+  }
+
+  private claimsTo(family: string, key: string): Claims {
     const name = nameOf(family, key)
-    const before = this.holders.get(name)
-    // Somebody has deleted the key, and this holder with it. Whoever has set it since keeps it.
-    if (before === undefined || !before.includes(holder)) return
-    const rest = before.filter((other) => other !== holder)
-    const last = rest.at(-1)
-    if (last === undefined) return void this.delete(family, [key])
-    this.holders.set(name, rest)
-    this.put(family, key, last.value)
+    const known = this.claims.get(name)
+    if (known !== undefined) return known
+    const claims = new Claims()
+    this.claims.set(name, claims)
+    const entries = this.entries.get(family)
+    if (entries?.has(key)) claims.add(new Claim(entries.get(key), true))
+    return claims
+  }
+
+  /** Answers false if somebody has deleted the key, and this claim with it. Whoever has set it since keeps it. */
+  private letGo(family: string, key: string, claim: Claim): boolean {
+    const claims = this.claims.get(nameOf(family, key))
+    if (claims === undefined || claim.place === undefined) return false
+    claims.remove(claim)
+    const { last } = claims
+    if (last === undefined) this.delete(family, [key])
+    else this.put(family, key, last.value)
+    return true
   }
 
   private put(family: string, key: string, value: unknown): void {
@@ -74,16 +118,22 @@ export class OwnData {
     if (entries?.has(key) && typeof before === typeof value && sameValue(before, value)) return
     if (entries === undefined) this.entries.set(family, new Map([[key, value]]))
     else entries.set(key, value)
-    this.master.request("g_upd", family, Object.fromEntries([[key, value]]))
+    this.master.tell(family, { set: new Map([[key, value]]), deleted: [] })
   }
 
   /** Deletes those of the keys that this node has set, whoever holds them, and answers them. */
   delete(family: string, keys: ReadonlyArray<string>): ReadonlyArray<string> {
     const entries = this.entries.get(family)
     const own = keys.filter((key) => entries?.delete(key))
-    for (const key of own) this.holders.delete(nameOf(family, key))
+    const ended = own.flatMap((key) => {
+      const name = nameOf(family, key)
+      const claims = this.claims.get(name)
+      this.claims.delete(name)
+      return claims?.clear() ?? []
+    })
     if (entries?.size === 0) this.entries.delete(family)
-    if (own.length > 0) this.master.request("g_upd", family, null, own)
+    if (own.length > 0) this.master.tell(family, { set: new Map(), deleted: own })
+    for (const claim of ended) claim.ended()
     return own
   }
 }

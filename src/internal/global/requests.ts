@@ -5,8 +5,8 @@
  * @internal
  */
 import type { Request, Router } from "../node/router.ts"
-import { culprit } from "../values/plainData.ts"
 import { isPortId, readName } from "../values/portId.ts"
+import type { Entries } from "./delivery.ts"
 import { isFamilyName } from "./families.ts"
 import type { Follower } from "./follower.ts"
 import type { GlobalNode } from "./globalNode.ts"
@@ -93,8 +93,10 @@ const toFollowers: Handlers = {
     ({ follower }, _from, { addresses, nodeId }) => follower.found(nodeId, addresses)
   ),
 
-  g_reply: ({ follower }) => (from, [id, result]) => {
-    if (typeof id === "string" && follower.isMaster(from)) follower.answered(id, result)
+  // Our own kind says how many portions follow.
+  g_reply: ({ follower, router }) => (from, [id, part, left]) => {
+    if (typeof id !== "string" || !follower.isMaster(from)) return
+    follower.answered(id, part, typeof left === "number" && router.isOwnKind(from) ? left : 0)
   },
 
   g_chg1: reading(
@@ -117,12 +119,19 @@ const toFollowers: Handlers = {
   )
 }
 
-/** A question about a family. The asking node knows the answer by the ID that it gave to its question. */
-const question = (result: (family: Family) => unknown): Handler =>
+/**
+ * A question about a family: what of it is asked for, and how that is answered. The asking node knows the answer by the ID that it
+ * gave to its question.
+ */
+const question = (answer: (set: Entries) => unknown, about = (family: Family): Family => family): Handler =>
   ifGlobal(
     ([id]) => ({ id }),
-    (globalNode, from, family, { id }, router) => router.request(from, "g_reply", id, result(globalNode.family(family)))
+    (globalNode, from, family, { id }, router) =>
+      globalNode.answerInParts(from, family, about(globalNode.family(family)), (set, left) =>
+        router.requestIfCarried(from, "g_reply", id, answer(set), ...left > 0 ? [left] : []))
   )
+
+const keysAlone = (family: Family): Family => new Map(Array.from(family.keys(), (key) => [key, null]))
 
 /** What any node may ask of a global one. */
 const toGlobals: Handlers = {
@@ -142,13 +151,16 @@ const toGlobals: Handlers = {
 
   g_find: ifGlobal(
     (args) => args,
-    (globalNode, from, nodeId, _args, router) =>
-      router.request(from, "g_found", nodeId, globalNode.listenersOf(nodeId) ?? null)
+    (globalNode, from, nodeId, _args, router) => {
+      // Whoever asked waits for an answer, also where nobody could use it.
+      if (router.requestIfCarried(from, "g_found", nodeId, globalNode.listenersOf(nodeId) ?? null)) return
+      router.request(from, "g_found", nodeId, null)
+    }
   ),
 
-  g_db_family: question((family) => Object.fromEntries(family)),
-  g_db_keys: question((family) => Array.from(family.keys())),
-  g_db_values: question((family) => Array.from(family.values())),
+  g_db_family: question((set) => set),
+  g_db_keys: question((set) => Object.keys(set), keysAlone),
+  g_db_values: question((set) => Object.values(set)),
 
   g_mon1: ifGlobal((args) => args, (globalNode, from, family) => globalNode.watch(from, family)),
   g_mon0: ifGlobal((args) => args, (globalNode, from, family) => globalNode.unwatch(from, family))
@@ -184,9 +196,9 @@ const amongGlobals: Handlers = {
 /** What operators ask of any node. What they set becomes that node's own, and stays as long as the node. */
 const ofOperators: Handlers = {
   [operatorRequests.set]: ({ ownData, router }) => (from, [family, key, value, to, ...rest]) => {
-    const isPlain = isFamilyName(family) && typeof key === "string" && culprit(value ?? null, "json") === undefined
-    if (isPlain) ownData.set(family, key, value ?? null)
-    if (isPortId(to)) router.relay(from, to, [...rest, isPlain])
+    const isTaken = isFamilyName(family) && typeof key === "string" && ownData.wrong(family, key, value) === undefined
+    if (isTaken) ownData.set(family, key, value ?? null)
+    if (isPortId(to)) router.relay(from, to, [...rest, isTaken])
   },
 
   [operatorRequests.delete]: ({ ownData, router }) => (from, [family, keys, to, ...rest]) => {

@@ -65,7 +65,7 @@ export class Seeds {
         const fork = Effect.runForkWith(context)
         const trying = keepTrying(seedBaseMillis, connections.monitorTimeoutMillis, () => {
           const missing = this.seeds.filter(({ doors }) => doors.length === 0 || doors.some((door) => !this.isUp(door)))
-          for (const seed of missing) if (!seed.isResolving) fork(Effect.forkIn(this.try(seed, mesh, scope), scope))
+          for (const seed of missing) if (!seed.isResolving) fork(Effect.forkIn(this.attempt(seed, mesh, scope), scope))
           return missing.length > 0
         })
         const flaps = new Flaps(() => router.monotonic())
@@ -83,7 +83,7 @@ export class Seeds {
   }
 
   /** Asks again what addresses the seed stands for, and dials those whose nodes are not up. */
-  private try(seed: Seed, mesh: Mesh, scope: Scope.Scope): Effect.Effect<void> {
+  private attempt(seed: Seed, mesh: Mesh, scope: Scope.Scope): Effect.Effect<void> {
     seed.isResolving = true
     return this.connections.resolve(seed.name).pipe(
       Effect.matchEffect({
@@ -180,7 +180,7 @@ export class Seeds {
     const mayDo = (other: Door): boolean => other !== door && (other.isOurs || this.isUp(other) || other.isDialling)
     if (seed.problems.has(what) || seed.doors.some(mayDo)) return Effect.logDebug(text)
     seed.problems.add(what)
-    return Effect.logWarning(`${text}; trying on`)
+    return Effect.sync(() => this.router.log.warnSome(`seed ${seed.name}`, `${text}; trying on`))
   }
 }
 

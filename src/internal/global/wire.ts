@@ -3,8 +3,8 @@
  *
  * @internal
  */
-import { stringify } from "../values/exactJson.ts"
 import { readName } from "../values/portId.ts"
+import { sizeOf, sizeOfEntry } from "./entry.ts"
 import type { Change, Family, Stamp, Table } from "./shards.ts"
 
 /**
@@ -67,35 +67,33 @@ export const readChange = (set: unknown, deleted: unknown): Change | undefined =
 export const readAddresses = (value: unknown): ReadonlyArray<string> =>
   Array.isArray(value) ? value.filter((address) => typeof address === "string") : []
 
-/**
- * So much of a database goes in one message, roughly in bytes: the whole of a large one could be a larger message than the other
- * side takes. A single entry may be more.
- */
+/** So many bytes of a database go in one message: the whole of a large one would keep others waiting. A single entry may be more. */
 export const portion = 256 * 1024
 
-const sizeOf = (key: string, value: unknown): number => {
-  const size = typeof value === "string" ? value.length : typeof value === "object" ? stringify(value)?.length : 8
-  return key.length + (size ?? 0) + 4
-}
-
-/** A table for the wire: its first portion with that portion's size, and the portions of single families that must follow. */
-export const divide = (table: Table) => {
+/**
+ * A table for the wire, in portions of at most so many bytes: its first portion with that portion's size, and the portions of
+ * single families that must follow.
+ */
+export const divide = (table: Table, most: number) => {
   const first: Array<readonly [string, Record<string, unknown>]> = []
   const rest: Array<readonly [string, Record<string, unknown>]> = []
   let size = 0
   let firstSize: number | undefined
   for (const [family, entries] of table) {
     let part: Array<readonly [string, unknown]> = []
+    const familySize = sizeOf(family)
+    if (entries.size > 0) size += familySize
     const close = (): void => {
       if (part.length > 0) (firstSize === undefined ? first : rest).push([family, Object.fromEntries(part)])
       part = []
     }
     for (const entry of entries) {
-      const more = sizeOf(...entry)
-      if (size > 0 && size + more > portion) {
+      const more = sizeOfEntry(...entry)
+      const isAlone = part.length === 0 && (firstSize !== undefined || first.length === 0)
+      if (!isAlone && size + more > most) {
         close()
         firstSize ??= size
-        size = 0
+        size = familySize
       }
       part.push(entry)
       size += more
@@ -106,7 +104,21 @@ export const divide = (table: Table) => {
   return { size: firstSize ?? size, first: Object.fromEntries(first), rest }
 }
 
-export const toWire = (change: Change): readonly [Record<string, unknown>, ReadonlyArray<string>] => [
-  Object.fromEntries(change.set),
-  change.deleted
-]
+/** Keys for the wire, in portions of at most so many bytes. One that takes more was never told to anybody. */
+export const divideKeys = (keys: ReadonlyArray<string>, most: number): ReadonlyArray<ReadonlyArray<string>> => {
+  const portions = new Array<Array<string>>()
+  let last: Array<string> | undefined
+  let size = 0
+  for (const key of keys) {
+    const more = sizeOf(key)
+    if (more > most) continue
+    if (last === undefined || size + more > most) {
+      last = []
+      portions.push(last)
+      size = 0
+    }
+    last.push(key)
+    size += more
+  }
+  return portions
+}

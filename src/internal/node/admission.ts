@@ -157,10 +157,11 @@ export class Admission {
   /**
    * We dialled a node that is up, to learn who stands at the address: it says so when we have authenticated, and refuses the
    * attempt. It holds the first link, on which it has just answered. If it lets us in all the same, it has lost that meanwhile.
+   * Until then it may be a stranger, and keeps nobody out: other attempts do not wait for this one.
    */
-  private learnWhoItIs(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
+  private learnWhoItIs(attempt: Attempt, first: Link): Effect.Effect<void> {
     attempt.replaces = first
-    return this.admit(attempt)
+    return Effect.void
   }
 
   /**

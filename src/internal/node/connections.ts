@@ -104,6 +104,10 @@ export class Connections implements Network {
     return this.settings.monitorTimeoutMillis
   }
 
+  get maxMessageSize(): number {
+    return this.settings.maxMessageSize
+  }
+
   addressBook(find: FindAddresses): () => void {
     this.addressBooks = [...this.addressBooks, find]
     return () => {
@@ -194,7 +198,8 @@ export class Connections implements Network {
         authenticated: ({ nodeId }) => listener.authenticated?.(nodeId),
         admit,
         accept: (link) => this.accept(link, attempt?.replaces),
-        maxMessageSize: settings.maxMessageSize
+        maxMessageSize: settings.maxMessageSize,
+        fork: (effect) => void this.fork(effect)
       }
       return Effect.ensuring(establish(wire, options), Effect.sync(() => this.openHandshakes.delete(nonce)))
     }

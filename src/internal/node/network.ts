@@ -24,6 +24,8 @@ export interface Network {
   readonly handshaking: number
   /** How long a handshake may take, and the cap of all retry delays. */
   readonly monitorTimeoutMillis: number
+  /** How large a message this node takes: bytes. */
+  readonly maxMessageSize: number
   /** Asks this address book, until the result takes it back. Of several the one that came last is asked. */
   addressBook(find: FindAddresses): () => void
   /** Looks for a peer, in the background. Ends in its `up` or `lost`. */
@@ -44,6 +46,7 @@ export const noNetwork: Network = {
   addresses: [],
   handshaking: 0,
   monitorTimeoutMillis: 30_000,
+  maxMessageSize: Infinity,
   addressBook: () => () => {},
   search: (peer) => peer.lost(new LinkError({ reason: "no_known_address", peer: peer.nodeId })),
   resolve: (address) => Effect.succeed([address]),

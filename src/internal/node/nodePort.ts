@@ -8,6 +8,7 @@ import { type Link, ownRequests } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
 import { quoted } from "../values/describe.ts"
 import { isPortId, portName } from "../values/portId.ts"
+import { printableInLine } from "../values/printable.ts"
 import { reasons } from "../values/reason.ts"
 import type { Request, Router } from "./router.ts"
 import { answerStatus, statusRequest } from "./status.ts"
@@ -60,6 +61,9 @@ const reply = (
   const [to, ...rest] = prefix
   if (isPortId(to)) router.relay(from, to, [...rest, ...results])
 }
+
+/** So much is kept of what another node says of why it ends a link. */
+const longestWhy = 400
 
 /** The link to a node of our own kind. What it says of links is nothing that others could say. */
 const ownKind = (router: Router, nodeId: string): Link | undefined => {
@@ -115,6 +119,12 @@ const builtIn = (router: Router): Record<string, Request> => ({
   [ownRequests.probe]: (from) => ownKind(router, from)?.beat(),
   [ownRequests.bye]: (from) => {
     ownKind(router, from)?.lose(new LinkError({ reason: "node_left", peer: from }))
+  },
+  [ownRequests.end]: (from, [reason, detail]) => {
+    const why = printableInLine(
+      [reason, detail].filter((part) => typeof part === "string").join(": ").slice(0, longestWhy)
+    )
+    ownKind(router, from)?.lose(new LinkError({ reason: "ended_by_peer", peer: from, detail: why }))
   },
   [ownRequests.duplicate]: (from, [address]) => {
     if (ownKind(router, from) === undefined) return

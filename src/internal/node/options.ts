@@ -7,9 +7,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { leastMessageSize, limitsOf } from "../transport/framing/framing.ts"
 import { framings } from "../transport/framing/framings.ts"
 import { accepted, isSecret, offered, secretMethods } from "../transport/handshake/auth.ts"
-import { ownKindKey, timeoutKey } from "../transport/handshake/greeting.ts"
+import { ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
 import { type Credentials, readCredentials } from "../transport/tls.ts"
 import { parseAddress, splitAddresses } from "../values/address.ts"
@@ -80,6 +81,7 @@ export const check = (
       "monitorTimeout",
       options.monitorTimeout ?? defaults.monitorTimeoutMillis
     )
+    const maxMessageSize = yield* checkSize("maxMessageSize", options.maxMessageSize ?? defaults.maxMessageSize)
     return {
       identity: {
         nodeId,
@@ -99,6 +101,7 @@ export const check = (
           ["gproto", "1"],
           [ownKindKey, incarnation],
           [timeoutKey, String(monitorTimeoutMillis)],
+          [sizeKey, String(maxMessageSize)],
           ...credentials === undefined ? [] : [["tls", "1.0"] as const]
         ])
       },
@@ -110,7 +113,7 @@ export const check = (
         "connectInterval",
         options.connectInterval ?? defaults.connectIntervalMillis
       ),
-      maxMessageSize: yield* checkSize("maxMessageSize", options.maxMessageSize ?? defaults.maxMessageSize)
+      maxMessageSize
     }
   })
 
@@ -154,8 +157,11 @@ const checkTime = (option: keyof Options, time: Duration.Input): Effect.Effect<n
     : invalid(option, `${JSON.stringify(time)} is not a time above zero`)
 }
 
+/** Some sizes must fit everywhere: what is said of an end, a small message that is accepted before there is a link. */
 const checkSize = (option: keyof Options, size: number): Effect.Effect<number, InvalidOption> =>
-  size > 0 ? Effect.succeed(size) : invalid(option, `${size} is not a size above zero`)
+  size >= leastMessageSize
+    ? Effect.succeed(Math.floor(limitsOf(size).bytes))
+    : invalid(option, `${size} is not a size of at least ${leastMessageSize} bytes`)
 
 const checkBinds = (binds: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, InvalidOption> => {
   const addresses = splitAddresses(binds)

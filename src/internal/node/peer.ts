@@ -6,10 +6,10 @@
  */
 import { enqueue, type Runnable } from "../port/readyQueue.ts"
 import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "../port/receiver.ts"
-import type { Packet } from "../transport/framing/framing.ts"
+import { leastMessageSize, type Packet } from "../transport/framing/framing.ts"
 import { assertSendable, type Link, type LinkEvents, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, transportErrorText } from "../transport/linkError.ts"
-import { describe } from "../values/describe.ts"
+import { describe, quoted } from "../values/describe.ts"
 import { type Copied, copy, culprit } from "../values/plainData.ts"
 import { exitFromReason, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 import { type Resume, Waiters } from "./waiters.ts"
@@ -25,8 +25,12 @@ const queueOverflow = 1_000_000
 /** Why a message cannot be sent now: others wait, or it depends on the link whether it can be sent at all. */
 export type WaitFor = "room" | "link"
 
-/** Of a message of so many bytes no link is afraid. */
-const harmlessSize = 16 * 1024
+/** As JSON, which has six bytes for some characters, a message takes so many times the size of its copy at most. */
+const widestEncoding = 6
+/** Of a message of this size, as its copy is measured, no link is afraid: the rest of a packet is for the port's name. */
+const harmlessSize = Math.floor((leastMessageSize - 1024) / widestEncoding)
+/** What is too long for a link is shortened to so many parts, and each of them to so many characters. */
+const shortest = { parts: 20, characters: 200 } as const
 
 /** What a peer needs of its node. */
 export interface PeerHost extends Pick<Host, "nodeId" | "unheard"> {
@@ -88,17 +92,19 @@ export class Peer implements LinkEvents, Runnable {
 
   /** Sends a monitor's message with the reason behind it. What the link cannot carry goes as text. */
   note(name: string, message: Message, reason: Reason): void {
-    this.sendPacket([name, ...this.sendable([...message, ...reason])])
+    this.sendShort([name], [...message, ...reason])
   }
 
-  /** The message as it is now. Throws an `UnsendableMessage` that no link can carry. */
+  /** The message as it is now. Throws an `UnsendableMessage` if no link, or not that to the peer, can carry it. */
   fixed(name: string, message: Message): Message {
-    return this.measure(name, message).copy
+    const { copy, size } = this.measure(name, message)
+    if (size > harmlessSize) this.link?.assertFits([name, ...copy])
+    return copy
   }
 
   /** Whether it is open if a link to the peer can carry the message: not all carry all that CBOR can, or are for large ones. */
   private dependsOnLink(name: string, message: Message): boolean {
-    return culprit(message, "json") !== undefined || this.measure(name, message).size > harmlessSize
+    return culprit(message, "json") !== undefined || this.measure(name, message).size + name.length > harmlessSize
   }
 
   private measure(name: string, message: Message): Copied<Message> {
@@ -115,6 +121,7 @@ export class Peer implements LinkEvents, Runnable {
   private sendPacket(packet: Packet): void {
     if (this.link !== undefined && !this.queueing) return this.link.send(packet)
     if (this.state === "down") return
+    this.link?.assertFits(packet)
     this.queue.push(packet)
     this.wake()
     if (this.queue.length > queueOverflow) {
@@ -183,15 +190,21 @@ export class Peer implements LinkEvents, Runnable {
       watchers = new Set()
       this.monitors.set(name, watchers)
       if (name === "") this.wake()
-      else this.request("mon1", name)
+      else if (!this.sendSafely(["", "mon1", name])) this.nobodyNamed(name)
     }
     const group = watchers.add(watcher)
     return () => {
       group.delete(watcher)
       if (group.size > 0 || this.monitors.get(name) !== group) return
       this.monitors.delete(name)
-      if (name !== "") this.request("mon0", name)
+      if (name !== "") this.sendSafely(["", "mon0", name])
     }
+  }
+
+  /** A name that is too long for a message is that of no port. */
+  private nobodyNamed(name: string): void {
+    const tell = (): void => this.portDied(name, reasons.no_such_port(`${this.nodeId}#${name}`))
+    enqueue({ run: tell, broken: (error) => this.host.unheard(`a monitor of node ${this.nodeId} failed`, error) })
   }
 
   /** The peer says that one of its ports is dead. */
@@ -225,17 +238,47 @@ export class Peer implements LinkEvents, Runnable {
 
   /** Tells the peer that a port which it monitors is dead. What cannot travel of the reason goes as text. */
   sendDeath(name: string, reason: Reason): void {
-    this.request("kil0", name, ...this.sendable(reason))
+    this.sendShort(["", "kil0", name], reason)
   }
 
   /** Kills a port of the peer. */
   kill(name: string, reason: Reason): void {
-    this.request("kil1", name, ...this.sendable(reason))
+    this.sendShort(["", "kil1", name], reason)
+  }
+
+  /** Sends parts of which those that cannot travel go as text; and shortened, if all of them are more than a message may be. */
+  private sendShort(head: Packet, parts: Reason): void {
+    if (this.sendSafely([...head, ...this.sendable(parts)])) return
+    const short = parts.slice(0, shortest.parts).map((part) => this.shortened(part))
+    if (this.sendSafely([...head, ...short])) return
+    this.host.unheard(
+      `node ${this.nodeId} cannot be told of an end: the port's name is too long`,
+      quoted(head.at(-1)).slice(0, 40)
+    )
   }
 
   private sendable(reason: Reason): Reason {
     const carries = this.link?.carries ?? "json"
-    return reason.map((part) => culprit(part, carries) === undefined ? part : describe(part))
+    // In the packet each of them is one level deeper.
+    return reason.map((part) => culprit([part], carries) === undefined ? part : describe(part))
+  }
+
+  private shortened(part: unknown): unknown {
+    if (typeof part !== "object" && typeof part !== "string" || part === null) return this.sendable([part])[0]
+    const text = describe(part)
+    return text.length > shortest.characters ? `${text.slice(0, shortest.characters).toWellFormed()}…` : text
+  }
+
+  /** Sends if the packet is not too large for the link; without one, for any link. */
+  private sendSafely(packet: Packet): boolean {
+    if (this.link === undefined && this.measure(String(packet[0]), packet).size > harmlessSize) return false
+    try {
+      this.sendPacket(packet)
+      return true
+    } catch (error) {
+      if (error instanceof UnsendableMessage) return false
+      throw error
+    }
   }
 
   /** The link stands. The node hears of it first; what it sends goes behind what waited. */
@@ -251,7 +294,7 @@ export class Peer implements LinkEvents, Runnable {
       }
     } catch (error) {
       if (!(error instanceof UnsendableMessage)) throw error
-      return link.lose(new LinkError({ reason: "unsendable", peer: this.nodeId, detail: error.message }))
+      return link.giveUp(new LinkError({ reason: "unsendable", peer: this.nodeId, detail: error.message }))
     }
     this.queue = []
     this.queueing = false
@@ -261,7 +304,7 @@ export class Peer implements LinkEvents, Runnable {
   packet(packet: Packet): void {
     const wrong = this.host.receive(this, packet)
     if (wrong === undefined) return
-    this.link?.lose(new LinkError({ reason: "bad_packet", peer: this.nodeId, detail: wrong }))
+    this.link?.giveUp(new LinkError({ reason: "bad_packet", peer: this.nodeId, detail: wrong }))
   }
 
   drained(): void {

@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import type { Packet } from "../transport/framing/framing.ts"
-import { type Link, ownRequests } from "../transport/link.ts"
+import { type Link, ownRequests, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "../transport/linkError.ts"
 import { quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
@@ -49,6 +49,11 @@ export interface NodeListener {
   down(nodeId: string, why: string, orderly: boolean): void
 }
 
+/** Told when a port begins to end. Its finalizers may keep it for as long as they like. */
+export interface EndingWatcher {
+  readonly ending: (port: string, exit: PortExit) => void
+}
+
 /** What a node is documented to be: the service that programs see. */
 export interface NodeService {
   readonly nodeId: string
@@ -77,7 +82,7 @@ export class Router implements NodeService, Host, PeerHost {
   readonly network: Network
   readonly bornAt: number
   private readonly context: Context.Context<never>
-  private readonly endings = new Map<string, () => void>()
+  private readonly endings = new Map<string, EndingWatcher>()
   private tracing: Trace | undefined = undefined
   /** How many requests are being carried out, each within the one before it. */
   private nesting = 0
@@ -219,6 +224,17 @@ export class Router implements NodeService, Host, PeerHost {
     )
   }
 
+  /** The same. Answers false, and says nothing, if the link cannot carry it. */
+  requestIfCarried(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): boolean {
+    try {
+      this.send(nodeId, [request, ...args])
+      return true
+    } catch (error) {
+      if (!(error instanceof UnsendableMessage)) throw error
+      return false
+    }
+  }
+
   kill(to: string, reason: Reason): void {
     const receiver = this.ports.get(to)
     if (receiver !== undefined) return receiver.kill(reason)
@@ -257,11 +273,10 @@ export class Router implements NodeService, Host, PeerHost {
     this.ports.set(receiver.id, receiver)
   }
 
-  ending({ id }: Receiver): void {
+  ending({ id }: Receiver, exit: PortExit): void {
     if (this.endings.size === 0) return
-    const begun = this.endings.get(id)
-    this.endings.delete(id)
-    if (begun !== undefined) this.soon(`whoever watches over ${id} failed`, begun)
+    const watcher = this.endings.get(id)
+    if (watcher !== undefined) this.soon(`whoever watches over ${id} failed`, () => watcher.ending(id, exit))
   }
 
   removed({ id }: Receiver): void {
@@ -269,15 +284,9 @@ export class Router implements NodeService, Host, PeerHost {
     if (this.endings.size > 0) this.endings.delete(id)
   }
 
-  /**
-   * Calls back when a port of this node begins to end. Its finalizers may keep it for as long as they like: monitors are told when
-   * it has ended. For the one who supervises it; the result takes that back.
-   */
-  whenEnding(port: string, begun: () => void): () => void {
-    this.endings.set(port, begun)
-    return () => {
-      if (this.endings.get(port) === begun) this.endings.delete(port)
-    }
+  /** Tells when a port of this node begins to end: for the one who supervises it. Monitors are told when it has ended. */
+  watchEnding(port: string, watcher: EndingWatcher): void {
+    if (this.ports.has(port)) this.endings.set(port, watcher)
   }
 
   unheard(what: string, cause: unknown): void {
@@ -313,7 +322,12 @@ export class Router implements NodeService, Host, PeerHost {
 
   /** Whether a node is of our own kind, as far as that is known: there is a link to it, or it is this one. */
   isOwnKind(nodeId: string): boolean {
-    return nodeId === this.nodeId || this.peers.get(nodeId)?.link?.incarnation !== undefined
+    return nodeId === this.nodeId || this.linkTo(nodeId)?.incarnation !== undefined
+  }
+
+  /** The link to another node, if there is one. */
+  linkTo(nodeId: string): Link | undefined {
+    return this.peers.get(nodeId)?.link
   }
 
   upNodes(): Array<string> {
@@ -344,7 +358,7 @@ export class Router implements NodeService, Host, PeerHost {
   receive(peer: Peer, packet: Packet): string | undefined {
     if (packet.length === 0) return undefined
     const name = portName(packet[0])
-    if (name === undefined) return `its port name is ${quoted(packet[0])}, which is no string`
+    if (name === undefined) return `its port name is ${quoted(packet[0]).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, packet.slice(1))
     if (name !== "") this.ports.get(`${this.nodeId}#${name}`)?.sendForeign(packet.slice(1))
     else this.handleRequest(peer.nodeId, packet[1] ?? "", packet.slice(2))
@@ -390,6 +404,7 @@ export class Router implements NodeService, Host, PeerHost {
 
 /** Why links end that would stand otherwise, and may end for that again. */
 const mistakes: ReadonlySet<LinkErrorReason> = new Set([
+  "ended_by_peer",
   "bad_packet",
   "packet_too_large",
   "unsendable",

@@ -187,7 +187,7 @@ export class Cell implements Receiver, Runnable {
   private doom(exit: PortExit): void {
     if (this.doomed !== undefined) return
     this.doomed = exit
-    this.host.ending(this)
+    this.host.ending(this, exit)
     this.box = this.batch = noMessages
     if (this.fiber !== undefined) this.fiber.interruptUnsafe()
     else if (!this.busy) {

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -38,10 +39,14 @@ const checking = (tuple: AnySchema): CheckArguments => {
       return inOneLine(Result.isFailure(result) ? result.failure.message : "it does not fit")
     } catch (error) {
       // The schema's own checks are a program's code, and this may be the stack of a socket.
-      return inOneLine(`the check itself failed: ${describe(error)}`)
+      return inOneLine(`the check itself failed: ${describe(thrownBy(error))}`)
     }
   }
 }
+
+/** What a check has thrown, which Effect wraps. */
+const thrownBy = (error: unknown): unknown =>
+  error instanceof Error && Cause.isCause(error.cause) ? Cause.squash(error.cause) : error
 
 const inOneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ")
 

@@ -32,7 +32,7 @@ export interface Host {
   /** The port is there: its ID leads to it from now on. */
   add(receiver: Receiver): void
   /** The port was told to end. Its fibers and finalizers still run, as long as they like. */
-  ending(receiver: Receiver): void
+  ending(receiver: Receiver, exit: PortExit): void
   /** The port has ended: its ID leads nowhere from now on. */
   removed(receiver: Receiver): void
   /** Something failed that no caller is left to hear of. */

@@ -29,6 +29,12 @@ interface Run {
   readonly startedAt: number
   /** Closed when the child has ended: what its start acquired. */
   readonly scope: Scope.Closeable
+  /** Its port has begun to end by itself. */
+  isEnding: boolean
+  /** It has not ended within its time: the child goes on without it. */
+  isLate: boolean
+  /** Ends that time. */
+  timer: Fiber.Fiber<unknown> | undefined
   /** How its port ended, once it has. */
   exit: PortExit | undefined
 }
@@ -85,9 +91,9 @@ export class Child {
     return this.spec.patienceMillis ?? (this.type === "supervisor" ? Infinity : 5000)
   }
 
-  /** Its port, unless that has ended. */
+  /** Its port, unless that has ended, or begun to. */
   get livePort(): string | undefined {
-    return this.run?.exit === undefined ? this.run?.port : undefined
+    return this.run?.exit === undefined && this.run?.isEnding === false ? this.run.port : undefined
   }
 
   get startedAt(): number | undefined {
@@ -137,16 +143,15 @@ export class Child {
     const port = portOf(value)
     if (port === undefined) return Effect.die(new TypeError("a child's start has to answer a port"))
     if (isSupervisor(value) && this.spec.type === undefined) this.type = "supervisor"
-    const run: Run = { port, scope, exit: undefined, startedAt: this.router.monotonic() }
+    const startedAt = this.router.monotonic()
+    const run: Run = { port, scope, startedAt, isEnding: false, isLate: false, timer: undefined, exit: undefined }
     this.run = run
     this.runs++
     const before = this.port
     this.port = port
     listener.started(this, port, before)
-    this.router.monitor(port, (exit) => {
-      run.exit = exit
-      if (this.run === run) listener.ended(this, port, exit)
-    })
+    this.router.monitor(port, (exit) => this.ended(run, exit, listener))
+    this.router.watchEnding(port, { ending: (_port, exit) => this.beginsToEnd(run, exit, listener) })
     // A port that has ended already is nothing to wait for.
     if (this.next !== undefined && this.isThere(port)) {
       Deferred.doneUnsafe(this.next, Effect.succeed(port))
@@ -161,6 +166,32 @@ export class Child {
   }
 
   // ---- ending
+
+  private ended(run: Run, exit: PortExit, listener: StartListener): void {
+    if (run.exit !== undefined) return
+    run.exit = exit
+    run.timer?.interruptUnsafe()
+    if (this.run === run) listener.ended(this, run.port, exit)
+  }
+
+  /** Its port begins to end by itself. From now on it has its time for that; then the supervisor goes on without it. */
+  private beginsToEnd(run: Run, exit: PortExit, listener: StartListener): void {
+    run.isEnding = true
+    // Most ports end in the turn that comes now.
+    this.router.soon(`the end of the child ${this.spec.id} is not watched`, () => {
+      if (run.exit !== undefined || this.run !== run || this.patienceMillis === Infinity) return
+      const late = Effect.sync(() => {
+        run.isLate = true
+        this.ended(run, exit, listener)
+      })
+      run.timer = this.fork(Effect.delay(late, this.patienceMillis))
+    })
+  }
+
+  /** Whether its port has begun to end by itself, and has not ended. */
+  get isEnding(): boolean {
+    return this.run?.isEnding === true && this.run.exit === undefined
+  }
 
   /**
    * Ends it, if it runs or is being started, and releases what its start acquired. Waits as long as its time; what has
@@ -197,6 +228,8 @@ export class Child {
       const closing = run === undefined ? undefined : Scope.closeUnsafe(run.scope, exit)
       if (closing === undefined) return Effect.void
       const ending = this.finish(Effect.as(this.release(closing), exit))
+      // It had its time already.
+      if (run?.isLate === true) return Effect.asVoid(Effect.andThen(abandoned, this.late))
       return Effect.asVoid(
         awaitWithin<PortExit | undefined>(ending, this.patienceMillis, Effect.andThen(abandoned, this.late))
       )

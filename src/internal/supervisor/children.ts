@@ -137,7 +137,7 @@ export class Children {
     const child = this.byId.get(id)
     return {
       id,
-      status,
+      status: status === "running" && child?.isEnding === true ? "ending" : status,
       type: child?.type ?? "worker",
       port: child?.livePort,
       restarts,

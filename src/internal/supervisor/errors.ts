@@ -69,10 +69,10 @@ export const isStartError = (error: unknown): error is StartError => Predicate.i
 /** `restarting`: from its end to its next start, while it waits for that start and during it. */
 export type Status = "running" | "restarting" | "stopped"
 
-/** Documented as `Supervisor.ChildInfo`. */
+/** Documented as `Supervisor.ChildInfo`. `ending`: it ran, and its port has begun to end by itself; finalizers keep it. */
 export interface ChildInfo {
   readonly id: string
-  readonly status: Status
+  readonly status: Status | "ending"
   readonly type: ChildType
   readonly port: string | undefined
   readonly restarts: number

@@ -34,7 +34,7 @@ export const watch = (link: Link, patience: Patience, stalled: (late: number) =>
             link.lose(new LinkError({ reason: "peer_silent", peer: link.nodeId }))
             break
           case "NotReading":
-            link.lose(new LinkError({ reason: "peer_not_reading", peer: link.nodeId }))
+            link.giveUp(new LinkError({ reason: "peer_not_reading", peer: link.nodeId }))
         }
       }
       return again

@@ -6,9 +6,9 @@
  */
 import * as Effect from "effect/Effect"
 import { type Carries, type Culprit, culprit, type PeerKind } from "../values/plainData.ts"
-import type { Encoder, Framing, Packet } from "./framing/framing.ts"
-import { type Greeting, ownKindKey, timeoutKey } from "./handshake/greeting.ts"
-import { LinkError } from "./linkError.ts"
+import { type Encoder, type Framing, leastMessageSize, type Limits, limitsOf, type Packet } from "./framing/framing.ts"
+import { type Greeting, ownKindKey, sizeKey, timeoutKey } from "./handshake/greeting.ts"
+import { LinkError, transportErrorText } from "./linkError.ts"
 import type { Wire } from "./wire.ts"
 
 /** Told what happens on a link. Called by the event loop: must not throw. */
@@ -20,18 +20,33 @@ export interface LinkEvents {
   lost(error: LinkError): void
 }
 
+/** A message that is larger than the other side takes. */
+export interface Oversize {
+  readonly size: number
+  readonly most: number
+  readonly unit: "bytes" | "values"
+}
+
 /** A message that cannot travel, with the place in it that cannot. Re-exported by `Port`, where it is documented. */
 export class UnsendableMessage extends Error {
   override readonly name = "UnsendableMessage"
   readonly _tag = "UnsendableMessage"
   readonly port: string
   readonly path: string
-  constructor(port: string, found: Culprit) {
-    super(`cannot send to ${port}: message${found.path} is ${found.what}, which no link can carry`)
+  /** Whether it is larger than the other node takes, and nothing else is wrong with it. */
+  readonly isTooLarge: boolean
+  constructor(port: string, found: Culprit | Oversize) {
+    super(`cannot send to ${port}: ${whatIsWrong(found)}`)
     this.port = port
-    this.path = found.path
+    this.path = "path" in found ? found.path : ""
+    this.isTooLarge = !("path" in found)
   }
 }
+
+const whatIsWrong = (found: Culprit | Oversize): string =>
+  "path" in found
+    ? `message${found.path} is ${found.what}, which no link can carry`
+    : `the message has ${found.size} ${found.unit}, and the other node takes no more than ${found.most}`
 
 /** Bytes that wait for a write are collected in pieces, small ones on a link that has little to send. */
 const smallestSlab = 1024
@@ -49,9 +64,22 @@ export const ownRequests = {
   probe: "emp_probe",
   /** The sender stops, in order. */
   bye: "emp_bye",
+  /** The sender ends this link for a mistake of the receiver: `emp_end REASON DETAIL`. */
+  end: "emp_end",
   /** Another live node, at this address, has the node ID of the receiver. */
   duplicate: "emp_duplicate"
 } as const
+
+/** So much is said of why a link ends. */
+const longestDetail = 300
+
+/** What a link needs of the node that it is made on. */
+export interface LinkHome {
+  /** Whether this node is of our own kind: another one that says the same of itself is then known as such. */
+  readonly isOwnKind: boolean
+  /** Runs what is still to be done when the link has ended. */
+  readonly fork: (effect: Effect.Effect<void>) => void
+}
 
 export class Link {
   readonly nodeId: string
@@ -59,11 +87,16 @@ export class Link {
   readonly incarnation: string | undefined
   /** How long the other side, if it is of our kind, waits for a sign of life: milliseconds. */
   readonly peerTimeoutMillis: number | undefined
+  /** How large a message the other side takes, if it is of our kind. Nobody knows it of others. */
+  readonly peerLimits: Limits | undefined
   readonly address: string
   /** What the link can carry. */
   readonly carries: Carries
   private readonly wire: Wire
   private readonly encode: Encoder
+  private readonly home: LinkHome
+  /** Messages of so many bytes need no further look. */
+  private readonly harmlessSize: number
   private events: LinkEvents | undefined = undefined
   private slab: Buffer = Buffer.alloc(0)
   private from = 0
@@ -78,12 +111,16 @@ export class Link {
   /** Bytes that were sent. */
   sent = 0
 
-  /** `sameKind`: we are of our own kind, so that a greeting which says the same makes two. */
-  constructor(wire: Wire, greeting: Greeting, framing: Framing, sameKind: boolean) {
+  constructor(wire: Wire, greeting: Greeting, framing: Framing, home: LinkHome) {
     this.wire = wire
+    this.home = home
     this.nodeId = greeting.nodeId
-    this.incarnation = sameKind ? greeting.keys.get(ownKindKey) : undefined
+    this.incarnation = home.isOwnKind ? greeting.keys.get(ownKindKey) : undefined
     this.peerTimeoutMillis = this.incarnation === undefined ? undefined : readTimeout(greeting.keys.get(timeoutKey))
+    this.peerLimits = this.incarnation === undefined ? undefined : readLimits(greeting.keys.get(sizeKey))
+    this.harmlessSize = this.peerLimits === undefined
+      ? Infinity
+      : Math.min(this.peerLimits.bytes, this.peerLimits.items)
     this.address = wire.remote
     this.carries = framing.carries[this.kind]
     this.encode = framing.makeEncoder(this.kind)
@@ -108,18 +145,35 @@ export class Link {
     return this.over
   }
 
-  /** Sends a packet that is known to be plain data. */
+  /** Sends a packet that is known to be plain data. Throws an `UnsendableMessage` if the other side does not take so much. */
   send(packet: Packet): void {
     if (this.over) return
-    if (this.trace !== undefined) this.traced(this.trace, packet)
     const bytes = this.encode(packet)
+    if (bytes.length > this.harmlessSize) this.assertTaken(packet, bytes.length)
     if (this.slab.length - this.to < bytes.length) this.newSlab(bytes.length)
     this.slab.set(bytes, this.to)
     this.to += bytes.length
     this.sent += bytes.length
+    if (this.trace !== undefined) this.traced(this.trace, packet)
     if (this.flushing) return
     this.flushing = true
     queueMicrotask(() => this.flush())
+  }
+
+  /** Throws an `UnsendableMessage` if the packet is larger than what the other side takes. */
+  assertFits(packet: Packet): void {
+    if (this.peerLimits === undefined) return
+    const size = this.encode(packet).length
+    if (size > this.harmlessSize) this.assertTaken(packet, size)
+  }
+
+  private assertTaken(packet: Packet, size: number): void {
+    const limits = this.peerLimits
+    if (limits === undefined) return
+    const port = packet[0] === "" ? this.nodeId : `${this.nodeId}#${String(packet[0])}`
+    if (size > limits.bytes) throw new UnsendableMessage(port, { size, most: limits.bytes, unit: "bytes" })
+    const values = countItems(packet)
+    if (values > limits.items) throw new UnsendableMessage(port, { size: values, most: limits.items, unit: "values" })
   }
 
   /** Shows what is sent from now on: all that is a message. */
@@ -168,15 +222,26 @@ export class Link {
 
   /** Ends the link in order: what was sent still leaves, within bounds. Nobody is told. */
   get close(): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      if (this.over) return resume(Effect.void)
-      if (this.incarnation !== undefined) this.send(["", ownRequests.bye])
-      this.write()
-      this.finish()
-      this.wire.end(() => resume(Effect.void))
-    }).pipe(
+    return Effect.suspend(() => {
+      if (this.over) return Effect.void
+      this.last(["", ownRequests.bye])
+      return this.linger
+    })
+  }
+
+  /** Sends a last packet, if the other side is of our kind. */
+  private last(packet: Packet): void {
+    if (this.incarnation !== undefined) this.send(packet)
+    this.write()
+    this.finish()
+  }
+
+  /** Waits until all that was written has left, within bounds. */
+  private get linger(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => this.wire.end(() => resume(Effect.void))).pipe(
       Effect.timeoutOption(lingerTimeout),
-      Effect.andThen(Effect.sync(() => this.wire.destroy()))
+      Effect.ensuring(Effect.sync(() => this.wire.destroy())),
+      Effect.asVoid
     )
   }
 
@@ -204,6 +269,18 @@ export class Link {
     if (!this.over) this.events?.drained()
   }
 
+  /**
+   * Ends the link with an error that the other side is to know of, if it is of our kind: what was sent still leaves, with the
+   * error behind it. From now on nothing that comes is heard.
+   */
+  giveUp(error: LinkError): void {
+    if (this.over) return
+    if (this.incarnation === undefined) return this.lose(error)
+    this.last(["", ownRequests.end, error.reason, transportErrorText(error).slice(0, longestDetail).toWellFormed()])
+    this.home.fork(this.linger)
+    this.events?.lost(error)
+  }
+
   /** Ends the link with an error: at once, and nothing that it still holds is delivered. */
   lose(error: LinkError): void {
     if (this.over) return
@@ -217,6 +294,21 @@ export class Link {
 const readTimeout = (value: string | undefined): number => {
   const millis = Number(value)
   return millis > 0 ? Math.max(millis, 60) : 30_000
+}
+
+/** What a peer says of the messages that it takes. An older node of our kind says nothing. */
+const readLimits = (value: string | undefined): Limits | undefined => {
+  const size = Number(value)
+  return size > 0 ? limitsOf(Math.max(size, leastMessageSize)) : undefined
+}
+
+/** How many values and keys a packet has: no decoder counts more. */
+const countItems = (value: unknown): number => {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return 1
+  let count = 1
+  if (Array.isArray(value)) { for (const inner of value) count += countItems(inner) }
+  else for (const inner of Object.values(value)) count += 1 + countItems(inner)
+  return count
 }
 
 /** Throws an `UnsendableMessage` if a codec of the kind cannot carry the message. */

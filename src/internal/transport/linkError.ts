@@ -44,6 +44,7 @@ const texts = {
   packet_too_large: "the other side sent a message over the size limit",
   unsendable: "a message that waited for this link is nothing that it can carry",
   node_left: "the other node stopped",
+  ended_by_peer: "the other node ended this link",
   peer_silent: "nothing was heard of the other node for too long",
   peer_not_reading: "the other node does not read what it is sent",
   buffer_overflow: "more was sent to the other node than can wait for it",
@@ -77,4 +78,8 @@ export class LinkError extends Schema.TaggedError<LinkError>()("LinkError", {
 }
 
 /** The text of a `transport_error` reason, as AEMP words it where it has words. */
-export const transportErrorText = (error: LinkError): string => error.detail ?? texts[error.reason]
+export const transportErrorText = ({ detail, reason }: LinkError): string => {
+  if (detail === undefined) return texts[reason]
+  // What the other node said is nothing that happened here.
+  return reason === "ended_by_peer" ? `${texts[reason]}: ${detail}` : detail
+}

@@ -145,7 +145,6 @@ class Walk {
   }
 
   private record(record: Readonly<Record<string, unknown>>, depth: number): object | undefined {
-    if (Object.getOwnPropertySymbols(record).length > 0) return this.refuse("an object with a symbol as key")
     const made: Record<string, unknown> | undefined = this.copying ? {} : undefined
     for (const key in record) {
       const item = this.value(record[key], depth + 1)

@@ -27,6 +27,12 @@ describe("a typed family", () => {
     assert.match(check("one") ?? "", /number/)
   })
 
+  it("says that a check failed itself, and does not throw", () => {
+    const url = checker(Schema.String.check(Schema.makeFilter((text: string) => new URL(text).protocol === "https:")))
+    assert.isUndefined(url("https://x.org"))
+    assert.match(url("no url") ?? "", /the check itself failed: TypeError: Invalid URL/)
+  })
+
   it.each<[string, Record<string, unknown>, Record<string, unknown>, Partial<ReturnType<typeof seen>>]>([
     ["shows what fits", {}, { a: 1 }, { entries: { a: 1 }, added: ["a"] }],
     ["leaves out what does not", {}, { a: 1, b: "x" }, { entries: { a: 1 }, added: ["a"], misfits: ["b"] }],

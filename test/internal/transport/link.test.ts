@@ -1,28 +1,35 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/testing/TestClock"
 import { framings } from "../../../src/internal/transport/framing/framings.ts"
-import { Link } from "../../../src/internal/transport/link.ts"
-import type { LinkErrorReason } from "../../../src/internal/transport/linkError.ts"
+import { Link, type LinkHome } from "../../../src/internal/transport/link.ts"
+import { LinkError, type LinkErrorReason } from "../../../src/internal/transport/linkError.ts"
 import type { Wire } from "../../../src/internal/transport/wire.ts"
 
 const mebibyte = 1024 * 1024
 
 /** A link on a wire that holds as many bytes as a test says, and what became of both. */
-const onWire = () => {
-  const state = { buffered: 0, isDestroyed: false, lost: new Array<LinkErrorReason>() }
+const onWire = (
+  home: LinkHome = { isOwnKind: false, fork: () => {} },
+  keys: ReadonlyMap<string, string> = new Map([["effect-mp", "x"]])
+) => {
+  const state = { buffered: 0, written: "", isDestroyed: false, lost: new Array<LinkErrorReason>() }
   const wire: Wire = {
     remote: "there:1",
     get buffered() {
       return state.buffered
     },
     start: () => {},
-    write: () => {},
+    write: (bytes) => {
+      state.written += Buffer.from(bytes).toString()
+    },
     end: () => {},
     destroy: () => {
       state.isDestroyed = true
     }
   }
-  const greeting = { nodeId: "there", auths: [], framings: ["json"], keys: new Map() }
-  const link = new Link(wire, greeting, framings.get("json")!, false)
+  const greeting = { nodeId: "there", auths: [], framings: ["json"], keys }
+  const link = new Link(wire, greeting, framings.get("json")!, home)
   link.attach({ packet: () => {}, drained: () => {}, lost: (error) => void state.lost.push(error.reason) })
   return { link, state }
 }
@@ -49,5 +56,55 @@ describe("bytes that have not left", () => {
     assert.isTrue(link.hasRoom)
     state.buffered++
     assert.isFalse(link.hasRoom)
+  })
+})
+
+describe("a link that is given up for a mistake of the other side", () => {
+  const error = new LinkError({ reason: "bad_packet", peer: "there", detail: "none" })
+
+  it.effect("says why, behind what was sent, and waits two seconds at most until all of it has left", () =>
+    Effect.gen(function*() {
+      const context = yield* Effect.context<never>()
+      const { link, state } = onWire({ isOwnKind: true, fork: (effect) => void Effect.runForkWith(context)(effect) })
+      link.send(["p", 1])
+      link.giveUp(error)
+      assert.deepStrictEqual([state.written, state.lost], [
+        "[\"p\",1][\"\",\"emp_end\",\"bad_packet\",\"none\"]",
+        ["bad_packet"]
+      ])
+      link.send(["p", 2])
+      link.lose(error)
+      yield* TestClock.adjust("1999 millis")
+      assert.deepStrictEqual([state.isDestroyed, state.lost.length], [false, 1])
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual([state.isDestroyed, state.lost.length], [true, 1])
+    }))
+
+  it("is closed at once if the other side is of another kind, which would not know what is said", () => {
+    const { link, state } = onWire()
+    link.giveUp(error)
+    assert.deepStrictEqual([state.written, state.isDestroyed, state.lost], ["", true, ["bad_packet"]])
+  })
+})
+
+describe("how large a message the other side takes", () => {
+  it.each([
+    ["1000000", 1_000_000],
+    ["1", 32_768],
+    ["1e9", 536_870_888],
+    ["much", undefined],
+    ["-5", undefined],
+    ["", undefined]
+  ])("is, if it says %j, %s bytes", (said, bytes) => {
+    const { link } = onWire(
+      { isOwnKind: true, fork: () => {} },
+      new Map([["effect-mp", "x"], ["effect-mp-size", said]])
+    )
+    assert.strictEqual(link.peerLimits?.bytes, bytes)
+  })
+
+  it("is known of our own kind alone", () => {
+    const { link } = onWire(undefined, new Map([["effect-mp", "x"], ["effect-mp-size", "100000"]]))
+    assert.strictEqual(link.peerLimits, undefined)
   })
 })

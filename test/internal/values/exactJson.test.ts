@@ -45,6 +45,50 @@ describe("an integer in JSON", () => {
   })
 })
 
+describe("a number in JSON of our own kind", () => {
+  it.each<[unknown, string]>([
+    [-0, "-0"],
+    [2 ** 53 - 1, "9007199254740991"],
+    [2 ** 53, "9007199254740992e0"],
+    [-(2 ** 60), "-1152921504606847000e0"],
+    [1e20, "100000000000000000000e0"],
+    [1e21, "1e+21"],
+    [1.5e300, "1.5e+300"],
+    [2n ** 53n, "9007199254740992"],
+    [2n ** 64n - 1n, "18446744073709551615"],
+    [-(2n ** 63n), "-9223372036854775808"]
+  ])("is told from a bigint, and keeps its sign: %s", (value, text) => {
+    assert.strictEqual(stringify({ a: [1, value] }, "own"), `{"a":[1,${text}]}`)
+    assert.deepStrictEqual(parse(`{"a":[1,${text}]}`, "own"), { a: [1, value] })
+  })
+
+  it("is no bigint in a long text either", () => {
+    const object: unknown = JSON.parse("{\"__proto__\":[1]}")
+    const value = [
+      "x".repeat(300_000),
+      2n ** 53n,
+      2 ** 53,
+      "[9007199254740993,",
+      "\\\"9007199254740993",
+      0.1234567890123456,
+      object
+    ]
+    assert.deepStrictEqual(parse(stringify([value, { value }], "own") ?? "", "own"), [value, { value }])
+    const proto = `[${"1,".repeat(200_000)}{"__proto__":9007199254740993}]`
+    assert.strictEqual(stringify(parse(proto, "own"), "own"), proto)
+    assert.throws(() => parse(`[${"1,".repeat(200_000)}{9007199254740993:1}]`, "own"), SyntaxError)
+  })
+
+  it("is a bigint where bigints have a toJSON", () => {
+    Reflect.set(BigInt.prototype, "toJSON", String)
+    try {
+      assert.strictEqual(stringify([2n ** 53n], "own"), "[9007199254740992]")
+    } finally {
+      Reflect.deleteProperty(BigInt.prototype, "toJSON")
+    }
+  })
+})
+
 describe("JSON that is none", () => {
   it("throws as JSON does", () => {
     assert.throws(() => parse("[9007199254740993"), SyntaxError)

@@ -69,7 +69,6 @@ describe("plain data", () => {
       ["an instance of a class", new Order(), "cbor", "a Order"],
       ["a typed array that is not of bytes", new Float64Array(1), "cbor", "a Float64Array"],
       ["an array buffer", new ArrayBuffer(1), "cbor", "a ArrayBuffer"],
-      ["an object with a symbol as key", { [Symbol("s")]: 1 }, "cbor", "an object with a symbol as key"],
       ["a boxed number", Object(1), "cbor", "a Number"],
       ["an object that inherits from another", Object.create({ constructor: null }), "cbor", "a class instance"],
       ["a lone surrogate", "a\ud800", "cbor", "a string with a lone surrogate"],

@@ -7,6 +7,7 @@
 import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import { leastMessageSize } from "../../transport/framing/framing.ts"
 import { accepted, isSecret, offered } from "../../transport/handshake/auth.ts"
 import { parseAddress, splitAddresses } from "../../values/address.ts"
 import { isNodeId } from "../../values/portId.ts"
@@ -161,11 +162,11 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   auth_accept: names(accepted, "How others may authenticate", "tls_sha3_512"),
   max_message_size: one(
     Schema.Union([Schema.Int, Schema.FiniteFromString.pipe(Schema.check(Schema.isInt()))]).pipe(
-      Schema.check(Schema.isGreaterThan(0))
+      Schema.check(Schema.isGreaterThanOrEqualTo(leastMessageSize))
     ),
     {
       about: "Bytes that a message from another node may have",
-      allowed: "a whole number of bytes above zero",
+      allowed: `a whole number of bytes, at least ${leastMessageSize}`,
       example: "1048576"
     }
   ),

@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import type { Router } from "../../node/router.ts"
+import { UnsendableMessage } from "../../transport/link.ts"
 import { describe } from "../../values/describe.ts"
 import { isPortId, nodeOf } from "../../values/portId.ts"
 
@@ -17,6 +18,9 @@ import { isPortId, nodeOf } from "../../values/portId.ts"
  */
 export const logsRequest = "emp_logs"
 const validityMillis = 60_000
+
+/** So many characters of a line go to a node that does not take all of it. Any node takes so many. */
+const longestCut = 4000
 
 /** So many ports may listen at a time. With more, each log line would be a burden. */
 const mostListeners = 100
@@ -111,7 +115,7 @@ class Catcher {
         const line = isPerl
           ? [now / 1000, "effect-mp", perlLevel(level), text]
           : ["line", now, level, text, annotations]
-        router.offer(port, line)
+        offer(router, port, line)
       }
     } finally {
       this.isSending = false
@@ -120,6 +124,17 @@ class Catcher {
 }
 
 export const catcher = new Catcher()
+
+/** Sends a line, cut if the listener's node takes none of that length. */
+const offer = (router: Router, port: string, line: ReadonlyArray<unknown>): void => {
+  try {
+    router.offer(port, line)
+  } catch (error) {
+    if (!(error instanceof UnsendableMessage)) throw error
+    const cut = (part: unknown): unknown => typeof part === "string" ? part.slice(0, longestCut).toWellFormed() : {}
+    router.offer(port, line.map((part) => typeof part === "number" ? part : cut(part)))
+  }
+}
 
 /** Beside the logger that writes to standard error. */
 export const catchingLogger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {

@@ -44,6 +44,9 @@ export interface Framing {
   readonly makeDecoder: (options: DecoderOptions) => Decoder
 }
 
+/** Every node of our kind takes messages of so many bytes: its `maxMessageSize` is no less. */
+export const leastMessageSize = 32 * 1024
+
 /** How much one packet may be. */
 export interface Limits {
   readonly bytes: number

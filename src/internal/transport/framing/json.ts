@@ -4,7 +4,7 @@
  * @internal
  */
 import { isUtf8 } from "node:buffer"
-import { parse as parseJson, stringify } from "../../values/exactJson.ts"
+import { outsideStrings, parse as parseJson, stringify } from "../../values/exactJson.ts"
 import { maxDepth, type PeerKind } from "../../values/plainData.ts"
 import {
   type Decoder,
@@ -122,23 +122,4 @@ const parsePerl = (text: string): Packet | undefined => {
   } catch {
     return undefined
   }
-}
-
-const outsideStrings = (text: string, change: (piece: string) => string): string => {
-  const pieces: Array<string> = []
-  let at = 0
-  for (let from = text.indexOf("\""); from >= 0; from = text.indexOf("\"", at)) {
-    pieces.push(change(text.slice(at, from)))
-    at = endOfString(text, from)
-    pieces.push(text.slice(from, at))
-  }
-  return pieces.join("") + change(text.slice(at))
-}
-
-const endOfString = (text: string, from: number): number => {
-  for (let i = from + 1; i < text.length; i++) {
-    if (text[i] === "\\") i++
-    else if (text[i] === "\"") return i + 1
-  }
-  return text.length
 }

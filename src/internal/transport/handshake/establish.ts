@@ -34,6 +34,8 @@ export interface Establish {
   /** Called when both sides are who they say, before the first packet: attaches to the link, or answers false. */
   readonly accept: (link: Link) => boolean
   readonly maxMessageSize: number
+  /** Runs what a link still has to do when it has ended. */
+  readonly fork: (effect: Effect.Effect<void>) => void
 }
 
 /**
@@ -198,14 +200,11 @@ class HandshakeShell implements TlsEvents {
     if (greeting !== undefined) this.options.authenticated(greeting)
   }
 
-  private get sameKind(): boolean {
-    return this.options.identity.keys.has(ownKindKey)
-  }
-
   private up(action: Extract<Handshake.Action, { readonly _tag: "Up" }>): void {
     this.authenticated()
     const receives = framings.get(action.receives)!
-    const link = new Link(this.wire, action.greeting, framings.get(action.sends)!, this.sameKind)
+    const home = { isOwnKind: this.options.identity.keys.has(ownKindKey), fork: this.options.fork }
+    const link = new Link(this.wire, action.greeting, framings.get(action.sends)!, home)
     if (!this.options.accept(link)) {
       return this.refuse(new LinkError({ reason: "already_connected", peer: this.state.peer }))
     }
@@ -217,12 +216,13 @@ class HandshakeShell implements TlsEvents {
 
   private packets(chunk: Uint8Array): void {
     const link = this.link!
+    if (link.isOver) return
     link.received += chunk.length
     try {
       link.receive(this.decode!(chunk))
     } catch (error) {
       if (!(error instanceof FramingError)) throw error
-      link.lose(new LinkError({ reason: error.reason, peer: link.nodeId, detail: error.message }))
+      link.giveUp(new LinkError({ reason: error.reason, peer: link.nodeId, detail: error.message }))
     }
   }
 

@@ -21,6 +21,8 @@ export interface Greeting {
 export const ownKindKey = "effect-mp"
 /** How long the sender, of our own kind, waits for a sign of life: milliseconds. */
 export const timeoutKey = "effect-mp-timeout"
+/** How large a message the sender, of our own kind, takes: bytes. */
+export const sizeKey = "effect-mp-size"
 
 /** Whether the other side has a certificate, and insists on TLS with everybody who has one. */
 export const talksTls = (greeting: Greeting): boolean => Math.trunc(Number(greeting.keys.get("tls"))) === 1

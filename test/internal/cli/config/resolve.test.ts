@@ -77,7 +77,7 @@ describe("the value of a key", () => {
     ["auth_offer", "cleartext", /^auth_offer: "cleartext" is not one of tls_sha3_512, tls_anon, hmac_sha3_512$/],
     ["auth_accept", [true], /^auth_accept: true is not/],
     ["max_message_size", 1.5, /^max_message_size: 1.5 is not a whole number/],
-    ["max_message_size", "0", /^max_message_size: "0" is not/],
+    ["max_message_size", "32767", /^max_message_size: "32767" is not a whole number of bytes, at least 32768$/],
     ["secure", "perhaps", /^secure: "perhaps" is not true or false$/]
   ])("%s cannot be %j", (key, raw, message) => {
     assert.match(failure(decode(key, raw, undefined)), message)

@@ -77,13 +77,13 @@ describe("the options of a run", () => {
         flags: {
           values: {
             node_id_in_cert: true,
-            max_message_size: "10",
+            max_message_size: "100000",
             auth_offer: ["tls_anon"],
             auth_accept: ["cleartext"]
           }
         }
       },
-      { nodeIdInCert: true, maxMessageSize: 10, authOffer: ["tls_anon"], authAccept: ["cleartext"] }
+      { nodeIdInCert: true, maxMessageSize: 100_000, authOffer: ["tls_anon"], authAccept: ["cleartext"] }
     ]
   ])("have %s", async (_, given, expected) => {
     const found = await run(given)

@@ -134,6 +134,38 @@ describe("packets from our own kind", () => {
   })
 })
 
+describe("numbers", () => {
+  const bytes = (value: unknown, kind: PeerKind): string => Buffer.from(cbor.makeEncoder(kind)([value])).toString("hex")
+
+  it.each<[string, unknown, string, string]>([
+    ["-0", -0, "81f98000", "81f98000"],
+    ["5n", 5n, "81c24105", "811b0000000000000005"],
+    ["0n", 0n, "81c240", "811b0000000000000000"],
+    ["-5n", -5n, "81c34104", "813b0000000000000004"],
+    ["2n ** 53n - 1n", 2n ** 53n - 1n, "81c2471fffffffffffff", "811b001fffffffffffff"],
+    ["2n ** 53n", 2n ** 53n, "811b0020000000000000", "811b0020000000000000"],
+    ["2 ** 53 - 1", 2 ** 53 - 1, "811b001fffffffffffff", "811b001fffffffffffff"],
+    ["2 ** 53", 2 ** 53, "81fb4340000000000000", "81fb4340000000000000"]
+  ])("are told apart by our own kind, and plain integers for Perl: %s", (_, value, own, perl) => {
+    assert.strictEqual(bytes(value, "own"), own)
+    assert.strictEqual(bytes(value, "perl"), perl)
+    assert.isTrue(Object.is(decode(hex(own), "own")[0]![0], value))
+  })
+
+  it("that Perl sends as bignums are numbers where a number can say them", () => {
+    assert.deepStrictEqual(decode(hex("82 c24105 c34104"), "perl"), [[5, -5]])
+  })
+
+  it("do not change what stands beside them, however much it is", () => {
+    for (const length of [1, 23, 24, 255, 256, 1000, 65_536, 100_000]) {
+      const packet = [5n, "x".repeat(length), new Uint8Array(length), Array.from({ length }, (_, i) => i / 2), {
+        a: -0
+      }]
+      assert.deepStrictEqual(decode(Buffer.from(cbor.makeEncoder("own")(packet)), "own"), [packet])
+    }
+  })
+})
+
 describe("a key of __proto__", () => {
   const key = "69 5f5f70726f746f5f5f"
   const check = (bytes: string, sizes: ReadonlyArray<number>) => {
