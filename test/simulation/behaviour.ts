@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type * as Node from "../../src/Node.ts"
 import * as Port from "../../src/Port.ts"
-import { type Member, reasonOf } from "./member.ts"
+import { type Member, reasonOf, shownReason } from "./member.ts"
 import { OnPurpose } from "./onPurpose.ts"
 import { Delicate, isTrap, show } from "./payloads.ts"
 
@@ -139,7 +139,7 @@ export class Behaviour {
       emit({ _tag: "Asked", life, call, port, value: 1, itself: true })
       return Effect.matchEager(Port.cal(port, "double", 1), {
         onSuccess: (value: unknown) => emit({ _tag: "Answered", life, call, value }),
-        onFailure: ({ reason }) => emit({ _tag: "Refused", life, call, reason })
+        onFailure: ({ reason }) => emit({ _tag: "Refused", life, call, reason: shownReason(reason) })
       })
     })
   }

@@ -61,7 +61,8 @@ export class Favours {
   entrust(port: string, other: string): Effect.Effect<void, never, Services> {
     const { emit, life, random } = this.member
     const payload = anyPayload(random)
-    const { carried, holds, value } = payload
+    const { holds, isLarge, value } = payload
+    const carried = isLarge ? "perhaps" : payload.carried
     return Effect.gen({ self: this }, function*() {
       const note = this.name("n")
       const scope = yield* Scope.fork(yield* Effect.scope)

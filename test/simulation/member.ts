@@ -39,8 +39,10 @@ export const makeNames = (life: Life): (kind: string) => string => {
 export const reasonOf = (exit: Exit.Exit<unknown, Port.Killed>): Reason => {
   if (Exit.isSuccess(exit)) return []
   const [reason] = exit.cause.reasons
-  return reason?._tag === "Fail" ? reason.error.reason.map(partOf) : [reason?._tag]
+  return reason?._tag === "Fail" ? shownReason(reason.error.reason) : [reason?._tag]
 }
+
+export const shownReason = (reason: Reason): Reason => reason.map(partOf)
 
 const odd: Odd = { odd: true }
 

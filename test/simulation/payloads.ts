@@ -14,6 +14,8 @@ export interface Payload {
   readonly carried: Carried
   /** What it shows as when it is made. */
   readonly holds: string
+  /** Not every link is known to carry so much: what cannot wait for one may be shortened. */
+  readonly isLarge: boolean
   /** Changes it, as a program does that uses its data for something else. */
   readonly spoil: () => void
 }
@@ -94,9 +96,9 @@ export const anyPayload = (random: SeededRandom): Payload => {
     case "plain":
       return payload({ data: plain(random) }, "always")
     case "sized":
-      return payload({ data: "s".repeat(random.pick(sizes)! + random.int(-40, 40)) }, "always")
+      return payload({ data: "s".repeat(random.pick(sizes)! + random.int(-40, 40)) }, "always", true)
     case "large":
-      return payload({ data: "x".repeat(200_000) }, "always")
+      return payload({ data: "x".repeat(200_000) }, "always", true)
     case "some":
       return payload({ data: [plain(random), some(random)] }, "perhaps")
     case "odd":
@@ -124,12 +126,13 @@ export const Delicate = Schema.Unknown.pipe(
   }))
 )
 
-const payload = (value: Record<string, unknown>, carried: Carried): Payload => {
+const payload = (value: Record<string, unknown>, carried: Carried, isLarge = false): Payload => {
   const holds = show(value)
   return {
     value,
     carried,
     holds,
+    isLarge,
     spoil: () => {
       value["data"] = "spoilt"
       // Some could not be encoded any more.

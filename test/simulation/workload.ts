@@ -17,7 +17,7 @@ import { Behaviour } from "./behaviour.ts"
 import { Channels } from "./channels.ts"
 import { Database } from "./database.ts"
 import { Favours } from "./favours.ts"
-import { makeNames, type Member, reasonOf, type Services } from "./member.ts"
+import { makeNames, type Member, reasonOf, type Services, shownReason } from "./member.ts"
 import { OnPurpose } from "./onPurpose.ts"
 import { anyDetails } from "./payloads.ts"
 
@@ -313,7 +313,7 @@ export class Workload {
     emit({ _tag: "Asked", life, call, port, value, itself: false })
     return Effect.matchEager(Port.cal(port, "double", value), {
       onSuccess: (answer) => emit({ _tag: "Answered", life, call, value: answer }),
-      onFailure: (killed) => emit({ _tag: "Refused", life, call, reason: killed.reason })
+      onFailure: (killed) => emit({ _tag: "Refused", life, call, reason: shownReason(killed.reason) })
     })
   }
 
