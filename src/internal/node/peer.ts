@@ -81,6 +81,8 @@ export class Peer implements LinkEvents, Runnable {
 
   /** The same, if nothing speaks against it. */
   offer(name: string, message: Message): WaitFor | undefined {
+    // Of no further use: what is still sent here is lost, as what waited.
+    if (this.state === "down") return undefined
     if (!this.hasRoom) return "room"
     if (this.link === undefined && this.dependsOnLink(name, message)) {
       this.wake()
