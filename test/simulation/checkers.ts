@@ -219,6 +219,14 @@ const generations = (): Checker => {
   }
 }
 
+/** A monitor, and what there was when it was set. */
+interface Watch {
+  readonly port: string
+  readonly life: Life
+  readonly known: boolean
+  readonly wasLinked: boolean
+}
+
 /** A monitor fires once, not when it was taken back, and with a reason that is true. */
 const monitors = (): Checker => {
   const made = new Map<string, Life>()
@@ -231,11 +239,11 @@ const monitors = (): Checker => {
   let stopping = false
   const channels = new Map<
     string,
-    { readonly port: string; readonly life: Life; readonly known: boolean; state: string }
+    Watch & { state: string }
   >()
 
   const wrongReason = (
-    channel: { readonly port: string; readonly life: Life; readonly known: boolean },
+    channel: Watch,
     reason: Reason
   ) => {
     const { port } = channel
@@ -245,8 +253,8 @@ const monitors = (): Checker => {
     switch (reason[0]) {
       case "transport_error": {
         const node = port.split("#")[0]!
-        // Without a link it says that none came about.
-        const known = stopping || !linked.has(`${channel.life} ${node}`)
+        // Without a link it says that none came about. A port may be told in its turn, when another one has come up meanwhile.
+        const known = stopping || !channel.wasLinked || !linked.has(`${channel.life} ${node}`)
         return known || [nodes.get(channel.life), node].some((id) => touched.has(id ?? ""))
           ? undefined
           : "nothing was done to the two nodes"
@@ -289,7 +297,8 @@ const monitors = (): Checker => {
         return undefined
       case "Monitored": {
         const { channel, life, port } = event
-        channels.set(channel, { port, life, known: made.has(port), state: "stands" })
+        const wasLinked = linked.has(`${life} ${port.split("#")[0]}`)
+        channels.set(channel, { port, life, known: made.has(port), wasLinked, state: "stands" })
         return undefined
       }
       case "Unmonitored": {
