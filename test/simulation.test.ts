@@ -1,8 +1,9 @@
 import { it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as childProcess from "node:child_process"
 import * as url from "node:url"
@@ -77,6 +78,7 @@ describe("simulation", () => {
   it.effect("its programs run in any world: two nodes under Effect's own TestClock", () =>
     Effect.gen(function*() {
       const events: Array<Stamped> = []
+      const scope = yield* Scope.make()
       const ports: Array<string> = []
       const directory: Directory = {
         ports: () => ports,
@@ -84,26 +86,34 @@ describe("simulation", () => {
         add: (port) => void ports.push(port)
       }
       for (const [index, nodeId] of ["a", "b"].entries()) {
-        const node = yield* Layer.build(
+        const node = yield* Layer.buildWithScope(
           Global.layer({ seeds: ["memory:1"] }).pipe(
             Layer.provideMerge(Node.layer({ nodeId, secret: "simulation", binds: [`memory:${index + 1}`] }))
-          )
+          ),
+          scope
         )
         const life = `${nodeId}/1`
         const emit = (event: Event): void => void events.push({ ...event, at: events.length })
         emit({ _tag: "Started", life, node: nodeId })
         const member = { life, random: new SeededRandom(nodeId), directory, emit, pace: 50 }
-        yield* new Workload(member, Context.merge(yield* Effect.context<Scope.Scope>(), node)).start
+        yield* new Workload(
+          member,
+          Context.merge(Context.add(yield* Effect.context<never>(), Scope.Scope, scope), node)
+        ).start
       }
-      for (let passed = 0; passed < 5000; passed += 50) {
-        yield* TestClock.adjust(50)
+      const pass = Effect.fnUntraced(function*(millis: number) {
+        yield* TestClock.adjust(millis)
         for (let turns = 0; turns < 5; turns++) yield* turnOfTheLoop
-      }
+      })
+      for (let passed = 0; passed < 5000; passed += 50) yield* pass(50)
       const seen = (tag: Event["_tag"]): number => events.filter(({ _tag }) => _tag === tag).length
       assert.strictEqual(seen("Up"), 2)
       assert.isAbove(seen("Got"), 100)
       assert.isAbove(seen("Answered"), 5)
       assert.isUndefined(check({ events }))
+      // Some of what runs in the ports takes its time to end.
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      while (closing.pollUnsafe() === undefined) yield* pass(100)
     }).pipe(Effect.provide(Transport.layerMemory), Effect.scoped))
 })
 
