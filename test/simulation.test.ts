@@ -1,8 +1,9 @@
 import { it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as childProcess from "node:child_process"
 import * as url from "node:url"
@@ -78,6 +79,7 @@ describe("simulation", () => {
     Effect.gen(function*() {
       const events: Array<Stamped> = []
       const ports: Array<string> = []
+      const scope = yield* Scope.make()
       const directory: Directory = {
         ports: () => ports,
         nodes: () => ["a", "b"],
@@ -88,12 +90,12 @@ describe("simulation", () => {
           Global.layer({ seeds: ["memory:1"] }).pipe(
             Layer.provideMerge(Node.layer({ nodeId, secret: "simulation", binds: [`memory:${index + 1}`] }))
           )
-        )
+        ).pipe(Scope.provide(scope))
         const life = `${nodeId}/1`
         const emit = (event: Event): void => void events.push({ ...event, at: events.length })
         emit({ _tag: "Started", life, node: nodeId })
         const member = { life, random: new SeededRandom(nodeId), directory, emit, pace: 50 }
-        yield* new Workload(member, Context.merge(yield* Effect.context<Scope.Scope>(), node)).start
+        yield* new Workload(member, Context.add(Context.merge(yield* Effect.context(), node), Scope.Scope, scope)).start
       }
       for (let passed = 0; passed < 5000; passed += 50) {
         yield* TestClock.adjust(50)
@@ -104,6 +106,12 @@ describe("simulation", () => {
       assert.isAbove(seen("Got"), 100)
       assert.isAbove(seen("Answered"), 5)
       assert.isUndefined(check({ events }))
+      // Some finalizers take their time, of this clock.
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      while (closing.pollUnsafe() === undefined) {
+        yield* TestClock.adjust(50)
+        yield* turnOfTheLoop
+      }
     }).pipe(Effect.provide(Transport.layerMemory), Effect.scoped))
 })
 
