@@ -23,7 +23,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // On two cores: most of the time a test waits for a process or for a timeout, and others can use that time.
-    maxWorkers: 4,
+    maxWorkers: 6,
     sequence: { sequencer: ProcessesFirst },
     // Loading the modules anew for each file would take as long as all unit tests together. No module of ours keeps anything
     // but the run queue of ports, which is empty when a test is over.
