@@ -583,7 +583,7 @@ export const rcv: {
     const run = (handler: AnyHandler): cell.Handler =>
       made.isNative(context) ? handler : (...args) => {
         const result = handler(...args)
-        return result === undefined ? undefined : Effect.provideContext(result, made.contextOver(context))
+        return Effect.isEffect(result) ? Effect.provideContext(result, made.contextOver(context)) : undefined
       }
     if (typeof first !== "string") made.onDefault(run(first))
     else if (second === undefined) made.on(first, undefined)
@@ -617,8 +617,9 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  * **Gotchas**
  *
  * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data, and
- * no larger than that node takes, or `snd` dies with an `UnsendableMessage`; what is changed afterwards is not sent. One that not every link can carry (bytes, for
- * one, or more than 5 KB) waits for the link, if that is still being made, to know whether it can.
+ * no larger than that node takes, or `snd` dies with an `UnsendableMessage`; what is changed afterwards is not sent. One that
+ * not every link can carry (bytes, for one, or more than 5 KB) waits for the link, if that is still being made, to know whether
+ * it can.
  *
  * @category combinators
  * @since 0.1.0

@@ -4,6 +4,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Node from "../src/Node.ts"
@@ -228,7 +229,12 @@ describe("a handler", () => {
         odd: (at: number) => values[at] as void,
         alive: (reply: string) => Port.snd(reply, 1)
       })
-      for (const at of values.keys()) yield* Port.snd(port, "odd", at)
+      const added = Port.rcv(port, "added", (at: number) => values[at] as void)
+      yield* Effect.provideService(added, References.CurrentLogAnnotations, { from: "elsewhere" })
+      for (const at of values.keys()) {
+        yield* Port.snd(port, "odd", at)
+        yield* Port.snd(port, "added", at)
+      }
       assert.strictEqual(yield* Port.cal(port, "alive"), 1)
     })))
 
