@@ -271,7 +271,8 @@ describe("a flood of connections", () => {
   ) {
     it.live(`500 that ${what} keep nobody out, and leave nothing`, () =>
       Effect.gen(function*() {
-        yield* until("no socket is open", () => handles(/^TCP/) === 0)
+        // Other tests of this process may have left some.
+        const others = handles(/^TCP/)
         const timers = handles(/^Timeout/)
         yield* Effect.scoped(Effect.gen(function*() {
           const world = yield* makeWorld
@@ -289,9 +290,9 @@ describe("a flood of connections", () => {
           assert.deepStrictEqual(yield* upNodes(node), ["good"])
           assert.isTrue(yield* isUp(good, "seed"))
           // Two listeners, and both ends of the link.
-          yield* until("no other socket is open", () => handles(/^TCP/) === 4)
+          yield* until("no other socket is open", () => handles(/^TCP/) <= others + 4)
         })).pipe(Effect.provide(Transport.layerTcp))
-        yield* until("no socket is left", () => handles(/^TCP/) === 0)
+        yield* until("no socket is left", () => handles(/^TCP/) <= others)
         yield* until("no timer is left", () => handles(/^Timeout/) <= timers)
       }))
   }

@@ -66,12 +66,17 @@ for (const [name, transport] of transports) {
         yield* a.run(Port.snd(there.port, "lost"))
         yield* until("all monitors fire", () => fired.every((list) => list.length > 0))
         yield* until("both are told", () => events.every((list) => downs(list).length > 0))
-        const reason = ["transport_error", "b", silent]
-        assert.deepStrictEqual(fired, [[reason], [reason], [["transport_error", "a", silent]]])
+        // What it was sent stays with us as well: that may be noticed first.
+        const why = new RegExp(`^(${silent}|the other node does not read what it is sent)$`)
+        assert.deepStrictEqual(fired.map((list) => list.map(([tag, node]) => [tag, node])), [
+          [["transport_error", "b"]],
+          [["transport_error", "b"]],
+          [["transport_error", "a"]]
+        ])
+        for (const [reason] of fired) assert.match(String(reason?.[2]), why)
         for (const list of events) {
-          assert.deepStrictEqual(downs(list).map((event) => event._tag === "Down" && [event.reason, event.orderly]), [
-            [silent, false]
-          ])
+          const [down, ...more] = downs(list)
+          assert.isTrue(down?._tag === "Down" && why.test(down.reason) && !down.orderly && more.length === 0)
         }
         yield* a.run(Port.snd(there.port, "again"))
         yield* there.has(1)
@@ -453,7 +458,9 @@ describe("links that come and go", () => {
     Effect.gen(function*() {
       const marks = sized([200, 1000], [300, 3000])
       const [[, early], [, late]] = (yield* Effect.promise(() => churn(marks))) as [Mark, Mark]
-      assert.deepStrictEqual({ ...late, heap: 0 }, { ...early, heap: 0 })
+      // Timers that other tests of this process have left may end meanwhile.
+      assert.deepStrictEqual({ ...late, heap: 0, timers: 0 }, { ...early, heap: 0, timers: 0 })
+      assert.isAtMost(late.timers, early.timers)
       assert.deepStrictEqual([late.peers, late.listeners, late.handshakes], [0, 0, 0])
       assert.isBelow(late.heap - early.heap, 1024 * 1024)
     }))

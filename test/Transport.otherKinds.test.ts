@@ -176,7 +176,7 @@ describe("a node of our own kind that speaks by hand", () => {
 
   overTcp("lives while bytes trickle in the middle of one message", (world) =>
     Effect.gen(function*() {
-      const timeout = 300
+      const timeout = 3000
       const a = yield* world.start("a", { monitorTimeout: timeout })
       const inbox = yield* collector(a)
       const raw = yield* connectRaw(a.address, { keys: ownKind(timeout) })
@@ -196,13 +196,13 @@ describe("a node of our own kind that speaks by hand", () => {
 
   overTcp("lives while it reads one large message slowly", (world) =>
     Effect.gen(function*() {
-      const timeout = 300
+      const timeout = 3000
       const a = yield* world.start("a", { monitorTimeout: timeout })
       const raw = yield* connectRaw(a.address, { keys: ownKind(timeout) })
       yield* until("the link stands", () => isUp(a, "raw"))
       const fired = yield* watch(a, "raw")
-      const size = 32 * 1024 * 1024
-      // It takes a portion now and then, and says that it lives. Each takes at least two milliseconds.
+      const size = 48 * 1024 * 1024
+      // It takes a portion now and then, and says that it lives. Each takes at least eight milliseconds.
       const { socket } = raw
       socket.removeAllListeners("data").pause()
       const before = socket.bytesRead
@@ -212,9 +212,9 @@ describe("a node of our own kind that speaks by hand", () => {
         raw.write("[]")
         yield* Effect.callback<void>((resume) => void socket.once("data", () => resume(Effect.void)).resume())
         socket.pause()
-        yield* Effect.sleep("2 millis")
+        yield* Effect.sleep("8 millis")
       }
       assert.deepStrictEqual([fired, raw.isClosed()], [[], false])
-      assert.isAbove(2 * portions, 2 * timeout, "longer than its patience with one that does not read")
+      assert.isAbove(8 * portions, timeout, "longer than its patience with one that does not read")
     }))
 })

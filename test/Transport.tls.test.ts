@@ -392,8 +392,8 @@ describe("a reset in the middle of a large message over TLS", () => {
       const fired = [yield* watch(a, there.port), yield* watch(b, here.port)]
       yield* roundTrip(a, b)
       yield* roundTrip(b, a)
-      yield* network.shape({ from: "a", to: "b" }, { bandwidth: 50_000_000 })
-      yield* a.run(Port.snd(there.port, "large", "x".repeat(4 * 1024 * 1024)))
+      yield* network.shape({ from: "a", to: "b" }, { bandwidth: 5_000_000 })
+      yield* a.run(Port.snd(there.port, "large", "x".repeat(32 * 1024 * 1024)))
       const received = Effect.map(peerOf(b, "a"), (peer) => peer?.received ?? 0)
       yield* until("some of it has come", () => Effect.map(received, (bytes) => bytes > 100_000))
       yield* network.reset({ from: "a", to: "b" }, 20_000)

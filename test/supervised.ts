@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { NodeRouter } from "../src/internal/node/router.ts"
+import { readTimeFrom } from "../src/internal/port/readyQueue.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
@@ -18,7 +19,13 @@ import { reasonOf } from "./harness.ts"
 
 /** A test on a node of its own, without a network. */
 export const test = (title: string, body: () => Effect.Effect<unknown, unknown, Node.Node | Scope.Scope>): void =>
-  it.effect(title, () => Effect.provide(Effect.suspend(body), Layer.fresh(Node.layerLocal)))
+  it.effect(title, () => Effect.andThen(inOnePass, Effect.provide(Effect.suspend(body), Layer.fresh(Node.layerLocal))))
+
+/** However slow the machine is, what happens in the same tick is done in one pass of the run queue. */
+const inOnePass = Effect.acquireRelease(
+  Effect.sync(() => readTimeFrom(() => 0)),
+  (readRealTime) => Effect.sync(readRealTime)
+)
 
 /** The same, with a wall clock that somebody sets: forward, or back by a negative time. What measures time does not notice. */
 export const testWithWallClock = (
