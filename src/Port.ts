@@ -653,9 +653,11 @@ const sendLater = (router: Router, port: string, message: AnyMessage, waitFor: W
       return Effect.onError(interruptible, () => passOn).pipe(
         Effect.flatMap((turn) => {
           if (turn === "lost") return Effect.void
-          if (turn === "send") return Effect.andThen(Effect.sync(() => router.send(port, fixed)), passOn)
-          const again = router.offer(port, fixed)
-          return again === undefined ? Effect.void : attempt(again)
+          // A message that is refused after all must not hold up those who wait behind it.
+          const tried = turn === "send"
+            ? Effect.ensuring(Effect.sync(() => router.offerInTurn(port, fixed)), passOn)
+            : Effect.sync(() => router.offer(port, fixed))
+          return Effect.flatMap(tried, (again) => again === undefined ? Effect.void : attempt(again))
         })
       )
     }

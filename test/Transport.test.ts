@@ -315,6 +315,29 @@ describe("what a link cannot carry", () => {
       assert.deepStrictEqual([inbox.messages, lost], [[["later"]], []])
     }))
 
+  test("a sender in the queue whose message is refused does not hold up those behind it", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a", { connectInterval: "1 minute" })
+      const b = yield* world.start("b", { framings: ["json"] })
+      const inbox = yield* collector(b)
+      let release = (): void => {}
+      yield* a.run(Node.addressBook(() =>
+        Effect.callback((resume) => {
+          release = () => resume(Effect.succeed([b.address]))
+        })
+      ))
+      for (let i = 0; i < 10_000; i++) yield* a.run(Port.snd(inbox.port, i))
+      const send = (part: unknown) =>
+        Effect.forkScoped(Effect.exit(a.run(Port.snd(inbox.port, part))), { startImmediately: true })
+      const refused = [yield* send(new Uint8Array(1)), yield* send(Number.NaN)]
+      const sent = [yield* send("behind"), yield* send("last")]
+      release()
+      yield* inbox.has(10_002)
+      for (const fiber of refused) assert.isTrue(Exit.isFailure(yield* within("a refusal", Fiber.join(fiber))))
+      for (const fiber of sent) assert.isTrue(Exit.isSuccess(yield* within("a send", Fiber.join(fiber))))
+      assert.deepStrictEqual(inbox.messages.slice(-2), [["behind"], ["last"]])
+    }))
+
   test("of integers that are too long for numbers, where names are expected, hurts nobody", (world) =>
     Effect.gen(function*() {
       const node = yield* world.start("seed")

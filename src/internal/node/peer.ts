@@ -83,7 +83,11 @@ export class Peer implements LinkEvents, Runnable {
   offer(name: string, message: Message): WaitFor | undefined {
     // Of no further use: what is still sent here is lost, as what waited.
     if (this.state === "down") return undefined
-    if (!this.hasRoom) return "room"
+    return this.hasRoom ? this.offerInTurn(name, message) : "room"
+  }
+
+  /** The same for a sender whose turn it is: others may wait. */
+  offerInTurn(name: string, message: Message): WaitFor | undefined {
     if (this.link === undefined && this.dependsOnLink(name, message)) {
       this.wake()
       return "link"

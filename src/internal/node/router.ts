@@ -144,6 +144,14 @@ export class Router implements NodeService, Host, PeerHost {
     return undefined
   }
 
+  /** The same for a sender whose turn it is: others may wait. */
+  offerInTurn(to: string, message: Message): WaitFor | undefined {
+    const peer = this.peerOf(to)
+    if (peer !== undefined) return peer.offerInTurn(nameOf(to), message)
+    this.send(to, message)
+    return undefined
+  }
+
   /**
    * Sends what a monitor has to say, and why the port ended: what of that cannot travel goes as text.
    */
