@@ -5,21 +5,29 @@
  */
 import { isUtf8 } from "node:buffer"
 import { outsideStrings, parse as parseJson, stringify } from "../../values/exactJson.ts"
-import { maxDepth, type PeerKind } from "../../values/plainData.ts"
-import {
-  type Decoder,
-  type DecoderOptions,
-  type Encoder,
-  FramingError,
-  limitsOf,
-  type Packet,
-  Partial,
-  tooManyBytes,
-  tooManyItems
-} from "./framing.ts"
+import { culprit, maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
+import { type Framing, FramingError, limitsOf, Partial, tooManyBytes, tooManyItems } from "./framing.ts"
+import { refused, SendBuffer } from "./sendBuffer.ts"
 
-export const makeJsonEncoder = (kind: PeerKind): Encoder => (packet) =>
-  Buffer.from(stringify(packet, kind) ?? "null", "utf8")
+const carries: Framing["carries"] = { own: "json", perl: "perlJson" }
+
+class JsonWriter extends SendBuffer {
+  private readonly kind: PeerKind
+
+  constructor(kind: PeerKind, leave: (bytes: Uint8Array) => void) {
+    super(leave)
+    this.kind = kind
+  }
+
+  protected override packet(name: string, message: Message): void {
+    if (culprit(message, carries[this.kind]) !== undefined) throw refused
+    const text = stringify([name, ...message], this.kind)
+    if (text === undefined) throw refused
+    // No character of UTF-16 takes more than three bytes.
+    this.reserve(3 * text.length)
+    this.at += this.bytes.write(text, this.at, "utf8")
+  }
+}
 
 const quote = 0x22
 const backslash = 0x5c
@@ -29,7 +37,7 @@ const space = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte 
 /** What stands between two items: , : */
 const between = (byte: number): boolean => byte === 0x2c || byte === 0x3a
 
-export const makeJsonDecoder = (options: DecoderOptions): Decoder => {
+const makeDecoder: Framing["makeDecoder"] = (options, deliver) => {
   const limits = limitsOf(options.maxMessageSize)
   const partial = new Partial()
   let depth = 0
@@ -59,7 +67,6 @@ export const makeJsonDecoder = (options: DecoderOptions): Decoder => {
   }
 
   return (chunk) => {
-    const packets: Array<Packet> = []
     let start = 0
     for (let i = 0; i < chunk.length;) {
       if (depth === 0) {
@@ -76,18 +83,18 @@ export const makeJsonDecoder = (options: DecoderOptions): Decoder => {
         partial.keep(chunk.subarray(start))
         break
       }
-      packets.push(parse(partial.take(chunk.subarray(start, end)), options.kind))
+      const packet = parse(partial.take(chunk.subarray(start, end)), options.kind)
       start = i = end
+      if (packet.length > 0 && !deliver(packet[0], packet.slice(1))) return
     }
-    return packets
   }
 }
 
-const parse = (bytes: Uint8Array, kind: PeerKind): Packet => {
+const parse = (bytes: Uint8Array, kind: PeerKind): Message => {
   if (!isUtf8(bytes)) throw new FramingError("bad_packet", "JSON that is not UTF-8")
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8")
   try {
-    return parseJson(text, kind) as Packet
+    return parseJson(text, kind) as Message
   } catch (cause) {
     const packet = parsePerl(text)
     if (packet !== undefined) return packet
@@ -107,7 +114,7 @@ const perlNumbers: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Parses what is valid but for Perl's numbers. */
-const parsePerl = (text: string): Packet | undefined => {
+const parsePerl = (text: string): Message | undefined => {
   if (!/inf|nan/i.test(text)) return undefined
   const rewritten = outsideStrings(
     text,
@@ -118,8 +125,15 @@ const parsePerl = (text: string): Packet | undefined => {
       )
   )
   try {
-    return JSON.parse(rewritten, (_, value: unknown) => Object.is(value, -0) ? NaN : value) as Packet
+    return JSON.parse(rewritten, (_, value: unknown) => Object.is(value, -0) ? NaN : value) as Message
   } catch {
     return undefined
   }
+}
+
+export const json: Framing = {
+  carries,
+  makeBuffer: (kind, leave) => new JsonWriter(kind, leave),
+  makeDecoder,
+  emptyPacket: Buffer.from("[]")
 }
