@@ -21,11 +21,17 @@ const socketOptions = { noDelay: true, keepAlive: true }
  */
 const portion = 256 * 1024
 
+/** Bytes that the socket did not get yet; who wrote them wants to know when they have left. */
+interface Waiting {
+  readonly bytes: Uint8Array
+  readonly left: (() => void) | undefined
+}
+
 class TcpWire implements Wire {
   readonly remote: string
   private readonly socket: net.Socket
   /** What waits for its turn, and how many bytes that are. */
-  private waiting: Array<Uint8Array> = []
+  private waiting: Array<Waiting> = []
   private waitingBytes = 0
   private feeding = false
   private drained: () => void = () => {}
@@ -59,14 +65,15 @@ class TcpWire implements Wire {
     socket.on("close", () => closed("Unexpected end-of-file"))
     socket.resume()
   }
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array, left?: () => void): void {
     const { socket } = this
     if (!socket.writable) return
     if (this.waitingBytes === 0 && socket.writableLength + bytes.length <= portion) {
-      socket.write(bytes)
+      // What is lost with the socket may still be in use by the system.
+      socket.write(bytes, left && ((error) => error ?? left()))
       return
     }
-    this.waiting.push(bytes)
+    this.waiting.push({ bytes, left })
     this.waitingBytes += bytes.length
     if (!this.feeding) this.feed()
   }
@@ -78,21 +85,23 @@ class TcpWire implements Wire {
     const pieces: Array<Uint8Array> = []
     let room = portion
     // Taken out all at once: there may be very many small ones.
-    let taken = 0
-    while (room > 0 && taken < this.waiting.length) {
-      const bytes = this.waiting[taken]!
+    let whole = 0
+    while (room > 0 && whole < this.waiting.length) {
+      const { bytes, left } = this.waiting[whole]!
       pieces.push(bytes.subarray(0, room))
-      if (bytes.length > room) this.waiting[taken] = bytes.subarray(room)
-      else taken++
+      if (bytes.length > room) this.waiting[whole] = { bytes: bytes.subarray(room), left }
+      else whole++
       room -= Math.min(room, bytes.length)
     }
-    this.waiting.splice(0, taken)
+    const taken = this.waiting.splice(0, whole)
     this.waitingBytes -= portion - room
     const last = pieces.pop()!
     socket.cork()
     for (const piece of pieces) socket.write(piece)
     socket.write(last, (error) => {
-      if (error == null) this.feed()
+      if (error != null) return
+      for (const { left } of taken) left?.()
+      this.feed()
     })
     socket.uncork()
   }
@@ -100,7 +109,7 @@ class TcpWire implements Wire {
     const { socket } = this
     if (socket.destroyed) return closed()
     // Those who end the connection keep within the time that they give it.
-    for (const bytes of this.waiting) socket.write(bytes)
+    for (const { bytes } of this.waiting) socket.write(bytes)
     this.waiting = []
     this.waitingBytes = 0
     socket.once("close", closed)
