@@ -10,6 +10,7 @@ import * as net from "node:net"
 import * as os from "node:os"
 import { type Address, formatAddress, parseAddress, reachable } from "../values/address.ts"
 import { LinkError } from "./linkError.ts"
+import { accepted, type ReadableSocket, Reader } from "./sharedReads.ts"
 import type { Carrier, Wire, WireEvents } from "./wire.ts"
 
 /** AEMP's socket settings: small messages leave at once, and a dead peer is noticed some day. */
@@ -30,13 +31,15 @@ interface Waiting {
 class TcpWire implements Wire {
   readonly remote: string
   private readonly socket: net.Socket
+  private readonly reader: Reader
   /** What waits for its turn, and how many bytes that are. */
   private waiting: Array<Waiting> = []
   private waitingBytes = 0
   private feeding = false
   private drained: () => void = () => {}
-  constructor(socket: net.Socket, remote: string) {
+  constructor({ reader, socket }: ReadableSocket, remote: string) {
     this.socket = socket
+    this.reader = reader
     this.remote = remote
     // Until `start`, and behind the end, nobody else listens: an error without a listener would end the process.
     socket.on("error", () => {})
@@ -50,6 +53,7 @@ class TcpWire implements Wire {
     const closed = (why: string): void => {
       if (!open) return
       open = false
+      this.reader.stop()
       socket.destroy()
       events.closed(why)
     }
@@ -58,7 +62,7 @@ class TcpWire implements Wire {
       queueMicrotask(() => closed("Unexpected end-of-file"))
       return
     }
-    socket.on("data", (chunk) => open && events.data(chunk))
+    this.reader.take = (chunk) => events.data(chunk)
     this.drained = () => open && events.drained()
     socket.on("error", (error: NodeJS.ErrnoException) => closed(errorText(error)))
     socket.on("end", () => closed("Unexpected end-of-file"))
@@ -114,10 +118,12 @@ class TcpWire implements Wire {
     this.waitingBytes = 0
     socket.once("close", closed)
     // Reading on lets the other side's end arrive; what it sends is of no interest any more.
-    socket.removeAllListeners("data").resume()
+    this.reader.stop()
+    socket.resume()
     socket.end()
   }
   destroy(): void {
+    this.reader.stop()
     this.socket.destroy()
   }
 }
@@ -168,14 +174,21 @@ const dialWith = (lookup: Lookup): Carrier["dial"] => (text) =>
   Effect.callback<Wire, LinkError>((resume) => {
     const address = parseAddress(text, os.hostname())
     if (address === undefined || address.port === 0) return resume(Effect.fail(malformed(text)))
-    const socket = net.connect({ ...socketOptions, host: address.host, port: address.port, lookup })
+    const reader = new Reader()
+    const socket = net.connect({
+      ...socketOptions,
+      host: address.host,
+      port: address.port,
+      lookup,
+      onread: reader.onread
+    })
     const failed = (error: NodeJS.ErrnoException): void => {
       resume(Effect.fail(failedToConnect(text, firstOf(error))))
     }
     socket.once("error", failed)
     socket.once("connect", () => {
       socket.off("error", failed).pause()
-      resume(Effect.succeed(new TcpWire(socket, text)))
+      resume(Effect.succeed(new TcpWire({ socket, reader }, text)))
     })
     return Effect.sync(() => socket.destroy())
   })
@@ -257,7 +270,7 @@ const openServer = (address: Address, accept: (wire: Wire) => void): Effect.Effe
   Effect.callback((resume) => {
     const server = net.createServer({ ...socketOptions, pauseOnConnect: true }, (socket) => {
       const remote = formatAddress({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })
-      accept(new TcpWire(socket, remote))
+      accept(new TcpWire(accepted(socket), remote))
     })
     server.once("error", (error) => resume(Effect.fail(error)))
     server.listen({ host: address.host, port: address.port }, () => resume(Effect.succeed(server)))
