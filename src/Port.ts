@@ -559,7 +559,8 @@ const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, hand
   made.protocol = protocol
   if (typeof handlers === "function") return made.onDefault(handlers as handling.Handler)
   if (typeof handlers !== "object" || handlers === null) return
-  for (const [tag, handler] of Object.entries(handlers as Record<string, handling.Handler>)) handle(made, tag, handler)
+  const byTag = handlers as Record<string, handling.Handler>
+  for (const tag of Object.keys(byTag)) handle(made, tag, byTag[tag]!)
 }
 
 /** Gives a port what handles a tag; where the port's protocol has a reply for it, that is sent. */
@@ -639,17 +640,24 @@ export const rcv: {
     const made = localCell(router, port, "rcv")
     if (made === undefined) return Exit.void
     // As it is now: the fiber goes on to other things.
-    const { context } = fiber
-    const run = (handler: AnyHandler): handling.Handler =>
-      made.isNative(context) ? handler : (...args) => {
-        const result = handler(...args)
-        return Effect.isEffect(result) ? Effect.provideContext(result, made.contextOver(context)) : undefined
-      }
-    if (typeof first !== "string") made.onDefault(run(first))
+    const services = made.isNative(fiber.context) ? undefined : made.contextOver(fiber.context)
+    if (typeof first !== "string") made.onDefault(withServices(services, first))
     else if (second === undefined) made.on(first, undefined)
-    else handle(made, first, run(second))
+    else handle(made, first, withServices(services, second))
     return Exit.void
   })
+
+/** The same function, where what it answers needs other services than those of the port that calls it. */
+const withServices = <Args extends ReadonlyArray<any>>(
+  services: Context.Context<never> | undefined,
+  body: (...args: Args) => Effect.Effect<unknown, unknown, any> | void
+): (...args: Args) => Effect.Effect<unknown, unknown> | void => {
+  if (services === undefined) return body as (...args: Args) => Effect.Effect<unknown, unknown> | void
+  return (...args) => {
+    const result = body(...args)
+    return Effect.isEffect(result) ? Effect.provideContext(result, services as Context.Context<any>) : undefined
+  }
+}
 
 /** The port, if it is one of ours that still lives. Asking for a port of another node is a mistake. */
 const localCell = (router: Router, port: string, verb: string): cell.Cell | undefined => {
@@ -1107,7 +1115,7 @@ const watching = (context: Context.Context<never>, port: string, watcher: Watche
     )
   )
 
-/** Runs a callback in the turn of the port that the context belongs to, or in a fiber of its own if it is no port's. */
+/** Runs a callback in the turn of the port that the context belongs to; if it is no port's, what the callback answers has a fiber of its own. */
 const runIn = (
   router: Router,
   context: Context.Context<never>,
@@ -1116,15 +1124,23 @@ const runIn = (
 ): Watcher => {
   const self = Context.getOrUndefined(context, Self)
   const owner = self === undefined ? undefined : router.ports.get(self)
-  const run = (exit: reason.PortExit): Effect.Effect<unknown, unknown> =>
-    Effect.provideContext(Effect.suspend(() => callback(exit) ?? Effect.void), context as Context.Context<any>)
-  if (owner !== undefined && cell.isCell(owner)) return (exit) => owner.enter(() => run(exit))
+  if (owner !== undefined && cell.isCell(owner)) {
+    const inside = withServices(owner.isNative(context) ? undefined : context, callback)
+    return (exit) => owner.enter(() => inside(exit))
+  }
+  const tellOf = (cause: Cause.Cause<unknown>): void => {
+    if (!Cause.hasInterruptsOnly(cause)) router.unheard(failed, cause)
+  }
   return (exit) => {
-    const fiber = Effect.runForkWith(context)(run(exit))
-    Fiber.runIn(fiber, Context.getUnsafe(context, Scope.Scope))
-    fiber.addObserver((result) => {
-      if (Exit.isFailure(result) && !Cause.hasInterruptsOnly(result.cause)) router.unheard(failed, result.cause)
-    })
+    try {
+      const result = callback(exit)
+      if (!Effect.isEffect(result)) return
+      const fiber = Effect.runForkWith(context as Context.Context<any>)(result)
+      Fiber.runIn(fiber, Context.getUnsafe(context, Scope.Scope))
+      fiber.addObserver((ended) => Exit.isFailure(ended) && tellOf(ended.cause))
+    } catch (error) {
+      tellOf(Cause.die(error))
+    }
   }
 }
 

@@ -15,7 +15,15 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { readName } from "../values/portId.ts"
-import { Killed, type PortExit, type Reason, reasonFromCause, reasonFromExit, reasons } from "../values/reason.ts"
+import {
+  exitFromReason,
+  Killed,
+  type PortExit,
+  type Reason,
+  reasonFromCause,
+  reasonFromExit,
+  reasons
+} from "../values/reason.ts"
 import { addFinalizer, removeFinalizer } from "./finalizers.ts"
 import { type Handler, handlerOf, type Handlers, withHandler, withoutHandler } from "./handlers.ts"
 import { isSuccess, syncOf } from "./immediate.ts"
@@ -72,7 +80,8 @@ export class Cell implements Receiver, Runnable {
   private readonly creator: Context.Context<never>
   /** The scope that ends the port with it. */
   private parent: Scope.Scope | undefined = undefined
-  private readonly capacity: number
+  /** None is no number: Infinity would be an object of its own in each port. */
+  private readonly capacity: number | undefined
   /** The port's own scope: what handlers acquire is released when the port ends. Made by the first effect that may. */
   private scope: Scope.Closeable | undefined = undefined
   /** Most ports of a large program are at rest, and have none. */
@@ -90,7 +99,7 @@ export class Cell implements Receiver, Runnable {
   constructor(host: Host, id: string, capacity: number, context: Context.Context<never>) {
     this.host = host
     this.id = id
-    this.capacity = capacity
+    this.capacity = capacity === Infinity ? undefined : capacity
     this.creator = context
   }
 
@@ -170,7 +179,7 @@ export class Cell implements Receiver, Runnable {
 
   send(message: Message): void {
     if (this.doomed !== undefined) return
-    if (this.capacity !== Infinity && this.box.length + this.batch.length - this.index >= this.capacity) {
+    if (this.capacity !== undefined && this.box.length + this.batch.length - this.index >= this.capacity) {
       return this.kill(reasons.mailbox_overflow(this.capacity))
     }
     this.put(message)
@@ -197,10 +206,6 @@ export class Cell implements Receiver, Runnable {
     }
   }
 
-  kill(reason: Reason): void {
-    this.doom(reason.length === 0 ? Exit.void : Exit.fail(new Killed({ port: this.id, reason })))
-  }
-
   watch(watcher: Watcher): () => void {
     this.watchers = withWatcher(this.watchers, watcher)
     return () => {
@@ -209,8 +214,9 @@ export class Cell implements Receiver, Runnable {
   }
 
   /** Begins the end: nothing more is handled; the rest happens in the run queue, so that chains of links do not recurse. */
-  private doom(exit: PortExit): void {
+  kill(reason: Reason): void {
     if (this.doomed !== undefined) return
+    const exit = exitFromReason(this.id, reason)
     this.doomed = exit
     this.host.ending(this, exit)
     this.box = this.batch = noItems
