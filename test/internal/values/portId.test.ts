@@ -89,6 +89,15 @@ describe("port names", () => {
       assert.strictEqual(names.local(), "d")
     }))
 
+  it.effect("count on as the counter does, whoever asks", () =>
+    Effect.gen(function*() {
+      const names = yield* makePortNames(true)
+      for (let n = 2; n < 20_000; n++) {
+        const name = n % 3 === 0 ? names.spawned().slice(10) : names.local()
+        assert.strictEqual(name, counterText(n))
+      }
+    }))
+
   it.effect.prop(
     "are never repeated",
     [Schema.Boolean, Schema.Array(Schema.Boolean)],
