@@ -47,16 +47,18 @@ describe("messages that are sent without an Effect", () => {
       assert.deepStrictEqual(handled, ["one", "two", ["three", 3], "four"])
     })))
 
-  it.live("to a port that has ended, or never was, are dropped", () =>
+  it.live("to a port that has ended, or never was, or to what is no port, are dropped", () =>
     local(Effect.gen(function*() {
       const node = yield* Node.Node
       const port = yield* Port.make(() => {})
       const send = yield* Port.sender(port)
       yield* Port.kil(port)
       yield* Port.exit(port)
-      assert.deepStrictEqual([send("x"), Port.sndUnsafe(node, `${node.nodeId}#never`, "x")], [true, true])
-      yield* within("room", Port.awaitRoom(port))
-    })))
+      const others: ReadonlyArray<unknown> = [`${node.nodeId}#never`, "no\nnode#port", "", 42, undefined]
+      assert.isTrue(send("x"))
+      for (const other of others) assert.isTrue(Port.sndUnsafe(node, other as string, "x"))
+      for (const other of [port, ...others]) yield* within("room", Port.awaitRoom(other as string))
+    })).pipe(Effect.provide(makeLogs().layer)))
 
   it.live("may be sent by a handler, which is handled before they are", () =>
     local(Effect.gen(function*() {

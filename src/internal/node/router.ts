@@ -147,7 +147,15 @@ export class Router implements NodeService, Host, PeerHost {
     return undefined
   }
 
-  /** Sends it in any case, and answers whether a sender that can wait may go on. */
+  /** The same for a sender whose turn it is: others may wait. */
+  offerInTurn(to: string, message: Message): WaitFor | undefined {
+    const peer = this.peerOf(to)
+    if (peer !== undefined) return peer.offerInTurn(nameOf(to), message)
+    this.send(to, message)
+    return undefined
+  }
+
+  /** Sends a message in any case, and answers whether a sender that can wait may go on. */
   post(to: string, message: Message): boolean {
     const receiver = this.ports.get(to)
     if (receiver === undefined) {
@@ -160,16 +168,8 @@ export class Router implements NodeService, Host, PeerHost {
 
   /** Whether a sender to this port that can wait may send. */
   hasRoom(to: string): boolean {
-    const peer = this.peers.get(nodeOf(to))
+    const peer = isPortId(to) ? this.peers.get(nodeOf(to)) : undefined
     return peer === undefined || peer.state === "down" || peer.hasRoom
-  }
-
-  /** The same for a sender whose turn it is: others may wait. */
-  offerInTurn(to: string, message: Message): WaitFor | undefined {
-    const peer = this.peerOf(to)
-    if (peer !== undefined) return peer.offerInTurn(nameOf(to), message)
-    this.send(to, message)
-    return undefined
   }
 
   /**
