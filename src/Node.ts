@@ -164,7 +164,12 @@ const makeRouter = Effect.fnUntraced(function*(
   { isRandom, nodeId }: { readonly nodeId: string; readonly isRandom: boolean },
   connect?: (router: routers.Router) => Network
 ) {
-  const router = new Router(nodeId, yield* makePortNames(isRandom), yield* Effect.context<Scope.Scope>(), connect)
+  const router = new Router(
+    nodeId,
+    yield* makePortNames(nodeId, isRandom),
+    yield* Effect.context<Scope.Scope>(),
+    connect
+  )
   yield* Effect.addFinalizer(() => Effect.sync(() => router.log.close()))
   installNodePort(router)
   return router

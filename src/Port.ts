@@ -524,7 +524,7 @@ const makeIn = (verb: string, context: Context.Context<never>, args: ReadonlyArr
   const handlers: unknown = typed ? args[1] : args[0]
   const options: Options | undefined = typed ? args[2] : args[1]
   const router = Context.getUnsafe(context, NodeRouter)
-  const id = `${router.nodeId}#${router.names.local()}`
+  const id = router.names.localId()
   const made = open(router, id, context, Context.getUnsafe(context, Scope.Scope), mailboxOf(verb, options))
   install(made, typed ? args[0] : undefined, handlers)
   return id
@@ -1128,18 +1128,17 @@ const runIn = (
     const inside = withServices(owner.isNative(context) ? undefined : context, callback)
     return (exit) => owner.enter(() => inside(exit))
   }
-  const tellOf = (cause: Cause.Cause<unknown>): void => {
-    if (!Cause.hasInterruptsOnly(cause)) router.unheard(failed, cause)
-  }
   return (exit) => {
     try {
       const result = callback(exit)
       if (!Effect.isEffect(result)) return
       const fiber = Effect.runForkWith(context as Context.Context<any>)(result)
       Fiber.runIn(fiber, Context.getUnsafe(context, Scope.Scope))
-      fiber.addObserver((ended) => Exit.isFailure(ended) && tellOf(ended.cause))
+      fiber.addObserver((ended) => {
+        if (Exit.isFailure(ended) && !Cause.hasInterruptsOnly(ended.cause)) router.unheard(failed, ended.cause)
+      })
     } catch (error) {
-      tellOf(Cause.die(error))
+      router.unheard(failed, error)
     }
   }
 }

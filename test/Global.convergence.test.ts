@@ -69,7 +69,7 @@ class TestRouter extends Router {
   private readonly wires: Network
   private readonly startedAt: number
   constructor(network: Network, nodeId: string, startedAt: number) {
-    super(nodeId, new PortNames("x", "y"), Context.make(Scope.Scope, Scope.makeUnsafe()))
+    super(nodeId, new PortNames(nodeId, "x", "y"), Context.make(Scope.Scope, Scope.makeUnsafe()))
     this.wires = network
     this.startedAt = startedAt
     network.nodes.set(nodeId, this)

@@ -96,7 +96,11 @@ describe("node IDs", () => {
       const unique = Effect.gen(function*() {
         const { names, network, nodeId } = yield* NodeRouter
         const incarnation = network instanceof Connections && network.settings.identity.keys.get(ownKindKey)
-        return { local: names.local(), unique: [nodeId, incarnation, names.spawned()], chance: yield* Random.next }
+        return {
+          local: names.localId(),
+          unique: [nodeId, incarnation, names.spawned()],
+          chance: yield* Random.next
+        }
       })
       const start = (nodeId: string) =>
         unique.pipe(

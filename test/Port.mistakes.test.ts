@@ -17,6 +17,8 @@ interface Mistake {
 const prelude = `import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Node from "../../src/Node.ts"
 import * as Port from "../../src/Port.ts"
 
 const Client = Port.protocol({ line: Port.message(Schema.String) })
@@ -30,7 +32,10 @@ const makeChat = Port.remote("mistakes::chat", [Schema.String], Client)
 class Database extends Context.Service<Database, string>()("mistakes/Database") {}
 declare const chat: Port.PortId<typeof Chat.messages>
 declare const client: Port.PortId<typeof Client.messages>
-export type Used = [typeof makeChat, typeof chat, typeof client, Database, Effect.Effect<void>]
+declare const node: Node.Service
+declare const sendLine: Port.Sender<typeof Client.messages>
+declare const context: Context.Context<Node.Node | Scope.Scope>
+export type Used = [typeof makeChat, typeof chat, typeof client, Database, typeof node, typeof sendLine, typeof context, Effect.Effect<void>]
 
 `
 
@@ -212,6 +217,55 @@ const mistakes: ReadonlyArray<Mistake> = [
     name: "a message with one argument too many",
     code: "Port.snd(client, \"line\", \"hi\", ▸\"ho\")",
     says: ["Expected 3 arguments, but got 4."]
+  },
+  {
+    name: "a message that the protocol does not have, without an Effect",
+    code: "▹Port.sndUnsafe(node, chat, ▸\"shout\", \"hi\")",
+    says: ["Argument of type '\"shout\"' is not assignable to parameter of type …"]
+  },
+  {
+    name: "a message with a wrong argument, without an Effect",
+    code: "▹Port.sndUnsafe(node, chat, \"privmsg\", \"me\", ▸42)",
+    says: ["Argument of type 'number' is not assignable to parameter of type 'string'."]
+  },
+  {
+    name: "a sender's message that the protocol does not have",
+    code: "sendLine(▸\"shout\", \"hi\")",
+    says: ["Argument of type '\"shout\"' is not assignable to parameter of type …"]
+  },
+  {
+    name: "a sender's message with a wrong argument",
+    code: "sendLine(\"line\", ▸42)",
+    says: ["Argument of type 'number' is not assignable to parameter of type 'string'."]
+  },
+  {
+    name: "a sender's message that lacks its argument",
+    code: "▸sendLine(\"line\")",
+    says: ["Expected 2 arguments, but got 1."]
+  },
+  {
+    name: "a port whose handlers need a service that its context has not",
+    code: "▹Port.makeUnsafe(▸context, { line: () => Effect.asVoid(Database) })",
+    says: ["Argument of type …"]
+  },
+  {
+    name: "a typed port whose handlers need a service that its context has not",
+    code: "Port.makeUnsafe(▸context, Client, { line: () => Effect.asVoid(Database) })",
+    says: ["Argument of type …"]
+  },
+  {
+    name: "a handler that is missing, without an Effect",
+    code: "Port.makeUnsafe(context, Client, ▸{})",
+    says: ["…", "Property 'line' is missing in type '{}' but required in type 'Handlers<…"]
+  },
+  {
+    name: "a handler that takes something else, without an Effect",
+    code: "Port.makeUnsafe(context, Client, { ▸line: (n: number) => Effect.log(n) })",
+    says: [
+      "Type '(n: number) => Effect.Effect<void…>' is not assignable to type 'Handler<\"line\", [string], never, any>'.",
+      "Types of parameters 'n' and 'args_0' are incompatible.",
+      "Type 'string' is not assignable to type 'number'."
+    ]
   },
   {
     name: "a call that nobody answers",

@@ -3,6 +3,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -67,6 +68,55 @@ export const sends = [
   // @ts-expect-error -- a chat is no client
   Port.snd(chat, "join", chat, "me")
 ]
+
+declare const node: Node.Service
+declare const sendToChat: Port.Sender<Chat>
+declare const sendAnything: Port.Sender
+
+export const unsafeSends: ReadonlyArray<boolean> = [
+  Port.sndUnsafe(node, chat, "privmsg", "me", "hi"),
+  Port.sndUnsafe(node, chat, ...known),
+  Port.sndUnsafe(node, anything, "whatever", 1, 2),
+  Port.sndUnsafe(node, anything, ...message),
+  sendToChat("privmsg", "me", "hi"),
+  sendToChat(...known),
+  sendAnything("whatever", 1, 2),
+  sendAnything(...message),
+  // @ts-expect-error -- a typed port is sent something
+  Port.sndUnsafe(node, chat),
+  // @ts-expect-error -- no such tag
+  Port.sndUnsafe(node, chat, "shout", "hi"),
+  // @ts-expect-error -- a wrong argument
+  sendToChat("privmsg", "me", 42),
+  // @ts-expect-error -- a call names the port to reply to
+  sendToChat("count"),
+  // @ts-expect-error -- nobody knows what is in the list
+  sendToChat(...list)
+]
+
+export const senders: Effect.Effect<Port.Sender<Client>, never, Node.Node> = Port.sender(client)
+/** Who may send more can stand where less is needed, and not the other way round. */
+export const lesser: Port.Sender<Client> = null! as Port.Sender<Client & Chat>
+// @ts-expect-error -- a client does not take what a chat takes
+export const greater: Port.Sender<Client & Chat> = null! as Port.Sender<Client>
+
+declare const context: Context.Context<Node.Node | Scope.Scope>
+
+export const unsafePorts: ReadonlyArray<Port.PortId> = [
+  Port.makeUnsafe(context),
+  Port.makeUnsafe(context, undefined, { mailbox: 1 }),
+  Port.makeUnsafe(context, (tag: string) => Effect.log(tag)),
+  Port.makeUnsafe(context, { line: (text: string) => Effect.log(text) }),
+  Port.makeUnsafe(context, { own: () => Effect.andThen(Port.Self, Effect.addFinalizer(() => Effect.void)) })
+]
+export const unsafeClient: Port.PortId<Client> = Port.makeUnsafe(context, Client, {
+  line: (text) => Effect.log(text.trim())
+})
+// @ts-expect-error -- a port belongs to a scope
+export const homeless = Port.makeUnsafe(null! as Context.Context<Node.Node>, {})
+export const ended: void = Port.kilUnsafe(node, chat, "enough")
+export const takeBack: () => void = Port.monUnsafe(node, chat, (exit) => exit satisfies Exit.Exit<void, Port.Killed>)
+export const room: Effect.Effect<void, never, Node.Node> = Port.awaitRoom(chat)
 
 export const count: Effect.Effect<number, Port.Killed, Node.Node> = Port.cal(chat, "count")
 // @ts-expect-error -- nothing answers this message

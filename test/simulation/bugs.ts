@@ -128,20 +128,19 @@ const fireUnmonitored: Plant = (_process, router) => {
 
 /** The name of a port that has ended is given out again. */
 const reuseName: Plant = (_process, router) => {
-  const original = router.names.local.bind(router.names)
+  const original = router.names.localId.bind(router.names)
   const given: Array<string> = []
-  router.names.local = () => {
-    const free = given.find((name) => !router.ports.has(`${router.nodeId}#${name}`))
-    const name = free ?? original()
-    given.push(name)
-    return name
+  router.names.localId = () => {
+    const id = given.find((id) => !router.ports.has(id)) ?? original()
+    given.push(id)
+    return id
   }
 }
 
 /** Every life of a node gives its ports the same names. */
 const sameNames: Plant = (_process, router) => {
-  const names = new PortNames("aaaaaaaaa", "bbbbbbbbb0")
-  router.names.local = () => names.local()
+  const names = new PortNames(router.nodeId, "aaaaaaaaa", "bbbbbbbbb0")
+  router.names.localId = () => names.localId()
   router.names.spawned = () => names.spawned()
 }
 

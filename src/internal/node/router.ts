@@ -150,7 +150,15 @@ export class Router implements NodeService, Host, PeerHost {
     return undefined
   }
 
-  /** Sends it in any case, and answers whether a sender that can wait may go on. */
+  /** The same for a sender whose turn it is: others may wait. */
+  offerInTurn(to: string, message: Message): WaitFor | undefined {
+    const place = this.placeOf(to)
+    if (place !== undefined) return place.peer.offerInTurn(place.name, message)
+    this.send(to, message)
+    return undefined
+  }
+
+  /** Sends a message in any case, and answers whether a sender that can wait may go on. */
   post(to: string, message: Message): boolean {
     const receiver = this.ports.get(to)
     if (receiver === undefined) {
@@ -163,16 +171,8 @@ export class Router implements NodeService, Host, PeerHost {
 
   /** Whether a sender to this port that can wait may send. */
   hasRoom(to: string): boolean {
-    const peer = this.peers.get(nodeOf(to))
-    return peer === undefined || peer.state === "down" || peer.hasRoom
-  }
-
-  /** The same for a sender whose turn it is: others may wait. */
-  offerInTurn(to: string, message: Message): WaitFor | undefined {
-    const place = this.placeOf(to)
-    if (place !== undefined) return place.peer.offerInTurn(place.name, message)
-    this.send(to, message)
-    return undefined
+    const peer = this.places.get(to)?.peer ?? (isPortId(to) ? this.peers.get(nodeOf(to)) : undefined)
+    return peer === undefined || peer.hasRoom
   }
 
   /**

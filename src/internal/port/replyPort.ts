@@ -22,7 +22,7 @@ export class ReplyPort implements Receiver, Runnable {
   private unwatch: (() => void) | undefined = undefined
 
   constructor(host: Host) {
-    this.id = `${host.nodeId}#${host.names.local()}`
+    this.id = host.names.localId()
     this.host = host
     host.add(this)
   }

@@ -35,8 +35,6 @@ export const counterText = (n: number): string => {
   return text
 }
 
-const letters = "abcdefghijklmnopqrstuvwxyz"
-
 /**
  * Makes the names of a process's ports. No name is given out twice, and none comes again in the next process of the
  * same node ID: either the node ID or the prefix is random. A spawned name ends its prefix with something other than
@@ -45,29 +43,39 @@ const letters = "abcdefghijklmnopqrstuvwxyz"
 export class PortNames {
   private counter = 1
   /** All of the counter's text but the last letter, which is another one each time. */
-  private head = counterText(0)
+  private head = ""
+  /** All of a local port's ID but that letter. */
+  private localHead: string | undefined = undefined
+  private readonly nodeId: string
   private readonly localPrefix: string
   private readonly spawnPrefix: string
-  constructor(localPrefix: string, spawnPrefix: string) {
+  constructor(nodeId: string, localPrefix: string, spawnPrefix: string) {
+    this.nodeId = nodeId
     this.localPrefix = localPrefix
     this.spawnPrefix = spawnPrefix
   }
-  local(): string {
-    return this.localPrefix + this.next()
+  /** The ID of a local port. Put together of two parts, of which it shares the long one with others, it takes 32 bytes. */
+  localId(): string {
+    const letter = this.nextLetter()
+    return (this.localHead ??= `${this.nodeId}#${this.localPrefix}${this.head}`) + letter
   }
   spawned(): string {
-    return this.spawnPrefix + this.next()
+    const letter = this.nextLetter()
+    return this.spawnPrefix + this.head + letter
   }
-  private next(): string {
-    const letter = this.counter++ % letters.length
-    if (letter === 0) this.head = counterText((this.counter - 1) / letters.length)
-    return this.head + letters[letter]!
+  private nextLetter(): string {
+    const letter = this.counter++ % 26
+    if (letter === 0) {
+      this.head = counterText((this.counter - 1) / 26)
+      this.localHead = undefined
+    }
+    return String.fromCharCode(97 + letter)
   }
 }
 
 /** Names for a new process. A node ID that is random itself makes the prefix of its local names needless. */
-export const makePortNames = (nodeIdIsRandom: boolean): Effect.Effect<PortNames> =>
+export const makePortNames = (nodeId: string, nodeIdIsRandom: boolean): Effect.Effect<PortNames> =>
   Effect.map(
     Effect.all([randomText(9), randomText(9), IdentitySource]),
-    ([local, spawn, below]) => new PortNames(nodeIdIsRandom ? "" : local, spawn + alphabet[below(36)])
+    ([local, spawn, below]) => new PortNames(nodeId, nodeIdIsRandom ? "" : local, spawn + alphabet[below(36)])
   )

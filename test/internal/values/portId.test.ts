@@ -73,20 +73,29 @@ describe("the counter", () => {
 describe("port names", () => {
   it.effect("have a prefix of the process, and count b, c, ... together", () =>
     Effect.gen(function*() {
-      const names = yield* makePortNames(false)
-      const first = names.local()
-      assert.match(first, /^[0-9A-Za-z]{9}b$/)
-      assert.strictEqual(names.local(), `${first.slice(0, 9)}c`)
+      const names = yield* makePortNames("n", false)
+      const first = names.localId()
+      assert.match(first, /^n#[0-9A-Za-z]{9}b$/)
+      assert.strictEqual(names.localId(), `${first.slice(0, 11)}c`)
       assert.match(names.spawned(), /^[0-9A-Za-z]{9}[0-9A-Z]d$/)
-      assert.strictEqual(names.local(), `${first.slice(0, 9)}e`)
+      assert.strictEqual(names.localId(), `${first.slice(0, 11)}e`)
     }))
 
   it.effect("of local ports have no prefix where the node ID is random", () =>
     Effect.gen(function*() {
-      const names = yield* makePortNames(true)
-      assert.strictEqual(names.local(), "b")
+      const names = yield* makePortNames("n", true)
+      assert.strictEqual(names.localId(), "n#b")
       assert.match(names.spawned(), /^[0-9A-Za-z]{9}[0-9A-Z]c$/)
-      assert.strictEqual(names.local(), "d")
+      assert.strictEqual(names.localId(), "n#d")
+    }))
+
+  it.effect("count on as the counter does, whoever asks", () =>
+    Effect.gen(function*() {
+      const names = yield* makePortNames("n", true)
+      for (let n = 2; n < 20_000; n++) {
+        const name = n % 3 === 0 ? names.spawned().slice(10) : names.localId().slice(2)
+        assert.strictEqual(name, counterText(n))
+      }
     }))
 
   it.effect.prop(
@@ -94,8 +103,8 @@ describe("port names", () => {
     [Schema.Boolean, Schema.Array(Schema.Boolean)],
     ([isRandom, spawns]) =>
       Effect.gen(function*() {
-        const names = yield* makePortNames(isRandom)
-        const made = [...spawns, ...spawns, ...spawns].map((spawn) => spawn ? names.spawned() : names.local())
+        const names = yield* makePortNames("n", isRandom)
+        const made = [...spawns, ...spawns, ...spawns].map((spawn) => spawn ? names.spawned() : names.localId())
         assert.strictEqual(new Set(made).size, made.length)
       })
   )
@@ -103,14 +112,14 @@ describe("port names", () => {
   it.effect("of spawned ports have a prefix that ends in every capital letter and digit, and nothing else", () =>
     Effect.gen(function*() {
       const last = new Set<string>()
-      for (let i = 0; i < 2000; i++) last.add((yield* makePortNames(false)).spawned()[9]!)
+      for (let i = 0; i < 2000; i++) last.add((yield* makePortNames("n", false)).spawned()[9]!)
       assert.strictEqual([...last].toSorted().join(""), "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     }))
 
   it.effect("of two processes differ", () =>
     Effect.gen(function*() {
-      const [one, other] = [yield* makePortNames(false), yield* makePortNames(false)]
-      assert.notStrictEqual(one.local(), other.local())
+      const [one, other] = [yield* makePortNames("n", false), yield* makePortNames("n", false)]
+      assert.notStrictEqual(one.localId(), other.localId())
       assert.notStrictEqual(one.spawned(), other.spawned())
     }))
 })
