@@ -11,6 +11,7 @@ import {
   type DecoderOptions,
   type Encoder,
   FramingError,
+  type Limits,
   limitsOf,
   type Packet,
   Partial,
@@ -33,7 +34,7 @@ for (
     [",:", sign.between],
     ["-0123456789", sign.number]
   ] as const
-) { for (const byte of Buffer.from(bytes)) signs[byte] = meaning }
+) for (const byte of Buffer.from(bytes)) signs[byte] = meaning
 
 const backslash = 0x5c
 const quote = 0x22
@@ -178,7 +179,7 @@ class AsciiTexts {
       this.start = start
       this.end = Math.max(end, Math.min(start + windowSize, this.chunk.length))
       const bytes = this.chunk.subarray(this.start, this.end)
-      this.text = isAscii(bytes) ? asBuffer(bytes).latin1Slice() : undefined
+      this.text = isAscii(bytes) ? asBuffer(bytes).toString("latin1") : undefined
     }
     return this.text?.slice(start - this.start, end - this.start)
   }
