@@ -15,7 +15,8 @@ import type { Process } from "./process.ts"
 /** Changes a process that has just been built, before anything runs in it. */
 type Plant = (process: Process, router: Router) => void
 
-type Packet = Parameters<Router["receive"]>[1]
+/** A name, and the message behind it. */
+type Packet = ReadonlyArray<unknown>
 type Watcher = Parameters<Router["monitor"]>[1]
 
 /** Every so many of them are hit. */
@@ -33,9 +34,10 @@ const onNumbered = (
 ): Plant =>
 (_process, router) => {
   const original = router.receive.bind(router)
-  router.receive = (peer, packet) => {
-    if (!isNumbered(packet)) return original(peer, packet)
-    receive(packet, (one) => original(peer, one), peer.nodeId)
+  router.receive = (peer, name, message) => {
+    const packet = [name, ...message]
+    if (!isNumbered(packet)) return original(peer, name, message)
+    receive(packet, ([to, ...message]) => original(peer, to, message), peer.nodeId)
     return undefined
   }
 }

@@ -6,8 +6,8 @@
  */
 import { enqueue, type Runnable } from "../port/readyQueue.ts"
 import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "../port/receiver.ts"
-import { leastMessageSize, type Packet } from "../transport/framing/framing.ts"
-import { assertSendable, type Link, type LinkEvents, UnsendableMessage } from "../transport/link.ts"
+import { leastMessageSize } from "../transport/framing/framing.ts"
+import { type Link, type LinkEvents, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, transportErrorText } from "../transport/linkError.ts"
 import { describe, quoted } from "../values/describe.ts"
 import { type Copied, copy, culprit } from "../values/plainData.ts"
@@ -36,8 +36,8 @@ const shortest = { parts: 20, characters: 200 } as const
 export interface PeerHost extends Pick<Host, "nodeId" | "unheard"> {
   /** Find the node, and connect to it. Ends in `up` or `lost`. */
   connect(peer: Peer): void
-  /** A packet came from the peer. Answers what is wrong with it, if anything is. */
-  receive(peer: Peer, packet: Packet): string | undefined
+  /** A message came from the peer, for the port of this name. Answers what is wrong with it, if anything is. */
+  receive(peer: Peer, name: unknown, message: Message): string | undefined
   /** The peer has a link. What is sent now goes behind what waited. */
   cameUp(peer: Peer): void
   /** The peer is of no further use. Its monitors have fired. */
@@ -49,7 +49,7 @@ export class Peer implements LinkEvents, Runnable {
   state: PeerState = "idle"
   link: Link | undefined = undefined
   private readonly host: PeerHost
-  private queue: Array<Packet> = []
+  private queue: Array<readonly [name: string, message: Message]> = []
   private queueing = true
   /** Our monitors of its ports, by name. */
   private monitors = new Map<string, Set<Watcher>>()
@@ -74,9 +74,8 @@ export class Peer implements LinkEvents, Runnable {
 
   /** Sends a message to a port of the peer. Throws an `UnsendableMessage` if the link cannot carry it. */
   send(name: string, message: Message): void {
-    if (this.link === undefined || this.queueing) return this.sendPacket([name, ...this.fixed(name, message)])
-    assertSendable(`${this.nodeId}#${name}`, message, this.link.carries)
-    this.link.send([name, ...message])
+    if (this.link === undefined || this.queueing) this.keep(name, this.fixed(name, message))
+    else this.link.send(name, message)
   }
 
   /** The same, if nothing speaks against it. */
@@ -98,13 +97,13 @@ export class Peer implements LinkEvents, Runnable {
 
   /** Sends a monitor's message with the reason behind it. What the link cannot carry goes as text. */
   note(name: string, message: Message, reason: Reason): void {
-    this.sendShort([name], [...message, ...reason])
+    this.sendShort(name, [], [...message, ...reason])
   }
 
   /** The message as it is now. Throws an `UnsendableMessage` if no link, or not that to the peer, can carry it. */
   fixed(name: string, message: Message): Message {
     const { copy, size } = this.measure(name, message)
-    if (size > harmlessSize) this.link?.assertFits([name, ...copy])
+    if (size > harmlessSize) this.link?.assertFits(name, copy)
     return copy
   }
 
@@ -121,14 +120,19 @@ export class Peer implements LinkEvents, Runnable {
 
   /** Sends a request to the peer's node port. The caller vouches for the data, and that nobody changes it. */
   request(request: string, ...args: ReadonlyArray<unknown>): void {
-    this.sendPacket(["", request, ...args])
+    this.sendFixed("", [request, ...args])
   }
 
-  private sendPacket(packet: Packet): void {
-    if (this.link !== undefined && !this.queueing) return this.link.send(packet)
+  /** Sends what nobody changes any more, and what any link can carry. */
+  private sendFixed(name: string, message: Message): void {
+    if (this.link !== undefined && !this.queueing) return this.link.send(name, message)
+    this.link?.assertFits(name, message)
+    this.keep(name, message)
+  }
+
+  private keep(name: string, message: Message): void {
     if (this.state === "down") return
-    this.link?.assertFits(packet)
-    this.queue.push(packet)
+    this.queue.push([name, message])
     this.wake()
     if (this.queue.length > queueOverflow) {
       this.lost(new LinkError({ reason: "buffer_overflow", peer: this.nodeId }))
@@ -196,14 +200,14 @@ export class Peer implements LinkEvents, Runnable {
       watchers = new Set()
       this.monitors.set(name, watchers)
       if (name === "") this.wake()
-      else if (!this.sendSafely(["", "mon1", name])) this.nobodyNamed(name)
+      else if (!this.sendSafely("", ["mon1", name])) this.nobodyNamed(name)
     }
     const group = watchers.add(watcher)
     return () => {
       group.delete(watcher)
       if (group.size > 0 || this.monitors.get(name) !== group) return
       this.monitors.delete(name)
-      if (name !== "") this.sendSafely(["", "mon0", name])
+      if (name !== "") this.sendSafely("", ["mon0", name])
     }
   }
 
@@ -244,22 +248,22 @@ export class Peer implements LinkEvents, Runnable {
 
   /** Tells the peer that a port which it monitors is dead. What cannot travel of the reason goes as text. */
   sendDeath(name: string, reason: Reason): void {
-    this.sendShort(["", "kil0", name], reason)
+    this.sendShort("", ["kil0", name], reason)
   }
 
   /** Kills a port of the peer. */
   kill(name: string, reason: Reason): void {
-    this.sendShort(["", "kil1", name], reason)
+    this.sendShort("", ["kil1", name], reason)
   }
 
   /** Sends parts of which those that cannot travel go as text; and shortened, if all of them are more than a message may be. */
-  private sendShort(head: Packet, parts: Reason): void {
-    if (this.sendSafely([...head, ...this.sendable(parts)])) return
+  private sendShort(to: string, head: Message, parts: Reason): void {
+    if (this.sendSafely(to, [...head, ...this.sendable(parts)])) return
     const short = parts.slice(0, shortest.parts).map((part) => this.shortened(part))
-    if (this.sendSafely([...head, ...short])) return
+    if (this.sendSafely(to, [...head, ...short])) return
     this.host.unheard(
       `node ${this.nodeId} cannot be told of an end: the port's name is too long`,
-      quoted(head.at(-1)).slice(0, 40)
+      quoted(head.at(-1) ?? to).slice(0, 40)
     )
   }
 
@@ -278,11 +282,11 @@ export class Peer implements LinkEvents, Runnable {
     return text.length > shortest.characters ? `${text.slice(0, shortest.characters).toWellFormed()}…` : text
   }
 
-  /** Sends if the packet is not too large for the link; without one, for any link. */
-  private sendSafely(packet: Packet): boolean {
-    if (this.link === undefined && this.measure(String(packet[0]), packet).size > harmlessSize) return false
+  /** Sends if the message is not too large for the link; without one, for any link. */
+  private sendSafely(name: string, message: Message): boolean {
+    if (this.link === undefined && this.measure(name, message).size + name.length > harmlessSize) return false
     try {
-      this.sendPacket(packet)
+      this.sendFixed(name, message)
       return true
     } catch (error) {
       if (error instanceof UnsendableMessage) return false
@@ -296,11 +300,7 @@ export class Peer implements LinkEvents, Runnable {
     this.link = link
     this.host.cameUp(this)
     try {
-      for (const packet of this.queue) {
-        // It was checked when nobody knew what the link can carry.
-        if (link.carries !== "cbor") assertSendable(this.nodeId, packet, link.carries)
-        link.send(packet)
-      }
+      for (const [name, message] of this.queue) link.send(name, message)
     } catch (error) {
       if (!(error instanceof UnsendableMessage)) throw error
       return link.giveUp(new LinkError({ reason: "unsendable", peer: this.nodeId, detail: error.message }))
@@ -310,8 +310,8 @@ export class Peer implements LinkEvents, Runnable {
     enqueue(this)
   }
 
-  packet(packet: Packet): void {
-    const wrong = this.host.receive(this, packet)
+  message(name: unknown, message: Message): void {
+    const wrong = this.host.receive(this, name, message)
     if (wrong === undefined) return
     this.link?.giveUp(new LinkError({ reason: "bad_packet", peer: this.nodeId, detail: wrong }))
   }

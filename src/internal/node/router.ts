@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
-import type { Packet } from "../transport/framing/framing.ts"
 import { type Link, ownRequests, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "../transport/linkError.ts"
 import { quoted } from "../values/describe.ts"
@@ -21,6 +20,7 @@ import { type Network, noNetwork } from "./network.ts"
 import { NodeLog } from "./nodeLog.ts"
 import { Observed } from "./observed.ts"
 import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
+import { type Place, Places } from "./places.ts"
 import { Registry } from "./registry.ts"
 import type { Turn } from "./waiters.ts"
 
@@ -82,6 +82,9 @@ export class Router implements NodeService, Host, PeerHost {
   readonly network: Network
   readonly bornAt: number
   private readonly context: Context.Context<never>
+  private readonly places = new Places()
+  /** Ports of ours that others have sent to, by the name that they know them by. */
+  private readonly named = new Map<string, Receiver>()
   private readonly endings = new Map<string, EndingWatcher>()
   private tracing: Trace | undefined = undefined
   /** How many requests are being carried out, each within the one before it. */
@@ -146,8 +149,8 @@ export class Router implements NodeService, Host, PeerHost {
 
   /** The same for a sender whose turn it is: others may wait. */
   offerInTurn(to: string, message: Message): WaitFor | undefined {
-    const peer = this.peerOf(to)
-    if (peer !== undefined) return peer.offerInTurn(nameOf(to), message)
+    const place = this.placeOf(to)
+    if (place !== undefined) return place.peer.offerInTurn(place.name, message)
     this.send(to, message)
     return undefined
   }
@@ -156,20 +159,25 @@ export class Router implements NodeService, Host, PeerHost {
    * Sends what a monitor has to say, and why the port ended: what of that cannot travel goes as text.
    */
   note(to: string, message: Message, reason: Reason): void {
-    const peer = this.peerOf(to)
-    if (peer === undefined) this.send(to, [...message, ...reason])
-    else peer.note(nameOf(to), message, reason)
+    const place = this.placeOf(to)
+    if (place === undefined) this.send(to, [...message, ...reason])
+    else place.peer.note(place.name, message, reason)
   }
 
   /** A message that is to be sent later, as it is now. Throws an `UnsendableMessage` if it cannot be. */
   fixed(to: string, message: Message): Message {
-    return this.peerOf(to)?.fixed(nameOf(to), message) ?? message
+    const place = this.placeOf(to)
+    return place === undefined ? message : place.peer.fixed(place.name, message)
   }
 
-  /** The node that a port lives on, if it is another one. */
-  private peerOf(to: string): Peer | undefined {
+  /** Where a port is, if that is on another node. */
+  private placeOf(to: string): Place | undefined {
+    const known = this.places.get(to)
+    if (known !== undefined) return known
     if (this.ports.has(to) || !isPortId(to) || nodeOf(to) === this.nodeId) return undefined
-    return this.peer(nodeOf(to))
+    const place = { peer: this.peer(nodeOf(to)), name: nameOf(to) }
+    this.places.add(to, place)
+    return place
   }
 
   private deliver(receiver: Receiver, message: Message): void {
@@ -191,16 +199,13 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   private sendElsewhere(to: string, message: Message, force: boolean): WaitFor | undefined {
-    if (!isPortId(to)) {
+    const place = this.placeOf(to)
+    if (place !== undefined) {
+      if (!force) return place.peer.offer(place.name, message)
+      place.peer.send(place.name, message)
+    } else if (!isPortId(to)) {
       this.log.warnSome("malformed port ID", `a message to the malformed port ID ${quoted(to)} was dropped`, message)
-      return undefined
-    }
-    const node = nodeOf(to)
-    if (node !== this.nodeId) {
-      const peer = this.peer(node)
-      if (!force) return peer.offer(nameOf(to), message)
-      peer.send(nameOf(to), message)
-    } else if (nameOf(to) === "") this.ports.get(node)?.send(message)
+    } else if (nameOf(to) === "") this.ports.get(this.nodeId)?.send(message)
     // To a port of ours that is gone: dropped, as AEMP does. Only a monitor tells.
     return undefined
   }
@@ -289,6 +294,7 @@ export class Router implements NodeService, Host, PeerHost {
 
   removed({ id }: Receiver): void {
     this.ports.delete(id)
+    if (this.named.size > 0) this.named.delete(nameOf(id))
     if (this.endings.size > 0) this.endings.delete(id)
   }
 
@@ -363,14 +369,23 @@ export class Router implements NodeService, Host, PeerHost {
     return true
   }
 
-  receive(peer: Peer, packet: Packet): string | undefined {
-    if (packet.length === 0) return undefined
-    const name = portName(packet[0])
-    if (name === undefined) return `its port name is ${quoted(packet[0]).slice(0, 100)}, which is no string`
-    if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, packet.slice(1))
-    if (name !== "") this.ports.get(`${this.nodeId}#${name}`)?.sendForeign(packet.slice(1))
-    else this.handleRequest(peer.nodeId, packet[1] ?? "", packet.slice(2))
+  receive(peer: Peer, to: unknown, message: Message): string | undefined {
+    const name = portName(to)
+    if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
+    if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
+    if (name !== "") this.receiverNamed(name)?.sendForeign(message)
+    else this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
     return undefined
+  }
+
+  /** As `portNamed`, for messages: most of them are for the port that others were for. */
+  private receiverNamed(name: string): Receiver | undefined {
+    const known = this.named.get(name)
+    if (known !== undefined) return known
+    const receiver = this.portNamed(name)
+    // One that takes a single message is not asked for again.
+    if (receiver !== undefined && receiver._tag !== "ReplyPort") this.named.set(name, receiver)
+    return receiver
   }
 
   /**
@@ -403,6 +418,7 @@ export class Router implements NodeService, Host, PeerHost {
 
   wentDown(peer: Peer, wasUp: boolean, error: LinkError): void {
     if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
+    this.places.clear()
     if (!wasUp) return
     if (mistakes.has(error.reason)) this.log.warnSome(`mistakes of ${peer.nodeId}`, `lost the link to ${error.message}`)
     const isOrderly = error.reason === "node_left"

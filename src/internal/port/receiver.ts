@@ -4,10 +4,10 @@
  * @internal
  */
 import type { PortNames } from "../values/names.ts"
+import type { Message } from "../values/plainData.ts"
 import type { PortExit, Reason } from "../values/reason.ts"
 
-/** A message: by custom a tag, then its arguments. */
-export type Message = ReadonlyArray<unknown>
+export type { Message } from "../values/plainData.ts"
 
 /** Told once how a port ended. */
 export type Watcher = (exit: PortExit) => void

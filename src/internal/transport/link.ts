@@ -5,15 +5,17 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import { type Carries, type Culprit, culprit, type PeerKind } from "../values/plainData.ts"
-import { type Encoder, type Framing, leastMessageSize, type Limits, limitsOf, type Packet } from "./framing/framing.ts"
+import { describe } from "../values/describe.ts"
+import { type Carries, copy, type Culprit, culprit, type Message, type PeerKind } from "../values/plainData.ts"
+import { type Framing, leastMessageSize, type Limits, limitsOf } from "./framing/framing.ts"
+import type { SendBuffer } from "./framing/sendBuffer.ts"
 import { type Greeting, ownKindKey, sizeKey, timeoutKey } from "./handshake/greeting.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
 import type { Wire } from "./wire.ts"
 
 /** Told what happens on a link. Called by the event loop: must not throw. */
 export interface LinkEvents {
-  packet(packet: Packet): void
+  message(name: unknown, message: Message): void
   /** The send buffer is empty again. */
   drained(): void
   /** Called once. Nothing comes after it. */
@@ -48,9 +50,6 @@ const whatIsWrong = (found: Culprit | Oversize): string =>
     ? `message${found.path} is ${found.what}, which no link can carry`
     : `the message has ${found.size} ${found.unit}, and the other node takes no more than ${found.most}`
 
-/** Bytes that wait for a write are collected in pieces, small ones on a link that has little to send. */
-const smallestSlab = 1024
-const largestSlab = 64 * 1024
 /** How long a link that is closed in order may take to deliver what it still holds. */
 const lingerTimeout = "2 seconds"
 /** Beyond this many unsent bytes a sender that can wait has to. */
@@ -93,19 +92,19 @@ export class Link {
   /** What the link can carry. */
   readonly carries: Carries
   private readonly wire: Wire
-  private readonly encode: Encoder
+  private readonly buffer: SendBuffer
+  private readonly emptyPacket: Uint8Array
   private readonly home: LinkHome
   /** Messages of so many bytes need no further look. */
   private readonly harmlessSize: number
   private events: LinkEvents | undefined = undefined
-  private slab: Buffer = Buffer.alloc(0)
-  private from = 0
-  private to = 0
+  /** What the data of a message that is being written has sent: it leaves behind that. */
+  private behind: ReadonlyArray<readonly [name: string, message: Message]> = []
   private flushing = false
   private over = false
   private whenOver: ReadonlyArray<() => void> = []
   /** Told of each message that is sent. */
-  private trace: ((to: string, message: Packet) => void) | undefined = undefined
+  private trace: ((to: string, message: Message) => void) | undefined = undefined
   /** Bytes that have come. */
   received = 0
   /** Bytes that were sent. */
@@ -123,7 +122,8 @@ export class Link {
       : Math.min(this.peerLimits.bytes, this.peerLimits.items)
     this.address = wire.remote
     this.carries = framing.carries[this.kind]
-    this.encode = framing.makeEncoder(this.kind)
+    this.emptyPacket = framing.emptyPacket
+    this.buffer = framing.makeBuffer(this.kind, (bytes) => wire.write(bytes))
   }
 
   /** Who is at the other end. */
@@ -133,7 +133,7 @@ export class Link {
 
   /** Bytes that have not left this process. */
   get buffered(): number {
-    return this.wire.buffered + this.to - this.from
+    return this.wire.buffered + this.buffer.held
   }
 
   /** Whether there is room: a sender that can wait should, until `drained`. */
@@ -145,94 +145,121 @@ export class Link {
     return this.over
   }
 
-  /** Sends a packet that is known to be plain data. Throws an `UnsendableMessage` if the other side does not take so much. */
-  send(packet: Packet): void {
+  /** Sends a message. Throws an `UnsendableMessage` if it cannot travel, or the other side does not take so much. */
+  send(name: string, message: Message): void {
     if (this.over) return
-    const bytes = this.encode(packet)
-    if (bytes.length > this.harmlessSize) this.assertTaken(packet, bytes.length)
-    if (this.slab.length - this.to < bytes.length) this.newSlab(bytes.length)
-    this.slab.set(bytes, this.to)
-    this.to += bytes.length
-    this.sent += bytes.length
-    if (this.trace !== undefined) this.traced(this.trace, packet)
+    if (this.buffer.isWriting) return this.sendBehind(name, message)
+    try {
+      this.write(name, message)
+    } finally {
+      if (this.behind.length > 0) this.sendWhatIsBehind()
+    }
+  }
+
+  private write(name: string, message: Message): void {
+    this.sent += this.sizeWhenWritten(name, message)
+    if (this.trace !== undefined) this.trace(this.portOf(name), message)
+    this.flushSoon()
+  }
+
+  /** Writes a message, if it can travel and the other side takes it. */
+  private sizeWhenWritten(name: string, message: Message): number {
+    let size: number
+    try {
+      size = this.buffer.write(name, message)
+    } catch (error) {
+      throw new UnsendableMessage(this.portOf(name), culprit(message, this.carries) ?? unreadable(error))
+    }
+    if (size > this.harmlessSize) this.assertTaken(name, message, size)
+    return size
+  }
+
+  private sendBehind(name: string, message: Message): void {
+    const copied = copy(message, this.carries)
+    if ("path" in copied) throw new UnsendableMessage(this.portOf(name), copied)
+    this.behind = [...this.behind, [name, copied.copy]]
+  }
+
+  private sendWhatIsBehind(): void {
+    const { behind } = this
+    this.behind = []
+    for (const [name, message] of behind) this.send(name, message)
+  }
+
+  /** Throws an `UnsendableMessage` if the message is larger than what the other side takes. */
+  assertFits(name: string, message: Message): void {
+    if (this.peerLimits === undefined) return
+    this.sizeWhenWritten(name, message)
+    this.buffer.undo()
+  }
+
+  private assertTaken(name: string, message: Message, size: number): void {
+    const limits = this.peerLimits
+    if (limits === undefined) return
+    const values = size > limits.bytes ? 0 : countItems([name, ...message])
+    if (size <= limits.bytes && values <= limits.items) return
+    this.buffer.undo()
+    throw new UnsendableMessage(
+      this.portOf(name),
+      size > limits.bytes
+        ? { size, most: limits.bytes, unit: "bytes" }
+        : { size: values, most: limits.items, unit: "values" }
+    )
+  }
+
+  private portOf(name: string): string {
+    return name === "" ? this.nodeId : `${this.nodeId}#${name}`
+  }
+
+  /** Shows what is sent from now on: all that is a message. */
+  traceWith(trace: ((to: string, message: Message) => void) | undefined): void {
+    this.trace = trace
+  }
+
+  /** Tells the other side that there is another node with its ID. */
+  duplicate(address: string): void {
+    this.send("", [ownRequests.duplicate, address])
+  }
+
+  private flushSoon(): void {
     if (this.flushing) return
     this.flushing = true
     queueMicrotask(() => this.flush())
   }
 
-  /** Throws an `UnsendableMessage` if the packet is larger than what the other side takes. */
-  assertFits(packet: Packet): void {
-    if (this.peerLimits === undefined) return
-    const size = this.encode(packet).length
-    if (size > this.harmlessSize) this.assertTaken(packet, size)
-  }
-
-  private assertTaken(packet: Packet, size: number): void {
-    const limits = this.peerLimits
-    if (limits === undefined) return
-    const port = packet[0] === "" ? this.nodeId : `${this.nodeId}#${String(packet[0])}`
-    if (size > limits.bytes) throw new UnsendableMessage(port, { size, most: limits.bytes, unit: "bytes" })
-    const values = countItems(packet)
-    if (values > limits.items) throw new UnsendableMessage(port, { size: values, most: limits.items, unit: "values" })
-  }
-
-  /** Shows what is sent from now on: all that is a message. */
-  traceWith(trace: ((to: string, message: Packet) => void) | undefined): void {
-    this.trace = trace
-  }
-
-  private traced(trace: (to: string, message: Packet) => void, [name, ...message]: Packet): void {
-    if (name === "") trace(this.nodeId, message)
-    else if (name !== undefined) trace(`${this.nodeId}#${String(name)}`, message)
-  }
-
-  /** Tells the other side that there is another node with its ID. */
-  duplicate(address: string): void {
-    this.send(["", ownRequests.duplicate, address])
-  }
-
-  private newSlab(atLeast: number): void {
-    this.write()
-    const size = Math.min(largestSlab, Math.max(smallestSlab, 2 * this.slab.length))
-    this.slab = Buffer.allocUnsafeSlow(Math.max(size, atLeast))
-    this.from = this.to = 0
-  }
-
-  private write(): void {
-    if (this.to > this.from) this.wire.write(this.slab.subarray(this.from, this.to))
-    this.from = this.to
-  }
-
   private flush(): void {
     this.flushing = false
     if (this.over) return
-    this.write()
+    this.buffer.flush()
     if (this.wire.buffered > bufferLimit) this.lose(new LinkError({ reason: "buffer_overflow", peer: this.nodeId }))
   }
 
   /** A sign of life. */
   beat(): void {
-    this.send([])
+    if (this.over) return
+    this.buffer.append(this.emptyPacket)
+    this.sent += this.emptyPacket.length
+    this.flushSoon()
   }
 
   /** Asks for one. */
   probe(): void {
-    this.send(["", ownRequests.probe])
+    this.send("", [ownRequests.probe])
   }
 
   /** Ends the link in order: what was sent still leaves, within bounds. Nobody is told. */
   get close(): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.over) return Effect.void
-      this.last(["", ownRequests.bye])
+      this.last([ownRequests.bye])
       return this.linger
     })
   }
 
-  /** Sends a last packet, if the other side is of our kind. */
-  private last(packet: Packet): void {
-    if (this.incarnation !== undefined) this.send(packet)
-    this.write()
+  /** Sends a last request, if the other side is of our kind. */
+  private last(request: Message): void {
+    if (this.incarnation !== undefined) this.send("", request)
+    this.buffer.flush()
     this.finish()
   }
 
@@ -261,8 +288,10 @@ export class Link {
     for (const callback of this.whenOver) callback()
   }
 
-  receive(packets: ReadonlyArray<Packet>): void {
-    for (let i = 0; i < packets.length && !this.over; i++) this.events?.packet(packets[i]!)
+  /** A message has come. Answers whether the next one is wanted. */
+  deliver(name: unknown, message: Message): boolean {
+    if (!this.over) this.events?.message(name, message)
+    return !this.over
   }
 
   drained(): void {
@@ -276,7 +305,7 @@ export class Link {
   giveUp(error: LinkError): void {
     if (this.over) return
     if (this.incarnation === undefined) return this.lose(error)
-    this.last(["", ownRequests.end, error.reason, transportErrorText(error).slice(0, longestDetail).toWellFormed()])
+    this.last([ownRequests.end, error.reason, transportErrorText(error).slice(0, longestDetail).toWellFormed()])
     this.home.fork(this.linger)
     this.events?.lost(error)
   }
@@ -311,8 +340,8 @@ const countItems = (value: unknown): number => {
   return count
 }
 
-/** Throws an `UnsendableMessage` if a codec of the kind cannot carry the message. */
-export const assertSendable = (port: string, message: Packet, carries: Carries): void => {
-  const found = culprit(message, carries)
-  if (found !== undefined) throw new UnsendableMessage(port, found)
-}
+/** Where the data has changed since it was refused. */
+const unreadable = (error: unknown): Culprit => ({
+  path: "",
+  what: `data that changes while it is read: ${describe(error)}`
+})

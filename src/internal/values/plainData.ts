@@ -7,6 +7,9 @@
 import { isUint8Array } from "node:util/types"
 import { describe } from "./describe.ts"
 
+/** A message: by custom a tag, then its arguments. */
+export type Message = ReadonlyArray<unknown>
+
 /** Who is at the other end of a link: a node of our own kind, or one that reads and writes as Perl does. */
 export type PeerKind = "own" | "perl"
 
@@ -48,6 +51,9 @@ export const copy = <A>(root: A, carries: Carries = "cbor"): Copied<A> | Culprit
 
 /** Whether a bigint is a number as well, which JSON cannot tell from it. */
 export const isSafe = (value: bigint): boolean => value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER
+
+/** Whether CBOR has a place for it: beyond it a bigint would be of any length. */
+export const fits64Bits = (value: bigint): boolean => value >= -(2n ** 63n) && value < 2n ** 64n
 
 /** What the header of a text, an array or an object takes. Most are shorter, few are longer. */
 const headerBytes = 3
@@ -121,7 +127,7 @@ class Walk {
 
   private bigint(value: bigint): bigint | undefined {
     this.size += numberBytes
-    if (value < -(2n ** 63n) || value >= 2n ** 64n) return this.refuse("a bigint of more than 64 bits")
+    if (!fits64Bits(value)) return this.refuse("a bigint of more than 64 bits")
     return this.carries === "json" && isSafe(value) ? this.refuse(`a bigint that is a number too, ${value}`) : value
   }
 
@@ -178,7 +184,7 @@ const plainProperty = { enumerable: true, writable: true, configurable: true }
 const step = (key: string): string => /^[A-Za-z_]\w*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
 
 /** Of this realm or of another one (a context of `node:vm`), and no instance of a class. */
-const isPlain = (value: object): value is Readonly<Record<string, unknown>> => {
+export const isPlain = (value: object): value is Readonly<Record<string, unknown>> => {
   const prototype: object | null = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null ||
     Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf")

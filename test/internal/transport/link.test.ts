@@ -30,7 +30,7 @@ const onWire = (
   }
   const greeting = { nodeId: "there", auths: [], framings: ["json"], keys }
   const link = new Link(wire, greeting, framings.get("json")!, home)
-  link.attach({ packet: () => {}, drained: () => {}, lost: (error) => void state.lost.push(error.reason) })
+  link.attach({ message: () => {}, drained: () => {}, lost: (error) => void state.lost.push(error.reason) })
   return { link, state }
 }
 
@@ -41,11 +41,11 @@ describe("bytes that have not left", () => {
   it("are 256 MiB at most: beyond that the link is given up", async () => {
     const { link, state } = onWire()
     state.buffered = 256 * mebibyte
-    link.send(["port", 1])
+    link.send("port", [1])
     await written()
     assert.deepStrictEqual([state.lost, state.isDestroyed, link.isOver], [[], false, false])
     state.buffered++
-    link.send(["port", 2])
+    link.send("port", [2])
     await written()
     assert.deepStrictEqual([state.lost, state.isDestroyed, link.isOver], [["buffer_overflow"], true, true])
   })
@@ -66,13 +66,13 @@ describe("a link that is given up for a mistake of the other side", () => {
     Effect.gen(function*() {
       const context = yield* Effect.context<never>()
       const { link, state } = onWire({ isOwnKind: true, fork: (effect) => void Effect.runForkWith(context)(effect) })
-      link.send(["p", 1])
+      link.send("p", [1])
       link.giveUp(error)
       assert.deepStrictEqual([state.written, state.lost], [
         "[\"p\",1][\"\",\"emp_end\",\"bad_packet\",\"none\"]",
         ["bad_packet"]
       ])
-      link.send(["p", 2])
+      link.send("p", [2])
       link.lose(error)
       yield* TestClock.adjust("1999 millis")
       assert.deepStrictEqual([state.isDestroyed, state.lost.length], [false, 1])

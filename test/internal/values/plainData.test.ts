@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { runInNewContext } from "node:vm"
 import { framings } from "../../../src/internal/transport/framing/framings.ts"
 import { type Carries, copy, culprit, maxDepth } from "../../../src/internal/values/plainData.ts"
+import { decoder, encoder } from "../../packets.ts"
 import { CborValue, JsonValue } from "./plainValues.ts"
 
 class Order {
@@ -141,8 +142,8 @@ describe("plain data", () => {
     for (const framing of framings.values()) {
       const message = nested(512) as ReadonlyArray<unknown>
       assert.isUndefined(culprit(message, framing.carries.own))
-      const decode = framing.makeDecoder({ maxMessageSize: 10_000, kind: "own" })
-      assert.strictEqual(decode(framing.makeEncoder("own")(message)).length, 1)
+      const decode = decoder(framing, { maxMessageSize: 10_000, kind: "own" })
+      assert.strictEqual(decode(encoder(framing, "own")(message)).length, 1)
     }
   })
 })
@@ -181,7 +182,7 @@ describe("a copy of plain data", () => {
       return "what" in copied ? NaN : copied.size
     }
     for (const value of [["tag", 1, "x".repeat(1000)], [new Uint8Array(1000)], [{ ["k".repeat(1000)]: null }]]) {
-      const encoded = framings.get("cbor")!.makeEncoder("own")(value).length
+      const encoded = encoder(framings.get("cbor")!, "own")(value).length
       assert.isAtLeast(sizeOf(value), encoded)
       assert.isAtMost(sizeOf(value), encoded + 20)
     }

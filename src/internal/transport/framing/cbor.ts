@@ -1,34 +1,75 @@
 /**
- * The `cbor` framing: CBOR data items (RFC 8949), one after the other. `cbor-x` encodes, and
- * `cborExact.ts` what it does not keep as it is. What comes in, `CborScanner` has
- * looked at before `CborDecoder` sees a byte: it finds where each packet ends and refuses what must not get in.
+ * The `cbor` framing: CBOR data items (RFC 8949), one after the other. What comes whole and is usual, `CborDecoder` reads in one pass.
+ * All else `CborScanner` looks at before: it finds where the packet ends, in chunks of any size, and refuses what must not get in.
  *
  * @internal
  */
-import { Encoder as CborEncoder } from "cbor-x/encode"
-import type { PeerKind } from "../../values/plainData.ts"
 import { CborDecoder } from "./cborDecoder.ts"
-import { isExacting, makeExactEncoder } from "./cborExact.ts"
-import { CborScanner } from "./cborScanner.ts"
-import { type Decoder, type DecoderOptions, type Encoder, limitsOf, Partial } from "./framing.ts"
+import { CborScanner, type LongStrings } from "./cborScanner.ts"
+import { CborWriter } from "./cborWriter.ts"
+import { type Decoder, type Framing, limitsOf, Partial } from "./framing.ts"
+import { GatheredBytes } from "./receivedBytes.ts"
 
-/** Plain RFC 8949: without cbor-x's own record tags, long map headers and private tags. */
-const plain = { useRecords: false, variableMapSize: true, tagUint8Array: false, useTag259ForMaps: false }
+/** A packet that came in several chunks, or is unusual: its long byte strings, and all else. */
+class CutPacket implements LongStrings {
+  private readonly rest = new Partial()
+  private readonly long = new GatheredBytes()
+  /** What stands before this index of the chunk was kept. */
+  private kept = 0
 
-export const makeCborEncoder = (kind: PeerKind): Encoder => {
-  const encoder = new CborEncoder({ ...plain, mapsAsObjects: true })
-  const encodeExactly = makeExactEncoder(kind)
-  return (packet) => isExacting(packet, kind) ? encodeExactly(packet) : encoder.encode(packet)
+  begin(length: number): void {
+    this.long.begin(length)
+  }
+
+  content(chunk: Uint8Array, from: number, to: number): void {
+    if (from > this.kept) this.rest.keep(chunk.subarray(this.kept, from))
+    this.long.add(chunk.subarray(from, to))
+    this.kept = to
+  }
+
+  /** It begins, or goes on, here. */
+  startAt(at: number): void {
+    this.kept = at
+  }
+
+  /** It goes on in the next chunk. */
+  keep(chunk: Uint8Array): void {
+    if (chunk.length > this.kept) this.rest.keep(chunk.subarray(this.kept))
+  }
+
+  /** It ends before `to`. */
+  end(chunk: Uint8Array, to: number): { readonly rest: Uint8Array; readonly long: Array<Uint8Array> } {
+    return { rest: this.rest.take(chunk.subarray(this.kept, to)), long: this.long.take() }
+  }
 }
 
-export const makeCborDecoder = (options: DecoderOptions): Decoder => {
-  const scanner = new CborScanner(limitsOf(options.maxMessageSize))
-  const partial = new Partial()
-  const decoder = new CborDecoder(options.kind)
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+
+const makeDecoder: Framing["makeDecoder"] = ({ kind, maxMessageSize }, deliver): Decoder => {
+  const limits = limitsOf(maxMessageSize)
+  const decoder = new CborDecoder(kind, limits, deliver)
+  const cut = new CutPacket()
+  // What is text for Perl stays where all else is.
+  const scanner = new CborScanner(limits, kind === "own" ? cut : undefined)
   return (chunk) => {
-    const end = scanner.scan(chunk)
-    const packets = end === 0 ? [] : decoder.decode(partial.take(end === chunk.length ? chunk : chunk.subarray(0, end)))
-    if (end < chunk.length) partial.keep(end === 0 ? chunk : chunk.subarray(end))
-    return packets
+    const bytes = bufferOf(chunk)
+    let at = 0
+    while (at < bytes.length) {
+      if (scanner.isBetween) at = decoder.pass(bytes, at)
+      if (at === bytes.length) return
+      cut.startAt(at)
+      at = scanner.scan(bytes, at)
+      if (!scanner.isBetween) return cut.keep(bytes)
+      const { long, rest } = cut.end(bytes, at)
+      if (!decoder.vetted(bufferOf(rest), long)) return
+    }
   }
+}
+
+export const cbor: Framing = {
+  carries: { own: "cbor", perl: "cbor" },
+  makeBuffer: (kind, leave) => new CborWriter(kind, leave),
+  makeDecoder,
+  emptyPacket: Uint8Array.of(0x80)
 }

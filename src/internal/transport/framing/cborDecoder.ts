@@ -1,50 +1,163 @@
 /**
- * Turns CBOR into plain data: as our own kind sends it, and as Perl may. It reads what `CborScanner` has let pass, and
- * checks nothing again. Follows RFC 8949; protocol section 7.
+ * Turns CBOR into plain data, in one pass from what came to who takes it. It reads what is usual and whole, and leaves all else to
+ * `CborScanner`: what that has let pass it reads whatever it is, as our own kind sends it, and as Perl may. Follows RFC 8949;
+ * protocol section 7.
  *
  * @internal
  */
-import { isSafe, type PeerKind } from "../../values/plainData.ts"
+import { isUtf8 } from "node:buffer"
+import { isSafe, maxDepth, type PeerKind } from "../../values/plainData.ts"
 import { bignum, indefinite, isAscii, major } from "./cborScanner.ts"
-import type { Packet } from "./framing.ts"
+import type { Deliver, Limits } from "./framing.ts"
+import { longBytes, uninitialized } from "./receivedBytes.ts"
 
 /** Strings shorter than this are cut out of a text of many: V8 would cut longer ones without copying, and keep that text. */
 const shortString = 13
 const windowSize = 1024
-/** The same keys come again and again. Those of more characters have a longer header. */
-const longestKnownKey = 23
-const knownKeys = 256
+/** The same names, tags and keys come again and again. Those of more characters have a longer header. */
+const longestKnown = 23
+const knownTexts = 256
 
 const nothing = Buffer.alloc(0)
 
+/** Thrown at what is not for one pass: the packet goes on behind the chunk, or holds something unusual or wrong. */
+const left = new Error("this packet is left to the scanner")
+
 export class CborDecoder {
   private readonly kind: PeerKind
+  /** A packet of so many bytes is within all limits. */
+  private readonly harmlessSize: number
+  private readonly deliver: Deliver
   private bytes: Buffer = nothing
   private at = 0
+  /** Behind the last byte that may be read. */
+  private end = 0
+  /** Items that the containers of the packet say that they have, each of which takes a byte: so many at most. */
+  private room = 0
+  /** The scanner has let it pass. */
+  private isVetted = false
+  /** Byte strings that were gathered apart, in their order. */
+  private apart: Array<Uint8Array> = []
   /** Some of the bytes as text, one character for each. */
   private window = ""
   private windowStart = 0
   private windowEnd = 0
-  /** Keys that came lately, all of them ASCII, by a hash. */
-  private readonly keys: Array<string> = Array.from({ length: knownKeys }, () => "")
+  /** Short texts that came lately, all of them ASCII, by a hash. */
+  private readonly known: Array<string> = Array.from({ length: knownTexts }, () => "")
 
-  constructor(kind: PeerKind) {
+  constructor(kind: PeerKind, limits: Limits, deliver: Deliver) {
     this.kind = kind
+    this.harmlessSize = Math.min(limits.bytes, limits.items)
+    this.deliver = deliver
   }
 
-  /** Decodes packets that are known to be whole, and nothing but arrays. */
-  decode(bytes: Uint8Array): ReadonlyArray<Packet> {
-    this.bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    this.at = this.windowEnd = 0
-    const packets: Array<Packet> = []
-    while (this.at < bytes.length) packets.push(this.item() as Packet)
+  /**
+   * Hands over packets from `at` on, as long as they are wanted. Answers where the first one begins that it leaves; the end of the chunk,
+   * if none is left.
+   */
+  pass(bytes: Buffer, at: number): number {
+    this.begin(bytes, at)
+    try {
+      while (at < bytes.length) {
+        this.end = Math.min(bytes.length, at + this.harmlessSize)
+        this.room = this.end - at
+        const isWanted = this.packet()
+        at = this.at
+        if (!isWanted) return bytes.length
+      }
+    } catch (error) {
+      if (error !== left) throw error
+    } finally {
+      this.letGo()
+    }
+    return at
+  }
+
+  /** Hands over one packet that the scanner has let pass. Answers whether more is wanted. */
+  vetted(bytes: Buffer, apart: Array<Uint8Array>): boolean {
+    this.begin(bytes, 0)
+    this.end = this.room = bytes.length
+    this.isVetted = true
+    this.apart = apart
+    try {
+      return this.packet()
+    } finally {
+      this.isVetted = false
+      this.letGo()
+    }
+  }
+
+  private begin(bytes: Buffer, at: number): void {
+    this.bytes = bytes
+    this.at = at
+    this.windowEnd = 0
+  }
+
+  private letGo(): void {
     this.bytes = nothing
     this.window = ""
-    return packets
   }
 
-  private item(): unknown {
-    const first = this.bytes[this.at++]!
+  private packet(): boolean {
+    const first = this.next()
+    if (first >> 5 !== major.array) return this.taggedPacket(first)
+    const info = first & 0x1f
+    if (info === indefinite) {
+      const items = this.items(1)
+      return items.length === 0 || this.deliver(items.shift(), items)
+    }
+    const length = this.length(info, 1)
+    if (length === 0) return true
+    const name = this.shortOr(1)
+    const message = Array<unknown>(length - 1)
+    if (length > 1) message[0] = this.shortOr(1)
+    for (let i = 1; i < length - 1; i++) message[i] = this.item(1)
+    return this.deliver(name, message)
+  }
+
+  /** Tags say nothing here. */
+  private taggedPacket(first: number): boolean {
+    if (!this.isVetted) throw left
+    this.argument(first & 0x1f)
+    return this.packet()
+  }
+
+  private next(): number {
+    if (this.at >= this.end) throw left
+    return this.bytes[this.at++]!
+  }
+
+  /** A name, a tag or a key, which come again and again; or another item. */
+  private shortOr(depth: number): unknown {
+    if (this.at >= this.end) throw left
+    const first = this.bytes[this.at]!
+    const type = first >> 5
+    const length = first & 0x1f
+    if (length === 0 || length > longestKnown || type !== major.text && (type !== major.bytes || this.kind === "own")) {
+      return this.item(depth)
+    }
+    return this.knownText(type, length)
+  }
+
+  private knownText(type: number, length: number): string {
+    const { bytes } = this
+    const at = this.at + 1
+    const end = at + length
+    if (end > this.end) throw left
+    const slot = (bytes[at]! * 33 ^ bytes[at + (length >> 1)]! * 61 ^ bytes[end - 1]! * 7 ^ length) % knownTexts
+    const known = this.known[slot]!
+    if (known.length === length && stands(known, bytes, at)) {
+      this.at = end
+      return known
+    }
+    this.at = at
+    const text = this.string(type, length)
+    if (isAscii(bytes, at, end)) this.known[slot] = text
+    return text
+  }
+
+  private item(depth: number): unknown {
+    const first = this.next()
     const info = first & 0x1f
     switch (first >> 5) {
       case major.positive:
@@ -52,15 +165,15 @@ export class CborDecoder {
       case major.negative:
         return info < 24 ? -1 - info : this.negative(info)
       case major.bytes:
-        return this.kind === "perl" ? this.text(major.bytes, info) : this.byteString(info)
+        return this.kind === "perl" ? this.string(major.bytes, info) : this.byteString(info)
       case major.text:
-        return this.text(major.text, info)
+        return this.string(major.text, info)
       case major.array:
-        return this.array(info)
+        return this.array(info, depth)
       case major.map:
-        return this.map(info)
+        return this.map(info, depth)
       case major.tag:
-        return this.tagged(info)
+        return this.tagged(info, depth)
       default:
         return this.simple(info)
     }
@@ -69,21 +182,35 @@ export class CborDecoder {
   /** What follows a header: a number, or a length. Of 64 bits it may be rounded. */
   private argument(info: number): number {
     if (info < 24) return info
+    if (info > 27) throw left
     const { at, bytes } = this
+    this.take(1 << info - 24)
     switch (info) {
       case 24:
-        this.at = at + 1
         return bytes[at]!
       case 25:
-        this.at = at + 2
         return bytes[at]! << 8 | bytes[at + 1]!
       case 26:
-        this.at = at + 4
         return bytes.readUInt32BE(at)
       default:
-        this.at = at + 8
         return bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)
     }
+  }
+
+  /** Passes over so many bytes. Answers where they begin. */
+  private take(length: number): number {
+    const { at } = this
+    if (length > this.end - at) throw left
+    this.at = at + length
+    return at
+  }
+
+  /** How many items a container has. Nothing is allocated for what cannot stand there. */
+  private length(info: number, itemsEach: 1 | 2): number {
+    const length = this.argument(info)
+    this.room -= length * itemsEach
+    if (this.room < 0) throw left
+    return length
   }
 
   private positive(info: number): number | bigint {
@@ -100,18 +227,26 @@ export class CborDecoder {
   private byteString(info: number): Uint8Array {
     if (info === indefinite) return new Uint8Array(this.joined())
     const length = this.argument(info)
-    this.at += length
-    return new Uint8Array(this.bytes.subarray(this.at - length, this.at))
+    if (this.isVetted && length >= longBytes) return this.apart.shift()!
+    const at = this.take(length)
+    const copy = uninitialized(length)
+    copy.set(this.bytes.subarray(at, at + length))
+    return copy
   }
 
   /** A text string; or a byte string, whose octets are the characters U+0000 to U+00FF. */
-  private text(type: number, info: number): string {
+  private string(type: number, info: number): string {
     if (info === indefinite) return this.joined().toString(type === major.text ? "utf8" : "latin1")
     const length = this.argument(info)
-    const { at, bytes } = this
-    const end = this.at = at + length
-    if (length < shortString && (type === major.bytes || isAscii(bytes, at, end))) return this.short(at, end)
-    return bytes.toString(type === major.text ? "utf8" : "latin1", at, end)
+    const at = this.take(length)
+    const end = at + length
+    const { bytes } = this
+    if (type === major.bytes) return length < shortString ? this.short(at, end) : bytes.toString("latin1", at, end)
+    if (length <= 32 && isAscii(bytes, at, end)) {
+      return length < shortString ? this.short(at, end) : bytes.toString("latin1", at, end)
+    }
+    if (!this.isVetted && !isUtf8(bytes.subarray(at, end))) throw left
+    return bytes.toString("utf8", at, end)
   }
 
   private short(at: number, end: number): string {
@@ -125,6 +260,7 @@ export class CborDecoder {
 
   /** What stands in the chunks of a string of indefinite length. */
   private joined(): Buffer {
+    if (!this.isVetted) throw left
     const { at, bytes } = this
     let length = 0
     for (let chunk = this.chunk(); chunk >= 0; chunk = this.chunk()) length += chunk
@@ -139,29 +275,35 @@ export class CborDecoder {
 
   /** Passes over a chunk, and answers its length; or over the break, and answers -1. */
   private chunk(): number {
-    const first = this.bytes[this.at++]!
-    if (first === 0xff) return -1
-    const length = this.argument(first & 0x1f)
-    this.at += length
+    if (this.isBreak()) return -1
+    const length = this.argument(this.next() & 0x1f)
+    this.take(length)
     return length
   }
 
-  private array(info: number): Array<unknown> {
-    if (info === indefinite) {
-      const items: Array<unknown> = []
-      while (!this.isBreak()) items.push(this.item())
-      return items
-    }
-    const length = this.argument(info)
+  private array(info: number, depth: number): Array<unknown> {
+    if (depth >= maxDepth) throw left
+    if (info === indefinite) return this.items(depth + 1)
+    const length = this.length(info, 1)
     const items = Array<unknown>(length)
-    for (let i = 0; i < length; i++) items[i] = this.item()
+    for (let i = 0; i < length; i++) items[i] = this.item(depth + 1)
     return items
   }
 
-  private map(info: number): Record<string, unknown> {
+  /** Those of an array of indefinite length. */
+  private items(depth: number): Array<unknown> {
+    if (!this.isVetted) throw left
+    const items: Array<unknown> = []
+    while (!this.isBreak()) items.push(this.item(depth))
+    return items
+  }
+
+  private map(info: number, depth: number): Record<string, unknown> {
+    if (depth >= maxDepth) throw left
     const object: Record<string, unknown> = {}
-    if (info === indefinite) { while (!this.isBreak()) this.entry(object) }
-    else for (let left = this.argument(info); left > 0; left--) this.entry(object)
+    if (info !== indefinite) { for (let more = this.length(info, 2); more > 0; more--) this.entry(object, depth + 1) }
+    else if (!this.isVetted) throw left
+    else while (!this.isBreak()) this.entry(object, depth + 1)
     return object
   }
 
@@ -171,43 +313,28 @@ export class CborDecoder {
     return true
   }
 
-  private entry(object: Record<string, unknown>): void {
-    const key = this.key()
-    const value = this.item()
+  private entry(object: Record<string, unknown>, depth: number): void {
+    const key = this.key(depth)
+    const value = this.item(depth)
     // Assigned, it would be the prototype.
     if (key === "__proto__") Object.defineProperty(object, key, { value, ...plainProperty })
     else object[key] = value
   }
 
-  private key(): string {
-    const { at, bytes } = this
-    const type = bytes[at]! >> 5
-    const length = bytes[at]! & 0x1f
-    if (type !== major.bytes && type !== major.text || length === 0 || length > longestKnownKey) return this.otherKey()
-    this.at = at + 1
-    const end = at + 1 + length
-    const slot = (bytes[at + 1]! * 33 ^ bytes[at + 1 + (length >> 1)]! * 61 ^ bytes[end - 1]! * 7 ^ length) % knownKeys
-    const known = this.keys[slot]!
-    if (known.length === length && stands(known, bytes, at + 1)) {
-      this.at = end
-      return known
-    }
-    const key = this.text(type, length)
-    if (isAscii(bytes, at + 1, end)) this.keys[slot] = key
-    return key
-  }
-
   /** Byte strings are text here, whatever they are elsewhere; numbers and the like are written out. */
-  private otherKey(): string {
-    const key = this.item()
+  private key(depth: number): string {
+    const key = this.shortOr(depth)
+    if (typeof key === "string") return key
+    if (!this.isVetted) throw left
     return key instanceof Uint8Array ? Buffer.from(key).toString("latin1") : String(key)
   }
 
   /** Drops all tags but those of a bignum: a bigint for our own kind, and for Perl a number where it is one. */
-  private tagged(info: number): unknown {
+  private tagged(info: number, depth: number): unknown {
+    if (!this.isVetted) throw left
     let tag = this.argument(info)
     while (this.bytes[this.at]! >> 5 === major.tag) tag = this.argument(this.bytes[this.at++]! & 0x1f)
-    if (tag !== bignum.positive && tag !== bignum.negative) return this.item()
+    if (tag !== bignum.positive && tag !== bignum.negative) return this.item(depth)
     const length = this.argument(this.bytes[this.at++]! & 0x1f)
     this.at += length
     const octets = BigInt(`0x0${this.bytes.toString("hex", this.at - length, this.at)}`)
@@ -228,11 +355,11 @@ export class CborDecoder {
       case 25:
         return halfFloat(this.argument(info))
       case 26:
-        this.at += 4
-        return this.bytes.readFloatBE(this.at - 4)
+        return this.bytes.readFloatBE(this.take(4))
+      case 27:
+        return this.bytes.readDoubleBE(this.take(8))
       default:
-        this.at += 8
-        return this.bytes.readDoubleBE(this.at - 8)
+        throw left
     }
   }
 }

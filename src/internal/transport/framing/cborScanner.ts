@@ -8,6 +8,7 @@
 import { isUtf8 } from "node:buffer"
 import { maxDepth } from "../../values/plainData.ts"
 import { FramingError, type Limits, tooManyBytes, tooManyItems } from "./framing.ts"
+import { longBytes } from "./receivedBytes.ts"
 
 /** Major types of RFC 8949. */
 export const major = {
@@ -38,6 +39,12 @@ const references: ReadonlyMap<number, string> = new Map([
   [256, "stringref-namespace"]
 ])
 
+/** Takes the content of byte strings of `longBytes` and more, if they come in one piece of CBOR. */
+export interface LongStrings {
+  begin(length: number): void
+  content(chunk: Uint8Array, from: number, to: number): void
+}
+
 /** No container: between packets. */
 const outside = -1
 /** No tag. */
@@ -49,6 +56,7 @@ const nothing = new Uint8Array(0)
 
 export class CborScanner {
   private readonly limits: Limits
+  private readonly long: LongStrings | undefined
   /**
    * What is open: the major type of an array, of a map, or of a string of indefinite length; and the items that it still
    * wants, where keys and values count as two. Those around it wait in the lists.
@@ -66,54 +74,60 @@ export class CborScanner {
   /** Bytes of a string that are still to come, and whether they must be UTF-8. */
   private skip = 0
   private isText = false
+  /** It is one for `long`. */
+  private isLong = false
   /** The beginning of a character, or of a header, that was cut by the end of a chunk. */
   private cutCharacter: Uint8Array = nothing
   private cutHeader: Uint8Array = nothing
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, long: LongStrings | undefined = undefined) {
     this.limits = limits
+    this.long = long
   }
 
-  /** Looks through a chunk. Answers the index behind the last packet that ends in it: 0 if none does. */
-  scan(chunk: Uint8Array): number {
-    let at = this.cutHeader.length === 0 ? 0 : this.restOfHeader(chunk)
-    let end = at > 0 && this.cutHeader.length === 0 && this.isOutside ? this.packetEnd(at) : 0
-    while (at < chunk.length) {
-      if (this.skip > 0) at = this.content(chunk, at)
-      else {
-        const next = at + headerSize(chunk[at]!)
-        if (next > chunk.length) {
-          this.cutHeader = Uint8Array.from(chunk.subarray(at))
-          break
-        }
-        this.item(chunk, at, next)
-        at = next
-      }
-      if (this.isOutside) end = this.packetEnd(at)
-    }
-    this.start -= chunk.length
-    return end
-  }
-
-  /** Reads the header that was cut, if what it misses has come. Answers the index behind it. */
-  private restOfHeader(chunk: Uint8Array): number {
-    const header = Buffer.concat([this.cutHeader, chunk.subarray(0, 8)])
-    const size = headerSize(header[0]!)
-    const next = size - this.cutHeader.length
-    this.cutHeader = next > chunk.length ? header : nothing
-    if (next > chunk.length) return chunk.length
-    this.item(header, 0, next)
-    return next
+  /** Between two packets: nothing of one was seen. */
+  get isBetween(): boolean {
+    return this.isOutside && this.cutHeader.length === 0
   }
 
   private get isOutside(): boolean {
     return this.kind === outside && this.tag === untagged
   }
 
-  private packetEnd(at: number): number {
-    this.start = at
-    this.items = this.left = 0
+  /** Looks on through a packet, from `at` on. Answers the index behind it, with `isBetween`; or the end of the chunk. */
+  scan(chunk: Uint8Array, at: number): number {
+    if (this.isBetween) this.start = at
+    while (at < chunk.length) {
+      at = this.skip > 0 ? this.content(chunk, at) : this.header(chunk, at)
+      if (!this.isBetween) continue
+      this.items = this.left = 0
+      return at
+    }
+    this.start -= chunk.length
     return at
+  }
+
+  /** Reads a header, if it is whole. Answers the index behind it. */
+  private header(chunk: Uint8Array, at: number): number {
+    if (this.cutHeader.length > 0) return this.restOfHeader(chunk, at)
+    const next = at + headerSize(chunk[at]!)
+    if (next > chunk.length) {
+      this.cutHeader = Uint8Array.from(chunk.subarray(at))
+      return chunk.length
+    }
+    this.item(chunk, at, next)
+    return next
+  }
+
+  /** Reads the header that was cut, if what it misses has come. */
+  private restOfHeader(chunk: Uint8Array, at: number): number {
+    const header = Buffer.concat([this.cutHeader, chunk.subarray(at, at + 8)])
+    const size = headerSize(header[0]!)
+    const next = at + size - this.cutHeader.length
+    this.cutHeader = next > chunk.length ? header : nothing
+    if (next > chunk.length) return chunk.length
+    this.item(header, 0, next)
+    return next
   }
 
   /** Passes over what there is of a string. Answers the index behind it. */
@@ -121,6 +135,7 @@ export class CborScanner {
     const end = Math.min(at + this.skip, chunk.length)
     this.skip -= end - at
     if (this.isText) this.checkText(chunk, at, end)
+    else if (this.isLong) this.long?.content(chunk, at, end)
     if (this.skip === 0) this.itemDone()
     return end
   }
@@ -178,6 +193,8 @@ export class CborScanner {
   private string(type: number, length: number, next: number): void {
     if (next - this.start + length > this.limits.bytes) throw tooManyBytes(this.limits)
     this.isText = type === major.text
+    this.isLong = type === major.bytes && length >= longBytes && this.kind !== major.bytes
+    if (this.isLong) this.long?.begin(length)
     this.skip = length
     if (length === 0) this.itemDone()
   }

@@ -5,16 +5,20 @@
  * @internal
  */
 import { constants } from "node:buffer"
-import type { Carries, PeerKind } from "../../values/plainData.ts"
+import type { Carries, Message, PeerKind } from "../../values/plainData.ts"
+import type { SendBuffer } from "./sendBuffer.ts"
 
-/** One array: a port name, then the message. */
-export type Packet = ReadonlyArray<unknown>
+/**
+ * Takes a packet: the name of a port, which may be anything, and the message, which is the taker's from now on. Answers whether it
+ * takes more.
+ */
+export type Deliver = (name: unknown, message: Message) => boolean
 
-/** Encodes one packet. The bytes are only good until the next call. */
-export type Encoder = (packet: Packet) => Uint8Array
-
-/** Takes what came, in any chunks, and answers the packets that are complete. Throws a `FramingError`. */
-export type Decoder = (chunk: Uint8Array) => ReadonlyArray<Packet>
+/**
+ * Takes what came, in any chunks, and hands over the packets that are complete, but for empty ones: signs of life. Throws a
+ * `FramingError`.
+ */
+export type Decoder = (chunk: Uint8Array) => void
 
 /** Bytes that are no packet, or too many of them. The link ends with it. */
 export class FramingError extends Error {
@@ -40,8 +44,11 @@ export interface DecoderOptions {
 export interface Framing {
   /** What it carries to whom. */
   readonly carries: Readonly<Record<PeerKind, Carries>>
-  readonly makeEncoder: (kind: PeerKind) => Encoder
-  readonly makeDecoder: (options: DecoderOptions) => Decoder
+  /** What is written for a peer of this kind is given to `leave`, which keeps it. */
+  readonly makeBuffer: (kind: PeerKind, leave: (bytes: Uint8Array) => void) => SendBuffer
+  readonly makeDecoder: (options: DecoderOptions, deliver: Deliver) => Decoder
+  /** A sign of life. */
+  readonly emptyPacket: Uint8Array
 }
 
 /** Every node of our kind takes messages of so many bytes: its `maxMessageSize` is no less. */

@@ -5,22 +5,29 @@
  */
 import { isAscii, isUtf8 } from "node:buffer"
 import { outsideStrings, parse as parseJson, stringify } from "../../values/exactJson.ts"
-import { maxDepth, type PeerKind } from "../../values/plainData.ts"
-import {
-  type Decoder,
-  type DecoderOptions,
-  type Encoder,
-  FramingError,
-  type Limits,
-  limitsOf,
-  type Packet,
-  Partial,
-  tooManyBytes,
-  tooManyItems
-} from "./framing.ts"
+import { culprit, maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
+import { type Framing, FramingError, type Limits, limitsOf, Partial, tooManyBytes, tooManyItems } from "./framing.ts"
+import { refused, SendBuffer } from "./sendBuffer.ts"
 
-export const makeJsonEncoder = (kind: PeerKind): Encoder => (packet) =>
-  Buffer.from(stringify(packet, kind) ?? "null", "utf8")
+const carries: Framing["carries"] = { own: "json", perl: "perlJson" }
+
+class JsonWriter extends SendBuffer {
+  private readonly kind: PeerKind
+
+  constructor(kind: PeerKind, leave: (bytes: Uint8Array) => void) {
+    super(leave)
+    this.kind = kind
+  }
+
+  protected override packet(name: string, message: Message): void {
+    if (culprit(message, carries[this.kind]) !== undefined) throw refused
+    const text = stringify([name, ...message], this.kind)
+    if (text === undefined) throw refused
+    // No character of UTF-16 takes more than three bytes.
+    this.reserve(3 * text.length)
+    this.at += this.bytes.write(text, this.at, "utf8")
+  }
+}
 
 /** What a byte of JSON means for where a packet ends. All others mean nothing. */
 const sign = { quote: 1, open: 2, close: 3, between: 4, number: 5 } as const
@@ -129,11 +136,10 @@ class JsonScanner {
   }
 }
 
-export const makeJsonDecoder = (options: DecoderOptions): Decoder => {
+const makeDecoder: Framing["makeDecoder"] = (options, deliver) => {
   const scanner = new JsonScanner(limitsOf(options.maxMessageSize))
   const partial = new Partial()
   return (chunk) => {
-    const packets: Array<Packet> = []
     const texts = new AsciiTexts(chunk)
     let start = 0
     for (let i = 0; i < chunk.length;) {
@@ -151,11 +157,11 @@ export const makeJsonDecoder = (options: DecoderOptions): Decoder => {
         partial.keep(chunk.subarray(start))
         break
       }
-      const packet = scanner.needsCare ? undefined : parsePlain(texts.between(start, end))
-      packets.push(packet ?? parse(partial.take(chunk.subarray(start, end)), options.kind))
+      const plain = scanner.needsCare ? undefined : parsePlain(texts.between(start, end))
+      const packet = plain ?? parse(partial.take(chunk.subarray(start, end)), options.kind)
       start = i = end
+      if (packet.length > 0 && !deliver(packet[0], packet.slice(1))) return
     }
-    return packets
   }
 }
 
@@ -186,10 +192,10 @@ class AsciiTexts {
 }
 
 /** Parses what neither a number nor a character needs care in. What does not parse so may be Perl's. */
-const parsePlain = (text: string | undefined): Packet | undefined => {
+const parsePlain = (text: string | undefined): Message | undefined => {
   if (text === undefined) return undefined
   try {
-    return JSON.parse(text) as Packet
+    return JSON.parse(text) as Message
   } catch {
     return undefined
   }
@@ -198,11 +204,11 @@ const parsePlain = (text: string | undefined): Packet | undefined => {
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 
-const parse = (bytes: Uint8Array, kind: PeerKind): Packet => {
+const parse = (bytes: Uint8Array, kind: PeerKind): Message => {
   if (!isUtf8(bytes)) throw new FramingError("bad_packet", "JSON that is not UTF-8")
   const text = asBuffer(bytes).toString("utf8")
   try {
-    return parseJson(text, kind) as Packet
+    return parseJson(text, kind) as Message
   } catch (cause) {
     const packet = parsePerl(text)
     if (packet !== undefined) return packet
@@ -222,7 +228,7 @@ const perlNumbers: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Parses what is valid but for Perl's numbers. */
-const parsePerl = (text: string): Packet | undefined => {
+const parsePerl = (text: string): Message | undefined => {
   if (!/inf|nan/i.test(text)) return undefined
   const rewritten = outsideStrings(
     text,
@@ -233,8 +239,15 @@ const parsePerl = (text: string): Packet | undefined => {
       )
   )
   try {
-    return JSON.parse(rewritten, (_, value: unknown) => Object.is(value, -0) ? NaN : value) as Packet
+    return JSON.parse(rewritten, (_, value: unknown) => Object.is(value, -0) ? NaN : value) as Message
   } catch {
     return undefined
   }
+}
+
+export const json: Framing = {
+  carries,
+  makeBuffer: (kind, leave) => new JsonWriter(kind, leave),
+  makeDecoder,
+  emptyPacket: Buffer.from("[]")
 }

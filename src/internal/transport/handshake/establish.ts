@@ -7,7 +7,7 @@ import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { FramingError, type Packet } from "../framing/framing.ts"
+import { type Decoder, FramingError } from "../framing/framing.ts"
 import { framings } from "../framing/framings.ts"
 import { Link } from "../link.ts"
 import { LinkError } from "../linkError.ts"
@@ -72,7 +72,7 @@ class Relay implements WireEvents {
 class HandshakeShell implements TlsEvents {
   private state: Handshake.Handshake
   private link: Link | undefined = undefined
-  private decode: ((chunk: Uint8Array) => ReadonlyArray<Packet>) | undefined = undefined
+  private decode: Decoder | undefined = undefined
   private over = false
   private readonly opening: ReadonlyArray<Handshake.Action>
   private wire: Wire
@@ -209,7 +209,10 @@ class HandshakeShell implements TlsEvents {
       return this.refuse(new LinkError({ reason: "already_connected", peer: this.state.peer }))
     }
     this.link = link
-    this.decode = receives.makeDecoder({ maxMessageSize: this.options.maxMessageSize, kind: link.kind })
+    this.decode = receives.makeDecoder(
+      { maxMessageSize: this.options.maxMessageSize, kind: link.kind },
+      (name, message) => link.deliver(name, message)
+    )
     this.resume(Effect.succeed(link))
     if (action.rest.length > 0) this.packets(action.rest)
   }
@@ -219,7 +222,7 @@ class HandshakeShell implements TlsEvents {
     if (link.isOver) return
     link.received += chunk.length
     try {
-      link.receive(this.decode!(chunk))
+      this.decode!(chunk)
     } catch (error) {
       if (!(error instanceof FramingError)) throw error
       link.giveUp(new LinkError({ reason: error.reason, peer: link.nodeId, detail: error.message }))

@@ -16,9 +16,33 @@ const length = (random: SeededRandom): number =>
 
 /** Of a container, whose items have lengths of their own. */
 const count = (random: SeededRandom): number =>
-  random.chance(0.95) ? random.int(0, 4) : random.chance(0.9) ? random.pick([15, 16, 17, 23, 24, 25])! : random.pick(borders)!
+  random.chance(0.95)
+    ? random.int(0, 4)
+    : random.chance(0.9)
+    ? random.pick([15, 16, 17, 23, 24, 25])!
+    : random.pick(borders)!
 
-const characters = ["a", "Z", "0", " ", "\0", "\n", "\"", "\\", "[", "]", "}", ",", ":", "\x7f", "\x80", "é", "ÿ", "Ā", "€"].concat([
+const characters = [
+  "a",
+  "Z",
+  "0",
+  " ",
+  "\0",
+  "\n",
+  "\"",
+  "\\",
+  "[",
+  "]",
+  "}",
+  ",",
+  ":",
+  "\x7f",
+  "\x80",
+  "é",
+  "ÿ",
+  "Ā",
+  "€"
+].concat([
   "\u07ff",
   "\u0800",
   "\ufeff",
@@ -31,12 +55,28 @@ const characters = ["a", "Z", "0", " ", "\0", "\n", "\"", "\\", "[", "]", "}", "
 const text = (random: SeededRandom): string => {
   const size = length(random)
   if (random.chance(0.5)) return "abcdefghijklmnopqrstuvwxyz".repeat(1 + size / 26).slice(0, size)
-  if (random.chance(0.1)) return random.pick(["__proto__", "constructor", "toJSON", "nan", "inf", "][", "1e5", "\\ud800"])!
+  if (random.chance(0.1)) {
+    return random.pick(["__proto__", "constructor", "toJSON", "nan", "inf", "][", "1e5", "\\ud800"])!
+  }
   if (random.chance(0.3)) return random.pick(characters)!.repeat(size)
   return Array.from({ length: Math.min(size, 300) }, () => random.pick(characters)!).join("")
 }
 
-const numbers = [0, -0, NaN, Infinity, -Infinity, 0.1, 1.5, -1.5, 65504, 65505, 5e-324, 1.7976931348623157e308, 3.4028234663852886e38]
+const numbers = [
+  0,
+  -0,
+  NaN,
+  Infinity,
+  -Infinity,
+  0.1,
+  1.5,
+  -1.5,
+  65504,
+  65505,
+  5e-324,
+  1.7976931348623157e308,
+  3.4028234663852886e38
+]
   .concat([2 ** -24, 2 ** -14, 1 / 3, 0.1234567890123456, 1234567890.123456, 1e15, 1e16, 1e20, 1e21, 1e300, -1e21])
 
 /** A power of two, or one more or less: where integers take more bytes, or are none any more. */
@@ -50,7 +90,9 @@ const number = (random: SeededRandom): number => {
   if (random.chance(0.3)) return random.int(-300, 300)
   if (random.chance(0.4)) return Number(integer(random, 70))
   if (random.chance(0.5)) return random.pick(numbers)!
-  return random.chance(0.5) ? random.between(-1, 1) * 10 ** random.int(-20, 20) : Math.fround(random.between(-1000, 1000))
+  return random.chance(0.5)
+    ? random.between(-1, 1) * 10 ** random.int(-20, 20)
+    : Math.fround(random.between(-1000, 1000))
 }
 
 const bigint = (random: SeededRandom): bigint => {
@@ -77,7 +119,9 @@ const bytes = (random: SeededRandom): Uint8Array => {
 const otherRealm = vm.createContext()
 
 const key = (random: SeededRandom): string =>
-  random.chance(0.6) ? random.pick(["a", "id", "name", "é", "1", "", "-1", "__proto__", "constructor", "toJSON"])! : text(random)
+  random.chance(0.6)
+    ? random.pick(["a", "id", "name", "é", "1", "", "-1", "__proto__", "constructor", "toJSON"])!
+    : text(random)
 
 const entries = (random: SeededRandom, depth: number, carries: Carries): ReadonlyArray<[string, unknown]> =>
   Array.from({ length: count(random) }, () => [key(random), value(random, depth + 1, carries)])
@@ -156,7 +200,11 @@ const value = (random: SeededRandom, depth: number, carries: Carries): unknown =
 /** A packet of what can be carried. Most are as messages are: the name of a port, a tag, and a few values. */
 export const randomPacket = (random: SeededRandom, carries: Carries): ReadonlyArray<unknown> =>
   random.chance(0.5)
-    ? ["q4aBqVQEwb", random.pick(["tag", "hello", "", "é"]), ...Array.from({ length: random.int(0, 3) }, () => value(random, 1, carries))]
+    ? [
+      "q4aBqVQEwb",
+      random.pick(["tag", "hello", "", "é"]),
+      ...Array.from({ length: random.int(0, 3) }, () => value(random, 1, carries))
+    ]
     : Array.from({ length: count(random) }, () => value(random, 1, carries))
 
 /** Sizes of chunks, to be repeated: all in one, single bytes, or any. */

@@ -1,0 +1,72 @@
+/**
+ * The memory of byte strings that came: short ones share a piece of it, as Node's buffers do, and long ones that come in several
+ * chunks are put together where they are to stay.
+ *
+ * @internal
+ */
+import { markAsUntransferable } from "node:worker_threads"
+
+/** Byte strings of so many bytes have memory of their own. */
+export const longBytes = 4096
+/** Up to here V8 keeps them in the heap, which costs less than a share. */
+const shortBytes = 64
+/** Who keeps one short byte string keeps no more than this. */
+const poolSize = 8 * 1024
+
+let pool = new ArrayBuffer(0)
+let used = 0
+
+/** Memory for a byte string, with anything in it. */
+export const uninitialized = (length: number): Uint8Array => {
+  if (length <= shortBytes) return new Uint8Array(length)
+  if (length >= longBytes) return own(length)
+  if (used + length > pool.byteLength) renewPool()
+  const bytes = new Uint8Array(pool, used, length)
+  // Where the next one begins, numbers of 64 bits may stand.
+  used += length + 7 & ~7
+  return bytes
+}
+
+const own = (length: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+
+const renewPool = (): void => {
+  pool = new ArrayBuffer(poolSize)
+  used = 0
+  // Whoever gave one byte string to another thread would take all others with it.
+  markAsUntransferable(pool)
+}
+
+/** So much is allocated when a long one is announced; more when it has come. */
+const atOnce = 256 * 1024
+
+/** Byte strings that come in several chunks. */
+export class GatheredBytes {
+  private whole: Array<Uint8Array> = []
+  private bytes: Uint8Array = new Uint8Array(0)
+  private length = 0
+  private filled = 0
+
+  begin(length: number): void {
+    this.bytes = own(Math.min(length, atOnce))
+    this.length = length
+    this.filled = 0
+  }
+
+  add(piece: Uint8Array): void {
+    if (this.filled + piece.length > this.bytes.length) {
+      const larger = own(Math.min(this.length, 2 * (this.filled + piece.length)))
+      larger.set(this.bytes.subarray(0, this.filled))
+      this.bytes = larger
+    }
+    this.bytes.set(piece, this.filled)
+    this.filled += piece.length
+    if (this.filled === this.length) this.whole.push(this.bytes)
+  }
+
+  /** Those that are whole, in their order. */
+  take(): Array<Uint8Array> {
+    const { whole } = this
+    this.whole = []
+    return whole
+  }
+}
