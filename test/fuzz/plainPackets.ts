@@ -129,13 +129,10 @@ const entries = (random: SeededRandom, depth: number, carries: Carries): Readonl
 const object = (random: SeededRandom, depth: number, carries: Carries): object => {
   const made = entries(random, depth, carries)
   switch (random.int(0, 5)) {
-    case 0: {
-      const bare: object = Object.create(null)
-      for (const [key, value] of made) Object.defineProperty(bare, key, { value, enumerable: true, configurable: true })
-      return bare
-    }
+    case 0:
+      return withEntries(Object.create(null) as object, made)
     case 1:
-      return Object.assign(vm.runInContext("({})", otherRealm) as object, Object.fromEntries(made))
+      return withEntries(vm.runInContext("({})", otherRealm) as object, made)
     case 2:
       return Object.defineProperty(Object.fromEntries(made), "unseen", { value: Symbol("unseen") })
     default:
@@ -143,21 +140,29 @@ const object = (random: SeededRandom, depth: number, carries: Carries): object =
   }
 }
 
+/** Whatever their keys mean elsewhere. */
+const withEntries = (object: object, entries: ReadonlyArray<readonly [string, unknown]>): object => {
+  for (const [key, value] of entries) {
+    Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true })
+  }
+  return object
+}
+
 class Items extends Array<unknown> {}
 
 const array = (random: SeededRandom, depth: number, carries: Carries): ReadonlyArray<unknown> => {
-  const items = Array.from({ length: count(random) }, () => value(random, depth + 1, carries))
+  const made = Array.from({ length: count(random) }, () => value(random, depth + 1, carries))
   switch (random.int(0, 12)) {
     case 0:
-      return Items.from(items)
+      return Items.from(made)
     case 1:
-      return Object.assign(vm.runInContext("[]", otherRealm) as Array<unknown>, items)
+      return Object.assign(vm.runInContext("[]", otherRealm) as Array<unknown>, made)
     case 2:
       // A hole is read as undefined.
-      if (carries === "cbor" && items.length > 0) Reflect.deleteProperty(items, random.int(0, items.length - 1))
-      return items
+      if (carries === "cbor" && made.length > 0) Reflect.deleteProperty(made, random.int(0, made.length - 1))
+      return made
     default:
-      return items
+      return made
   }
 }
 
@@ -197,15 +202,60 @@ const value = (random: SeededRandom, depth: number, carries: Carries): unknown =
   }
 }
 
-/** A packet of what can be carried. Most are as messages are: the name of a port, a tag, and a few values. */
-export const randomPacket = (random: SeededRandom, carries: Carries): ReadonlyArray<unknown> =>
+/** A name and a message that can be carried. Most are as messages are: a tag, and a few values. */
+export const randomPacket = (random: SeededRandom, carries: Carries): readonly [string, ...ReadonlyArray<unknown>] =>
   random.chance(0.5)
-    ? [
-      "q4aBqVQEwb",
-      random.pick(["tag", "hello", "", "é"]),
-      ...Array.from({ length: random.int(0, 3) }, () => value(random, 1, carries))
-    ]
-    : Array.from({ length: count(random) }, () => value(random, 1, carries))
+    ? ["q4aBqVQEwb", random.pick(["tag", "hello", "", "é"]), ...items(random, random.int(0, 3), carries)]
+    : [text(random), ...items(random, count(random), carries)]
+
+const items = (random: SeededRandom, many: number, carries: Carries): ReadonlyArray<unknown> =>
+  Array.from({ length: many }, () => value(random, 1, carries))
+
+/** What no message may hold. */
+const foreign: ReadonlyArray<(inner: unknown) => unknown> = [
+  () => "a\ud800",
+  () => `${"a".repeat(50)}\udfff€`,
+  (inner) => ({ "a\udc00": inner }),
+  () => 2n ** 64n,
+  () => -(2n ** 63n) - 1n,
+  () => new Date(0),
+  () => new Map(),
+  () => new Uint16Array(2),
+  () => new ArrayBuffer(2),
+  () => () => 1,
+  () => Symbol("s"),
+  (inner) => Object.create({ inner }) as unknown,
+  (inner) => Object.assign(new URL("http://localhost"), { inner }),
+  (inner) => {
+    let nested = inner
+    for (let i = 0; i < maxDepth; i++) nested = i % 2 === 0 ? [nested] : { nested }
+    return nested
+  },
+  (inner) => {
+    const ring: Array<unknown> = [inner]
+    ring.push(ring)
+    return ring
+  },
+  () => ({
+    get broken(): never {
+      throw new Error("cannot be read")
+    }
+  })
+]
+
+/** The same packet with something in it that cannot travel. */
+export const unsendable = <Packet extends ReadonlyArray<unknown>>(
+  random: SeededRandom,
+  [name, ...message]: Packet
+): ReadonlyArray<unknown> => [name, ...disturbed(random, message) as ReadonlyArray<unknown>]
+
+const disturbed = (random: SeededRandom, value: unknown): unknown => {
+  if (Array.isArray(value) && value.length > 0) {
+    const at = random.int(0, value.length - 1)
+    return Array.from(value, (item: unknown, i) => i === at ? disturbed(random, item) : item)
+  }
+  return Array.isArray(value) ? [random.pick(foreign)!(value)] : random.pick(foreign)!(value)
+}
 
 /** Sizes of chunks, to be repeated: all in one, single bytes, or any. */
 export const randomSizes = (random: SeededRandom, length: number): ReadonlyArray<number> => {
