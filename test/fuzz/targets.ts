@@ -188,6 +188,7 @@ const parsedByTrying = (text: string): { readonly packets: ReadonlyArray<unknown
 }
 
 const checkJson = (input: Uint8Array): string => {
+  decodeBoth("json", input, "own")
   const outcome = decodeBoth("json", input, "perl")
   const text = Buffer.from(input).toString("utf8")
   const isTried = isUtf8(input) && text.length < 200 && !/inf|nan/i.test(text)
