@@ -110,13 +110,20 @@ const bytes = (random: SeededRandom): Uint8Array => {
     case 1:
       return value.subarray(Math.min(1, value.length))
     case 2:
-      return vm.runInContext(`Uint8Array.of(${Array.from(value.subarray(0, 40))})`, otherRealm) as Uint8Array
+      return other.bytes(value)
     default:
       return Uint8Array.from(value, (byte, i) => byte ^ i)
   }
 }
 
-const otherRealm = vm.createContext()
+/** Makes things of another realm. */
+const other = vm.runInNewContext(
+  "({ bytes: (from) => new Uint8Array(from), object: () => ({}), array: () => [] })"
+) as {
+  readonly bytes: (from: Uint8Array) => Uint8Array
+  readonly object: () => object
+  readonly array: () => Array<unknown>
+}
 
 const key = (random: SeededRandom): string =>
   random.chance(0.6)
@@ -132,7 +139,7 @@ const object = (random: SeededRandom, depth: number, carries: Carries): object =
     case 0:
       return withEntries(Object.create(null) as object, made)
     case 1:
-      return withEntries(vm.runInContext("({})", otherRealm) as object, made)
+      return withEntries(other.object(), made)
     case 2:
       return Object.defineProperty(Object.fromEntries(made), "unseen", { value: Symbol("unseen") })
     default:
@@ -156,7 +163,7 @@ const array = (random: SeededRandom, depth: number, carries: Carries): ReadonlyA
     case 0:
       return Items.from(made)
     case 1:
-      return Object.assign(vm.runInContext("[]", otherRealm) as Array<unknown>, made)
+      return Object.assign(other.array(), made)
     case 2:
       // A hole is read as undefined.
       if (carries === "cbor" && made.length > 0) Reflect.deleteProperty(made, random.int(0, made.length - 1))
