@@ -61,7 +61,7 @@ class JsonScanner {
   private items = 0
   private inString = false
   private escaped = false
-  /** The packet may hold a long integer, or did not come in one chunk. */
+  /** The packet holds a long integer, or a number that a chunk has cut. */
   needsCare = false
 
   constructor(limits: Limits) {
@@ -103,7 +103,7 @@ class JsonScanner {
           const first = i
           while (i < end && digit(chunk[i]!)) i++
           // The first of them may have been a minus sign.
-          if (i - first >= longInteger - 1) this.needsCare = true
+          if (i === end || i - first >= longInteger - 1) this.needsCare = true
           while (i < end && ofNumber(chunk[i]!)) i++
         }
       }
@@ -111,7 +111,6 @@ class JsonScanner {
     if (end < chunk.length) throw tooManyBytes(limits)
     this.depth = depth
     this.items = items
-    this.needsCare = true
     return -1
   }
 
@@ -140,7 +139,7 @@ const makeDecoder: Framing["makeDecoder"] = (options, deliver) => {
   const scanner = new JsonScanner(limitsOf(options.maxMessageSize))
   const partial = new Partial()
   return (chunk) => {
-    const texts = new AsciiTexts(chunk)
+    const texts = new Texts(chunk)
     let start = 0
     for (let i = 0; i < chunk.length;) {
       if (scanner.isOutside) {
@@ -157,8 +156,9 @@ const makeDecoder: Framing["makeDecoder"] = (options, deliver) => {
         partial.keep(chunk.subarray(start))
         break
       }
-      const plain = scanner.needsCare ? undefined : parsePlain(texts.between(start, end))
-      const packet = plain ?? parse(partial.take(chunk.subarray(start, end)), options.kind)
+      const text = partial.length === 0 ? texts.between(start, end) : textOf(partial.take(chunk.subarray(start, end)))
+      if (text === undefined) throw new FramingError("bad_packet", "JSON that is not UTF-8")
+      const packet = (scanner.needsCare ? undefined : parsePlain(text)) ?? parse(text, options.kind)
       start = i = end
       if (packet.length > 0 && !deliver(packet[0], packet.slice(1))) return
     }
@@ -168,8 +168,8 @@ const makeDecoder: Framing["makeDecoder"] = (options, deliver) => {
 /** So many bytes are made text at once, where packets are smaller. */
 const windowSize = 4096
 
-/** Texts cut out of one of many packets: of ASCII, where a byte is a character. */
-class AsciiTexts {
+/** The texts of packets in a chunk: of ASCII, where a byte is a character, they are cut out of one of many. */
+class Texts {
   private readonly chunk: Uint8Array
   private text: string | undefined = undefined
   private start = 0
@@ -179,7 +179,7 @@ class AsciiTexts {
     this.chunk = chunk
   }
 
-  /** `undefined` if there are other characters in it, or near it. */
+  /** `undefined` for what is no text. */
   between(start: number, end: number): string | undefined {
     if (end > this.end) {
       this.start = start
@@ -187,13 +187,17 @@ class AsciiTexts {
       const bytes = this.chunk.subarray(this.start, this.end)
       this.text = isAscii(bytes) ? asBuffer(bytes).toString("latin1") : undefined
     }
-    return this.text?.slice(start - this.start, end - this.start)
+    return this.text?.slice(start - this.start, end - this.start) ?? textOf(this.chunk.subarray(start, end))
   }
 }
 
-/** Parses what neither a number nor a character needs care in. What does not parse so may be Perl's. */
-const parsePlain = (text: string | undefined): Message | undefined => {
-  if (text === undefined) return undefined
+const textOf = (bytes: Uint8Array): string | undefined => isUtf8(bytes) ? asBuffer(bytes).toString("utf8") : undefined
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+
+/** Parses what has no number that needs care. What does not parse so may be Perl's. */
+const parsePlain = (text: string): Message | undefined => {
   try {
     return JSON.parse(text) as Message
   } catch {
@@ -201,12 +205,7 @@ const parsePlain = (text: string | undefined): Message | undefined => {
   }
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-
-const parse = (bytes: Uint8Array, kind: PeerKind): Message => {
-  if (!isUtf8(bytes)) throw new FramingError("bad_packet", "JSON that is not UTF-8")
-  const text = asBuffer(bytes).toString("utf8")
+const parse = (text: string, kind: PeerKind): Message => {
   try {
     return parseJson(text, kind) as Message
   } catch (cause) {
