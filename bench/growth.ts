@@ -62,7 +62,7 @@ const decoding = (framing: string, make: (size: number) => ReadonlyArray<unknown
   }
   const [small, large] = [8 * megabyte, 64 * megabyte - 1024].map((size) => {
     const pieces: Array<Uint8Array> = []
-    const buffer = makeBuffer("own", (bytes) => pieces.push(bytes))
+    const buffer = makeBuffer("own", { write: (bytes) => void pieces.push(bytes) })
     buffer.write("port", make(size))
     buffer.flush()
     return Buffer.concat(pieces)

@@ -22,16 +22,19 @@ import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { spawnRequest } from "./internal/node/nodePort.ts"
 import type { WaitFor } from "./internal/node/peer.ts"
-import { NodeRouter, type Router } from "./internal/node/router.ts"
+import { NodeRouter, type Router, routerOf } from "./internal/node/router.ts"
 import * as cell from "./internal/port/cell.ts"
+import { addFinalizer, removeFinalizer } from "./internal/port/finalizers.ts"
+import type * as handling from "./internal/port/handlers.ts"
 import { requireAllPlain, requirePlain } from "./internal/port/plainSchema.ts"
 import * as protocols from "./internal/port/protocol.ts"
 import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts"
 import { ReplyPort } from "./internal/port/replyPort.ts"
+import { sndEffect } from "./internal/port/snd.ts"
 import * as link from "./internal/transport/link.ts"
 import * as portId from "./internal/values/portId.ts"
 import * as reason from "./internal/values/reason.ts"
-import type { Node } from "./Node.ts"
+import type { Node, Service as NodeService } from "./Node.ts"
 
 // ---- types
 
@@ -455,18 +458,76 @@ export const make: {
     handlers: H & Superfluous<H, M>,
     options?: Options
   ): Effect.Effect<PortId<M>, never, Node | Scope.Scope | Services<H>>
-} = (...args: ReadonlyArray<any>): Effect.Effect<PortId, never, any> => {
+} = (...args: ReadonlyArray<any>): Effect.Effect<PortId, never, any> =>
+  Effect.withFiber((fiber) => Exit.succeed(makeIn("make", fiber.context, args)))
+
+/**
+ * `make` where no Effect runs: in a callback of a library, in a loop that makes ports by the million.
+ *
+ * **Details**
+ *
+ * `context` has what the Effect would have: the node, the scope that the port ends with, and the services of the handlers.
+ * `Effect.context()` answers it. The forms are those of `make`.
+ *
+ * **Gotchas**
+ *
+ * It throws what `make` dies with.
+ *
+ * **Example** (A port for each connection of a server)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, type Scope } from "effect"
+ * import { EventEmitter } from "node:events"
+ *
+ * const program = Effect.gen(function*() {
+ *   const server = new EventEmitter()
+ *   const context = yield* Effect.context<Node.Node | Scope.Scope>()
+ *   const ports: Array<Port.PortId> = []
+ *   server.on("connection", (name: string) => {
+ *     ports.push(Port.makeUnsafe(context, { who: () => Effect.succeed(name) }))
+ *   })
+ *   server.emit("connection", "one")
+ *   server.emit("connection", "two")
+ *   return ports.length
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 2
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeUnsafe: {
+  (context: Context.Context<Node | Scope.Scope>, handlers?: undefined, options?: Options): PortId
+  <H extends AnyHandler>(
+    context: Context.Context<Node | Scope.Scope | Services<H>>,
+    handler: H,
+    options?: Options
+  ): PortId
+  <H extends Readonly<Record<string, AnyHandler>>>(
+    context: Context.Context<Node | Scope.Scope | Services<H>>,
+    handlers: H,
+    options?: Options
+  ): PortId
+  <M extends Messages, H extends Handlers<M, any>>(
+    context: Context.Context<Node | Scope.Scope | Services<H>>,
+    protocol: Protocol<M>,
+    handlers: H & Superfluous<H, M>,
+    options?: Options
+  ): PortId<M>
+} = (context: Context.Context<never>, ...args: ReadonlyArray<any>): PortId => makeIn("makeUnsafe", context, args)
+
+/** Makes a port with these services: a protocol or none, handlers, options. */
+const makeIn = (verb: string, context: Context.Context<never>, args: ReadonlyArray<any>): PortId => {
   const typed = isProtocol(args[0])
   const handlers: unknown = typed ? args[1] : args[0]
   const options: Options | undefined = typed ? args[2] : args[1]
-  return Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, NodeRouter)
-    const id = `${router.nodeId}#${router.names.local()}`
-    const parent = Context.getUnsafe(fiber.context, Scope.Scope)
-    const made = open(router, id, fiber.context, parent, mailboxOf("make", options))
-    install(made, typed ? args[0] : undefined, handlers)
-    return Exit.succeed(id)
-  })
+  const router = Context.getUnsafe(context, NodeRouter)
+  const id = `${router.nodeId}#${router.names.local()}`
+  const made = open(router, id, context, Context.getUnsafe(context, Scope.Scope), mailboxOf(verb, options))
+  install(made, typed ? args[0] : undefined, handlers)
+  return id
 }
 
 const isProtocol = (value: unknown): value is Protocol<Messages> =>
@@ -482,8 +543,7 @@ const open = (
 ): cell.Cell => {
   const made = new cell.Cell(router, id, mailbox, context)
   router.add(made)
-  const tether = Scope.forkUnsafe(parent)
-  made.tie(tether)
+  made.tie(parent)
   return made
 }
 
@@ -497,13 +557,14 @@ const mailboxOf = (verb: string, options: Options | undefined): number => {
 /** Gives a port its first handlers. */
 const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, handlers: unknown): void => {
   made.protocol = protocol
-  if (typeof handlers === "function") return made.onDefault(handlers as cell.Handler)
+  if (typeof handlers === "function") return made.onDefault(handlers as handling.Handler)
   if (typeof handlers !== "object" || handlers === null) return
-  for (const [tag, handler] of Object.entries(handlers as Record<string, cell.Handler>)) handle(made, tag, handler)
+  const byTag = handlers as Record<string, handling.Handler>
+  for (const tag of Object.keys(byTag)) handle(made, tag, byTag[tag]!)
 }
 
 /** Gives a port what handles a tag; where the port's protocol has a reply for it, that is sent. */
-const handle = (made: cell.Cell, tag: string, handler: cell.Handler): void => {
+const handle = (made: cell.Cell, tag: string, handler: handling.Handler): void => {
   const isAnswered = made.protocol?.messages[tag]?.reply !== undefined
   made.on(tag, isAnswered ? protocols.replying(tag, handler, answer) : handler)
 }
@@ -579,17 +640,24 @@ export const rcv: {
     const made = localCell(router, port, "rcv")
     if (made === undefined) return Exit.void
     // As it is now: the fiber goes on to other things.
-    const { context } = fiber
-    const run = (handler: AnyHandler): cell.Handler =>
-      made.isNative(context) ? handler : (...args) => {
-        const result = handler(...args)
-        return Effect.isEffect(result) ? Effect.provideContext(result, made.contextOver(context)) : undefined
-      }
-    if (typeof first !== "string") made.onDefault(run(first))
+    const services = made.isNative(fiber.context) ? undefined : made.contextOver(fiber.context)
+    if (typeof first !== "string") made.onDefault(withServices(services, first))
     else if (second === undefined) made.on(first, undefined)
-    else handle(made, first, run(second))
+    else handle(made, first, withServices(services, second))
     return Exit.void
   })
+
+/** The same function, where what it answers needs other services than those of the port that calls it. */
+const withServices = <Args extends ReadonlyArray<any>>(
+  services: Context.Context<never> | undefined,
+  body: (...args: Args) => Effect.Effect<unknown, unknown, any> | void
+): (...args: Args) => Effect.Effect<unknown, unknown> | void => {
+  if (services === undefined) return body as (...args: Args) => Effect.Effect<unknown, unknown> | void
+  return (...args) => {
+    const result = body(...args)
+    return Effect.isEffect(result) ? Effect.provideContext(result, services as Context.Context<any>) : undefined
+  }
+}
 
 /** The port, if it is one of ours that still lives. Asking for a port of another node is a mistake. */
 const localCell = (router: Router, port: string, verb: string): cell.Cell | undefined => {
@@ -631,12 +699,13 @@ export const snd: {
     tag: Tag,
     ...args: SendArgsOf<M, Tag>
   ): Effect.Effect<void, never, Node>
-} = (port: string, ...message: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
-  Effect.withFiber((fiber) => {
-    const router = Context.getUnsafe(fiber.context, NodeRouter)
-    const waitFor = router.offer(port, message)
-    return waitFor === undefined ? Exit.void : sendLater(router, port, message, waitFor)
-  })
+} = (port: string, ...message: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> => new Snd(port, message)
+
+const Snd = sndEffect<Node>((fiber, to, message) => {
+  const router = Context.getUnsafe(fiber.context, NodeRouter)
+  const waitFor = router.offer(to, message)
+  return waitFor === undefined ? Exit.void : sendLater(router, to, message, waitFor)
+})
 
 /**
  * Waits for what keeps a message from being sent, then sends it as it was when the waiting began. What cannot be interrupted,
@@ -665,6 +734,135 @@ const sendLater = (router: Router, port: string, message: AnyMessage, waitFor: W
   })
 
 /**
+ * `snd` where no Effect runs: in a callback, in a hot loop. Answers whether a sender that can wait may go on; the message is sent in
+ * any case.
+ *
+ * **Details**
+ *
+ * `node` is the service: `yield* Node.Node`. The message is sent as by `snd`, with the same guarantee, and the receiver never runs inside
+ * of it. `false` says what `write` of a Node stream says: another node does not take more for now, and what is sent meanwhile is kept in
+ * memory. Whoever can wait does, with `awaitRoom`.
+ *
+ * **Gotchas**
+ *
+ * It throws an `UnsendableMessage` where `snd` dies with one. Who never waits loses the link to a node that takes nothing: over 256 MiB,
+ * or a million messages while a link is being made.
+ *
+ * A message that not every link can carry (bytes, for one) does not wait for a link that is still being made: if that turns out to be
+ * one that cannot, the link is lost.
+ *
+ * **Example** (Events of an emitter)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Deferred, Effect } from "effect"
+ * import { EventEmitter } from "node:events"
+ *
+ * const program = Effect.gen(function*() {
+ *   const heard = yield* Deferred.make<number>()
+ *   const port = yield* Port.make({ temperature: (degrees: number) => Deferred.succeed(heard, degrees) })
+ *   const node = yield* Node.Node
+ *   const sensor = new EventEmitter()
+ *   sensor.on("temperature", (degrees: number) => {
+ *     Port.sndUnsafe(node, port, "temperature", degrees)
+ *   })
+ *   sensor.emit("temperature", 21)
+ *   return yield* Deferred.await(heard)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 21
+ * ```
+ *
+ * @see {@link sender} for many messages to one port
+ * @category combinators
+ * @since 0.1.0
+ */
+export const sndUnsafe: {
+  <M extends Messages>(node: NodeService, port: PortId<M>, ...message: MessageOf<M>): boolean
+  <M extends Messages, const Tag extends TagOf<M>>(
+    node: NodeService,
+    port: PortId<M>,
+    tag: Tag,
+    ...args: SendArgsOf<M, Tag>
+  ): boolean
+} = (node: NodeService, port: string, ...message: ReadonlyArray<unknown>): boolean => routerOf(node).post(port, message)
+
+/**
+ * Sends messages to one port, without an Effect. It answers what `sndUnsafe` does.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Sender<M extends Messages = any> {
+  (...message: MessageOf<M>): boolean
+  <const Tag extends TagOf<M>>(tag: Tag, ...args: SendArgsOf<M, Tag>): boolean
+}
+
+/**
+ * A function that sends messages to a port: for callbacks, event emitters and hot loops, in which no Effect runs.
+ *
+ * **Details**
+ *
+ * Each message is sent as by `snd`, with the same guarantee: the receiver never runs inside of the function. It answers whether a sender
+ * that can wait may go on, as `sndUnsafe` does; `awaitRoom` waits.
+ *
+ * **Example** (A hot loop that waits when it should)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Deferred, Effect, Schema } from "effect"
+ *
+ * const Sum = Port.protocol({ add: Port.message(Schema.Number), done: Port.message() })
+ *
+ * const program = Effect.gen(function*() {
+ *   const total = yield* Deferred.make<number>()
+ *   let sum = 0
+ *   const port = yield* Port.make(Sum, {
+ *     add: (n) => {
+ *       sum += n
+ *     },
+ *     done: () => Deferred.succeed(total, sum)
+ *   })
+ *   const send = yield* Port.sender(port)
+ *   for (let n = 1; n <= 1000; n++) {
+ *     if (!send("add", n)) yield* Port.awaitRoom(port)
+ *   }
+ *   send("done")
+ *   return yield* Deferred.await(total)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 500500
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const sender = <M extends Messages>(port: PortId<M>): Effect.Effect<Sender<M>, never, Node> =>
+  Effect.map(NodeRouter, (router) => (...message: ReadonlyArray<unknown>) => router.post(port, message))
+
+/**
+ * Waits until a sender to this port may go on: what `snd` does by itself, for those who send with `sender` or `sndUnsafe`.
+ *
+ * **Details**
+ *
+ * Senders that wait go on one after the other, in the order in which they came, `snd` among them. A port of this node has always room. So
+ * has a node that cannot be reached: what is sent there is lost, and monitors tell.
+ *
+ * Where nothing can be interrupted, in a finalizer for one, it does not wait.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const awaitRoom = (port: PortId): Effect.Effect<void, never, Node> =>
+  Effect.flatMap(NodeRouter, (router) =>
+    router.hasRoom(port) ? Effect.void : Effect.uninterruptibleMask((restore) => {
+      const wait = router.whenItMay(port, "room")
+      const interruptible = restore(wait)
+      if (interruptible === wait) return Effect.void
+      return Effect.asVoid(Effect.ensuring(interruptible, Effect.sync(() => router.sentOrNot(port))))
+    }))
+
+/**
  * Ends a port. Without a reason it is a normal end; a reason is a tag and whatever explains it.
  *
  * **Details**
@@ -680,7 +878,41 @@ const sendLater = (router: Router, port: string, message: AnyMessage, waitFor: W
  * @since 0.1.0
  */
 export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Effect<void, never, Node> =>
-  Effect.map(NodeRouter, (router) => router.kill(port, reason))
+  Effect.withFiber((fiber) => {
+    Context.getUnsafe(fiber.context, NodeRouter).kill(port, reason)
+    return Exit.void
+  })
+
+/**
+ * `kil` where no Effect runs. `node` is the service: `yield* Node.Node`.
+ *
+ * **Details**
+ *
+ * What runs in the port is interrupted, and its finalizers run, in a turn of their own: not inside of this call.
+ *
+ * **Example** (A port that ends with a signal)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Exit } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const node = yield* Node.Node
+ *   const port = yield* Port.make({})
+ *   const controller = new AbortController()
+ *   controller.signal.addEventListener("abort", () => Port.kilUnsafe(node, port, "aborted"))
+ *   controller.abort()
+ *   return Exit.isFailure(yield* Port.exit(port))
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => true
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const kilUnsafe = (node: NodeService, port: PortId, ...reason: ReadonlyArray<unknown>): void =>
+  routerOf(node).kill(port, reason)
 
 // ---- monitoring
 
@@ -793,29 +1025,97 @@ export const mon: {
       return watching(
         fiber.context,
         port,
-        (exit) => Exit.isFailure(exit) && router.kill(other, reason.reasonFromExit(exit))
+        (exit) => {
+          if (Exit.isFailure(exit)) router.kill(other, reason.reasonFromExit(exit))
+        }
       )
     }
     const fixed = router.fixed(other, message)
     return watching(fiber.context, port, (exit) => router.note(other, fixed, reason.reasonFromExit(exit)))
   })
 
-/** Watches a port until the scope of the context closes. What has fired, or was taken back, leaves nothing in the scope. */
-const watching = (
-  context: Context.Context<never>,
-  port: string,
-  watcher: (exit: reason.PortExit) => unknown
-): Effect.Effect<Monitor> => {
-  const tether = Scope.forkUnsafe(Context.getUnsafe(context, Scope.Scope))
-  const cancel = Scope.close(tether, Exit.void)
-  const unwatch = Context.getUnsafe(context, NodeRouter).monitor(port, (exit) => {
-    watcher(exit)
-    Effect.runFork(cancel)
-  })
-  return Effect.as(Scope.addFinalizer(tether, Effect.sync(unwatch)), { cancel })
+/**
+ * `mon` where no Effect runs: calls back once, with the Exit of the port. What it answers takes the monitor back.
+ *
+ * **Details**
+ *
+ * `node` is the service: `yield* Node.Node`. The callback runs in a turn of its own, not inside of this call or of `kil`; what it throws
+ * is logged, and concerns nobody else.
+ *
+ * **Gotchas**
+ *
+ * No scope takes the monitor back: whoever set it does.
+ *
+ * **Example** (A callback, and no scope)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const node = yield* Node.Node
+ *   const port = yield* Port.make({})
+ *   const told: Array<string> = []
+ *   Port.monUnsafe(node, port, (exit) => told.push(exit._tag))
+ *   const takeBack = Port.monUnsafe(node, port, () => told.push("never"))
+ *   takeBack()
+ *   yield* Port.kil(port)
+ *   yield* Port.exit(port)
+ *   return told
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => ["Success"]
+ * ```
+ *
+ * @category monitoring
+ * @since 0.1.0
+ */
+export const monUnsafe = (
+  node: NodeService,
+  port: PortId,
+  callback: (exit: Exit.Exit<void, Killed>) => void
+): () => void =>
+  // One monitor for each call, also where the callback is the same.
+  routerOf(node).monitor(port, (exit) => callback(exit))
+
+/** A monitor that a scope takes back when it closes. What has fired, or was taken back, leaves nothing in the scope. */
+class ScopedMonitor implements Monitor {
+  private readonly scope: Scope.Scope
+  private readonly watcher: Watcher
+  private unwatch: (() => void) | undefined = undefined
+
+  constructor(router: Router, scope: Scope.Scope, port: string, watcher: Watcher) {
+    this.scope = scope
+    this.watcher = watcher
+    if (addFinalizer(scope, this, () => this.cancel) !== undefined) return
+    this.unwatch = router.monitor(port, (exit) => this.fire(exit))
+  }
+
+  get cancel(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      removeFinalizer(this.scope, this)
+      this.unwatch?.()
+    })
+  }
+
+  private fire(exit: reason.PortExit): void {
+    removeFinalizer(this.scope, this)
+    this.watcher(exit)
+  }
 }
 
-/** Runs a callback in the turn of the port that the context belongs to, or in a fiber of its own if it is no port's. */
+/** Watches a port until the scope of the context closes. */
+const watching = (context: Context.Context<never>, port: string, watcher: Watcher): Effect.Effect<Monitor> =>
+  Exit.succeed(
+    new ScopedMonitor(
+      Context.getUnsafe(context, NodeRouter),
+      Context.getUnsafe(context, Scope.Scope),
+      port,
+      watcher
+    )
+  )
+
+/** Runs a callback in the turn of the port that the context belongs to; if it is no port's, what the callback answers has a fiber of its own. */
 const runIn = (
   router: Router,
   context: Context.Context<never>,
@@ -824,15 +1124,23 @@ const runIn = (
 ): Watcher => {
   const self = Context.getOrUndefined(context, Self)
   const owner = self === undefined ? undefined : router.ports.get(self)
-  const run = (exit: reason.PortExit): Effect.Effect<unknown, unknown> =>
-    Effect.provideContext(Effect.suspend(() => callback(exit) ?? Effect.void), context as Context.Context<any>)
-  if (owner !== undefined && cell.isCell(owner)) return (exit) => owner.enter(() => run(exit))
+  if (owner !== undefined && cell.isCell(owner)) {
+    const inside = withServices(owner.isNative(context) ? undefined : context, callback)
+    return (exit) => owner.enter(() => inside(exit))
+  }
+  const tellOf = (cause: Cause.Cause<unknown>): void => {
+    if (!Cause.hasInterruptsOnly(cause)) router.unheard(failed, cause)
+  }
   return (exit) => {
-    const fiber = Effect.runForkWith(context)(run(exit))
-    Fiber.runIn(fiber, Context.getUnsafe(context, Scope.Scope))
-    fiber.addObserver((result) => {
-      if (Exit.isFailure(result) && !Cause.hasInterruptsOnly(result.cause)) router.unheard(failed, result.cause)
-    })
+    try {
+      const result = callback(exit)
+      if (!Effect.isEffect(result)) return
+      const fiber = Effect.runForkWith(context as Context.Context<any>)(result)
+      Fiber.runIn(fiber, Context.getUnsafe(context, Scope.Scope))
+      fiber.addObserver((ended) => Exit.isFailure(ended) && tellOf(ended.cause))
+    } catch (error) {
+      tellOf(Cause.die(error))
+    }
   }
 }
 

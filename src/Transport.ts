@@ -74,7 +74,8 @@ export type WireEvents = wire.WireEvents
  * **Details**
  *
  * - `start(events)` begins to read; what came before waits. A wire that was lost before tells so then.
- * - `write(bytes)`: the bytes belong to the wire from now on, and may be a view of a larger buffer.
+ * - `write(bytes, left)`: the bytes belong to the wire from now on, and may be a view of a larger buffer. A wire that calls `left`,
+ *   once, when it has no more need of them lets their memory be used again.
  * - `end(closed)` closes the connection when all that was written has left, and calls back when it is closed.
  * - `destroy()` closes it at once, and calls `closed` of its own events. What was written just before still leaves, as far as
  *   the system has room for it.

@@ -20,7 +20,6 @@ const makeProject = (ownEffect: boolean): string => {
   }
   mkdirSync(modules)
   place("effect-mp", true, ["package.json", "dist"])
-  place("cbor-x", false, [])
   place("effect", ownEffect, ["package.json", "dist"])
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
   copyFileSync(join(root, "test/fixtures/ownCopy.ts"), join(folder, "service.ts"))

@@ -66,6 +66,8 @@ describe("nodes in it", () => {
         const buffered = yield* onItsWay
         yield* a.run(Port.snd(inbox.port, "cut in two".repeat(100)))
         yield* until("so is the second one", () => Effect.map(onItsWay, (bytes) => bytes > buffered + 500))
+        // What is sent in a turn leaves at its end.
+        yield* Effect.sleep("1 millis")
         yield* network.reset(there, buffered + 500)
         yield* network.release(there)
         yield* until("both monitors fire", () => lostAtA.length + lostAtB.length === 2)

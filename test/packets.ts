@@ -9,7 +9,7 @@ export type Packet = ReadonlyArray<unknown>
 /** Encodes packets, each by itself. */
 export const encoder = (framing: Framing, kind: PeerKind): (packet: Packet) => Buffer => {
   const pieces: Array<Uint8Array> = []
-  const buffer = framing.makeBuffer(kind, (bytes) => pieces.push(bytes))
+  const buffer = framing.makeBuffer(kind, { write: (bytes) => void pieces.push(bytes) })
   const write = (name: string, message: Packet): Buffer => {
     buffer.write(name, message)
     buffer.flush()

@@ -67,6 +67,9 @@ export class Node extends Context.Service<Node, NodeService>()("effect-mp/Node")
 /** The same service as the rooms of this package see it. */
 export const NodeRouter = Context.Service<Node, Router>(Node.key)
 
+/** The same, where the service is at hand. */
+export const routerOf = (node: NodeService): Router => node as Router
+
 export class Router implements NodeService, Host, PeerHost {
   readonly nodeId: string
   readonly names: PortNames
@@ -145,6 +148,23 @@ export class Router implements NodeService, Host, PeerHost {
     if (receiver === undefined) return this.sendElsewhere(to, message, false)
     this.deliver(receiver, message)
     return undefined
+  }
+
+  /** Sends it in any case, and answers whether a sender that can wait may go on. */
+  post(to: string, message: Message): boolean {
+    const receiver = this.ports.get(to)
+    if (receiver === undefined) {
+      this.sendElsewhere(to, message, true)
+      return this.hasRoom(to)
+    }
+    this.deliver(receiver, message)
+    return true
+  }
+
+  /** Whether a sender to this port that can wait may send. */
+  hasRoom(to: string): boolean {
+    const peer = this.peers.get(nodeOf(to))
+    return peer === undefined || peer.state === "down" || peer.hasRoom
   }
 
   /** The same for a sender whose turn it is: others may wait. */

@@ -1,8 +1,9 @@
 /**
  * A port at run time: its mailbox, what handles it, and its end.
  *
- * A port at rest holds no fiber. What arrives is put in the mailbox, and the port in the run queue; its activation is
- * one fiber that handles all that waits, and ends. See `docs/architecture.md` for the figures that led here.
+ * A port at rest holds no fiber, and none of its last messages. What arrives is put in the mailbox, and the port in the run queue; its
+ * activation handles all that waits: by plain calls as long as no handler needs a fiber, and from there on in one fiber. See
+ * `docs/architecture.md` for the figures that led here.
  *
  * @internal
  */
@@ -14,13 +15,22 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { readName } from "../values/portId.ts"
-import { Killed, type PortExit, type Reason, reasonFromCause, reasonFromExit, reasons } from "../values/reason.ts"
-import { runImmediately } from "./immediate.ts"
-import { enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
-import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "./receiver.ts"
-
-/** What handles a message. It gets the arguments one by one; a value that is no Effect counts as done. */
-export type Handler = (...args: ReadonlyArray<any>) => unknown
+import {
+  exitFromReason,
+  Killed,
+  type PortExit,
+  type Reason,
+  reasonFromCause,
+  reasonFromExit,
+  reasons
+} from "../values/reason.ts"
+import { addFinalizer, removeFinalizer } from "./finalizers.ts"
+import { type Handler, handlerOf, type Handlers, withHandler, withoutHandler } from "./handlers.ts"
+import { isSuccess, syncOf } from "./immediate.ts"
+import { afterPass, enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
+import type { Host, Message, Receiver, Watcher } from "./receiver.ts"
+import { isSnd } from "./snd.ts"
+import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 
 /** Something that runs in the port's turn, between two messages. */
 export type Task = () => Effect.Effect<unknown, unknown> | void
@@ -39,19 +49,25 @@ export interface Protocol {
 /** Re-exported as `Port.Self`, where it is documented. */
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
 
-/** What a port needs once something runs in it. */
+/** What a port needs while something runs in it. */
 interface Life {
-  /** The port's own scope: what handlers acquire is released when the port ends. */
-  readonly scope: Scope.Closeable
   /** What handlers run in: the creator's services, `Self` and the port's Scope. */
   readonly context: Context.Context<never>
-  /** Handles all that waits. Built once. */
+  /** Handles all that waits, and before that the effect that led to it. Built once. */
   readonly activation: Effect.Effect<void, unknown>
+  /** The effect that no plain call can carry out. */
+  pending: Effect.Effect<unknown, unknown> | undefined
+  /** Only while an activation lasts that needs one. */
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** It goes when the pass is over, unless the port is awake then. */
+  isGoing: boolean
 }
+
+type Item = Message | Task
 
 /** Messages that are handled in one operation of a fiber, which yields to the event loop every 2048 operations. */
 const stride = 8
-const noMessages: Array<Message | Task> = []
+const noItems: Array<Item | undefined> = []
 const nothing = (): void => {}
 
 export class Cell implements Receiver, Runnable {
@@ -62,26 +78,28 @@ export class Cell implements Receiver, Runnable {
   private readonly host: Host
   /** What the port was made in. */
   private readonly creator: Context.Context<never>
-  /** Ties the port to the scope that it was made in. */
-  private tether: Scope.Closeable | undefined = undefined
-  private readonly capacity: number
-  /** Made by the first thing that runs in the port: most ports of a large program are at rest. */
+  /** The scope that ends the port with it. */
+  private parent: Scope.Scope | undefined = undefined
+  /** None is no number: Infinity would be an object of its own in each port. */
+  private readonly capacity: number | undefined
+  /** The port's own scope: what handlers acquire is released when the port ends. Made by the first effect that may. */
+  private scope: Scope.Closeable | undefined = undefined
+  /** Most ports of a large program are at rest, and have none. */
   private life: Life | undefined = undefined
-  private tags: Map<string, Handler> | undefined = undefined
+  private tags: Handlers = undefined
   private fallback: Handler | undefined = undefined
-  private watchers: Set<Watcher> | undefined = undefined
-  private box: Array<Message | Task> = noMessages
-  private batch: Array<Message | Task> = noMessages
+  private watchers: Watchers = undefined
+  private box = noItems
+  /** What is being handled, without what has been. */
+  private batch = noItems
   private index = 0
   /** In the run queue, or being run: it will look at the mailbox by itself. */
   private busy = false
-  /** Only while an activation lasts. */
-  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
 
   constructor(host: Host, id: string, capacity: number, context: Context.Context<never>) {
     this.host = host
     this.id = id
-    this.capacity = capacity
+    this.capacity = capacity === Infinity ? undefined : capacity
     this.creator = context
   }
 
@@ -90,37 +108,53 @@ export class Cell implements Receiver, Runnable {
   }
 
   private live(): Life {
-    if (this.life !== undefined) return this.life
-    const scope = Scope.makeUnsafe()
-    return this.life = {
-      scope,
-      context: Context.add(Context.add(untraced(this.creator), Self, this.id), Scope.Scope, scope),
+    return this.life ??= {
+      context: this.context(),
       activation: Effect.whileLoop({
-        while: () => this.more(),
+        while: () => this.goesOn(),
         body: () => this.handleSome(),
         step: nothing
-      })
+      }),
+      pending: undefined,
+      fiber: undefined,
+      isGoing: false
     }
   }
 
-  /** Kills the port when the scope closes, and waits for its end. When the port ends first, it closes the scope. */
-  tie(tether: Scope.Closeable): void {
-    this.tether = tether
-    const stop = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
-      Effect.withFiber((fiber) => {
-        // Closed by the port's end.
-        if (this.tether === undefined) return Exit.void
-        this.tether = undefined
-        const ended = Effect.callback<void>((resume) => {
-          this.watch(() => resume(Effect.void))
-          this.kill(reasonFromExit(exit))
-        })
-        if (Context.getOrUndefined(fiber.context, Self) !== this.id) return ended
-        // Something in the port closes the scope: the port ends when that has left, which cannot wait for it.
-        this.kill(reasonFromExit(exit))
-        return Exit.void
-      })
-    Effect.runFork(Scope.addFinalizerExit(tether, stop))
+  private context(): Context.Context<never> {
+    return this.life?.context ??
+      Context.add(Context.add(untraced(this.creator), Self, this.id), Scope.Scope, this.ownScope())
+  }
+
+  private ownScope(): Scope.Closeable {
+    return this.scope ??= Scope.makeUnsafe()
+  }
+
+  /** Ties the port to a scope: that kills it when it closes, and waits for its end. */
+  tie(parent: Scope.Scope): void {
+    const closed = addFinalizer(parent, this, this.stop.bind(this))
+    if (closed === undefined) this.parent = parent
+    else this.endWith(closed)
+  }
+
+  private stop(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Effect.withFiber((fiber) => {
+      // The port has ended meanwhile.
+      if (this.parent === undefined) return Exit.void
+      this.parent = undefined
+      if (Context.getOrUndefined(fiber.context, Self) !== this.id) {
+        return Effect.callback((resume) => this.endWith(exit, () => resume(Effect.void)))
+      }
+      // Something in the port closes the scope: the port ends when that has left, which cannot wait for it.
+      this.endWith(exit)
+      return Exit.void
+    })
+  }
+
+  /** Ends with its scope: whoever closed that knows of it. */
+  private endWith(exit: Exit.Exit<unknown, unknown>, ended: Watcher = nothing): void {
+    this.watch(ended)
+    this.kill(reasonFromExit(exit))
   }
 
   /** Whether effects with this context may run in the port as they are. */
@@ -130,13 +164,12 @@ export class Cell implements Receiver, Runnable {
 
   /** A context with this port's `Self` and Scope. */
   contextOver<R>(context: Context.Context<R>): Context.Context<R> {
-    return Context.add(Context.add(context, Self, this.id), Scope.Scope, this.live().scope) as Context.Context<R>
+    return Context.add(Context.add(context, Self, this.id), Scope.Scope, this.ownScope()) as Context.Context<R>
   }
 
   /** Adds, replaces or (with `undefined`) removes what handles a tag. */
   on(tag: string, handler: Handler | undefined): void {
-    if (handler !== undefined) (this.tags ??= new Map()).set(tag, handler)
-    else this.tags?.delete(tag)
+    this.tags = handler === undefined ? withoutHandler(this.tags, tag) : withHandler(this.tags, tag, handler)
   }
 
   /** Sets what handles all other messages. */
@@ -146,7 +179,7 @@ export class Cell implements Receiver, Runnable {
 
   send(message: Message): void {
     if (this.doomed !== undefined) return
-    if (this.capacity !== Infinity && this.box.length + this.batch.length - this.index >= this.capacity) {
+    if (this.capacity !== undefined && this.box.length + this.batch.length - this.index >= this.capacity) {
       return this.kill(reasons.mailbox_overflow(this.capacity))
     }
     this.put(message)
@@ -164,8 +197,8 @@ export class Cell implements Receiver, Runnable {
     if (this.doomed === undefined) this.put(task)
   }
 
-  private put(item: Message | Task): void {
-    if (this.box !== noMessages) this.box.push(item)
+  private put(item: Item): void {
+    if (this.box !== noItems) this.box.push(item)
     else this.box = [item]
     if (!this.busy) {
       this.busy = true
@@ -173,23 +206,22 @@ export class Cell implements Receiver, Runnable {
     }
   }
 
-  kill(reason: Reason): void {
-    this.doom(reason.length === 0 ? Exit.void : Exit.fail(new Killed({ port: this.id, reason })))
-  }
-
   watch(watcher: Watcher): () => void {
-    const watchers = this.watchers ??= new Set()
-    watchers.add(watcher)
-    return () => watchers.delete(watcher)
+    this.watchers = withWatcher(this.watchers, watcher)
+    return () => {
+      this.watchers = withoutWatcher(this.watchers, watcher)
+    }
   }
 
   /** Begins the end: nothing more is handled; the rest happens in the run queue, so that chains of links do not recurse. */
-  private doom(exit: PortExit): void {
+  kill(reason: Reason): void {
     if (this.doomed !== undefined) return
+    const exit = exitFromReason(this.id, reason)
     this.doomed = exit
     this.host.ending(this, exit)
-    this.box = this.batch = noMessages
-    if (this.fiber !== undefined) this.fiber.interruptUnsafe()
+    this.box = this.batch = noItems
+    const fiber = this.life?.fiber
+    if (fiber !== undefined) fiber.interruptUnsafe()
     else if (!this.busy) {
       this.busy = true
       enqueue(this)
@@ -198,12 +230,15 @@ export class Cell implements Receiver, Runnable {
 
   run(): void {
     if (this.doomed !== undefined) return this.end(this.doomed)
-    const { activation, context } = this.life ?? this.live()
-    const fiber = Effect.runForkWith(context)(activation)
+    const pending = this.handlePlainly()
+    if (pending === undefined || this.doomed !== undefined) return this.activationEnded()
+    const life = this.live()
+    life.pending = pending
+    const fiber = Effect.runForkWith(life.context)(life.activation)
     const exit = fiber.pollUnsafe()
-    if (exit !== undefined) this.activationEnded(exit)
+    if (exit !== undefined) this.fiberEnded(exit)
     // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
-    else fiber.addObserver((exit) => this.activationEnded(exit))
+    else fiber.addObserver((exit) => this.fiberEnded(exit))
   }
 
   broken(error: unknown): void {
@@ -212,40 +247,83 @@ export class Cell implements Receiver, Runnable {
 
   /** Whether a handler of the port runs in this very fiber: then the port handles nothing else before that has left. */
   isHandling(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    return this.fiber === fiber
+    return this.life?.fiber === fiber
+  }
+
+  /** Handles all that waits, as long as that takes no fiber. Answers the first effect that needs one. */
+  private handlePlainly(): Effect.Effect<unknown, unknown> | undefined {
+    try {
+      while (this.more()) {
+        const pending = this.handleNext()
+        if (pending !== undefined) return pending
+      }
+    } catch (error) {
+      if (this.doomed === undefined) this.fail(Cause.die(error))
+    } finally {
+      giveBack()
+    }
+    return undefined
   }
 
   private more(): boolean {
-    if (this.fiber === undefined) this.fiber = Fiber.getCurrent()
     if (this.doomed !== undefined || passIsOver()) return false
     if (this.index < this.batch.length) return true
-    if (this.box.length === 0) return false
-    const spent = this.batch
     this.index = 0
     this.batch = this.box
-    if (spent === noMessages) this.box = noMessages
-    else {
-      spent.length = 0
-      this.box = spent
-    }
-    return true
+    this.box = noItems
+    return this.batch.length > 0
   }
 
-  /** Handles messages until one of them needs the fiber, or it is time to let Effect count. */
+  /** In a fiber, whether there is something to do. */
+  private goesOn(): boolean {
+    const life = this.live()
+    life.fiber ??= Fiber.getCurrent()
+    return life.pending !== undefined || this.more()
+  }
+
+  /** In a fiber: handles messages until one of them needs the fiber, or it is time to let Effect count. */
   private handleSome(): Effect.Effect<unknown, unknown> {
+    const life = this.live()
+    const { pending } = life
+    if (pending !== undefined) {
+      life.pending = undefined
+      return pending
+    }
     for (let left = stride; left > 0; left--) {
-      const result = this.handle(this.batch[this.index++]!)
-      if (!runImmediately(result)) return result as Effect.Effect<unknown, unknown>
+      const next = this.handleNext()
+      if (next !== undefined) return next
       if (!this.more()) break
     }
     return Effect.void
   }
 
-  private handle(item: Message | Task): unknown {
+  /** Handles a message, and carries out what its handler answers. Answers the effect if that needs a fiber of its own. */
+  private handleNext(): Effect.Effect<unknown, unknown> | undefined {
+    const item = this.batch[this.index]!
+    // What has been handled is held no longer.
+    this.batch[this.index++] = undefined
+    const result = this.handle(item)
+    if (result === undefined || result === null || isSuccess(result)) return undefined
+    if (isSnd(result)) return this.host.offer(result.to, result.message) === undefined ? undefined : result
+    const sync = syncOf(result)
+    if (sync !== undefined) {
+      if (this.life?.fiber === undefined) borrow(this.live().context)
+      sync()
+      return undefined
+    }
+    // What is no Effect counts as done.
+    if (!Effect.isEffect(result)) return undefined
+    if (!Exit.isExit(result)) return result as Effect.Effect<unknown, unknown>
+    if (Exit.isFailure(result)) this.fail(result.cause)
+    return undefined
+  }
+
+  private handle(item: Item): unknown {
     if (typeof item === "function") return item()
     const tag = item[0]
     // Perl does not tell a number from its text.
-    const tagged = this.tags?.get(typeof tag === "string" ? tag : readName(tag) as string)
+    const name = typeof tag === "string" ? tag : readName(tag)
+    const tagged = name === undefined ? undefined : handlerOf(this.tags, name)
     if (tagged !== undefined) return callTagged(tagged, item)
     return this.fallback !== undefined ? callWhole(this.fallback, item) : this.refuse(item)
   }
@@ -254,11 +332,27 @@ export class Cell implements Receiver, Runnable {
     this.kill(reasons.unhandled_message(message[0]))
   }
 
-  private activationEnded(exit: Exit.Exit<unknown, unknown>): void {
-    this.fiber = undefined
+  private fiberEnded(exit: Exit.Exit<unknown, unknown>): void {
+    const life = this.live()
+    life.fiber = life.pending = undefined
     if (Exit.isFailure(exit)) this.fail(exit.cause)
-    if (this.doomed !== undefined || this.box.length > 0 || this.index < this.batch.length) enqueue(this)
-    else this.busy = false
+    this.activationEnded()
+  }
+
+  private activationEnded(): void {
+    if (this.doomed !== undefined || this.box.length > 0 || this.index < this.batch.length) return enqueue(this)
+    this.busy = false
+    this.batch = noItems
+    this.index = 0
+    if (this.life === undefined || this.life.isGoing) return
+    this.life.isGoing = true
+    afterPass(this)
+  }
+
+  passEnded(): void {
+    if (this.life === undefined) return
+    this.life.isGoing = false
+    if (!this.busy) this.life = undefined
   }
 
   /** What runs in the port failed: that is its end. If the port has ended already, it is the cleanup that failed. */
@@ -272,7 +366,7 @@ export class Cell implements Receiver, Runnable {
   /** Runs an effect in the port, beside its handlers. Its failure kills the port; its interruption does not. */
   evaluate<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, Killed> {
     return Effect.callback<A, Killed>((resume) => {
-      const fiber = this.adopt(Effect.runForkWith(this.live().context)(effect))
+      const fiber = this.adopt(Effect.runForkWith(this.context())(effect))
       fiber.addObserver((exit) => {
         if (Exit.isSuccess(exit)) return resume(Effect.succeed(exit.value))
         if (this.doomed === undefined) return resume(Effect.interrupt)
@@ -287,29 +381,42 @@ export class Cell implements Receiver, Runnable {
     fiber.addObserver((exit) => {
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.fail(exit.cause)
     })
-    return Fiber.runIn(fiber, this.live().scope)
+    return Fiber.runIn(fiber, this.ownScope())
   }
 
   /** The handler has left. Closes the scope, then tells the monitors. */
   private end(exit: PortExit): void {
-    const closing = this.life && Scope.closeUnsafe(this.life.scope, exit)
-    if (this.life === undefined || closing === undefined) return this.finish(exit)
-    Effect.runForkWith(this.life.context)(Effect.uninterruptible(closing)).addObserver((closed) => {
+    const closing = this.scope && Scope.closeUnsafe(this.scope, exit)
+    if (closing === undefined) return this.finish(exit)
+    Effect.runForkWith(this.context())(Effect.uninterruptible(closing)).addObserver((closed) => {
       if (Exit.isFailure(closed)) this.host.unheard(`a finalizer of port ${this.id} failed`, closed.cause)
       this.finish(exit)
     })
   }
 
   private finish(exit: PortExit): void {
+    const { parent, watchers } = this
+    this.parent = this.watchers = this.life = undefined
     this.host.removed(this)
-    const tether = this.tether
-    this.tether = undefined
-    if (tether !== undefined) Effect.runFork(Scope.close(tether, Exit.void))
-    const watchers = this.watchers
-    this.watchers = undefined
-    if (watchers !== undefined && watchers.size > 0) tellWatchers(watchers, exit, this.host)
-    else if (Exit.isFailure(exit)) this.host.unmonitored(this, exit)
+    if (parent !== undefined) removeFinalizer(parent, this)
+    if (!tell(watchers, exit, this.host) && Exit.isFailure(exit)) this.host.unmonitored(this, exit)
   }
+}
+
+/** The fiber of the pass, while it stands for that of the port whose turn it is. */
+let borrowed: Fiber.Fiber<unknown, unknown> | undefined = undefined
+
+/** What an effect does that needs no fiber of its own may ask for the current one, and for its services. */
+const borrow = (context: Context.Context<never>): void => {
+  if (borrowed !== undefined) return
+  borrowed = Fiber.getCurrent()
+  borrowed?.setContext(context)
+}
+
+const giveBack = (): void => {
+  if (borrowed === undefined) return
+  borrowed.setContext(Context.empty())
+  borrowed = undefined
 }
 
 /** Whether what stands in a table of ports is a port of a program. */

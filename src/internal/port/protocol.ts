@@ -10,8 +10,9 @@ import * as Schema from "effect/Schema"
 import { describe, quoted } from "../values/describe.ts"
 import { isPortId, readName } from "../values/portId.ts"
 import { reasons } from "../values/reason.ts"
-import type { Handler, Validate } from "./cell.ts"
+import type { Validate } from "./cell.ts"
 import { compileItems } from "./compiledSchema.ts"
+import type { Handler } from "./handlers.ts"
 
 /** A schema that validates and does not transform: messages are plain data. */
 export type AnySchema = Schema.Codec<any, any>

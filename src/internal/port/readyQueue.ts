@@ -1,10 +1,14 @@
 /**
  * The run queue: what has something to do, ports above all, runs one after another by a single microtask. Whoever wakes
  * meanwhile joins the same pass, so nothing recurses. A pass lasts a few milliseconds, whatever its handlers do: then it goes
- * through the event loop, so that sockets and timers get their turn.
+ * through the event loop, so that sockets and timers get their turn. A pass is one fiber, which whoever runs in it may take for the
+ * current one.
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 
 /** What can stand in the queue. */
 export interface Runnable {
@@ -12,6 +16,12 @@ export interface Runnable {
   run(): void
   /** `run` threw, which is a defect of this package: it must stop neither the queue nor the process, nor go unseen. */
   broken(error: unknown): void
+}
+
+/** What holds something that is dear, and is likely to need it again within a pass. */
+export interface Rested {
+  /** The pass is over: it may let go of it. */
+  passEnded(): void
 }
 
 /** How long a pass may last. */
@@ -27,6 +37,7 @@ let now = (): number => performance.now()
 let ready: Array<Runnable | undefined> = []
 let head = 0
 let draining = false
+let rested: Array<Rested> = []
 let passEndsAt = 0
 let lookedAt = 0
 let stride = 1
@@ -38,8 +49,14 @@ export const enqueue = (runnable: Runnable): void => {
   ready.push(runnable)
   if (!draining) {
     draining = true
-    queueMicrotask(drain)
+    queueMicrotask(pass)
   }
+}
+
+/** Tells it when the pass is over; at once, if there is none. */
+export const afterPass = (holder: Rested): void => {
+  if (draining) rested.push(holder)
+  else holder.passEnded()
 }
 
 /** Whether the pass has to go through the event loop. To be asked before each message. */
@@ -65,13 +82,26 @@ export const readTimeFrom = (clock: () => number): () => void => {
   }
 }
 
+/** No Effect runs in a pass's fiber, which has no services: it is there for those who ask for the current one. */
+const pass = (): void => {
+  const exit = Effect.runFork(drained).pollUnsafe()
+  if (exit !== undefined && Exit.isFailure(exit) && Cause.hasDies(exit.cause)) throw Cause.squash(exit.cause)
+}
+
+const drained = Effect.sync(() => {
+  drain()
+  const holders = rested
+  rested = []
+  for (const holder of holders) holder.passEnded()
+})
+
 const drain = (): void => {
   lookedAt = now()
   passEndsAt = lookedAt + passMillis
   stride = left = 1
   while (head < ready.length) {
     if (passIsOver()) {
-      setImmediate(drain)
+      setImmediate(pass)
       return
     }
     const runnable = ready[head]!

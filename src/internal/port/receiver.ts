@@ -29,6 +29,8 @@ export interface Receiver {
 export interface Host {
   readonly nodeId: string
   readonly names: PortNames
+  /** Sends a message, unless something speaks against it: then it answers what a sender that can wait is to wait for. */
+  offer(to: string, message: Message): string | undefined
   /** The port is there: its ID leads to it from now on. */
   add(receiver: Receiver): void
   /** The port was told to end. Its fibers and finalizers still run, as long as they like. */
@@ -43,11 +45,13 @@ export interface Host {
 
 /** Tells each of them. One that throws keeps no other one from being told. */
 export const tellWatchers = (watchers: Iterable<Watcher>, exit: PortExit, host: Pick<Host, "unheard">): void => {
-  for (const watcher of watchers) {
-    try {
-      watcher(exit)
-    } catch (error) {
-      host.unheard("a monitor failed when it was told of an end", error)
-    }
+  for (const watcher of watchers) tellWatcher(watcher, exit, host)
+}
+
+export const tellWatcher = (watcher: Watcher, exit: PortExit, host: Pick<Host, "unheard">): void => {
+  try {
+    watcher(exit)
+  } catch (error) {
+    host.unheard("a monitor failed when it was told of an end", error)
   }
 }

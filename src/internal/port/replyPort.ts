@@ -6,7 +6,8 @@
 import * as Exit from "effect/Exit"
 import { Killed, type Reason } from "../values/reason.ts"
 import { enqueue, type Runnable } from "./readyQueue.ts"
-import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "./receiver.ts"
+import type { Host, Message, Receiver, Watcher } from "./receiver.ts"
+import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 
 /** What a call ends with: the reply, or why there is none. */
 export type Result = Exit.Exit<Message, Killed>
@@ -16,7 +17,7 @@ export class ReplyPort implements Receiver, Runnable {
   private readonly host: Host
   private result: Result | undefined = undefined
   private resume: ((result: Result) => void) | undefined = undefined
-  private watchers: Set<Watcher> | undefined = undefined
+  private watchers: Watchers = undefined
   /** Takes back the monitor of the port that was asked. */
   private unwatch: (() => void) | undefined = undefined
 
@@ -55,9 +56,10 @@ export class ReplyPort implements Receiver, Runnable {
   }
 
   watch(watcher: Watcher): () => void {
-    const watchers = this.watchers ??= new Set()
-    watchers.add(watcher)
-    return () => watchers.delete(watcher)
+    this.watchers = withWatcher(this.watchers, watcher)
+    return () => {
+      this.watchers = withoutWatcher(this.watchers, watcher)
+    }
   }
 
   /** Ends with the result of the call. Only the first one counts. The caller goes on in its turn, not in the replier's. */
@@ -80,7 +82,7 @@ export class ReplyPort implements Receiver, Runnable {
     if (result === undefined) return
     this.resume = this.watchers = undefined
     resume?.(result)
-    if (watchers !== undefined) tellWatchers(watchers, Exit.asVoid(result), this.host)
+    tell(watchers, Exit.asVoid(result), this.host)
   }
 
   broken(error: unknown): void {

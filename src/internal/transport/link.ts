@@ -123,7 +123,7 @@ export class Link {
     this.address = wire.remote
     this.carries = framing.carries[this.kind]
     this.emptyPacket = framing.emptyPacket
-    this.buffer = framing.makeBuffer(this.kind, (bytes) => wire.write(bytes))
+    this.buffer = framing.makeBuffer(this.kind, wire)
   }
 
   /** Who is at the other end. */

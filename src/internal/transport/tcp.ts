@@ -10,6 +10,7 @@ import * as net from "node:net"
 import * as os from "node:os"
 import { type Address, formatAddress, parseAddress, reachable } from "../values/address.ts"
 import { LinkError } from "./linkError.ts"
+import { accepted, type ReadableSocket, Reader } from "./sharedReads.ts"
 import type { Carrier, Wire, WireEvents } from "./wire.ts"
 
 /** AEMP's socket settings: small messages leave at once, and a dead peer is noticed some day. */
@@ -21,16 +22,24 @@ const socketOptions = { noDelay: true, keepAlive: true }
  */
 const portion = 256 * 1024
 
+/** Bytes that the socket did not get yet; who wrote them wants to know when they have left. */
+interface Waiting {
+  readonly bytes: Uint8Array
+  readonly left: (() => void) | undefined
+}
+
 class TcpWire implements Wire {
   readonly remote: string
   private readonly socket: net.Socket
+  private readonly reader: Reader
   /** What waits for its turn, and how many bytes that are. */
-  private waiting: Array<Uint8Array> = []
+  private waiting: Array<Waiting> = []
   private waitingBytes = 0
   private feeding = false
   private drained: () => void = () => {}
-  constructor(socket: net.Socket, remote: string) {
+  constructor({ reader, socket }: ReadableSocket, remote: string) {
     this.socket = socket
+    this.reader = reader
     this.remote = remote
     // Until `start`, and behind the end, nobody else listens: an error without a listener would end the process.
     socket.on("error", () => {})
@@ -44,6 +53,7 @@ class TcpWire implements Wire {
     const closed = (why: string): void => {
       if (!open) return
       open = false
+      this.reader.stop()
       socket.destroy()
       events.closed(why)
     }
@@ -52,21 +62,22 @@ class TcpWire implements Wire {
       queueMicrotask(() => closed("Unexpected end-of-file"))
       return
     }
-    socket.on("data", (chunk) => open && events.data(chunk))
+    this.reader.take = (chunk) => events.data(chunk)
     this.drained = () => open && events.drained()
     socket.on("error", (error: NodeJS.ErrnoException) => closed(errorText(error)))
     socket.on("end", () => closed("Unexpected end-of-file"))
     socket.on("close", () => closed("Unexpected end-of-file"))
     socket.resume()
   }
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array, left?: () => void): void {
     const { socket } = this
     if (!socket.writable) return
     if (this.waitingBytes === 0 && socket.writableLength + bytes.length <= portion) {
-      socket.write(bytes)
+      // What is lost with the socket may still be in use by the system.
+      socket.write(bytes, left && ((error) => error ?? left()))
       return
     }
-    this.waiting.push(bytes)
+    this.waiting.push({ bytes, left })
     this.waitingBytes += bytes.length
     if (!this.feeding) this.feed()
   }
@@ -78,21 +89,23 @@ class TcpWire implements Wire {
     const pieces: Array<Uint8Array> = []
     let room = portion
     // Taken out all at once: there may be very many small ones.
-    let taken = 0
-    while (room > 0 && taken < this.waiting.length) {
-      const bytes = this.waiting[taken]!
+    let whole = 0
+    while (room > 0 && whole < this.waiting.length) {
+      const { bytes, left } = this.waiting[whole]!
       pieces.push(bytes.subarray(0, room))
-      if (bytes.length > room) this.waiting[taken] = bytes.subarray(room)
-      else taken++
+      if (bytes.length > room) this.waiting[whole] = { bytes: bytes.subarray(room), left }
+      else whole++
       room -= Math.min(room, bytes.length)
     }
-    this.waiting.splice(0, taken)
+    const taken = this.waiting.splice(0, whole)
     this.waitingBytes -= portion - room
     const last = pieces.pop()!
     socket.cork()
     for (const piece of pieces) socket.write(piece)
     socket.write(last, (error) => {
-      if (error == null) this.feed()
+      if (error != null) return
+      for (const { left } of taken) left?.()
+      this.feed()
     })
     socket.uncork()
   }
@@ -100,15 +113,17 @@ class TcpWire implements Wire {
     const { socket } = this
     if (socket.destroyed) return closed()
     // Those who end the connection keep within the time that they give it.
-    for (const bytes of this.waiting) socket.write(bytes)
+    for (const { bytes } of this.waiting) socket.write(bytes)
     this.waiting = []
     this.waitingBytes = 0
     socket.once("close", closed)
     // Reading on lets the other side's end arrive; what it sends is of no interest any more.
-    socket.removeAllListeners("data").resume()
+    this.reader.stop()
+    socket.resume()
     socket.end()
   }
   destroy(): void {
+    this.reader.stop()
     this.socket.destroy()
   }
 }
@@ -159,14 +174,21 @@ const dialWith = (lookup: Lookup): Carrier["dial"] => (text) =>
   Effect.callback<Wire, LinkError>((resume) => {
     const address = parseAddress(text, os.hostname())
     if (address === undefined || address.port === 0) return resume(Effect.fail(malformed(text)))
-    const socket = net.connect({ ...socketOptions, host: address.host, port: address.port, lookup })
+    const reader = new Reader()
+    const socket = net.connect({
+      ...socketOptions,
+      host: address.host,
+      port: address.port,
+      lookup,
+      onread: reader.onread
+    })
     const failed = (error: NodeJS.ErrnoException): void => {
       resume(Effect.fail(failedToConnect(text, firstOf(error))))
     }
     socket.once("error", failed)
     socket.once("connect", () => {
       socket.off("error", failed).pause()
-      resume(Effect.succeed(new TcpWire(socket, text)))
+      resume(Effect.succeed(new TcpWire({ socket, reader }, text)))
     })
     return Effect.sync(() => socket.destroy())
   })
@@ -248,7 +270,7 @@ const openServer = (address: Address, accept: (wire: Wire) => void): Effect.Effe
   Effect.callback((resume) => {
     const server = net.createServer({ ...socketOptions, pauseOnConnect: true }, (socket) => {
       const remote = formatAddress({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })
-      accept(new TcpWire(socket, remote))
+      accept(new TcpWire(accepted(socket), remote))
     })
     server.once("error", (error) => resume(Effect.fail(error)))
     server.listen({ host: address.host, port: address.port }, () => resume(Effect.succeed(server)))

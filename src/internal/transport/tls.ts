@@ -169,8 +169,8 @@ export class TlsWire implements Wire, WireEvents {
   }
   /** Its events were given to it when it was made. */
   start(): void {}
-  write(bytes: Uint8Array): void {
-    if (this.socket?.writable) this.socket.write(bytes)
+  write(bytes: Uint8Array, left?: () => void): void {
+    if (this.socket?.writable) this.socket.write(bytes, left && ((error) => error ?? left()))
   }
   end(closed: () => void): void {
     this.told = true

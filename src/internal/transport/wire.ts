@@ -26,8 +26,8 @@ export interface Wire {
   readonly buffered: number
   /** Begins to read. What came before waits. */
   start(events: WireEvents): void
-  /** The bytes belong to the wire from now on. */
-  write(bytes: Uint8Array): void
+  /** The bytes belong to the wire until it calls `left`, once; or for ever, if it does not. */
+  write(bytes: Uint8Array, left?: () => void): void
   /** Closes the connection when all that was written has left; calls back when it is closed. */
   end(closed: () => void): void
   /** Closes the connection at once. */

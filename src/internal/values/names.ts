@@ -35,6 +35,8 @@ export const counterText = (n: number): string => {
   return text
 }
 
+const letters = "abcdefghijklmnopqrstuvwxyz"
+
 /**
  * Makes the names of a process's ports. No name is given out twice, and none comes again in the next process of the
  * same node ID: either the node ID or the prefix is random. A spawned name ends its prefix with something other than
@@ -42,6 +44,8 @@ export const counterText = (n: number): string => {
  */
 export class PortNames {
   private counter = 1
+  /** All of the counter's text but the last letter, which is another one each time. */
+  private head = counterText(0)
   private readonly localPrefix: string
   private readonly spawnPrefix: string
   constructor(localPrefix: string, spawnPrefix: string) {
@@ -49,10 +53,15 @@ export class PortNames {
     this.spawnPrefix = spawnPrefix
   }
   local(): string {
-    return this.localPrefix + counterText(++this.counter)
+    return this.localPrefix + this.next()
   }
   spawned(): string {
-    return this.spawnPrefix + counterText(++this.counter)
+    return this.spawnPrefix + this.next()
+  }
+  private next(): string {
+    const letter = this.counter++ % letters.length
+    if (letter === 0) this.head = counterText((this.counter - 1) / letters.length)
+    return this.head + letters[letter]!
   }
 }
 

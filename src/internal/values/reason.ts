@@ -78,7 +78,25 @@ export type PortExit = Exit.Exit<void, Killed>
 
 /** No reason is a normal end; any reason is a failure that carries it. */
 export const exitFromReason = (port: string, reason: Reason): PortExit =>
-  reason.length === 0 ? Exit.void : Exit.fail(new Killed({ port, reason }))
+  reason.length === 0 ? Exit.void : Exit.fail(withoutStack(() => new Killed({ port, reason })))
+
+/**
+ * An end is made in the run queue, or where a link is lost: the stack of that tells nobody anything, and takes ten times as long as all
+ * the rest of the end.
+ */
+const withoutStack = (make: () => Killed): Killed => {
+  const limit = Error.stackTraceLimit
+  if (!isLimitWritable) return make()
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+}
+
+/** Hardened realms freeze what is built in. */
+const isLimitWritable = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")?.writable === true
 
 /** The reason list of an Exit, as it travels in `kil0`. */
 export const reasonFromExit = (exit: Exit.Exit<unknown, unknown>): Reason =>

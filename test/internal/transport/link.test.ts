@@ -11,7 +11,8 @@ const mebibyte = 1024 * 1024
 /** A link on a wire that holds as many bytes as a test says, and what became of both. */
 const onWire = (
   home: LinkHome = { isOwnKind: false, fork: () => {} },
-  keys: ReadonlyMap<string, string> = new Map([["effect-mp", "x"]])
+  keys: ReadonlyMap<string, string> = new Map([["effect-mp", "x"]]),
+  framing: "cbor" | "json" = "json"
 ) => {
   const state = { buffered: 0, written: "", isDestroyed: false, lost: new Array<LinkErrorReason>() }
   const wire: Wire = {
@@ -28,8 +29,8 @@ const onWire = (
       state.isDestroyed = true
     }
   }
-  const greeting = { nodeId: "there", auths: [], framings: ["json"], keys }
-  const link = new Link(wire, greeting, framings.get("json")!, home)
+  const greeting = { nodeId: "there", auths: [], framings: [framing], keys }
+  const link = new Link(wire, greeting, framings.get(framing)!, home)
   link.attach({ message: () => {}, drained: () => {}, lost: (error) => void state.lost.push(error.reason) })
   return { link, state }
 }
@@ -106,5 +107,57 @@ describe("how large a message the other side takes", () => {
   it("is known of our own kind alone", () => {
     const { link } = onWire(undefined, new Map([["effect-mp", "x"], ["effect-mp-size", "100000"]]))
     assert.strictEqual(link.peerLimits, undefined)
+  })
+})
+
+/** The packets that were written as JSON. */
+const packets = (text: string): unknown => JSON.parse(`[${text.replaceAll("][", "],[")}]`)
+
+describe("data that runs a program's code when it is read", () => {
+  it("may send messages itself: they leave behind the one that it is in", async () => {
+    const { link, state } = onWire()
+    const chatty = {
+      get first() {
+        link.send("other", ["from the getter"])
+        return 1
+      },
+      second: 2
+    }
+    link.send("port", [chatty])
+    link.send("port", ["later"])
+    await written()
+    const sent = packets(state.written) as ReadonlyArray<unknown>
+    assert.deepStrictEqual(sent[0], ["port", { first: 1, second: 2 }])
+    assert.deepStrictEqual(sent.at(-1), ["port", "later"])
+    assert.deepInclude(sent, ["other", "from the getter"])
+  })
+
+  it("is refused where it throws, or cannot travel, and what it sent leaves all the same", async () => {
+    const { link, state } = onWire()
+    const throwing = {
+      get key(): never {
+        link.send("other", ["before"])
+        throw new Error("on purpose")
+      }
+    }
+    assert.throws(() => link.send("port", [throwing]), /data that cannot be read: .*on purpose/)
+    assert.throws(() => link.send("port", [{ a: [Symbol("s")] }]), /message\[0\]\.a\[0\] is a symbol/)
+    link.send("port", ["later"])
+    await written()
+    const sent = packets(state.written) as ReadonlyArray<unknown>
+    assert.deepInclude(sent, ["other", "before"])
+    assert.deepStrictEqual(sent.at(-1), ["port", "later"])
+    assert.isFalse(JSON.stringify(sent).includes("key"))
+  })
+
+  it("is refused where it is another one at each look", () => {
+    const { link } = onWire(undefined, undefined, "cbor")
+    let looks = 0
+    const changing = {
+      get key() {
+        return looks++ === 0 ? Symbol("s") : 1
+      }
+    }
+    assert.throws(() => link.send("port", [changing]), /data that changes while it is read/)
   })
 })

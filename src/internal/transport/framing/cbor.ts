@@ -69,7 +69,7 @@ const makeDecoder: Framing["makeDecoder"] = ({ kind, maxMessageSize }, deliver):
 
 export const cbor: Framing = {
   carries: { own: "cbor", perl: "cbor" },
-  makeBuffer: (kind, leave) => new CborWriter(kind, leave),
+  makeBuffer: (kind, wire) => new CborWriter(kind, wire),
   makeDecoder,
   emptyPacket: Uint8Array.of(0x80)
 }

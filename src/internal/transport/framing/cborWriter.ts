@@ -6,6 +6,7 @@
  */
 import { isUint8Array } from "node:util/types"
 import { fits64Bits, isPlain, isSafe, maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
+import type { Wire } from "../wire.ts"
 import { bignum, major } from "./cborScanner.ts"
 import { refused, SendBuffer } from "./sendBuffer.ts"
 
@@ -33,8 +34,8 @@ export class CborWriter extends SendBuffer {
   private lastName: string | undefined = undefined
   private lastNameBytes: Buffer = nothing
 
-  constructor(kind: PeerKind, leave: (bytes: Uint8Array) => void) {
-    super(leave)
+  constructor(kind: PeerKind, wire: Pick<Wire, "write">) {
+    super(wire)
     this.kind = kind
   }
 
@@ -197,8 +198,6 @@ export class CborWriter extends SendBuffer {
 
   private byteString(bytes: Uint8Array): void {
     this.header(major.bytes, bytes.length)
-    this.reserve(bytes.length)
-    this.bytes.set(bytes, this.at)
-    this.at += bytes.length
+    this.put(bytes)
   }
 }

@@ -6,6 +6,7 @@
  */
 import { constants } from "node:buffer"
 import type { Carries, Message, PeerKind } from "../../values/plainData.ts"
+import type { Wire } from "../wire.ts"
 import type { SendBuffer } from "./sendBuffer.ts"
 
 /**
@@ -44,8 +45,8 @@ export interface DecoderOptions {
 export interface Framing {
   /** What it carries to whom. */
   readonly carries: Readonly<Record<PeerKind, Carries>>
-  /** What is written for a peer of this kind is given to `leave`, which keeps it. */
-  readonly makeBuffer: (kind: PeerKind, leave: (bytes: Uint8Array) => void) => SendBuffer
+  /** Collects packets for a peer of this kind. */
+  readonly makeBuffer: (kind: PeerKind, wire: Pick<Wire, "write">) => SendBuffer
   readonly makeDecoder: (options: DecoderOptions, deliver: Deliver) => Decoder
   /** A sign of life. */
   readonly emptyPacket: Uint8Array

@@ -6,6 +6,7 @@
 import { isAscii, isUtf8 } from "node:buffer"
 import { outsideStrings, parse as parseJson, stringify } from "../../values/exactJson.ts"
 import { culprit, maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
+import type { Wire } from "../wire.ts"
 import { type Framing, FramingError, type Limits, limitsOf, Partial, tooManyBytes, tooManyItems } from "./framing.ts"
 import { refused, SendBuffer } from "./sendBuffer.ts"
 
@@ -14,8 +15,8 @@ const carries: Framing["carries"] = { own: "json", perl: "perlJson" }
 class JsonWriter extends SendBuffer {
   private readonly kind: PeerKind
 
-  constructor(kind: PeerKind, leave: (bytes: Uint8Array) => void) {
-    super(leave)
+  constructor(kind: PeerKind, wire: Pick<Wire, "write">) {
+    super(wire)
     this.kind = kind
   }
 
@@ -246,7 +247,7 @@ const parsePerl = (text: string): Message | undefined => {
 
 export const json: Framing = {
   carries,
-  makeBuffer: (kind, leave) => new JsonWriter(kind, leave),
+  makeBuffer: (kind, wire) => new JsonWriter(kind, wire),
   makeDecoder,
   emptyPacket: Buffer.from("[]")
 }

@@ -11,7 +11,7 @@ export const longBytes = 4096
 /** Up to here V8 keeps them in the heap, which costs less than a share. */
 const shortBytes = 64
 /** Who keeps one short byte string keeps no more than this. */
-const poolSize = 8 * 1024
+const poolSize = 64 * 1024
 
 let pool = new ArrayBuffer(0)
 let used = 0

@@ -4,30 +4,41 @@
  * @internal
  */
 import type { Message } from "../../values/plainData.ts"
+import type { Wire } from "../wire.ts"
+import { Slab } from "./slab.ts"
 
-/** Bytes are collected in pieces of memory, small ones on a link that has little to send. */
-const smallest = 1024
-const largest = 64 * 1024
+/** Some of a slab. */
+interface Part {
+  readonly slab: Slab
+  readonly from: number
+  readonly to: number
+}
 
-const nothing = Buffer.alloc(0)
+const none = new Slab(0)
 
 /** Thrown where a message holds what cannot travel. What and where it is, `culprit` says. */
 export const refused = new Error("the message cannot travel")
 
 export abstract class SendBuffer {
-  /** Writers write at `at`, when they have reserved the room for it. */
-  protected bytes: Buffer = nothing
-  protected at = 0
-  /** Where begins what has not left, and where the packet that is being written. */
-  private from = 0
-  private start = 0
-  private readonly leave: (bytes: Uint8Array) => void
   /** A packet is being written: to read its message may run a program's code, which may send one itself. */
   isWriting = false
+  /** Writers write at `at`, when they have reserved the room for it. */
+  protected bytes: Buffer = none.bytes
+  protected at = 0
+  private slab = none
+  /** Where begins what has not left. */
+  private from = 0
+  /** What has not left of slabs that are full: all of it from one call, the last one. */
+  private parts: Array<Part> = []
+  private partsSize = 0
+  /** How all was before the last packet. */
+  private slabBefore = none
+  private fromBefore = 0
+  private atBefore = 0
+  private readonly wire: Pick<Wire, "write">
 
-  /** What leaves belongs to `leave`. */
-  constructor(leave: (bytes: Uint8Array) => void) {
-    this.leave = leave
+  constructor(wire: Pick<Wire, "write">) {
+    this.wire = wire
   }
 
   /** Writes the values of a packet. Throws, `refused` or what a program's code throws, if they cannot travel. */
@@ -35,64 +46,103 @@ export abstract class SendBuffer {
 
   /** Bytes that have not left. */
   get held(): number {
-    return this.at - this.from
+    return this.partsSize + this.at - this.from
   }
 
   /** Adds a packet and answers its size. If it throws, nothing was added. */
   write(name: string, message: Message): number {
-    this.start = this.at
+    this.begin()
     this.isWriting = true
     try {
       this.packet(name, message)
     } catch (error) {
-      this.at = this.start
+      this.undo()
       throw error
     } finally {
       this.isWriting = false
     }
-    return this.at - this.start
-  }
-
-  /** Takes back the packet that was added last, before anything else is done with the buffer. */
-  undo(): void {
-    this.at = this.start
+    return this.held - (this.atBefore - this.fromBefore)
   }
 
   /** Adds a packet that is encoded already. */
   append(packet: Uint8Array): void {
-    this.start = this.at
-    this.reserve(packet.length)
-    this.bytes.set(packet, this.at)
-    this.at += packet.length
+    this.begin()
+    this.put(packet)
+  }
+
+  private begin(): void {
+    if (this.parts.length > 0) this.leaveParts()
+    if (this.at === this.from && this.slab.hasLeft) this.at = this.from = 0
+    this.slabBefore = this.slab
+    this.fromBefore = this.from
+    this.atBefore = this.at
+  }
+
+  /** Takes back the packet that was added last, before anything else is done with the buffer. */
+  undo(): void {
+    if (this.slab !== this.slabBefore) {
+      this.slab.close()
+      this.slabBefore.reopen()
+      for (const { slab } of this.parts) slab.left()
+      this.parts = []
+      this.partsSize = 0
+      this.slab = this.slabBefore
+      this.bytes = this.slab.bytes
+    }
+    this.from = this.fromBefore
+    this.at = this.atBefore
   }
 
   /** All that was added leaves. */
   flush(): void {
     if (this.isWriting) return
-    if (this.at > this.from) this.leave(this.bytes.subarray(this.from, this.at))
-    this.from = this.start = this.at
-    // Memory that was made for a large packet goes with it.
-    if (this.bytes.length > largest) this.renew(nothing, 0)
+    if (this.slab.isOversized) this.moveTo(none)
+    this.leaveParts()
+    if (this.at === this.from) return
+    this.slab.claim()
+    this.leave({ slab: this.slab, from: this.from, to: this.at })
+    this.from = this.at
   }
 
-  /** Makes room for so many bytes. */
+  private leaveParts(): void {
+    const { parts } = this
+    if (parts.length === 0) return
+    this.parts = []
+    this.partsSize = 0
+    for (const part of parts) this.leave(part)
+  }
+
+  private leave({ from, slab, to }: Part): void {
+    if (to > from) this.wire.write(slab.bytes.subarray(from, to), slab.left)
+    else slab.left()
+  }
+
+  /** Makes room for so many bytes in a row. */
   protected reserve(length: number): void {
-    if (this.at + length > this.bytes.length) this.grow(length)
+    if (this.at + length > this.bytes.length) this.moveTo(Slab.after(this.slab, length))
   }
 
-  /** Whole packets leave, and the one that is being written moves to new memory. */
-  private grow(length: number): void {
-    const written = this.at - this.start
-    const size = Math.min(largest, Math.max(smallest, 2 * this.bytes.length))
-    const bytes = Buffer.allocUnsafeSlow(Math.max(size, 2 * written + length))
-    bytes.set(this.bytes.subarray(this.start, this.at))
-    if (this.start > this.from) this.leave(this.bytes.subarray(this.from, this.start))
-    this.renew(bytes, written)
+  /** Writes bytes, wherever there is room. */
+  protected put(bytes: Uint8Array): void {
+    let done = 0
+    while (done < bytes.length) {
+      if (this.at === this.bytes.length) this.moveTo(Slab.after(this.slab, 1))
+      const piece = Math.min(bytes.length - done, this.bytes.length - this.at)
+      this.bytes.set(piece === bytes.length ? bytes : bytes.subarray(done, done + piece), this.at)
+      this.at += piece
+      done += piece
+    }
   }
 
-  private renew(bytes: Buffer, written: number): void {
-    this.bytes = bytes
-    this.from = this.start = 0
-    this.at = written
+  /** What was written so far waits for the end of the packet. */
+  private moveTo(slab: Slab): void {
+    // Claimed even where nothing is to leave of it: the packet may be taken back.
+    this.slab.claim()
+    this.parts.push({ slab: this.slab, from: this.from, to: this.at })
+    this.partsSize += this.at - this.from
+    this.slab.close()
+    this.slab = slab
+    this.bytes = slab.bytes
+    this.from = this.at = 0
   }
 }

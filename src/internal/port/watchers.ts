@@ -1,0 +1,32 @@
+/**
+ * Who is told how a port ended. Most ports have one that is, or none: a Set takes 200 bytes, and is made for the second one.
+ *
+ * @internal
+ */
+import type { PortExit } from "../values/reason.ts"
+import { type Host, tellWatcher, tellWatchers, type Watcher } from "./receiver.ts"
+
+export type Watchers = Watcher | Set<Watcher> | undefined
+
+export const withWatcher = (watchers: Watchers, watcher: Watcher): Watchers => {
+  if (watchers === undefined) return watcher
+  if (typeof watchers === "function") return new Set([watchers, watcher])
+  return watchers.add(watcher)
+}
+
+export const withoutWatcher = (watchers: Watchers, watcher: Watcher): Watchers => {
+  if (watchers === watcher) return undefined
+  if (typeof watchers === "object") watchers.delete(watcher)
+  return watchers
+}
+
+/** Tells all of them, and answers whether there was one. */
+export const tell = (watchers: Watchers, exit: PortExit, host: Pick<Host, "unheard">): boolean => {
+  if (watchers === undefined) return false
+  if (typeof watchers !== "function") {
+    tellWatchers(watchers, exit, host)
+    return watchers.size > 0
+  }
+  tellWatcher(watchers, exit, host)
+  return true
+}
