@@ -4,31 +4,10 @@
  * @internal
  */
 import { isAscii, isUtf8 } from "node:buffer"
-import { outsideStrings, parse as parseJson, stringify } from "../../values/exactJson.ts"
-import { culprit, maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
-import type { Wire } from "../wire.ts"
+import { outsideStrings, parse as parseJson } from "../../values/exactJson.ts"
+import { maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
 import { type Framing, FramingError, type Limits, limitsOf, Partial, tooManyBytes, tooManyItems } from "./framing.ts"
-import { refused, SendBuffer } from "./sendBuffer.ts"
-
-const carries: Framing["carries"] = { own: "json", perl: "perlJson" }
-
-class JsonWriter extends SendBuffer {
-  private readonly kind: PeerKind
-
-  constructor(kind: PeerKind, wire: Pick<Wire, "write">) {
-    super(wire)
-    this.kind = kind
-  }
-
-  protected override packet(name: string, message: Message): void {
-    if (culprit(message, carries[this.kind]) !== undefined) throw refused
-    const text = stringify([name, ...message], this.kind)
-    if (text === undefined) throw refused
-    // No character of UTF-16 takes more than three bytes.
-    this.reserve(3 * text.length)
-    this.at += this.bytes.write(text, this.at, "utf8")
-  }
-}
+import { JsonWriter } from "./jsonWriter.ts"
 
 /** What a byte of JSON means for where a packet ends. All others mean nothing. */
 const sign = { quote: 1, open: 2, close: 3, between: 4, number: 5 } as const
@@ -246,7 +225,7 @@ const parsePerl = (text: string): Message | undefined => {
 }
 
 export const json: Framing = {
-  carries,
+  carries: { own: "json", perl: "perlJson" },
   makeBuffer: (kind, wire) => new JsonWriter(kind, wire),
   makeDecoder,
   emptyPacket: Buffer.from("[]")
