@@ -141,13 +141,13 @@ export class CborWriter extends SendBuffer {
     return true
   }
 
-  /** Integers of 32 bits as such, and those that are too long to be a double for Perl. All others are doubles. */
+  /** Integers whose argument has 32 bits as such, and those that are too long to be a double for Perl. All others are doubles. */
   private number(value: number): void {
     if (value >>> 0 === value) {
       if (value === 0 && Object.is(value, -0)) return this.minusZero()
       return this.header(major.positive, value)
     }
-    if ((value | 0) === value) return this.header(major.negative, -1 - value)
+    if (-1 - value >>> 0 === -1 - value) return this.header(major.negative, -1 - value)
     if ((value >= exactInPerl || value <= -exactInPerl) && Number.isSafeInteger(value)) {
       return value < 0 ? this.header(major.negative, -1 - value) : this.header(major.positive, value)
     }
