@@ -94,13 +94,29 @@ export const randomJson = (random: SeededRandom, depth = 0): string => {
     case 2:
       return random.pick(["true", "false", "null"])!
     case 3:
-      return random.pick(["0", "-0", "1", "-1.5", "1e3", "1E-2", "12345678901234567890", "1e999", "-1e-999", "0.1"])!
+      return random.pick(jsonNumbers)!
     case 4:
       return random.chance(0.8) ? "7" : random.pick(["inf", "-inf", "nan", "NaN", "Infinity", "-Inf"])!
     default:
       return jsonString(random)
   }
 }
+
+const jsonNumbers = [
+  "0",
+  "-0",
+  "1",
+  "-1.5",
+  "1e3",
+  "1E-2",
+  "1e999",
+  "-1e-999",
+  "0.1",
+  "0.12345678901234567",
+  "1e+1234567890123456"
+]
+  .concat(["123456789012345", "1234567890123456", "9007199254740991", "-9007199254740993", "9007199254740993e0"])
+  .concat(["12345678901234567890", "-12345678901234567890", "1234567890123456.5"])
 
 const jsonString = (random: SeededRandom): string => {
   if (random.chance(0.1)) return random.pick(["\"__proto__\"", "\"nan\"", "\",inf,\"", "\"\\ud800\"", "\"\\u0000\""])!

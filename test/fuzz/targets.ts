@@ -14,14 +14,17 @@ import {
   parseGreeting
 } from "../../src/internal/transport/handshake/greeting.ts"
 import { parse } from "../../src/internal/values/exactJson.ts"
-import { type Carries, type Culprit, culprit, type PeerKind } from "../../src/internal/values/plainData.ts"
+import { type Carries, copy, type Culprit, culprit, type PeerKind } from "../../src/internal/values/plainData.ts"
 import { isNodeId, isPortId, nameOf, nodeOf } from "../../src/internal/values/portId.ts"
+import { inChunks } from "../internal/transport/framing/chunking.ts"
+import { readPlainCbor } from "../internal/transport/framing/plainCbor.ts"
 import { recorded } from "../internal/transport/handshake/recordedHandshakes.ts"
 import { decoder as packetDecoder, encoder, type Packet } from "../packets.ts"
 import { SeededRandom } from "../simulation/random.ts"
 import { attack, randomAttack, replays } from "./attacker.ts"
 import { secondOpinion, withoutBignums } from "./cborX.ts"
-import { randomCbor, randomJson } from "./inputs.ts"
+import { randomBytes, randomCbor, randomJson } from "./inputs.ts"
+import { randomPacket, randomSizes, unsendable } from "./plainPackets.ts"
 
 export interface Target {
   /** Recorded from Perl nodes, or of that kind. */
@@ -185,6 +188,7 @@ const parsedByTrying = (text: string): { readonly packets: ReadonlyArray<unknown
 }
 
 const checkJson = (input: Uint8Array): string => {
+  decodeBoth("json", input, "own")
   const outcome = decodeBoth("json", input, "perl")
   const text = Buffer.from(input).toString("utf8")
   const isTried = isUtf8(input) && text.length < 200 && !/inf|nan/i.test(text)
@@ -260,6 +264,40 @@ const checkPlainData = (input: Uint8Array): string => {
   return `found ${Array.from(whats).join(", ")}`
 }
 
+/** What can travel arrives as it was, however it is cut; and what cannot is refused, and leaves nothing behind. */
+const checkPackets = (input: Uint8Array): string => {
+  const random = chanceOf(input)
+  const kind = random.pick(["own", "perl"] as const)!
+  const summaries = (["cbor", "json"] as const).map((name) => {
+    const framing = framings.get(name)!
+    const encode = encoder(framing, kind)
+    const carries = framing.carries[kind]
+    const sent = Array.from({ length: random.int(1, 4) }, () => randomPacket(random, carries))
+    const bytes = sent.map((packet) => {
+      if (random.chance(0.3)) assert.throws(() => encode(unsendable(random, packet)))
+      return encode(packet)
+    })
+    if (name === "cbor" && kind === "own") bytes.forEach(readPlainCbor)
+    const stream = Buffer.concat(bytes)
+    const decode = packetDecoder(framing, { maxMessageSize: stream.length, kind: "own" })
+    const arrived = inChunks(stream, randomSizes(random, stream.length)).flatMap((chunk) => {
+      const packets = decode(chunk)
+      chunk.fill(0xff)
+      return packets
+    })
+    const alone = sent.map((packet, i) => {
+      const copied = copy(packet, carries)
+      assert.ok("copy" in copied)
+      if (kind === "own") assert.deepStrictEqual(arrived[i], copied.copy)
+      return encoder(framing, kind)(packet)
+    })
+    assert.equal(arrived.length, sent.length)
+    assert.ok(Buffer.concat(alone).equals(stream))
+    return summary({ packets: arrived.slice(0, 1) })
+  })
+  return `${kind}: ${summaries[0]}`
+}
+
 const randomPackets = (random: SeededRandom): Uint8Array => {
   const packets = Array.from({ length: random.int(1, 3) }, () => {
     const items = Array.from({ length: random.int(0, 4) }, () => randomCbor(random))
@@ -326,6 +364,12 @@ export const targets = {
     ),
     generate: (random) => Buffer.from(Array.from({ length: random.int(1, 3) }, () => randomJson(random)).join(" ")),
     check: checkJson
+  },
+  packets: {
+    corpus: hex("00"),
+    tokens: hex("00", "ff"),
+    generate: (random) => randomBytes(random, 8),
+    check: checkPackets
   },
   handshake: {
     corpus: replays,

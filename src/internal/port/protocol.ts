@@ -11,6 +11,7 @@ import { describe, quoted } from "../values/describe.ts"
 import { isPortId, readName } from "../values/portId.ts"
 import { reasons } from "../values/reason.ts"
 import type { Validate } from "./cell.ts"
+import { compileItems } from "./compiledSchema.ts"
 import type { Handler } from "./handlers.ts"
 
 /** A schema that validates and does not transform: messages are plain data. */
@@ -23,18 +24,25 @@ export interface MessageShape {
   readonly reply: AnySchema | undefined
 }
 
-/** Checks arguments. Answers what is wrong with them, if anything is. */
-type CheckArguments = (args: ReadonlyArray<unknown>) => string | undefined
+/** Checks the items of a list from one of them on, as arguments. Answers what is wrong with them, if anything is. */
+type CheckArguments = (list: ReadonlyArray<unknown>, from?: number) => string | undefined
 
 /** Checks arguments by schemas, one for each. */
 export const checkArguments = (schemas: ReadonlyArray<AnySchema>): CheckArguments => checking(Schema.Tuple(schemas))
 
-/** Compiled once: the common case costs no more than `Schema.is`. */
+/** Compiled once: what fits, and most does, is seen without the schema's help. */
 const checking = (tuple: AnySchema): CheckArguments => {
+  const certainlyFit = compileItems(tuple)
   const fits = Schema.is(tuple)
   const explain = Schema.decodeUnknownResult(tuple)
-  return (args) => {
+  return (list, from = 0) => {
     try {
+      if (certainlyFit(list, from)) return undefined
+    } catch {
+      // The schema says it in its own way.
+    }
+    try {
+      const args = list.slice(from)
       if (fits(args)) return undefined
       const result = explain(args)
       return inOneLine(Result.isFailure(result) ? result.failure.message : "it does not fit")
@@ -64,7 +72,7 @@ export const validator = (messages: Readonly<Record<string, MessageShape>>): Val
   return (message) => {
     const tag = message[0]
     const name = readName(tag)
-    const wrong = name === undefined ? undefined : checks.get(name)?.(message.slice(1))
+    const wrong = name === undefined ? undefined : checks.get(name)?.(message, 1)
     return wrong === undefined ? undefined : reasons.invalid_message(tag, wrong)
   }
 }

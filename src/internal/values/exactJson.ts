@@ -16,34 +16,24 @@ const withSource = JSON as unknown as {
 }
 
 /** Throws as `JSON.stringify` does, but not for a bigint. `undefined` for what is no JSON. */
-export const stringify = (value: unknown, reader: PeerKind = "perl"): string | undefined => {
+export const stringify = (value: unknown): string | undefined => {
   try {
-    if (reader === "perl" || !isExacting(value)) return JSON.stringify(value)
+    return JSON.stringify(value)
   } catch {
     // To ask of each value would cost more than to do it again for the few that hold one.
   }
   return JSON.stringify(value, function(this: Readonly<Record<string, unknown>>, key) {
     // As it stands there: programs like to give bigints a `toJSON`.
     const inner = this[key]
-    if (typeof inner === "bigint") return withSource.rawJSON(String(inner))
-    return reader === "own" && typeof inner === "number" ? exactNumber(inner) : inner
+    return typeof inner === "bigint" ? withSource.rawJSON(String(inner)) : inner
   })
 }
 
-/** Whether JSON would not tell a number of it from another one, or from a bigint. */
-const isExacting = (value: unknown): boolean => {
-  if (typeof value === "number") return exactNumber(value) !== value
-  if (typeof value !== "object" || value === null) return typeof value === "bigint"
-  if (Array.isArray(value)) return value.some(isExacting)
-  for (const key in value) if (isExacting((value as Readonly<Record<string, unknown>>)[key])) return true
-  return false
-}
-
-/** With an exponent it is no bigint for who reads it. */
-const exactNumber = (value: number): number | object => {
-  if (value === 0) return Object.is(value, -0) ? withSource.rawJSON("-0") : value
+/** A finite number for our own kind: with an exponent it is no bigint. */
+export const exactNumber = (value: number): string => {
+  if (Object.is(value, -0)) return "-0"
   // From 1e21 on all of them are shown with an exponent.
-  return Math.abs(value) > Number.MAX_SAFE_INTEGER && Math.abs(value) < 1e21 ? withSource.rawJSON(`${value}e0`) : value
+  return Math.abs(value) > Number.MAX_SAFE_INTEGER && Math.abs(value) < 1e21 ? `${value}e0` : String(value)
 }
 
 /** To ask of each value takes ten times as long: in texts of more characters than these it is not done. */

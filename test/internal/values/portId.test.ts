@@ -45,6 +45,37 @@ describe("node IDs", () => {
   })
 })
 
+describe("what IDs are made of", () => {
+  const isOneByPattern = (text: string): boolean => /^[\x20-\x7e\x80-\xff]+$/.test(text) && !/[#;]/.test(text)
+
+  it("is the same by a pattern, character by character", () => {
+    for (let code = 0; code <= 0x1ff; code++) {
+      const character = String.fromCharCode(code)
+      for (const text of [character, `a${character}`, `${character}b`, `a${character}#\n`]) {
+        assert.strictEqual(isNodeId(text), isOneByPattern(text), `U+${code.toString(16)}`)
+        assert.strictEqual(isPortId(text), isOneByPattern(nodeOf(text)), `U+${code.toString(16)}`)
+      }
+    }
+  })
+
+  const Character = Schema.Union([
+    Schema.Literals(["#", ";", "a", "~", "\x7f", "\x1f", " ", "é", "ÿ", "Ā", "\ud800", "\n"]),
+    Schema.String
+  ])
+
+  it.effect.prop(
+    "is the same by a pattern, in any text",
+    [Schema.Array(Character)],
+    ([characters]) =>
+      Effect.sync(() => {
+        const text = characters.join("")
+        assert.strictEqual(isNodeId(text), isOneByPattern(text))
+        assert.strictEqual(isPortId(text), isOneByPattern(nodeOf(text)))
+      }),
+    { arbitrary: { runs: 1000 } }
+  )
+})
+
 describe("the counter", () => {
   it("counts b, c, ... z, aa, ab, ...", () => {
     assert.deepStrictEqual([2, 3, 26, 27, 28, 52, 53, 78, 79, 702, 703, 704].map(counterText), [

@@ -3,97 +3,189 @@
  *
  * @internal
  */
-import { isUtf8 } from "node:buffer"
-import { outsideStrings, parse as parseJson, stringify } from "../../values/exactJson.ts"
-import { culprit, maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
-import type { Wire } from "../wire.ts"
-import { type Framing, FramingError, limitsOf, Partial, tooManyBytes, tooManyItems } from "./framing.ts"
-import { refused, SendBuffer } from "./sendBuffer.ts"
+import { isAscii, isUtf8 } from "node:buffer"
+import { outsideStrings, parse as parseJson } from "../../values/exactJson.ts"
+import { maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
+import { type Framing, FramingError, type Limits, limitsOf, Partial, tooManyBytes, tooManyItems } from "./framing.ts"
+import { JsonWriter } from "./jsonWriter.ts"
 
-const carries: Framing["carries"] = { own: "json", perl: "perlJson" }
+/** What a byte of JSON means for where a packet ends. All others mean nothing. */
+const sign = { quote: 1, open: 2, close: 3, between: 4, number: 5 } as const
 
-class JsonWriter extends SendBuffer {
-  private readonly kind: PeerKind
+const signs = new Uint8Array(256)
+for (
+  const [bytes, meaning] of [
+    ["\"", sign.quote],
+    ["[{", sign.open],
+    ["]}", sign.close],
+    [",:", sign.between],
+    ["-0123456789", sign.number]
+  ] as const
+) for (const byte of Buffer.from(bytes)) signs[byte] = meaning
 
-  constructor(kind: PeerKind, wire: Pick<Wire, "write">) {
-    super(wire)
-    this.kind = kind
-  }
-
-  protected override packet(name: string, message: Message): void {
-    if (culprit(message, carries[this.kind]) !== undefined) throw refused
-    const text = stringify([name, ...message], this.kind)
-    if (text === undefined) throw refused
-    // No character of UTF-16 takes more than three bytes.
-    this.reserve(3 * text.length)
-    this.at += this.bytes.write(text, this.at, "utf8")
-  }
-}
-
-const quote = 0x22
 const backslash = 0x5c
-const open = (byte: number): boolean => byte === 0x5b || byte === 0x7b // [ {
-const close = (byte: number): boolean => byte === 0x5d || byte === 0x7d // ] }
+const quote = 0x22
 const space = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-/** What stands between two items: , : */
-const between = (byte: number): boolean => byte === 0x2c || byte === 0x3a
+const digit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
+/** What a number goes on with: digits, and . e E + - */
+const ofNumber = (byte: number): boolean =>
+  digit(byte) || byte === 0x2e || byte === 0x65 || byte === 0x45 || byte === 0x2b || byte === 0x2d
 
-const makeDecoder: Framing["makeDecoder"] = (options, deliver) => {
-  const limits = limitsOf(options.maxMessageSize)
-  const partial = new Partial()
-  let depth = 0
-  let items = 0
-  let inString = false
-  let escaped = false
+/** Integers of so many digits may be bigints: `exactJson.ts` looks at them. */
+const longInteger = 16
 
-  /** The index behind the array that began before or at `from`, or -1 if it does not end in this chunk. */
-  const endOfArray = (chunk: Uint8Array, from: number): number => {
-    const end = Math.min(chunk.length, from + limits.bytes - partial.length)
-    for (let i = from; i < end; i++) {
-      const byte = chunk[i]!
-      if (inString) {
-        if (escaped) escaped = false
-        else if (byte === backslash) escaped = true
-        else if (byte === quote) inString = false
-      } else if (byte === quote) inString = true
-      else if (open(byte)) {
-        items++
-        if (++depth > maxDepth) throw new FramingError("bad_packet", `nested deeper than ${maxDepth} levels`)
-      } else if (close(byte)) {
-        if (--depth === 0) return i + 1
-      } else if (between(byte) && ++items > limits.items) throw tooManyItems(limits)
+/** Finds where packets end, in chunks of any size: every byte is looked at once. */
+class JsonScanner {
+  private readonly limits: Limits
+  private depth = 0
+  private items = 0
+  private inString = false
+  private escaped = false
+  /** The packet holds a long integer, or a number that a chunk has cut. */
+  needsCare = false
+
+  constructor(limits: Limits) {
+    this.limits = limits
+  }
+
+  get isOutside(): boolean {
+    return this.depth === 0
+  }
+
+  begin(): void {
+    this.items = 0
+    this.needsCare = false
+  }
+
+  /** The index behind the packet, of which so many bytes have come before the chunk, or -1 if it does not end in this one. */
+  end(chunk: Uint8Array, from: number, before: number): number {
+    const { limits } = this
+    const end = Math.min(chunk.length, from + limits.bytes - before)
+    let { depth, items } = this
+    let i = this.inString ? this.endOfString(chunk, from, end) : from
+    while (i < end) {
+      switch (signs[chunk[i++]!]) {
+        case sign.quote:
+          i = this.endOfString(chunk, i, end)
+          break
+        case sign.open:
+          items++
+          if (++depth > maxDepth) throw new FramingError("bad_packet", `nested deeper than ${maxDepth} levels`)
+          break
+        case sign.close:
+          if (--depth > 0) break
+          this.depth = 0
+          return i
+        case sign.between:
+          if (++items > limits.items) throw tooManyItems(limits)
+          break
+        case sign.number: {
+          const first = i
+          while (i < end && digit(chunk[i]!)) i++
+          // The first of them may have been a minus sign.
+          if (i === end || i - first >= longInteger - 1) this.needsCare = true
+          while (i < end && ofNumber(chunk[i]!)) i++
+        }
+      }
     }
     if (end < chunk.length) throw tooManyBytes(limits)
+    this.depth = depth
+    this.items = items
     return -1
   }
 
+  private endOfString(chunk: Uint8Array, from: number, end: number): number {
+    let i = from
+    if (this.escaped && i < end) {
+      this.escaped = false
+      i++
+    }
+    while (i < end) {
+      const byte = chunk[i++]
+      if (byte === backslash) {
+        if (i === end) this.escaped = true
+        i++
+      } else if (byte === quote) {
+        this.inString = false
+        return i
+      }
+    }
+    this.inString = true
+    return end
+  }
+}
+
+const makeDecoder: Framing["makeDecoder"] = (options, deliver) => {
+  const scanner = new JsonScanner(limitsOf(options.maxMessageSize))
+  const partial = new Partial()
   return (chunk) => {
+    const texts = new Texts(chunk)
     let start = 0
     for (let i = 0; i < chunk.length;) {
-      if (depth === 0) {
+      if (scanner.isOutside) {
         if (space(chunk[i]!)) {
           i++
           continue
         }
         if (chunk[i] !== 0x5b) throw new FramingError("bad_packet", "JSON that is not an array")
         start = i
-        items = 0
+        scanner.begin()
       }
-      const end = endOfArray(chunk, i)
+      const end = scanner.end(chunk, i, partial.length)
       if (end < 0) {
         partial.keep(chunk.subarray(start))
         break
       }
-      const packet = parse(partial.take(chunk.subarray(start, end)), options.kind)
+      const text = partial.length === 0 ? texts.between(start, end) : textOf(partial.take(chunk.subarray(start, end)))
+      if (text === undefined) throw new FramingError("bad_packet", "JSON that is not UTF-8")
+      const packet = (scanner.needsCare ? undefined : parsePlain(text)) ?? parse(text, options.kind)
       start = i = end
       if (packet.length > 0 && !deliver(packet[0], packet.slice(1))) return
     }
   }
 }
 
-const parse = (bytes: Uint8Array, kind: PeerKind): Message => {
-  if (!isUtf8(bytes)) throw new FramingError("bad_packet", "JSON that is not UTF-8")
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8")
+/** So many bytes are made text at once, where packets are smaller. */
+const windowSize = 4096
+
+/** The texts of packets in a chunk: of ASCII, where a byte is a character, they are cut out of one of many. */
+class Texts {
+  private readonly chunk: Uint8Array
+  private text: string | undefined = undefined
+  private start = 0
+  private end = 0
+
+  constructor(chunk: Uint8Array) {
+    this.chunk = chunk
+  }
+
+  /** `undefined` for what is no text. */
+  between(start: number, end: number): string | undefined {
+    if (end > this.end) {
+      this.start = start
+      this.end = Math.max(end, Math.min(start + windowSize, this.chunk.length))
+      const bytes = this.chunk.subarray(this.start, this.end)
+      this.text = isAscii(bytes) ? asBuffer(bytes).toString("latin1") : undefined
+    }
+    return this.text?.slice(start - this.start, end - this.start) ?? textOf(this.chunk.subarray(start, end))
+  }
+}
+
+const textOf = (bytes: Uint8Array): string | undefined => isUtf8(bytes) ? asBuffer(bytes).toString("utf8") : undefined
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+
+/** Parses what has no number that needs care. What does not parse so may be Perl's. */
+const parsePlain = (text: string): Message | undefined => {
+  try {
+    return JSON.parse(text) as Message
+  } catch {
+    return undefined
+  }
+}
+
+const parse = (text: string, kind: PeerKind): Message => {
   try {
     return parseJson(text, kind) as Message
   } catch (cause) {
@@ -133,7 +225,7 @@ const parsePerl = (text: string): Message | undefined => {
 }
 
 export const json: Framing = {
-  carries,
+  carries: { own: "json", perl: "perlJson" },
   makeBuffer: (kind, wire) => new JsonWriter(kind, wire),
   makeDecoder,
   emptyPacket: Buffer.from("[]")
