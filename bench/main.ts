@@ -1,104 +1,179 @@
 /**
- * `npm run bench`: every figure is the median of several runs. First comparisons, ours and the peer's in turn; then what is to be
- * fast in itself, with its goal beside it. Ends with 1 if a ratio or a goal that the design promises is missed.
+ * `npm run bench`: workloads, ours beside their peers', and what is to be fast in itself, each with its goal. Ends with 1 if a goal
+ * is missed.
  *
- * `--json` prints the figures as JSON, `--runs N` sets the number of runs (default 7).
+ * What makes it fair: every run of every side has its own processes, so that neither the heap nor the compiler of one knows another;
+ * the sides of a workload take turns, so that a busy moment of the machine is nobody's alone; each side warms up, for as long as it is
+ * then measured; figures are medians, and a ratio is the median of the ratios of the runs. All send new messages of the same kind (a
+ * tag, an integer, a text of 16 bytes), to handlers that do the same with them. Ours are written as users write programs, and see what
+ * those see.
+ *
+ * - `--runs N`: how many of each, 5 if it is not there.
+ * - `--only W4,W7a,starts`: these workloads, or groups of goals, and no other.
+ * - `--peers erlang,nats`: these peers too, where they are installed.
+ * - `--json`: the figures as JSON.
  */
-import * as Effect from "effect/Effect"
-import { spawnSync } from "node:child_process"
 import { parseArgs } from "node:util"
-import { Node } from "../src/index.ts"
 import type { Goal } from "./goal.ts"
 import { growth } from "./growth.ts"
-import { type Comparison, comparisons, type Run } from "./local.ts"
-import { betweenProcesses } from "./processes.ts"
+import * as erlang from "./peers/erlang.ts"
+import * as nats from "./peers/nats.ts"
+import { isInstalled, runSide } from "./processes.ts"
 import { starts } from "./starts.ts"
 import { strangers } from "./strangers.ts"
+import type { Line, Workload } from "./workload.ts"
+import { workloads } from "./workloads.ts"
 
 const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, runs: { type: "string", default: "7" } }
+  options: {
+    json: { type: "boolean", default: false },
+    runs: { type: "string", default: "5" },
+    only: { type: "string", default: "" },
+    peers: { type: "string", default: "" }
+  }
 })
+const runs = Number(values.runs)
+const listOf = (text: string): ReadonlyArray<string> => text.split(",").filter((word) => word !== "")
+const groups = { growth, strangers, starts }
 
-if (globalThis.gc === undefined) {
-  const { status } = spawnSync(process.execPath, ["--expose-gc", ...process.argv.slice(1)], { stdio: "inherit" })
-  process.exit(status ?? 1)
+const fail = (problem: string): never => {
+  console.error(problem)
+  process.exit(2)
+}
+
+const only = listOf(values.only)
+for (const name of only) {
+  if (!(name in groups) && !workloads.some((workload) => workload.name === name)) fail(`there is no ${name}`)
+}
+const isWanted = (name: string): boolean => only.length === 0 || only.includes(name)
+
+/** Peers that must be asked for, by the name of their sides. */
+const guests = new Map([["erlang", { name: "Erlang", ...erlang }], ["nats", { name: "NATS", ...nats }]])
+const present = new Set<string>()
+for (const wish of listOf(values.peers)) {
+  const { name, prepare } = guests.get(wish) ?? fail(`there is no peer ${wish}`)
+  if (await prepare()) present.add(name)
+  else console.error(`${name} is not installed here: its lines are left out`)
+}
+const isThere = (side: string): boolean => present.has(side) || ![...guests.values()].some(({ name }) => name === side)
+
+const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
+  else if (text !== "") process.stderr.write(`${text}\n`)
 }
 
 const median = (numbers: ReadonlyArray<number>): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!
 
-const measure = (run: Run): Promise<number> => Effect.runPromise(Effect.provide(run, Node.layerLocal))
-
-const compare = async ({ atLeast, lessIsBetter, name, ours, peer, unit }: Comparison) => {
-  const figures: Array<{ readonly ours: number; readonly peer: number }> = []
-  // One round to warm up, not counted.
-  for (let i = 0; i <= Number(values.runs); i++) {
-    const pair = { ours: await measure(ours), peer: await measure(peer) }
-    if (i > 0) figures.push(pair)
-    process.stderr.write(`\r${name}: run ${i} of ${values.runs}  `)
-  }
-  process.stderr.write("\r\u001b[K")
-  const ratio = median(figures.map((pair) => lessIsBetter ? pair.peer / pair.ours : pair.ours / pair.peer))
+const compared = (
+  workload: Workload,
+  { goal, peer, side }: Line,
+  figures: ReadonlyMap<string, ReadonlyArray<number>>
+) => {
+  const ours = figures.get(side)!
+  const theirs = figures.get(peer)!
+  const lessIsBetter = workload.unit === "B" || workload.unit === "ms"
+  const figure = median(ours)
+  const ratio = median(ours.map((one, run) => lessIsBetter ? theirs[run]! / one : one / theirs[run]!))
+  const reached = goal === undefined
+    ? undefined
+    : "ratio" in goal
+    ? ratio >= goal.ratio
+    : "atLeast" in goal
+    ? figure >= goal.atLeast
+    : figure <= goal.atMost
   return {
-    name,
-    unit,
-    ours: median(figures.map((pair) => pair.ours)),
-    peer: median(figures.map((pair) => pair.peer)),
+    workload: workload.name,
+    title: workload.title,
+    unit: workload.unit,
+    side,
+    ours: figure,
+    peer,
+    theirs: median(theirs),
     ratio,
-    atLeast,
-    reached: atLeast === undefined || ratio >= atLeast
+    goal,
+    reached
   }
 }
 
+const compare = async (workload: Workload) => {
+  const lines = workload.lines.filter(({ peer, side }) => isThere(side) && isThere(peer))
+  const sides = [...new Set(lines.flatMap(({ peer, side }) => [side, peer]))]
+  const figures = new Map<string, Array<number>>(sides.map((side) => [side, []]))
+  for (let run = 1; run <= runs; run++) {
+    for (const side of sides) {
+      progress(`${workload.name} ${side}: run ${run} of ${runs}`)
+      figures.get(side)!.push(await runSide(workload, side))
+    }
+  }
+  progress("")
+  return lines.map((line) => compared(workload, line, figures))
+}
+
 /** Goals are far above what is measured: fewer runs do. */
-const goalRuns = Math.min(3, Number(values.runs))
+const goalRuns = Math.min(3, runs)
 
 const pursue = async ({ atMost, measure, name, unit }: Goal) => {
   const figures: Array<number> = []
-  for (let i = 1; i <= goalRuns; i++) {
-    process.stderr.write(`\r${name}: run ${i} of ${goalRuns}  `)
+  for (let run = 1; run <= goalRuns; run++) {
+    progress(`${name}: run ${run} of ${goalRuns}`)
     figures.push(await measure())
   }
-  process.stderr.write("\r\u001b[K")
+  progress("")
   const ours = median(figures)
   return { name, unit, ours, atMost, reached: ours <= atMost }
 }
 
-const format = (value: number, unit: string): string =>
-  unit === "B"
-    ? `${Math.round(value)} B`
-    : value >= 1e6
-    ? `${(value / 1e6).toFixed(2)} M${unit}`
-    : `${(value / 1e3).toFixed(1)} k${unit}`
+const shown = (value: number, unit: string): string => {
+  if (unit === "/s" && value >= 1e6) return `${(value / 1e6).toFixed(2)} M/s`
+  if (unit === "/s" && value >= 1e3) return `${(value / 1e3).toFixed(1)} k/s`
+  return `${value.toFixed(unit === "ms" || unit === "x" ? 1 : 0)} ${unit}`
+}
 
-const results: Array<Awaited<ReturnType<typeof compare>>> = []
-for (const comparison of comparisons) results.push(await compare(comparison))
-for (const comparison of betweenProcesses) results.push(await compare(comparison))
+const shownGoal = ({ goal, unit }: { readonly goal?: Line["goal"]; readonly unit: string }): string => {
+  if (goal === undefined) return ""
+  if ("ratio" in goal) return `>= ${goal.ratio} of it`
+  return "atLeast" in goal ? `>= ${shown(goal.atLeast, unit)}` : `<= ${shown(goal.atMost, unit)}`
+}
+
+const mark = (reached: boolean | undefined): string => reached === undefined ? "" : reached ? "yes" : "NO"
+
+const columns = (widths: ReadonlyArray<number>, cells: ReadonlyArray<string>): string =>
+  cells.map((cell, n) => widths[n]! < 0 ? cell.padEnd(-widths[n]!) : cell.padStart(widths[n]!)).join(" ").trimEnd()
+
+const comparisonWidths = [-4, -22, 11, -18, 11, 6, 14, 8]
+const goalWidths = [-44, 12, 14, 8]
+
+if (!values.json) {
+  console.log(columns(comparisonWidths, ["", "effect-mp", "", "  peer", "", "ratio", "goal", "reached"]))
+}
+const comparisons: Array<ReturnType<typeof compared>> = []
+for (const workload of workloads.filter(({ name }) => isWanted(name))) {
+  if (workload.isPinned && !isInstalled("taskset", "--version")) {
+    console.error("taskset is not installed here: W5p runs on all cores")
+  }
+  const lines = await compare(workload)
+  comparisons.push(...lines)
+  if (values.json) continue
+  console.log(`${workload.name.padEnd(4)} ${workload.title}`)
+  for (const line of lines) {
+    const { ours, peer, ratio, reached, side, theirs, unit } = line
+    const figures = [shown(ours, unit), `  ${peer}`, shown(theirs, unit), ratio.toFixed(2)]
+    console.log(columns(comparisonWidths, ["", side, ...figures, shownGoal(line), mark(reached)]))
+  }
+}
 
 const goals: Array<Awaited<ReturnType<typeof pursue>>> = []
-for (const goal of [...growth, ...strangers, ...starts]) goals.push(await pursue(goal))
+for (const goal of Object.entries(groups).flatMap(([name, goals]) => isWanted(name) ? goals : [])) {
+  const figure = await pursue(goal)
+  goals.push(figure)
+  const { atMost, name, ours, reached, unit } = figure
+  if (!values.json) console.log(columns(goalWidths, [name, shown(ours, unit), `<= ${atMost} ${unit}`, mark(reached)]))
+}
 
-if (values.json) console.log(JSON.stringify([...results, ...goals], undefined, 2))
-else {
-  console.log(
-    `${"".padEnd(34)}${"effect-mp".padStart(14)}${"peer".padStart(14)}${"ratio".padStart(8)}${"wanted".padStart(8)}`
-  )
-  for (const { atLeast, name, ours, peer, ratio, unit } of results) {
-    console.log(
-      name.padEnd(34) + format(ours, unit).padStart(14) + format(peer, unit).padStart(14) +
-        ratio.toFixed(2).padStart(8) +
-        (atLeast === undefined ? "" : `>= ${atLeast}`).padStart(8)
-    )
-  }
-  console.log("\npeer: in one process a fiber per port on Queue.take; between processes node:net and cbor-x alone\n")
-  for (const { atMost, name, ours, unit } of goals) {
-    console.log(`${name.padEnd(44)}${`${ours.toFixed(1)} ${unit}`.padStart(14)}${`<= ${atMost} ${unit}`.padStart(16)}`)
-  }
-}
-for (const { atLeast, name, ratio } of results.filter((result) => !result.reached)) {
-  console.error(`not reached: ${name}: ${ratio.toFixed(2)} of ${atLeast}`)
+if (values.json) console.log(JSON.stringify({ comparisons, goals }, undefined, 2))
+const missed = [...comparisons, ...goals].filter(({ reached }) => reached === false).length
+if (missed > 0) {
+  console.error(`${missed} ${missed === 1 ? "goal is" : "goals are"} missed`)
   process.exitCode = 1
 }
-for (const { atMost, name, ours, unit } of goals.filter((goal) => !goal.reached)) {
-  console.error(`not reached: ${name}: ${ours.toFixed(1)} of ${atMost} ${unit}`)
-  process.exitCode = 1
-}
+process.exit()

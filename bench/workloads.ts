@@ -1,0 +1,24 @@
+/** All workloads, in the order in which they run. */
+import type { Workload } from "./workload.ts"
+import { death } from "./workloads/death.ts"
+import { lives } from "./workloads/lives.ts"
+import { memory } from "./workloads/memory.ts"
+import { notices } from "./workloads/notices.ts"
+import { manyToOne, oneWay } from "./workloads/oneWay.ts"
+import { payloads } from "./workloads/payloads.ts"
+import { pingPong } from "./workloads/pingPong.ts"
+import { roundTrips } from "./workloads/roundTrips.ts"
+import { sends } from "./workloads/sends.ts"
+
+export const workloads: ReadonlyArray<Workload> = [
+  sends,
+  pingPong,
+  lives,
+  ...memory,
+  oneWay,
+  ...roundTrips,
+  death,
+  notices,
+  ...payloads,
+  manyToOne
+]
