@@ -7,16 +7,10 @@
  */
 import { isUtf8 } from "node:buffer"
 import { isSafe, maxDepth, type PeerKind } from "../../values/plainData.ts"
-import { bignum, indefinite, isAscii, major } from "./cborScanner.ts"
+import { bignum, indefinite, major } from "./cborScanner.ts"
 import type { Deliver, Limits } from "./framing.ts"
+import { knownText, longestKnown } from "./knownTexts.ts"
 import { longBytes, uninitialized } from "./receivedBytes.ts"
-
-/** Strings shorter than this are cut out of a text of many: V8 would cut longer ones without copying, and keep that text. */
-const shortString = 13
-const windowSize = 1024
-/** The same names, tags and keys come again and again. Those of more characters have a longer header. */
-const longestKnown = 23
-const knownTexts = 256
 
 const nothing = Buffer.alloc(0)
 
@@ -38,12 +32,6 @@ export class CborDecoder {
   private isVetted = false
   /** Byte strings that were gathered apart, in their order. */
   private apart: Array<Uint8Array> = []
-  /** Some of the bytes as text, one character for each. */
-  private window = ""
-  private windowStart = 0
-  private windowEnd = 0
-  /** Short texts that came lately, all of them ASCII, by a hash. */
-  private readonly known: Array<string> = Array.from({ length: knownTexts }, () => "")
 
   constructor(kind: PeerKind, limits: Limits, deliver: Deliver) {
     this.kind = kind
@@ -68,7 +56,7 @@ export class CborDecoder {
     } catch (error) {
       if (error !== left) throw error
     } finally {
-      this.letGo()
+      this.bytes = nothing
     }
     return at
   }
@@ -83,19 +71,13 @@ export class CborDecoder {
       return this.packet()
     } finally {
       this.isVetted = false
-      this.letGo()
+      this.bytes = nothing
     }
   }
 
   private begin(bytes: Buffer, at: number): void {
     this.bytes = bytes
     this.at = at
-    this.windowEnd = 0
-  }
-
-  private letGo(): void {
-    this.bytes = nothing
-    this.window = ""
   }
 
   private packet(): boolean {
@@ -108,11 +90,8 @@ export class CborDecoder {
     }
     const length = this.length(info, 1)
     if (length === 0) return true
-    const name = this.shortOr(1)
-    const message = Array<unknown>(length - 1)
-    if (length > 1) message[0] = this.shortOr(1)
-    for (let i = 1; i < length - 1; i++) message[i] = this.item(1)
-    return this.deliver(name, message)
+    const name = this.item(1)
+    return this.deliver(name, this.message(length - 1))
   }
 
   /** Tags say nothing here. */
@@ -127,33 +106,20 @@ export class CborDecoder {
     return this.bytes[this.at++]!
   }
 
-  /** A name, a tag or a key, which come again and again; or another item. */
-  private shortOr(depth: number): unknown {
-    if (this.at >= this.end) throw left
-    const first = this.bytes[this.at]!
-    const type = first >> 5
-    const length = first & 0x1f
-    if (length === 0 || length > longestKnown || type !== major.text && (type !== major.bytes || this.kind === "own")) {
-      return this.item(depth)
+  /** Spelled out for the shortest ones, which most are: such arrays are made faster. */
+  private message(length: number): Array<unknown> {
+    switch (length) {
+      case 1:
+        return [this.item(1)]
+      case 2:
+        return [this.item(1), this.item(1)]
+      case 3:
+        return [this.item(1), this.item(1), this.item(1)]
+      case 4:
+        return [this.item(1), this.item(1), this.item(1), this.item(1)]
+      default:
+        return this.itemsOf(length, 1)
     }
-    return this.knownText(type, length)
-  }
-
-  private knownText(type: number, length: number): string {
-    const { bytes } = this
-    const at = this.at + 1
-    const end = at + length
-    if (end > this.end) throw left
-    const slot = (bytes[at]! * 33 ^ bytes[at + (length >> 1)]! * 61 ^ bytes[end - 1]! * 7 ^ length) % knownTexts
-    const known = this.known[slot]!
-    if (known.length === length && stands(known, bytes, at)) {
-      this.at = end
-      return known
-    }
-    this.at = at
-    const text = this.string(type, length)
-    if (isAscii(bytes, at, end)) this.known[slot] = text
-    return text
   }
 
   private item(depth: number): unknown {
@@ -241,21 +207,13 @@ export class CborDecoder {
     const at = this.take(length)
     const end = at + length
     const { bytes } = this
-    if (type === major.bytes) return length < shortString ? this.short(at, end) : bytes.toString("latin1", at, end)
-    if (length <= 32 && isAscii(bytes, at, end)) {
-      return length < shortString ? this.short(at, end) : bytes.toString("latin1", at, end)
+    if (length <= longestKnown) {
+      const known = length === 0 ? "" : knownText(bytes, at, end)
+      if (known !== undefined) return known
     }
+    if (type === major.bytes) return bytes.toString("latin1", at, end)
     if (!this.isVetted && !isUtf8(bytes.subarray(at, end))) throw left
     return bytes.toString("utf8", at, end)
-  }
-
-  private short(at: number, end: number): string {
-    if (end > this.windowEnd) {
-      this.windowStart = at
-      this.windowEnd = Math.min(at + windowSize, this.bytes.length)
-      this.window = this.bytes.toString("latin1", at, this.windowEnd)
-    }
-    return this.window.slice(at - this.windowStart, end - this.windowStart)
   }
 
   /** What stands in the chunks of a string of indefinite length. */
@@ -284,9 +242,12 @@ export class CborDecoder {
   private array(info: number, depth: number): Array<unknown> {
     if (depth >= maxDepth) throw left
     if (info === indefinite) return this.items(depth + 1)
-    const length = this.length(info, 1)
+    return this.itemsOf(this.length(info, 1), depth + 1)
+  }
+
+  private itemsOf(length: number, depth: number): Array<unknown> {
     const items = Array<unknown>(length)
-    for (let i = 0; i < length; i++) items[i] = this.item(depth + 1)
+    for (let i = 0; i < length; i++) items[i] = this.item(depth)
     return items
   }
 
@@ -323,7 +284,7 @@ export class CborDecoder {
 
   /** Byte strings are text here, whatever they are elsewhere; numbers and the like are written out. */
   private key(depth: number): string {
-    const key = this.shortOr(depth)
+    const key = this.item(depth)
     if (typeof key === "string") return key
     if (!this.isVetted) throw left
     return key instanceof Uint8Array ? Buffer.from(key).toString("latin1") : String(key)
@@ -374,10 +335,4 @@ const halfFloat = (bits: number): number => {
   if (exponent === 0) return sign * mantissa * 2 ** -24
   if (exponent < 31) return sign * (mantissa + 1024) * 2 ** (exponent - 25)
   return mantissa === 0 ? sign * Infinity : NaN
-}
-
-/** Whether a text of ASCII stands at `at`. */
-const stands = (text: string, bytes: Uint8Array, at: number): boolean => {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[at + i]) return false
-  return true
 }

@@ -279,7 +279,7 @@ const readArgument = (bytes: Uint8Array, at: number, info: number): number => {
   }
 }
 
-export const isAscii = (chunk: Uint8Array, at: number, end: number): boolean => {
+const isAscii = (chunk: Uint8Array, at: number, end: number): boolean => {
   for (let i = at; i < end; i++) if (chunk[i]! > 0x7f) return false
   return true
 }

@@ -26,13 +26,8 @@ const simple = {
   double: 0xfb
 } as const
 
-const nothing = Buffer.alloc(0)
-
 export class CborWriter extends SendBuffer {
   private readonly kind: PeerKind
-  /** Many messages in a row go to one port. */
-  private lastName: string | undefined = undefined
-  private lastNameBytes: Buffer = nothing
 
   constructor(kind: PeerKind, wire: Pick<Wire, "write">) {
     super(wire)
@@ -43,26 +38,8 @@ export class CborWriter extends SendBuffer {
     // Read once: to look at an item may run code that changes it.
     const { length } = message
     this.header(major.array, length + 1)
-    this.name(name)
+    this.text(name)
     for (let i = 0; i < length; i++) this.item(message[i], 1)
-  }
-
-  private name(name: string): void {
-    if (name !== this.lastName) {
-      const before = this.at
-      const bytesBefore = this.bytes
-      this.text(name)
-      // Where the text made more room, it stands elsewhere.
-      if (this.bytes !== bytesBefore) return
-      this.lastName = name
-      this.lastNameBytes = Buffer.from(this.bytes.subarray(before, this.at))
-      return
-    }
-    const known = this.lastNameBytes
-    this.reserve(known.length)
-    const { at, bytes } = this
-    for (let i = 0; i < known.length; i++) bytes[at + i] = known[i]!
-    this.at = at + known.length
   }
 
   private item(value: unknown, depth: number): void {
