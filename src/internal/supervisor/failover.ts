@@ -23,6 +23,7 @@ import { isTagged, Killed, type Reason, reasonFromExit, reasons } from "../value
 import { decideFailover, type Known, type Part, preferredFirst } from "./agreement.ts"
 import { checkWithServices, keep, makeAddress, type Policy, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
+import { endOf, linkToOwner, ownedBy } from "./owner.ts"
 import { Rests } from "./rests.ts"
 import { checkSupervisor, InvalidSpec } from "./spec.ts"
 import type { Supervision } from "./supervision.ts"
@@ -86,6 +87,7 @@ export class Failover {
   private readonly watchers = new Set<(place: Place) => void>()
   private last: string | undefined = undefined
   private over: Killed | undefined = undefined
+  readonly ended = Deferred.makeUnsafe<never, Killed>()
   /** The service is stopped here, because it is to run elsewhere. */
   private leaves = false
   /** What keeps the service alive here, while it is to run here. */
@@ -289,7 +291,7 @@ export class Failover {
         child,
         { ...policy, id: name, name: `failover ${name}` },
         "tried"
-      ).pipe(Effect.orDie)
+      ).pipe(ownedBy(undefined), Effect.orDie)
       this.running = running
       let upSince = this.router.monotonic()
       running.reporter.watch((event) => {
@@ -344,6 +346,7 @@ export class Failover {
 
   end(reason: Reason): void {
     this.over = new Killed({ port: this.self, reason })
+    Deferred.doneUnsafe(this.ended, Effect.fail(this.over))
     this.own = "idle"
     this.ownPort = undefined
     if (this.next !== undefined) Deferred.doneUnsafe(this.next, Effect.fail(this.over))
@@ -369,12 +372,14 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
       yield* Port.fork(part.run(within<R>(context)(child)))
     })
     yield* Effect.orDie(Port.peval(supervisor, body))
+    yield* linkToOwner(router, supervisor)
     return {
       supervisor,
       port: part.port,
       places: part.places,
       where: Effect.sync(() => part.place?.node),
       address: yield* makeAddress(part.port, supervisor),
+      await: endOf(Deferred.await(part.ended)),
       stop: Effect.andThen(Port.kil(supervisor, ...reasons.shutdown()), Port.exit(supervisor)).pipe(
         Effect.asVoid,
         Effect.provideService(Node, router)

@@ -15,6 +15,7 @@ import { NodeRouter } from "../node/router.ts"
 import { type Killed, reasonFromCause, reasonFromExit } from "../values/reason.ts"
 import type { AutoShutdown } from "./decisions.ts"
 import { answersOf, answerWith, type StartByArguments } from "./messages.ts"
+import { endOf, linkToOwner, ownedBy } from "./owner.ts"
 import { Starter } from "./spawnOn.ts"
 import {
   checkChild,
@@ -43,7 +44,7 @@ export const checkWithServices = <A, E, R>(
 export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
   const services = Context.omit(Scope.Scope, Starter, Tracer.ParentSpan)(context as Context.Context<any>)
   return <A, E>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, Scope.Scope> =>
-    Effect.provideContext(start, services) as Effect.Effect<A, E, any>
+    Effect.provideContext(ownedBy(undefined)(start), services) as Effect.Effect<A, E, any>
 }
 
 /**
@@ -76,6 +77,7 @@ export const launch = Effect.fnUntraced(function*(
     )
   }
   yield* Port.peval(port, Port.fork(running.loop)).pipe(Effect.orDie)
+  yield* linkToOwner(router, port)
   return running
 })
 
@@ -84,6 +86,7 @@ export const handleOf = (running: Supervision) => ({
   which: Effect.sync(() => running.which),
   count: Effect.sync(() => running.count),
   events: running.reporter.events,
+  await: endOf(running.over),
   stop: running.shutDown
 })
 

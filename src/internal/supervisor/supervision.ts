@@ -395,6 +395,11 @@ export class Supervision {
 
   // ---- the end
 
+  /** Waits until it has stopped its children and ends, and fails with its reason. */
+  get over(): Effect.Effect<never, Killed> {
+    return Deferred.await(this.whenOver)
+  }
+
   /** Ends it from outside, and waits for that. */
   get shutDown(): Effect.Effect<void> {
     return Effect.callback((resume) => {
