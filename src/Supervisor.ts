@@ -445,7 +445,10 @@ export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>
   Effect.gen(function*() {
     const paced = options.children.some((child) => child?.schedule !== undefined)
     const checked = yield* Effect.fromResult(specs.checkSupervisor(options, paced))
-    const list = yield* Effect.forEach(options.children, (child) => making.checkWithServices(child, checked.autoShutdown))
+    const list = yield* Effect.forEach(
+      options.children,
+      (child) => making.checkWithServices(child, checked.autoShutdown)
+    )
     yield* Effect.fromResult(specs.checkUnique(list.map((child) => child.id)))
     const running = yield* making.launch({ ...options, shape: "fixed" }, checked, list)
     return {
