@@ -878,6 +878,11 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
   readonly nodes: ReadonlyArray<string>
   /** The node that gets it back when it returns. Default: none; it stays where it is. */
   readonly prefer?: string | undefined
+  /**
+   * How long a node that has just begun waits for seeds that do not answer before it takes the nodes that it does not know of for
+   * absent. Default: 10 seconds.
+   */
+  readonly joinTimeout?: Duration.Input | undefined
 }
 
 /**

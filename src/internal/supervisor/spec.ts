@@ -136,7 +136,8 @@ const isOdd = (time: unknown): boolean =>
   (typeof time === "object" && time !== null && !Duration.isDuration(time) && !Array.isArray(time) &&
     !Object.keys(time).some((key) => units.has(key)))
 
-const millisOf = (time: Shutdown): number | undefined => {
+/** A time that somebody gave, in milliseconds; `undefined` if it is none. */
+export const millisOf = (time: Shutdown): number | undefined => {
   if (time === "brutal") return 0
   if (time === "infinity") return Infinity
   if (isOdd(time)) return undefined
