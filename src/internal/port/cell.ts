@@ -14,10 +14,18 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { readName } from "../values/portId.ts"
-import { Killed, type PortExit, type Reason, reasonFromCause, reasonFromExit, reasons } from "../values/reason.ts"
+import {
+  exitFromReason,
+  Killed,
+  type PortExit,
+  type Reason,
+  reasonFromCause,
+  reasonFromExit,
+  reasons
+} from "../values/reason.ts"
 import { runImmediately } from "./immediate.ts"
 import { enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
-import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "./receiver.ts"
+import { type Host, type Message, type Receiver, tellWatchers, type Watcher, Witness } from "./receiver.ts"
 
 /** What handles a message. It gets the arguments one by one; a value that is no Effect counts as done. */
 export type Handler = (...args: ReadonlyArray<any>) => unknown
@@ -174,7 +182,14 @@ export class Cell implements Receiver, Runnable {
   }
 
   kill(reason: Reason): void {
-    this.doom(reason.length === 0 ? Exit.void : Exit.fail(new Killed({ port: this.id, reason })))
+    this.doom(reason)
+    // One that was told to finish what it has in hand has no more time for that.
+    this.fiber?.interruptUnsafe()
+  }
+
+  /** Ends it when it is done with the message that it has in hand, if there is one. To kill it meanwhile ends that too. */
+  finishAndEnd(reason: Reason): void {
+    this.doom(reason)
   }
 
   watch(watcher: Watcher): () => void {
@@ -184,13 +199,14 @@ export class Cell implements Receiver, Runnable {
   }
 
   /** Begins the end: nothing more is handled; the rest happens in the run queue, so that chains of links do not recurse. */
-  private doom(exit: PortExit): void {
+  private doom(reason: Reason): void {
     if (this.doomed !== undefined) return
+    const exit = exitFromReason(this.id, reason)
     this.doomed = exit
     this.host.ending(this, exit)
+    Context.get(this.creator, Witness)?.sawEnd(this.id, exit)
     this.box = this.batch = noMessages
-    if (this.fiber !== undefined) this.fiber.interruptUnsafe()
-    else if (!this.busy) {
+    if (this.fiber === undefined && !this.busy) {
       this.busy = true
       enqueue(this)
     }

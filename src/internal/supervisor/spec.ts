@@ -62,6 +62,11 @@ export interface CheckedChild {
   readonly type: ChildType | undefined
 }
 
+/** A specification without what its start holds, for a child that is never started again. */
+export const spent = (spec: CheckedChild): CheckedChild => ({ ...spec, start: startedOnce })
+
+const startedOnce = Effect.die("a temporary child is started once")
+
 export interface CheckedSupervisor {
   readonly strategy: Strategy
   readonly intensity: number
