@@ -181,6 +181,7 @@ export class BareSupervisor {
         return this.step((state) => machine.stopped(state, this.now))
       case "CleanUp":
         this.release(action.cause.id)
+        this.reports.push({ _tag: "Ended", child: action.cause.id, port: "", exit: action.cause.exit })
         return this.step((state) => machine.cleanedUp(state, this.now))
       case "Pace":
         return this.step((state) => machine.paced(state, this.delays.get(action.cause.id)))
