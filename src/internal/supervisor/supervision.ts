@@ -308,24 +308,26 @@ export class Supervision {
 
   // ---- the first starts
 
-  /** Starts the children that the supervisor begins with, before anything waits in the queue. If one fails, the supervisor ends. */
-  get begin(): Effect.Effect<void, StartError> {
-    return Effect.suspend(() => {
-      Queue.offerUnsafe(this.inbox, () => {
-        this.step(machine.start(this.state))
-        return Effect.flatMap(this.work, () => {
-          const begun = this.failure?._tag === "StartError" ? Exit.fail(this.failure) : Exit.void
-          Deferred.doneUnsafe(this.begun, begun)
-          return Exit.isSuccess(begun) ? Effect.void : this.end(reasonFromExit(begun))
-        })
+  /**
+   * Has the children started that the supervisor begins with, before anything else that waits in the queue. The result waits for that. If
+   * one fails, the supervisor ends.
+   */
+  begin(): Effect.Effect<void, StartError> {
+    Queue.offerUnsafe(this.inbox, () => {
+      this.step(machine.start(this.state))
+      return Effect.flatMap(this.work, () => {
+        const begun = this.failure?._tag === "StartError" ? Exit.fail(this.failure) : Exit.void
+        Deferred.doneUnsafe(this.begun, begun)
+        return Exit.isSuccess(begun) ? Effect.void : this.end(reasonFromExit(begun))
       })
-      return Deferred.await(this.begun)
     })
+    return Deferred.await(this.begun)
   }
 
-  /** Starts the children that the supervisor begins with as if they were restarted: a start that fails is tried again. */
-  beginTrying(): void {
+  /** The same as if they were restarted: a start that fails is tried again. There is nothing to wait for. */
+  beginTrying(): Effect.Effect<void> {
     this.post(() => machine.startAsRestarts(this.state))
+    return Effect.void
   }
 
   // ---- what can be asked for
