@@ -1017,22 +1017,23 @@ export const mon: {
 ): Effect.Effect<Monitor, never, any> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, NodeRouter)
-    if (typeof target === "function") {
-      return watching(fiber.context, port, runIn(router, fiber.context, "a monitor's callback failed", target))
-    }
-    const other = target ?? Context.getUnsafe(fiber.context, Self)
-    if (message.length === 0) {
-      return watching(
-        fiber.context,
-        port,
-        (exit) => {
-          if (Exit.isFailure(exit)) router.kill(other, reason.reasonFromExit(exit))
-        }
-      )
-    }
-    const fixed = router.fixed(other, message)
-    return watching(fiber.context, port, (exit) => router.note(other, fixed, reason.reasonFromExit(exit)))
+    const scope = Context.getUnsafe(fiber.context, Scope.Scope)
+    const watcher = typeof target === "function"
+      ? runIn(router, fiber.context, "a monitor's callback failed", target)
+      : telling(router, target ?? Context.getUnsafe(fiber.context, Self), message)
+    return Exit.succeed(new ScopedMonitor(router, scope, port, watcher))
   })
+
+/** Kills the other port with the same reason, or sends it a message with the reason behind it. */
+const telling = (router: Router, other: string, message: AnyMessage): Watcher => {
+  if (message.length === 0) {
+    return (exit) => {
+      if (Exit.isFailure(exit)) router.kill(other, reason.reasonFromExit(exit))
+    }
+  }
+  const fixed = router.fixed(other, message)
+  return (exit) => router.note(other, fixed, reason.reasonFromExit(exit))
+}
 
 /**
  * `mon` where no Effect runs: calls back once, with the Exit of the port. What it answers takes the monitor back.
@@ -1103,17 +1104,6 @@ class ScopedMonitor implements Monitor {
     this.watcher(exit)
   }
 }
-
-/** Watches a port until the scope of the context closes. */
-const watching = (context: Context.Context<never>, port: string, watcher: Watcher): Effect.Effect<Monitor> =>
-  Exit.succeed(
-    new ScopedMonitor(
-      Context.getUnsafe(context, NodeRouter),
-      Context.getUnsafe(context, Scope.Scope),
-      port,
-      watcher
-    )
-  )
 
 /** Runs a callback in the turn of the port that the context belongs to; if it is no port's, what the callback answers has a fiber of its own. */
 const runIn = (
