@@ -185,6 +185,22 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
       else if ((options.seeds ?? []).length === 0) {
         yield* Effect.logInfo(`node ${router.nodeId} has no seeds: it joins when others use it as theirs`)
       }
+      const seeding = {
+        get hasOthers() {
+          return seeds.hasOthers
+        },
+        get isAwaited() {
+          return seeds.isAwaited
+        },
+        get isCutOff() {
+          return mesh.master === undefined
+        },
+        tryNow: () => seeds.tryNow()
+      }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => router.observed.seeds(seeding)),
+        (takeBack) => Effect.sync(takeBack)
+      )
       yield* Effect.forkScoped(seeds.run(mesh))
       yield* Effect.forkScoped(connectGlobals(router, network, mesh))
       return mesh

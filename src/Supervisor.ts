@@ -8,6 +8,7 @@
  * - `restart` keeps one service alive, and `layer` a Layer;
  * - `make` has several children that may share a fate, `dynamic` many of one kind, `partition` a fixed number of one kind;
  * - `failover` runs a service on one of several nodes;
+ * - `run` and `launch` make a program of them, which ends as they do;
  * - `at` asks a supervisor on another node, `tree` looks at all that is below one.
  *
  * `docs/supervision.md` says how to choose.
@@ -15,6 +16,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -30,8 +32,9 @@ import type * as decisions from "./internal/supervisor/decisions.ts"
 import * as errors from "./internal/supervisor/errors.ts"
 import type * as reports from "./internal/supervisor/events.ts"
 import * as failovers from "./internal/supervisor/failover.ts"
-import * as run from "./internal/supervisor/make.ts"
+import * as making from "./internal/supervisor/make.ts"
 import type * as messages from "./internal/supervisor/messages.ts"
+import * as owners from "./internal/supervisor/owner.ts"
 import * as remotes from "./internal/supervisor/remote.ts"
 import { spawnOn } from "./internal/supervisor/spawnOn.ts"
 import * as specs from "./internal/supervisor/spec.ts"
@@ -295,6 +298,11 @@ export interface Handle {
   readonly count: Effect.Effect<Count>
   /** What happens from now on; ends with the supervisor. Who lags behind by more than 10,000 events loses the oldest. */
   readonly events: Stream.Stream<Event>
+  /**
+   * Waits for the end of the supervisor: succeeds when that is in order, and fails with its reason when it gives up or is killed with
+   * one.
+   */
+  readonly await: Effect.Effect<void, Port.Killed>
   /** Stops the children, in reverse start order, then the supervisor. */
   readonly stop: Effect.Effect<void>
 }
@@ -437,15 +445,18 @@ export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>
   Effect.gen(function*() {
     const paced = options.children.some((child) => child?.schedule !== undefined)
     const checked = yield* Effect.fromResult(specs.checkSupervisor(options, paced))
-    const list = yield* Effect.forEach(options.children, (child) => run.checkWithServices(child, checked.autoShutdown))
+    const list = yield* Effect.forEach(
+      options.children,
+      (child) => making.checkWithServices(child, checked.autoShutdown)
+    )
     yield* Effect.fromResult(specs.checkUnique(list.map((child) => child.id)))
-    const running = yield* run.launch({ ...options, shape: "fixed" }, checked, list)
+    const running = yield* making.launch({ ...options, shape: "fixed" }, checked, list)
     return {
-      ...run.handleOf(running),
+      ...making.handleOf(running),
       port: (id) => running.portOf(id),
       startChild: <A extends Started, E, R>(child: ChildSpec<A, E, R>) =>
         Effect.flatMap(
-          run.checkWithServices(child, checked.autoShutdown),
+          making.checkWithServices(child, checked.autoShutdown),
           (spec) => running.startChild(spec) as Effect.Effect<A, ChildError | StartError | Killed>
         ),
       terminateChild: (idOrPort) => running.terminateChild(idOrPort),
@@ -515,7 +526,7 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
   Effect.gen(function*() {
     const checked = yield* Effect.fromResult(specs.checkSupervisor(template, template.schedule !== undefined))
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
-    const inside = run.within<R>(context)
+    const inside = making.within<R>(context)
     const start = (args: Args) => inside(Effect.suspend(() => template.start(...args)))
     // Whatever is wrong with the template is wrong at once.
     yield* Effect.fromResult(specs.checkChild({ ...template, id: "template", start: Effect.void }, "never"))
@@ -531,7 +542,7 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
         (spec) => running.startChild(spec)
       ).pipe(Effect.catchTag("InvalidSpec", Effect.die)) as ReturnType<DynamicSupervisor<Args, A>["startChild"]>
     const byArguments: messages.StartByArguments = (args) => startChild(...args as Args)
-    const running: supervision.Supervision = yield* run.launch(
+    const running: supervision.Supervision = yield* making.launch(
       { ...template, shape: "dynamic" },
       checked,
       [],
@@ -541,7 +552,7 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
         Effect.catchTag("StartError", Effect.die)
       )
     return {
-      ...run.handleOf(running),
+      ...making.handleOf(running),
       startChild,
       terminateChild: (port) => running.terminateChild(port)
     }
@@ -602,6 +613,7 @@ export const partition = <P extends Port.PortId, E, R>(
       which,
       count,
       events,
+      await: supervisor.await,
       stop,
       partitions,
       port: (key) =>
@@ -657,7 +669,7 @@ export const restart: {
 } = dual(
   (args) => args.length > 1 || Effect.isEffect(args[0]),
   <P extends Exclude<Started, typeof ignore>, E, R>(child: Effect.Effect<P, E, R>, policy: Policy = {}) =>
-    Effect.map(run.keep(child, policy), (kept): Supervised<MessagesOf<P>> => kept.handle)
+    Effect.map(making.keep(child, policy), (kept): Supervised<MessagesOf<P>> => kept.handle)
 )
 
 /** What the port takes that a start answers. */
@@ -730,18 +742,18 @@ export const layer = <Id, Services, E, R>(
     const context = yield* Layer.buildWithMemoMap(services, Layer.makeMemoMapUnsafe(), scope).pipe(
       Effect.provideService(Port.Self, port)
     )
-    const users = run.makeUsers()
+    const users = making.makeUsers()
     yield* Effect.addFinalizer(() => users.gone)
     return { port, context, users }
   })
   const handle = Effect.gen(function*() {
-    const { handle, single } = yield* run.keep(child, policy)
+    const { handle, single } = yield* making.keep(child, policy)
     const router = yield* NodeRouter
     const provide: Rebuilt<Services>["provide"] = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.flatMap(handle.port, (port) => {
         const { context, users } = single.value as {
           readonly context: Context.Context<Services>
-          readonly users: run.Users
+          readonly users: making.Users
         }
         const ended = Effect.callback<never, Killed>((resume) => {
           const cancel = router.monitor(
@@ -756,6 +768,100 @@ export const layer = <Id, Services, E, R>(
   })
   return Layer.effect(key, handle) as Layer.Layer<Id, E | InvalidSpec, Node | Exclude<R, Port.Self | Scope.Scope>>
 }
+
+// ---- for as long as they last
+
+/**
+ * Makes a supervisor, lasts as long as it, and fails as it does: with `Killed` when it gives up, whose reason is
+ * `["restart_limit", text, child, ...reason of the child]`. Interrupting it stops the supervisor.
+ *
+ * **When to use**
+ *
+ * As the main effect of a program, or of anything whose end is to be the supervisor's end. What is made with `make`, `restart` and the
+ * others without it goes on beside the program: then a monitor tells, `await` of the handle, and the log.
+ *
+ * **Details**
+ *
+ * A supervisor that is made in a port is linked to it: unless it ends in order, the port ends with its reason. One that `run` makes is
+ * not, since its failure can be caught.
+ *
+ * **Example** (A program that ends with its service)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const hopeless = Effect.gen(function*() {
+ *   const port = yield* Port.make({ work: () => Effect.fail("no database") })
+ *   yield* Port.snd(port, "work")
+ *   return port
+ * })
+ *
+ * const program = Supervisor.restart(hopeless, { id: "worker" }).pipe(
+ *   Supervisor.run,
+ *   Effect.catchTag("Killed", ({ reason }) => Effect.succeed(reason.slice(0, 3)))
+ * )
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.provide(Node.layerLocal))
+ * ) // => ["restart_limit", "worker was restarted too often", "worker"]
+ * ```
+ *
+ * @see {@link launch} for supervisors in Layers
+ * @category running
+ * @since 0.1.0
+ */
+export const run = <E, R>(
+  supervisor: Effect.Effect<{ readonly await: Effect.Effect<void, Port.Killed> }, E, R>
+): Effect.Effect<void, E | Port.Killed, Exclude<R, Scope.Scope>> =>
+  Effect.scoped(Effect.flatMap(owners.ownedBy(undefined)(supervisor), (handle) => handle.await))
+
+/**
+ * Builds a Layer and keeps it, like `Layer.launch`, until a supervisor that was made in it gives up: then it fails with `Killed`, and
+ * all of the Layer is released.
+ *
+ * **When to use**
+ *
+ * For programs that are Layers. A Layer cannot fail any more when it is built: under `Layer.launch` a program goes on without a
+ * service that was given up, and only the log tells.
+ *
+ * **Details**
+ *
+ * That are the supervisors made in its Layers, `layer` and `failover` among them. One that is a child of another is that one's concern,
+ * one that is made in a port takes the port with it, and one under `run` fails there. A supervisor that ends in order ends nothing.
+ *
+ * **Example** (An application of several Layers)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const hopeless = Effect.gen(function*() {
+ *   const port = yield* Port.make({ work: () => Effect.fail("no database") })
+ *   yield* Port.snd(port, "work")
+ *   return port
+ * })
+ *
+ * const Jobs = Layer.effectDiscard(Supervisor.restart(hopeless, { id: "jobs" }))
+ * const Greeter = Layer.effectDiscard(Supervisor.restart(Port.make({}), { id: "greeter" }))
+ * const App = Layer.mergeAll(Jobs, Greeter).pipe(Layer.provide(Node.layerLocal))
+ *
+ * const error = await Effect.runPromise(Effect.flip(Supervisor.launch(App)))
+ * error._tag === "Killed" && error.reason[2] // => "jobs"
+ * ```
+ *
+ * @see {@link run} for a single supervisor
+ * @category running
+ * @since 0.1.0
+ */
+export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<never, E | Port.Killed, R> =>
+  Effect.scoped(Effect.gen(function*() {
+    const ended = yield* Deferred.make<void, Port.Killed>()
+    const build = owners.ownedBy((exit) => void Deferred.doneUnsafe(ended, exit))(Layer.build(layer))
+    // It may give up while the rest of the Layer is being built.
+    yield* Effect.raceFirst(Effect.andThen(build, Effect.never), Deferred.await(ended))
+    return yield* Effect.never
+  }))
 
 // ---- across nodes
 
@@ -772,6 +878,11 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
   readonly nodes: ReadonlyArray<string>
   /** The node that gets it back when it returns. Default: none; it stays where it is. */
   readonly prefer?: string | undefined
+  /**
+   * How long a node that has just begun waits for seeds that do not answer before it takes the nodes that it does not know of for
+   * absent. Default: 10 seconds.
+   */
+  readonly joinTimeout?: Duration.Input | undefined
 }
 
 /**
@@ -799,6 +910,8 @@ export interface Failover<M extends Port.Messages = any> {
   readonly places: Stream.Stream<Place>
   /** A port of this node that passes on what it gets to the present one, as that of `Supervised` does. */
   readonly address: Port.PortId<M>
+  /** Waits for the end of this node's part: succeeds after `stop`, and fails when the service cannot be kept alive here. */
+  readonly await: Effect.Effect<void, Port.Killed>
   /** Takes no part any more. If the service runs here, it moves. */
   readonly stop: Effect.Effect<void>
 }

@@ -298,7 +298,7 @@ describe("a failover service", () => {
         yield* until(`${node} sees it on a`, () => Effect.map(parts.get(node)!.where, (place) => place === "a"))
         assert.strictEqual(yield* asked(node), "a")
       }
-      const told = logs.filter((line) => line.includes("ran on")).map((line) => line.split(" ")[1])
+      const told = logs.filter((line) => line.includes("which had lost each other")).map((line) => line.split(" ")[1])
       assert.sameMembers(told, ["a", "b"])
     }))
 
@@ -373,6 +373,7 @@ describe("a failover service", () => {
       ["with a preferred node that is none of them", { prefer: "d" }, "prefer"],
       ["with a malformed intensity", { intensity: -1 }, "intensity"],
       ["without a name", { name: "" }, "name"],
+      ["with a malformed time to wait for seeds", { joinTimeout: Number.NaN }, "joinTimeout"],
       ["with a malformed time to end", { shutdown: Number.NaN }, "shutdown"]
     ] as const
   ) {

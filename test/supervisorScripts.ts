@@ -4,7 +4,7 @@
  */
 import { assert } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { Model, type ModelChild, type ModelOptions, type Reason } from "./supervisorModel.ts"
+import { type Asked, Model, type ModelChild, type ModelOptions, type Outcome, type Reason } from "./supervisorModel.ts"
 
 const Id = Schema.Literals(["a", "b", "c", "d"])
 const Child = Schema.Struct({
@@ -12,11 +12,15 @@ const Child = Schema.Struct({
   significant: Schema.Boolean
 })
 const End = Schema.Literals(["", "shutdown", "shutdown,details", "crash"])
+/** What becomes of a start: "" is up. Others answer a port that has ended: by this. */
+const Fate = Schema.Literals(["", "fails", "ignores", "ends", "ends:shutdown", "ends:crash"])
 const Step = Schema.Union([
   Schema.Tuple([Schema.Literal("end"), Id, End]),
   Schema.Tuple([Schema.Literal("ends"), Id, End, Id, End]),
   Schema.Tuple([Schema.Literal("sleep"), Schema.Literals([400, 1000])]),
-  Schema.Tuple([Schema.Literal("fail"), Id, Schema.Literals([1, 2])]),
+  Schema.Tuple([Schema.Literal("plan"), Id, Fate]),
+  Schema.Tuple([Schema.Literal("hang"), Id, Fate]),
+  Schema.Tuple([Schema.Literals(["answer", "withdraw", "stop", "kill"])]),
   Schema.Tuple([Schema.Literals(["terminate", "restart", "delete"]), Id]),
   Schema.Tuple([Schema.Literal("add")])
 ])
@@ -35,18 +39,24 @@ export type Script = typeof Script.Type
 
 /** What is done to a supervisor in one step. */
 export type Command =
+  | { readonly _tag: "nothing" }
   /** These children end by themselves, in the same moment. */
   | { readonly _tag: "end"; readonly ends: ReadonlyArray<readonly [id: string, reason: Reason]> }
   | { readonly _tag: "sleep"; readonly millis: number }
-  /** The next starts of a child fail. */
-  | { readonly _tag: "fail"; readonly id: string; readonly times: number }
-  /** It is asked for something, and answers `ok` or why not. */
+  /** This becomes of the next start of a child, of which that is not said yet: at once, or when it is told to answer. */
+  | { readonly _tag: "plan"; readonly id: string; readonly outcome: Outcome | undefined; readonly hangs: boolean }
+  /** The start that is in flight answers. */
+  | { readonly _tag: "answer" }
+  /** It is asked for something. The answer may take its time. */
   | {
     readonly _tag: "ask"
     readonly what: "startChild" | "terminateChild" | "restartChild" | "deleteChild"
     readonly id: string
-    readonly answer: string
+    readonly asked: Asked
   }
+  /** Whoever asked for this waits no longer. */
+  | { readonly _tag: "withdraw"; readonly asked: Asked }
+  | { readonly _tag: "kill"; readonly reason: Reason }
 
 /** What can be seen of a supervisor after a step. */
 export interface Seen {
@@ -56,6 +66,11 @@ export interface Seen {
   readonly over: ReadonlyArray<unknown> | undefined
   /** `id: status` of all children. */
   readonly states: string
+}
+
+/** What the supervisor under test can do: starts that hang, and asking while one does, need one with fibers. */
+export interface Abilities {
+  readonly hangs: boolean
 }
 
 const period = 1000
@@ -73,8 +88,12 @@ export class Play {
   readonly added: ModelChild
   readonly options: ModelOptions
   private readonly model: Model
+  private readonly abilities: Abilities
+  /** The last start that somebody asked for. */
+  private lastStart: Asked | undefined = undefined
 
-  constructor(script: Script) {
+  constructor(script: Script, abilities: Abilities) {
+    this.abilities = abilities
     this.children = script.children.map((child, at) => valid("abc"[at]!, child, script))
     this.added = valid("d", script.added, script)
     this.options = { ...script, period }
@@ -83,6 +102,10 @@ export class Play {
 
   get isOver(): boolean {
     return this.model.over !== undefined
+  }
+
+  get isBusy(): boolean {
+    return this.model.isBusy
   }
 
   /** Does a step to the model, and says what is to be done to ours. */
@@ -96,18 +119,46 @@ export class Play {
       case "sleep":
         model.now += step[1]
         return { _tag: "sleep", millis: step[1] }
-      case "fail":
-        model.failing.set(step[1], (model.failing.get(step[1]) ?? 0) + step[2])
-        return { _tag: "fail", id: step[1], times: step[2] }
+      case "plan":
+      case "hang":
+        return this.plan(step[1], outcomeOf(step[2]), step[0] === "hang" && this.abilities.hangs)
+      case "answer":
+        model.answer()
+        return { _tag: "answer" }
       case "add":
-        return { _tag: "ask", what: "startChild", id: this.added.id, answer: model.startChild(this.added) }
+        return this.ask("startChild", this.added.id, this.lastStart = model.startChild(this.added))
       case "terminate":
-        return { _tag: "ask", what: "terminateChild", id: step[1], answer: model.terminateChild(step[1]) }
+        return this.ask("terminateChild", step[1], model.terminateChild(step[1]))
       case "restart":
-        return { _tag: "ask", what: "restartChild", id: step[1], answer: model.restartChild(step[1]) }
+        return this.ask("restartChild", step[1], this.lastStart = model.restartChild(step[1]))
       case "delete":
-        return { _tag: "ask", what: "deleteChild", id: step[1], answer: model.deleteChild(step[1]) }
+        return this.ask("deleteChild", step[1], model.deleteChild(step[1]))
+      case "withdraw": {
+        const asked = this.lastStart
+        if (asked === undefined || asked.answer !== undefined) return { _tag: "nothing" }
+        model.withdraw(asked)
+        return { _tag: "withdraw", asked }
+      }
+      case "stop":
+        return this.kill("shutdown")
+      case "kill":
+        return this.kill("enough")
     }
+  }
+
+  private plan(id: string, outcome: Outcome | undefined, hangs: boolean): Command {
+    this.model.plan(id, outcome, hangs)
+    return { _tag: "plan", id, outcome, hangs }
+  }
+
+  private ask(what: Extract<Command, { _tag: "ask" }>["what"], id: string, asked: Asked): Command {
+    return { _tag: "ask", what, id, asked }
+  }
+
+  private kill(...reason: Reason): Command {
+    if (!this.abilities.hangs) return { _tag: "nothing" }
+    this.model.kill(...reason)
+    return { _tag: "kill", reason }
   }
 
   /** Of children that run; each can end only once. */
@@ -123,8 +174,14 @@ export class Play {
     // The text is for people; the child and its reason are what counts.
     const told = seen.over?.[0] === "restart_limit" ? ["restart_limit", ...seen.over.slice(2)] : seen.over
     assert.deepStrictEqual<unknown>(told?.slice(0, this.model.over?.length), this.model.over, "its end")
-    if (!this.isOver) assert.strictEqual(seen.states, this.model.states, `children, after ${JSON.stringify(step)}`)
+    if (!this.isOver && !this.isBusy) assert.strictEqual(seen.states, this.model.states, `children, after ${JSON.stringify(step)}`)
   }
 }
 
 const reasonOf = (end: string): Reason => end === "" ? [] : end.split(",")
+
+const outcomeOf = (fate: typeof Fate.Type): Outcome | undefined => {
+  if (fate === "") return undefined
+  if (fate === "fails" || fate === "ignores") return fate
+  return { ends: fate === "ends" ? [] : [fate.slice("ends:".length)] }
+}

@@ -46,11 +46,28 @@ export class Seeds {
   private readonly seeds: ReadonlyArray<Seed>
   private readonly router: Router
   private readonly connections: Network
+  private wake: (() => void) | undefined = undefined
 
   constructor(router: Router, connections: Network, names: ReadonlyArray<string>) {
     this.router = router
     this.connections = connections
     this.seeds = names.map((name) => ({ name, doors: [], isResolving: false, problems: new Set() }))
+  }
+
+  /** Whether there are seeds other than the node itself: what was not reached yet may be one. */
+  get hasOthers(): boolean {
+    return this.seeds.some(({ doors }) => doors.length === 0 || doors.some((door) => !door.isOurs))
+  }
+
+  /** Whether one of them has not answered yet, or is down. */
+  get isAwaited(): boolean {
+    const isAwaited = (door: Door): boolean => !door.isOurs && !this.isUp(door)
+    return this.seeds.some(({ doors }) => doors.length === 0 || doors.some(isAwaited))
+  }
+
+  /** Dials those that are down, now. */
+  tryNow(): void {
+    this.wake?.()
   }
 
   isSeed(nodeId: string): boolean {
@@ -68,6 +85,7 @@ export class Seeds {
           for (const seed of missing) if (!seed.isResolving) fork(Effect.forkIn(this.attempt(seed, mesh, scope), scope))
           return missing.length > 0
         })
+        this.wake = trying.wake
         const flaps = new Flaps(() => router.monotonic())
         const lost = (nodeId: string): void => {
           if (!this.isSeed(nodeId)) return

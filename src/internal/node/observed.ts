@@ -1,5 +1,6 @@
 /**
- * What the rooms above the node let those see who look at it: its place in a network, and the supervisors that run here.
+ * What the rooms above the node let those see who look at it: its place in a network, how far it is
+ * with its seeds, and the supervisors that run here.
  *
  * @internal
  */
@@ -12,11 +13,24 @@ export interface NetworkStatus {
   readonly families: Readonly<Record<string, number>>
 }
 
+/** How far a node is with its seeds. */
+export interface Seeding {
+  /** Whether there are seeds other than the node itself, as far as it knows. */
+  readonly hasOthers: boolean
+  /** Whether one of them has not answered, or is down. */
+  readonly isAwaited: boolean
+  /** Whether there is nobody who could tell where other nodes are. */
+  readonly isCutOff: boolean
+  /** Tries those again, now, that are down. */
+  tryNow(): void
+}
+
 const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
 
 export class Observed {
   private readonly ports = new Set<string>()
   private readNetwork: (() => NetworkStatus) | undefined = undefined
+  private readSeeding: Seeding | undefined = undefined
 
   /** Says how the node's place in its network is read. The result takes it back. */
   network(read: () => NetworkStatus): () => void {
@@ -24,6 +38,19 @@ export class Observed {
     return () => {
       if (this.readNetwork === read) this.readNetwork = undefined
     }
+  }
+
+  /** Says how far the node is with its seeds. The result takes it back. */
+  seeds(seeding: Seeding): () => void {
+    this.readSeeding = seeding
+    return () => {
+      if (this.readSeeding === seeding) this.readSeeding = undefined
+    }
+  }
+
+  /** `undefined` if the node was not told of seeds: others know better than this node where nodes are. */
+  get seeding(): Seeding | undefined {
+    return this.readSeeding
   }
 
   /** A supervisor runs in this port. The result says that it has ended. */

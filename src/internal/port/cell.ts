@@ -28,7 +28,7 @@ import { addFinalizer, removeFinalizer } from "./finalizers.ts"
 import { type Handler, handlerOf, type Handlers, withHandler, withoutHandler } from "./handlers.ts"
 import { isSuccess, syncOf } from "./immediate.ts"
 import { afterPass, enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
-import type { Host, Message, Receiver, Watcher } from "./receiver.ts"
+import { type Host, type Message, type Receiver, type Watcher, Witness } from "./receiver.ts"
 import { isSnd } from "./snd.ts"
 import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 
@@ -206,6 +206,17 @@ export class Cell implements Receiver, Runnable {
     }
   }
 
+  kill(reason: Reason): void {
+    this.doom(reason)
+    // One that was told to finish what it has in hand has no more time for that.
+    this.life?.fiber?.interruptUnsafe()
+  }
+
+  /** Ends it when it is done with the message that it has in hand, if there is one. To kill it meanwhile ends that too. */
+  finishAndEnd(reason: Reason): void {
+    this.doom(reason)
+  }
+
   watch(watcher: Watcher): () => void {
     this.watchers = withWatcher(this.watchers, watcher)
     return () => {
@@ -214,15 +225,14 @@ export class Cell implements Receiver, Runnable {
   }
 
   /** Begins the end: nothing more is handled; the rest happens in the run queue, so that chains of links do not recurse. */
-  kill(reason: Reason): void {
+  private doom(reason: Reason): void {
     if (this.doomed !== undefined) return
     const exit = exitFromReason(this.id, reason)
     this.doomed = exit
     this.host.ending(this, exit)
+    Context.get(this.creator, Witness)?.sawEnd(this.id, exit)
     this.box = this.batch = noItems
-    const fiber = this.life?.fiber
-    if (fiber !== undefined) fiber.interruptUnsafe()
-    else if (!this.busy) {
+    if (this.life?.fiber === undefined && !this.busy) {
       this.busy = true
       enqueue(this)
     }

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Context from "effect/Context"
 import type { PortNames } from "../values/names.ts"
 import type { Message } from "../values/plainData.ts"
 import type { PortExit, Reason } from "../values/reason.ts"
@@ -42,6 +43,15 @@ export interface Host {
   /** The port has ended, not in order, and nobody monitored it. */
   unmonitored(receiver: Receiver, exit: PortExit): void
 }
+
+/** Told of the ends of ports, as soon as they begin: of those that were made where somebody is a witness. */
+export interface Witness {
+  sawEnd(port: string, exit: PortExit): void
+}
+
+export const Witness = Context.Reference<Witness | undefined>("effect-mp/Port/Witness", {
+  defaultValue: () => undefined
+})
 
 /** Tells each of them. One that throws keeps no other one from being told. */
 export const tellWatchers = (watchers: Iterable<Watcher>, exit: PortExit, host: Pick<Host, "unheard">): void => {

@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,8 +14,10 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { Router } from "../node/router.ts"
+import { isCell } from "../port/cell.ts"
+import { Witness } from "../port/receiver.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
-import { type PortExit, reasons } from "../values/reason.ts"
+import { exitFromReason, type PortExit, reasons } from "../values/reason.ts"
 import { Memory, Starter } from "./spawnOn.ts"
 import type { CheckedChild, ChildType } from "./spec.ts"
 
@@ -44,6 +46,8 @@ interface Starting {
   fiber: Fiber.Fiber<void, unknown> | undefined
   /** Somebody has ended the start: an answer that still comes counts for nothing. */
   isCancelled: boolean
+  /** Done when the start has left, with all that it acquired released: for those who ended it. */
+  left: Deferred.Deferred<void> | undefined
   /** Whoever waits for the start waits no longer. */
   readonly abandon: () => void
 }
@@ -56,8 +60,15 @@ export interface StartListener {
   readonly ended: (child: Child, port: string, exit: PortExit) => void
 }
 
+/** An end that waits for something. */
+interface Ending {
+  readonly fiber: Fiber.Fiber<PortExit>
+  /** The port, if the child is stopped. One that has ended by itself has none any more. */
+  readonly port: string | undefined
+}
+
 export class Child {
-  readonly spec: CheckedChild
+  spec: CheckedChild
   type: ChildType
   /** The last port that it had. */
   port: string | undefined = undefined
@@ -68,9 +79,13 @@ export class Child {
   lastExit: PortExit | undefined = undefined
   private readonly router: Router
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  /** Whether something in a port waits for its supervisor: then it could not be waited for. */
+  private readonly waitsForUs: (port: string) => boolean
   private run: Run | undefined = undefined
+  /** The run whose end nobody has been told of yet. */
+  private untold: Run | undefined = undefined
   /** What waits for the end of a run that is stopped or released at the moment. */
-  private ending: Fiber.Fiber<PortExit> | undefined = undefined
+  private ending: Ending | undefined = undefined
   private starting: Starting | undefined = undefined
   private readonly memory = new Memory()
   /** Who waits for its next port. */
@@ -79,10 +94,16 @@ export class Child {
   /** When the last restart is or was due: a quiet time begins there, not with its delay. */
   private due: number | undefined = undefined
 
-  constructor(router: Router, context: Context.Context<never>, spec: CheckedChild) {
+  constructor(
+    router: Router,
+    context: Context.Context<never>,
+    spec: CheckedChild,
+    waitsForUs: (port: string) => boolean
+  ) {
     this.router = router
     this.fork = Effect.runForkWith(context)
     this.spec = spec
+    this.waitsForUs = waitsForUs
     this.type = spec.type ?? "worker"
   }
 
@@ -113,11 +134,13 @@ export class Child {
       const starting: Starting = {
         fiber: undefined,
         isCancelled: false,
+        left: undefined,
         abandon: () => resume(Effect.succeed(Exit.interrupt()))
       }
       this.starting = starting
+      this.memory.beginStart()
       starting.fiber = this.fork(
-        Scope.provide(Effect.provideService(this.spec.start, Starter, this.memory), scope).pipe(
+        Effect.provideContext(this.spec.start, this.contextOf(scope)).pipe(
           Effect.flatMap((value) => this.started(starting, value, scope, listener)),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
@@ -125,10 +148,16 @@ export class Child {
       // The start may have had itself ended before it had to wait for anything, when there was no fiber to interrupt yet.
       if (starting.isCancelled) starting.fiber.interruptUnsafe()
       starting.fiber.addObserver((exit) => {
-        if (this.starting === starting) this.starting = undefined
+        if (this.starting === starting) this.startIsOver()
+        if (starting.left !== undefined) Deferred.doneUnsafe(starting.left, Exit.void)
         resume(Effect.succeed(exit))
       })
     })
+  }
+
+  /** What a start runs in, beside the services of its specification. */
+  private contextOf(scope: Scope.Scope): Context.Context<Scope.Scope> {
+    return Context.make(Scope.Scope, scope).pipe(Context.add(Starter, this.memory), Context.add(Witness, this.memory))
   }
 
   private started(
@@ -145,24 +174,38 @@ export class Child {
     if (isSupervisor(value) && this.spec.type === undefined) this.type = "supervisor"
     const startedAt = this.router.monotonic()
     const run: Run = { port, scope, startedAt, isEnding: false, isLate: false, timer: undefined, exit: undefined }
-    this.run = run
+    this.run = this.untold = run
     this.runs++
     const before = this.port
     this.port = port
+    const early = this.memory.endStart(port)
     listener.started(this, port, before)
-    this.router.monitor(port, (exit) => this.ended(run, exit, listener))
-    this.router.watchEnding(port, { ending: (_port, exit) => this.beginsToEnd(run, exit, listener) })
+    this.watch(run, early, listener)
     // A port that has ended already is nothing to wait for.
-    if (this.next !== undefined && this.isThere(port)) {
+    if (this.next !== undefined && early === undefined && this.isThere(port)) {
       Deferred.doneUnsafe(this.next, Effect.succeed(port))
       this.next = undefined
     }
     return Effect.void
   }
 
+  /** `early`: how its port has ended, or has begun to, before the start had answered. */
+  private watch(run: Run, early: PortExit | undefined, listener: StartListener): void {
+    const { port } = run
+    if (early !== undefined && !this.router.ports.has(port)) return this.ended(run, early, listener)
+    this.router.monitor(port, (exit) => this.ended(run, exit, listener))
+    if (early !== undefined) return this.beginsToEnd(run, early, listener)
+    this.router.watchEnding(port, { ending: (_port, exit) => this.beginsToEnd(run, exit, listener) })
+  }
+
   /** Whether a port lives, as far as this node knows: of ports of other nodes only a monitor will tell. */
   private isThere(port: string): boolean {
     return nodeOf(port) !== this.router.nodeId || this.router.ports.has(port)
+  }
+
+  private startIsOver(): void {
+    this.starting = undefined
+    this.memory.endStart(undefined)
   }
 
   // ---- ending
@@ -188,74 +231,104 @@ export class Child {
     })
   }
 
-  /** Whether its port has begun to end by itself, and has not ended. */
+  /** Whether it ran, and is not done with its end: its port ends, or what its start acquired is released. */
   get isEnding(): boolean {
-    return this.run?.isEnding === true && this.run.exit === undefined
+    return this.ending !== undefined || this.run !== undefined && this.livePort === undefined
   }
 
   /**
-   * Ends it, if it runs or is being started, and releases what its start acquired. Waits as long as its time; what has
-   * not ended then is abandoned, and `abandoned` is told. Answers its Exit, or `undefined` if there was nothing to end.
+   * Ends it, if it runs or is being started, and releases what its start acquired. Waits as long as its time; what has not ended then
+   * is abandoned.
    */
-  stop(abandoned: Effect.Effect<unknown>): Effect.Effect<PortExit | undefined> {
-    return Effect.suspend(() => {
-      const ending = this.beginStop()
-      return ending === undefined
-        ? Effect.succeed(undefined)
-        : awaitWithin(ending, this.patienceMillis, Effect.andThen(abandoned, this.late))
-    })
+  stop(abandon: Effect.Effect<unknown>): Effect.Effect<void> {
+    return Effect.suspend(() => this.within(this.beginStop(), abandon))
+  }
+
+  /** Ends its start, if one is under way, and waits for that as `stop` does. */
+  callOff(abandon: Effect.Effect<unknown>): Effect.Effect<void> {
+    return Effect.suspend(() => this.within(this.cancelStart(), abandon))
   }
 
   /** Begins to end the child, and answers the fiber that waits for its end. If it is ending already, that is the same fiber. */
   beginStop(): Fiber.Fiber<PortExit | undefined> | undefined {
     const { run } = this
-    if (run === undefined) return this.ending ?? this.cancelStart()
+    if (run === undefined) return this.ending?.fiber ?? this.cancelStart()
     // A second monitor, which stands behind the monitors of others: those hear of the child's end before the supervisor ends.
     const ended = Effect.callback<PortExit>((resume) => {
       if (run.exit !== undefined) return resume(Effect.succeed(run.exit))
-      this.router.monitor(run.port, (exit) => resume(Effect.succeed(run.exit ?? exit)))
-      this.router.kill(run.port, reasons.shutdown())
+      this.router.monitor(run.port, (exit) => resume(Effect.succeed(run.exit ??= exit)))
+      this.endPort(run.port)
     })
-    return this.finish(Effect.tap(ended, (exit) => this.release(Scope.close(run.scope, exit))))
+    return this.finish(Effect.tap(ended, (exit) => this.release(Scope.close(run.scope, exit))), run.port)
   }
 
-  /** It has ended by itself: releases what its start acquired, within its time, or `abandoned` is told. */
-  cleanUp(exit: PortExit, abandoned: Effect.Effect<unknown>): Effect.Effect<void> {
+  /** A port of this node is let finish the message that it has in hand, within its time. */
+  private endPort(port: string): void {
+    const receiver = this.router.ports.get(port)
+    const hasTime = this.patienceMillis > 0 && !this.waitsForUs(port)
+    if (hasTime && receiver !== undefined && isCell(receiver)) receiver.finishAndEnd(reasons.shutdown())
+    else this.router.kill(port, reasons.shutdown())
+  }
+
+  /** If it is being stopped, it has no more time for the message that it has in hand. */
+  hurry(): void {
+    if (this.ending?.port !== undefined) this.router.kill(this.ending.port, reasons.shutdown())
+  }
+
+  /** It has ended by itself: releases what its start acquired, within its time. */
+  cleanUp(exit: PortExit, abandon: Effect.Effect<unknown>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { run } = this
       this.lastExit = exit
       this.run = undefined
       const closing = run === undefined ? undefined : Scope.closeUnsafe(run.scope, exit)
       if (closing === undefined) return Effect.void
-      const ending = this.finish(Effect.as(this.release(closing), exit))
+      const fiber = this.finish(Effect.as(this.release(closing), exit), undefined)
       // It had its time already.
-      if (run?.isLate === true) return Effect.asVoid(Effect.andThen(abandoned, this.late))
-      return Effect.asVoid(
-        awaitWithin<PortExit | undefined>(ending, this.patienceMillis, Effect.andThen(abandoned, this.late))
-      )
+      return run?.isLate === true ? Effect.asVoid(abandon) : this.within(fiber, abandon)
     })
   }
 
+  /** Waits for an end, as long as its time. What it still has in hand then is ended; if that does not help at once, it is abandoned. */
+  private within(fiber: Fiber.Fiber<unknown> | undefined, abandon: Effect.Effect<unknown>): Effect.Effect<void> {
+    if (fiber === undefined) return Effect.void
+    const ended = Effect.asVoid(Fiber.await(fiber))
+    if (this.patienceMillis === Infinity) return ended
+    const late = Effect.suspend(() => {
+      this.hurry()
+      return Effect.andThen(atOnce, Effect.suspend(() => fiber.pollUnsafe() === undefined ? abandon : Effect.void))
+    })
+    return Effect.timeoutOrElse(ended, { duration: this.patienceMillis, orElse: () => Effect.asVoid(late) })
+  }
+
   /** The child runs no more, and is gone when this is done. */
-  private finish(ending: Effect.Effect<PortExit>): Fiber.Fiber<PortExit> {
+  private finish(end: Effect.Effect<PortExit>, port: string | undefined): Fiber.Fiber<PortExit> {
     this.run = undefined
-    const fiber = this.fork(Effect.tap(ending, (exit) =>
+    const fiber = this.fork(Effect.tap(end, (exit) =>
       Effect.sync(() => {
         this.lastExit = exit
       })))
-    this.ending = fiber
+    const ending = { fiber, port }
+    this.ending = ending
     fiber.addObserver(() => {
-      if (this.ending === fiber) this.ending = undefined
+      if (this.ending === ending) this.ending = undefined
     })
     return fiber
   }
 
   /** The child has not ended in time: nobody waits for that any more. */
-  private readonly late = Effect.sync(() => this.giveUp())
-
-  giveUp(): undefined {
+  giveUp(): void {
     this.ending = undefined
-    this.giveUpStart()
+    this.starting?.abandon()
+    this.startIsOver()
+  }
+
+  /** The end of the last run, for the one who tells of it: each is told once. What was abandoned counts as stopped. */
+  takeEnd(): { readonly port: string; readonly exit: PortExit } | undefined {
+    const run = this.untold
+    if (run === undefined || run === this.run || this.ending !== undefined) return undefined
+    this.untold = undefined
+    return { port: run.port, exit: run.exit ?? exitFromReason(run.port, reasons.shutdown()) }
   }
 
   /** A finalizer that dies is a mistake in the child, and ends neither the supervisor nor anybody else. */
@@ -266,19 +339,14 @@ export class Child {
     )
   }
 
+  /** Ends the start that is under way, and answers what waits until it has left. */
   private cancelStart(): Fiber.Fiber<undefined> | undefined {
     const { starting } = this
     if (starting === undefined) return undefined
     starting.isCancelled = true
-    if (starting.fiber === undefined) return undefined
-    starting.fiber.interruptUnsafe()
-    return this.fork(Effect.as(Fiber.await(starting.fiber), undefined))
-  }
-
-  /** A start that was cancelled does not end: whoever waits for it waits no longer. */
-  private giveUpStart(): void {
-    this.starting?.abandon()
-    this.starting = undefined
+    const left = starting.left ??= Deferred.makeUnsafe()
+    starting.fiber?.interruptUnsafe()
+    return this.fork(Effect.as(Deferred.await(left), undefined))
   }
 
   // ---- its port, for those who want to wait for it
@@ -323,15 +391,8 @@ export class Child {
   }
 }
 
-const awaitWithin = <A>(
-  fiber: Fiber.Fiber<A>,
-  patienceMillis: number,
-  late: Effect.Effect<A>
-): Effect.Effect<A> => {
-  const ended = Effect.flatten(Fiber.await(fiber))
-  if (patienceMillis === Infinity) return ended
-  return Effect.timeoutOrElse(ended, { duration: patienceMillis, orElse: () => late })
-}
+/** As long as it takes to end what can be interrupted and has nothing to wait for. */
+export const atOnce = Effect.andThen(Effect.yieldNow, Effect.yieldNow)
 
 /** A start answers a port, something with a port, or the handle of another supervisor. */
 const portOf = (value: unknown): string | undefined => {

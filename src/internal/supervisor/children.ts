@@ -9,8 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Router } from "../node/router.ts"
 import { type PortExit, reasonFromExit } from "../values/reason.ts"
-import { Child } from "./child.ts"
-import { ChildError, type ChildInfo, type Count, type Refusal } from "./errors.ts"
+import { atOnce, Child } from "./child.ts"
+import { ChildError, type ChildInfo, type Count, type Refusal, type Status } from "./errors.ts"
 import type { CheckedChild } from "./spec.ts"
 import type { ChildState, Report, Shape } from "./state.ts"
 
@@ -19,6 +19,7 @@ export class Children {
   private readonly context: Context.Context<never>
   private readonly shape: Shape
   private readonly report: (report: Report) => Effect.Effect<void>
+  private readonly waitsForUs: (port: string) => boolean
   private readonly byId = new Map<string, Child>()
   /** By the last port that each had. */
   private readonly byPort = new Map<string, Child>()
@@ -27,12 +28,14 @@ export class Children {
     router: Router,
     context: Context.Context<never>,
     shape: Shape,
-    report: (report: Report) => Effect.Effect<void>
+    report: (report: Report) => Effect.Effect<void>,
+    waitsForUs: (port: string) => boolean
   ) {
     this.router = router
     this.context = context
     this.shape = shape
     this.report = report
+    this.waitsForUs = waitsForUs
   }
 
   // ---- finding them
@@ -47,7 +50,7 @@ export class Children {
   }
 
   add(spec: CheckedChild): Child {
-    const child = new Child(this.router, this.context, spec)
+    const child = new Child(this.router, this.context, spec, this.waitsForUs)
     this.byId.set(spec.id, child)
     return child
   }
@@ -79,41 +82,36 @@ export class Children {
 
   /** Ends a child, or its start, and waits for that, within its time. */
   stop(child: Child): Effect.Effect<void> {
-    return Effect.flatMap(child.stop(this.abandon(child)), (exit) => this.reportEnd(child, child.port, exit))
+    return Effect.andThen(child.stop(this.abandon(child)), this.reportEnd(child))
+  }
+
+  /** Ends the start of a child, if one is under way, and waits for that, within its time. */
+  callOff(child: Child): Effect.Effect<void> {
+    return child.callOff(this.abandon(child))
   }
 
   /** Ends them at the same time, and waits as long as the most patient one may take. */
   stopTogether(ids: ReadonlyArray<string>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const children = ids.flatMap((id) => this.byId.get(id) ?? [])
-      const endings = children.map((child) => ({ child, port: child.port, fiber: child.beginStop() }))
+      const endings = children.map((child) => ({ child, fiber: child.beginStop() }))
       const patienceMillis = Math.max(0, ...new Set(children.map((child) => child.patienceMillis)))
-      const all = Effect.forEach(endings, ({ fiber }) => fiber === undefined ? Effect.void : Fiber.await(fiber), {
-        discard: true
+      const all = each(endings, ({ fiber }) => fiber === undefined ? Effect.void : Fiber.await(fiber))
+      const late = () => endings.filter(({ fiber }) => fiber !== undefined && fiber.pollUnsafe() === undefined)
+      const within = patienceMillis === Infinity ? all : Effect.timeoutOrElse(all, {
+        duration: patienceMillis,
+        orElse: () => {
+          for (const { child } of late()) child.hurry()
+          return Effect.andThen(atOnce, Effect.suspend(() => each(late(), ({ child }) => this.abandon(child))))
+        }
       })
-      const late = Effect.suspend(() =>
-        Effect.forEach(
-          endings.filter(({ fiber }) => fiber !== undefined && fiber.pollUnsafe() === undefined),
-          ({ child }) => this.abandon(child),
-          { discard: true }
-        )
-      )
-      const within = patienceMillis === Infinity
-        ? all
-        : Effect.timeoutOrElse(all, { duration: patienceMillis, orElse: () => late })
-      return Effect.andThen(
-        within,
-        Effect.forEach(endings, ({ child, fiber, port }) => {
-          const exit = fiber?.pollUnsafe()
-          return exit?._tag === "Success" ? this.reportEnd(child, port, exit.value) : Effect.void
-        }, { discard: true })
-      )
+      return Effect.andThen(within, each(children, (child) => this.reportEnd(child)))
     })
   }
 
   /** A child has ended by itself: releases what its start acquired, within its time. */
   cleanUp(child: Child, exit: PortExit): Effect.Effect<void> {
-    return child.cleanUp(exit, this.abandon(child))
+    return Effect.andThen(child.cleanUp(exit, this.abandon(child)), this.reportEnd(child))
   }
 
   private abandon(child: Child): Effect.Effect<void> {
@@ -125,9 +123,11 @@ export class Children {
     })
   }
 
-  private reportEnd(child: Child, port: string | undefined, exit: PortExit | undefined): Effect.Effect<void> {
-    if (exit === undefined || port === undefined) return Effect.void
-    return this.report({ _tag: "Ended", child: child.spec.id, port, exit })
+  private reportEnd(child: Child): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const end = child.takeEnd()
+      return end === undefined ? Effect.void : this.report({ _tag: "Ended", child: child.spec.id, ...end })
+    })
   }
 
   // ---- looking at them
@@ -137,7 +137,7 @@ export class Children {
     const child = this.byId.get(id)
     return {
       id,
-      status: status === "running" && child?.isEnding === true ? "ending" : status,
+      status: child === undefined ? status : statusOf(child, status),
       type: child?.type ?? "worker",
       port: child?.livePort,
       restarts,
@@ -158,3 +158,12 @@ export class Children {
     }
   }
 }
+
+/** Of a child that runs, and of one that does not, the machine does not know what it is about to be. */
+const statusOf = (child: Child, status: Status): ChildInfo["status"] => {
+  if (child.isEnding) return "ending"
+  return status === "stopped" && child.isStarting ? "starting" : status
+}
+
+const each = <A>(all: ReadonlyArray<A>, act: (one: A) => Effect.Effect<unknown>): Effect.Effect<void> =>
+  Effect.forEach(all, act, { discard: true })

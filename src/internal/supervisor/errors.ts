@@ -69,10 +69,13 @@ export const isStartError = (error: unknown): error is StartError => Predicate.i
 /** `restarting`: from its end to its next start, while it waits for that start and during it. */
 export type Status = "running" | "restarting" | "stopped"
 
-/** Documented as `Supervisor.ChildInfo`. `ending`: it ran, and its port has begun to end by itself; finalizers keep it. */
+/**
+ * Documented as `Supervisor.ChildInfo`. `starting`: its start has not answered yet, and is no restart. `ending`: it ran, and is not
+ * done with its end: finalizers keep it, or nobody has decided yet what follows.
+ */
 export interface ChildInfo {
   readonly id: string
-  readonly status: Status | "ending"
+  readonly status: Status | "starting" | "ending"
   readonly type: ChildType
   readonly port: string | undefined
   readonly restarts: number

@@ -3,8 +3,10 @@
  *
  * @internal
  */
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
@@ -43,10 +45,16 @@ const calmMillis = 1000
 /** Events that a listener may lag behind before it loses the oldest. */
 const backlog = 10_000
 
+/** So many different lines are remembered, at least. */
+const mostSaid = 100
+
 /** What was said, when, and how often it was not said again since. */
 interface Said {
   readonly at: number
   more: number
+  /** Once there is something to sum up: what does it, and what waits for its time. */
+  sumUp: Effect.Effect<void>
+  timer: Fiber.Fiber<void> | undefined
 }
 
 export class Reporter {
@@ -66,13 +74,11 @@ export class Reporter {
     this.now = now
   }
 
-  /** `label` stands for all children that are alike. */
+  /** Tells those who listen, at once; what it answers counts it and writes the log line. `label` stands for all children that are alike. */
   report(happening: Happening, label: string): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const event = { ...happening, supervisor: this.supervisor } as Event
-      for (const listener of this.listeners) listener(event)
-      return Effect.andThen(Metric.update(this.counter(event._tag), 1), this.log(event, label))
-    })
+    const event = { ...happening, supervisor: this.supervisor } as Event
+    for (const listener of this.listeners) listener(event)
+    return Effect.andThen(Metric.update(this.counter(event._tag), 1), Effect.suspend(() => this.log(event, label)))
   }
 
   private counter(tag: Event["_tag"]): Metric.Counter<number> {
@@ -95,17 +101,30 @@ export class Reporter {
     if (level === "Debug") return write(`${event.child} ${text}`)
     const key = `${label} ${text}`
     const before = this.said.get(key)
-    if (before !== undefined && this.now() - before.at < calmMillis) {
-      before.more++
-      return Effect.void
+    if (before === undefined || before.timer === undefined && this.now() - before.at >= calmMillis) {
+      this.forgetSome()
+      this.said.set(key, { at: this.now(), more: 0, sumUp: Effect.void, timer: undefined })
+      return write(`${event.child} ${text}`)
     }
-    const said = { at: this.now(), more: 0 }
-    this.said.set(key, said)
-    const sumUp = Effect.suspend(() => {
-      if (this.said.get(key) === said) this.said.delete(key)
-      return said.more === 0 ? Effect.void : write(`${label} ${text}: ${said.more} more times within a second`)
+    before.more++
+    if (before.timer !== undefined) return Effect.void
+    before.sumUp = Effect.suspend(() => {
+      this.said.delete(key)
+      return write(`${label} ${text}: ${before.more} more times within a second`)
     })
-    return Effect.andThen(write(`${event.child} ${text}`), Effect.forkDetach(Effect.delay(sumUp, calmMillis)))
+    const waiting = Effect.delay(before.sumUp, calmMillis - (this.now() - before.at))
+    return Effect.contextWith((context: Context.Context<never>) => {
+      before.timer = Effect.runForkWith(context)(waiting)
+      return Effect.void
+    })
+  }
+
+  /** What was said long ago, and has nothing to sum up. */
+  private forgetSome(): void {
+    if (this.said.size < mostSaid) return
+    for (const [key, { at, more }] of this.said) {
+      if (more === 0 && this.now() - at >= calmMillis) this.said.delete(key)
+    }
   }
 
   /** What of each event is of interest, from now on; ends with the supervisor. Who lags behind loses the oldest. */
@@ -138,11 +157,18 @@ export class Reporter {
 
   readonly events: Stream.Stream<Event> = this.stream((event) => event, () => undefined)
 
-  end(): void {
-    this.isOver = true
-    for (const end of this.enders) end()
-    this.enders.clear()
-    this.listeners.clear()
+  /** Nothing more is told. Writes what was to be summed up later. */
+  get end(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.isOver = true
+      for (const end of this.enders) end()
+      this.enders.clear()
+      this.listeners.clear()
+      const left = Array.from(this.said.values()).filter(({ more }) => more > 0)
+      for (const { timer } of left) timer?.interruptUnsafe()
+      this.said.clear()
+      return Effect.forEach(left, ({ sumUp }) => sumUp, { discard: true })
+    })
   }
 }
 

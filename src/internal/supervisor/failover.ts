@@ -8,6 +8,7 @@
  * @internal
  */
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -21,10 +22,12 @@ import { spawnRequest } from "../node/nodePort.ts"
 import { NodeRouter, type Router } from "../node/router.ts"
 import { isTagged, Killed, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 import { decideFailover, type Known, type Part, preferredFirst } from "./agreement.ts"
+import { type Arrival, arrive } from "./arrival.ts"
 import { checkWithServices, keep, makeAddress, type Policy, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
+import { endOf, linkToOwner, ownedBy } from "./owner.ts"
 import { Rests } from "./rests.ts"
-import { checkSupervisor, InvalidSpec } from "./spec.ts"
+import { checkSupervisor, InvalidSpec, millisOf } from "./spec.ts"
 import type { Supervision } from "./supervision.ts"
 
 /** What an ear hears of the node that has spawned it: whether that runs the service, on which port, and whether it rests. */
@@ -47,8 +50,8 @@ export interface Place {
 /** The function by which other nodes spawn their ears here. */
 const functionOf = (name: string) => `emp::failover::${name}` as const
 
-/** For so long after its beginning a part takes nodes that it cannot reach for unknown, not for absent. */
-const earlyMillis = 1000
+/** So long seeds that do not answer are waited for, unless somebody says otherwise. */
+const joinMillis = 10_000
 
 /** How long to wait before a node is tried again that could not be reached. */
 const retryDelay = "2 seconds"
@@ -58,6 +61,7 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
   readonly name: string
   readonly nodes: ReadonlyArray<string>
   readonly prefer?: string | undefined
+  readonly joinTimeout?: Duration.Input | undefined
 }
 
 export class Failover {
@@ -73,10 +77,13 @@ export class Failover {
   private readonly absent = new Set<string>()
   /** Nodes that could not be reached. */
   private readonly lost = new Set<string>()
+  /** Nodes that took part, and were lost. */
+  private readonly parted = new Set<string>()
   /** Whether it is too early to call a lost node absent: this node has just begun, and may not have joined its network yet. */
   private isEarly = true
   private readonly changes = Effect.runSync(Queue.sliding<void>(1))
   private readonly rests: Rests
+  private readonly joinMillis: number
   /** What this node does, and the port of the service while it runs here. */
   private own: Part = "idle"
   private ownPort: string | undefined = undefined
@@ -86,6 +93,7 @@ export class Failover {
   private readonly watchers = new Set<(place: Place) => void>()
   private last: string | undefined = undefined
   private over: Killed | undefined = undefined
+  readonly ended = Deferred.makeUnsafe<never, Killed>()
   /** The service is stopped here, because it is to run elsewhere. */
   private leaves = false
   /** What keeps the service alive here, while it is to run here. */
@@ -97,6 +105,7 @@ export class Failover {
     this.options = options
     this.nodes = preferredFirst(options.nodes, options.prefer)
     this.rests = new Rests(router, options.name)
+    this.joinMillis = options.joinTimeout === undefined ? joinMillis : millisOf(options.joinTimeout) ?? joinMillis
   }
 
   private get others(): ReadonlyArray<string> {
@@ -194,15 +203,17 @@ export class Failover {
   private gone(node: string, peer: Peer): void {
     if (this.peers.get(node) !== peer) return
     this.peers.delete(node)
+    this.parted.add(node)
     // What the node last said is not true any more.
     this.absent.add(node)
     this.changed()
   }
 
   private conflict(node: string): void {
+    const why = this.parted.has(node) ? "which had lost each other" : "which had not met before"
     this.router.log.warnSome(
       `failover ${this.options.name} on ${node}`,
-      `failover ${this.options.name}: ran on ${this.router.nodeId} and ${node}, which had lost each other`
+      `failover ${this.options.name}: ran on ${this.router.nodeId} and ${node}, ${why}`
     )
   }
 
@@ -252,7 +263,7 @@ export class Failover {
       for (const node of this.others) this.reach(node)
       yield* this.greet
       yield* Effect.forkScoped(this.seek)
-      yield* Effect.forkScoped(Effect.delay(this.noLongerEarly, earlyMillis))
+      yield* Effect.forkScoped(Effect.map(arrive(this.router, this.joinMillis), (arrival) => this.arrived(arrival)))
       yield* Effect.forkScoped(this.wake)
       const parent = yield* Effect.scope
       let place: Scope.Closeable | undefined
@@ -289,7 +300,7 @@ export class Failover {
         child,
         { ...policy, id: name, name: `failover ${name}` },
         "tried"
-      ).pipe(Effect.orDie)
+      ).pipe(ownedBy(undefined), Effect.orDie)
       this.running = running
       let upSince = this.router.monotonic()
       running.reporter.watch((event) => {
@@ -311,16 +322,25 @@ export class Failover {
     })
   }
 
-  private readonly noLongerEarly = Effect.sync(() => {
+  /** This node knows who is there, as well as it will. From now on who cannot be reached is absent. */
+  private arrived(arrival: Arrival): void {
     this.isEarly = false
+    for (const node of this.others) {
+      if (arrival === "alone" && !this.router.isUp(node)) this.lost.add(node)
+      // That it could not be reached before means nothing: perhaps nobody was there yet who knew where it is.
+      else if (this.lost.delete(node)) this.reach(node)
+    }
     this.changed()
-  })
+  }
 
   /** Reaches nodes as soon as there is a link to them, whoever has made it. */
   private get greet(): Effect.Effect<void, never, Scope.Scope> {
     const listener = {
       up: (node: string) => {
-        if (this.others.includes(node)) this.reach(node)
+        if (!this.others.includes(node)) return
+        // What it does is not known yet.
+        this.lost.delete(node)
+        this.reach(node)
       },
       down: () => {}
     }
@@ -344,6 +364,7 @@ export class Failover {
 
   end(reason: Reason): void {
     this.over = new Killed({ port: this.self, reason })
+    Deferred.doneUnsafe(this.ended, Effect.fail(this.over))
     this.own = "idle"
     this.ownPort = undefined
     if (this.next !== undefined) Deferred.doneUnsafe(this.next, Effect.fail(this.over))
@@ -369,12 +390,14 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
       yield* Port.fork(part.run(within<R>(context)(child)))
     })
     yield* Effect.orDie(Port.peval(supervisor, body))
+    yield* linkToOwner(router, supervisor)
     return {
       supervisor,
       port: part.port,
       places: part.places,
       where: Effect.sync(() => part.place?.node),
       address: yield* makeAddress(part.port, supervisor),
+      await: endOf(Deferred.await(part.ended)),
       stop: Effect.andThen(Port.kil(supervisor, ...reasons.shutdown()), Port.exit(supervisor)).pipe(
         Effect.asVoid,
         Effect.provideService(Node, router)
@@ -383,7 +406,7 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
   })
 
 const brokenOption = (options: FailoverOptions, router: Router): InvalidSpec | undefined => {
-  const { name, nodes, prefer } = options
+  const { joinTimeout, name, nodes, prefer } = options
   const self = router.nodeId
   const refuse = (field: string, value: unknown, problem: string) =>
     new InvalidSpec({ child: name, field, value, problem })
@@ -393,5 +416,8 @@ const brokenOption = (options: FailoverOptions, router: Router): InvalidSpec | u
   }
   if (!nodes.includes(self)) return refuse("nodes", nodes, `do not have this one, ${self}`)
   if (router.functions.has(functionOf(name))) return refuse("name", name, "is that of another one on this node")
-  return prefer === undefined || nodes.includes(prefer) ? undefined : refuse("prefer", prefer, "is none of the nodes")
+  if (prefer !== undefined && !nodes.includes(prefer)) return refuse("prefer", prefer, "is none of the nodes")
+  return joinTimeout === undefined || millisOf(joinTimeout) !== undefined
+    ? undefined
+    : refuse("joinTimeout", joinTimeout, "is no time")
 }

@@ -15,11 +15,12 @@ import * as Option from "effect/Option"
 import { Killed, type PortExit, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 import { countRestart, decide, groupOf, isTooMany } from "./decisions.ts"
 import type { Refusal } from "./errors.ts"
-import type { CheckedChild } from "./spec.ts"
+import { type CheckedChild, spent } from "./spec.ts"
 import {
   type Action,
   add,
   type Cause,
+  type ChildState,
   find,
   idsOf,
   inOrder,
@@ -86,7 +87,7 @@ const startFirst = (state: State, children: ReadonlyArray<string>, at: number): 
 /** Starts the children that the supervisor begins with as if they were restarted: a start that fails is tried again. */
 export const startAsRestarts = (state: State): Result => {
   const members = idsOf(inOrder(state))
-  return startGroup(members.reduce((state, id) => set(state, id, { status: "restarting" }), state), members, 0)
+  return startGroup(members.reduce(markRestarting, state), members, 0)
 }
 
 // ---- ends and restarts
@@ -97,20 +98,20 @@ export const ended = (state: State, { exit, id, port }: Cause & { readonly port:
   // The child was stopped before its end was heard of, and perhaps started again, on another port.
   if (child?.status !== "running" || child.port !== port) return idle(state)
   const cause = { id, exit }
-  return workOn(markStopped(state, id), { _tag: "CleanUp", cause, port }, { _tag: "CleanUp", cause })
+  return workOn(state, { _tag: "CleanUp", cause }, { _tag: "CleanUp", cause })
 }
 
-export const cleanedUp = (state: State, now: number): Result => {
-  if (state.work._tag !== "CleanUp") return [state, []]
-  const { cause, port } = state.work
+export const cleanedUp = (before: State, now: number): Result => {
+  if (before.work._tag !== "CleanUp") return [before, []]
+  const { cause } = before.work
   const { exit, id } = cause
+  const state = markStopped(before, id)
   const child = find(state, id)
   if (child === undefined) return idle(state)
   const { options } = state
-  const reports = [report({ _tag: "Ended", child: id, port, exit })]
   const consequence = decide(child.spec, exit, options.autoShutdown, () => isLastSignificant(state))
-  if (consequence === "restart") return after(reports, restart(state, cause, now))
-  reports.push(report({ _tag: "Stopped", child: id }))
+  if (consequence === "restart") return restart(state, cause, now)
+  const reports = [report({ _tag: "Stopped", child: id })]
   if (state.shape === "single") return after(reports, end(state))
   const [left, actions] = leaveStopped(state, id)
   if (consequence === "leave") return after([...reports, ...actions], idle(left))
@@ -118,7 +119,8 @@ export const cleanedUp = (state: State, now: number): Result => {
 }
 
 /** Stops those who share the fate of a child that has ended. */
-const restart = (state: State, cause: Cause, now: number): Result => {
+const restart = (before: State, cause: Cause, now: number): Result => {
+  const state = markRestarting(before, cause.id)
   const group = groupOf(state.options.strategy, () => idsOf(inOrder(state)), cause.id)
   const [next, actions] = each(state, group, leaveGroup)
   return after(actions, stopGroup(next, group, group.length - 1, cause, now))
@@ -186,8 +188,8 @@ const startGroup = (state: State, members: ReadonlyArray<string>, at: number): R
 }
 
 /**
- * One of a group could not be started: those that were started before it are stopped again. Then the group waits for its next
- * attempt, behind what has happened meanwhile.
+ * One of a group could not be started: those that were started before it, and are not to be left alone, are stopped again. Then the
+ * group waits for its next attempt, behind what has happened meanwhile.
  */
 const undoGroup = (
   state: State,
@@ -200,7 +202,7 @@ const undoGroup = (
   if (id !== undefined) {
     return workOn(state, { _tag: "UndoGroup", members, started, at, cause }, { _tag: "Stop", id })
   }
-  const next = members.reduce((state, id) => set(state, id, { status: "restarting" }), state)
+  const next = members.reduce(markRestarting, state)
   return after([report({ _tag: "StartFailed", child: cause.id, exit: cause.exit })], wait(next, members, cause, 0))
 }
 
@@ -250,7 +252,7 @@ const leaveGroup = (state: State, id: string): Result => {
 
 /** A child runs, on this port. */
 export const started = (before: State, id: string, port: string): Result => {
-  const state = set(before, id, { status: "running", port })
+  const state = set(before, id, { status: "running", port, ...spentSpec(before, id) })
   const { work } = state
   const reports = [report({ _tag: "Started", child: id, port, restarts: find(state, id)?.restarts ?? 0 })]
   switch (work._tag) {
@@ -262,8 +264,14 @@ export const started = (before: State, id: string, port: string): Result => {
       return after(reports, idle(state))
     // The supervisor has begun to end: it stops this child too, when its turn comes.
     default:
-      return [state, []]
+      return [state, reports]
   }
+}
+
+/** A temporary child is started once. What its start holds, its arguments for one, is not needed any more. */
+const spentSpec = ({ children, shape }: State, id: string): Partial<ChildState> => {
+  const child = Option.getOrUndefined(HashMap.get(children, id))
+  return child?.spec.restart === "temporary" && shape !== "single" ? { spec: spent(child.spec) } : {}
 }
 
 /** The start of a child has answered that there is nothing to supervise. */
@@ -310,19 +318,24 @@ const goOnWithout = (state: State, members: ReadonlyArray<string>, at: number): 
   // A single child cannot be terminated. Whoever ended its start wants it to be started anew.
   if (state.shape === "single") return wait(state, [id], undefined, 0)
   const [next, actions] = leaveStopped(state, id)
-  return after(actions, startGroup(next, members, at + 1))
+  return after(actions, startGroup(next, members.toSpliced(at, 1), at))
 }
 
+/**
+ * `one_for_all` begins anew, with those that had nothing to supervise this time as well. `rest_for_one` goes on from the one that failed:
+ * those before it do not need it.
+ */
 const tryGroupAgain = (
   state: State,
   members: ReadonlyArray<string>,
   at: number,
   exit: Exit.Exit<never, unknown>
 ): Result => {
-  const started = members.slice(0, at).filter((id) => isRunning(state, id))
   const end: PortExit = Exit.fail(new Killed({ port: state.port, reason: reasonFromExit(exit) }))
   const cause = { id: members[at] ?? "", exit: end }
-  return undoGroup(state, [...started, ...members.slice(at)], started, started.length - 1, cause)
+  if (state.options.strategy !== "one_for_all") return undoGroup(state, members.slice(at), [], -1, cause)
+  const started = members.slice(0, at).filter((id) => isRunning(state, id))
+  return undoGroup(state, members, started, started.length - 1, cause)
 }
 
 // ---- what it is asked for
@@ -384,9 +397,15 @@ export const stopped = (state: State, now: number): Result => {
   const { work } = state
   switch (work._tag) {
     case "StopGroup":
-      return stopGroup(markStopped(state, work.group[work.at]), work.group, work.at - 1, work.cause, now)
+      return stopGroup(markRestarting(state, work.group[work.at]), work.group, work.at - 1, work.cause, now)
     case "UndoGroup":
-      return undoGroup(markStopped(state, work.started[work.at]), work.members, work.started, work.at - 1, work.cause)
+      return undoGroup(
+        markRestarting(state, work.started[work.at]),
+        work.members,
+        work.started,
+        work.at - 1,
+        work.cause
+      )
     case "TerminateChild": {
       const [next, actions] = leaveStopped(state, work.id)
       return idle(next, ...actions)
@@ -406,6 +425,9 @@ export const stopped = (state: State, now: number): Result => {
 
 const markStopped = (state: State, id: string | undefined): State =>
   id === undefined ? state : set(state, id, { status: "stopped" })
+
+const markRestarting = (state: State, id: string | undefined): State =>
+  id === undefined ? state : set(state, id, { status: "restarting" })
 
 // ---- the end of the supervisor
 

@@ -12,9 +12,11 @@ import * as Tracer from "effect/Tracer"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { NodeRouter } from "../node/router.ts"
+import { Witness } from "../port/receiver.ts"
 import { type Killed, reasonFromCause, reasonFromExit } from "../values/reason.ts"
 import type { AutoShutdown } from "./decisions.ts"
 import { answersOf, answerWith, type StartByArguments } from "./messages.ts"
+import { endOf, linkToOwner, ownedBy } from "./owner.ts"
 import { Starter } from "./spawnOn.ts"
 import {
   checkChild,
@@ -41,9 +43,9 @@ export const checkWithServices = <A, E, R>(
 
 /** Gives effects these services, and the Scope of whoever runs the effects. The services outlive the span that they come from. */
 export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
-  const services = Context.omit(Scope.Scope, Starter, Tracer.ParentSpan)(context as Context.Context<any>)
+  const services = Context.omit(Scope.Scope, Starter, Witness, Tracer.ParentSpan)(context as Context.Context<any>)
   return <A, E>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, Scope.Scope> =>
-    Effect.provideContext(start, services) as Effect.Effect<A, E, any>
+    Effect.provideContext(ownedBy(undefined)(start), services) as Effect.Effect<A, E, any>
 }
 
 /**
@@ -67,15 +69,13 @@ export const launch = Effect.fnUntraced(function*(
   const running: Supervision = new Supervision(router, context, port, name, options.shape, checked, list)
   const ended = router.observed.supervisor(port)
   const close = (exit: Exit.Exit<unknown, unknown>) => Effect.map(running.close(reasonFromExit(exit)), ended)
-  yield* Port.peval(port, Effect.addFinalizer(close)).pipe(Effect.orDie)
-  if (options.first === "tried") running.beginTrying()
-  else {
-    yield* Effect.onError(
-      running.begin,
-      (cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port))
-    )
-  }
-  yield* Port.peval(port, Port.fork(running.loop)).pipe(Effect.orDie)
+  const first = options.first === "tried" ? running.beginTrying() : running.begin()
+  yield* Port.peval(port, Effect.andThen(Effect.addFinalizer(close), Port.fork(running.loop))).pipe(Effect.orDie)
+  yield* Effect.onError(
+    first,
+    (cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port))
+  )
+  yield* linkToOwner(router, port)
   return running
 })
 
@@ -84,6 +84,7 @@ export const handleOf = (running: Supervision) => ({
   which: Effect.sync(() => running.which),
   count: Effect.sync(() => running.count),
   events: running.reporter.events,
+  await: endOf(running.gone),
   stop: running.shutDown
 })
 

@@ -10,17 +10,38 @@ import type * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { NodeRouter, type Router } from "../node/router.ts"
+import type { Witness } from "../port/receiver.ts"
 import { type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
 
 /**
  * What the starts of one child remember. Nothing of the child itself: ports that outlive the child hold this memory.
  */
-export class Memory {
+export class Memory implements Witness {
   private nodes: Map<string, string> | undefined = undefined
+  /** How ports ended that the start which is under way has made. */
+  private ends: Map<string, PortExit> | undefined = undefined
+  private isStarting = false
 
   /** The node that was spawned on last, by remote function and nodes. */
   get lastNodes(): Map<string, string> {
     return this.nodes ??= new Map()
+  }
+
+  sawEnd(port: string, exit: PortExit): void {
+    if (this.isStarting) (this.ends ??= new Map()).set(port, exit)
+  }
+
+  /** A start begins: it may make a port that ends before it has answered. */
+  beginStart(): void {
+    this.isStarting = true
+  }
+
+  /** The start has answered this port, or (`undefined`) none. Answers how the port ended, if it has, or has begun to. */
+  endStart(port: string | undefined): PortExit | undefined {
+    const exit = port === undefined ? undefined : this.ends?.get(port)
+    this.isStarting = false
+    this.ends = undefined
+    return exit
   }
 }
 
@@ -50,6 +71,8 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     if (node === undefined) return yield* Effect.die(new TypeError("there is no node to spawn on"))
     starter?.lastNodes.set(what, node)
     const port = yield* Port.spawn(node, fn, ...args)
+    // From its first breath: when the rest of the start is done, its node may not know of it any more.
+    if (starter !== undefined) router.monitor(port, (exit) => starter.sawEnd(port, exit))
     const lost = (exit: Exit.Exit<unknown, unknown>): boolean => {
       const [tag, lostNode] = reasonFromExit(exit)
       const isLost = tag === "transport_error" && lostNode === node

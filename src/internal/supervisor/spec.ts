@@ -62,6 +62,11 @@ export interface CheckedChild {
   readonly type: ChildType | undefined
 }
 
+/** A specification without what its start holds, for a child that is never started again. */
+export const spent = (spec: CheckedChild): CheckedChild => ({ ...spec, start: startedOnce })
+
+const startedOnce = Effect.die("a temporary child is started once")
+
 export interface CheckedSupervisor {
   readonly strategy: Strategy
   readonly intensity: number
@@ -136,7 +141,8 @@ const isOdd = (time: unknown): boolean =>
   (typeof time === "object" && time !== null && !Duration.isDuration(time) && !Array.isArray(time) &&
     !Object.keys(time).some((key) => units.has(key)))
 
-const millisOf = (time: Shutdown): number | undefined => {
+/** A time that somebody gave, in milliseconds; `undefined` if it is none. */
+export const millisOf = (time: Shutdown): number | undefined => {
   if (time === "brutal") return 0
   if (time === "infinity") return Infinity
   if (isOdd(time)) return undefined

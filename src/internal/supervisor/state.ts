@@ -56,14 +56,14 @@ export type Work =
   /** The children that it begins with are started, one after the other. */
   | { readonly _tag: "StartFirst"; readonly children: ReadonlyArray<string>; readonly at: number }
   /** A child has ended by itself, and what its start had acquired is released. */
-  | { readonly _tag: "CleanUp"; readonly cause: Cause; readonly port: string }
+  | { readonly _tag: "CleanUp"; readonly cause: Cause }
   /** Those who share the fate of a child that has ended are stopped, the last one first. */
   | { readonly _tag: "StopGroup"; readonly group: ReadonlyArray<string>; readonly at: number; readonly cause: Cause }
   /** The schedule of the child that a group is restarted for is asked how long to wait. */
   | { readonly _tag: "Pace"; readonly members: ReadonlyArray<string>; readonly cause: Cause }
   /** A group is started, the first one first. */
   | { readonly _tag: "StartGroup"; readonly members: ReadonlyArray<string>; readonly at: number }
-  /** One of a group could not be started: those that were just started are stopped again, the last one first. */
+  /** One of a group could not be started: of those that were just started, `started` are stopped again, the last one first. */
   | {
     readonly _tag: "UndoGroup"
     readonly members: ReadonlyArray<string>
@@ -101,11 +101,11 @@ export type Report = DistributedOmit<Happening, "at">
 export type Action =
   /** Start a child. Answer with `started`, `ignored` or `startFailed`. */
   | { readonly _tag: "Start"; readonly id: string }
-  /** End a child, and wait for that within its time. Answer with `stopped`. */
+  /** End a child, and wait for that within its time; tell of its end. Answer with `stopped`. */
   | { readonly _tag: "Stop"; readonly id: string }
-  /** End these children at the same time, and wait for that. Answer with `stopped`. */
+  /** The same of several children, at the same time. */
   | { readonly _tag: "StopTogether"; readonly ids: ReadonlyArray<string> }
-  /** Release what the start of a child acquired, which has ended by itself. Answer with `cleanedUp`. */
+  /** Release what the start of a child acquired, which has ended by itself, and tell of its end. Answer with `cleanedUp`. */
   | { readonly _tag: "CleanUp"; readonly cause: Cause }
   /** Ask the schedule of the child for a delay. Answer with `paced`. */
   | { readonly _tag: "Pace"; readonly cause: Cause; readonly now: number }

@@ -5,7 +5,7 @@
  *
  * @internal
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Router } from "../node/router.ts"
-import { Killed, type Reason, reasons } from "../values/reason.ts"
+import { Self } from "../port/cell.ts"
+import { Killed, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
+import { asking, waitsFor } from "./asks.ts"
 import { type Child, ignore, type StartListener } from "./child.ts"
 import { Children } from "./children.ts"
 import { type ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./errors.ts"
@@ -35,9 +37,6 @@ import {
 /** Why the supervisor did not do what it was asked for. */
 type Failure = ChildError | StartError
 
-/** Tells the machine what has come of an action, unless the supervisor has begun to end meanwhile: answers whether it did. */
-type Respond = (event: () => Result) => boolean
-
 export class Supervision {
   readonly port: string
   readonly name: string
@@ -47,8 +46,10 @@ export class Supervision {
   private readonly router: Router
   private readonly context: Context.Context<never>
   private state: State
-  /** What the machine has said and is to be done yet. When the supervisor ends, a new list takes the place of this one. */
+  /** What the machine has said. */
   private todo: Array<Action> = []
+  /** How much of that is done, or was begun. */
+  private done = 0
   private readonly children: Children
   /** What wakes the groups that wait. */
   private readonly timers = new Map<number, Fiber.Fiber<unknown>>()
@@ -65,6 +66,10 @@ export class Supervision {
   private value: unknown = undefined
   /** Why the request that is worked on is not done. */
   private failure: Failure | undefined = undefined
+  /** The first children are up. */
+  private readonly begun = Deferred.makeUnsafe<void, StartError>()
+  /** What its port ends with. */
+  private reason: Reason | undefined = undefined
   private readonly whenOver = Deferred.makeUnsafe<never, Killed>()
   private nth = 0
 
@@ -84,7 +89,13 @@ export class Supervision {
     this.shape = shape
     this.options = options
     this.state = make(shape, port, options, specs)
-    this.children = new Children(router, context, shape, (report) => this.report(report))
+    this.children = new Children(
+      router,
+      context,
+      shape,
+      (report) => this.report(report),
+      (port) => waitsFor(router, port, this)
+    )
     for (const spec of specs) this.children.add(spec)
     this.reporter = new Reporter(port, name, () => router.monotonic())
   }
@@ -93,9 +104,17 @@ export class Supervision {
     return Deferred.isDoneUnsafe(this.whenOver)
   }
 
+  /** Whether its port has begun to end. */
+  get isEnding(): boolean {
+    return this.reason !== undefined
+  }
+
   // ---- the queue
 
-  /** Does one thing after the other, for as long as the supervisor lives. */
+  /**
+   * Does one thing after the other, for as long as the supervisor lives. It may be interrupted wherever it waits: what a child is in the
+   * middle of is known to the child, and `close` goes on from there.
+   */
   get loop(): Effect.Effect<never> {
     return Effect.forever(Effect.flatMap(Queue.take(this.inbox), (turn) => turn()))
   }
@@ -116,8 +135,10 @@ export class Supervision {
     event: () => Result | undefined,
     answer: () => A
   ): Effect.Effect<A, E | Killed> {
-    return Effect.suspend(() => {
+    return this.asked((isInPort) => {
       if (this.isOver) return Deferred.await(this.whenOver)
+      // What the supervisor waits for must not wait for the supervisor.
+      if (isInPort && this.reason !== undefined) return new Killed({ port: this.port, reason: this.reason })
       const asked = Deferred.makeUnsafe<A, Failure | Killed>()
       this.waiting.add(asked)
       Queue.offerUnsafe(this.inbox, () => {
@@ -133,6 +154,18 @@ export class Supervision {
         })
       })
       return Effect.onInterrupt(Deferred.await(asked), () => this.withdraw(asked)) as Effect.Effect<A, E | Killed>
+    })
+  }
+
+  /** Waits for this supervisor, perhaps in a port that it supervises. */
+  private asked<A, E>(wait: (isInPort: boolean) => Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.contextWith((context: Context.Context<never>) => {
+      const self = Context.getOrUndefined(context, Self)
+      const effect = Effect.suspend(() => {
+        if (self !== undefined) this.children.find(self)?.hurry()
+        return wait(self !== undefined)
+      })
+      return asking(this.router, self, this, effect)
     })
   }
 
@@ -152,30 +185,23 @@ export class Supervision {
   }
 
   /** Carries out what the machine says, until it has nothing more to say. */
-  private readonly work: Effect.Effect<void> = Effect.suspend(() => {
-    const { todo } = this
-    let at = 0
-    return Effect.whileLoop({
+  private readonly work: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.whileLoop({
       while: () => {
-        if (at < todo.length) return true
-        todo.length = 0
+        if (this.done < this.todo.length) return true
+        this.todo.length = this.done = 0
         return false
       },
-      body: () =>
-        this.carryOut(todo[at++]!, (event) => {
-          if (this.todo !== todo) return false
-          this.step(event())
-          return true
-        }),
+      body: () => this.carryOut(this.todo[this.done++]!),
       step: () => {}
     })
-  })
+  )
 
-  private carryOut(action: Action, respond: Respond): Effect.Effect<unknown> {
-    const stopped = () => respond(() => machine.stopped(this.state, this.router.monotonic()))
+  private carryOut(action: Action): Effect.Effect<unknown> {
+    const stopped = () => this.step(machine.stopped(this.state, this.router.monotonic()))
     switch (action._tag) {
       case "Start":
-        return this.start(action.id, respond)
+        return this.start(action.id)
       case "Stop":
         return Effect.map(this.withChild(action.id, (child) => this.children.stop(child)), stopped)
       case "StopTogether":
@@ -184,11 +210,11 @@ export class Supervision {
         const { exit, id } = action.cause
         return Effect.map(
           this.withChild(id, (child) => this.children.cleanUp(child, exit)),
-          () => respond(() => machine.cleanedUp(this.state, this.router.monotonic()))
+          () => this.step(machine.cleanedUp(this.state, this.router.monotonic()))
         )
       }
       case "Pace":
-        return this.pace(action.cause, action.now, respond)
+        return this.pace(action.cause, action.now)
       case "Report":
         return this.report(action.report)
       case "Wait":
@@ -211,30 +237,31 @@ export class Supervision {
         this.failure = new StartError({ child: action.id, exit: action.exit })
         return Effect.void
       case "End":
-        this.router.kill(this.port, action.reason)
-        return Effect.never
+        return this.end(action.reason)
     }
   }
 
-  private start(id: string, respond: Respond): Effect.Effect<void> {
+  /** Ends its own port, which interrupts this. */
+  private end(reason: Reason): Effect.Effect<never> {
+    this.router.kill(this.port, reason)
+    return Effect.never
+  }
+
+  private start(id: string): Effect.Effect<void> {
     const known = find(this.state, id)
     if (known === undefined) return Effect.void
     const child = this.children.get(id) ?? this.children.add(known.spec)
     if (known.status === "restarting" && this.unwanted.has(child)) {
-      respond(() => machine.startFailed(this.state, Exit.interrupt(), true))
+      this.step(machine.startFailed(this.state, Exit.interrupt(), true))
       return Effect.void
     }
     return Effect.map(child.start(this.listener), (exit) => {
       if (Exit.isFailure(exit)) {
         const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
-        const failed = Exit.failCause(exit.cause)
-        const isTold = respond(() => machine.startFailed(this.state, failed, isCalledOff))
-        // The supervisor has begun to end while whoever makes it still waits for the first children.
-        if (!isTold) this.failure = new StartError({ child: id, exit: failed })
-        return
+        return this.step(machine.startFailed(this.state, Exit.failCause(exit.cause), isCalledOff))
       }
       this.value = child.value
-      if (child.value === ignore) respond(() => machine.ignored(this.state))
+      if (child.value === ignore) this.step(machine.ignored(this.state))
     })
   }
 
@@ -243,6 +270,8 @@ export class Supervision {
     started: (child, port, before) => {
       this.children.moved(child, port, before)
       this.step(machine.started(this.state, child.spec.id, port))
+      // The machine keeps of a specification what is needed again.
+      child.spec = find(this.state, child.spec.id)?.spec ?? child.spec
     },
     ended: (child, port, exit) => this.post(() => machine.ended(this.state, { id: child.spec.id, port, exit }))
   }
@@ -252,10 +281,10 @@ export class Supervision {
     return child === undefined ? Effect.void : act(child)
   }
 
-  private pace({ exit, id }: Cause, now: number, respond: Respond): Effect.Effect<void> {
+  private pace({ exit, id }: Cause, now: number): Effect.Effect<void> {
     const child = this.children.get(id)
     const delay = child === undefined ? Effect.succeed(0) : child.delay(now, exit, this.options.periodMillis)
-    return Effect.map(delay, (millis) => void respond(() => machine.paced(this.state, millis)))
+    return Effect.map(delay, (millis) => this.step(machine.paced(this.state, millis)))
   }
 
   private wait(group: number, delayMillis: number): void {
@@ -279,20 +308,26 @@ export class Supervision {
 
   // ---- the first starts
 
-  /** Starts the children that the supervisor begins with, before anything waits in the queue. */
-  get begin(): Effect.Effect<void, StartError> {
-    return Effect.suspend(() => {
+  /**
+   * Has the children started that the supervisor begins with, before anything else that waits in the queue. The result waits for that. If
+   * one fails, the supervisor ends.
+   */
+  begin(): Effect.Effect<void, StartError> {
+    Queue.offerUnsafe(this.inbox, () => {
       this.step(machine.start(this.state))
-      return Effect.flatMap(
-        this.work,
-        () => this.failure?._tag === "StartError" ? Effect.fail(this.failure) : Effect.void
-      )
+      return Effect.flatMap(this.work, () => {
+        const begun = this.failure?._tag === "StartError" ? Exit.fail(this.failure) : Exit.void
+        Deferred.doneUnsafe(this.begun, begun)
+        return Exit.isSuccess(begun) ? Effect.void : this.end(reasonFromExit(begun))
+      })
     })
+    return Deferred.await(this.begun)
   }
 
-  /** Starts the children that the supervisor begins with as if they were restarted: a start that fails is tried again. */
-  beginTrying(): void {
+  /** The same as if they were restarted: a start that fails is tried again. There is nothing to wait for. */
+  beginTrying(): Effect.Effect<void> {
     this.post(() => machine.startAsRestarts(this.state))
+    return Effect.void
   }
 
   // ---- what can be asked for
@@ -357,7 +392,7 @@ export class Supervision {
     return Effect.suspend(() => {
       if (!child.isStarting) return Effect.void
       if (find(this.state, child.spec.id)?.status === "restarting") this.calledOff.add(child)
-      return this.children.stop(child)
+      return this.children.callOff(child)
     })
   }
 
@@ -395,30 +430,50 @@ export class Supervision {
 
   // ---- the end
 
+  /** Waits until it has stopped its children and ends, and fails with its reason. */
+  get gone(): Effect.Effect<never, Killed> {
+    return Deferred.await(this.whenOver)
+  }
+
   /** Ends it from outside, and waits for that. */
   get shutDown(): Effect.Effect<void> {
-    return Effect.callback((resume) => {
-      if (this.isOver) return resume(Effect.void)
-      const cancel = this.router.monitor(this.port, () => resume(Effect.void))
-      this.router.kill(this.port, reasons.shutdown())
-      return Effect.sync(cancel)
+    return this.asked(() =>
+      Effect.callback((resume) => {
+        if (this.isOver) return resume(Effect.void)
+        const cancel = this.router.monitor(this.port, () => resume(Effect.void))
+        this.router.kill(this.port, reasons.shutdown())
+        return Effect.sync(cancel)
+      })
+    )
+  }
+
+  /**
+   * The supervisor's port ends with this reason, and nothing carries out any more what the machine has said: tells what is to be told
+   * yet, stops all children, whatever they are in the middle of, then fails whatever somebody still waits for.
+   */
+  close(reason: Reason): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.reason = reason
+      const { work } = this.state
+      const first = work._tag === "StartFirst" ? work.children[work.at] : undefined
+      this.todo = this.todo.slice(this.done).filter(isTelling)
+      this.done = 0
+      this.step(machine.stop(this.state))
+      return Effect.andThen(this.work, Effect.suspend(() => this.over(reason, first ?? "")))
     })
   }
 
-  /** The supervisor's port ends with this reason: stops all children, then fails whatever somebody still waits for. */
-  close(reason: Reason): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      // The fiber that carries out the old list does nothing more of it.
-      this.todo = []
-      this.step(machine.stop(this.state))
-      return Effect.map(this.work, () => {
-        const error = new Killed({ port: this.port, reason })
-        Deferred.doneUnsafe(this.whenOver, Effect.fail(error))
-        for (const asked of this.waiting) Deferred.doneUnsafe(asked, Effect.fail(error))
-        this.waiting.clear()
-        this.children.refuseAll(error)
-        this.reporter.end()
-      })
-    })
+  private over(reason: Reason, first: string): Effect.Effect<void> {
+    const error = new Killed({ port: this.port, reason })
+    Deferred.doneUnsafe(this.begun, Exit.fail(new StartError({ child: first, exit: Exit.interrupt() })))
+    Deferred.doneUnsafe(this.whenOver, Exit.fail(error))
+    for (const asked of this.waiting) Deferred.doneUnsafe(asked, Exit.fail(error))
+    this.waiting.clear()
+    this.children.refuseAll(error)
+    return this.reporter.end
   }
 }
+
+/** What tells somebody of something that has happened, and begins nothing. */
+const isTelling = ({ _tag }: Action): boolean =>
+  _tag === "Report" || _tag === "StaysDown" || _tag === "Forget" || _tag === "CancelWait"

@@ -105,5 +105,5 @@ const describeChild = (child: TreeChild): string => {
   const since = child.uptime === undefined ? "" : `, up ${showDuration(child.uptime)}`
   const restarts = child.restarts === 0 ? "" : `, ${child.restarts} ${child.restarts === 1 ? "restart" : "restarts"}`
   const last = child.lastReason === undefined ? "" : `, last end: ${showReason(exitFromReason("", child.lastReason))}`
-  return `${what} ${child.status === "running" ? child.port ?? "ended" : child.status}${since}${restarts}${last}`
+  return `${what} ${child.status === "running" ? child.port : child.status}${since}${restarts}${last}`
 }

@@ -134,7 +134,16 @@ const plainFields = (error: unknown): { readonly value: unknown } | undefined =>
 /** The reason of an Exit in one line, as far as a reader needs it. */
 export const showReason = (exit: Exit.Exit<unknown, unknown>): string => {
   const reason = reasonFromExit(exit)
-  if (reason.length === 0) return "no reason"
-  // The text of a failure says what the error behind it is.
-  return isTagged(reason, "fail") ? describeList(reason.slice(0, 2), 2) : describeList(reason, 4)
+  return reason.length === 0 ? "no reason" : showList(reason, mostLevels)
+}
+
+/** Of a tree of supervisors that gave up, one because of the other, so many are shown. */
+const mostLevels = 3
+
+const showList = (reason: Reason, levels: number): string => {
+  // The text of a failure says what the error behind it is, and that of a supervisor which gave up has its child's name.
+  if (isTagged(reason, "fail")) return describeList(reason.slice(0, 2), 2)
+  const last = isTagged(reason, "restart_limit") && levels > 1 ? reason.slice(3) : []
+  if (last.length === 0) return describeList(reason, 4)
+  return `${describeList(reason.slice(0, 2), 2)}: ${showList(last, levels - 1)}`
 }

@@ -8,7 +8,7 @@ import { type BareChild, BareSupervisor, checked } from "../../supervisorMachine
 import { Play, Script } from "../../supervisorScripts.ts"
 
 const play = (script: Script, watch?: BareSupervisor["watch"]): void => {
-  const model = new Play(script)
+  const model = new Play(script, { hangs: false })
   const supervisor = new BareSupervisor(model.children, model.options)
   if (watch !== undefined) supervisor.watch = watch
   for (const step of script.steps) {
@@ -20,16 +20,16 @@ const play = (script: Script, watch?: BareSupervisor["watch"]): void => {
       case "sleep":
         supervisor.sleep(command.millis)
         break
-      case "fail":
+      case "plan":
         supervisor.outcomes.set(command.id, [
           ...supervisor.outcomes.get(command.id) ?? [],
-          ...Array.from({ length: command.times }, () => "fails" as const)
+          command.outcome ?? "succeeds"
         ])
         break
       case "ask": {
         const { id, what } = command
         const answered = what === "startChild" ? supervisor.startChild(model.added) : supervisor[what](id)
-        assert.strictEqual(answered, command.answer, what)
+        assert.strictEqual(answered, command.asked.answer, what)
       }
     }
     model.check(step, supervisor)

@@ -6,6 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { execFile } from "node:child_process"
@@ -14,7 +15,9 @@ import { resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Global } from "../../../Global.ts"
 import type { Node } from "../../../Node.ts"
+import * as Port from "../../../Port.ts"
 import { describe } from "../../values/describe.ts"
+import { isPortId } from "../../values/portId.ts"
 
 /** No file or package is where the name leads to; what is there is no service; the service was made or started, and failed. */
 const reasons = ["not_found", "no_service", "failed"] as const
@@ -40,7 +43,7 @@ export type ServiceEnvironment = Node | Global | Scope.Scope
 export interface Service {
   /** As it was given. */
   readonly spec: string
-  /** A Layer has started when its effect ends; any other effect may run as long as the node. */
+  /** A Layer has started when its effect ends. Any other effect may run as long as the node; it lasts as long as what it makes. */
   readonly isLayer: boolean
   readonly start: Effect.Effect<unknown, ServiceError, ServiceEnvironment>
 }
@@ -146,10 +149,19 @@ export const toService = (
       return { spec, isLayer: true, start: named(spec, Layer.build(layer)) }
     }
     if (Effect.isEffect(given)) {
-      return { spec, isLayer: false, start: named(spec, given as Effect.Effect<unknown, unknown, ServiceEnvironment>) }
+      const run = Effect.flatMap(given as Effect.Effect<unknown, unknown, ServiceEnvironment>, lasting)
+      return { spec, isLayer: false, start: named(spec, run) }
     }
     return yield* refuse("the export is neither a Layer nor an Effect")
   })
+
+/** What an effect has made lasts longer than the effect: the port that it answers, or the supervisor whose handle that is. */
+const lasting = (made: unknown): Effect.Effect<void, unknown, Node> => {
+  if (isPortId(made)) return Effect.flatten(Port.exit(made))
+  return Predicate.hasProperty(made, "supervisor") && isPortId(made.supervisor)
+    ? Effect.flatten(Port.exit(made.supervisor))
+    : Effect.void
+}
 
 const failed = (spec: string, error: unknown): ServiceError =>
   new ServiceError({ service: spec, reason: "failed", problem: `failed: ${describe(error)}` })

@@ -25,7 +25,7 @@ const restarts = {
 
 /**
  * Starts services, each in a port of its own: a Layer has started when it is built, an Effect runs in the port, and its end is
- * the service's. Answers what fails when one of them could not be kept alive.
+ * the service's. A supervisor that one of them makes is linked to that port: when it gives up, the service has failed. Answers what fails when one of them could not be kept alive.
  */
 export const runServices = (
   services: ReadonlyArray<Service>
@@ -61,11 +61,12 @@ export const runServices = (
     return Deferred.await(failed)
   })
 
-const start = Effect.fnUntraced(function*({ isLayer, start }: Service) {
+const start = Effect.fnUntraced(function*({ isLayer, spec, start }: Service) {
   const port = yield* Port.make(() => {})
   const body = Effect.provideService(start, Port.Self, port)
+  const done = Effect.andThen(Effect.logInfo(`service ${spec}: is done`), Port.kil(port))
   if (isLayer) yield* body
-  else yield* Port.peval(port, Port.fork(Effect.andThen(body, Port.kil(port))))
+  else yield* Port.peval(port, Port.fork(Effect.andThen(body, done)))
   return port
 })
 

@@ -1,0 +1,126 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { Global, Node, Port, Supervisor } from "../../../src/index.ts"
+import { toService } from "../../../src/internal/cli/run/service.ts"
+import { runServices } from "../../../src/internal/cli/run/services.ts"
+import { makeLogs } from "../../harness.ts"
+import { sleep } from "../../supervised.ts"
+
+/** A service that can be made to crash, and how often it was started. */
+interface Part {
+  starts: number
+  port: Port.PortId | undefined
+  readonly start: Effect.Effect<Port.PortId, never, Node.Node | Scope.Scope>
+  readonly crash: Effect.Effect<void, never, Node.Node>
+}
+
+const makePart = (): Part => {
+  const part: Part = {
+    starts: 0,
+    port: undefined,
+    start: Effect.tap(
+      Port.make({ crash: () => Effect.fail("boom") }),
+      (port) =>
+        Effect.sync(() => {
+          part.starts++
+          part.port = port
+        })
+    ),
+    crash: Effect.suspend(() => Effect.andThen(Port.snd(part.port!, "crash"), sleep("1 second")))
+  }
+  return part
+}
+
+const strict = { id: "part", intensity: 0 } as const
+
+/** What an export may be. */
+const forms: ReadonlyArray<readonly [what: string, service: (part: Part) => unknown]> = [
+  ["a Layer", ({ start }) => Layer.effectDiscard(Supervisor.restart(start, strict))],
+  [
+    "Layers",
+    ({ start }) =>
+      Layer.provide(Layer.effectDiscard(Effect.void), Layer.effectDiscard(Supervisor.restart(start, strict)))
+  ],
+  ["an Effect", ({ start }) => Supervisor.restart(start, strict)],
+  ["an Effect that goes on", ({ start }) => Effect.andThen(Supervisor.restart(start, strict), Effect.never)],
+  ["an Effect that runs it", ({ start }) => Supervisor.run(Supervisor.restart(start, strict))],
+  [
+    "a failover",
+    ({ start }) =>
+      Effect.flatMap(Node.id, (self) => Supervisor.failover(start, { name: "part", nodes: [self], intensity: 0 }))
+  ],
+  ["a mere port", ({ start }) => start]
+]
+
+const run = Effect.fnUntraced(function*(exported: unknown) {
+  const failed = yield* runServices([yield* toService("app.ts", exported, [])])
+  const running = yield* Effect.forkScoped(failed, { startImmediately: true })
+  yield* sleep("1 second")
+  return running
+})
+
+const test = (
+  title: string,
+  body: (logs: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, Node.Node | Global.Global | Scope.Scope>
+): void =>
+  it.effect(title, () => {
+    const logs = makeLogs()
+    const node = Layer.provideMerge(Global.layer({ global: true }), Layer.fresh(Node.layerLocal))
+    return Effect.suspend(() => body(logs.lines)).pipe(
+      Effect.scoped,
+      Effect.provide(node),
+      Effect.provide(logs.layer)
+    )
+  })
+
+describe("a service whose supervisor gives up", () => {
+  for (const [what, service] of forms) {
+    test(`has failed, and is started again, ${what}`, () =>
+      Effect.gen(function*() {
+        const part = makePart()
+        const running = yield* run(service(part))
+        assert.strictEqual(part.starts, 1)
+        for (const starts of [2, 3, 4]) {
+          yield* part.crash
+          assert.strictEqual(part.starts, starts)
+        }
+        assert.isUndefined(running.pollUnsafe())
+      }))
+
+    test(`has failed for good, and with it its node, the fourth time within a minute, ${what}`, () =>
+      Effect.gen(function*() {
+        const part = makePart()
+        const running = yield* run(service(part))
+        for (let i = 0; i < 4; i++) yield* part.crash
+        const exit = yield* Fiber.await(running)
+        assert.isTrue(Exit.isFailure(exit))
+        assert.match(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", /service app\.ts: .*boom/)
+        assert.strictEqual(part.starts, 4)
+      }))
+  }
+})
+
+describe("a service that makes something", () => {
+  for (const [what, service] of forms) {
+    test(`is there as long as that, ${what}`, () =>
+      Effect.gen(function*() {
+        const part = makePart()
+        const running = yield* run(service(part))
+        yield* sleep("1 hour")
+        assert.strictEqual(part.starts, 1)
+        assert.isUndefined(running.pollUnsafe())
+      }))
+  }
+
+  test("and is done says so", (logs) =>
+    Effect.gen(function*() {
+      const running = yield* run(Effect.void)
+      assert.isUndefined(running.pollUnsafe())
+      assert.deepStrictEqual(logs.filter((line) => line.includes("app.ts")), ["INFO service app.ts: is done"])
+    }))
+})
