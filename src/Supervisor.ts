@@ -201,6 +201,8 @@ export interface Policy extends Omit<ChildOptions, "significant">, Limits {
  *
  * - `Started`, `Ended`, and `StartFailed`, of a restart;
  * - `Restarting`: it will be started again after `delay`, `at` this time (milliseconds of the epoch), with its `group`;
+ * - `Waiting`: there is no link to any of the nodes that `spawn` is to start it on. It is started with its `group` when there is one,
+ *   and that is no restart that counts;
  * - `Stopped`: it has ended by itself, and is not started again;
  * - `Abandoned`: it did not end in time when it was stopped;
  * - `ShuttingDown`: it was significant, and the supervisor ends with it;
@@ -971,8 +973,11 @@ export const failover: {
  *
  * A port ID in the place of a node ID means the node of that port.
  *
- * Without a link to any of them they are tried in turn. A node that was lost may still run the port. When it is seen again, the
- * port is killed there, and a warning says so.
+ * Without a link to any of them all are tried, again and again, for as long as it takes. Meanwhile the child is `waiting`: that is no
+ * crash, and uses up none of its supervisor's restarts, as the loss of a node that it ran on does. The first time its port is known
+ * at once, and keeps what is sent to it while its node is dialled.
+ *
+ * A node that was lost may still run the port. When it is seen again, the port is killed there, and a warning says so.
  *
  * **Example** (A worker somewhere else)
  *

@@ -35,6 +35,8 @@ export interface ChildState {
 export interface Cause {
   readonly id: string
   readonly exit: PortExit
+  /** There was no link to any of the nodes that it is to be on: that says nothing about the child. */
+  readonly isAway?: boolean | undefined
 }
 
 /** Children that wait for their restart together. */
@@ -111,6 +113,8 @@ export type Action =
   | { readonly _tag: "Pace"; readonly cause: Cause; readonly now: number }
   /** Say `due` after this delay. If there is none: as soon as what waits in the queue already is done. */
   | { readonly _tag: "Wait"; readonly group: number; readonly delayMillis: number }
+  /** Say `due` when there is a link to one of the nodes that the child is to be on, or it is time to try that again. */
+  | { readonly _tag: "WaitForNode"; readonly group: number; readonly id: string }
   /** All have left the group: nothing is due any more. */
   | { readonly _tag: "CancelWait"; readonly group: number }
   | { readonly _tag: "Report"; readonly report: Report }

@@ -21,6 +21,7 @@ import { Children } from "./children.ts"
 import { type ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./errors.ts"
 import { type Happening, Reporter } from "./events.ts"
 import * as machine from "./machine.ts"
+import { awaitLink, Memory, unreachable } from "./spawnOn.ts"
 import type { CheckedChild, CheckedSupervisor } from "./spec.ts"
 import {
   type Action,
@@ -220,6 +221,9 @@ export class Supervision {
       case "Wait":
         this.wait(action.group, action.delayMillis)
         return Effect.void
+      case "WaitForNode":
+        this.waitFor(action.group, awaitLink(this.router, this.children.get(action.id)?.memory ?? new Memory()))
+        return Effect.void
       case "CancelWait":
         this.timers.get(action.group)?.interruptUnsafe()
         this.timers.delete(action.group)
@@ -258,7 +262,9 @@ export class Supervision {
     return Effect.map(child.start(this.listener), (exit) => {
       if (Exit.isFailure(exit)) {
         const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
-        return this.step(machine.startFailed(this.state, Exit.failCause(exit.cause), isCalledOff))
+        const away = unreachable(exit.cause)
+        const failed = away ?? Exit.failCause(exit.cause)
+        return this.step(machine.startFailed(this.state, failed, isCalledOff, away !== undefined))
       }
       this.value = child.value
       if (child.value === ignore) this.step(machine.ignored(this.state))
@@ -273,7 +279,10 @@ export class Supervision {
       // The machine keeps of a specification what is needed again.
       child.spec = find(this.state, child.spec.id)?.spec ?? child.spec
     },
-    ended: (child, port, exit) => this.post(() => machine.ended(this.state, { id: child.spec.id, port, exit }))
+    ended: (child, port, exit) => {
+      const isAway = child.memory.wasUnreached(port, exit)
+      this.post(() => machine.ended(this.state, { id: child.spec.id, port, exit, isAway }))
+    }
   }
 
   private withChild(id: string, act: (child: Child) => Effect.Effect<void>): Effect.Effect<void> {
@@ -288,17 +297,25 @@ export class Supervision {
   }
 
   private wait(group: number, delayMillis: number): void {
-    const due = (): void => {
-      this.timers.delete(group)
-      this.post(() => machine.due(this.state, group, this.router.monotonic()))
-    }
-    if (delayMillis === 0) return due()
-    this.timers.set(group, Effect.runForkWith(this.context)(Effect.delay(Effect.sync(due), delayMillis)))
+    if (delayMillis === 0) this.due(group)
+    else this.waitFor(group, Effect.sleep(delayMillis))
+  }
+
+  private waitFor(group: number, time: Effect.Effect<void>): void {
+    const fiber = Effect.runForkWith(this.context)(Effect.map(time, () => this.due(group)))
+    if (fiber.pollUnsafe() === undefined) this.timers.set(group, fiber)
+  }
+
+  private due(group: number): void {
+    this.timers.delete(group)
+    this.post(() => machine.due(this.state, group, this.router.monotonic()))
   }
 
   private report(report: Report): Effect.Effect<void> {
     const child = this.children.get(report.child)
-    if (report._tag === "StartFailed" && child !== undefined) child.lastExit = report.exit
+    if ((report._tag === "StartFailed" || report._tag === "Waiting") && child !== undefined) {
+      child.lastExit = report.exit
+    }
     const happening: Happening = report._tag === "Restarting"
       ? { ...report, at: this.router.now() + Duration.toMillis(report.delay) }
       : report
