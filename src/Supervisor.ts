@@ -202,7 +202,7 @@ export interface Policy extends Omit<ChildOptions, "significant">, Limits {
  * - `Started`, `Ended`, and `StartFailed`, of a restart;
  * - `Restarting`: it will be started again after `delay`, `at` this time (milliseconds of the epoch), with its `group`;
  * - `Waiting`: there is no link to any of the nodes that `spawn` is to start it on. It is started with its `group` when there is one,
- *   and that is no restart that counts;
+ *   and that is no restart that counts. `again`: it was tried before, and there has been no link since;
  * - `Stopped`: it has ended by itself, and is not started again;
  * - `Abandoned`: it did not end in time when it was stopped;
  * - `ShuttingDown`: it was significant, and the supervisor ends with it;

@@ -28,7 +28,12 @@ export type Event =
       readonly at: number
       readonly group: ReadonlyArray<string>
     }
-    | { readonly _tag: "Waiting"; readonly exit: PortExit; readonly group: ReadonlyArray<string> }
+    | {
+      readonly _tag: "Waiting"
+      readonly exit: PortExit
+      readonly group: ReadonlyArray<string>
+      readonly again: boolean
+    }
     | { readonly _tag: "Stopped" }
     | { readonly _tag: "Abandoned"; readonly port: string | undefined }
     | { readonly _tag: "ShuttingDown" }
@@ -192,7 +197,7 @@ const line = (event: Event): Line => {
     case "Restarting":
       return { level: "Warn", text: `is restarted: ${showReason(event.exit)}` }
     case "Waiting":
-      return { level: "Warn", text: `waits for its node: ${showReason(event.exit)}` }
+      return { level: event.again ? "Debug" : "Warn", text: `waits for its node: ${showReason(event.exit)}` }
     case "Stopped":
       return { level: "Debug", text: "is not started again" }
     case "Abandoned":

@@ -96,8 +96,11 @@ export interface State {
   readonly work: Work
 }
 
-/** Something for logs and listeners. The shell, which has a clock, adds `at` what time a restart is due. */
-export type Report = DistributedOmit<Happening, "at">
+/**
+ * Something for logs and listeners. The shell, which has a clock, adds `at` what time a restart is due, and whether a child waits for its
+ * node `again`.
+ */
+export type Report = DistributedOmit<Happening, "at" | "again">
 
 /** What the shell is to do next, in order. */
 export type Action =

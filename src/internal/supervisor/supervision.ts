@@ -316,11 +316,19 @@ export class Supervision {
     if ((report._tag === "StartFailed" || report._tag === "Waiting") && child !== undefined) {
       child.lastExit = report.exit
     }
-    const happening: Happening = report._tag === "Restarting"
-      ? { ...report, at: this.router.now() + Duration.toMillis(report.delay) }
-      : report
     // Dynamic children are all alike: log lines of them are summed up under the name of the supervisor.
-    return this.reporter.report(happening, this.shape === "dynamic" ? this.name : report.child)
+    return this.reporter.report(this.completed(report, child), this.shape === "dynamic" ? this.name : report.child)
+  }
+
+  private completed(report: Report, child: Child | undefined): Happening {
+    switch (report._tag) {
+      case "Restarting":
+        return { ...report, at: this.router.now() + Duration.toMillis(report.delay) }
+      case "Waiting":
+        return { ...report, again: (child?.memory.waits ?? 0) > 0 }
+      default:
+        return report
+    }
   }
 
   // ---- the first starts
