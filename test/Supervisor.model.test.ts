@@ -73,7 +73,7 @@ const play = (script: Script) =>
           kids.next(command.id, command.hangs ? hang(command.outcome) : hookOf(command.outcome))
           return Effect.void
         case "answer":
-          return Effect.forEach(hanging, (latch) => Deferred.succeed(latch, undefined))
+          return Effect.forEach(Array.from(hanging), (latch) => Deferred.succeed(latch, undefined))
         case "ask": {
           const { asked, id, what } = command
           const request = what === "startChild"
@@ -93,24 +93,31 @@ const play = (script: Script) =>
       }
     }
 
+    const check = (step: Parameters<Play["check"]>[0]) =>
+      Effect.gen(function*() {
+        yield* quiet
+        model.check(step, { log: kids.log, over: supervisor.reason(), states: yield* states(supervisor) })
+        for (const [asked, fiber] of asks) {
+          if (asked.isWithdrawn) continue
+          const answered = fiber.pollUnsafe()
+          const given = answered === undefined ? undefined : Exit.isSuccess(answered) ? answered.value : "a defect"
+          assert.strictEqual(given, asked.answer, `the answer, after ${JSON.stringify(step)}`)
+        }
+        if (model.isOver || model.isBusy) return
+        const { active, specs } = yield* supervisor.count
+        const all = yield* supervisor.which
+        assert.deepStrictEqual([specs, active], [all.length, all.filter(({ status }) => status === "running").length])
+      })
+
     for (const step of script.steps) {
       yield* act(model.step(step))
-      yield* quiet
-      model.check(step, { log: kids.log, over: supervisor.reason(), states: yield* states(supervisor) })
-      for (const [asked, fiber] of asks) {
-        if (asked.isWithdrawn) continue
-        const answered = fiber.pollUnsafe()
-        const given = answered === undefined ? undefined : Exit.isSuccess(answered) ? answered.value : "a defect"
-        assert.strictEqual(given, asked.answer, `the answer, after ${JSON.stringify(step)}`)
-      }
+      yield* check(step)
       if (model.isOver) break
-      if (model.isBusy) continue
-      const { active, specs } = yield* supervisor.count
-      const all = yield* supervisor.which
-      assert.deepStrictEqual([specs, active], [all.length, all.filter(({ status }) => status === "running").length])
     }
-    yield* supervisor.stop
-    yield* quiet
+    if (!model.isOver) {
+      yield* act(model.end(script.last))
+      yield* check(script.last)
+    }
     checkGone(kids, router.ports)
     checkEvents(first, supervisor.events_)
   }).pipe(Effect.scoped)
