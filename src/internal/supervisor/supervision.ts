@@ -356,11 +356,15 @@ export class Supervision {
       if (this.shape === "single" && known !== undefined) {
         return Effect.fail(this.children.refusal("only_child", idOrPort))
       }
-      const terminate = this.ask<void, ChildError>(() => {
-        // A child that was known, and is not there any more, was being started and could not be kept.
-        const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
-        return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
-      }, () => {}, known)
+      const terminate = this.ask<void, ChildError>(
+        () => {
+          // A child that was known, and is not there any more, was being started and could not be kept.
+          const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
+          return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
+        },
+        () => {},
+        known
+      )
       if (known === undefined) return terminate
       this.unwanted.add(known)
       return Effect.ensuring(terminate, Effect.sync(() => this.unwanted.delete(known)))
