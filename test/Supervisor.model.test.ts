@@ -1,61 +1,82 @@
-import { assert, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { Node, Port } from "../src/index.ts"
-import { makeLogs } from "./harness.ts"
+import * as Exit from "effect/Exit"
+import { Child } from "../src/internal/supervisor/child.ts"
+import { Memory } from "../src/internal/supervisor/spawnOn.ts"
 import { sized } from "./size.ts"
-import { quiet, sleep } from "./supervised.ts"
-import { group, makeKids, states } from "./supervisedGroup.ts"
-import { type Command, Play, Script } from "./supervisorScripts.ts"
-
-/** What something was answered: `ok`, or why not. */
-const answer = (effect: Effect.Effect<unknown, { readonly _tag: string }, Node.Node>) =>
-  Effect.match(effect, {
-    onSuccess: () => "ok",
-    onFailure: (error) => "reason" in error && error._tag === "ChildError" ? String(error.reason) : error._tag
-  })
-
-const play = (script: Script) =>
-  Effect.gen(function*() {
-    const model = new Play(script)
-    const kids = makeKids()
-    const supervisor = yield* group(model.children.map((child) => kids.kid(child.id, child)), model.options)
-
-    const act = (command: Command) => {
-      switch (command._tag) {
-        case "end":
-          return Effect.gen(function*() {
-            const ports = yield* Effect.forEach(command.ends, ([id]) => supervisor.port(id))
-            for (const [at, port] of ports.entries()) yield* Port.kil(port, ...command.ends[at]![1])
-          })
-        case "sleep":
-          return sleep(command.millis)
-        case "fail":
-          kids.next(command.id, ...Array.from({ length: command.times }, () => Effect.fail("no")))
-          return Effect.void
-        case "ask": {
-          const { id, what } = command
-          const asked = what === "startChild" ? supervisor.startChild(kids.kid(id, model.added)) : supervisor[what](id)
-          return Effect.map(answer(asked), (answered) => assert.strictEqual(answered, command.answer, what))
-        }
-      }
-    }
-
-    for (const step of script.steps) {
-      yield* act(model.step(step))
-      yield* quiet
-      model.check(step, { log: kids.log, over: supervisor.reason(), states: yield* states(supervisor) })
-      if (model.isOver) return
-      const { active, specs } = yield* supervisor.count
-      const all = yield* supervisor.which
-      assert.deepStrictEqual([specs, active], [all.length, all.filter(({ status }) => status === "running").length])
-    }
-    yield* supervisor.stop
-  }).pipe(Effect.scoped)
+import { play } from "./supervisorPlay.ts"
+import { Script } from "./supervisorScripts.ts"
 
 it.effect.prop(
-  "a supervisor does what OTP's does, whatever its children do and whatever it is asked for",
+  "a supervisor does what OTP's does, whatever its children do and whatever it is asked for, also in the middle of a start",
   [Script],
-  ([script]) => Effect.provide(play(script), [Layer.fresh(Node.layerLocal), makeLogs().layer]),
+  ([script]) => play(script),
   { timeout: 240_000, arbitrary: { runs: sized(300, 10_000) } }
 )
+
+/** Changes what children do, and answers how to take that back. */
+const faults: Readonly<Record<string, () => () => void>> = {
+  "a start that is in flight when its supervisor ends goes on": () =>
+    replace(Child.prototype, "beginStop", (beginStop) =>
+      function(this: Child) {
+        return this.isStarting ? undefined : beginStop.call(this)
+      }),
+  "a start that is in flight is not ended when whoever asked for it waits no longer": () =>
+    replace(Child.prototype, "callOff", () => () => Effect.void),
+  "an end before the start has answered is a port that there is not": () =>
+    replace(Memory.prototype, "endStart", () => () => undefined),
+  "an end before the start has answered is none": () =>
+    replace(Memory.prototype, "endStart", (endStart) =>
+      function(this: Memory, port) {
+        return endStart.call(this, port) === undefined ? undefined : Exit.void
+      }),
+  "an end is told twice": () =>
+    replace(Child.prototype, "takeEnd", (takeEnd) => {
+      const told = new WeakMap<Child, ReturnType<typeof takeEnd>>()
+      return function(this: Child) {
+        const end = takeEnd.call(this) ?? told.get(this)
+        told.set(this, end)
+        return end
+      }
+    }),
+  "an end is not told where the child was stopped": () =>
+    replace(Child.prototype, "stop", (stop) =>
+      function(this: Child, abandon) {
+        return Effect.tap(stop.call(this, abandon), () => Effect.sync(() => this.takeEnd()))
+      })
+}
+
+/** Puts another method in the place of one. */
+const replace = <T, K extends keyof T>(prototype: T, name: K, change: (original: T[K]) => T[K]): () => void => {
+  const original = prototype[name]
+  prototype[name] = change(original)
+  return () => {
+    prototype[name] = original
+  }
+}
+
+/** Whether the comparison finds something. */
+const findsFault = (runs: number) => {
+  const isRight = (script: Script) => Effect.map(Effect.exit(play(script)), Exit.isSuccess)
+  return Effect.map(
+    Arbitrary.checkEffect(Arbitrary.schema(Script), isRight, { runs }),
+    (result) => Arbitrary.formatCheckFailure(result) !== undefined
+  )
+}
+
+describe("a planted fault is found by the comparison with OTP:", () => {
+  for (const [fault, plant] of Object.entries(faults)) {
+    it.effect(fault, () =>
+      Effect.gen(function*() {
+        yield* Effect.acquireRelease(Effect.sync(plant), (takeBack) => Effect.sync(takeBack))
+        assert.isTrue(yield* findsFault(3000))
+      }).pipe(Effect.scoped), 120_000)
+  }
+
+  it.effect(
+    "where there is none, none is found",
+    () => Effect.map(findsFault(50), (isFound) => assert.isFalse(isFound)),
+    120_000
+  )
+})

@@ -35,7 +35,10 @@ export interface Kids {
 }
 
 /** In a start: answer `ignore` instead of a port. */
-export const ignoring = Effect.fail("ignore" as const)
+export const ignoring = Effect.succeed("ignore" as const)
+
+/** In a start: answer a port that has ended already, with this reason. */
+export const brief = (...reason: ReadonlyArray<unknown>) => Effect.succeed({ brief: reason } as const)
 
 export const makeKids = (): Kids => {
   const log: Array<string> = []
@@ -48,13 +51,17 @@ export const makeKids = (): Kids => {
         () => Effect.sync(() => log.push(`-${id}`))
       )
       const hook = hooks.get(id)?.shift()
-      if (hook === ignoring) return Supervisor.ignore
-      if (hook !== undefined) yield* hook
+      const fate = hook === undefined ? undefined : yield* hook
+      if (fate === "ignore") return Supervisor.ignore
       const port = yield* Port.make({
         fail: (error) => Effect.fail(error),
         stuck: () => Effect.uninterruptible(Effect.sleep("1 day"))
       })
       ports.set(id, port)
+      if (typeof fate === "object" && fate !== null && "brief" in fate && Array.isArray(fate.brief)) {
+        yield* Port.kil(port, ...fate.brief)
+        yield* Port.exit(port)
+      }
       return port
     })
   return {

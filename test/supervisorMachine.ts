@@ -34,8 +34,11 @@ export interface BareChild extends ChildOptions {
 export const checked = (child: BareChild, autoShutdown: AutoShutdown = "never"): CheckedChild =>
   Result.getOrThrow(checkChild({ ...child, start: Effect.never }, autoShutdown))
 
-/** What becomes of a start: it fails, it has nothing to supervise, or somebody ends it who wants the child terminated. */
-export type Outcome = "fails" | "ignores" | "is called off"
+/**
+ * What becomes of a start: it fails, it has nothing to supervise, somebody ends it who wants the child terminated, or it answers a port
+ * that has ended.
+ */
+export type Outcome = "fails" | "ignores" | "is called off" | "succeeds" | { readonly ends: ReadonlyArray<unknown> }
 
 export class BareSupervisor {
   /** `+id` for a start, `-id` when what it acquired is released. Emptied by `took`. */
@@ -51,6 +54,8 @@ export class BareSupervisor {
   readonly delays = new Map<string, number | undefined>()
   /** Called with the present state before and after each event. */
   watch: (before: State, event: (state: State) => Next) => void = () => {}
+  /** Faults that are planted: what the machine makes of an event. */
+  decide: (before: State, event: (state: State) => Next) => Next = (before, event) => event(before)
   private readonly autoShutdown: AutoShutdown
   /** Children that hold what they acquired, and their ports. */
   private readonly held = new Map<string, string>()
@@ -164,7 +169,7 @@ export class BareSupervisor {
 
   private step(event: (state: State) => Next): void {
     this.watch(this.state, event)
-    const [state, actions] = event(this.state)
+    const [state, actions] = this.decide(this.state, event)
     this.state = state
     this.todo.push(...actions)
   }
@@ -181,6 +186,7 @@ export class BareSupervisor {
         return this.step((state) => machine.stopped(state, this.now))
       case "CleanUp":
         this.release(action.cause.id)
+        this.reports.push({ _tag: "Ended", child: action.cause.id, port: "", exit: action.cause.exit })
         return this.step((state) => machine.cleanedUp(state, this.now))
       case "Pace":
         return this.step((state) => machine.paced(state, this.delays.get(action.cause.id)))
@@ -215,7 +221,12 @@ export class BareSupervisor {
     const port = `n#${id}${++this.starts}`
     this.log.push(`+${id}`)
     this.held.set(id, port)
-    if (outcome === undefined) return this.step((state) => machine.started(state, id, port))
+    if (outcome === undefined || outcome === "succeeds") return this.step((state) => machine.started(state, id, port))
+    if (typeof outcome === "object") {
+      this.step((state) => machine.started(state, id, port))
+      this.queue.push((state) => machine.ended(state, { id, port, exit: exitFromReason(port, outcome.ends) }))
+      return
+    }
     this.release(id)
     this.step((state) =>
       outcome === "ignores" ? machine.ignored(state) : machine.startFailed(state, Exit.fail("no"), false)

@@ -69,14 +69,12 @@ export const launch = Effect.fnUntraced(function*(
   const running: Supervision = new Supervision(router, context, port, name, options.shape, checked, list)
   const ended = router.observed.supervisor(port)
   const close = (exit: Exit.Exit<unknown, unknown>) => Effect.map(running.close(reasonFromExit(exit)), ended)
+  const first = options.first === "tried" ? running.beginTrying() : running.begin()
   yield* Port.peval(port, Effect.andThen(Effect.addFinalizer(close), Port.fork(running.loop))).pipe(Effect.orDie)
-  if (options.first === "tried") running.beginTrying()
-  else {
-    yield* Effect.onError(
-      running.begin,
-      (cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port))
-    )
-  }
+  yield* Effect.onError(
+    first,
+    (cause) => Effect.andThen(Port.kil(port, ...reasonFromCause(cause)), Port.exit(port))
+  )
   yield* linkToOwner(router, port)
   return running
 })

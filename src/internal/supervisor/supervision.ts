@@ -130,11 +130,12 @@ export class Supervision {
 
   /**
    * Makes a request of the machine when all that waits is done. `event` may find that there is nothing left to do. A request whose
-   * asker waits no longer is dropped, if its turn has not come yet.
+   * asker waits no longer is dropped, if its turn has not come yet. The start of `unwanted` need not be waited for.
    */
   private ask<A, E extends Failure = never>(
     event: () => Result | undefined,
-    answer: () => A
+    answer: () => A,
+    unwanted?: Child
   ): Effect.Effect<A, E | Killed> {
     return this.asked((isInPort) => {
       if (this.isOver) return Deferred.await(this.whenOver)
@@ -154,7 +155,11 @@ export class Supervision {
           Deferred.doneUnsafe(asked, this.failure === undefined ? Exit.succeed(answer()) : Exit.fail(this.failure))
         })
       })
-      return Effect.onInterrupt(Deferred.await(asked), () => this.withdraw(asked)) as Effect.Effect<A, E | Killed>
+      const waiting = Deferred.await(asked) as Effect.Effect<A, E | Killed>
+      return Effect.onInterrupt(
+        unwanted === undefined ? waiting : Effect.andThen(this.callOff(unwanted), waiting),
+        () => this.withdraw(asked)
+      )
     })
   }
 
@@ -333,24 +338,26 @@ export class Supervision {
 
   // ---- the first starts
 
-  /** Starts the children that the supervisor begins with, before anything waits in the queue. If one fails, the supervisor ends. */
-  get begin(): Effect.Effect<void, StartError> {
-    return Effect.suspend(() => {
-      Queue.offerUnsafe(this.inbox, () => {
-        this.step(machine.start(this.state))
-        return Effect.flatMap(this.work, () => {
-          const begun = this.failure?._tag === "StartError" ? Exit.fail(this.failure) : Exit.void
-          Deferred.doneUnsafe(this.begun, begun)
-          return Exit.isSuccess(begun) ? Effect.void : this.end(reasonFromExit(begun))
-        })
+  /**
+   * Has the children started that the supervisor begins with, before anything else that waits in the queue. The result waits for that. If
+   * one fails, the supervisor ends.
+   */
+  begin(): Effect.Effect<void, StartError> {
+    Queue.offerUnsafe(this.inbox, () => {
+      this.step(machine.start(this.state))
+      return Effect.flatMap(this.work, () => {
+        const begun = this.failure?._tag === "StartError" ? Exit.fail(this.failure) : Exit.void
+        Deferred.doneUnsafe(this.begun, begun)
+        return Exit.isSuccess(begun) ? Effect.void : this.end(reasonFromExit(begun))
       })
-      return Deferred.await(this.begun)
     })
+    return Deferred.await(this.begun)
   }
 
-  /** Starts the children that the supervisor begins with as if they were restarted: a start that fails is tried again. */
-  beginTrying(): void {
+  /** The same as if they were restarted: a start that fails is tried again. There is nothing to wait for. */
+  beginTrying(): Effect.Effect<void> {
     this.post(() => machine.startAsRestarts(this.state))
+    return Effect.void
   }
 
   // ---- what can be asked for
@@ -374,16 +381,18 @@ export class Supervision {
       if (this.shape === "single" && known !== undefined) {
         return Effect.fail(this.children.refusal("only_child", idOrPort))
       }
-      const terminate = this.ask<void, ChildError>(() => {
-        // A child that was known, and is not there any more, was being started and could not be kept.
-        const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
-        return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
-      }, () => {})
+      const terminate = this.ask<void, ChildError>(
+        () => {
+          // A child that was known, and is not there any more, was being started and could not be kept.
+          const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
+          return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
+        },
+        () => {},
+        known
+      )
       if (known === undefined) return terminate
       this.unwanted.add(known)
-      return Effect.andThen(this.callOff(known), terminate).pipe(
-        Effect.ensuring(Effect.sync(() => this.unwanted.delete(known)))
-      )
+      return Effect.ensuring(terminate, Effect.sync(() => this.unwanted.delete(known)))
     })
   }
 
@@ -405,8 +414,7 @@ export class Supervision {
     return Effect.suspend(() => {
       const { runs } = child
       const isDone = (): boolean => child.runs > runs && child.livePort !== undefined
-      const restart = this.ask(() => isDone() ? undefined : machine.renew(this.state, child.spec.id), () => {})
-      return Effect.andThen(this.callOff(child), restart)
+      return this.ask<void>(() => isDone() ? undefined : machine.renew(this.state, child.spec.id), () => {}, child)
     })
   }
 
