@@ -61,7 +61,9 @@ const program = Effect.gen(function*() {
     Effect.forkScoped({ startImmediately: true })
   )
   yield* Effect.forkScoped(Effect.forEach(jobs, submit, { discard: true }))
-  const done = yield* Effect.forEach(jobs, () => Queue.take(results))
+  // A pool that gives up is the end of the program, not of its progress.
+  const gaveUp = Effect.andThen(pool.await, Effect.never)
+  const done = yield* Effect.raceFirst(Effect.forEach(jobs, () => Queue.take(results)), gaveUp)
   yield* Console.log(done.toSorted().join(" "))
   yield* Console.log(`${Array.from(attempts.values()).reduce((sum, n) => sum + n, 0)} attempts at ${jobs.length} jobs`)
 })

@@ -201,6 +201,8 @@ export interface Policy extends Omit<ChildOptions, "significant">, Limits {
  *
  * - `Started`, `Ended`, and `StartFailed`, of a restart;
  * - `Restarting`: it will be started again after `delay`, `at` this time (milliseconds of the epoch), with its `group`;
+ * - `Waiting`: there is no link to any of the nodes that `spawn` is to start it on. It is started with its `group` when there is one,
+ *   and that is no restart that counts. `again`: it was tried before, and there has been no link since;
  * - `Stopped`: it has ended by itself, and is not started again;
  * - `Abandoned`: it did not end in time when it was stopped;
  * - `ShuttingDown`: it was significant, and the supervisor ends with it;
@@ -212,7 +214,7 @@ export interface Policy extends Omit<ChildOptions, "significant">, Limits {
 export type Event = reports.Event
 
 /**
- * A child as it is now. `uptime` is in milliseconds, `lastReason` the reason list of its last end.
+ * A child as it is now. Its status is `waiting` while there is no link to any of its nodes. `uptime` is in milliseconds, `lastReason` the reason list of its last end.
  *
  * @category models
  * @since 0.1.0
@@ -628,7 +630,7 @@ export const partition = <P extends Port.PortId, E, R>(
  *
  * A first start that fails is the caller's error. Later, a start that fails counts as a restart that failed, and is tried
  * again. Before each restart the scope of the last start is closed. When there were too many restarts, the supervisor's
- * port ends with `["restart_limit", text, id, ...reason of the last child]`, and whoever monitors it takes over. It ends
+ * port ends with `["restart_limit", text, id, ...reason of the last child]`, and takes the port with it that it was made in. It ends
  * without a reason when the service has ended for good.
  *
  * What is sent to a service that has ended is lost, and a monitor tells; `address` reaches the next one.
@@ -923,7 +925,8 @@ export interface Failover<M extends Port.Messages = any> {
  * **Details**
  *
  * The nodes hold monitors on each other: the death of a process is noticed at once, that of a machine or a cable after
- * `monitorTimeout`. On its node the service is supervised like one that `restart` keeps alive, its first start included. When it
+ * `monitorTimeout`. A node that has just begun waits for its seeds, no longer than `joinTimeout`, before it takes others for absent. On its
+ * node the service is supervised like one that `restart` keeps alive, its first start included. When it
  * was restarted there too often, that node's part ends with `restart_limit`, and the service moves; a supervisor of that part
  * brings the node back into play, though all others come before it for a minute, and up to an hour when that happens again. What
  * the service needs may be away for a while: give it a `schedule` that lasts longer.
@@ -971,8 +974,11 @@ export const failover: {
  *
  * A port ID in the place of a node ID means the node of that port.
  *
- * Without a link to any of them they are tried in turn. A node that was lost may still run the port. When it is seen again, the
- * port is killed there, and a warning says so.
+ * Without a link to any of them all are tried, again and again, for as long as it takes. Meanwhile the child is `waiting`: that is no
+ * crash, and uses up none of its supervisor's restarts, as the loss of a node that it ran on does. The first time its port is known
+ * at once, and keeps what is sent to it while its node is dialled.
+ *
+ * A node that was lost may still run the port. When it is seen again, the port is killed there, and a warning says so.
  *
  * **Example** (A worker somewhere else)
  *

@@ -87,7 +87,8 @@ export class Child {
   /** What waits for the end of a run that is stopped or released at the moment. */
   private ending: Ending | undefined = undefined
   private starting: Starting | undefined = undefined
-  private readonly memory = new Memory()
+  /** What its starts remember. */
+  readonly memory = new Memory()
   /** Who waits for its next port. */
   private next: Deferred.Deferred<string, unknown> | undefined = undefined
   private step: ((now: number, exit: PortExit) => Effect.Effect<number | undefined>) | undefined = undefined

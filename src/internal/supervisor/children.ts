@@ -162,6 +162,7 @@ export class Children {
 /** Of a child that runs, and of one that does not, the machine does not know what it is about to be. */
 const statusOf = (child: Child, status: Status): ChildInfo["status"] => {
   if (child.isEnding) return "ending"
+  if (child.memory.isAway && status !== "stopped") return "waiting"
   return status === "stopped" && child.isStarting ? "starting" : status
 }
 

@@ -71,11 +71,11 @@ export type Status = "running" | "restarting" | "stopped"
 
 /**
  * Documented as `Supervisor.ChildInfo`. `starting`: its start has not answered yet, and is no restart. `ending`: it ran, and is not
- * done with its end: finalizers keep it, or nobody has decided yet what follows.
+ * done with its end: finalizers keep it, or nobody has decided yet what follows. `waiting`: there is no link to its node.
  */
 export interface ChildInfo {
   readonly id: string
-  readonly status: Status | "starting" | "ending"
+  readonly status: Status | "starting" | "ending" | "waiting"
   readonly type: ChildType
   readonly port: string | undefined
   readonly restarts: number

@@ -28,6 +28,12 @@ export type Event =
       readonly at: number
       readonly group: ReadonlyArray<string>
     }
+    | {
+      readonly _tag: "Waiting"
+      readonly exit: PortExit
+      readonly group: ReadonlyArray<string>
+      readonly again: boolean
+    }
     | { readonly _tag: "Stopped" }
     | { readonly _tag: "Abandoned"; readonly port: string | undefined }
     | { readonly _tag: "ShuttingDown" }
@@ -190,6 +196,8 @@ const line = (event: Event): Line => {
       return { level: "Warn", text: `could not be started: ${showReason(event.exit)}` }
     case "Restarting":
       return { level: "Warn", text: `is restarted: ${showReason(event.exit)}` }
+    case "Waiting":
+      return { level: event.again ? "Debug" : "Warn", text: `waits for its node: ${showReason(event.exit)}` }
     case "Stopped":
       return { level: "Debug", text: "is not started again" }
     case "Abandoned":
@@ -208,5 +216,6 @@ const annotations = (event: Event, supervisor: string): Record<string, unknown> 
   ..."port" in event && event.port !== undefined ? { port: event.port } : {},
   ..."restarts" in event ? { restarts: event.restarts } : {},
   ..."exit" in event ? { reason: showReason(event.exit) } : {},
+  ...event._tag === "Waiting" ? { group: event.group.join(",") } : {},
   ...event._tag === "Restarting" ? { next: new Date(event.at).toISOString(), group: event.group.join(",") } : {}
 })

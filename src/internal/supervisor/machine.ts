@@ -93,11 +93,11 @@ export const startAsRestarts = (state: State): Result => {
 // ---- ends and restarts
 
 /** A child has ended by itself. */
-export const ended = (state: State, { exit, id, port }: Cause & { readonly port: string }): Result => {
+export const ended = (state: State, { exit, id, isAway, port }: Cause & { readonly port: string }): Result => {
   const child = find(state, id)
   // The child was stopped before its end was heard of, and perhaps started again, on another port.
   if (child?.status !== "running" || child.port !== port) return idle(state)
-  const cause = { id, exit }
+  const cause = { id, exit, isAway }
   return workOn(state, { _tag: "CleanUp", cause }, { _tag: "CleanUp", cause })
 }
 
@@ -145,6 +145,7 @@ const stopGroup = (
 
 /** One more attempt to start a group, all of which are stopped, unless there were too many restarts. */
 const tryAgain = (before: State, members: ReadonlyArray<string>, cause: Cause, now: number): Result => {
+  if (cause.isAway === true) return waitForNode(before, members, cause)
   const state = { ...before, restarts: countRestart(before.options, before.restarts, now) }
   if (isTooMany(state.options, state.restarts)) return giveUp(state, cause)
   return find(state, cause.id)?.spec.schedule === undefined
@@ -182,6 +183,15 @@ const restartAfter = (
   return after(actions, delayMillis === 0 ? startGroup(next, members, 0) : wait(next, members, undefined, delayMillis))
 }
 
+/** A group waits for a node. That is no restart, and is not counted as one. */
+const waitForNode = (state: State, members: ReadonlyArray<string>, { exit, id }: Cause): Result => {
+  const [next] = wait(members.reduce(markRestarting, state), members, undefined, 0)
+  return after(
+    [report({ _tag: "Waiting", child: id, exit, group: members })],
+    idle(next, { _tag: "WaitForNode", group: state.grouped, id })
+  )
+}
+
 const startGroup = (state: State, members: ReadonlyArray<string>, at: number): Result => {
   const id = members[at]
   return id === undefined ? idle(state) : workOn(state, { _tag: "StartGroup", members, at }, { _tag: "Start", id })
@@ -202,6 +212,7 @@ const undoGroup = (
   if (id !== undefined) {
     return workOn(state, { _tag: "UndoGroup", members, started, at, cause }, { _tag: "Stop", id })
   }
+  if (cause.isAway === true) return waitForNode(state, members, cause)
   const next = members.reduce(markRestarting, state)
   return after([report({ _tag: "StartFailed", child: cause.id, exit: cause.exit })], wait(next, members, cause, 0))
 }
@@ -296,8 +307,16 @@ export const ignored = (state: State): Result => {
   }
 }
 
-/** The start of a child has failed, or was ended by somebody who wants the child terminated (`isCalledOff`). */
-export const startFailed = (state: State, exit: Exit.Exit<never, unknown>, isCalledOff: boolean): Result => {
+/**
+ * The start of a child has failed, or was ended by somebody who wants the child terminated (`isCalledOff`), or was not possible for want
+ * of a link to its nodes (`isAway`).
+ */
+export const startFailed = (
+  state: State,
+  exit: Exit.Exit<never, unknown>,
+  isCalledOff: boolean,
+  isAway = false
+): Result => {
   const { work } = state
   switch (work._tag) {
     case "StartFirst":
@@ -307,7 +326,9 @@ export const startFailed = (state: State, exit: Exit.Exit<never, unknown>, isCal
       return after(actions, idle(next, { _tag: "FailStart", id: work.id, exit }))
     }
     case "StartGroup":
-      return isCalledOff ? goOnWithout(state, work.members, work.at) : tryGroupAgain(state, work.members, work.at, exit)
+      return isCalledOff
+        ? goOnWithout(state, work.members, work.at)
+        : tryGroupAgain(state, work.members, work.at, exit, isAway)
     default:
       return [state, []]
   }
@@ -329,10 +350,11 @@ const tryGroupAgain = (
   state: State,
   members: ReadonlyArray<string>,
   at: number,
-  exit: Exit.Exit<never, unknown>
+  exit: Exit.Exit<never, unknown>,
+  isAway: boolean
 ): Result => {
   const end: PortExit = Exit.fail(new Killed({ port: state.port, reason: reasonFromExit(exit) }))
-  const cause = { id: members[at] ?? "", exit: end }
+  const cause = { id: members[at] ?? "", exit: end, isAway }
   if (state.options.strategy !== "one_for_all") return undoGroup(state, members.slice(at), [], -1, cause)
   const started = members.slice(0, at).filter((id) => isRunning(state, id))
   return undoGroup(state, members, started, started.length - 1, cause)

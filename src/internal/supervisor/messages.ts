@@ -34,7 +34,7 @@ export type RequestTag = keyof typeof requests
 
 export const PlainChildInfo = Schema.Struct({
   id: Schema.String,
-  status: Schema.Literals(["starting", "running", "ending", "restarting", "stopped"]),
+  status: Schema.Literals(["starting", "running", "ending", "waiting", "restarting", "stopped"]),
   type: Schema.Literals(["worker", "supervisor"]),
   port: Schema.NullOr(Schema.String),
   restarts: Schema.Number,

@@ -3,15 +3,16 @@
  *
  * @internal
  */
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { NodeRouter, type Router } from "../node/router.ts"
 import type { Witness } from "../port/receiver.ts"
-import { type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
+import { isTagged, Killed, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
 
 /**
  * What the starts of one child remember. Nothing of the child itself: ports that outlive the child hold this memory.
@@ -21,10 +22,46 @@ export class Memory implements Witness {
   /** How ports ended that the start which is under way has made. */
   private ends: Map<string, PortExit> | undefined = undefined
   private isStarting = false
+  /** Ports on nodes that there has been no link to since. */
+  private readonly unreached = new Set<string>()
+  /** The nodes that the last start was to spawn on, none of which there was a link to. */
+  wanted: ReadonlyArray<string> = []
+  /** How often in a row they were waited for. */
+  waits = 0
 
   /** The node that was spawned on last, by remote function and nodes. */
   get lastNodes(): Map<string, string> {
     return this.nodes ??= new Map()
+  }
+
+  /** Whether there was no link to its nodes when it was started last, and there has been none since. */
+  get isAway(): boolean {
+    return this.wanted.length > 0
+  }
+
+  /** It was spawned without a link to its node. The result says that nobody cares any more. */
+  spawnedBlindly(router: Router, port: string): () => void {
+    this.unreached.add(port)
+    const forget = (): void => {
+      this.unreached.delete(port)
+      router.listeners.delete(listener)
+    }
+    const listener = {
+      up: (node: string) => {
+        if (node !== Port.nodeOf(port)) return
+        this.waits = 0
+        this.wanted = []
+        forget()
+      },
+      down: () => {}
+    }
+    router.listeners.add(listener)
+    return forget
+  }
+
+  /** Whether a port ended because its node could never be reached: that says nothing about the port. */
+  wasUnreached(port: string, exit: PortExit): boolean {
+    return this.unreached.has(port) && isTagged(reasonFromExit(exit), "transport_error")
   }
 
   sawEnd(port: string, exit: PortExit): void {
@@ -34,6 +71,7 @@ export class Memory implements Witness {
   /** A start begins: it may make a port that ends before it has answered. */
   beginStart(): void {
     this.isStarting = true
+    this.wanted = []
   }
 
   /** The start has answered this port, or (`undefined`) none. Answers how the port ended, if it has, or has begun to. */
@@ -50,6 +88,43 @@ export const Starter = Context.Reference<Memory | undefined>("effect-mp/Supervis
   defaultValue: () => undefined
 })
 
+/** There is no link to any of the nodes that a child is to be started on again. */
+class Unreachable {
+  readonly nodes: ReadonlyArray<string>
+  constructor(nodes: ReadonlyArray<string>) {
+    this.nodes = nodes
+  }
+}
+
+/** How a child could not be started since there is no link to its nodes; `undefined` if its start has failed in another way. */
+export const unreachable = (cause: Cause.Cause<unknown>): Exit.Exit<never, Killed> | undefined => {
+  const away = cause.reasons.find((reason) => reason._tag === "Die" && reason.defect instanceof Unreachable)
+  if (away?._tag !== "Die" || !(away.defect instanceof Unreachable)) return undefined
+  const { nodes } = away.defect
+  const [node = ""] = nodes
+  const text = nodes.length === 1 ? "there is no link to it" : `there is no link to any of ${nodes.join(", ")}`
+  return Exit.fail(new Killed({ port: node, reason: reasons.transport_error(node, text) }))
+}
+
+/** How long to wait before nodes are tried again that there is no link to: twice as long each time. */
+const waitMillis = { first: 1000, longest: 10_000 }
+
+/** Tries to reach the nodes that a child is to be on, and waits until there is a link to one of them, but not for ever. */
+export const awaitLink = (router: Router, memory: Memory): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const nodes = memory.wanted
+    const isUp = (): boolean => nodes.some((node) => router.isUp(node))
+    const linked = Effect.callback<void>((resume) => {
+      if (isUp()) return resume(Effect.void)
+      const listener = { up: () => void (isUp() && resume(Effect.void)), down: () => {} }
+      router.listeners.add(listener)
+      for (const node of nodes) router.peer(node).wake()
+      return Effect.sync(() => router.listeners.delete(listener))
+    })
+    const delay = Math.min(waitMillis.longest, waitMillis.first * 2 ** Math.min(10, memory.waits++))
+    return Effect.asVoid(Effect.timeoutOption(linked, delay))
+  })
+
 /** Documented as `Supervisor.spawn`. */
 export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Messages>(
   places: ReadonlyArray<string>,
@@ -65,12 +140,23 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     const what = JSON.stringify([fn.name, nodes])
     const last = starter?.lastNodes.get(what)
     const isThere = (node: string | undefined): node is string => node !== undefined && router.isUp(node)
-    // If there is no link to any of them, the attempt to spawn makes one: to each in turn.
+    // If there is no link to any of them, the attempt to spawn makes one.
     const next = nodes[(last === undefined ? 0 : nodes.indexOf(last) + 1) % nodes.length]
     const node = isThere(last) ? last : nodes.find(isThere) ?? next
     if (node === undefined) return yield* Effect.die(new TypeError("there is no node to spawn on"))
+    const isBlind = !isThere(node)
+    if (starter !== undefined) {
+      if (isBlind) starter.wanted = nodes
+      // Its supervisor waits for them, beside all else that it does. The first time nobody knows yet whether they are there.
+      if (isBlind && last !== undefined) return yield* Effect.die(new Unreachable(nodes))
+      if (!isBlind) starter.waits = 0
+    }
     starter?.lastNodes.set(what, node)
     const port = yield* Port.spawn(node, fn, ...args)
+    if (isBlind && starter !== undefined) {
+      const forget = starter.spawnedBlindly(router, port)
+      yield* Effect.addFinalizer(() => Effect.sync(forget))
+    }
     // From its first breath: when the rest of the start is done, its node may not know of it any more.
     if (starter !== undefined) router.monitor(port, (exit) => starter.sawEnd(port, exit))
     const lost = (exit: Exit.Exit<unknown, unknown>): boolean => {

@@ -35,6 +35,8 @@ export interface ChildState {
 export interface Cause {
   readonly id: string
   readonly exit: PortExit
+  /** There was no link to any of the nodes that it is to be on: that says nothing about the child. */
+  readonly isAway?: boolean | undefined
 }
 
 /** Children that wait for their restart together. */
@@ -94,8 +96,11 @@ export interface State {
   readonly work: Work
 }
 
-/** Something for logs and listeners. The shell, which has a clock, adds `at` what time a restart is due. */
-export type Report = DistributedOmit<Happening, "at">
+/**
+ * Something for logs and listeners. The shell, which has a clock, adds `at` what time a restart is due, and whether a child waits for its
+ * node `again`.
+ */
+export type Report = DistributedOmit<Happening, "at" | "again">
 
 /** What the shell is to do next, in order. */
 export type Action =
@@ -111,6 +116,8 @@ export type Action =
   | { readonly _tag: "Pace"; readonly cause: Cause; readonly now: number }
   /** Say `due` after this delay. If there is none: as soon as what waits in the queue already is done. */
   | { readonly _tag: "Wait"; readonly group: number; readonly delayMillis: number }
+  /** Say `due` when there is a link to one of the nodes that the child is to be on, or it is time to try that again. */
+  | { readonly _tag: "WaitForNode"; readonly group: number; readonly id: string }
   /** All have left the group: nothing is due any more. */
   | { readonly _tag: "CancelWait"; readonly group: number }
   | { readonly _tag: "Report"; readonly report: Report }

@@ -21,6 +21,7 @@ import { Children } from "./children.ts"
 import { type ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./errors.ts"
 import { type Happening, Reporter } from "./events.ts"
 import * as machine from "./machine.ts"
+import { awaitLink, Memory, unreachable } from "./spawnOn.ts"
 import type { CheckedChild, CheckedSupervisor } from "./spec.ts"
 import {
   type Action,
@@ -129,11 +130,12 @@ export class Supervision {
 
   /**
    * Makes a request of the machine when all that waits is done. `event` may find that there is nothing left to do. A request whose
-   * asker waits no longer is dropped, if its turn has not come yet.
+   * asker waits no longer is dropped, if its turn has not come yet. The start of `unwanted` need not be waited for.
    */
   private ask<A, E extends Failure = never>(
     event: () => Result | undefined,
-    answer: () => A
+    answer: () => A,
+    unwanted?: Child
   ): Effect.Effect<A, E | Killed> {
     return this.asked((isInPort) => {
       if (this.isOver) return Deferred.await(this.whenOver)
@@ -153,7 +155,11 @@ export class Supervision {
           Deferred.doneUnsafe(asked, this.failure === undefined ? Exit.succeed(answer()) : Exit.fail(this.failure))
         })
       })
-      return Effect.onInterrupt(Deferred.await(asked), () => this.withdraw(asked)) as Effect.Effect<A, E | Killed>
+      const waiting = Deferred.await(asked) as Effect.Effect<A, E | Killed>
+      return Effect.onInterrupt(
+        unwanted === undefined ? waiting : Effect.andThen(this.callOff(unwanted), waiting),
+        () => this.withdraw(asked)
+      )
     })
   }
 
@@ -220,6 +226,9 @@ export class Supervision {
       case "Wait":
         this.wait(action.group, action.delayMillis)
         return Effect.void
+      case "WaitForNode":
+        this.waitFor(action.group, awaitLink(this.router, this.children.get(action.id)?.memory ?? new Memory()))
+        return Effect.void
       case "CancelWait":
         this.timers.get(action.group)?.interruptUnsafe()
         this.timers.delete(action.group)
@@ -258,7 +267,9 @@ export class Supervision {
     return Effect.map(child.start(this.listener), (exit) => {
       if (Exit.isFailure(exit)) {
         const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
-        return this.step(machine.startFailed(this.state, Exit.failCause(exit.cause), isCalledOff))
+        const away = unreachable(exit.cause)
+        const failed = away ?? Exit.failCause(exit.cause)
+        return this.step(machine.startFailed(this.state, failed, isCalledOff, away !== undefined))
       }
       this.value = child.value
       if (child.value === ignore) this.step(machine.ignored(this.state))
@@ -273,7 +284,10 @@ export class Supervision {
       // The machine keeps of a specification what is needed again.
       child.spec = find(this.state, child.spec.id)?.spec ?? child.spec
     },
-    ended: (child, port, exit) => this.post(() => machine.ended(this.state, { id: child.spec.id, port, exit }))
+    ended: (child, port, exit) => {
+      const isAway = child.memory.wasUnreached(port, exit)
+      this.post(() => machine.ended(this.state, { id: child.spec.id, port, exit, isAway }))
+    }
   }
 
   private withChild(id: string, act: (child: Child) => Effect.Effect<void>): Effect.Effect<void> {
@@ -288,22 +302,38 @@ export class Supervision {
   }
 
   private wait(group: number, delayMillis: number): void {
-    const due = (): void => {
-      this.timers.delete(group)
-      this.post(() => machine.due(this.state, group, this.router.monotonic()))
-    }
-    if (delayMillis === 0) return due()
-    this.timers.set(group, Effect.runForkWith(this.context)(Effect.delay(Effect.sync(due), delayMillis)))
+    if (delayMillis === 0) this.due(group)
+    else this.waitFor(group, Effect.sleep(delayMillis))
+  }
+
+  private waitFor(group: number, time: Effect.Effect<void>): void {
+    const fiber = Effect.runForkWith(this.context)(Effect.map(time, () => this.due(group)))
+    if (fiber.pollUnsafe() === undefined) this.timers.set(group, fiber)
+  }
+
+  private due(group: number): void {
+    this.timers.delete(group)
+    this.post(() => machine.due(this.state, group, this.router.monotonic()))
   }
 
   private report(report: Report): Effect.Effect<void> {
     const child = this.children.get(report.child)
-    if (report._tag === "StartFailed" && child !== undefined) child.lastExit = report.exit
-    const happening: Happening = report._tag === "Restarting"
-      ? { ...report, at: this.router.now() + Duration.toMillis(report.delay) }
-      : report
+    if ((report._tag === "StartFailed" || report._tag === "Waiting") && child !== undefined) {
+      child.lastExit = report.exit
+    }
     // Dynamic children are all alike: log lines of them are summed up under the name of the supervisor.
-    return this.reporter.report(happening, this.shape === "dynamic" ? this.name : report.child)
+    return this.reporter.report(this.completed(report, child), this.shape === "dynamic" ? this.name : report.child)
+  }
+
+  private completed(report: Report, child: Child | undefined): Happening {
+    switch (report._tag) {
+      case "Restarting":
+        return { ...report, at: this.router.now() + Duration.toMillis(report.delay) }
+      case "Waiting":
+        return { ...report, again: (child?.memory.waits ?? 0) > 0 }
+      default:
+        return report
+    }
   }
 
   // ---- the first starts
@@ -351,16 +381,18 @@ export class Supervision {
       if (this.shape === "single" && known !== undefined) {
         return Effect.fail(this.children.refusal("only_child", idOrPort))
       }
-      const terminate = this.ask<void, ChildError>(() => {
-        // A child that was known, and is not there any more, was being started and could not be kept.
-        const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
-        return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
-      }, () => {})
+      const terminate = this.ask<void, ChildError>(
+        () => {
+          // A child that was known, and is not there any more, was being started and could not be kept.
+          const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
+          return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
+        },
+        () => {},
+        known
+      )
       if (known === undefined) return terminate
       this.unwanted.add(known)
-      return Effect.andThen(this.callOff(known), terminate).pipe(
-        Effect.ensuring(Effect.sync(() => this.unwanted.delete(known)))
-      )
+      return Effect.ensuring(terminate, Effect.sync(() => this.unwanted.delete(known)))
     })
   }
 
@@ -382,8 +414,7 @@ export class Supervision {
     return Effect.suspend(() => {
       const { runs } = child
       const isDone = (): boolean => child.runs > runs && child.livePort !== undefined
-      const restart = this.ask(() => isDone() ? undefined : machine.renew(this.state, child.spec.id), () => {})
-      return Effect.andThen(this.callOff(child), restart)
+      return this.ask<void>(() => isDone() ? undefined : machine.renew(this.state, child.spec.id), () => {}, child)
     })
   }
 

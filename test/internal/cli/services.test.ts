@@ -31,10 +31,22 @@ const makePart = (): Part => {
           part.port = port
         })
     ),
-    crash: Effect.suspend(() => Effect.andThen(Port.snd(part.port!, "crash"), sleep("1 second")))
+    crash: Effect.suspend(() => Port.snd(part.port!, "crash"))
   }
   return part
 }
+
+/** Lets time pass until something has happened. */
+const until = (what: string, condition: () => boolean): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    for (let tries = 0; tries < 100; tries++) {
+      if (condition()) return
+      yield* sleep("100 millis")
+    }
+    return yield* Effect.die(new Error(`waited in vain: ${what}`))
+  })
+
+const startedFor = (part: Part, starts: number) => until(`start ${starts}`, () => part.starts === starts)
 
 const strict = { id: "part", intensity: 0 } as const
 
@@ -84,10 +96,10 @@ describe("a service whose supervisor gives up", () => {
       Effect.gen(function*() {
         const part = makePart()
         const running = yield* run(service(part))
-        assert.strictEqual(part.starts, 1)
+        yield* startedFor(part, 1)
         for (const starts of [2, 3, 4]) {
           yield* part.crash
-          assert.strictEqual(part.starts, starts)
+          yield* startedFor(part, starts)
         }
         assert.isUndefined(running.pollUnsafe())
       }))
@@ -96,7 +108,11 @@ describe("a service whose supervisor gives up", () => {
       Effect.gen(function*() {
         const part = makePart()
         const running = yield* run(service(part))
-        for (let i = 0; i < 4; i++) yield* part.crash
+        for (const starts of [1, 2, 3, 4]) {
+          yield* startedFor(part, starts)
+          yield* part.crash
+        }
+        yield* until("its end", () => running.pollUnsafe() !== undefined)
         const exit = yield* Fiber.await(running)
         assert.isTrue(Exit.isFailure(exit))
         assert.match(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", /service app\.ts: .*boom/)
@@ -111,6 +127,7 @@ describe("a service that makes something", () => {
       Effect.gen(function*() {
         const part = makePart()
         const running = yield* run(service(part))
+        yield* startedFor(part, 1)
         yield* sleep("1 hour")
         assert.strictEqual(part.starts, 1)
         assert.isUndefined(running.pollUnsafe())
@@ -120,6 +137,7 @@ describe("a service that makes something", () => {
   test("and is done says so", (logs) =>
     Effect.gen(function*() {
       const running = yield* run(Effect.void)
+      yield* until("it says so", () => logs.some((line) => line.includes("app.ts")))
       assert.isUndefined(running.pollUnsafe())
       assert.deepStrictEqual(logs.filter((line) => line.includes("app.ts")), ["INFO service app.ts: is done"])
     }))
