@@ -140,7 +140,7 @@ export class Child {
       this.starting = starting
       this.memory.beginStart()
       starting.fiber = this.fork(
-        Effect.provideContext(this.spec.start, this.contextOf(scope)).pipe(
+        Effect.updateContext(this.spec.start, this.contextIn(scope)).pipe(
           Effect.flatMap((value) => this.started(starting, value, scope, listener)),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
@@ -156,8 +156,9 @@ export class Child {
   }
 
   /** What a start runs in, beside the services of its specification. */
-  private contextOf(scope: Scope.Scope): Context.Context<Scope.Scope> {
-    return Context.make(Scope.Scope, scope).pipe(Context.add(Starter, this.memory), Context.add(Witness, this.memory))
+  private contextIn(scope: Scope.Scope) {
+    return (context: Context.Context<never>): Context.Context<Scope.Scope> =>
+      Context.add(Context.add(Context.add(context, Starter, this.memory), Witness, this.memory), Scope.Scope, scope)
   }
 
   private started(
