@@ -13,9 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type { Router } from "../node/router.ts"
-import { isCell } from "../port/cell.ts"
-import { Witness } from "../port/receiver.ts"
+import { type Router, Witness } from "../node/router.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
 import { exitFromReason, type PortExit, reasons } from "../values/reason.ts"
 import { Memory, Starter } from "./spawnOn.ts"
@@ -265,9 +263,7 @@ export class Child {
 
   /** A port of this node is let finish the message that it has in hand, within its time. */
   private endPort(port: string): void {
-    const receiver = this.router.ports.get(port)
-    const hasTime = this.patienceMillis > 0 && !this.waitsForUs(port)
-    if (hasTime && receiver !== undefined && isCell(receiver)) receiver.finishAndEnd(reasons.shutdown())
+    if (this.patienceMillis > 0 && !this.waitsForUs(port)) this.router.killWhenDone(port, reasons.shutdown())
     else this.router.kill(port, reasons.shutdown())
   }
 
