@@ -53,8 +53,6 @@ export class Supervision {
   private readonly children: Children
   /** What wakes the groups that wait. */
   private readonly timers = new Map<number, Fiber.Fiber<unknown>>()
-  /** Children that somebody wants to terminate: a restart leaves them out, or goes on without them. */
-  private readonly unwanted = new Set<Child>()
   /** Children whose restart was ended while it hung, because somebody wanted to terminate or restart them. */
   private readonly calledOff = new Set<Child>()
   private readonly inbox = Effect.runSync(Queue.unbounded<() => Effect.Effect<void>>())
@@ -256,13 +254,13 @@ export class Supervision {
     const known = find(this.state, id)
     if (known === undefined) return Effect.void
     const child = this.children.get(id) ?? this.children.add(known.spec)
-    if (known.status === "restarting" && this.unwanted.has(child)) {
+    if (known.status === "restarting" && child.unwanted > 0) {
       this.step(machine.startFailed(this.state, Exit.interrupt(), true))
       return Effect.void
     }
     return Effect.map(child.start(this.listener), (exit) => {
       if (Exit.isFailure(exit)) {
-        const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
+        const isCalledOff = this.calledOff.delete(child) || child.unwanted > 0
         return this.step(machine.startFailed(this.state, Exit.failCause(exit.cause), isCalledOff))
       }
       this.value = child.value
@@ -366,8 +364,8 @@ export class Supervision {
         known
       )
       if (known === undefined) return terminate
-      this.unwanted.add(known)
-      return Effect.ensuring(terminate, Effect.sync(() => this.unwanted.delete(known)))
+      known.unwanted++
+      return Effect.ensuring(terminate, Effect.sync(() => known.unwanted--))
     })
   }
 
