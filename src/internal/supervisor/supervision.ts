@@ -12,8 +12,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
+import { Self } from "../../Port.ts"
 import type { Router } from "../node/router.ts"
-import { Self } from "../port/cell.ts"
 import { Killed, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 import { asking, waitsFor } from "./asks.ts"
 import { type Child, ignore, type StartListener } from "./child.ts"
@@ -54,8 +54,6 @@ export class Supervision {
   private readonly children: Children
   /** What wakes the groups that wait. */
   private readonly timers = new Map<number, Fiber.Fiber<unknown>>()
-  /** Children that somebody wants to terminate: a restart leaves them out, or goes on without them. */
-  private readonly unwanted = new Set<Child>()
   /** Children whose restart was ended while it hung, because somebody wanted to terminate or restart them. */
   private readonly calledOff = new Set<Child>()
   private readonly inbox = Effect.runSync(Queue.unbounded<() => Effect.Effect<void>>())
@@ -260,13 +258,13 @@ export class Supervision {
     const known = find(this.state, id)
     if (known === undefined) return Effect.void
     const child = this.children.get(id) ?? this.children.add(known.spec)
-    if (known.status === "restarting" && this.unwanted.has(child)) {
+    if (known.status === "restarting" && child.unwanted > 0) {
       this.step(machine.startFailed(this.state, Exit.interrupt(), true))
       return Effect.void
     }
     return Effect.map(child.start(this.listener), (exit) => {
       if (Exit.isFailure(exit)) {
-        const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
+        const isCalledOff = this.calledOff.delete(child) || child.unwanted > 0
         const away = unreachable(exit.cause)
         const failed = away ?? Exit.failCause(exit.cause)
         return this.step(machine.startFailed(this.state, failed, isCalledOff, away !== undefined))
@@ -391,8 +389,8 @@ export class Supervision {
         known
       )
       if (known === undefined) return terminate
-      this.unwanted.add(known)
-      return Effect.ensuring(terminate, Effect.sync(() => this.unwanted.delete(known)))
+      known.unwanted++
+      return Effect.ensuring(terminate, Effect.sync(() => known.unwanted--))
     })
   }
 
