@@ -25,7 +25,7 @@ const makeReceiver = () => {
 const untyped = Effect.suspend(() => {
   const { item, total } = makeReceiver()
   return Port.make({
-    item: (n: number, text: string) => Effect.sync(() => item(n, text)),
+    item,
     total: (reply: Port.PortId) => Port.snd(reply, total())
   })
 })
@@ -38,7 +38,7 @@ const Receiver = Port.protocol({
 const typed = Effect.suspend(() => {
   const { item, total } = makeReceiver()
   return Port.make(Receiver, {
-    item: (n, text) => Effect.sync(() => item(n, text)),
+    item,
     total: () => Effect.sync(total)
   })
 })
@@ -153,7 +153,7 @@ export const manyToOne: Workload = {
             const { item } = makeReceiver()
             const { done, wait } = makeGate()
             const port = yield* Port.make({
-              item: (n: number, text: string) => Effect.sync(() => item(n, text)),
+              item,
               done: () => Effect.sync(done)
             })
             const begin = Effect.forEach(ports, (client) => Port.snd(client, "go", port), { discard: true })

@@ -42,7 +42,7 @@ const atOnce = (send: (n: number, text: string) => unknown) =>
 
 const makePort = Effect.gen(function*() {
   const { handled, item } = makeReceiver()
-  return { handled, port: yield* Port.make({ item: (n: number, text: string) => Effect.sync(() => item(n, text)) }) }
+  return { handled, port: yield* Port.make({ item }) }
 })
 
 const makeQueue = Effect.gen(function*() {
