@@ -9,6 +9,8 @@ import { queueLoop } from "../peers/queueLoop.ts"
 import { rate, type Workload } from "../workload.ts"
 
 const lifetimes = 20_000
+/** A loop of plain calls lets nothing end: it makes way after so many. */
+const turn = 1000
 
 /** Each port has its own handlers, as programs write them. */
 const handlers = () => ({ item: (_n: number, _text: string) => Effect.void })
@@ -45,8 +47,10 @@ export const lives: Workload = {
           Effect.scoped(Effect.gen(function*() {
             const node = yield* Node.Node
             const context = yield* Effect.context<Node.Node | Scope.Scope>()
-            for (let n = 0; n < lifetimes; n++) Port.kilUnsafe(node, Port.makeUnsafe(context, handlers()))
-            yield* allHaveEnded
+            for (let n = 0; n < lifetimes; n += turn) {
+              for (let k = 0; k < turn; k++) Port.kilUnsafe(node, Port.makeUnsafe(context, handlers()))
+              yield* allHaveEnded
+            }
           }))
         ).pipe(Effect.provide(Node.layerLocal))
     },
