@@ -393,42 +393,38 @@ describe("the arguments of a child", () => {
   const using = (job: Job, then: Effect.Effect<Supervisor.Started, unknown, any> = Port.make({})) =>
     Effect.andThen(Effect.sync(() => job.large.length), then) as Effect.Effect<Port.PortId, string, Node.Node>
 
-  for (const reason of [[], ["shutdown"], ["crash"]]) {
-    test(`that was temporary are not kept after its end (${reason.join() || "no reason"})`, () =>
+  test("that is temporary are not kept while it runs: it is never started again", () =>
+    Effect.gen(function*() {
+      const pool = yield* Supervisor.dynamic({ start: (job: Job) => using(job), restart: "temporary" })
+      const [job] = yield* give((job) => pool.startChild(job))
+      assert.isTrue(yield* isFree(job))
+      assert.deepStrictEqual(yield* counts(pool), [1, 1, 0, 1])
+      const supervisor = yield* Supervisor.make({ children: [] })
+      const [other] = yield* give((job) =>
+        supervisor.startChild({ id: "job", start: using(job), restart: "temporary" })
+      )
+      assert.isTrue(yield* isFree(other))
+      assert.strictEqual(yield* states(supervisor), "job: running")
+    }))
+
+  test("that is temporary are kept where somebody may ask for another start: of a service that is alone", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      const service = Effect.map(kids.start("a"), (started) => started as Port.PortId)
+      const supervised = yield* Supervisor.restart(service, { restart: "temporary" })
+      yield* supervised.restart
+      assert.strictEqual(kids.took(), "+a -a +a")
+    }))
+
+  for (const reason of [[], ["shutdown"]]) {
+    test(`that was transient are not kept after its end (${reason.join() || "no reason"})`, () =>
       Effect.gen(function*() {
-        const pool = yield* Supervisor.dynamic({ start: (job: Job) => using(job), restart: "temporary" })
+        const pool = yield* Supervisor.dynamic({ start: (job: Job) => using(job), restart: "transient" })
         const [job, port] = yield* give((job) => pool.startChild(job))
-        yield* quiet
         assert.isFalse(yield* isFree(job))
         yield* Port.kil(port, ...reason)
         assert.isTrue(yield* isFree(job))
         assert.deepStrictEqual(yield* counts(pool), [1, 0, 0, 0])
-      }))
-
-    test(`that was added as temporary are not kept after its end (${reason.join() || "no reason"})`, () =>
-      Effect.gen(function*() {
-        const supervisor = yield* Supervisor.make({ children: [] })
-        const [job, port] = yield* give((job) =>
-          supervisor.startChild({ id: "job", start: using(job), restart: "temporary" })
-        )
-        assert.isFalse(yield* isFree(job))
-        yield* Port.kil(port, ...reason)
-        assert.isTrue(yield* isFree(job))
-        assert.deepStrictEqual(yield* supervisor.which, [])
-      }))
-  }
-
-  for (const strategy of ["one_for_all", "rest_for_one"] as const) {
-    test(`that was a temporary bystander are not kept after its stop (${strategy})`, () =>
-      Effect.gen(function*() {
-        const kids = makeKids()
-        const supervisor = yield* Supervisor.make({ children: [kids.kid("a")], strategy })
-        const [job] = yield* give((job) =>
-          supervisor.startChild({ id: "job", start: using(job), restart: "temporary" })
-        )
-        assert.isFalse(yield* isFree(job))
-        yield* end(supervisor, "a", "crash")
-        assert.isTrue(yield* isFree(job))
       }))
   }
 

@@ -6,7 +6,7 @@ import { Port, Supervisor } from "../src/index.ts"
 import { NodeRouter } from "../src/internal/node/router.ts"
 import { makeLogs, reasonOf } from "./harness.ts"
 import { quiet, sleep, test } from "./supervised.ts"
-import { counts, end, group, makeKids, portsOf, states, strategies, told } from "./supervisedGroup.ts"
+import { counts, end, group, ignoring, makeKids, portsOf, states, strategies, told } from "./supervisedGroup.ts"
 
 const ids = ["a", "b", "c", "d"] as const
 const allRunning = ids.map((id) => `${id}: running`).join(", ")
@@ -306,7 +306,11 @@ describe("a restart that fails", () => {
     for (const [how, trouble] of failing) {
       for (const ended of ["a", "b"] as const) {
         for (const id of groupOf(strategy, ended).filter((other) => other !== ended)) {
-          test(`${strategy}: ${id} ${how} in the restart of ${ended}: what was just started is stopped again, and the attempt is repeated for the whole group`, () =>
+          const anew = strategy === "one_for_all"
+          const then = anew
+            ? "what was just started is stopped again, and the attempt is repeated for the whole group"
+            : "what was just started stays up, and the attempt is repeated from the child that failed on"
+          test(`${strategy}: ${id} ${how} in the restart of ${ended}: ${then}`, () =>
             Effect.gen(function*() {
               const kids = makeKids()
               const supervisor = yield* group(ids.map((each) => kids.kid(each)), { strategy, intensity: 2 })
@@ -315,14 +319,15 @@ describe("a restart that fails", () => {
               kids.next(id, trouble)
               yield* end(supervisor, ended, "crash")
               const members = groupOf(strategy, ended)
-              const started = members.slice(0, members.indexOf(id) + 1)
+              const at = members.indexOf(id)
+              const started = members.slice(0, at + 1)
               assert.strictEqual(
                 kids.took(),
                 [
                   restartOf(strategy, ended).split(" +")[0],
                   ...started.map((each) => `+${each}`),
-                  ...started.toReversed().map((each) => `-${each}`),
-                  ...members.map((each) => `+${each}`)
+                  ...anew ? started.toReversed().map((each) => `-${each}`) : [`-${id}`],
+                  ...(anew ? members : members.slice(at)).map((each) => `+${each}`)
                 ].join(" ")
               )
               assert.strictEqual(yield* states(supervisor), allRunning)
@@ -341,7 +346,7 @@ describe("a restart that fails", () => {
       }
     }
 
-    test(`${strategy}: waits between the attempts as the schedule of the child that failed says, all of them restarting`, () =>
+    test(`${strategy}: waits between the attempts as the schedule of the child that failed says`, () =>
       Effect.gen(function*() {
         const kids = makeKids()
         const supervisor = yield* group(
@@ -351,15 +356,48 @@ describe("a restart that fails", () => {
         kids.took()
         kids.next("b", no)
         yield* end(supervisor, "a", "crash")
-        assert.strictEqual(kids.took(), "-a -c -b +a +b -b -a")
-        assert.strictEqual(yield* states(supervisor), "a: restarting, b: restarting, c: restarting")
-        assert.deepStrictEqual(yield* counts(supervisor), [3, 0, 0, 3])
+        const anew = strategy === "one_for_all"
+        assert.strictEqual(kids.took(), anew ? "-a -c -b +a +b -b -a" : "-a -c -b +a +b -b")
+        assert.strictEqual(
+          yield* states(supervisor),
+          `a: ${anew ? "restarting" : "running"}, b: restarting, c: restarting`
+        )
+        assert.deepStrictEqual(yield* counts(supervisor), [3, anew ? 0 : 1, 0, 3])
         yield* sleep("999 millis")
         assert.strictEqual(kids.took(), "")
         yield* sleep("1 milli")
-        assert.strictEqual(kids.took(), "+a +b +c")
+        assert.strictEqual(kids.took(), anew ? "+a +b +c" : "+b +c")
       }))
   }
+
+  test("one_for_all: a child that had nothing to supervise in an attempt that failed takes part in the next one", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      const supervisor = yield* group([kids.kid("a"), kids.kid("b")], { strategy: "one_for_all" })
+      kids.took()
+      kids.next("a", ignoring)
+      kids.next("b", no)
+      yield* end(supervisor, "b", "crash")
+      assert.strictEqual(kids.took(), "-b -a +a -a +b -b +a +b")
+      assert.strictEqual(yield* states(supervisor), "a: running, b: running")
+    }))
+
+  test("rest_for_one: leaves healthy children before it alone, for as long as it takes to start it", () =>
+    Effect.gen(function*() {
+      const kids = makeKids()
+      const http = kids.kid("http", { schedule: Schedule.exponential("100 millis") })
+      const supervisor = yield* group([kids.kid("db"), http], { strategy: "rest_for_one" })
+      kids.took()
+      kids.next("http", no, no, no, no)
+      yield* end(supervisor, "db", "crash")
+      const { db } = yield* portsOf(supervisor)
+      for (let i = 0; i < 20; i++) {
+        yield* sleep("100 millis")
+        assert.strictEqual((yield* portsOf(supervisor))["db"], db)
+      }
+      assert.strictEqual(kids.took(), "-db -http +db +http -http +http -http +http -http +http -http +http")
+      assert.strictEqual(yield* states(supervisor), "db: running, http: running")
+    }))
 
   test("one_for_one: another child that fails to start in the same tick is tried again on its own", () =>
     Effect.gen(function*() {

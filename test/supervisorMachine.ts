@@ -54,6 +54,8 @@ export class BareSupervisor {
   readonly delays = new Map<string, number | undefined>()
   /** Called with the present state before and after each event. */
   watch: (before: State, event: (state: State) => Next) => void = () => {}
+  /** Faults that are planted: what the machine makes of an event. */
+  decide: (before: State, event: (state: State) => Next) => Next = (before, event) => event(before)
   private readonly autoShutdown: AutoShutdown
   /** Children that hold what they acquired, and their ports. */
   private readonly held = new Map<string, string>()
@@ -167,7 +169,7 @@ export class BareSupervisor {
 
   private step(event: (state: State) => Next): void {
     this.watch(this.state, event)
-    const [state, actions] = event(this.state)
+    const [state, actions] = this.decide(this.state, event)
     this.state = state
     this.todo.push(...actions)
   }

@@ -107,11 +107,6 @@ export class Model {
 
   // ---- one thing after the other
 
-  private post(act: () => Doing): void {
-    this.mailbox.push(act)
-    this.run()
-  }
-
   private run(): void {
     while (this.over === undefined && this.starting === undefined) {
       this.doing ??= this.mailbox.shift()?.()
@@ -256,21 +251,24 @@ export class Model {
 
   // ---- what it is asked for
 
-  private ask(request: () => Doing<string>, before: () => void = () => {}, after: () => void = () => {}): Asked {
+  /** `unwanted`: somebody wants this child terminated, and need not wait for its start. */
+  private ask(request: () => Doing<string>, unwanted?: State): Asked {
     const asked: Asked = { answer: this.over === undefined ? undefined : "Killed", isWithdrawn: false }
     if (this.over !== undefined) return asked
     this.asked.add(asked)
-    before()
+    if (unwanted !== undefined) unwanted.unwanted++
     const model = this
-    this.post(function*() {
-      if (asked.isWithdrawn) return after()
+    this.mailbox.push(function*() {
+      if (asked.isWithdrawn) return
       model.serving = asked
       const answer = yield* request()
       model.serving = undefined
       model.asked.delete(asked)
-      after()
+      if (unwanted !== undefined) unwanted.unwanted--
       if (!asked.isWithdrawn) asked.answer = answer
     })
+    if (unwanted !== undefined && this.starting === unwanted) this.callOff()
+    this.run()
     return asked
   }
 
@@ -304,24 +302,14 @@ export class Model {
   terminateChild(id: string): Asked {
     const model = this
     const known = this.find(id)
-    return this.ask(
-      function*() {
-        const child = model.find(id)
-        if (child === undefined) return known === undefined ? "not_found" : "ok"
-        child.again = undefined
-        model.stop(child)
-        if (child.restart === "temporary") model.remove(child)
-        return "ok"
-      },
-      () => {
-        if (known === undefined) return
-        known.unwanted++
-        if (this.starting === known) this.callOff()
-      },
-      () => {
-        if (known !== undefined) known.unwanted--
-      }
-    )
+    return this.ask(function*() {
+      const child = model.find(id)
+      if (child === undefined) return known === undefined ? "not_found" : "ok"
+      child.again = undefined
+      model.stop(child)
+      if (child.restart === "temporary") model.remove(child)
+      return "ok"
+    }, known)
   }
 
   restartChild(id: string): Asked {

@@ -20,7 +20,7 @@ const Step = Schema.Union([
   Schema.Tuple([Schema.Literal("sleep"), Schema.Literals([400, 1000])]),
   Schema.Tuple([Schema.Literal("plan"), Id, Fate]),
   Schema.Tuple([Schema.Literal("hang"), Id, Fate]),
-  Schema.Tuple([Schema.Literals(["answer", "withdraw", "stop", "kill"])]),
+  Schema.Tuple([Schema.Literals(["answer", "withdraw"])]),
   Schema.Tuple([Schema.Literals(["terminate", "restart", "delete"]), Id]),
   Schema.Tuple([Schema.Literal("add")])
 ])
@@ -29,11 +29,13 @@ type Step = typeof Step.Type
 export const Script = Schema.Struct({
   strategy: Schema.Literals(["one_for_one", "one_for_all", "rest_for_one"]),
   autoShutdown: Schema.Literals(["never", "any_significant", "all_significant"]),
-  intensity: Schema.Literals([0, 1, 2, 3, 5]),
+  intensity: Schema.Literals([0, 1, 3, 5, 10]),
   children: Schema.Tuple([Child, Child, Child]),
   /** A fourth one, that may be added. */
   added: Child,
-  steps: Schema.Array(Step)
+  steps: Schema.Array(Step).check(Schema.isMinLength(16)),
+  /** How the supervisor is ended then, whatever it is in the middle of. */
+  last: Schema.Literals(["stop", "kill"])
 })
 export type Script = typeof Script.Type
 
@@ -113,9 +115,9 @@ export class Play {
     const { model } = this
     switch (step[0]) {
       case "end":
-        return this.end([[step[1], reasonOf(step[2])]])
+        return this.endChildren([[step[1], reasonOf(step[2])]])
       case "ends":
-        return this.end([[step[1], reasonOf(step[2])], [step[3], reasonOf(step[4])]])
+        return this.endChildren([[step[1], reasonOf(step[2])], [step[3], reasonOf(step[4])]])
       case "sleep":
         model.now += step[1]
         return { _tag: "sleep", millis: step[1] }
@@ -139,11 +141,14 @@ export class Play {
         model.withdraw(asked)
         return { _tag: "withdraw", asked }
       }
-      case "stop":
-        return this.kill("shutdown")
-      case "kill":
-        return this.kill("enough")
     }
+  }
+
+  /** Somebody ends the supervisor. */
+  end(how: Script["last"]): Command {
+    const reason = how === "stop" ? "shutdown" : "enough"
+    this.model.kill(reason)
+    return { _tag: "kill", reason: [reason] }
   }
 
   private plan(id: string, outcome: Outcome | undefined, hangs: boolean): Command {
@@ -155,26 +160,22 @@ export class Play {
     return { _tag: "ask", what, id, asked }
   }
 
-  private kill(...reason: Reason): Command {
-    if (!this.abilities.hangs) return { _tag: "nothing" }
-    this.model.kill(...reason)
-    return { _tag: "kill", reason }
-  }
-
   /** Of children that run; each can end only once. */
-  private end(all: ReadonlyArray<readonly [id: string, reason: Reason]>): Command {
+  private endChildren(all: ReadonlyArray<readonly [id: string, reason: Reason]>): Command {
     const ends = all.filter(([id], at) => this.model.isRunning(id) && all.findIndex(([other]) => other === id) === at)
     this.model.ends(ends)
     return { _tag: "end", ends }
   }
 
   /** That ours has done what the model did. */
-  check(step: Step, seen: Seen): void {
+  check(step: Step | Script["last"], seen: Seen): void {
     assert.strictEqual(seen.log.join(" "), this.model.log.join(" "), `what happened, after ${JSON.stringify(step)}`)
     // The text is for people; the child and its reason are what counts.
     const told = seen.over?.[0] === "restart_limit" ? ["restart_limit", ...seen.over.slice(2)] : seen.over
     assert.deepStrictEqual<unknown>(told?.slice(0, this.model.over?.length), this.model.over, "its end")
-    if (!this.isOver && !this.isBusy) assert.strictEqual(seen.states, this.model.states, `children, after ${JSON.stringify(step)}`)
+    if (!this.isOver && !this.isBusy) {
+      assert.strictEqual(seen.states, this.model.states, `children, after ${JSON.stringify(step)}`)
+    }
   }
 }
 

@@ -129,11 +129,12 @@ export class Supervision {
 
   /**
    * Makes a request of the machine when all that waits is done. `event` may find that there is nothing left to do. A request whose
-   * asker waits no longer is dropped, if its turn has not come yet.
+   * asker waits no longer is dropped, if its turn has not come yet. The start of `unwanted` need not be waited for.
    */
   private ask<A, E extends Failure = never>(
     event: () => Result | undefined,
-    answer: () => A
+    answer: () => A,
+    unwanted?: Child
   ): Effect.Effect<A, E | Killed> {
     return this.asked((isInPort) => {
       if (this.isOver) return Deferred.await(this.whenOver)
@@ -153,7 +154,11 @@ export class Supervision {
           Deferred.doneUnsafe(asked, this.failure === undefined ? Exit.succeed(answer()) : Exit.fail(this.failure))
         })
       })
-      return Effect.onInterrupt(Deferred.await(asked), () => this.withdraw(asked)) as Effect.Effect<A, E | Killed>
+      const waiting = Deferred.await(asked) as Effect.Effect<A, E | Killed>
+      return Effect.onInterrupt(
+        unwanted === undefined ? waiting : Effect.andThen(this.callOff(unwanted), waiting),
+        () => this.withdraw(asked)
+      )
     })
   }
 
@@ -351,16 +356,18 @@ export class Supervision {
       if (this.shape === "single" && known !== undefined) {
         return Effect.fail(this.children.refusal("only_child", idOrPort))
       }
-      const terminate = this.ask<void, ChildError>(() => {
-        // A child that was known, and is not there any more, was being started and could not be kept.
-        const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
-        return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
-      }, () => {})
+      const terminate = this.ask<void, ChildError>(
+        () => {
+          // A child that was known, and is not there any more, was being started and could not be kept.
+          const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
+          return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
+        },
+        () => {},
+        known
+      )
       if (known === undefined) return terminate
       this.unwanted.add(known)
-      return Effect.andThen(this.callOff(known), terminate).pipe(
-        Effect.ensuring(Effect.sync(() => this.unwanted.delete(known)))
-      )
+      return Effect.ensuring(terminate, Effect.sync(() => this.unwanted.delete(known)))
     })
   }
 
@@ -382,8 +389,7 @@ export class Supervision {
     return Effect.suspend(() => {
       const { runs } = child
       const isDone = (): boolean => child.runs > runs && child.livePort !== undefined
-      const restart = this.ask(() => isDone() ? undefined : machine.renew(this.state, child.spec.id), () => {})
-      return Effect.andThen(this.callOff(child), restart)
+      return this.ask<void>(() => isDone() ? undefined : machine.renew(this.state, child.spec.id), () => {}, child)
     })
   }
 

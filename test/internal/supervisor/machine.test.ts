@@ -1,16 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as HashMap from "effect/HashMap"
 import * as Schedule from "effect/Schedule"
+import type { Strategy } from "../../../src/internal/supervisor/decisions.ts"
 import { startAsRestarts } from "../../../src/internal/supervisor/machine.ts"
 import type { SupervisorOptions } from "../../../src/internal/supervisor/spec.ts"
-import { add, inOrder, type Shape, type State } from "../../../src/internal/supervisor/state.ts"
+import { add, find, inOrder, type Shape, type State } from "../../../src/internal/supervisor/state.ts"
 import { sized } from "../../size.ts"
 import { type BareChild, BareSupervisor, checked } from "../../supervisorMachine.ts"
 import { Play, Script } from "../../supervisorScripts.ts"
 
-const play = (script: Script, watch?: BareSupervisor["watch"]): void => {
+const play = (script: Script, set: Partial<Pick<BareSupervisor, "watch" | "decide">> = {}): void => {
   const model = new Play(script, { hangs: false })
   const supervisor = new BareSupervisor(model.children, model.options)
-  if (watch !== undefined) supervisor.watch = watch
+  Object.assign(supervisor, set)
   for (const step of script.steps) {
     const command = model.step(step)
     switch (command._tag) {
@@ -50,14 +55,67 @@ it.prop(
   "the same event in the same state has the same consequences, and the state stays as it was",
   [Script],
   ([script]) =>
-    play(script, (before, event) => {
-      const was = seen(before)
-      const [first, second] = [event(before), event(before)]
-      assert.deepStrictEqual(second, first)
-      assert.strictEqual(seen(before), was)
+    play(script, {
+      watch: (before, event) => {
+        const was = seen(before)
+        const [first, second] = [event(before), event(before)]
+        assert.deepStrictEqual(second, first)
+        assert.strictEqual(seen(before), was)
+      }
     }),
   { arbitrary: { runs: 500 } }
 )
+
+/** Lets the machine hear of a failed start in a group as if its supervisor had another strategy. */
+const failingAs = (own: Strategy, other: Strategy): BareSupervisor["decide"] => (before, event) => {
+  const { options, work } = before
+  if (work._tag !== "StartGroup" || options.strategy !== own) return event(before)
+  const [state, actions] = event({ ...before, options: { ...options, strategy: other } })
+  return [{ ...state, options }, actions]
+}
+
+const faults: Readonly<Record<string, BareSupervisor["decide"]>> = {
+  "rest_for_one stops those before the child that could not be started": failingAs("rest_for_one", "one_for_all"),
+  "one_for_all leaves those alone that were started before the child that could not be": failingAs(
+    "one_for_all",
+    "rest_for_one"
+  ),
+  "a child that had nothing to supervise is left out of the next attempt": (before, event) => {
+    const [state, actions] = event(before)
+    const { work } = before
+    if (work._tag !== "StartGroup" || state.work._tag !== "StartGroup") return [state, actions]
+    const id = work.members[work.at]!
+    if (find(state, id)?.status === "running") return [state, actions]
+    const members = state.work.members.filter((other) => other !== id)
+    return [{ ...state, work: { ...state.work, members, at: state.work.at - 1 } }, actions]
+  },
+  "an attempt that fails costs nothing": (before, event) => {
+    const [state, actions] = event(before)
+    return [before.work._tag === "Idle" ? { ...state, restarts: before.restarts } : state, actions]
+  },
+  "a child that has ended is forgotten when it is not started again": (before, event) => {
+    const [state, actions] = event(before)
+    const stays = actions.flatMap((action) => action._tag === "StaysDown" ? [action.id] : [])
+    return [
+      { ...state, children: stays.reduce((children, id) => HashMap.remove(children, id), state.children) },
+      actions
+    ]
+  }
+}
+
+describe("a planted fault is found by the comparison with OTP:", () => {
+  for (const [fault, decide] of Object.entries(faults)) {
+    it.effect(fault, () =>
+      Effect.map(
+        Arbitrary.checkEffect(
+          Arbitrary.schema(Script),
+          (script) => Effect.map(Effect.exit(Effect.sync(() => play(script, { decide }))), Exit.isSuccess),
+          { runs: 10_000 }
+        ),
+        (result) => assert.isDefined(Arbitrary.formatCheckFailure(result))
+      ))
+  }
+})
 
 /** A child whose restarts wait: for `delay` unless a test says something else. */
 const slow = (id: string, options: Partial<BareChild> = {}): BareChild => ({
