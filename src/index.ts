@@ -6,5 +6,6 @@
 export * as Global from "./Global.ts"
 export * as Node from "./Node.ts"
 export * as Port from "./Port.ts"
+export * as Registry from "./Registry.ts"
 export * as Supervisor from "./Supervisor.ts"
 export * as Transport from "./Transport.ts"

@@ -119,7 +119,7 @@ describe("the package", () => {
   })
 
   it("can be imported as a whole and by its rooms", () => {
-    assert.sameMembers(rooms, ["Cli", "Global", "Node", "Port", "Supervisor", "Transport"])
+    assert.sameMembers(rooms, ["Cli", "Global", "Node", "Port", "Registry", "Supervisor", "Transport"])
     const program = `
       const whole = await import("effect-mp")
       for (const room of ${JSON.stringify(rooms.filter((room) => room !== "Cli"))}) {

@@ -23,9 +23,10 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Node: ["values", "transport", "port", "node", "Transport"],
   Port: ["values", "transport", "port", "node", "Node"],
   Global: ["values", "port", "node", "global", "Node", "Port"],
+  Registry: ["node", "Node", "Port"],
   Supervisor: ["values", "node", "supervisor", "Node", "Port"],
   Cli: ["values", "cli"],
-  index: ["Global", "Node", "Port", "Supervisor", "Transport"],
+  index: ["Global", "Node", "Port", "Registry", "Supervisor", "Transport"],
   main: ["Cli"]
 }
 
