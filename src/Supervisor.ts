@@ -27,6 +27,7 @@ import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { NodeRouter } from "./internal/node/router.ts"
+import * as addresses from "./internal/supervisor/addresses.ts"
 import * as children from "./internal/supervisor/child.ts"
 import type * as decisions from "./internal/supervisor/decisions.ts"
 import * as errors from "./internal/supervisor/errors.ts"
@@ -341,6 +342,12 @@ export interface Supervisor<Ids extends string = string> extends Handle {
    * supervisor as a `Supervisor.Supervisor`, which takes any ID.
    */
   port(id: Ids): Effect.Effect<Port.PortId, ChildError | Port.Killed>
+  /**
+   * A port that stays the same for as long as there is this child: it passes what it gets on to the child's present port, in order, and
+   * keeps it while the child is being started or restarted. What is sent to a child that does not run is lost. It is the same one that
+   * `Supervisor.sibling` answers.
+   */
+  address(id: Ids): Effect.Effect<Port.PortId, ChildError>
   /** Adds a child and starts it. Answers what its start does. What cannot be started leaves nothing. */
   readonly startChild: <A extends Started, E, R>(
     spec: ChildSpec<A, E, R>
@@ -445,18 +452,29 @@ export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>
   Effect.gen(function*() {
     const paced = options.children.some((child) => child?.schedule !== undefined)
     const checked = yield* Effect.fromResult(specs.checkSupervisor(options, paced))
+    // Starts ask it, and there are none before it is made.
+    let family: supervision.Supervision | undefined
+    const addressOf = (id: string): Port.PortId | undefined => family?.addressOf(id)
     const list = yield* Effect.forEach(
       options.children,
-      (child) => making.checkWithServices(child, checked.autoShutdown)
+      (child) => making.checkWithServices(child, checked.autoShutdown, addressOf)
     )
     yield* Effect.fromResult(specs.checkUnique(list.map((child) => child.id)))
-    const running = yield* making.launch({ ...options, shape: "fixed" }, checked, list)
+    const made = (running: supervision.Supervision): void => {
+      family = running
+    }
+    const running = yield* making.launch({ ...options, shape: "fixed", made }, checked, list)
     return {
       ...making.handleOf(running),
       port: (id) => running.portOf(id),
+      address: (id) =>
+        Effect.suspend(() => {
+          const address = running.addressOf(id)
+          return address === undefined ? Effect.fail(running.refusal("not_found", id)) : Effect.succeed(address)
+        }),
       startChild: <A extends Started, E, R>(child: ChildSpec<A, E, R>) =>
         Effect.flatMap(
-          making.checkWithServices(child, checked.autoShutdown),
+          making.checkWithServices(child, checked.autoShutdown, addressOf),
           (spec) => running.startChild(spec) as Effect.Effect<A, ChildError | StartError | Killed>
         ),
       terminateChild: (idOrPort) => running.terminateChild(idOrPort),
@@ -484,6 +502,49 @@ const specOf = ({ patienceMillis, spec, type }: children.Child): CompleteSpec =>
   shutdown: patienceMillis,
   type
 })
+
+/**
+ * In the start of a child, and in what is made there: the address of another child of its supervisor `make`, by ID. It is known before
+ * that child was ever started.
+ *
+ * **Details**
+ *
+ * It is a port that passes what it gets on to the child's present port, as `address` of the supervisor does. Where the supervisor is a
+ * child itself, children around it are found too: the nearest of that name. `not_found`: there is none, or this is no child.
+ *
+ * **Gotchas**
+ *
+ * What is sent to a child that is started later waits for its start. A start that waits for the answer waits for itself.
+ *
+ * **Example** (Two that know each other)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const ping = Effect.gen(function*() {
+ *   const other = yield* Supervisor.sibling("pong")
+ *   return yield* Port.make({ ball: (n: number, reply) => Port.snd(other, "ball", n + 1, reply) })
+ * })
+ * const pong = Effect.gen(function*() {
+ *   const other = yield* Supervisor.sibling("ping")
+ *   return yield* Port.make({
+ *     ball: (n: number, reply) => n < 5 ? Port.snd(other, "ball", n + 1, reply) : Port.snd(reply, n)
+ *   })
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const table = yield* Supervisor.make({ children: [{ id: "ping", start: ping }, { id: "pong", start: pong }] })
+ *   return yield* Port.cal(yield* table.address("ping"), "ball", 1)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 6
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const sibling: (id: string) => Effect.Effect<Port.PortId, ChildError> = addresses.sibling
 
 /**
  * Supervises many children of one kind, each on its own: one template, and arguments for each start. OTP's

@@ -3,7 +3,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Node, Port, Supervisor } from "../src/index.ts"
@@ -147,3 +147,27 @@ export const failedOver: Effect.Effect<
 export const oddPolicy = echo.pipe(Supervisor.restart({ intensity: "often" }))
 // @ts-expect-error a service that answers no port
 export const oddService = Effect.succeed(1).pipe(Supervisor.restart())
+
+/** Addresses are found by the IDs that there are. */
+export const addresses = Effect.gen(function*() {
+  const supervisor = yield* Supervisor.make({ children: [{ id: "a", start: echo }] })
+  // @ts-expect-error a child that there is not
+  yield* supervisor.address("b")
+  const address: Port.PortId = yield* supervisor.address("a")
+  const sibling: typeof Echo.PortId.Type = yield* Supervisor.sibling("a")
+  return [address, sibling]
+})
+
+/** A supervisor is a service like any other: the class says how it is made. */
+class Workers extends Context.Service<Workers>()("types/Workers", {
+  make: Supervisor.make({ children: [{ id: "a", start: Effect.andThen(Config, echo) }] })
+}) {
+  static readonly layer: Layer.Layer<
+    Workers,
+    Supervisor.InvalidSpec | Supervisor.StartError,
+    Config | Node.Node
+  > = Layer.effect(Workers, Workers.make)
+}
+export const used = Effect.flatMap(Workers, (workers) => workers.port("a"))
+// @ts-expect-error a child that there is not
+export const unused = Effect.flatMap(Workers, (workers) => workers.port("b"))

@@ -12,9 +12,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
+import type { PortId } from "../../Port.ts"
 import type { Router } from "../node/router.ts"
 import { Self } from "../port/cell.ts"
 import { Killed, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
+import { Addresses, openAddress } from "./addresses.ts"
 import { asking, waitsFor } from "./asks.ts"
 import { type Child, ignore, type StartListener } from "./child.ts"
 import { Children } from "./children.ts"
@@ -51,6 +53,7 @@ export class Supervision {
   /** How much of that is done, or was begun. */
   private done = 0
   private readonly children: Children
+  private readonly addresses: Addresses
   /** What wakes the groups that wait. */
   private readonly timers = new Map<number, Fiber.Fiber<unknown>>()
   /** Children that somebody wants to terminate: a restart leaves them out, or goes on without them. */
@@ -97,6 +100,7 @@ export class Supervision {
       (port) => waitsFor(router, port, this)
     )
     for (const spec of specs) this.children.add(spec)
+    this.addresses = new Addresses(router, (id) => openAddress(router, context, port, this.nextPort(id)))
     this.reporter = new Reporter(port, name, () => router.monotonic())
   }
 
@@ -230,16 +234,18 @@ export class Supervision {
         this.timers.delete(action.group)
         return Effect.void
       case "StaysDown":
-        this.children.get(action.id)?.refuse(this.children.refusal("stopped", action.id))
+        this.staysDown(action.id)
         return Effect.void
       case "Forget":
         this.children.forget(action.id)
+        this.addresses.end(action.id)
         return Effect.void
       case "Refuse":
         this.failure = this.children.refusal(action.reason, action.id)
         return Effect.void
       case "FailStart":
         this.failure = new StartError({ child: action.id, exit: action.exit })
+        this.staysDown(action.id)
         return Effect.void
       case "End":
         return this.end(action.reason)
@@ -279,6 +285,11 @@ export class Supervision {
       child.spec = find(this.state, child.spec.id)?.spec ?? child.spec
     },
     ended: (child, port, exit) => this.post(() => machine.ended(this.state, { id: child.spec.id, port, exit }))
+  }
+
+  /** Whoever waits for its next port waits in vain. */
+  private staysDown(id: string): void {
+    this.children.get(id)?.refuse(this.children.refusal("stopped", id))
   }
 
   private withChild(id: string, act: (child: Child) => Effect.Effect<void>): Effect.Effect<void> {
@@ -323,6 +334,8 @@ export class Supervision {
       return Effect.flatMap(this.work, () => {
         const begun = this.failure?._tag === "StartError" ? Exit.fail(this.failure) : Exit.void
         Deferred.doneUnsafe(this.begun, begun)
+        // Those that had nothing to supervise.
+        for (const { spec, status } of inOrder(this.state)) if (status === "stopped") this.staysDown(spec.id)
         return Exit.isSuccess(begun) ? Effect.void : this.end(reasonFromExit(begun))
       })
     })
@@ -415,6 +428,27 @@ export class Supervision {
       if (isStopped) return Effect.fail(this.children.refusal("stopped", id))
       return child.current as Effect.Effect<string, ChildError | Killed>
     })
+  }
+
+  /** The same where nobody is told that there is none; and what has not been started yet is waited for. */
+  private nextPort(id: string): Effect.Effect<string | undefined, Killed> {
+    return Effect.suspend(() => {
+      if (this.isOver) return Deferred.await(this.whenOver)
+      const child = this.children.get(id)
+      if (child === undefined) return Effect.succeed(undefined)
+      const isToBeStarted = child.isStarting || child.runs === 0 && !Deferred.isDoneUnsafe(this.begun)
+      if (!isToBeStarted && find(this.state, id)?.status === "stopped") return Effect.succeed(undefined)
+      return Effect.catchTag(
+        child.current as Effect.Effect<string, ChildError | Killed>,
+        "ChildError",
+        () => Effect.succeed(undefined)
+      )
+    })
+  }
+
+  /** A port that stays the same, whatever port the child has. `undefined`: there is no such child. */
+  addressOf(id: string): PortId | undefined {
+    return this.children.get(id) === undefined ? undefined : this.addresses.of(id)
   }
 
   find(idOrPort: string): Child | undefined {
