@@ -75,8 +75,8 @@ export type Strategy = decisions.Strategy
 export type AutoShutdown = decisions.AutoShutdown
 
 /**
- * How long a child may take to end when it is stopped: a time, `infinity`, or `brutal`, which does not wait at all. What
- * has not ended by then is abandoned, with a warning.
+ * How long a child may take to end when it is stopped: a time, `infinity`, or `brutal`, which does not wait at all. In that time it
+ * finishes the message that it has in hand, and releases what it holds. What has not ended by then is abandoned, with a warning.
  *
  * @category models
  * @since 0.1.0
@@ -200,10 +200,10 @@ export interface Policy extends Omit<ChildOptions, "significant">, Limits {
 /**
  * What happened to a child. `restarts` counts the restarts of that child so far.
  *
- * - `Started`, `Ended`, and `StartFailed`, of a restart;
+ * - `Started`; `Ended`, once for each `Started`; and `StartFailed`, of a restart;
  * - `Restarting`: it will be started again after `delay`, `at` this time (milliseconds of the epoch), with its `group`;
  * - `Stopped`: it has ended by itself, and is not started again;
- * - `Abandoned`: it did not end in time when it was stopped;
+ * - `Abandoned`: it did not end in time when it was stopped; `Ended` follows, as if it had;
  * - `ShuttingDown`: it was significant, and the supervisor ends with it;
  * - `GaveUp`: there were too many restarts, and the supervisor ends.
  *
@@ -213,7 +213,8 @@ export interface Policy extends Omit<ChildOptions, "significant">, Limits {
 export type Event = reports.Event
 
 /**
- * A child as it is now. `uptime` is in milliseconds, `lastReason` the reason list of its last end.
+ * A child as it is now. `uptime` is in milliseconds, `lastReason` the reason list of its last end. It is `starting` while a start that
+ * is no restart has not answered, and `ending` from the beginning of its end until what follows is decided.
  *
  * @category models
  * @since 0.1.0
@@ -410,8 +411,9 @@ export interface PartitionSupervisor<out P> extends Handle {
  * **Details**
  *
  * A start that fails ends all: what was started is stopped, and the error names the child. Later, a start that fails
- * counts as one more restart, and is tried again with all who share the child's fate. When there were too many restarts,
- * the supervisor stops its children and ends with `["restart_limit", text, child, ...reason of the child]`.
+ * counts as one more restart, and is tried again: with all children of a `one_for_all`, and else from the one that failed on. When
+ * there were too many restarts, the supervisor stops its children and ends with `["restart_limit", text, child, ...reason of the
+ * child]`.
  *
  * A supervisor that is a child of another is given as its start: `{ id: "pool", start: Supervisor.make(...) }`.
  *

@@ -101,6 +101,7 @@ describe("a start that has not answered when the supervisor ends is undone", () 
       kids.next("a", Effect.suspend(() => pool.stop))
       const error = yield* Effect.flip(pool.startChild())
       assert.strictEqual(error._tag, "Killed")
+      yield* quiet
       assert.strictEqual(kids.took(), "+a -a")
       assert.strictEqual(ports.size, before)
     }))

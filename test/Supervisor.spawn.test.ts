@@ -1,11 +1,15 @@
 import { assert, describe } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { Node, Port, Supervisor } from "../src/index.ts"
-import { areLinked, connect, isDown, makeWorld, type TestNode, until, within } from "./harness.ts"
+import { areLinked, connect, isDown, makeWorld, reasonOf, type TestNode, until, within } from "./harness.ts"
 import { networkTest as test, short } from "./supervised.ts"
 
 describe("a child that is spawned on one of several nodes", () => {
@@ -82,6 +86,27 @@ describe("a child that is spawned on one of several nodes", () => {
       assert.strictEqual(yield* within("an answer", here.run(Port.cal(port, "who"))), "two")
       assert.strictEqual(yield* within("an answer", here.run(Port.cal(known, "who"))), "still here")
       assert.deepStrictEqual(served, ["two"])
+    }))
+
+  test("has its true end when it ends before the rest of its start is done", () =>
+    Effect.gen(function*() {
+      const { here, served } = yield* makeNodes(["one"])
+      const gone = yield* Deferred.make<ReadonlyArray<unknown>>()
+      const start = Effect.gen(function*() {
+        const port = yield* Supervisor.spawn(["one"], Worker)
+        yield* Port.cal(port, "who")
+        yield* Port.kil(port, "shutdown", "done")
+        yield* Port.exit(port)
+        return port
+      })
+      const supervisor = yield* here.run(Supervisor.make({ children: [] }))
+      yield* Stream.runForEach(supervisor.events, (event) =>
+        event._tag === "Ended" ? Deferred.succeed(gone, reasonOf(event.exit)) : Effect.void).pipe(
+          Effect.forkScoped({ startImmediately: true })
+        )
+      yield* here.run(supervisor.startChild({ id: "a", start, restart: "transient" }))
+      assert.deepStrictEqual(yield* within("its end", Deferred.await(gone)), ["shutdown", "done"])
+      assert.deepStrictEqual(served, ["one"])
     }))
 
   test("is one of several of a start, each on nodes of its own, and stays there", () =>
@@ -240,4 +265,40 @@ describe("a child that is spawned on one of several nodes", () => {
         "two"
       )
     }))
+})
+
+describe("a child that is called from another node", () => {
+  for (const how of ["supervisor", "node"] as const) {
+    test(`answers the call that it has in hand when its ${how} is stopped in order`, () =>
+      Effect.gen(function*() {
+        const { start } = yield* makeWorld
+        const here = yield* start("here", short)
+        const scope = yield* Scope.make()
+        const there = yield* Scope.provide(start("there", short), scope)
+        yield* connect(here, there)
+        const inHand = yield* Deferred.make<void>()
+        const goOn = yield* Deferred.make<void>()
+        const child = Port.make({
+          work: (reply) =>
+            Effect.gen(function*() {
+              yield* Deferred.succeed(inHand, undefined)
+              yield* Deferred.await(goOn)
+              yield* Port.snd(reply, "done")
+            })
+        })
+        // What runs on a node ends before the node does.
+        const program = yield* Scope.fork(scope)
+        const supervised = yield* Scope.provide(there.run(Supervisor.restart(child)), program)
+        const port = yield* supervised.port
+        const call = yield* Effect.forkChild(here.run(Port.cal(port, "work")), { startImmediately: true })
+        yield* within("the message is in hand", Deferred.await(inHand))
+        const stopping = yield* Effect.forkChild(
+          how === "node" ? Scope.close(scope, Exit.void) : supervised.stop,
+          { startImmediately: true }
+        )
+        yield* Deferred.succeed(goOn, undefined)
+        assert.strictEqual(yield* within("the answer", Fiber.join(call)), "done")
+        yield* within("the stop", Fiber.join(stopping))
+      }))
+  }
 })

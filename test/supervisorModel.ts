@@ -63,7 +63,7 @@ export class Model {
   private restarts: Array<number> = []
   private readonly options: ModelOptions
   /** What waits: ends of children, requests, and its own wish to try a restart again. */
-  private readonly mailbox: Array<() => Doing> = []
+  private readonly mailbox: Array<(model: Model) => Doing> = []
   private doing: Doing | undefined = undefined
   /** The child whose start is in flight. */
   private starting: State | undefined = undefined
@@ -109,7 +109,7 @@ export class Model {
 
   private run(): void {
     while (this.over === undefined && this.starting === undefined) {
-      this.doing ??= this.mailbox.shift()?.()
+      this.doing ??= this.mailbox.shift()?.(this)
       if (this.doing === undefined) return
       if (this.doing.next().done === true) this.doing = undefined
     }
@@ -183,9 +183,8 @@ export class Model {
   private dies(child: State, reason: Reason): void {
     const { life } = child
     child.dying = true
-    const model = this
     // Whoever was stopped meanwhile, because it shares the fate of another, has nothing to tell any more.
-    this.mailbox.push(function*() {
+    this.mailbox.push(function*(model) {
       if (child.running && child.life === life) yield* model.ended(child, reason)
     })
   }
@@ -241,8 +240,7 @@ export class Model {
     for (const other of next.toReversed()) this.stop(other)
     const again = {}
     for (const other of next) other.again = again
-    const model = this
-    this.mailbox.push(function*() {
+    this.mailbox.push(function*(model) {
       // Those who have become part of a larger group meanwhile, or were terminated, have left.
       const left = next.filter((other) => other.again === again)
       if (left.length > 0) yield* model.tryToStart(left, failed, ["fail"])
@@ -252,16 +250,15 @@ export class Model {
   // ---- what it is asked for
 
   /** `unwanted`: somebody wants this child terminated, and need not wait for its start. */
-  private ask(request: () => Doing<string>, unwanted?: State): Asked {
+  private ask(request: (model: Model) => Doing<string>, unwanted?: State): Asked {
     const asked: Asked = { answer: this.over === undefined ? undefined : "Killed", isWithdrawn: false }
     if (this.over !== undefined) return asked
     this.asked.add(asked)
     if (unwanted !== undefined) unwanted.unwanted++
-    const model = this
-    this.mailbox.push(function*() {
+    this.mailbox.push(function*(model) {
       if (asked.isWithdrawn) return
       model.serving = asked
-      const answer = yield* request()
+      const answer = yield* request(model)
       model.serving = undefined
       model.asked.delete(asked)
       if (unwanted !== undefined) unwanted.unwanted--
@@ -287,8 +284,7 @@ export class Model {
   }
 
   startChild(spec: ModelChild): Asked {
-    const model = this
-    return this.ask(function*() {
+    return this.ask(function*(model) {
       const known = model.find(spec.id)
       if (known !== undefined) return known.running && !known.dying ? "already_started" : "already_present"
       const child = newChild(spec)
@@ -300,9 +296,8 @@ export class Model {
   }
 
   terminateChild(id: string): Asked {
-    const model = this
     const known = this.find(id)
-    return this.ask(function*() {
+    return this.ask(function*(model) {
       const child = model.find(id)
       if (child === undefined) return known === undefined ? "not_found" : "ok"
       child.again = undefined
@@ -313,8 +308,7 @@ export class Model {
   }
 
   restartChild(id: string): Asked {
-    const model = this
-    return this.ask(function*() {
+    return this.ask(function*(model) {
       const child = model.find(id)
       const refused = whyNotStopped(child)
       if (child === undefined || refused !== undefined) return refused ?? "not_found"
@@ -324,8 +318,7 @@ export class Model {
   }
 
   deleteChild(id: string): Asked {
-    const model = this
-    return this.ask(function*() {
+    return this.ask(function*(model) {
       const child = model.find(id)
       const refused = whyNotStopped(child)
       if (child === undefined || refused !== undefined) return refused ?? "not_found"

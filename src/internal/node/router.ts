@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { isCell } from "../port/cell.ts"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import { type Link, ownRequests, UnsendableMessage } from "../transport/link.ts"
@@ -63,6 +64,8 @@ export interface NodeService {
 
 /** Re-exported as `Node.Node`, where it is documented. */
 export class Node extends Context.Service<Node, NodeService>()("effect-mp/Node") {}
+
+export { Witness } from "../port/receiver.ts"
 
 /** The same service as the rooms of this package see it. */
 export const NodeRouter = Context.Service<Node, Router>(Node.key)
@@ -283,6 +286,13 @@ export class Router implements NodeService, Host, PeerHost {
       )
     }
     this.peer(node).kill(nameOf(to), reason)
+  }
+
+  /** The same, but a port of this node may finish the message that it has in hand, unless it is killed meanwhile. */
+  killWhenDone(to: string, reason: Reason): void {
+    const receiver = this.ports.get(to)
+    if (receiver !== undefined && isCell(receiver)) receiver.finishAndEnd(reason)
+    else this.kill(to, reason)
   }
 
   /** Calls back once, when the port has ended or its node cannot be reached. The result takes the monitor back. */

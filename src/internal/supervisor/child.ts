@@ -13,9 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import type { Router } from "../node/router.ts"
-import { isCell } from "../port/cell.ts"
-import { Witness } from "../port/receiver.ts"
+import { type Router, Witness } from "../node/router.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
 import { exitFromReason, type PortExit, reasons } from "../values/reason.ts"
 import { Memory, Starter } from "./spawnOn.ts"
@@ -140,7 +138,7 @@ export class Child {
       this.starting = starting
       this.memory.beginStart()
       starting.fiber = this.fork(
-        Effect.provideContext(this.spec.start, this.contextOf(scope)).pipe(
+        Effect.updateContext(this.spec.start, this.contextIn(scope)).pipe(
           Effect.flatMap((value) => this.started(starting, value, scope, listener)),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
@@ -156,8 +154,9 @@ export class Child {
   }
 
   /** What a start runs in, beside the services of its specification. */
-  private contextOf(scope: Scope.Scope): Context.Context<Scope.Scope> {
-    return Context.make(Scope.Scope, scope).pipe(Context.add(Starter, this.memory), Context.add(Witness, this.memory))
+  private contextIn(scope: Scope.Scope) {
+    return (context: Context.Context<never>): Context.Context<Scope.Scope> =>
+      Context.add(Context.add(Context.add(context, Starter, this.memory), Witness, this.memory), Scope.Scope, scope)
   }
 
   private started(
@@ -264,9 +263,7 @@ export class Child {
 
   /** A port of this node is let finish the message that it has in hand, within its time. */
   private endPort(port: string): void {
-    const receiver = this.router.ports.get(port)
-    const hasTime = this.patienceMillis > 0 && !this.waitsForUs(port)
-    if (hasTime && receiver !== undefined && isCell(receiver)) receiver.finishAndEnd(reasons.shutdown())
+    if (this.patienceMillis > 0 && !this.waitsForUs(port)) this.router.killWhenDone(port, reasons.shutdown())
     else this.router.kill(port, reasons.shutdown())
   }
 

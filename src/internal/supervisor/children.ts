@@ -82,7 +82,7 @@ export class Children {
 
   /** Ends a child, or its start, and waits for that, within its time. */
   stop(child: Child): Effect.Effect<void> {
-    return Effect.andThen(child.stop(this.abandon(child)), this.reportEnd(child))
+    return Effect.flatMap(child.stop(this.abandon(child)), () => this.reportEnd(child))
   }
 
   /** Ends the start of a child, if one is under way, and waits for that, within its time. */
@@ -111,7 +111,7 @@ export class Children {
 
   /** A child has ended by itself: releases what its start acquired, within its time. */
   cleanUp(child: Child, exit: PortExit): Effect.Effect<void> {
-    return Effect.andThen(child.cleanUp(exit, this.abandon(child)), this.reportEnd(child))
+    return Effect.flatMap(child.cleanUp(exit, this.abandon(child)), () => this.reportEnd(child))
   }
 
   private abandon(child: Child): Effect.Effect<void> {
@@ -124,10 +124,8 @@ export class Children {
   }
 
   private reportEnd(child: Child): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const end = child.takeEnd()
-      return end === undefined ? Effect.void : this.report({ _tag: "Ended", child: child.spec.id, ...end })
-    })
+    const end = child.takeEnd()
+    return end === undefined ? Effect.void : this.report({ _tag: "Ended", child: child.spec.id, ...end })
   }
 
   // ---- looking at them

@@ -9,8 +9,7 @@ import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
-import { NodeRouter, type Router } from "../node/router.ts"
-import type { Witness } from "../port/receiver.ts"
+import { NodeRouter, type Router, type Witness } from "../node/router.ts"
 import { type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
 
 /**
