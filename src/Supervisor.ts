@@ -30,16 +30,17 @@ import { NodeRouter } from "./internal/node/router.ts"
 import * as addresses from "./internal/supervisor/addresses.ts"
 import * as children from "./internal/supervisor/child.ts"
 import type * as decisions from "./internal/supervisor/decisions.ts"
+import * as dynamics from "./internal/supervisor/dynamic.ts"
 import * as errors from "./internal/supervisor/errors.ts"
 import type * as reports from "./internal/supervisor/events.ts"
 import * as failovers from "./internal/supervisor/failover.ts"
 import * as making from "./internal/supervisor/make.ts"
-import type * as messages from "./internal/supervisor/messages.ts"
 import * as owners from "./internal/supervisor/owner.ts"
 import * as remotes from "./internal/supervisor/remote.ts"
 import { spawnOn } from "./internal/supervisor/spawnOn.ts"
 import * as specs from "./internal/supervisor/spec.ts"
 import type * as supervision from "./internal/supervisor/supervision.ts"
+import * as tasks from "./internal/supervisor/task.ts"
 import * as trees from "./internal/supervisor/tree.ts"
 import { type Killed, reasonFromExit } from "./internal/values/reason.ts"
 import { Node } from "./Node.ts"
@@ -123,6 +124,11 @@ export interface ChildOptions {
   readonly schedule?: Schedule.Schedule<unknown, Exit.Exit<void, Port.Killed>> | undefined
   /** Default: what its start answers tells. */
   readonly type?: ChildType | undefined
+  /**
+   * How long its start may take. Then it is interrupted, and has failed with a `TimeoutError`; what cannot be interrupted within the time of
+   * `shutdown` is abandoned. Default: any time.
+   */
+  readonly startTimeout?: Duration.Input | undefined
 }
 
 /**
@@ -190,7 +196,7 @@ export interface Options extends Limits {
  * @category models
  * @since 0.1.0
  */
-export interface Policy extends Omit<ChildOptions, "significant">, Limits {
+export interface Policy extends Omit<ChildOptions, "significant" | "startTimeout">, Limits {
   /** What the service is called. Default: `child`. */
   readonly id?: string | undefined
 }
@@ -205,6 +211,7 @@ export interface Policy extends Omit<ChildOptions, "significant">, Limits {
  * - `Stopped`: it has ended by itself, and is not started again;
  * - `Abandoned`: it did not end in time when it was stopped; `Ended` follows, as if it had;
  * - `ShuttingDown`: it was significant, and the supervisor ends with it;
+ * - `Dropped`: there were too many restarts of it alone (`perChild`), and the supervisor goes on without it;
  * - `GaveUp`: there were too many restarts, and the supervisor ends.
  *
  * @category models
@@ -378,6 +385,68 @@ export interface CompleteSpec {
 }
 
 /**
+ * What a dynamic supervisor is told: how each of its children starts, by which arguments, and how it is treated.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Template<Args extends ReadonlyArray<any>, A extends Started, E = unknown, R = never>
+  extends Omit<ChildOptions, "significant">, Limits
+{
+  readonly start: (...args: Args) => Effect.Effect<A, E, R>
+  /**
+   * What a child is called, in `which`, events, logs and trees, and for `terminateChild`. While there is a child of that name, another
+   * one is refused as `already_started` or `already_present`. Default: a number, by which nothing is found.
+   */
+  readonly id?: ((...args: Args) => string) | undefined
+  /** How many children there may be, those that are restarting among them. Default: any number. */
+  readonly maxChildren?: number | undefined
+  /**
+   * How many children are started, or started again, side by side. Default: 1, one after the other, as in OTP: then a start that takes its
+   * time holds up all others, and whatever the supervisor is asked for.
+   */
+  readonly concurrency?: number | "unbounded" | undefined
+  /**
+   * How many restarts of each child alone are too many: with one more it is dropped, as it is when its schedule is done, and the
+   * supervisor goes on. Then the restarts of all together are not counted. Default: none, `intensity` and `period` count them all.
+   */
+  readonly perChild?: ChildLimits | undefined
+}
+
+/**
+ * How many restarts of one child are too many: more than `intensity` within `period` (5 seconds; where there is a schedule, 1 minute).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ChildLimits = specs.ChildLimits
+
+/**
+ * A child that is an effect; see `task`. `await` waits until it has ended, for its result. When it was ended before it had one, it
+ * fails with `Killed`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Task<A, E = never> = tasks.Task<A, E>
+
+/**
+ * What comes of a child in the end: of a task its result, of others nothing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ResultOf<S> = S extends Task<infer A, unknown> ? A : void
+
+/**
+ * What a child can fail with in the end, beside `Killed`: of a task its own errors.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ErrorOf<S> = S extends Task<unknown, infer E> ? E : never
+
+/**
  * A supervisor of many children of one kind.
  *
  * @category models
@@ -386,8 +455,18 @@ export interface CompleteSpec {
 export interface DynamicSupervisor<in Args extends ReadonlyArray<any>, out A extends Started> extends Handle {
   /** Starts a child with these arguments. Answers what its start does. */
   readonly startChild: (...args: Args) => Effect.Effect<A, ChildError | StartError | Port.Killed>
-  /** Ends a child, by its port. A port of this node that has ended already is fine. */
-  readonly terminateChild: (port: Port.PortId) => Effect.Effect<void, ChildError | Port.Killed>
+  /**
+   * Starts a child and waits until it is gone for good: it has ended and is not restarted, was terminated, or was dropped. Of a task it
+   * answers the result, or fails as its last run did; of others it fails with how the last port ended, unless that was in order. Whoever
+   * is interrupted terminates the child.
+   *
+   * It is what makes jobs of streams: see `task`.
+   */
+  readonly runChild: (
+    ...args: Args
+  ) => Effect.Effect<ResultOf<A>, ErrorOf<A> | ChildError | StartError | Port.Killed>
+  /** Ends a child, by its port, or by its name if it was given one. A port of this node that has ended already is fine. */
+  readonly terminateChild: (idOrPort: string) => Effect.Effect<void, ChildError | Port.Killed>
 }
 
 /**
@@ -580,46 +659,57 @@ export const sibling: (id: string) => Effect.Effect<Port.PortId, ChildError> = a
  * @since 0.1.0
  */
 export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R>(
-  template: Omit<ChildOptions, "significant"> & Limits & {
-    readonly start: (...args: Args) => Effect.Effect<A, E, R>
-    /** How many children there may be, those that are restarting among them. Default: any number. */
-    readonly maxChildren?: number | undefined
-  }
+  template: Template<Args, A, E, R>
 ): Effect.Effect<DynamicSupervisor<Args, A>, InvalidSpec, Node | Exclude<R, Scope.Scope> | Scope.Scope> =>
-  Effect.gen(function*() {
-    const checked = yield* Effect.fromResult(specs.checkSupervisor(template, template.schedule !== undefined))
-    const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
-    const inside = making.within<R>(context)
-    const start = (args: Args) => inside(Effect.suspend(() => template.start(...args)))
-    // Whatever is wrong with the template is wrong at once.
-    yield* Effect.fromResult(specs.checkChild({ ...template, id: "template", start: Effect.void }, "never"))
-    if (typeof template.start !== "function") {
-      const problem = "is no function that gives an Effect"
-      return yield* new InvalidSpec({ child: "template", field: "start", value: template.start, problem })
-    }
-    const startChild = (...args: Args) =>
-      Effect.flatMap(
-        Effect.suspend(() =>
-          Effect.fromResult(specs.checkChild({ ...template, id: running.nextId(), start: start(args) }, "never"))
-        ),
-        (spec) => running.startChild(spec)
-      ).pipe(Effect.catchTag("InvalidSpec", Effect.die)) as ReturnType<DynamicSupervisor<Args, A>["startChild"]>
-    const byArguments: messages.StartByArguments = (args) => startChild(...args as Args)
-    const running: supervision.Supervision = yield* making.launch(
-      { ...template, shape: "dynamic" },
-      checked,
-      [],
-      byArguments
-    )
-      .pipe(
-        Effect.catchTag("StartError", Effect.die)
-      )
-    return {
-      ...making.handleOf(running),
-      startChild,
-      terminateChild: (port) => running.terminateChild(port)
-    }
-  })
+  // What children answer is known of their starts, which the rooms below know nothing of.
+  dynamics.dynamic(template) as Effect.Effect<DynamicSupervisor<Args, A>, InvalidSpec, any>
+
+/**
+ * A child that is an effect: it runs in a port of its own, which ends as the effect does. For every place where a child goes.
+ *
+ * **Details**
+ *
+ * Success is an end in order, a failure or a defect a crash, with that as its reason; one that interrupts itself ends with `interrupted`,
+ * which is no end in order either. So `transient` is what most tasks are: done is done, and what failed is tried again. A task that is
+ * stopped is interrupted, and has the time of `shutdown` for its finalizers. The effect has a Scope, which closes with its port, and
+ * `Port.Self`. Messages to its port are dropped.
+ *
+ * Of a dynamic supervisor `runChild` answers the result in the end, however many restarts that took. With it a stream of jobs goes through
+ * the supervisor like anything else goes through `Stream.mapEffect`: in order, or `unordered`; so many at a time as `concurrency` says, and
+ * no more are taken from the stream; a job that failed ends the stream, or `Effect.exit` makes it a result.
+ *
+ * **Example** (A stream of jobs)
+ *
+ * ```ts
+ * import { Node, Supervisor } from "effect-mp"
+ * import { Effect, Exit, Stream } from "effect"
+ *
+ * const work = (n: number) => n === 3 ? Effect.fail("three") : Effect.succeed(n * n)
+ *
+ * const program = Effect.gen(function*() {
+ *   const pool = yield* Supervisor.dynamic({
+ *     start: (n: number) => Supervisor.task(work(n)),
+ *     restart: "transient",
+ *     perChild: { intensity: 2 }
+ *   })
+ *   return yield* Stream.range(1, 5).pipe(
+ *     Stream.mapEffect((n) => Effect.exit(pool.runChild(n)), { concurrency: 2 }),
+ *     Stream.map((exit) => Exit.isSuccess(exit) ? exit.value : "failed"),
+ *     Stream.runCollect
+ *   )
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))
+ * ) // => [1, 4, "failed", 16, 25]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const task: <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+) => Effect.Effect<Task<A, E>, never, Node | Scope.Scope | Exclude<R, Port.Self | Scope.Scope>> = tasks.task
 
 /**
  * Supervises a number of children of one kind, and says which of them is in charge of a key.

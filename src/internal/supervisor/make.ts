@@ -67,6 +67,8 @@ export const launch = Effect.fnUntraced(function*(
     readonly name?: string | undefined
     readonly shape: Shape
     readonly first?: First | undefined
+    /** Whether children are found by their IDs: those of dynamic supervisors may have none that anybody knows. */
+    readonly hasNames?: boolean | undefined
     /** Told before the first start, for those who are asked during it. */
     readonly made?: ((running: Supervision) => void) | undefined
   },
@@ -79,7 +81,8 @@ export const launch = Effect.fnUntraced(function*(
   const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()) as Context.Context<never>
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
-  const running: Supervision = new Supervision(router, context, port, name, options.shape, checked, list)
+  const { hasNames = true, shape } = options
+  const running: Supervision = new Supervision(router, context, port, name, shape, checked, list, hasNames)
   options.made?.(running)
   const ended = router.observed.supervisor(port)
   const close = (exit: Exit.Exit<unknown, unknown>) => Effect.map(running.close(reasonFromExit(exit)), ended)

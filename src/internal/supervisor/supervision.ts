@@ -21,8 +21,9 @@ import { type Child, ignore, type StartListener } from "./child.ts"
 import { Children } from "./children.ts"
 import { type ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./errors.ts"
 import { type Happening, Reporter } from "./events.ts"
+import { type Flight, Flights } from "./flights.ts"
 import * as machine from "./machine.ts"
-import type { CheckedChild, CheckedSupervisor } from "./spec.ts"
+import type { CheckedChild, CheckedSupervisor, GoneChild } from "./spec.ts"
 import {
   type Action,
   type Cause,
@@ -53,6 +54,7 @@ export class Supervision {
   private done = 0
   private readonly children: Children
   private readonly addresses: Addresses
+  private readonly flights: Flights<Deferred.Deferred<any, any>>
   /** What wakes the groups that wait. */
   private readonly timers = new Map<number, Fiber.Fiber<unknown>>()
   /** Children that somebody wants to terminate: a restart leaves them out, or goes on without them. */
@@ -82,7 +84,8 @@ export class Supervision {
     name: string,
     shape: Shape,
     options: CheckedSupervisor,
-    specs: ReadonlyArray<CheckedChild>
+    specs: ReadonlyArray<CheckedChild>,
+    hasNames: boolean
   ) {
     this.router = router
     this.context = context
@@ -94,12 +97,14 @@ export class Supervision {
     this.children = new Children(
       router,
       context,
+      hasNames,
       shape,
       (report) => this.report(report),
       (port) => waitsFor(router, port, this)
     )
     for (const spec of specs) this.children.add(spec)
     this.addresses = new Addresses(router, (id) => openAddress(router, context, port, this.nextPort(id)))
+    this.flights = new Flights(options.concurrency, (flight) => this.fly(flight))
     this.reporter = new Reporter(port, name, () => router.monotonic())
   }
 
@@ -153,8 +158,8 @@ export class Supervision {
         if (result !== undefined) this.step(result)
         return Effect.map(this.work, () => {
           this.served = undefined
-          this.waiting.delete(asked)
-          Deferred.doneUnsafe(asked, this.failure === undefined ? Exit.succeed(answer()) : Exit.fail(this.failure))
+          // A start beside others answers when it has landed.
+          if (this.flights.of(asked) === undefined) this.answer(asked, answer)
         })
       })
       const waiting = Deferred.await(asked) as Effect.Effect<A, E | Killed>
@@ -163,6 +168,12 @@ export class Supervision {
         () => this.withdraw(asked)
       )
     })
+  }
+
+  /** The request that was worked on is done, or not. Nobody may wait for that any more. */
+  private answer(asked: Deferred.Deferred<any, any>, answer: () => unknown): void {
+    if (!this.waiting.delete(asked)) return
+    Deferred.doneUnsafe(asked, this.failure === undefined ? Exit.succeed(answer()) : Exit.fail(this.failure))
   }
 
   /** Waits for this supervisor, perhaps in a port that it supervises. */
@@ -180,9 +191,19 @@ export class Supervision {
   /** An asker waits no longer. If a child is being started for it at the moment, that start is ended. */
   private withdraw(asked: Deferred.Deferred<any, any>): Effect.Effect<void> {
     this.waiting.delete(asked)
+    const flight = this.flights.of(asked)
+    if (flight !== undefined) return this.withdrawFlight(flight)
     const { work } = this.state
     const child = this.served === asked && work._tag === "StartChild" ? this.children.get(work.id) : undefined
     return child === undefined ? Effect.void : this.callOff(child)
+  }
+
+  private withdrawFlight(flight: Flight<Deferred.Deferred<any, any>>): Effect.Effect<void> {
+    const child = this.children.get(flight.id)
+    if (child === undefined) return Effect.void
+    if (!this.flights.takeBack(flight)) return this.callOff(child)
+    this.land(flight, undefined, Exit.interrupt(), true)
+    return Effect.void
   }
 
   // ---- the machine
@@ -210,6 +231,12 @@ export class Supervision {
     switch (action._tag) {
       case "Start":
         return this.start(action.id)
+      case "StartBeside": {
+        const known = find(this.state, action.id)
+        if (known !== undefined && this.children.get(action.id) === undefined) this.children.add(known.spec)
+        this.flights.add(action.id, this.served)
+        return Effect.void
+      }
       case "Stop":
         return Effect.map(this.withChild(action.id, (child) => this.children.stop(child)), stopped)
       case "StopTogether":
@@ -238,6 +265,7 @@ export class Supervision {
       case "Forget":
         this.children.forget(action.id)
         this.addresses.end(action.id)
+        this.dropFlight(action.id)
         return Effect.void
       case "Refuse":
         this.failure = this.children.refusal(action.reason, action.id)
@@ -265,7 +293,7 @@ export class Supervision {
       this.step(machine.startFailed(this.state, Exit.interrupt(), true))
       return Effect.void
     }
-    return Effect.map(child.start(this.listener), (exit) => {
+    return Effect.map(this.children.start(child, this.listener), (exit) => {
       if (Exit.isFailure(exit)) {
         const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
         return this.step(machine.startFailed(this.state, Exit.failCause(exit.cause), isCalledOff))
@@ -273,6 +301,45 @@ export class Supervision {
       this.value = child.value
       if (child.value === ignore) this.step(machine.ignored(this.state))
     })
+  }
+
+  /** Starts a child beside others. */
+  private fly(flight: Flight<Deferred.Deferred<any, any>>): void {
+    const child = this.children.get(flight.id)
+    if (child === undefined) return this.flights.left()
+    const isUnwanted = find(this.state, flight.id)?.status === "restarting" && this.unwanted.has(child)
+    const start = isUnwanted ? Effect.succeed(Exit.interrupt()) : this.children.start(child, this.listener)
+    Effect.runForkWith(this.context)(Effect.map(start, (exit) => {
+      const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
+      this.land(flight, child.value, exit, isCalledOff)
+      this.flights.left()
+    }))
+  }
+
+  /** What has come of a start beside others is told, and whoever waits for it is answered, when its turn comes. */
+  private land(
+    flight: Flight<Deferred.Deferred<any, any>>,
+    value: unknown,
+    exit: Exit.Exit<void, unknown>,
+    isCalledOff: boolean
+  ): void {
+    Queue.offerUnsafe(this.inbox, () => {
+      const failed = Exit.isFailure(exit) ? Exit.failCause(exit.cause) : undefined
+      this.failure = failed && new StartError({ child: flight.id, exit: failed })
+      if (this.flights.landed(flight) && (failed !== undefined || value === ignore)) {
+        this.step(machine.landed(this.state, flight.id, failed, isCalledOff))
+      }
+      return Effect.map(this.work, () => {
+        if (flight.asker !== undefined) this.answer(flight.asker, () => value)
+      })
+    })
+  }
+
+  /** A child is gone, perhaps before its start has begun. */
+  private dropFlight(id: string): void {
+    const asker = this.flights.drop(id)?.asker
+    if (asker === undefined || !this.waiting.delete(asker)) return
+    Deferred.doneUnsafe(asker, Exit.fail(new StartError({ child: id, exit: Exit.interrupt() })))
   }
 
   /** What children tell by themselves, beside what comes of an action. */
@@ -361,6 +428,38 @@ export class Supervision {
     )
   }
 
+  /** Starts a child, and waits until it is gone for good. Whoever waits no longer ends it. */
+  runChild(spec: CheckedChild): Effect.Effect<GoneChild, ChildError | StartError | Killed> {
+    return Effect.suspend(() => {
+      const gone = Deferred.makeUnsafe<GoneChild>()
+      const watched = { ...spec, gone: (child: GoneChild) => void Deferred.doneUnsafe(gone, Exit.succeed(child)) }
+      const end = Effect.suspend(() => {
+        const child = this.children.get(spec.id)
+        return child?.spec.gone === watched.gone ? Effect.ignore(this.terminate(child)) : Effect.void
+      })
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.andThen(restore(this.startChild(watched)), Effect.onInterrupt(restore(Deferred.await(gone)), () => end))
+      )
+    })
+  }
+
+  private terminate(child: Child): Effect.Effect<void, ChildError | Killed> {
+    const { id } = child.spec
+    return this.leavingOut(
+      child,
+      () => machine.terminateChild(this.state, id, this.children.get(id) === child ? id : undefined, true)
+    )
+  }
+
+  /** Somebody wants a child to be terminated: until that is done, no restart starts it. */
+  private leavingOut(child: Child, event: () => Result): Effect.Effect<void, ChildError | Killed> {
+    return Effect.suspend(() => {
+      this.unwanted.add(child)
+      const done = this.ask<void, ChildError>(event, () => {}, child)
+      return Effect.ensuring(done, Effect.sync(() => this.unwanted.delete(child)))
+    })
+  }
+
   /** Ends a child. It may have been terminated before; of a dynamic supervisor, its port may have ended. */
   terminateChild(idOrPort: string): Effect.Effect<void, ChildError | Killed> {
     return Effect.suspend(() => {
@@ -368,18 +467,14 @@ export class Supervision {
       if (this.shape === "single" && known !== undefined) {
         return Effect.fail(this.children.refusal("only_child", idOrPort))
       }
-      const terminate = this.ask<void, ChildError>(
-        () => {
-          // A child that was known, and is not there any more, was being started and could not be kept.
-          const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
-          return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
-        },
-        () => {},
-        known
-      )
-      if (known === undefined) return terminate
-      this.unwanted.add(known)
-      return Effect.ensuring(terminate, Effect.sync(() => this.unwanted.delete(known)))
+      const terminate = (): Result => {
+        // A child that was known, and is not there any more, was being started and could not be kept.
+        const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
+        return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
+      }
+      return known === undefined
+        ? this.ask<void, ChildError>(terminate, () => {})
+        : this.leavingOut(known, terminate)
     })
   }
 
@@ -497,6 +592,7 @@ export class Supervision {
       const first = work._tag === "StartFirst" ? work.children[work.at] : undefined
       this.todo = this.todo.slice(this.done).filter(isTelling)
       this.done = 0
+      this.flights.clear()
       this.step(machine.stop(this.state))
       return Effect.andThen(this.work, Effect.suspend(() => this.over(reason, first ?? "")))
     })

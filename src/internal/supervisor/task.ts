@@ -60,11 +60,15 @@ const outcomeOf = <A, E>(
 ): Exit.Exit<A, E | Killed> => {
   const isInterrupted = result === undefined || Exit.isFailure(result) && Cause.hasInterruptsOnly(result.cause)
   if (!isInterrupted) return result
-  return Exit.isFailure(exit) ? exit : Exit.fail(new Killed({ port, reason: [] }))
+  return Exit.isFailure(exit) ? Exit.failCause(exit.cause) : Exit.fail(new Killed({ port, reason: [] }))
 }
 
 /** What has come of a child that is gone: of a task its result, of others how the last port ended, or why there was none. */
-export const resultOf = (value: unknown, port: string | undefined, last: PortExit | undefined): Exit.Exit<unknown, unknown> => {
+export const resultOf = (
+  value: unknown,
+  port: string | undefined,
+  last: PortExit | undefined
+): Exit.Exit<unknown, unknown> => {
   const end = last ?? Exit.void
   const killed = Exit.isFailure(end) ? Cause.squash(end.cause) : undefined
   // Its last start has failed: what there was before tells nothing of that.
