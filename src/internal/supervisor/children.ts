@@ -6,7 +6,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Router } from "../node/router.ts"
 import { type PortExit, reasonFromExit } from "../values/reason.ts"
@@ -92,10 +92,17 @@ export class Children {
   start(child: Child, listener: StartListener): Effect.Effect<Exit.Exit<void, unknown>> {
     const { startMillis } = child.spec
     if (startMillis === undefined) return child.start(listener)
-    const late = Effect.suspend(() => child.expire() ? this.callOff(child) : Effect.void)
     return Effect.suspend(() => {
-      const timer = Effect.runForkWith(this.context)(Effect.delay(late, startMillis))
-      return Effect.ensuring(child.start(listener), Effect.sync(() => timer.interruptUnsafe()))
+      let isLate = false
+      const end = Effect.suspend(() => {
+        isLate = child.expire()
+        return isLate ? this.callOff(child) : Effect.void
+      })
+      const timer = Effect.runForkWith(this.context)(Effect.delay(end, startMillis))
+      // What ends the start has something to tell yet when nobody waits for the start any more.
+      const stopTimer = (exit: Exit.Exit<unknown>) =>
+        Effect.sync(() => Exit.isFailure(exit) || !isLate ? timer.interruptUnsafe() : undefined)
+      return Effect.onExit(child.start(listener), stopTimer)
     })
   }
 
