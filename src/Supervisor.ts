@@ -21,7 +21,6 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
-import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
@@ -34,12 +33,12 @@ import * as dynamics from "./internal/supervisor/dynamic.ts"
 import * as errors from "./internal/supervisor/errors.ts"
 import type * as reports from "./internal/supervisor/events.ts"
 import * as failovers from "./internal/supervisor/failover.ts"
+import * as fixeds from "./internal/supervisor/fixed.ts"
 import * as making from "./internal/supervisor/make.ts"
 import * as owners from "./internal/supervisor/owner.ts"
 import * as remotes from "./internal/supervisor/remote.ts"
 import { spawnOn } from "./internal/supervisor/spawnOn.ts"
 import * as specs from "./internal/supervisor/spec.ts"
-import type * as supervision from "./internal/supervisor/supervision.ts"
 import * as tasks from "./internal/supervisor/task.ts"
 import * as trees from "./internal/supervisor/tree.ts"
 import { type Killed, reasonFromExit } from "./internal/values/reason.ts"
@@ -475,11 +474,18 @@ export interface DynamicSupervisor<in Args extends ReadonlyArray<any>, out A ext
  * @category models
  * @since 0.1.0
  */
-export interface PartitionSupervisor<out P> extends Handle {
+export interface PartitionSupervisor<A extends Started> extends Handle {
   /** The port of the partition that a key belongs to: always the same one, while the number of partitions stays. */
-  readonly port: (key: unknown) => Effect.Effect<P, ChildError | Port.Killed>
+  readonly port: (key: unknown) => Effect.Effect<PortOf<A>, ChildError | Port.Killed>
+  /** What the start of that partition answered: of a supervisor its handle. Waits while there is none. */
+  readonly child: (key: unknown) => Effect.Effect<A, ChildError | Port.Killed>
   readonly partitions: number
 }
+
+/** The port that a start answers. */
+type PortOf<A> = A extends Port.PortId ? A
+  : A extends { readonly port: infer P extends Port.PortId } ? P
+  : Port.PortId
 
 // ---- constructors
 
@@ -530,59 +536,12 @@ export interface PartitionSupervisor<out P> extends Handle {
 export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>>(
   options: Options & { readonly children: C }
 ): Effect.Effect<Supervisor<IdsOf<C[number]>>, InvalidSpec | StartError, Node | Scope.Scope | ServicesOf<C[number]>> =>
-  Effect.gen(function*() {
-    const paced = options.children.some((child) => child?.schedule !== undefined)
-    const checked = yield* Effect.fromResult(specs.checkSupervisor(options, paced))
-    // Starts ask it, and there are none before it is made.
-    let family: supervision.Supervision | undefined
-    const addressOf = (id: string): Port.PortId | undefined => family?.addressOf(id)
-    const list = yield* Effect.forEach(
-      options.children,
-      (child) => making.checkWithServices(child, checked.autoShutdown, addressOf)
-    )
-    yield* Effect.fromResult(specs.checkUnique(list.map((child) => child.id)))
-    const made = (running: supervision.Supervision): void => {
-      family = running
-    }
-    const running = yield* making.launch({ ...options, shape: "fixed", made }, checked, list)
-    return {
-      ...making.handleOf(running),
-      port: (id) => running.portOf(id),
-      address: (id) =>
-        Effect.suspend(() => {
-          const address = running.addressOf(id)
-          return address === undefined ? Effect.fail(running.refusal("not_found", id)) : Effect.succeed(address)
-        }),
-      startChild: <A extends Started, E, R>(child: ChildSpec<A, E, R>) =>
-        Effect.flatMap(
-          making.checkWithServices(child, checked.autoShutdown, addressOf),
-          (spec) => running.startChild(spec) as Effect.Effect<A, ChildError | StartError | Killed>
-        ),
-      terminateChild: (idOrPort) => running.terminateChild(idOrPort),
-      restartChild: (id) => running.restartChild(id),
-      deleteChild: (id) => running.deleteChild(id),
-      spec: (idOrPort) =>
-        Effect.suspend(() => {
-          const child = running.find(idOrPort)
-          return child === undefined
-            ? Effect.fail(running.refusal("not_found", idOrPort))
-            : Effect.succeed(specOf(child))
-        })
-    }
-  })
+  Effect.map(fixeds.fixed(options), ({ handle }) => handle as unknown as Supervisor<IdsOf<C[number]>>)
 
 /** All IDs, where there are no children yet. */
 type IdsOf<C extends ChildSpec<Started, any, any>> = [C] extends [never] ? string : C["id"]
 
 type ServicesOf<C> = C extends ChildSpec<any, any, infer R> ? Exclude<R, Scope.Scope> : never
-
-const specOf = ({ patienceMillis, spec, type }: children.Child): CompleteSpec => ({
-  id: spec.id,
-  restart: spec.restart,
-  significant: spec.significant,
-  shutdown: patienceMillis,
-  type
-})
 
 /**
  * In the start of a child, and in what is made there: the address of another child of its supervisor `make`, by ID. It is known before
@@ -714,6 +673,11 @@ export const task: <A, E, R>(
 /**
  * Supervises a number of children of one kind, and says which of them is in charge of a key.
  *
+ * **When to use**
+ *
+ * Where one port, or one supervisor, has too much to do. Children may be of any kind, supervisors too: then `child` answers the handle of
+ * the one that a key belongs to. After a restart that is another handle: ask for it each time.
+ *
  * **Example** (Four counters)
  *
  * ```ts
@@ -733,46 +697,39 @@ export const task: <A, E, R>(
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => true
  * ```
  *
+ * **Example** (Many jobs, under several supervisors)
+ *
+ * ```ts
+ * import { Node, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const work = (job: string) => Supervisor.task(Effect.succeed(job.toUpperCase()))
+ *
+ * const program = Effect.gen(function*() {
+ *   const pools = yield* Supervisor.partition({
+ *     partitions: 4,
+ *     start: () => Supervisor.dynamic({ start: work, restart: "transient" })
+ *   })
+ *   const run = (job: string) => Effect.flatMap(pools.child(job), (pool) => pool.runChild(job))
+ *   return yield* Effect.forEach(["fetch", "index"], run)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => ["FETCH", "INDEX"]
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
-export const partition = <P extends Port.PortId, E, R>(
+export const partition = <A extends Exclude<Started, typeof ignore>, E, R>(
   options: Omit<ChildOptions, "significant"> & Limits & {
     readonly partitions: number
-    readonly start: (index: number) => Effect.Effect<P, E, R>
+    readonly start: (index: number) => Effect.Effect<A, E, R>
   }
 ): Effect.Effect<
-  PartitionSupervisor<P>,
+  PartitionSupervisor<A>,
   InvalidSpec | StartError,
   Node | Exclude<R, Scope.Scope> | Scope.Scope
-> =>
-  Effect.gen(function*() {
-    const { partitions } = options
-    if (!Number.isInteger(partitions) || partitions < 1) {
-      const problem = "is no whole number from 1 on"
-      return yield* new InvalidSpec({ child: undefined, field: "partitions", value: partitions, problem })
-    }
-    const supervisor = yield* make({
-      ...options,
-      children: Array.from({ length: partitions }, (_, index) => ({
-        ...options,
-        id: String(index),
-        start: Effect.suspend(() => options.start(index))
-      }))
-    })
-    const { count, events, stop, which } = supervisor
-    return {
-      supervisor: supervisor.supervisor,
-      which,
-      count,
-      events,
-      await: supervisor.await,
-      stop,
-      partitions,
-      port: (key) =>
-        supervisor.port(String((Hash.hash(key) >>> 0) % partitions)) as Effect.Effect<P, ChildError | Port.Killed>
-    }
-  })
+> => fixeds.partition(options) as Effect.Effect<PartitionSupervisor<A>, InvalidSpec | StartError, any>
 
 /**
  * Keeps a service alive. `child` starts something in a Scope and answers its port, on this node or on another.

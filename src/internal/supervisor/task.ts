@@ -44,7 +44,8 @@ export const task = <A, E, R>(
     const work = Effect.onExit(effect, (exit) =>
       Effect.sync(() => {
         result = exit
-        router.kill(port, reasonFromExit(exit))
+        // Its failure ends the port as it is; what is interrupted, and what succeeds, would leave the port alone.
+        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) router.kill(port, reasonFromExit(exit))
       }))
     // It may be so short that the port has ended already.
     yield* Effect.exit(Port.peval(port, Port.fork(work)))
