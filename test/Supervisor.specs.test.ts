@@ -124,7 +124,8 @@ describe("a wrong field", () => {
     ["shutdown", [-1, "soon", "-5 seconds", Number.NaN, null, {}, true]],
     ["significant", [1, "yes", null]],
     ["schedule", [5, "1 second", null, {}, () => 5]],
-    ["type", ["boss", "", null, 5]]
+    ["type", ["boss", "", null, 5]],
+    ["startTimeout", [0, -1, "brutal", "soon", Number.NaN, null]]
   ]
   const show = (value: unknown) => typeof value === "string" ? JSON.stringify(value) : String(value)
 
@@ -213,6 +214,26 @@ describe("a wrong field", () => {
         }))
     }
   }
+
+  test("concurrency, perChild or id of a template is refused with its value", () =>
+    Effect.gen(function*() {
+      const wrong: Readonly<Record<string, ReadonlyArray<unknown>>> = {
+        concurrency: [0, -1, 1.5, Number.NaN, "3", "inherit", null],
+        perChild: [null, 3, {}, { intensity: -1 }, { intensity: "3" }, { intensity: 1, period: 0 }, {
+          intensity: 1,
+          period: "soon"
+        }],
+        id: ["name", null, 5]
+      }
+      for (const [field, values] of Object.entries(wrong)) {
+        for (const value of values) {
+          const refused = yield* Effect.flip(
+            Supervisor.dynamic({ start: () => Port.make({}), ...{ [field]: value } as object })
+          )
+          assert.deepStrictEqual([refused.field, refused.value], [field, value])
+        }
+      }
+    }))
 
   test("maxChildren or partitions is refused with its value", () =>
     Effect.gen(function*() {

@@ -171,3 +171,38 @@ class Workers extends Context.Service<Workers>()("types/Workers", {
 export const used = Effect.flatMap(Workers, (workers) => workers.port("a"))
 // @ts-expect-error a child that there is not
 export const unused = Effect.flatMap(Workers, (workers) => workers.port("b"))
+
+/** Tasks go wherever a child goes, and `runChild` knows what comes of them. */
+export const tasks = Effect.gen(function*() {
+  const work = (n: number) => n > 2 ? Effect.fail("too much" as const) : Effect.andThen(Config, Effect.succeed(n))
+  const pool = yield* Supervisor.dynamic({ start: (n: number) => Supervisor.task(work(n)), id: (n) => `job ${n}` })
+  const result: number = yield* pool.runChild(1)
+  const error: "too much" | Supervisor.ChildError | Supervisor.StartError | Port.Killed = yield* Effect.flip(
+    pool.runChild(1)
+  )
+  // @ts-expect-error arguments of the template
+  yield* pool.runChild("1")
+  // @ts-expect-error its result is a number
+  const text: string = yield* pool.runChild(1)
+  const task: Supervisor.Task<number, "too much"> = yield* pool.startChild(1)
+  const plain = yield* Supervisor.dynamic({ start: () => echo })
+  const nothing: void = yield* plain.runChild()
+  yield* Supervisor.make({ children: [{ id: "task", start: Supervisor.task(work(1)), restart: "transient" }] })
+  yield* Supervisor.restart(Supervisor.task(work(1)), { restart: "transient" })
+  const pools = yield* Supervisor.partition({ partitions: 2, start: () => Supervisor.dynamic({ start: () => echo }) })
+  const echoed: string = yield* Port.cal(yield* (yield* pools.child("key")).startChild(), "echo", "text")
+  return [result, error, text, task, nothing, echoed]
+})
+
+/** What a task needs is needed of whoever supervises it; its Scope and its port are its own. */
+export const taskNeeds: Effect.Effect<
+  Supervisor.Task<string>,
+  never,
+  Node.Node | Scope.Scope | Config
+> = Supervisor.task(
+  Effect.gen(function*() {
+    yield* Effect.addFinalizer(() => Effect.void)
+    yield* Port.Self
+    return (yield* Config).name
+  })
+)

@@ -96,9 +96,15 @@ export const play = (script: Script) =>
       }
     }
 
+    /** A long chain of starts and ends takes more than a few turns. */
+    const settled: Effect.Effect<void> = Effect.suspend(() => {
+      const before = kids.log.length
+      return Effect.andThen(quiet, Effect.suspend(() => kids.log.length === before ? Effect.void : settled))
+    })
+
     const check = (step: Parameters<Play["check"]>[0]) =>
       Effect.gen(function*() {
-        yield* quiet
+        yield* settled
         model.check(step, { log: kids.log, over: supervisor.reason(), states: yield* states(supervisor) })
         for (const [asked, fiber] of asks) {
           if (asked.isWithdrawn) continue

@@ -77,6 +77,8 @@ export class Child {
   value: unknown = undefined
   /** How often it was up. */
   runs = 0
+  /** How many want it terminated, and wait for that: a restart leaves it out, or goes on without it. */
+  unwanted = 0
   lastExit: PortExit | undefined = undefined
   private readonly router: Router
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>

@@ -57,8 +57,6 @@ export class Supervision {
   private readonly flights: Flights<Deferred.Deferred<any, any>>
   /** What wakes the groups that wait. */
   private readonly timers = new Map<number, Fiber.Fiber<unknown>>()
-  /** Children that somebody wants to terminate: a restart leaves them out, or goes on without them. */
-  private readonly unwanted = new Set<Child>()
   /** Children whose restart was ended while it hung, because somebody wanted to terminate or restart them. */
   private readonly calledOff = new Set<Child>()
   private readonly inbox = Effect.runSync(Queue.unbounded<() => Effect.Effect<void>>())
@@ -289,13 +287,13 @@ export class Supervision {
     const known = find(this.state, id)
     if (known === undefined) return Effect.void
     const child = this.children.get(id) ?? this.children.add(known.spec)
-    if (known.status === "restarting" && this.unwanted.has(child)) {
+    if (known.status === "restarting" && child.unwanted > 0) {
       this.step(machine.startFailed(this.state, Exit.interrupt(), true))
       return Effect.void
     }
     return Effect.map(this.children.start(child, this.listener), (exit) => {
       if (Exit.isFailure(exit)) {
-        const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
+        const isCalledOff = this.calledOff.delete(child) || child.unwanted > 0
         return this.step(machine.startFailed(this.state, Exit.failCause(exit.cause), isCalledOff))
       }
       this.value = child.value
@@ -307,10 +305,10 @@ export class Supervision {
   private fly(flight: Flight<Deferred.Deferred<any, any>>): void {
     const child = this.children.get(flight.id)
     if (child === undefined) return this.flights.left()
-    const isUnwanted = find(this.state, flight.id)?.status === "restarting" && this.unwanted.has(child)
+    const isUnwanted = find(this.state, flight.id)?.status === "restarting" && child.unwanted > 0
     const start = isUnwanted ? Effect.succeed(Exit.interrupt()) : this.children.start(child, this.listener)
     Effect.runForkWith(this.context)(Effect.map(start, (exit) => {
-      const isCalledOff = this.calledOff.delete(child) || this.unwanted.has(child)
+      const isCalledOff = this.calledOff.delete(child) || child.unwanted > 0
       this.land(flight, child.value, exit, isCalledOff)
       this.flights.left()
     }))
@@ -454,9 +452,9 @@ export class Supervision {
   /** Somebody wants a child to be terminated: until that is done, no restart starts it. */
   private leavingOut(child: Child, event: () => Result): Effect.Effect<void, ChildError | Killed> {
     return Effect.suspend(() => {
-      this.unwanted.add(child)
+      child.unwanted++
       const done = this.ask<void, ChildError>(event, () => {}, child)
-      return Effect.ensuring(done, Effect.sync(() => this.unwanted.delete(child)))
+      return Effect.ensuring(done, Effect.sync(() => child.unwanted--))
     })
   }
 
