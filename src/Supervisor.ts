@@ -370,7 +370,7 @@ export interface Supervisor<Ids extends string = string> extends Handle {
 }
 
 /**
- * A child's specification with its defaults. `shutdown` is in milliseconds: `Infinity` waits, 0 does not.
+ * A child's specification with its defaults. `shutdown` and `startTimeout` are in milliseconds: `Infinity` waits, 0 does not.
  *
  * @category models
  * @since 0.1.0
@@ -380,6 +380,7 @@ export interface CompleteSpec {
   readonly restart: RestartType
   readonly shutdown: number
   readonly significant: boolean
+  readonly startTimeout: number
   readonly type: ChildType
 }
 

@@ -21,7 +21,7 @@ describe("a specification's defaults", () => {
         { id: "pool", start: Supervisor.dynamic({ start: () => Port.make({}) }) },
         { id: "kept", start: Supervisor.restart(Port.make({})) }
       ])
-      const common = { restart: "permanent", significant: false } as const
+      const common = { restart: "permanent", significant: false, startTimeout: Infinity } as const
       assert.deepStrictEqual(yield* supervisor.spec("worker"), {
         id: "worker",
         shutdown: 5000,
@@ -359,8 +359,15 @@ describe("significant", () => {
 })
 
 describe("the specification of a child", () => {
-  const options = { restart: "transient", shutdown: "brutal", type: "supervisor" } as const
-  const settled = { id: "a", restart: "transient", shutdown: 0, significant: false, type: "supervisor" } as const
+  const options = { restart: "transient", shutdown: "brutal", startTimeout: "2 seconds", type: "supervisor" } as const
+  const settled = {
+    id: "a",
+    restart: "transient",
+    shutdown: 0,
+    significant: false,
+    startTimeout: 2000,
+    type: "supervisor"
+  } as const
   const refusal = (asked: Effect.Effect<unknown, Supervisor.ChildError>) =>
     Effect.map(Effect.flip(asked), (error) => [error.reason, error.child])
 

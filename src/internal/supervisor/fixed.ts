@@ -64,6 +64,7 @@ const specOf = ({ patienceMillis, spec, type }: Child) => ({
   id: spec.id,
   restart: spec.restart,
   significant: spec.significant,
+  startTimeout: spec.startMillis ?? Infinity,
   shutdown: patienceMillis,
   type
 })
