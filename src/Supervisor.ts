@@ -21,24 +21,25 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
-import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { NodeRouter } from "./internal/node/router.ts"
+import * as addresses from "./internal/supervisor/addresses.ts"
 import * as children from "./internal/supervisor/child.ts"
 import type * as decisions from "./internal/supervisor/decisions.ts"
+import * as dynamics from "./internal/supervisor/dynamic.ts"
 import * as errors from "./internal/supervisor/errors.ts"
 import type * as reports from "./internal/supervisor/events.ts"
 import * as failovers from "./internal/supervisor/failover.ts"
+import * as fixeds from "./internal/supervisor/fixed.ts"
 import * as making from "./internal/supervisor/make.ts"
-import type * as messages from "./internal/supervisor/messages.ts"
 import * as owners from "./internal/supervisor/owner.ts"
 import * as remotes from "./internal/supervisor/remote.ts"
 import { spawnOn } from "./internal/supervisor/spawnOn.ts"
 import * as specs from "./internal/supervisor/spec.ts"
-import type * as supervision from "./internal/supervisor/supervision.ts"
+import * as tasks from "./internal/supervisor/task.ts"
 import * as trees from "./internal/supervisor/tree.ts"
 import { type Killed, reasonFromExit } from "./internal/values/reason.ts"
 import { Node } from "./Node.ts"
@@ -122,6 +123,11 @@ export interface ChildOptions {
   readonly schedule?: Schedule.Schedule<unknown, Exit.Exit<void, Port.Killed>> | undefined
   /** Default: what its start answers tells. */
   readonly type?: ChildType | undefined
+  /**
+   * How long its start may take. Then it is interrupted, and has failed with a `TimeoutError`; what cannot be interrupted within the time of
+   * `shutdown` is abandoned. Default: any time.
+   */
+  readonly startTimeout?: Duration.Input | undefined
 }
 
 /**
@@ -189,7 +195,7 @@ export interface Options extends Limits {
  * @category models
  * @since 0.1.0
  */
-export interface Policy extends Omit<ChildOptions, "significant">, Limits {
+export interface Policy extends Omit<ChildOptions, "significant" | "startTimeout">, Limits {
   /** What the service is called. Default: `child`. */
   readonly id?: string | undefined
 }
@@ -206,6 +212,7 @@ export interface Policy extends Omit<ChildOptions, "significant">, Limits {
  * - `Stopped`: it has ended by itself, and is not started again;
  * - `Abandoned`: it did not end in time when it was stopped; `Ended` follows, as if it had;
  * - `ShuttingDown`: it was significant, and the supervisor ends with it;
+ * - `Dropped`: there were too many restarts of it alone (`perChild`), and the supervisor goes on without it;
  * - `GaveUp`: there were too many restarts, and the supervisor ends.
  *
  * @category models
@@ -345,6 +352,12 @@ export interface Supervisor<Ids extends string = string> extends Handle {
    * supervisor as a `Supervisor.Supervisor`, which takes any ID.
    */
   port(id: Ids): Effect.Effect<Port.PortId, ChildError | Port.Killed>
+  /**
+   * A port that stays the same for as long as there is this child: it passes what it gets on to the child's present port, in order, and
+   * keeps it while the child is being started or restarted. What is sent to a child that does not run is lost. It is the same one that
+   * `Supervisor.sibling` answers.
+   */
+  address(id: Ids): Effect.Effect<Port.PortId, ChildError>
   /** Adds a child and starts it. Answers what its start does. What cannot be started leaves nothing. */
   readonly startChild: <A extends Started, E, R>(
     spec: ChildSpec<A, E, R>
@@ -360,7 +373,7 @@ export interface Supervisor<Ids extends string = string> extends Handle {
 }
 
 /**
- * A child's specification with its defaults. `shutdown` is in milliseconds: `Infinity` waits, 0 does not.
+ * A child's specification with its defaults. `shutdown` and `startTimeout` are in milliseconds: `Infinity` waits, 0 does not.
  *
  * @category models
  * @since 0.1.0
@@ -370,8 +383,71 @@ export interface CompleteSpec {
   readonly restart: RestartType
   readonly shutdown: number
   readonly significant: boolean
+  readonly startTimeout: number
   readonly type: ChildType
 }
+
+/**
+ * What a dynamic supervisor is told: how each of its children starts, by which arguments, and how it is treated.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Template<Args extends ReadonlyArray<any>, A extends Started, E = unknown, R = never>
+  extends Omit<ChildOptions, "significant">, Limits
+{
+  readonly start: (...args: Args) => Effect.Effect<A, E, R>
+  /**
+   * What a child is called, in `which`, events, logs and trees, and for `terminateChild`. While there is a child of that name, another
+   * one is refused as `already_started` or `already_present`. Default: a number, by which nothing is found.
+   */
+  readonly id?: ((...args: Args) => string) | undefined
+  /** How many children there may be, those that are restarting among them. Default: any number. */
+  readonly maxChildren?: number | undefined
+  /**
+   * How many children are started, or started again, side by side. Default: 1, one after the other, as in OTP: then a start that takes its
+   * time holds up all others, and whatever the supervisor is asked for.
+   */
+  readonly concurrency?: number | "unbounded" | undefined
+  /**
+   * How many restarts of each child alone are too many: with one more it is dropped, as it is when its schedule is done, and the
+   * supervisor goes on. Then the restarts of all together are not counted. Default: none, `intensity` and `period` count them all.
+   */
+  readonly perChild?: ChildLimits | undefined
+}
+
+/**
+ * How many restarts of one child are too many: more than `intensity` within `period` (5 seconds; where there is a schedule, 1 minute).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ChildLimits = specs.ChildLimits
+
+/**
+ * A child that is an effect; see `task`. `await` waits until it has ended, for its result. When it was ended before it had one, it
+ * fails with `Killed`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Task<A, E = never> = tasks.Task<A, E>
+
+/**
+ * What comes of a child in the end: of a task its result, of others nothing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ResultOf<S> = S extends Task<infer A, unknown> ? A : void
+
+/**
+ * What a child can fail with in the end, beside `Killed`: of a task its own errors.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ErrorOf<S> = S extends Task<unknown, infer E> ? E : never
 
 /**
  * A supervisor of many children of one kind.
@@ -382,8 +458,18 @@ export interface CompleteSpec {
 export interface DynamicSupervisor<in Args extends ReadonlyArray<any>, out A extends Started> extends Handle {
   /** Starts a child with these arguments. Answers what its start does. */
   readonly startChild: (...args: Args) => Effect.Effect<A, ChildError | StartError | Port.Killed>
-  /** Ends a child, by its port. A port of this node that has ended already is fine. */
-  readonly terminateChild: (port: Port.PortId) => Effect.Effect<void, ChildError | Port.Killed>
+  /**
+   * Starts a child and waits until it is gone for good: it has ended and is not restarted, was terminated, or was dropped. Of a task it
+   * answers the result, or fails as its last run did; of others it fails with how the last port ended, unless that was in order. Whoever
+   * is interrupted terminates the child.
+   *
+   * It is what makes jobs of streams: see `task`.
+   */
+  readonly runChild: (
+    ...args: Args
+  ) => Effect.Effect<ResultOf<A>, ErrorOf<A> | ChildError | StartError | Port.Killed>
+  /** Ends a child, by its port, or by its name if it was given one. A port of this node that has ended already is fine. */
+  readonly terminateChild: (idOrPort: string) => Effect.Effect<void, ChildError | Port.Killed>
 }
 
 /**
@@ -392,11 +478,18 @@ export interface DynamicSupervisor<in Args extends ReadonlyArray<any>, out A ext
  * @category models
  * @since 0.1.0
  */
-export interface PartitionSupervisor<out P> extends Handle {
+export interface PartitionSupervisor<A extends Started> extends Handle {
   /** The port of the partition that a key belongs to: always the same one, while the number of partitions stays. */
-  readonly port: (key: unknown) => Effect.Effect<P, ChildError | Port.Killed>
+  readonly port: (key: unknown) => Effect.Effect<PortOf<A>, ChildError | Port.Killed>
+  /** What the start of that partition answered: of a supervisor its handle. Waits while there is none. */
+  readonly child: (key: unknown) => Effect.Effect<A, ChildError | Port.Killed>
   readonly partitions: number
 }
+
+/** The port that a start answers. */
+type PortOf<A> = A extends Port.PortId ? A
+  : A extends { readonly port: infer P extends Port.PortId } ? P
+  : Port.PortId
 
 // ---- constructors
 
@@ -447,48 +540,55 @@ export interface PartitionSupervisor<out P> extends Handle {
 export const make = <const C extends ReadonlyArray<ChildSpec<Started, any, any>>>(
   options: Options & { readonly children: C }
 ): Effect.Effect<Supervisor<IdsOf<C[number]>>, InvalidSpec | StartError, Node | Scope.Scope | ServicesOf<C[number]>> =>
-  Effect.gen(function*() {
-    const paced = options.children.some((child) => child?.schedule !== undefined)
-    const checked = yield* Effect.fromResult(specs.checkSupervisor(options, paced))
-    const list = yield* Effect.forEach(
-      options.children,
-      (child) => making.checkWithServices(child, checked.autoShutdown)
-    )
-    yield* Effect.fromResult(specs.checkUnique(list.map((child) => child.id)))
-    const running = yield* making.launch({ ...options, shape: "fixed" }, checked, list)
-    return {
-      ...making.handleOf(running),
-      port: (id) => running.portOf(id),
-      startChild: <A extends Started, E, R>(child: ChildSpec<A, E, R>) =>
-        Effect.flatMap(
-          making.checkWithServices(child, checked.autoShutdown),
-          (spec) => running.startChild(spec) as Effect.Effect<A, ChildError | StartError | Killed>
-        ),
-      terminateChild: (idOrPort) => running.terminateChild(idOrPort),
-      restartChild: (id) => running.restartChild(id),
-      deleteChild: (id) => running.deleteChild(id),
-      spec: (idOrPort) =>
-        Effect.suspend(() => {
-          const child = running.find(idOrPort)
-          return child === undefined
-            ? Effect.fail(running.refusal("not_found", idOrPort))
-            : Effect.succeed(specOf(child))
-        })
-    }
-  })
+  Effect.map(fixeds.fixed(options), ({ handle }) => handle as unknown as Supervisor<IdsOf<C[number]>>)
 
 /** All IDs, where there are no children yet. */
 type IdsOf<C extends ChildSpec<Started, any, any>> = [C] extends [never] ? string : C["id"]
 
 type ServicesOf<C> = C extends ChildSpec<any, any, infer R> ? Exclude<R, Scope.Scope> : never
 
-const specOf = ({ patienceMillis, spec, type }: children.Child): CompleteSpec => ({
-  id: spec.id,
-  restart: spec.restart,
-  significant: spec.significant,
-  shutdown: patienceMillis,
-  type
-})
+/**
+ * In the start of a child, and in what is made there: the address of another child of its supervisor `make`, by ID. It is known before
+ * that child was ever started.
+ *
+ * **Details**
+ *
+ * It is a port that passes what it gets on to the child's present port, as `address` of the supervisor does. Where the supervisor is a
+ * child itself, children around it are found too: the nearest of that name. `not_found`: there is none, or this is no child.
+ *
+ * **Gotchas**
+ *
+ * What is sent to a child that is started later waits for its start. A start that waits for the answer waits for itself.
+ *
+ * **Example** (Two that know each other)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const ping = Effect.gen(function*() {
+ *   const other = yield* Supervisor.sibling("pong")
+ *   return yield* Port.make({ ball: (n: number, reply) => Port.snd(other, "ball", n + 1, reply) })
+ * })
+ * const pong = Effect.gen(function*() {
+ *   const other = yield* Supervisor.sibling("ping")
+ *   return yield* Port.make({
+ *     ball: (n: number, reply) => n < 5 ? Port.snd(other, "ball", n + 1, reply) : Port.snd(reply, n)
+ *   })
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const table = yield* Supervisor.make({ children: [{ id: "ping", start: ping }, { id: "pong", start: pong }] })
+ *   return yield* Port.cal(yield* table.address("ping"), "ball", 1)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 6
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const sibling: (id: string) => Effect.Effect<Port.PortId, ChildError> = addresses.sibling
 
 /**
  * Supervises many children of one kind, each on its own: one template, and arguments for each start. OTP's
@@ -522,49 +622,65 @@ const specOf = ({ patienceMillis, spec, type }: children.Child): CompleteSpec =>
  * @since 0.1.0
  */
 export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R>(
-  template: Omit<ChildOptions, "significant"> & Limits & {
-    readonly start: (...args: Args) => Effect.Effect<A, E, R>
-    /** How many children there may be, those that are restarting among them. Default: any number. */
-    readonly maxChildren?: number | undefined
-  }
+  template: Template<Args, A, E, R>
 ): Effect.Effect<DynamicSupervisor<Args, A>, InvalidSpec, Node | Exclude<R, Scope.Scope> | Scope.Scope> =>
-  Effect.gen(function*() {
-    const checked = yield* Effect.fromResult(specs.checkSupervisor(template, template.schedule !== undefined))
-    const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
-    const inside = making.within<R>(context)
-    const start = (args: Args) => inside(Effect.suspend(() => template.start(...args)))
-    // Whatever is wrong with the template is wrong at once.
-    yield* Effect.fromResult(specs.checkChild({ ...template, id: "template", start: Effect.void }, "never"))
-    if (typeof template.start !== "function") {
-      const problem = "is no function that gives an Effect"
-      return yield* new InvalidSpec({ child: "template", field: "start", value: template.start, problem })
-    }
-    const startChild = (...args: Args) =>
-      Effect.flatMap(
-        Effect.suspend(() =>
-          Effect.fromResult(specs.checkChild({ ...template, id: running.nextId(), start: start(args) }, "never"))
-        ),
-        (spec) => running.startChild(spec)
-      ).pipe(Effect.catchTag("InvalidSpec", Effect.die)) as ReturnType<DynamicSupervisor<Args, A>["startChild"]>
-    const byArguments: messages.StartByArguments = (args) => startChild(...args as Args)
-    const running: supervision.Supervision = yield* making.launch(
-      { ...template, shape: "dynamic" },
-      checked,
-      [],
-      byArguments
-    )
-      .pipe(
-        Effect.catchTag("StartError", Effect.die)
-      )
-    return {
-      ...making.handleOf(running),
-      startChild,
-      terminateChild: (port) => running.terminateChild(port)
-    }
-  })
+  // What children answer is known of their starts, which the rooms below know nothing of.
+  dynamics.dynamic(template) as Effect.Effect<DynamicSupervisor<Args, A>, InvalidSpec, any>
+
+/**
+ * A child that is an effect: it runs in a port of its own, which ends as the effect does. For every place where a child goes.
+ *
+ * **Details**
+ *
+ * Success is an end in order, a failure or a defect a crash, with that as its reason; one that interrupts itself ends with `interrupted`,
+ * which is no end in order either. So `transient` is what most tasks are: done is done, and what failed is tried again. A task that is
+ * stopped is interrupted, and has the time of `shutdown` for its finalizers. The effect has a Scope, which closes with its port, and
+ * `Port.Self`. Messages to its port are dropped.
+ *
+ * Of a dynamic supervisor `runChild` answers the result in the end, however many restarts that took. With it a stream of jobs goes through
+ * the supervisor like anything else goes through `Stream.mapEffect`: in order, or `unordered`; so many at a time as `concurrency` says, and
+ * no more are taken from the stream; a job that failed ends the stream, or `Effect.exit` makes it a result.
+ *
+ * **Example** (A stream of jobs)
+ *
+ * ```ts
+ * import { Node, Supervisor } from "effect-mp"
+ * import { Effect, Exit, Stream } from "effect"
+ *
+ * const work = (n: number) => n === 3 ? Effect.fail("three") : Effect.succeed(n * n)
+ *
+ * const program = Effect.gen(function*() {
+ *   const pool = yield* Supervisor.dynamic({
+ *     start: (n: number) => Supervisor.task(work(n)),
+ *     restart: "transient",
+ *     perChild: { intensity: 2 }
+ *   })
+ *   return yield* Stream.range(1, 5).pipe(
+ *     Stream.mapEffect((n) => Effect.exit(pool.runChild(n)), { concurrency: 2 }),
+ *     Stream.map((exit) => Exit.isSuccess(exit) ? exit.value : "failed"),
+ *     Stream.runCollect
+ *   )
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))
+ * ) // => [1, 4, "failed", 16, 25]
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const task: <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+) => Effect.Effect<Task<A, E>, never, Node | Scope.Scope | Exclude<R, Port.Self | Scope.Scope>> = tasks.task
 
 /**
  * Supervises a number of children of one kind, and says which of them is in charge of a key.
+ *
+ * **When to use**
+ *
+ * Where one port, or one supervisor, has too much to do. Children may be of any kind, supervisors too: then `child` answers the handle of
+ * the one that a key belongs to. After a restart that is another handle: ask for it each time.
  *
  * **Example** (Four counters)
  *
@@ -585,46 +701,39 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => true
  * ```
  *
+ * **Example** (Many jobs, under several supervisors)
+ *
+ * ```ts
+ * import { Node, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const work = (job: string) => Supervisor.task(Effect.succeed(job.toUpperCase()))
+ *
+ * const program = Effect.gen(function*() {
+ *   const pools = yield* Supervisor.partition({
+ *     partitions: 4,
+ *     start: () => Supervisor.dynamic({ start: work, restart: "transient" })
+ *   })
+ *   const run = (job: string) => Effect.flatMap(pools.child(job), (pool) => pool.runChild(job))
+ *   return yield* Effect.forEach(["fetch", "index"], run)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => ["FETCH", "INDEX"]
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
-export const partition = <P extends Port.PortId, E, R>(
+export const partition = <A extends Exclude<Started, typeof ignore>, E, R>(
   options: Omit<ChildOptions, "significant"> & Limits & {
     readonly partitions: number
-    readonly start: (index: number) => Effect.Effect<P, E, R>
+    readonly start: (index: number) => Effect.Effect<A, E, R>
   }
 ): Effect.Effect<
-  PartitionSupervisor<P>,
+  PartitionSupervisor<A>,
   InvalidSpec | StartError,
   Node | Exclude<R, Scope.Scope> | Scope.Scope
-> =>
-  Effect.gen(function*() {
-    const { partitions } = options
-    if (!Number.isInteger(partitions) || partitions < 1) {
-      const problem = "is no whole number from 1 on"
-      return yield* new InvalidSpec({ child: undefined, field: "partitions", value: partitions, problem })
-    }
-    const supervisor = yield* make({
-      ...options,
-      children: Array.from({ length: partitions }, (_, index) => ({
-        ...options,
-        id: String(index),
-        start: Effect.suspend(() => options.start(index))
-      }))
-    })
-    const { count, events, stop, which } = supervisor
-    return {
-      supervisor: supervisor.supervisor,
-      which,
-      count,
-      events,
-      await: supervisor.await,
-      stop,
-      partitions,
-      port: (key) =>
-        supervisor.port(String((Hash.hash(key) >>> 0) % partitions)) as Effect.Effect<P, ChildError | Port.Killed>
-    }
-  })
+> => fixeds.partition(options) as Effect.Effect<PartitionSupervisor<A>, InvalidSpec | StartError, any>
 
 /**
  * Keeps a service alive. `child` starts something in a Scope and answers its port, on this node or on another.
@@ -1137,3 +1246,14 @@ export const tree = (supervisor: Port.PortId): Effect.Effect<Tree, AskError, Nod
  * @since 0.1.0
  */
 export const render: (tree: Tree, width?: number) => string = trees.render
+
+// ---- names
+
+/**
+ * Names for the ports of a node: each stands for one port, for as long as that lives. So that parts of a program find each other,
+ * whichever of them is started first, and find the present port after a restart.
+ *
+ * @category names
+ * @since 0.1.0
+ */
+export * as Registry from "./internal/supervisor/registry.ts"

@@ -341,6 +341,30 @@ describe("a partition supervisor", () => {
       assert.strictEqual(yield* Port.cal(next, "which"), index)
     }))
 
+  test("may be of supervisors: a key leads to the same one, and to its next one after a restart", () =>
+    Effect.gen(function*() {
+      const pools = yield* Supervisor.partition({
+        partitions: 3,
+        schedule: Schedule.spaced("1 second"),
+        start: () =>
+          Supervisor.dynamic({ start: (n: number) => Supervisor.task(Effect.succeed(n * n)), restart: "transient" })
+      })
+      assert.deepStrictEqual(yield* counts(pools), [3, 3, 3, 0])
+      const pool = yield* pools.child("key")
+      assert.strictEqual(yield* pools.port("key"), pool.supervisor)
+      assert.strictEqual(yield* pool.runChild(7), 49)
+      assert.strictEqual((yield* pools.child("key")).supervisor, pool.supervisor)
+      yield* Port.kil(pool.supervisor, "crash")
+      yield* quiet
+      const waiting = yield* Effect.forkChild(pools.child("key"), { startImmediately: true })
+      yield* quiet
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* sleep("1 second")
+      const next = yield* Fiber.join(waiting)
+      assert.notStrictEqual(next.supervisor, pool.supervisor)
+      assert.strictEqual(yield* next.runChild(8), 64)
+    }))
+
   test("stops in reverse order, and then has no port for any key", () =>
     Effect.gen(function*() {
       const kids = makeKids()

@@ -73,6 +73,26 @@ const mistakes: ReadonlyArray<Mistake> = [
     says: ["Type 'string' is not assignable to type 'number'."]
   },
   {
+    name: "an effect in the place of a child's start, where a task is meant",
+    code: `Supervisor.dynamic({ start: (n: number) => Effect.succeed(n) })`,
+    says: ["Type 'number' is not assignable to type 'Started'."]
+  },
+  {
+    name: "a task that is given a value",
+    code: "Supervisor.task(5)",
+    says: ["Argument of type 'number' is not assignable to parameter of type 'Effect<"]
+  },
+  {
+    name: "a budget of children that is a number",
+    code: "Supervisor.dynamic({ start: () => start, perChild: 3 })",
+    says: ["Type 'number' is not assignable to type 'ChildLimits'."]
+  },
+  {
+    name: "the address of a child that there is not",
+    code: `supervisor.address("cash")`,
+    says: [`Argument of type '"cash"' is not assignable to parameter of type '"cache" | "worker"'.`]
+  },
+  {
     name: "a failover without nodes",
     code: `start.pipe(Supervisor.failover({ name: "x" }))`,
     says: ["Property 'nodes' is missing in type '{ name: string; }' but required in type 'FailoverOptions'."]

@@ -21,7 +21,7 @@ describe("a specification's defaults", () => {
         { id: "pool", start: Supervisor.dynamic({ start: () => Port.make({}) }) },
         { id: "kept", start: Supervisor.restart(Port.make({})) }
       ])
-      const common = { restart: "permanent", significant: false } as const
+      const common = { restart: "permanent", significant: false, startTimeout: Infinity } as const
       assert.deepStrictEqual(yield* supervisor.spec("worker"), {
         id: "worker",
         shutdown: 5000,
@@ -124,7 +124,8 @@ describe("a wrong field", () => {
     ["shutdown", [-1, "soon", "-5 seconds", Number.NaN, null, {}, true]],
     ["significant", [1, "yes", null]],
     ["schedule", [5, "1 second", null, {}, () => 5]],
-    ["type", ["boss", "", null, 5]]
+    ["type", ["boss", "", null, 5]],
+    ["startTimeout", [0, -1, "brutal", "soon", Number.NaN, null]]
   ]
   const show = (value: unknown) => typeof value === "string" ? JSON.stringify(value) : String(value)
 
@@ -213,6 +214,26 @@ describe("a wrong field", () => {
         }))
     }
   }
+
+  test("concurrency, perChild or id of a template is refused with its value", () =>
+    Effect.gen(function*() {
+      const wrong: Readonly<Record<string, ReadonlyArray<unknown>>> = {
+        concurrency: [0, -1, 1.5, Number.NaN, "3", "inherit", null],
+        perChild: [null, 3, {}, { intensity: -1 }, { intensity: "3" }, { intensity: 1, period: 0 }, {
+          intensity: 1,
+          period: "soon"
+        }],
+        id: ["name", null, 5]
+      }
+      for (const [field, values] of Object.entries(wrong)) {
+        for (const value of values) {
+          const refused = yield* Effect.flip(
+            Supervisor.dynamic({ start: () => Port.make({}), ...{ [field]: value } as object })
+          )
+          assert.deepStrictEqual([refused.field, refused.value], [field, value])
+        }
+      }
+    }))
 
   test("maxChildren or partitions is refused with its value", () =>
     Effect.gen(function*() {
@@ -338,8 +359,15 @@ describe("significant", () => {
 })
 
 describe("the specification of a child", () => {
-  const options = { restart: "transient", shutdown: "brutal", type: "supervisor" } as const
-  const settled = { id: "a", restart: "transient", shutdown: 0, significant: false, type: "supervisor" } as const
+  const options = { restart: "transient", shutdown: "brutal", startTimeout: "2 seconds", type: "supervisor" } as const
+  const settled = {
+    id: "a",
+    restart: "transient",
+    shutdown: 0,
+    significant: false,
+    startTimeout: 2000,
+    type: "supervisor"
+  } as const
   const refusal = (asked: Effect.Effect<unknown, Supervisor.ChildError>) =>
     Effect.map(Effect.flip(asked), (error) => [error.reason, error.child])
 

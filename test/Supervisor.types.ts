@@ -3,7 +3,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Node, Port, Supervisor } from "../src/index.ts"
@@ -147,3 +147,62 @@ export const failedOver: Effect.Effect<
 export const oddPolicy = echo.pipe(Supervisor.restart({ intensity: "often" }))
 // @ts-expect-error a service that answers no port
 export const oddService = Effect.succeed(1).pipe(Supervisor.restart())
+
+/** Addresses are found by the IDs that there are. */
+export const addresses = Effect.gen(function*() {
+  const supervisor = yield* Supervisor.make({ children: [{ id: "a", start: echo }] })
+  // @ts-expect-error a child that there is not
+  yield* supervisor.address("b")
+  const address: Port.PortId = yield* supervisor.address("a")
+  const sibling: typeof Echo.PortId.Type = yield* Supervisor.sibling("a")
+  return [address, sibling]
+})
+
+/** A supervisor is a service like any other: the class says how it is made. */
+class Workers extends Context.Service<Workers>()("types/Workers", {
+  make: Supervisor.make({ children: [{ id: "a", start: Effect.andThen(Config, echo) }] })
+}) {
+  static readonly layer: Layer.Layer<
+    Workers,
+    Supervisor.InvalidSpec | Supervisor.StartError,
+    Config | Node.Node
+  > = Layer.effect(Workers, Workers.make)
+}
+export const used = Effect.flatMap(Workers, (workers) => workers.port("a"))
+// @ts-expect-error a child that there is not
+export const unused = Effect.flatMap(Workers, (workers) => workers.port("b"))
+
+/** Tasks go wherever a child goes, and `runChild` knows what comes of them. */
+export const tasks = Effect.gen(function*() {
+  const work = (n: number) => n > 2 ? Effect.fail("too much" as const) : Effect.andThen(Config, Effect.succeed(n))
+  const pool = yield* Supervisor.dynamic({ start: (n: number) => Supervisor.task(work(n)), id: (n) => `job ${n}` })
+  const result: number = yield* pool.runChild(1)
+  const error: "too much" | Supervisor.ChildError | Supervisor.StartError | Port.Killed = yield* Effect.flip(
+    pool.runChild(1)
+  )
+  // @ts-expect-error arguments of the template
+  yield* pool.runChild("1")
+  // @ts-expect-error its result is a number
+  const text: string = yield* pool.runChild(1)
+  const task: Supervisor.Task<number, "too much"> = yield* pool.startChild(1)
+  const plain = yield* Supervisor.dynamic({ start: () => echo })
+  const nothing: void = yield* plain.runChild()
+  yield* Supervisor.make({ children: [{ id: "task", start: Supervisor.task(work(1)), restart: "transient" }] })
+  yield* Supervisor.restart(Supervisor.task(work(1)), { restart: "transient" })
+  const pools = yield* Supervisor.partition({ partitions: 2, start: () => Supervisor.dynamic({ start: () => echo }) })
+  const echoed: string = yield* Port.cal(yield* (yield* pools.child("key")).startChild(), "echo", "text")
+  return [result, error, text, task, nothing, echoed]
+})
+
+/** What a task needs is needed of whoever supervises it; its Scope and its port are its own. */
+export const taskNeeds: Effect.Effect<
+  Supervisor.Task<string>,
+  never,
+  Node.Node | Scope.Scope | Config
+> = Supervisor.task(
+  Effect.gen(function*() {
+    yield* Effect.addFinalizer(() => Effect.void)
+    yield* Port.Self
+    return (yield* Config).name
+  })
+)

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -42,6 +43,8 @@ interface Run {
 /** A start that has not answered yet. */
 interface Starting {
   fiber: Fiber.Fiber<void, unknown> | undefined
+  /** It has taken longer than it may. */
+  isExpired: boolean
   /** Somebody has ended the start: an answer that still comes counts for nothing. */
   isCancelled: boolean
   /** Done when the start has left, with all that it acquired released: for those who ended it. */
@@ -132,11 +135,15 @@ export class Child {
   start(listener: StartListener): Effect.Effect<Exit.Exit<void, unknown>> {
     return Effect.callback((resume) => {
       const scope = Scope.makeUnsafe()
+      const answer = (exit: Exit.Exit<void, unknown>): void => {
+        resume(Effect.succeed(starting.isExpired ? Exit.fail(tookTooLong(this.spec.startMillis)) : exit))
+      }
       const starting: Starting = {
         fiber: undefined,
+        isExpired: false,
         isCancelled: false,
         left: undefined,
-        abandon: () => resume(Effect.succeed(Exit.interrupt()))
+        abandon: () => answer(Exit.interrupt())
       }
       this.starting = starting
       this.memory.beginStart()
@@ -151,9 +158,17 @@ export class Child {
       starting.fiber.addObserver((exit) => {
         if (this.starting === starting) this.startIsOver()
         if (starting.left !== undefined) Deferred.doneUnsafe(starting.left, Exit.void)
-        resume(Effect.succeed(exit))
+        answer(exit)
       })
     })
+  }
+
+  /** The time that its start may take is over. Answers whether there is a start to end. */
+  expire(): boolean {
+    const { starting } = this
+    if (starting === undefined || starting.isCancelled || this.run !== undefined) return false
+    starting.isExpired = true
+    return true
   }
 
   /** What a start runs in, beside the services of its specification. */
@@ -390,6 +405,9 @@ export class Child {
     })
   }
 }
+
+const tookTooLong = (millis: number | undefined) =>
+  new Cause.TimeoutError(`it took longer than ${Duration.format(Duration.millis(millis ?? 0))}`)
 
 /** As long as it takes to end what can be interrupted and has nothing to wait for. */
 export const atOnce = Effect.andThen(Effect.yieldNow, Effect.yieldNow)

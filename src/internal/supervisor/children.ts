@@ -6,10 +6,11 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Router } from "../node/router.ts"
 import { type PortExit, reasonFromExit } from "../values/reason.ts"
-import { atOnce, Child } from "./child.ts"
+import { atOnce, Child, type StartListener } from "./child.ts"
 import { ChildError, type ChildInfo, type Count, type Refusal, type Status } from "./errors.ts"
 import type { CheckedChild } from "./spec.ts"
 import type { ChildState, Report, Shape } from "./state.ts"
@@ -18,6 +19,7 @@ export class Children {
   private readonly router: Router
   private readonly context: Context.Context<never>
   private readonly shape: Shape
+  private readonly hasNames: boolean
   private readonly report: (report: Report) => Effect.Effect<void>
   private readonly waitsForUs: (port: string) => boolean
   private readonly byId = new Map<string, Child>()
@@ -27,6 +29,7 @@ export class Children {
   constructor(
     router: Router,
     context: Context.Context<never>,
+    hasNames: boolean,
     shape: Shape,
     report: (report: Report) => Effect.Effect<void>,
     waitsForUs: (port: string) => boolean
@@ -34,6 +37,7 @@ export class Children {
     this.router = router
     this.context = context
     this.shape = shape
+    this.hasNames = hasNames
     this.report = report
     this.waitsForUs = waitsForUs
   }
@@ -44,9 +48,9 @@ export class Children {
     return this.byId.get(id)
   }
 
-  /** Dynamic children are found by their ports only: nobody knows of their IDs. */
+  /** Dynamic children that were given no names are found by their ports only: nobody knows of their IDs. */
   find(idOrPort: string): Child | undefined {
-    return (this.shape === "dynamic" ? undefined : this.byId.get(idOrPort)) ?? this.byPort.get(idOrPort)
+    return (this.hasNames ? this.byId.get(idOrPort) : undefined) ?? this.byPort.get(idOrPort)
   }
 
   add(spec: CheckedChild): Child {
@@ -67,15 +71,39 @@ export class Children {
     this.byId.delete(id)
     if (child.port !== undefined && this.byPort.get(child.port) === child) this.byPort.delete(child.port)
     child.refuse(this.refusal("not_found", id))
+    child.spec.gone?.(child)
   }
 
   refusal(reason: Refusal, idOrPort: string): ChildError {
     return new ChildError({ reason, child: idOrPort, port: this.find(idOrPort)?.livePort })
   }
 
-  /** Whoever waits for the next port of any child waits in vain. */
+  /** Whoever waits for the next port of any child waits in vain, and whoever waits for its end has waited long enough. */
   refuseAll(error: unknown): void {
-    for (const child of this.byId.values()) child.refuse(error)
+    for (const child of this.byId.values()) {
+      child.refuse(error)
+      child.spec.gone?.(child)
+    }
+  }
+
+  // ---- starting them
+
+  /** Starts a child, within the time that its start may take. */
+  start(child: Child, listener: StartListener): Effect.Effect<Exit.Exit<void, unknown>> {
+    const { startMillis } = child.spec
+    if (startMillis === undefined) return child.start(listener)
+    return Effect.suspend(() => {
+      let isLate = false
+      const end = Effect.suspend(() => {
+        isLate = child.expire()
+        return isLate ? this.callOff(child) : Effect.void
+      })
+      const timer = Effect.runForkWith(this.context)(Effect.delay(end, startMillis))
+      // What ends the start has something to tell yet when nobody waits for the start any more.
+      const stopTimer = (exit: Exit.Exit<unknown>) =>
+        Effect.sync(() => Exit.isFailure(exit) || !isLate ? timer.interruptUnsafe() : undefined)
+      return Effect.onExit(child.start(listener), stopTimer)
+    })
   }
 
   // ---- ending them
@@ -131,11 +159,11 @@ export class Children {
   // ---- looking at them
 
   /** A child as it is now. */
-  info({ restarts, spec: { id }, status }: ChildState, now: number): ChildInfo {
+  info({ flight, restarts, spec: { id }, status }: ChildState, now: number): ChildInfo {
     const child = this.byId.get(id)
     return {
       id,
-      status: child === undefined ? status : statusOf(child, status),
+      status: child === undefined ? status : statusOf(child, status, flight !== undefined),
       type: child?.type ?? "worker",
       port: child?.livePort,
       restarts,
@@ -158,10 +186,10 @@ export class Children {
 }
 
 /** Of a child that runs, and of one that does not, the machine does not know what it is about to be. */
-const statusOf = (child: Child, status: Status): ChildInfo["status"] => {
+const statusOf = (child: Child, status: Status, isBeside: boolean): ChildInfo["status"] => {
   if (child.isEnding) return "ending"
   if (child.memory.isAway && status !== "stopped") return "waiting"
-  return status === "stopped" && child.isStarting ? "starting" : status
+  return status === "stopped" && (child.isStarting || isBeside) ? "starting" : status
 }
 
 const each = <A>(all: ReadonlyArray<A>, act: (one: A) => Effect.Effect<unknown>): Effect.Effect<void> =>

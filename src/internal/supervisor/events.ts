@@ -37,6 +37,7 @@ export type Event =
     | { readonly _tag: "Stopped" }
     | { readonly _tag: "Abandoned"; readonly port: string | undefined }
     | { readonly _tag: "ShuttingDown" }
+    | { readonly _tag: "Dropped"; readonly exit: PortExit; readonly restarts: number }
     | { readonly _tag: "GaveUp"; readonly exit: PortExit; readonly restarts: number }
   )
 
@@ -204,6 +205,8 @@ const line = (event: Event): Line => {
       return { level: "Warn", text: "did not end in time and is abandoned" }
     case "ShuttingDown":
       return { level: "Info", text: "was significant: the supervisor shuts down" }
+    case "Dropped":
+      return { level: "Error", text: `was restarted too often and is dropped: ${showReason(event.exit)}` }
     case "GaveUp":
       return { level: "Error", text: `was restarted too often, giving up: ${showReason(event.exit)}` }
   }

@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import { Killed, type PortExit, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
-import { countRestart, decide, groupOf, isTooMany } from "./decisions.ts"
+import { countRestart, decide, groupOf, isTooMany, noRestarts } from "./decisions.ts"
 import type { Refusal } from "./errors.ts"
 import { type CheckedChild, spent } from "./spec.ts"
 import {
@@ -146,11 +146,23 @@ const stopGroup = (
 /** One more attempt to start a group, all of which are stopped, unless there were too many restarts. */
 const tryAgain = (before: State, members: ReadonlyArray<string>, cause: Cause, now: number): Result => {
   if (cause.isAway === true) return waitForNode(before, members, cause)
-  const state = { ...before, restarts: countRestart(before.options, before.restarts, now) }
-  if (isTooMany(state.options, state.restarts)) return giveUp(state, cause)
+  const state = count(before, cause.id, now)
+  if (state === undefined) return giveUp(before, cause)
   return find(state, cause.id)?.spec.schedule === undefined
     ? restartAfter(state, members, cause, 0)
     : workOn(state, { _tag: "Pace", members, cause }, { _tag: "Pace", cause, now })
+}
+
+/** Counts one more restart: of all children together, or where they have limits of their own, of this one. `undefined`: one too many. */
+const count = (state: State, id: string, now: number): State | undefined => {
+  const { options } = state
+  const limits = options.perChild
+  if (limits === undefined) {
+    const restarts = countRestart(options, state.restarts, now)
+    return isTooMany(options, restarts) ? undefined : { ...state, restarts }
+  }
+  const own = countRestart(limits, find(state, id)?.own ?? noRestarts, now)
+  return isTooMany(limits, own) ? undefined : set(state, id, { own })
 }
 
 /** The schedule of the cause says how long to wait, or (`undefined`) that it is done. */
@@ -160,7 +172,13 @@ export const paced = (state: State, delayMillis: number | undefined): Result => 
   return delayMillis === undefined ? giveUp(state, cause) : restartAfter(state, members, cause, delayMillis)
 }
 
+/** A child that has limits of its own is given up alone. */
 const giveUp = (state: State, { exit, id }: Cause): Result => {
+  if (state.options.perChild !== undefined) {
+    const { restarts = 0 } = find(state, id) ?? {}
+    const [left, actions] = leaveStopped(state, id)
+    return after([report({ _tag: "Dropped", child: id, exit, restarts }), ...actions], idle(left))
+  }
   const reason = reasons.restart_limit(`${id} was restarted too often`, id, reasonFromExit(exit))
   const { restarts = 0 } = find(state, id) ?? {}
   return after([report({ _tag: "GaveUp", child: id, exit, restarts })], end(state, ...reason))
@@ -194,8 +212,16 @@ const waitForNode = (state: State, members: ReadonlyArray<string>, { exit, id }:
 
 const startGroup = (state: State, members: ReadonlyArray<string>, at: number): Result => {
   const id = members[at]
+  if (id !== undefined && isBeside(state)) return startBeside(state, id, "again")
   return id === undefined ? idle(state) : workOn(state, { _tag: "StartGroup", members, at }, { _tag: "Start", id })
 }
+
+/** Whether children are started side by side: those of dynamic supervisors may be, which are each a group of their own. */
+const isBeside = ({ options, shape }: State): boolean => shape === "dynamic" && options.concurrency > 1
+
+/** Has a child started while the supervisor goes on with other things. */
+const startBeside = (state: State, id: string, flight: "first" | "again"): Result =>
+  idle(set(state, id, { flight }), { _tag: "StartBeside", id })
 
 /**
  * One of a group could not be started: those that were started before it, and are not to be left alone, are stopped again. Then the
@@ -263,9 +289,12 @@ const leaveGroup = (state: State, id: string): Result => {
 
 /** A child runs, on this port. */
 export const started = (before: State, id: string, port: string): Result => {
-  const state = set(before, id, { status: "running", port, ...spentSpec(before, id) })
+  const isBeside = find(before, id)?.flight !== undefined
+  const state = set(before, id, { status: "running", port, flight: undefined, ...spentSpec(before, id) })
   const { work } = state
   const reports = [report({ _tag: "Started", child: id, port, restarts: find(state, id)?.restarts ?? 0 })]
+  // Whatever the supervisor works on, it is something else.
+  if (isBeside) return [state, reports]
   switch (work._tag) {
     case "StartFirst":
       return after(reports, startFirst(state, work.children, work.at + 1))
@@ -334,6 +363,26 @@ export const startFailed = (
   }
 }
 
+/**
+ * A start beside others has left: if the child does not run, it has answered that there is nothing to supervise, or (`exit`) has failed,
+ * as `startFailed` says.
+ */
+export const landed = (
+  before: State,
+  id: string,
+  exit: Exit.Exit<never, unknown> | undefined,
+  isCalledOff: boolean,
+  isAway = false
+): Result => {
+  const flight = find(before, id)?.flight
+  if (flight === undefined) return idle(before)
+  const state = set(before, id, { flight: undefined })
+  if (exit !== undefined && flight === "again" && !isCalledOff) return tryGroupAgain(state, [id], 0, exit, isAway)
+  const [left, actions] = leaveStopped(state, id)
+  if (exit === undefined || flight === "again") return after(actions, idle(left))
+  return after(actions, idle(left, { _tag: "FailStart", id, exit }))
+}
+
 const goOnWithout = (state: State, members: ReadonlyArray<string>, at: number): Result => {
   const id = members[at] ?? ""
   // A single child cannot be terminated. Whoever ended its start wants it to be started anew.
@@ -368,6 +417,7 @@ export const startChild = (state: State, spec: CheckedChild, isLive: boolean): R
     return refuse(state, spec.id, isLive ? "already_started" : "already_present")
   }
   if (HashMap.size(state.children) >= state.options.maxChildren) return refuse(state, spec.id, "max_children")
+  if (isBeside(state)) return startBeside(add(state, spec), spec.id, "first")
   return workOn(add(state, spec), { _tag: "StartChild", id: spec.id, isNew: true }, { _tag: "Start", id: spec.id })
 }
 
@@ -438,7 +488,10 @@ export const stopped = (state: State, now: number): Result => {
     }
     case "End":
       return state.shape === "dynamic"
-        ? [{ ...state, children: HashMap.map(state.children, (child) => ({ ...child, status: "stopped" })) }, []]
+        ? [{
+          ...state,
+          children: HashMap.map(state.children, (child) => ({ ...child, status: "stopped", flight: undefined }))
+        }, []]
         : stopAll(markStopped(state, work.children[work.at]), work.children, work.at - 1)
     default:
       return [state, []]

@@ -13,6 +13,7 @@ import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { NodeRouter, Witness } from "../node/router.ts"
 import { type Killed, reasonFromCause, reasonFromExit } from "../values/reason.ts"
+import { Family, openAddress } from "./addresses.ts"
 import type { AutoShutdown } from "./decisions.ts"
 import { answersOf, answerWith, type StartByArguments } from "./messages.ts"
 import { endOf, linkToOwner, ownedBy } from "./owner.ts"
@@ -28,17 +29,24 @@ import {
 import type { Shape } from "./state.ts"
 import { Supervision } from "./supervision.ts"
 
-/** Checks a specification, and gives its start the services of the effect that this runs in. */
+/**
+ * Checks a specification, and gives its start the services of the effect that this runs in. What it knows of its siblings is told by
+ * `addressOf`.
+ */
 export const checkWithServices = <A, E, R>(
   child: ChildOptions & { readonly id: string; readonly start: Effect.Effect<A, E, R> },
-  autoShutdown: AutoShutdown
+  autoShutdown: AutoShutdown,
+  addressOf?: Family["addressOf"]
 ) =>
-  Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) =>
-    Effect.fromResult(checkChild(
-      { ...child, start: Effect.isEffect(child.start) ? within<R>(context)(child.start) : child.start },
+  Effect.contextWith((context: Context.Context<Exclude<R, Scope.Scope>>) => {
+    const known = addressOf === undefined
+      ? context
+      : Context.add(context, Family, { addressOf, around: Context.get(context, Family) })
+    return Effect.fromResult(checkChild(
+      { ...child, start: Effect.isEffect(child.start) ? within<R>(known)(child.start) : child.start },
       autoShutdown
     ))
-  )
+  })
 
 /** Gives effects these services, and the Scope of whoever runs the effects. The services outlive the span that they come from. */
 export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
@@ -55,7 +63,15 @@ type First = "awaited" | "tried"
 
 /** Opens the supervisor's port, and starts its first children. */
 export const launch = Effect.fnUntraced(function*(
-  options: { readonly name?: string | undefined; readonly shape: Shape; readonly first?: First | undefined },
+  options: {
+    readonly name?: string | undefined
+    readonly shape: Shape
+    readonly first?: First | undefined
+    /** Whether children are found by their IDs: those of dynamic supervisors may have none that anybody knows. */
+    readonly hasNames?: boolean | undefined
+    /** Told before the first start, for those who are asked during it. */
+    readonly made?: ((running: Supervision) => void) | undefined
+  },
   checked: CheckedSupervisor,
   list: ReadonlyArray<CheckedChild>,
   byArguments?: StartByArguments
@@ -65,7 +81,9 @@ export const launch = Effect.fnUntraced(function*(
   const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()) as Context.Context<never>
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
-  const running: Supervision = new Supervision(router, context, port, name, options.shape, checked, list)
+  const { hasNames = true, shape } = options
+  const running: Supervision = new Supervision(router, context, port, name, shape, checked, list, hasNames)
+  options.made?.(running)
   const ended = router.observed.supervisor(port)
   const close = (exit: Exit.Exit<unknown, unknown>) => Effect.map(running.close(reasonFromExit(exit)), ended)
   const first = options.first === "tried" ? running.beginTrying() : running.begin()
@@ -87,19 +105,14 @@ export const handleOf = (running: Supervision) => ({
   stop: running.shutDown
 })
 
-/** A port that passes everything on to whichever port is the present one, in order. Keeps it while there is none. */
+/** The address of what a supervisor keeps alive. */
 export const makeAddress = (
   present: Effect.Effect<string, Killed>,
   owner: string
-): Effect.Effect<Port.PortId, never, Node | Scope.Scope> =>
-  Effect.gen(function*() {
-    const router = yield* NodeRouter
-    const address = yield* Port.make((...message: readonly [string, ...ReadonlyArray<unknown>]) =>
-      Effect.flatMap(present, (port) => Port.snd(port, ...message))
-    )
-    router.monitor(owner, (exit) => router.kill(address, reasonFromExit(exit)))
-    return address
-  })
+): Effect.Effect<Port.PortId, never, Node> =>
+  Effect.contextWith((context: Context.Context<Node>) =>
+    Effect.succeed(openAddress(Context.get(context, NodeRouter), context as Context.Context<never>, owner, present))
+  )
 
 /** What `keep` is told. */
 export interface Policy extends Omit<ChildOptions, "significant">, SupervisorOptions {

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { describe } from "../values/describe.ts"
 import type { PortExit } from "../values/reason.ts"
-import type { AutoShutdown, RestartType, Strategy } from "./decisions.ts"
+import type { AutoShutdown, Limit, RestartType, Strategy } from "./decisions.ts"
 
 /** Re-exported as `Supervisor.InvalidSpec`, where it is documented. */
 export class InvalidSpec extends Schema.TaggedError<InvalidSpec>()("InvalidSpec", {
@@ -39,6 +39,13 @@ export interface ChildOptions {
   readonly significant?: boolean | undefined
   readonly schedule?: Schedule.Schedule<unknown, PortExit> | undefined
   readonly type?: ChildType | undefined
+  readonly startTimeout?: Duration.Input | undefined
+}
+
+/** Documented as `Supervisor.ChildLimits`. */
+export interface ChildLimits {
+  readonly intensity: number
+  readonly period?: Duration.Input | undefined
 }
 
 /** What a supervisor is told of itself. */
@@ -48,6 +55,8 @@ export interface SupervisorOptions {
   readonly period?: Duration.Input | undefined
   readonly autoShutdown?: AutoShutdown | undefined
   readonly maxChildren?: number | undefined
+  readonly concurrency?: number | "unbounded" | undefined
+  readonly perChild?: ChildLimits | undefined
 }
 
 /** A child's specification with its services. */
@@ -60,6 +69,17 @@ export interface CheckedChild {
   readonly significant: boolean
   readonly schedule: Schedule.Schedule<unknown, PortExit> | undefined
   readonly type: ChildType | undefined
+  /** How long its start may take. */
+  readonly startMillis: number | undefined
+  /** Told when the child is gone for good. */
+  readonly gone?: ((child: GoneChild) => void) | undefined
+}
+
+/** A child that is gone: what its last start answered, its last port, and its last end. */
+export interface GoneChild {
+  readonly value: unknown
+  readonly port: string | undefined
+  readonly lastExit: PortExit | undefined
 }
 
 /** A specification without what its start holds, for a child that is never started again. */
@@ -73,6 +93,10 @@ export interface CheckedSupervisor {
   readonly periodMillis: number
   readonly autoShutdown: AutoShutdown
   readonly maxChildren: number
+  /** How many children of a dynamic supervisor are started side by side. */
+  readonly concurrency: number
+  /** How many restarts of each child alone are allowed: then those of all together are not counted. */
+  readonly perChild: Limit | undefined
 }
 
 const restartTypes = ["permanent", "transient", "temporary"]
@@ -100,21 +124,34 @@ const childRules: ReadonlyArray<Rule<ChildOptions & { readonly id: unknown; read
   ],
   ["significant", (is) => is !== undefined && typeof is !== "boolean", "is neither true nor false"],
   ["schedule", (schedule) => schedule !== undefined && !Schedule.isSchedule(schedule), "is no Schedule"],
+  ["startTimeout", (time) => time !== undefined && !isTimeAboveZero(time), "is no time above zero"],
   ["type", (type) => type !== undefined && !childTypes.includes(type), oneOf(childTypes)]
 ]
 
 const isCount = (value: unknown): boolean => value === Infinity || (Number.isInteger(value) && Number(value) >= 0)
 
+const isTimeAboveZero = (time: Shutdown): boolean => time !== "brutal" && (millisOf(time) ?? 0) > 0
+
+const areLimits = (limits: unknown): boolean =>
+  typeof limits === "object" && limits !== null && "intensity" in limits && isCount(limits.intensity) &&
+  (!("period" in limits) || limits.period === undefined || isTimeAboveZero(limits.period as Shutdown))
+
 const supervisorRules: ReadonlyArray<Rule<SupervisorOptions>> = [
   ["strategy", (strategy) => strategy !== undefined && !strategies.includes(strategy), oneOf(strategies)],
   ["intensity", (count) => count !== undefined && !isCount(count), "is no whole number from 0 on"],
-  [
-    "period",
-    (time) => time !== undefined && !((millisOf(time) ?? 0) > 0) || time === "brutal",
-    "is no time above zero"
-  ],
+  ["period", (time) => time !== undefined && !isTimeAboveZero(time), "is no time above zero"],
   ["autoShutdown", (when) => when !== undefined && !autoShutdowns.includes(when), oneOf(autoShutdowns)],
-  ["maxChildren", (count) => count !== undefined && !(isCount(count) && count > 0), "is no whole number from 1 on"]
+  ["maxChildren", (count) => count !== undefined && !(isCount(count) && count > 0), "is no whole number from 1 on"],
+  [
+    "concurrency",
+    (count) => count !== undefined && count !== "unbounded" && !(isCount(count) && count > 0),
+    "is no whole number from 1 on, and not unbounded"
+  ],
+  [
+    "perChild",
+    (limits) => limits !== undefined && !areLimits(limits),
+    "has no whole number from 0 on as its intensity, or a period that is no time above zero"
+  ]
 ]
 
 const checkFields = <T extends object>(child: string | undefined, given: T, rules: ReadonlyArray<Rule<T>>) => {
@@ -156,13 +193,20 @@ export const checkSupervisor = (
   options: SupervisorOptions,
   isPaced: boolean
 ): Result.Result<CheckedSupervisor, InvalidSpec> =>
-  Result.map(checkFields(undefined, options, supervisorRules), (checked) => ({
-    strategy: checked.strategy ?? "one_for_one",
-    intensity: checked.intensity ?? (isPaced ? 10 : 1),
-    periodMillis: millisOf(checked.period ?? (isPaced ? "1 minute" : "5 seconds")) ?? 0,
-    autoShutdown: checked.autoShutdown ?? "never",
-    maxChildren: checked.maxChildren ?? Infinity
-  }))
+  Result.map(checkFields(undefined, options, supervisorRules), (checked) => {
+    const periodOf = (limits: { readonly period?: Duration.Input | undefined }): number =>
+      millisOf(limits.period ?? (isPaced ? "1 minute" : "5 seconds")) ?? 0
+    const { concurrency = 1, perChild } = checked
+    return {
+      strategy: checked.strategy ?? "one_for_one",
+      intensity: checked.intensity ?? (isPaced ? 10 : 1),
+      periodMillis: periodOf(checked),
+      autoShutdown: checked.autoShutdown ?? "never",
+      maxChildren: checked.maxChildren ?? Infinity,
+      concurrency: concurrency === "unbounded" ? Infinity : concurrency,
+      perChild: perChild && { intensity: perChild.intensity, periodMillis: periodOf(perChild) }
+    }
+  })
 
 export const checkChild = (
   spec: ChildOptions & { readonly id: string; readonly start: Effect.Effect<unknown, unknown, Scope.Scope> },
@@ -187,7 +231,8 @@ export const checkChild = (
         patienceMillis: checked.shutdown === undefined ? undefined : millisOf(checked.shutdown),
         significant: checked.significant === true,
         schedule: checked.schedule,
-        type: checked.type
+        type: checked.type,
+        startMillis: checked.startTimeout === undefined ? undefined : millisOf(checked.startTimeout)
       })
     }
   )

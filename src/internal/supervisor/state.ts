@@ -29,6 +29,10 @@ export interface ChildState {
   readonly restarts: number
   /** The group that it waits with for a restart. */
   readonly group: number | undefined
+  /** It is started beside others: for the first time, or again. */
+  readonly flight: "first" | "again" | undefined
+  /** Its own restarts, where they are counted for each child alone. */
+  readonly own: Restarts | undefined
 }
 
 /** The child that a restart is made for, and its end or its failed start. */
@@ -106,6 +110,8 @@ export type Report = DistributedOmit<Happening, "at" | "again">
 export type Action =
   /** Start a child. Answer with `started`, `ignored` or `startFailed`. */
   | { readonly _tag: "Start"; readonly id: string }
+  /** Start a child of a dynamic supervisor beside others. Answer with `started`, and with `landed` when the start has left. */
+  | { readonly _tag: "StartBeside"; readonly id: string }
   /** End a child, and wait for that within its time; tell of its end. Answer with `stopped`. */
   | { readonly _tag: "Stop"; readonly id: string }
   /** The same of several children, at the same time. */
@@ -183,7 +189,9 @@ export const add = (state: State, spec: CheckedChild): State => ({
     status: "stopped",
     port: undefined,
     restarts: 0,
-    group: undefined
+    group: undefined,
+    flight: undefined,
+    own: undefined
   })
 })
 

@@ -12,17 +12,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import { Self } from "../../Port.ts"
+import { type PortId, Self } from "../../Port.ts"
 import type { Router } from "../node/router.ts"
 import { Killed, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
+import { Addresses, openAddress } from "./addresses.ts"
 import { asking, waitsFor } from "./asks.ts"
 import { type Child, ignore, type StartListener } from "./child.ts"
 import { Children } from "./children.ts"
 import { type ChildError, type ChildInfo, type Count, type Refusal, StartError } from "./errors.ts"
 import { type Happening, Reporter } from "./events.ts"
+import { type Flight, Flights } from "./flights.ts"
 import * as machine from "./machine.ts"
 import { awaitLink, Memory, unreachable } from "./spawnOn.ts"
-import type { CheckedChild, CheckedSupervisor } from "./spec.ts"
+import type { CheckedChild, CheckedSupervisor, GoneChild } from "./spec.ts"
 import {
   type Action,
   type Cause,
@@ -52,6 +54,8 @@ export class Supervision {
   /** How much of that is done, or was begun. */
   private done = 0
   private readonly children: Children
+  private readonly addresses: Addresses
+  private readonly flights: Flights<Deferred.Deferred<any, any>>
   /** What wakes the groups that wait. */
   private readonly timers = new Map<number, Fiber.Fiber<unknown>>()
   /** Children whose restart was ended while it hung, because somebody wanted to terminate or restart them. */
@@ -79,7 +83,8 @@ export class Supervision {
     name: string,
     shape: Shape,
     options: CheckedSupervisor,
-    specs: ReadonlyArray<CheckedChild>
+    specs: ReadonlyArray<CheckedChild>,
+    hasNames: boolean
   ) {
     this.router = router
     this.context = context
@@ -91,11 +96,14 @@ export class Supervision {
     this.children = new Children(
       router,
       context,
+      hasNames,
       shape,
       (report) => this.report(report),
       (port) => waitsFor(router, port, this)
     )
     for (const spec of specs) this.children.add(spec)
+    this.addresses = new Addresses(router, (id) => openAddress(router, context, port, this.nextPort(id)))
+    this.flights = new Flights(options.concurrency, (flight) => this.fly(flight))
     this.reporter = new Reporter(port, name, () => router.monotonic())
   }
 
@@ -149,8 +157,8 @@ export class Supervision {
         if (result !== undefined) this.step(result)
         return Effect.map(this.work, () => {
           this.served = undefined
-          this.waiting.delete(asked)
-          Deferred.doneUnsafe(asked, this.failure === undefined ? Exit.succeed(answer()) : Exit.fail(this.failure))
+          // A start beside others answers when it has landed.
+          if (this.flights.of(asked) === undefined) this.answer(asked, answer)
         })
       })
       const waiting = Deferred.await(asked) as Effect.Effect<A, E | Killed>
@@ -159,6 +167,12 @@ export class Supervision {
         () => this.withdraw(asked)
       )
     })
+  }
+
+  /** The request that was worked on is done, or not. Nobody may wait for that any more. */
+  private answer(asked: Deferred.Deferred<any, any>, answer: () => unknown): void {
+    if (!this.waiting.delete(asked)) return
+    Deferred.doneUnsafe(asked, this.failure === undefined ? Exit.succeed(answer()) : Exit.fail(this.failure))
   }
 
   /** Waits for this supervisor, perhaps in a port that it supervises. */
@@ -176,9 +190,19 @@ export class Supervision {
   /** An asker waits no longer. If a child is being started for it at the moment, that start is ended. */
   private withdraw(asked: Deferred.Deferred<any, any>): Effect.Effect<void> {
     this.waiting.delete(asked)
+    const flight = this.flights.of(asked)
+    if (flight !== undefined) return this.withdrawFlight(flight)
     const { work } = this.state
     const child = this.served === asked && work._tag === "StartChild" ? this.children.get(work.id) : undefined
     return child === undefined ? Effect.void : this.callOff(child)
+  }
+
+  private withdrawFlight(flight: Flight<Deferred.Deferred<any, any>>): Effect.Effect<void> {
+    const child = this.children.get(flight.id)
+    if (child === undefined) return Effect.void
+    if (!this.flights.takeBack(flight)) return this.callOff(child)
+    this.land(flight, undefined, Exit.interrupt(), true)
+    return Effect.void
   }
 
   // ---- the machine
@@ -206,6 +230,12 @@ export class Supervision {
     switch (action._tag) {
       case "Start":
         return this.start(action.id)
+      case "StartBeside": {
+        const known = find(this.state, action.id)
+        if (known !== undefined && this.children.get(action.id) === undefined) this.children.add(known.spec)
+        this.flights.add(action.id, this.served)
+        return Effect.void
+      }
       case "Stop":
         return Effect.map(this.withChild(action.id, (child) => this.children.stop(child)), stopped)
       case "StopTogether":
@@ -232,16 +262,19 @@ export class Supervision {
         this.timers.delete(action.group)
         return Effect.void
       case "StaysDown":
-        this.children.get(action.id)?.refuse(this.children.refusal("stopped", action.id))
+        this.staysDown(action.id)
         return Effect.void
       case "Forget":
         this.children.forget(action.id)
+        this.addresses.end(action.id)
+        this.dropFlight(action.id)
         return Effect.void
       case "Refuse":
         this.failure = this.children.refusal(action.reason, action.id)
         return Effect.void
       case "FailStart":
         this.failure = new StartError({ child: action.id, exit: action.exit })
+        this.staysDown(action.id)
         return Effect.void
       case "End":
         return this.end(action.reason)
@@ -262,16 +295,54 @@ export class Supervision {
       this.step(machine.startFailed(this.state, Exit.interrupt(), true))
       return Effect.void
     }
-    return Effect.map(child.start(this.listener), (exit) => {
+    return Effect.map(this.children.start(child, this.listener), (exit) => {
       if (Exit.isFailure(exit)) {
         const isCalledOff = this.calledOff.delete(child) || child.unwanted > 0
-        const away = unreachable(exit.cause)
-        const failed = away ?? Exit.failCause(exit.cause)
-        return this.step(machine.startFailed(this.state, failed, isCalledOff, away !== undefined))
+        const { failed, isAway } = failureOf(exit)
+        return this.step(machine.startFailed(this.state, failed, isCalledOff, isAway))
       }
       this.value = child.value
       if (child.value === ignore) this.step(machine.ignored(this.state))
     })
+  }
+
+  /** Starts a child beside others. */
+  private fly(flight: Flight<Deferred.Deferred<any, any>>): void {
+    const child = this.children.get(flight.id)
+    if (child === undefined) return this.flights.left()
+    const isUnwanted = find(this.state, flight.id)?.status === "restarting" && child.unwanted > 0
+    const start = isUnwanted ? Effect.succeed(Exit.interrupt()) : this.children.start(child, this.listener)
+    Effect.runForkWith(this.context)(Effect.map(start, (exit) => {
+      const isCalledOff = this.calledOff.delete(child) || child.unwanted > 0
+      this.land(flight, child.value, exit, isCalledOff)
+      this.flights.left()
+    }))
+  }
+
+  /** What has come of a start beside others is told, and whoever waits for it is answered, when its turn comes. */
+  private land(
+    flight: Flight<Deferred.Deferred<any, any>>,
+    value: unknown,
+    exit: Exit.Exit<void, unknown>,
+    isCalledOff: boolean
+  ): void {
+    Queue.offerUnsafe(this.inbox, () => {
+      const { failed, isAway } = Exit.isFailure(exit) ? failureOf(exit) : succeeded
+      this.failure = failed && new StartError({ child: flight.id, exit: failed })
+      if (this.flights.landed(flight) && (failed !== undefined || value === ignore)) {
+        this.step(machine.landed(this.state, flight.id, failed, isCalledOff, isAway))
+      }
+      return Effect.map(this.work, () => {
+        if (flight.asker !== undefined) this.answer(flight.asker, () => value)
+      })
+    })
+  }
+
+  /** A child is gone, perhaps before its start has begun. */
+  private dropFlight(id: string): void {
+    const asker = this.flights.drop(id)?.asker
+    if (asker === undefined || !this.waiting.delete(asker)) return
+    Deferred.doneUnsafe(asker, Exit.fail(new StartError({ child: id, exit: Exit.interrupt() })))
   }
 
   /** What children tell by themselves, beside what comes of an action. */
@@ -286,6 +357,11 @@ export class Supervision {
       const isAway = child.memory.wasUnreached(port, exit)
       this.post(() => machine.ended(this.state, { id: child.spec.id, port, exit, isAway }))
     }
+  }
+
+  /** Whoever waits for its next port waits in vain. */
+  private staysDown(id: string): void {
+    this.children.get(id)?.refuse(this.children.refusal("stopped", id))
   }
 
   private withChild(id: string, act: (child: Child) => Effect.Effect<void>): Effect.Effect<void> {
@@ -346,6 +422,8 @@ export class Supervision {
       return Effect.flatMap(this.work, () => {
         const begun = this.failure?._tag === "StartError" ? Exit.fail(this.failure) : Exit.void
         Deferred.doneUnsafe(this.begun, begun)
+        // Those that had nothing to supervise.
+        for (const { spec, status } of inOrder(this.state)) if (status === "stopped") this.staysDown(spec.id)
         return Exit.isSuccess(begun) ? Effect.void : this.end(reasonFromExit(begun))
       })
     })
@@ -372,6 +450,38 @@ export class Supervision {
     )
   }
 
+  /** Starts a child, and waits until it is gone for good. Whoever waits no longer ends it. */
+  runChild(spec: CheckedChild): Effect.Effect<GoneChild, ChildError | StartError | Killed> {
+    return Effect.suspend(() => {
+      const gone = Deferred.makeUnsafe<GoneChild>()
+      const watched = { ...spec, gone: (child: GoneChild) => void Deferred.doneUnsafe(gone, Exit.succeed(child)) }
+      const end = Effect.suspend(() => {
+        const child = this.children.get(spec.id)
+        return child?.spec.gone === watched.gone ? Effect.ignore(this.terminate(child)) : Effect.void
+      })
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.andThen(restore(this.startChild(watched)), Effect.onInterrupt(restore(Deferred.await(gone)), () => end))
+      )
+    })
+  }
+
+  private terminate(child: Child): Effect.Effect<void, ChildError | Killed> {
+    const { id } = child.spec
+    return this.leavingOut(
+      child,
+      () => machine.terminateChild(this.state, id, this.children.get(id) === child ? id : undefined, true)
+    )
+  }
+
+  /** Somebody wants a child to be terminated: until that is done, no restart starts it. */
+  private leavingOut(child: Child, event: () => Result): Effect.Effect<void, ChildError | Killed> {
+    return Effect.suspend(() => {
+      child.unwanted++
+      const done = this.ask<void, ChildError>(event, () => {}, child)
+      return Effect.ensuring(done, Effect.sync(() => child.unwanted--))
+    })
+  }
+
   /** Ends a child. It may have been terminated before; of a dynamic supervisor, its port may have ended. */
   terminateChild(idOrPort: string): Effect.Effect<void, ChildError | Killed> {
     return Effect.suspend(() => {
@@ -379,18 +489,14 @@ export class Supervision {
       if (this.shape === "single" && known !== undefined) {
         return Effect.fail(this.children.refusal("only_child", idOrPort))
       }
-      const terminate = this.ask<void, ChildError>(
-        () => {
-          // A child that was known, and is not there any more, was being started and could not be kept.
-          const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
-          return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
-        },
-        () => {},
-        known
-      )
-      if (known === undefined) return terminate
-      known.unwanted++
-      return Effect.ensuring(terminate, Effect.sync(() => known.unwanted--))
+      const terminate = (): Result => {
+        // A child that was known, and is not there any more, was being started and could not be kept.
+        const isKnown = known !== undefined || this.shape === "dynamic" && this.isDead(idOrPort)
+        return machine.terminateChild(this.state, idOrPort, this.children.find(idOrPort)?.spec.id, isKnown)
+      }
+      return known === undefined
+        ? this.ask<void, ChildError>(terminate, () => {})
+        : this.leavingOut(known, terminate)
     })
   }
 
@@ -440,6 +546,27 @@ export class Supervision {
     })
   }
 
+  /** The same where nobody is told that there is none; and what has not been started yet is waited for. */
+  private nextPort(id: string): Effect.Effect<string | undefined, Killed> {
+    return Effect.suspend(() => {
+      if (this.isOver) return Deferred.await(this.whenOver)
+      const child = this.children.get(id)
+      if (child === undefined) return Effect.succeed(undefined)
+      const isToBeStarted = child.isStarting || child.runs === 0 && !Deferred.isDoneUnsafe(this.begun)
+      if (!isToBeStarted && find(this.state, id)?.status === "stopped") return Effect.succeed(undefined)
+      return Effect.catchTag(
+        child.current as Effect.Effect<string, ChildError | Killed>,
+        "ChildError",
+        () => Effect.succeed(undefined)
+      )
+    })
+  }
+
+  /** A port that stays the same, whatever port the child has. `undefined`: there is no such child. */
+  addressOf(id: string): PortId | undefined {
+    return this.children.get(id) === undefined ? undefined : this.addresses.of(id)
+  }
+
   find(idOrPort: string): Child | undefined {
     return this.children.find(idOrPort)
   }
@@ -487,6 +614,7 @@ export class Supervision {
       const first = work._tag === "StartFirst" ? work.children[work.at] : undefined
       this.todo = this.todo.slice(this.done).filter(isTelling)
       this.done = 0
+      this.flights.clear()
       this.step(machine.stop(this.state))
       return Effect.andThen(this.work, Effect.suspend(() => this.over(reason, first ?? "")))
     })
@@ -506,3 +634,11 @@ export class Supervision {
 /** What tells somebody of something that has happened, and begins nothing. */
 const isTelling = ({ _tag }: Action): boolean =>
   _tag === "Report" || _tag === "StaysDown" || _tag === "Forget" || _tag === "CancelWait"
+
+/** How a start has failed; and whether that was for want of a link to the child's nodes. */
+const failureOf = ({ cause }: Exit.Failure<unknown, unknown>) => {
+  const away = unreachable(cause)
+  return { failed: away ?? Exit.failCause(cause), isAway: away !== undefined }
+}
+
+const succeeded = { failed: undefined, isAway: false }
