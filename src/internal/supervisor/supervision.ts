@@ -459,9 +459,7 @@ export class Supervision {
         const child = this.children.get(spec.id)
         return child?.spec.gone === watched.gone ? Effect.ignore(this.terminate(child)) : Effect.void
       })
-      return Effect.uninterruptibleMask((restore) =>
-        Effect.andThen(restore(this.startChild(watched)), Effect.onInterrupt(restore(Deferred.await(gone)), () => end))
-      )
+      return Effect.onInterrupt(Effect.andThen(this.startChild(watched), Deferred.await(gone)), () => end)
     })
   }
 
