@@ -10,8 +10,8 @@ import { makeLogs } from "./harness.ts"
 import { sized } from "./size.ts"
 import { quiet, sleep } from "./supervised.ts"
 import { brief, group, ignoring, type Kids, makeKids, states } from "./supervisedGroup.ts"
-import { type Command, Play, Script } from "./supervisorScripts.ts"
 import type { Asked, Outcome } from "./supervisorModel.ts"
+import { type Command, Play, Script } from "./supervisorScripts.ts"
 
 /** What something was answered: `ok`, or why not. */
 const answer = (effect: Effect.Effect<unknown, { readonly _tag: string }, Node.Node>) =>

@@ -174,7 +174,9 @@ export class Play {
     // The text is for people; the child and its reason are what counts.
     const told = seen.over?.[0] === "restart_limit" ? ["restart_limit", ...seen.over.slice(2)] : seen.over
     assert.deepStrictEqual<unknown>(told?.slice(0, this.model.over?.length), this.model.over, "its end")
-    if (!this.isOver && !this.isBusy) assert.strictEqual(seen.states, this.model.states, `children, after ${JSON.stringify(step)}`)
+    if (!this.isOver && !this.isBusy) {
+      assert.strictEqual(seen.states, this.model.states, `children, after ${JSON.stringify(step)}`)
+    }
   }
 }
 

@@ -14,7 +14,6 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { Router } from "../node/router.ts"
-import { isCell } from "../port/cell.ts"
 import { Witness } from "../port/receiver.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
 import { exitFromReason, type PortExit, reasons } from "../values/reason.ts"
@@ -262,11 +261,11 @@ export class Child {
     return this.finish(Effect.tap(ended, (exit) => this.release(Scope.close(run.scope, exit))), run.port)
   }
 
-  /** A port of this node is let finish the message that it has in hand, within its time. */
+  /** A port is let finish the message that it has in hand, within its time: on another node, where nobody knows whom it waits for, not for ever. */
   private endPort(port: string): void {
-    const receiver = this.router.ports.get(port)
-    const hasTime = this.patienceMillis > 0 && !this.waitsForUs(port)
-    if (hasTime && receiver !== undefined && isCell(receiver)) receiver.finishAndEnd(reasons.shutdown())
+    const isFinite = this.patienceMillis < Infinity || nodeOf(port) === this.router.nodeId
+    const hasTime = this.patienceMillis > 0 && isFinite && !this.waitsForUs(port)
+    if (hasTime) this.router.finish(port, reasons.shutdown())
     else this.router.kill(port, reasons.shutdown())
   }
 

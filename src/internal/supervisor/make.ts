@@ -17,7 +17,7 @@ import { type Killed, reasonFromCause, reasonFromExit } from "../values/reason.t
 import type { AutoShutdown } from "./decisions.ts"
 import { answersOf, answerWith, type StartByArguments } from "./messages.ts"
 import { endOf, linkToOwner, ownedBy } from "./owner.ts"
-import { Starter } from "./spawnOn.ts"
+import { Parent, Starter } from "./spawnOn.ts"
 import {
   checkChild,
   type CheckedChild,
@@ -43,7 +43,9 @@ export const checkWithServices = <A, E, R>(
 
 /** Gives effects these services, and the Scope of whoever runs the effects. The services outlive the span that they come from. */
 export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
-  const services = Context.omit(Scope.Scope, Starter, Witness, Tracer.ParentSpan)(context as Context.Context<any>)
+  const services = Context.omit(Scope.Scope, Starter, Parent, Witness, Tracer.ParentSpan)(
+    context as Context.Context<any>
+  )
   return <A, E>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, Scope.Scope> =>
     Effect.provideContext(ownedBy(undefined)(start), services) as Effect.Effect<A, E, any>
 }
@@ -66,7 +68,8 @@ export const launch = Effect.fnUntraced(function*(
   const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()) as Context.Context<never>
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
-  const running: Supervision = new Supervision(router, context, port, name, options.shape, checked, list)
+  const inside = Context.add(context, Parent, port)
+  const running: Supervision = new Supervision(router, inside, port, name, options.shape, checked, list)
   const ended = router.observed.supervisor(port)
   const close = (exit: Exit.Exit<unknown, unknown>) => Effect.map(running.close(reasonFromExit(exit)), ended)
   const first = options.first === "tried" ? running.beginTrying() : running.begin()

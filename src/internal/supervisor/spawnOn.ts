@@ -11,6 +11,7 @@ import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { NodeRouter, type Router } from "../node/router.ts"
 import type { Witness } from "../port/receiver.ts"
+import { nameOf } from "../values/portId.ts"
 import { type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
 
 /**
@@ -50,6 +51,11 @@ export const Starter = Context.Reference<Memory | undefined>("effect-mp/Supervis
   defaultValue: () => undefined
 })
 
+/** In the starts of a supervisor's children: its port. */
+export const Parent = Context.Reference<string | undefined>("effect-mp/Supervisor/Parent", {
+  defaultValue: () => undefined
+})
+
 /** Documented as `Supervisor.spawn`. */
 export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Messages>(
   places: ReadonlyArray<string>,
@@ -70,7 +76,9 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     const node = isThere(last) ? last : nodes.find(isThere) ?? next
     if (node === undefined) return yield* Effect.die(new TypeError("there is no node to spawn on"))
     starter?.lastNodes.set(what, node)
-    const port = yield* Port.spawn(node, fn, ...args)
+    const port: Port.PortId<M> = `${node}#${router.names.spawned()}`
+    // Outside of a supervisor it is a child of this node, and of the scope.
+    router.spawn(node, (yield* Parent) ?? router.nodeId, nameOf(port), fn.name, ...args)
     // From its first breath: when the rest of the start is done, its node may not know of it any more.
     if (starter !== undefined) router.monitor(port, (exit) => starter.sawEnd(port, exit))
     const lost = (exit: Exit.Exit<unknown, unknown>): boolean => {
