@@ -186,7 +186,7 @@ describe("on the wire, a child", () => {
         yield* supervise(node)
         return raw
       })],
-    ["a link is made for it", (_world: World, node: TestNode, keys: string) =>
+    ["a link is made for it", (world: World, node: TestNode, keys: string) =>
       Effect.gen(function*() {
         const { address, peers } = yield* listenRaw({ keys })
         world.book.set("raw", [address])

@@ -131,6 +131,10 @@ const agreement = async (world: World): Promise<string | undefined> => {
       (wrong && `that the database agrees: ${JSON.stringify(wrong)}`) ?? "every family of every process"
   }
   for (const event of seen) world.emit(event)
+  if (world.plan.isSupervised) {
+    await world.advanceTo(world.clock.now + settling)
+    world.emit({ _tag: "Quiet", lives: core.map(({ life }) => life) })
+  }
   if (missing === undefined) { for (const what of disagreements(core)) world.emit({ _tag: "Leaked", what }) }
   return missing
 }

@@ -141,7 +141,7 @@ class Leftovers {
 /** They are kept as long as this node lives, whatever becomes of its supervisors. */
 const leftovers = new WeakMap<Router, Leftovers>()
 
-const leftoversOf = (router: Router): Leftovers => {
+export const leftoversOf = (router: Router): Leftovers => {
   const known = leftovers.get(router) ?? new Leftovers(router)
   leftovers.set(router, known)
   return known
