@@ -73,8 +73,9 @@ export class Supervisors {
         })
     )
     return Effect.gen({ self: this }, function*() {
-      // It is there as long as the node.
-      leftoversOf(this.router)
+      // It is there as long as the node, which nobody looks at when it has ended: but we do.
+      const kept = leftoversOf(this.router)
+      yield* Effect.addFinalizer(() => Effect.sync(() => this.router.listeners.delete(kept)))
       yield* Layer.buildWithScope(serve, yield* Effect.scope)
     })
   }

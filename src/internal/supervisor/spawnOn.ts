@@ -9,7 +9,7 @@ import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
-import { NodeRouter, type Router } from "../node/router.ts"
+import { type NodeListener, NodeRouter, type Router } from "../node/router.ts"
 import type { Witness } from "../port/receiver.ts"
 import { nameOf } from "../values/portId.ts"
 import { type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
@@ -105,15 +105,21 @@ const mostLeftovers = 10_000
 const givenUp = "its node was lost, and its supervisor went on without it"
 
 /** Ports on nodes that were lost. They may still run there: when a node is seen again, they are one too many. */
-class Leftovers {
+class Leftovers implements NodeListener {
   private readonly router: Router
   /** By port: the node that it was on. */
   private readonly ports = new Map<string, string>()
 
   constructor(router: Router) {
     this.router = router
-    router.listeners.add({ up: (node) => this.kill(node), down: () => {} })
+    router.listeners.add(this)
   }
+
+  up(node: string): void {
+    this.kill(node)
+  }
+
+  down(): void {}
 
   add(node: string, port: string): void {
     this.ports.set(port, node)
