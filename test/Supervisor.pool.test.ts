@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Port, Supervisor } from "../src/index.ts"
+import { Port, Supervisor, type Transport } from "../src/index.ts"
 import { connect, makeWorld, type TestNode, until, within } from "./harness.ts"
 import { networkTest as test, short } from "./supervised.ts"
 
@@ -89,15 +89,25 @@ describe("a pool", () => {
       assert.deepStrictEqual((yield* ask(3, Effect.succeed(pool.address))).toSorted(), all)
     }))
 
-  test("has the children of a node that is lost on the others, and its budget is as before", () =>
-    Effect.gen(function*() {
-      const { here, nodes } = yield* makeNodes("one", "two")
-      const pool = yield* here.run(Supervisor.pool(Worker, { on: ["one", "two"], size: 6, intensity: 0 }))
-      yield* untilSpread(pool, { one: 3, two: 3 })
-      yield* nodes[0]!.stop
-      yield* untilSpread(pool, { two: 6 })
-      assert.strictEqual((yield* pool.count).active, 6)
-    }))
+  const ways = [
+    [
+      "is cut off",
+      (_node: TestNode, network: Transport.MemoryNetwork["Service"]) =>
+        Effect.forEach([{ from: "here", to: "one" }, { from: "one", to: "here" }], network.cut)
+    ],
+    ["stops", (node: TestNode) => node.stop]
+  ] as const
+  for (const [how, lose] of ways) {
+    test(`has the children of a node that ${how} on the others, and its budget is as before`, (network) =>
+      Effect.gen(function*() {
+        const { here, nodes } = yield* makeNodes("one", "two")
+        const pool = yield* here.run(Supervisor.pool(Worker, { on: ["one", "two"], size: 6, intensity: 0 }))
+        yield* untilSpread(pool, { one: 3, two: 3 })
+        yield* lose(nodes[0]!, network)
+        yield* untilSpread(pool, { two: 6 })
+        assert.strictEqual((yield* pool.count).active, 6)
+      }))
+  }
 
   test("moves some to a node that comes, until it is even", () =>
     Effect.gen(function*() {
