@@ -3,7 +3,8 @@
  *
  * A supervisor is a port that keeps other ports alive: it starts its children in order, monitors them, starts again what
  * ends, at once or after a delay, and gives up when that happens too often; then its own supervisor takes over. The rules
- * are those of OTP's `supervisor`. It uses nothing but ports: everything it does, a program could do by hand.
+ * are those of OTP's `supervisor`. It uses ports as programs do; what they could not do by hand is the link to a child on another
+ * node.
  *
  * - `restart` keeps one service alive, and `layer` a Layer;
  * - `make` has several children that may share a fate, `dynamic` many of one kind, `partition` a fixed number of one kind;

@@ -164,7 +164,7 @@ describe("a child that is spawned on one of several nodes", () => {
       ["was behind another port, and stopped before that was noticed", Supervisor.restart(behind(["one"])), "before"]
     ] as const
   ) {
-    test(`that ran on behind a split, on a node of another kind, is killed when that is seen again, and that is told, if it ${kind}`, (network) =>
+    test(`of another kind, that ran on behind a split, is killed when it is seen again, and that is told, if it ${kind}`, (network) =>
       Effect.gen(function*() {
         const { cutOff, here, logs, one, served } = yield* makeNodes(["one", "two"], "other")
         const before = new Set(one.router.ports.keys())
@@ -187,7 +187,7 @@ describe("a child that is spawned on one of several nodes", () => {
       }))
   }
 
-  test("that ran on behind a split, on a node of another kind, is killed, and not the one that was started in its place", (network) =>
+  test("of another kind, that ran on behind a split, is killed, and not the one that was started in its place", (network) =>
     Effect.gen(function*() {
       const { cutOff, here, one, supervised, two, who } = yield* makeWorkers("other")
       assert.strictEqual(yield* who, "one")

@@ -182,8 +182,9 @@ export class Supervisors {
   private fixed(name: string) {
     const { limits } = this
     const children = ["a", "b", "c"].slice(0, this.random.int(1, 3)).map((id) => ({
-      ...limits,
       id,
+      shutdown: limits.shutdown,
+      schedule: limits.schedule,
       start: this.start(name, id)
     }))
     const strategy = this.random.pick(["one_for_one", "one_for_all", "rest_for_one"] as const)

@@ -261,7 +261,10 @@ export class Child {
     return this.finish(Effect.tap(ended, (exit) => this.release(Scope.close(run.scope, exit))), run.port)
   }
 
-  /** A port is let finish the message that it has in hand, within its time: on another node, where nobody knows whom it waits for, not for ever. */
+  /**
+   * A port is let finish the message that it has in hand, within its time; on another node only where that is over some day, since
+   * nobody here knows whether the message waits for this supervisor.
+   */
   private endPort(port: string): void {
     const isFinite = this.patienceMillis < Infinity || nodeOf(port) === this.router.nodeId
     const hasTime = this.patienceMillis > 0 && isFinite && !this.waitsForUs(port)

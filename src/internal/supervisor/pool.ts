@@ -246,13 +246,11 @@ class Members {
   }
 
   /** The member whose turn it is. Waits for one if there is none. */
-  get next(): Effect.Effect<string, Killed> {
-    return Effect.suspend(() => {
-      const { ports } = this
-      const port = ports[this.turn++ % ports.length]
-      if (port !== undefined) return Effect.succeed(port)
-      const over = this.running?.gone ?? Effect.never
-      return Effect.andThen(Effect.raceFirst(Deferred.await(this.someone), over), this.next)
-    })
-  }
+  readonly next: Effect.Effect<string, Killed> = Effect.suspend(() => {
+    const { ports } = this
+    const port = ports[this.turn++ % ports.length]
+    if (port !== undefined) return Effect.succeed(port)
+    const over = this.running?.gone ?? Effect.never
+    return Effect.andThen(Effect.raceFirst(Deferred.await(this.someone), over), this.next)
+  })
 }
