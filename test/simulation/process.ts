@@ -148,7 +148,8 @@ export class Process {
       // What the node begins beside has begun by then.
       yield* Effect.sleep(1)
       this.atFirst = this.census
-      yield* this.workload.begin
+      // It may have been told to stop meanwhile.
+      if (this.state === "runs") yield* this.workload.begin
     })
     this.fork(
       begin.pipe(Effect.provideService(Transport.Transport, this.gate.carrier), Scope.provide(this.scope)),

@@ -28,6 +28,8 @@ interface Led {
   readonly name: string
   readonly handle: Supervisor.Handle
   readonly scope: Scope.Closeable
+  /** Of a pool: how many children it is to have, and on which nodes. */
+  readonly wants?: { readonly size: number; readonly nodes: ReadonlyArray<string>; readonly isEven: boolean }
   /** Starts one more child, where that can be. */
   readonly grow: Effect.Effect<unknown, unknown>
   /** Ends a child and starts it again, where that can be. */
@@ -91,6 +93,21 @@ export class Supervisors {
 
   get stopAll(): Effect.Effect<void> {
     return Effect.forEach(Array.from(this.all.values()), (led) => this.stop(led), { discard: true })
+  }
+
+  /** What is wrong with its pools, when all is quiet and there are these nodes. */
+  wrong(present: ReadonlyArray<string>): ReadonlyArray<string> {
+    return Array.from(this.all.values()).flatMap(({ handle, name, wants }) => {
+      const nodes = wants?.nodes.filter((node) => present.includes(node)) ?? []
+      if (wants === undefined || nodes.length === 0) return []
+      const ports = Effect.runSync(handle.which).flatMap(({ port }) => port ?? [])
+      const counts = nodes.map((node) => ports.filter((port) => Port.nodeOf(port) === node).length)
+      if (counts.reduce((sum, count) => sum + count, 0) !== wants.size) {
+        return [`${name} has ${counts.join(" + ")} children on ${nodes.join(", ")}, of ${wants.size}`]
+      }
+      const isUneven = wants.isEven && Math.max(...counts) - Math.min(...counts) > 1
+      return isUneven ? [`${name} is uneven: ${counts.join(" + ")} children on ${nodes.join(", ")}`] : []
+    })
   }
 
   private once(action: keyof typeof actions): Effect.Effect<unknown, never, Services> {
@@ -217,8 +234,10 @@ export class Supervisors {
   private pool(name: string) {
     const size = this.random.int(1, 4)
     const options = { ...this.limits, name, size, on: this.nodes, spread: this.random.pick(["even", "stay"] as const) }
+    const wants = { size, nodes: options.on, isEven: options.spread === "even" }
     return Effect.map(Supervisor.pool(makeChild, options, name, `${name}/any`, size), (handle) => ({
       handle,
+      wants,
       grow: Effect.void,
       restart: () => Effect.void
     }))

@@ -132,6 +132,11 @@ export class Workload {
     }))
   }
 
+  /** What is wrong with its supervisors, when all is quiet and there are these nodes. */
+  wrong(present: ReadonlyArray<string>): ReadonlyArray<string> {
+    return this.supervisors?.wrong(present) ?? []
+  }
+
   /** Nothing new begins from here on. What has begun goes on. */
   rest(): void {
     this.isActing = false

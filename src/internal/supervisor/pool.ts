@@ -197,8 +197,8 @@ class Members {
     const wasAsked = this.leaving.has(port)
     this.leaving.get(port)?.interruptUnsafe()
     this.leaving.delete(port)
-    const node = Port.nodeOf(port)
-    if (!wasAsked && !isItsFault(exit) && this.router.isUp(node)) this.sites.rest(node)
+    const isLost = isTagged(reasonFromExit(exit), "transport_error")
+    if (!wasAsked && !isItsFault(exit) && !isLost) this.sites.rest(Port.nodeOf(port))
   }
 
   /** Sees to it that children are where they should be, whenever something has changed. */
@@ -242,7 +242,8 @@ class Members {
   // ---- how they are reached
 
   get ports(): ReadonlyArray<string> {
-    return Array.from(this.present.values())
+    // The end of one may be known, and not be told of yet.
+    return Array.from(this.present).flatMap(([id, port]) => this.running?.find(id)?.livePort === port ? [port] : [])
   }
 
   /** The member whose turn it is. Waits for one if there is none. */

@@ -119,9 +119,11 @@ export class Sites implements NodeListener {
   /** A child has ended there, and not by its own fault: there is no such function, or the node is about to stop. */
   rest(node: string): void {
     const site = this.all.get(node)
-    if (site === undefined) return
+    const now = this.router.monotonic()
+    // Those that end together are one sign.
+    if (site === undefined || site.restsUntil > now) return
     const millis = Math.min(longestRestMillis, firstRestMillis * 2 ** site.rests++)
-    site.restsUntil = this.router.monotonic() + millis
+    site.restsUntil = now + millis
     this.later(site, millis, () => {})
   }
 
