@@ -3,11 +3,12 @@
  *
  * A supervisor is a port that keeps other ports alive: it starts its children in order, monitors them, starts again what
  * ends, at once or after a delay, and gives up when that happens too often; then its own supervisor takes over. The rules
- * are those of OTP's `supervisor`. It uses nothing but ports: everything it does, a program could do by hand.
+ * are those of OTP's `supervisor`. It uses ports as programs do; what they could not do by hand is the link to a child on another
+ * node.
  *
  * - `restart` keeps one service alive, and `layer` a Layer;
  * - `make` has several children that may share a fate, `dynamic` many of one kind, `partition` a fixed number of one kind;
- * - `failover` runs a service on one of several nodes;
+ * - `failover` runs a service on one of several nodes, `pool` spreads children over many;
  * - `run` and `launch` make a program of them, which ends as they do;
  * - `at` asks a supervisor on another node, `tree` looks at all that is below one.
  *
@@ -36,6 +37,7 @@ import * as failovers from "./internal/supervisor/failover.ts"
 import * as fixeds from "./internal/supervisor/fixed.ts"
 import * as making from "./internal/supervisor/make.ts"
 import * as owners from "./internal/supervisor/owner.ts"
+import * as pools from "./internal/supervisor/pool.ts"
 import * as remotes from "./internal/supervisor/remote.ts"
 import { spawnOn } from "./internal/supervisor/spawnOn.ts"
 import * as specs from "./internal/supervisor/spec.ts"
@@ -1090,7 +1092,13 @@ export const failover: {
  * crash, and uses up none of its supervisor's restarts, as the loss of a node that it ran on does. The first time its port is known
  * at once, and keeps what is sent to it while its node is dialled.
  *
- * A node that was lost may still run the port. When it is seen again, the port is killed there, and a warning says so.
+ * The port is linked: it ends when the supervisor does, when the supervisor's node does, and when the link between the two nodes is
+ * lost. Outside of a supervisor it is linked to this node, and ends with the scope.
+ *
+ * **Gotchas**
+ *
+ * A Perl node knows no such link: what it runs for a supervisor whose node is gone runs on, unless its function sees to it. What was
+ * lost there by a split is killed when the node is seen again, and a warning says so.
  *
  * **Example** (A worker somewhere else)
  *
@@ -1121,6 +1129,102 @@ export const spawn = <Args extends ReadonlyArray<unknown>, M extends Port.Messag
   fn: Port.RemoteFunction<Args, M>,
   ...args: Args
 ): Effect.Effect<Port.PortId<M>, never, Node | Scope.Scope> => spawnOn(nodes, fn, args)
+
+/**
+ * What becomes of a pool's children when a node comes: with `even`, the default, some of them move there, one after the other, until no
+ * node has two more than another; with `stay` they stay where they are.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Spread = pools.Spread
+
+/**
+ * How many children there are to be, and on which nodes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolOptions<R = never> extends Pick<ChildOptions, "shutdown" | "schedule">, Limits {
+  /**
+   * The nodes that children may be on: a list of them, or a Stream of such lists, of which the latest counts. A port stands for its
+   * node.
+   */
+  readonly on: ReadonlyArray<string> | Stream.Stream<ReadonlyArray<string>, unknown, R>
+  /** How many children there are in all. */
+  readonly size: number
+  /** Default: `even`. */
+  readonly spread?: Spread | undefined
+}
+
+/**
+ * Children of one kind on several nodes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pool<M extends Port.Messages = any> extends Handle {
+  /** The ports of those that run now, but for those that are about to leave their node. */
+  readonly ports: Effect.Effect<ReadonlyArray<Port.PortId<M>>>
+  /** One of them after the other. Waits while there is none; fails when there will be none any more. */
+  readonly next: Effect.Effect<Port.PortId<M>, Port.Killed>
+  /**
+   * A port that passes each message on to the next one, and keeps it while there is none. Nobody tells a caller when a child ends
+   * without an answer: call `next` if that matters, or set a time limit.
+   */
+  readonly address: Port.PortId<M>
+}
+
+/**
+ * Spreads `size` children over nodes, each made there by a remote function, as evenly as can be.
+ *
+ * **Details**
+ *
+ * Children are on those of the nodes that there are links to; the pool brings them up. When a node is lost, its children are started on
+ * the others. When one comes, some move there, as `spread` says. When one is listed no longer, its children are drained: each finishes
+ * the message that it has in hand, within its `shutdown` time, gets no new one, and is started elsewhere. `which` and `tree` show where
+ * each of them is. While there is no node, they are `stopped`.
+ *
+ * Ends that are the child's own count against the budget, and are followed by a restart. The loss of a node does not count, nor do ends
+ * in order, or that a node does not have the function: such a node gets no children for a while, longer each time.
+ *
+ * A Global group says which nodes there are: `Stream.map(Global.watch("workers"), ({ members }) => members)`. A node leaves it in order
+ * when its member ends.
+ *
+ * **Gotchas**
+ *
+ * A child that moves is another one: what it knew is gone. A Perl node ends a child that is drained at once.
+ *
+ * **Example** (Workers on all nodes of a list)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Worker = Port.protocol({ square: Port.message(Schema.Number).replies(Schema.Number) })
+ * const makeWorker = Port.remote("example::pooled", [], Worker)
+ * const WorkerLive = Port.implement(makeWorker, () => Effect.succeed({ square: (n) => Effect.succeed(n * n) }))
+ *
+ * const program = Effect.gen(function*() {
+ *   const self = yield* Node.id
+ *   const pool = yield* Supervisor.pool(makeWorker, { on: [self], size: 3 })
+ *   return yield* Effect.forEach([1, 2, 3, 4], (n) => Effect.flatMap(pool.next, (worker) => Port.cal(worker, "square", n)))
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(WorkerLive), Effect.provide(Node.layerLocal))
+ * ) // => [1, 4, 9, 16]
+ * ```
+ *
+ * @see {@link spawn} for a single child
+ * @category constructors
+ * @since 0.1.0
+ */
+export const pool = <Args extends ReadonlyArray<unknown>, M extends Port.Messages, R = never>(
+  fn: Port.RemoteFunction<Args, M>,
+  options: PoolOptions<R>,
+  ...args: Args
+): Effect.Effect<Pool<M>, InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>> => pools.pool(fn, options, args)
 
 // ---- supervisors elsewhere
 

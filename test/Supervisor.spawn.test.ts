@@ -9,21 +9,33 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Node, Port, Supervisor } from "../src/index.ts"
+import { Connections } from "../src/internal/node/connections.ts"
+import { ownKindKey } from "../src/internal/transport/handshake/greeting.ts"
 import { areLinked, connect, isDown, makeWorld, reasonOf, type TestNode, until, within } from "./harness.ts"
-import { networkTest as test, short } from "./supervised.ts"
+import { networkTest as test, quiet, short } from "./supervised.ts"
+
+/** From its next links on, a node greets as those of another kind do: nobody expects more of it than the protocol has. */
+const becomeOtherKind = (node: TestNode): void => {
+  const { network } = node.router
+  assert.instanceOf(network, Connections)
+  const { keys } = network.settings.identity
+  assert.instanceOf(keys, Map)
+  keys.delete(ownKindKey)
+}
 
 describe("a child that is spawned on one of several nodes", () => {
   const Work = Port.protocol({ who: Port.message().replies(Schema.String), crash: Port.message() })
   const Worker = Port.remote("test::spawned", [], Work)
 
   /** One that spawns, and two that it can spawn on. There are links to these, at first. */
-  const makeNodes = Effect.fnUntraced(function*(linked: ReadonlyArray<string>) {
-    const { logs, start } = yield* makeWorld
+  const makeNodes = Effect.fnUntraced(function*(linked: ReadonlyArray<string>, kind: "own" | "other" = "own") {
+    const { cutOff, logs, start } = yield* makeWorld
     const here = yield* start("here", short)
     /** The nodes on which it was started, in this order. */
     const served: Array<string> = []
     const make = Effect.fnUntraced(function*(id: string) {
       const node = yield* start(id, short)
+      if (kind === "other") becomeOtherKind(node)
       const layer = Port.implement(Worker, () =>
         Effect.sync(() => {
           served.push(id)
@@ -33,11 +45,11 @@ describe("a child that is spawned on one of several nodes", () => {
       if (linked.includes(id)) yield* connect(here, node)
       return node
     })
-    return { here, logs, one: yield* make("one"), served, two: yield* make("two") }
+    return { cutOff, here, logs, one: yield* make("one"), served, two: yield* make("two") }
   })
 
-  const makeWorkers = Effect.gen(function*() {
-    const nodes = yield* makeNodes(["one", "two"])
+  const makeWorkers = Effect.fnUntraced(function*(kind: "own" | "other" = "own") {
+    const nodes = yield* makeNodes(["one", "two"], kind)
     const { here } = nodes
     const supervised = yield* here.run(Supervisor.restart(Supervisor.spawn(["one", "two"], Worker), { intensity: 5 }))
     const who = within("an answer", Effect.flatMap(supervised.port, (port) => here.run(Port.cal(port, "who"))))
@@ -128,7 +140,7 @@ describe("a child that is spawned on one of several nodes", () => {
 
   test("is restarted there when it crashes, and elsewhere when its node is gone", () =>
     Effect.gen(function*() {
-      const { here, one, served, supervised, who } = yield* makeWorkers
+      const { here, one, served, supervised, who } = yield* makeWorkers()
       assert.strictEqual(yield* who, "one")
       yield* here.run(Port.snd(yield* supervised.port, "crash"))
       yield* until("a second start", () => served.length === 2)
@@ -177,9 +189,9 @@ describe("a child that is spawned on one of several nodes", () => {
       ["was behind another port, and stopped before that was noticed", Supervisor.restart(behind(["one"])), "before"]
     ] as const
   ) {
-    test(`that ran on behind a split is killed when its node is seen again, and that is told, if it ${kind}`, (network) =>
+    test(`of another kind, that ran on behind a split, is killed when it is seen again, and that is told, if it ${kind}`, (network) =>
       Effect.gen(function*() {
-        const { here, logs, one, served } = yield* makeNodes(["one", "two"])
+        const { cutOff, here, logs, one, served } = yield* makeNodes(["one", "two"], "other")
         const before = new Set(one.router.ports.keys())
         const { stop, which } = yield* here.run(make)
         const children = (yield* which).length
@@ -187,7 +199,8 @@ describe("a child that is spawned on one of several nodes", () => {
         const ports = Array.from(one.router.ports.keys()).filter((port) => !before.has(port))
         assert.strictEqual(ports.length, children)
         yield* Effect.forEach(split, network.cut)
-        if (stopped === "before") yield* Effect.forkScoped(stop)
+        if (stopped === "before") yield* Effect.andThen(Effect.forkScoped(stop), quiet)
+        yield* cutOff("here")
         yield* until("the node is lost", () => isDown(here, "one"))
         if (stopped === "after") yield* stop
         assert.isTrue(ports.every((port) => one.router.ports.has(port)))
@@ -199,12 +212,13 @@ describe("a child that is spawned on one of several nodes", () => {
       }))
   }
 
-  test("that ran on behind a split is killed, and not the one that was started in its place", (network) =>
+  test("of another kind, that ran on behind a split, is killed, and not the one that was started in its place", (network) =>
     Effect.gen(function*() {
-      const { here, one, supervised, two, who } = yield* makeWorkers
+      const { cutOff, here, one, supervised, two, who } = yield* makeWorkers("other")
       assert.strictEqual(yield* who, "one")
       const before = yield* supervised.port
       yield* Effect.forEach(split, network.cut)
+      yield* cutOff("here")
       yield* until("the node is lost", () => isDown(here, "one"))
       assert.strictEqual(yield* who, "two")
       const after = yield* supervised.port

@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { Node, Port, Supervisor } from "../src/index.ts"
+import * as Stream from "effect/Stream"
+import { Global, Node, Port, Supervisor } from "../src/index.ts"
 
 const Echo = Port.protocol({
   echo: Port.message(Schema.String).replies(Schema.String),
@@ -142,6 +143,29 @@ export const failedOver: Effect.Effect<
   Supervisor.InvalidSpec,
   Node.Node | Scope.Scope
 > = echo.pipe(Supervisor.failover({ name: "echo", nodes: ["a", "b"] }))
+
+const makeEcho = Port.remote("types::echo", [Schema.String], Echo)
+export const pooled = Effect.gen(function*() {
+  const pool = yield* Supervisor.pool(makeEcho, { on: ["a", "b"], size: 4 }, "prefix")
+  yield* Port.snd(pool.address, "note", "text")
+  const answer: string = yield* Port.cal(yield* pool.next, "echo", "text")
+  // @ts-expect-error an argument of another type
+  yield* Port.snd(pool.address, "note", 1)
+  return answer
+})
+/** A stream of nodes has its own requirements. */
+export const grouped: Effect.Effect<
+  Supervisor.Pool<typeof Echo extends Port.Protocol<infer M> ? M : never>,
+  Supervisor.InvalidSpec,
+  Node.Node | Global.Global | Scope.Scope
+> = Supervisor.pool(makeEcho, {
+  on: Stream.map(Global.watch("echo"), ({ members }) => members),
+  size: 4
+}, "prefix")
+// @ts-expect-error an argument of the remote function that is missing
+export const poolWithoutArgument = Supervisor.pool(makeEcho, { on: ["a"], size: 1 })
+// @ts-expect-error no spread
+export const oddPool = Supervisor.pool(makeEcho, { on: ["a"], size: 1, spread: "wide" }, "prefix")
 
 // @ts-expect-error a policy that is none
 export const oddPolicy = echo.pipe(Supervisor.restart({ intensity: "often" }))

@@ -13,6 +13,7 @@ describe("chaos", () => {
     assert.isUndefined(summary.violation, stderr)
     assert.isAbove(summary.kills + summary.stops, sized(0, 5))
     assert.isAbove(summary.messages, sized(50, 500))
+    assert.isAbove(summary.children, sized(5, 50))
     assert.strictEqual(code, 0)
   })
 

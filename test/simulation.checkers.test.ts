@@ -58,10 +58,19 @@ const good: ReadonlyArray<Event> = [
   { _tag: "Reminded", life: "a/1", reminder: "r1", holds },
   { _tag: "Promised", life: "a/1", reminder: "r2", own: true, holds },
   { _tag: "Recalled", life: "a/1", reminder: "r2" },
+  { _tag: "SupervisorUp", life: "a/1", supervisor: "s1" },
+  { _tag: "ChildUp", life: "b/1", port: "b#3", supervisor: "s1", child: "s1/a", most: 1 },
+  { _tag: "ChildOver", life: "b/1", port: "b#3" },
+  { _tag: "ChildUp", life: "b/1", port: "b#4", supervisor: "s1", child: "s1/a", most: 1 },
+  { _tag: "SupervisorUp", life: "a/1", supervisor: "s2" },
+  { _tag: "ChildUp", life: "b/1", port: "b#5", supervisor: "s2", child: "s2/a", most: 1 },
+  { _tag: "SupervisorOver", life: "a/1", supervisor: "s2" },
+  { _tag: "ChildOver", life: "b/1", port: "b#5" },
   { _tag: "Set", life: "a/1", family: "f", key: "k", value: 1 },
   { _tag: "Healed", lives },
   { _tag: "Seen", life: "a/1", family: "f", entries: { k: 1 } },
   { _tag: "Seen", life: "b/1", family: "f", entries: { k: 1 } },
+  { _tag: "Quiet", lives },
   { _tag: "Stopped", life: "b/1" },
   { _tag: "Stopped", life: "a/1" }
 ]
@@ -247,7 +256,15 @@ const bad: ReadonlyArray<readonly [checker: string, what: string, events: Readon
     "database",
     "an entry is there that nobody holds",
     instead({ _tag: "Seen", life: "b/1" }, { _tag: "Seen", life: "b/1", family: "f", entries: { k: 1, x: 2 } })
-  ]
+  ],
+  ["orphans", "a child outlives its supervisor", without({ _tag: "ChildOver", port: "b#5" })],
+  [
+    "orphans",
+    "a child outlives the process of its supervisor",
+    instead({ _tag: "SupervisorUp", supervisor: "s1" }, { _tag: "SupervisorUp", life: "a/0", supervisor: "s1" })
+      .toSpliced(indexOf({ _tag: "Healed" }), 0, { _tag: "Crashed", life: "a/0" })
+  ],
+  ["doubles", "a child is there twice", without({ _tag: "ChildOver", port: "b#3" })]
 ]
 
 describe("the checkers", () => {

@@ -26,6 +26,8 @@ export interface Summary {
   readonly ends: number
   readonly messages: number
   readonly channels: number
+  /** How many children supervisors had on other nodes, one after the other. */
+  readonly children: number
   /** How often monitors fired, by the tag of the reason; `normal` for none. */
   readonly fired: Readonly<Record<string, number>>
   /** Milliseconds until the others took a killed process, or one that was stopped for long, for down. */
@@ -229,6 +231,7 @@ export class Chaos {
     for (const one of workers) {
       if (!await one.says("looked")) this.emit({ _tag: "Leaked", what: `${one.life} does not answer any more` })
     }
+    this.emit({ _tag: "Quiet", lives: workers.map(({ life }) => life) })
     for (const one of workers) one.order("stop")
     await inTime(Promise.all(workers.map((one) => one.ended)))
     for (const one of workers) {
@@ -242,9 +245,11 @@ export class Chaos {
     const fired: Record<string, number> = {}
     let messages = 0
     let channels = 0
+    let children = 0
     for (const event of trace.events) {
       if (event._tag === "Got") messages++
       else if (event._tag === "Monitored") channels++
+      else if (event._tag === "ChildUp") children++
       else if (event._tag === "Fired") {
         const tag = String(event.reason[0] ?? "normal")
         fired[tag] = (fired[tag] ?? 0) + 1
@@ -254,6 +259,7 @@ export class Chaos {
       ...this.counts,
       messages,
       channels,
+      children,
       fired,
       killNoticed: this.noticed(trace, "kill"),
       stopNoticed: this.noticed(trace, "stop"),

@@ -65,7 +65,14 @@ const program = Effect.gen(function*() {
     }
   }
   emit({ _tag: "Started", life, node: nodeId })
-  const member = { life, random: new SeededRandom(life), directory, emit, pace: options.pace }
+  const member = {
+    life,
+    random: new SeededRandom(life),
+    supervisors: new SeededRandom(`${life} supervisors`),
+    directory,
+    emit,
+    pace: options.pace
+  }
   const workload = new Workload(member, yield* Effect.context<Node.Node | Global.Global | Scope.Scope>())
   yield* workload.start
   yield* follow(portsFamily, (node, ports) => {

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { spawnRequest } from "../../src/internal/node/fullRequests.ts"
 import type { Peer } from "../../src/internal/node/peer.ts"
 import type { Router } from "../../src/internal/node/router.ts"
 import { ReplyPort } from "../../src/internal/port/replyPort.ts"
@@ -300,12 +301,32 @@ const loseEntry: Plant = (_process, router) => {
   }
 }
 
+/** A child on another node is a port like any other: nothing ties it to its supervisor. */
+const untied: Plant = (_process, router) => {
+  const original = router.handleRequest.bind(router)
+  router.handleRequest = (from, request, args) =>
+    request === "emp_spawn" ? original(from, spawnRequest, args.slice(1)) : original(from, request, args)
+}
+
+/** A child on another node does not hear that it is to end. */
+const deafChild: Plant = (_process, router) => {
+  const original = router.handleRequest.bind(router)
+  const children = new Set<unknown>()
+  router.handleRequest = (from, request, args) => {
+    if (request === "emp_spawn") children.add(args[1])
+    const isEnd = request === "kil1" || request === "emp_finish"
+    if (!isEnd || !children.has(args[0])) original(from, request, args)
+  }
+}
+
 const unsure: Plant = (process) => {
   process.emit({ _tag: "Fault", what: String(Math.random()), nodes: [] })
 }
 
 /** By name: what is done, and which checker has to find it. */
-export const bugs: Readonly<Record<string, { readonly plant: Plant; readonly finds: string }>> = {
+export const bugs: Readonly<
+  Record<string, { readonly plant: Plant; readonly finds: string; readonly isSupervised?: boolean }>
+> = {
   "drop": { plant: dropOne, finds: "guarantee" },
   "duplicate": { plant: duplicateOne, finds: "guarantee" },
   "reorder": { plant: reorderTwo, finds: "guarantee" },
@@ -330,5 +351,7 @@ export const bugs: Readonly<Record<string, { readonly plant: Plant; readonly fin
   "leak-port": { plant: leakPort, finds: "leaks" },
   "keep-monitors": { plant: keepMonitors, finds: "leaks" },
   "lose-entry": { plant: loseEntry, finds: "database" },
+  "untied": { plant: untied, finds: "orphans", isSupervised: true },
+  "deaf-child": { plant: deafChild, finds: "doubles", isSupervised: true },
   "unsure": { plant: unsure, finds: "nondeterminism" }
 }

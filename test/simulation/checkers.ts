@@ -536,6 +536,68 @@ const database = (): Checker => {
   }
 }
 
+/** The children that supervisors have on other nodes, and which of the supervisors live. */
+class Families {
+  readonly children = new Map<string, Extract<Event, { readonly _tag: "ChildUp" }>>()
+  private readonly supervisors = new Map<string, Life>()
+
+  see(event: Event): void {
+    switch (event._tag) {
+      case "SupervisorUp":
+        this.supervisors.set(event.supervisor, event.life)
+        break
+      case "SupervisorOver":
+        this.supervisors.delete(event.supervisor)
+        break
+      case "ChildUp":
+        this.children.set(event.port, event)
+        break
+      case "ChildOver":
+        this.children.delete(event.port)
+        break
+      case "Stopped":
+      case "Crashed":
+        for (const [supervisor, life] of this.supervisors) if (life === event.life) this.supervisors.delete(supervisor)
+        for (const [port, { life }] of this.children) if (life === event.life) this.children.delete(port)
+    }
+  }
+
+  /** Whether the supervisor of a child lives. */
+  isLed({ supervisor }: { readonly supervisor: string }): boolean {
+    return this.supervisors.has(supervisor)
+  }
+}
+
+/** When all is quiet there is no child whose supervisor is gone. */
+const orphans = (): Checker => {
+  const families = new Families()
+  return (event) => {
+    families.see(event)
+    if (event._tag !== "Quiet") return undefined
+    const orphan = Array.from(families.children.values()).find((child) =>
+      event.lives.includes(child.life) && !families.isLed(child)
+    )
+    return orphan && `${orphan.port} at ${orphan.life} lives on without its supervisor ${orphan.supervisor}`
+  }
+}
+
+/** When all is quiet there are no more of a child than its supervisor wants. */
+const doubles = (): Checker => {
+  const families = new Families()
+  return (event) => {
+    families.see(event)
+    if (event._tag !== "Quiet") return undefined
+    const counts = new Map<string, number>()
+    for (const { child, life, most } of families.children.values()) {
+      if (!event.lives.includes(life)) continue
+      const count = (counts.get(child) ?? 0) + 1
+      counts.set(child, count)
+      if (count > most) return `${child} is there ${count} times`
+    }
+    return undefined
+  }
+}
+
 const leaks = (): Checker => (event) => event._tag === "Leaked" ? event.what : undefined
 
 const checkers: Readonly<Record<string, () => Checker>> = {
@@ -551,7 +613,9 @@ const checkers: Readonly<Record<string, () => Checker>> = {
   turns,
   links,
   liveness,
-  database
+  database,
+  orphans,
+  doubles
 }
 
 /** All there are, by name. */

@@ -13,6 +13,7 @@ export interface Task {
   readonly seeds: number
   readonly from: number
   readonly nodes: number | undefined
+  readonly isSupervised: boolean | undefined
   readonly bug: string | undefined
   readonly jobs: number
   /** Which of the jobs this one is. */

@@ -15,7 +15,7 @@ import { version } from "../../src/internal/values/version.ts"
 import { bugs } from "./bugs.ts"
 import { runAll } from "./jobs.ts"
 import { reportOf, type SeedReport, Summary, traceText } from "./report.ts"
-import { runSeed } from "./seedRun.ts"
+import { runSeed, type SeedOptions } from "./seedRun.ts"
 
 /** Reports that are printed in full; of further failures the summary has a line each. */
 const reportLimit = 5
@@ -32,6 +32,10 @@ const simulate = Command.make("simulate", {
     Flag.withDescription("How many nodes each run has. Default: 2 to 6, as the seed says"),
     Flag.filter((count) => count >= 2, () => "a network has at least 2 nodes"),
     Flag.optional
+  ),
+  supervised: Flag.Boolean("supervised").pipe(
+    Flag.withDescription("Has supervisors in every run, and not in one of seven"),
+    Flag.withDefault(false)
   ),
   bug: Flag.Literals("bug", Object.keys(bugs)).pipe(
     Flag.withDescription("Plants a bug, that a checker has to find"),
@@ -53,7 +57,12 @@ const simulate = Command.make("simulate", {
   Effect.suspend(() => {
     const nodes = Option.getOrUndefined(flags.nodes)
     const bug = Option.getOrUndefined(flags.bug)
-    const repeat = `${nodes === undefined ? "" : ` --nodes ${nodes}`}${bug === undefined ? "" : ` --bug ${bug}`}`
+    const isSupervised = flags.supervised ? true : undefined
+    const repeat = [
+      nodes === undefined ? "" : ` --nodes ${nodes}`,
+      flags.supervised ? " --supervised" : "",
+      bug === undefined ? "" : ` --bug ${bug}`
+    ].join("")
     const summary = new Summary()
     const progress = startProgress(summary, flags.seeds)
     const report = (one: SeedReport): void => {
@@ -62,8 +71,8 @@ const simulate = Command.make("simulate", {
     }
     const jobs = Math.max(1, Math.min(flags.jobs, flags.seeds))
     const work = !verbose
-      ? runAll({ seeds: flags.seeds, from: flags.from, nodes, bug, jobs, flags: repeat }, report)
-      : here({ ...flags, nodes, bug }, repeat, report)
+      ? runAll({ seeds: flags.seeds, from: flags.from, nodes, isSupervised, bug, jobs, flags: repeat }, report)
+      : here({ ...flags, nodes, isSupervised, bug }, repeat, report)
     return work.pipe(
       Effect.ensuring(Effect.suspend(() => {
         progress.stop()
@@ -81,7 +90,7 @@ const simulate = Command.make("simulate", {
 
 /** The seeds one after the other, in this process, with all that happens. */
 const here = (
-  flags: { seeds: number; from: number; nodes: number | undefined; bug: string | undefined },
+  flags: { seeds: number; from: number } & Pick<SeedOptions, "nodes" | "isSupervised" | "bug">,
   repeat: string,
   report: (report: SeedReport) => void
 ): Effect.Effect<void> =>

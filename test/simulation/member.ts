@@ -21,6 +21,8 @@ export interface Directory {
 export interface Member {
   readonly life: Life
   readonly random: SeededRandom
+  /** For what it does with supervisors, if it has any: what it draws for that changes nothing of the rest. */
+  readonly supervisors?: SeededRandom | undefined
   readonly directory: Directory
   readonly emit: (event: Event) => void
   /** How long to wait between two actions, on average, in milliseconds. */

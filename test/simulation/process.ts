@@ -44,6 +44,8 @@ export interface ProcessOptions {
   readonly emit: (event: Event) => void
   readonly log: (line: string) => void
   readonly pace: number
+  /** Whether its program has supervisors. */
+  readonly isSupervised: boolean
   /** Called when the node is there, before anything runs on it. */
   readonly prepare?: ((process: Process, router: Router) => void) | undefined
 }
@@ -116,7 +118,7 @@ export class Process {
   }
 
   start(): void {
-    const { directory, emit, life, node, pace, random, seeds } = this.options
+    const { directory, emit, isSupervised, life, node, pace, random, seeds } = this.options
     const begin = Effect.gen({ self: this }, function*() {
       const below = yield* Layer.build(Node.layer({
         nodeId: node.id,
@@ -138,7 +140,8 @@ export class Process {
       this.options.prepare?.(this, this.router)
       const above = yield* Effect.provide(Layer.build(Global.layer({ seeds, global: node.isGlobal })), below)
       const context = yield* Effect.context<Scope.Scope>()
-      const member = { life, random: random.derive("program"), directory, emit, pace }
+      const supervisors = isSupervised ? random.derive("supervisors") : undefined
+      const member = { life, random: random.derive("program"), supervisors, directory, emit, pace }
       this.workload = new Workload(member, Context.merge(context, Context.merge(below, above)))
       yield* this.workload.moveIn
       this.mesh = Context.get(above, NodeMesh)

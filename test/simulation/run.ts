@@ -131,8 +131,27 @@ const agreement = async (world: World): Promise<string | undefined> => {
       (wrong && `that the database agrees: ${JSON.stringify(wrong)}`) ?? "every family of every process"
   }
   for (const event of seen) world.emit(event)
-  if (missing === undefined) { for (const what of disagreements(core)) world.emit({ _tag: "Leaked", what }) }
+  if (world.plan.isSupervised) {
+    await world.advanceTo(world.clock.now + settling)
+    world.emit({ _tag: "Quiet", lives: core.map(({ life }) => life) })
+    const present = core.map(({ node }) => node.id)
+    for (const what of await lasting(world, () => core.flatMap(({ workload }) => workload!.wrong(present)))) {
+      world.emit({ _tag: "Leaked", what })
+    }
+  }
+  if (missing === undefined) {
+    for (const what of await lasting(world, () => disagreements(core))) world.emit({ _tag: "Leaked", what })
+  }
   return missing
+}
+
+/** What is wrong, and is not put right in a while: supervisors may have something on its way whenever somebody looks. */
+const lasting = async (world: World, wrong: () => ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
+  const first = wrong()
+  if (first.length === 0 || !world.plan.isSupervised) return first
+  await world.advanceTo(world.clock.now + settling)
+  const now = wrong()
+  return first.filter((what) => now.includes(what))
 }
 
 /** What all processes see of all families, in a moment: by following them, and by asking. */

@@ -23,9 +23,9 @@ export interface Outcome {
 const repeatEvery = 10
 
 export const runSeed = async (seed: number, options: SeedOptions = {}): Promise<Outcome> => {
-  const plan = makePlan(seed, options)
+  const bug = options.bug === undefined ? undefined : bugs[options.bug]
+  const plan = makePlan(seed, { ...options, isSupervised: options.isSupervised ?? bug?.isSupervised })
   const once = (): Promise<Result> => {
-    const bug = options.bug === undefined ? undefined : bugs[options.bug]
     return run(plan, { log: options.log, prepare: bug?.plant })
   }
   const result = await once()

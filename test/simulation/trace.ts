@@ -126,6 +126,21 @@ export type Event =
   | { readonly _tag: "Deleted"; readonly life: Life; readonly family: string; readonly key: string }
   /** What a life sees of a family at the end, when all is quiet. */
   | { readonly _tag: "Seen"; readonly life: Life; readonly family: string; readonly entries: Record<string, unknown> }
+  // ---- supervisors with children on other nodes
+  | { readonly _tag: "SupervisorUp"; readonly life: Life; readonly supervisor: string }
+  | { readonly _tag: "SupervisorOver"; readonly life: Life; readonly supervisor: string }
+  /** A port was made for a supervisor, as the node knows it that has the port. Of one `child` there are to be `most` at a time. */
+  | {
+    readonly _tag: "ChildUp"
+    readonly life: Life
+    readonly port: string
+    readonly supervisor: string
+    readonly child: string
+    readonly most: number
+  }
+  | { readonly _tag: "ChildOver"; readonly life: Life; readonly port: string }
+  /** All has been whole for a while, and nobody does anything: every child of these lives has its supervisor, and its place. */
+  | { readonly _tag: "Quiet"; readonly lives: ReadonlyArray<Life> }
   // ---- leftovers
   /** Something that should be gone after all scopes are closed, or an error that nobody caught. */
   | { readonly _tag: "Leaked"; readonly what: string }

@@ -20,6 +20,7 @@ import { Favours } from "./favours.ts"
 import { makeNames, type Member, reasonOf, type Services, shownReason } from "./member.ts"
 import { OnPurpose } from "./onPurpose.ts"
 import { anyDetails } from "./payloads.ts"
+import { Supervisors } from "./supervisors.ts"
 
 /** Makes a port on another node. */
 const makeThere = Port.remote("simulation::make")
@@ -58,6 +59,7 @@ export class Workload {
   private readonly channels: Channels
   private readonly favours: Favours
   private readonly behaviour: Behaviour
+  private readonly supervisors: Supervisors | undefined
   private readonly ports = new Set<string>()
   private isActing = true
 
@@ -71,6 +73,8 @@ export class Workload {
     this.channels = new Channels(member, this.router, this.name)
     this.favours = new Favours(member, this.router, this.name, (effect) => this.run(effect))
     this.behaviour = new Behaviour(member, this.name, () => this.isActing)
+    this.supervisors = member.supervisors &&
+      new Supervisors(member, member.supervisors, this.router, (effect) => this.run(effect))
     this.database = new Database(member, this.router.nodeId, this.name)
   }
 
@@ -102,6 +106,7 @@ export class Workload {
         )
       }
       yield* this.serveSpawns
+      if (this.supervisors !== undefined) yield* this.supervisors.moveIn
       this.run(this.database.follow)
     }).pipe(Effect.provideContext(this.context))
   }
@@ -112,6 +117,7 @@ export class Workload {
       yield* this.makePort
       yield* this.makePort
       this.run(this.act)
+      if (this.supervisors !== undefined) this.run(this.supervisors.act)
     }).pipe(Effect.provideContext(this.context))
   }
 
@@ -121,13 +127,20 @@ export class Workload {
       yield* this.channels.closeAll
       yield* this.favours.recallAll
       yield* this.database.deleteAll
+      if (this.supervisors !== undefined) yield* this.supervisors.stopAll
       for (const port of this.ports) yield* Port.kil(port)
     }))
+  }
+
+  /** What is wrong with its supervisors, when all is quiet and there are these nodes. */
+  wrong(present: ReadonlyArray<string>): ReadonlyArray<string> {
+    return this.supervisors?.wrong(present) ?? []
   }
 
   /** Nothing new begins from here on. What has begun goes on. */
   rest(): void {
     this.isActing = false
+    this.supervisors?.rest()
   }
 
   /** Runs something in the process. It fails the run when it fails, and ends with the process. */

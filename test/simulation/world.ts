@@ -155,6 +155,7 @@ export class World {
         if (isUnexpected(line)) this.emit({ _tag: "Leaked", what: `${life} logged ${line}` })
       },
       pace: this.plan.pace,
+      isSupervised: this.plan.isSupervised,
       prepare: this.options.prepare
     })
     this.processes.push(process)

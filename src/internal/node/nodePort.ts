@@ -7,14 +7,12 @@ import type { Message, Receiver } from "../port/receiver.ts"
 import { type Link, ownRequests } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
 import { quoted } from "../values/describe.ts"
-import { isPortId, portName } from "../values/portId.ts"
+import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
-import { reasons } from "../values/reason.ts"
+import { isTagged, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
+import { fullRequests, spawnRequest } from "./fullRequests.ts"
 import type { Request, Router } from "./router.ts"
 import { answerStatus, statusRequest } from "./status.ts"
-
-/** The request that spawns a port, by the name of the Perl function that serves it there. */
-export const spawnRequest = "AnyEvent::MP::_spawn"
 
 /** The port with the empty name. It lives as long as its node: it cannot be killed, and a monitor of it stays silent. */
 class NodePort implements Receiver {
@@ -136,14 +134,57 @@ const builtIn = (router: Router): Record<string, Request> => ({
 
   eval: (from, [_code, ...prefix]) => reply(router, from, prefix, "this node does not run code that it is sent"),
 
-  [spawnRequest]: (from, [name, functionName, ...args]) => {
-    const port = portName(name)
-    const start = typeof functionName === "string" ? router.functions.get(functionName) : undefined
-    if (port === undefined || port === "" || start === undefined) {
-      const what = `asked to spawn ${quoted(functionName)}, which is not declared here`
+  [spawnRequest]: (from, request) => void spawn(router, from, request),
+
+  [fullRequests.spawn]: (from, [owner, ...request]) => {
+    // A node speaks for its own ports, and for nobody else's.
+    if (!isPortId(owner) || nodeOf(owner) !== from) {
+      const what = `asked to spawn a child of ${quoted(owner)}, which is no port of its own`
       return router.log.warnSome(`spawn of ${from}`, `node ${from} ${what}`)
     }
-    // A second spawn of one name: the first one keeps it.
-    if (router.portNamed(port) === undefined) start(port, args, from)
+    const child = spawn(router, from, request)
+    if (child !== undefined) tie(router, child, owner)
+  },
+
+  [fullRequests.finish]: (_from, [name, ...reason]) => {
+    const port = portName(name)
+    if (port) router.finish(`${router.nodeId}#${port}`, reason)
   }
 })
+
+/** Makes a port by one of the functions that are declared here, and answers it; nothing if it could not be made. */
+const spawn = (
+  router: Router,
+  from: string,
+  [name, functionName, ...args]: ReadonlyArray<unknown>
+): Receiver | undefined => {
+  const port = portName(name)
+  const start = typeof functionName === "string" ? router.functions.get(functionName) : undefined
+  if (port === undefined || port === "" || start === undefined) {
+    const what = `asked to spawn ${quoted(functionName)}, which is not declared here`
+    router.log.warnSome(`spawn of ${from}`, `node ${from} ${what}`)
+    return undefined
+  }
+  // A second spawn of one name: the first one keeps it.
+  if (router.portNamed(port) !== undefined) return undefined
+  start(port, args, from)
+  return router.portNamed(port)
+}
+
+/** Ends a child when its owner ends, or is out of reach. Nothing of that is left when the child ends first. */
+const tie = (router: Router, child: Receiver, owner: string): void => {
+  const release = router.monitor(owner, (exit: PortExit) => {
+    const isLost = isTagged(reasonFromExit(exit), "transport_error")
+    if (isLost) {
+      const node = nodeOf(owner)
+      router.log.warnSome(
+        `children of ${node}`,
+        `${child.id} is ended: the link to ${node}, whose child it is, was lost`
+      )
+    }
+    child.kill(
+      reasons.shutdown(isLost ? "the link to the node of its supervisor was lost" : "its supervisor has ended")
+    )
+  })
+  child.watch(release)
+}

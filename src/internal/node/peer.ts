@@ -12,6 +12,7 @@ import { LinkError, transportErrorText } from "../transport/linkError.ts"
 import { describe, quoted } from "../values/describe.ts"
 import { type Copied, copy, culprit } from "../values/plainData.ts"
 import { exitFromReason, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
+import { fullRequests, inProtocol } from "./fullRequests.ts"
 import { type Resume, Waiters } from "./waiters.ts"
 
 /** `idle`: nothing was ever sent there. `down`: gone, and of no further use. */
@@ -256,6 +257,22 @@ export class Peer implements LinkEvents, Runnable {
     this.sendShort("", ["kil1", name], reason)
   }
 
+  /** The same, when it is done with the message that it has in hand. A peer of another kind does not wait for that. */
+  finish(name: string, reason: Reason): void {
+    const [request] = this.understood([fullRequests.finish])
+    this.sendShort("", [request, name], reason)
+  }
+
+  /** Has the peer make a port that ends with its owner, if the peer can see to that. */
+  spawn(owner: string, request: ReadonlyArray<unknown>): void {
+    this.send("", this.understood([fullRequests.spawn, owner, ...request]))
+  }
+
+  /** A request as the peer understands it, once that is known: what waits for a link is translated when there is one. */
+  private understood(request: Message): Message {
+    return this.link !== undefined && this.link.incarnation === undefined ? inProtocol(request) : request
+  }
+
   /** Sends parts of which those that cannot travel go as text; and shortened, if all of them are more than a message may be. */
   private sendShort(to: string, head: Message, parts: Reason): void {
     if (this.sendSafely(to, [...head, ...this.sendable(parts)])) return
@@ -300,7 +317,7 @@ export class Peer implements LinkEvents, Runnable {
     this.link = link
     this.host.cameUp(this)
     try {
-      for (const [name, message] of this.queue) link.send(name, message)
+      for (const [name, message] of this.queue) link.send(name, name === "" ? this.understood(message) : message)
     } catch (error) {
       if (!(error instanceof UnsendableMessage)) throw error
       return link.giveUp(new LinkError({ reason: "unsendable", peer: this.nodeId, detail: error.message }))

@@ -17,6 +17,7 @@ import { quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
+import { fullRequests } from "./fullRequests.ts"
 import { type Network, noNetwork } from "./network.ts"
 import { NodeLog } from "./nodeLog.ts"
 import { Observed } from "./observed.ts"
@@ -288,11 +289,22 @@ export class Router implements NodeService, Host, PeerHost {
     this.peer(node).kill(nameOf(to), reason)
   }
 
-  /** The same, but a port of this node may finish the message that it has in hand, unless it is killed meanwhile. */
-  killWhenDone(to: string, reason: Reason): void {
+  /** The same, when it is done with the message that it has in hand: to kill it meanwhile ends that too. */
+  finish(to: string, reason: Reason): void {
     const receiver = this.ports.get(to)
     if (receiver !== undefined && isCell(receiver)) receiver.finishAndEnd(reason)
-    else this.kill(to, reason)
+    else if (receiver !== undefined || !isPortId(to) || nodeOf(to) === this.nodeId || nameOf(to) === "") {
+      this.kill(to, reason)
+    } else this.peer(nodeOf(to)).finish(nameOf(to), reason)
+  }
+
+  /**
+   * Has a node make a port that ends when its owner does: a port of this node, or (by the node's ID) this node itself. `request` is the
+   * name, the function and its arguments.
+   */
+  spawn(node: string, owner: string, ...request: ReadonlyArray<unknown>): void {
+    if (node === this.nodeId) this.send(node, [fullRequests.spawn, owner, ...request])
+    else this.peer(node).spawn(owner, request)
   }
 
   /** Calls back once, when the port has ended or its node cannot be reached. The result takes the monitor back. */

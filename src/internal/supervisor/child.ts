@@ -279,9 +279,14 @@ export class Child {
     return this.finish(Effect.tap(ended, (exit) => this.release(Scope.close(run.scope, exit))), run.port)
   }
 
-  /** A port of this node is let finish the message that it has in hand, within its time. */
+  /**
+   * A port is let finish the message that it has in hand, within its time; on another node only where that is over some day, since
+   * nobody here knows whether the message waits for this supervisor.
+   */
   private endPort(port: string): void {
-    if (this.patienceMillis > 0 && !this.waitsForUs(port)) this.router.killWhenDone(port, reasons.shutdown())
+    const isFinite = this.patienceMillis < Infinity || nodeOf(port) === this.router.nodeId
+    const hasTime = this.patienceMillis > 0 && isFinite && !this.waitsForUs(port)
+    if (hasTime) this.router.finish(port, reasons.shutdown())
     else this.router.kill(port, reasons.shutdown())
   }
 

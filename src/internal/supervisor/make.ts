@@ -17,7 +17,7 @@ import { Family, openAddress } from "./addresses.ts"
 import type { AutoShutdown } from "./decisions.ts"
 import { answersOf, answerWith, type StartByArguments } from "./messages.ts"
 import { endOf, linkToOwner, ownedBy } from "./owner.ts"
-import { Starter } from "./spawnOn.ts"
+import { Parent, Starter } from "./spawnOn.ts"
 import {
   checkChild,
   type CheckedChild,
@@ -50,7 +50,9 @@ export const checkWithServices = <A, E, R>(
 
 /** Gives effects these services, and the Scope of whoever runs the effects. The services outlive the span that they come from. */
 export const within = <R>(context: Context.Context<Exclude<R, Scope.Scope>>) => {
-  const services = Context.omit(Scope.Scope, Starter, Witness, Tracer.ParentSpan)(context as Context.Context<any>)
+  const services = Context.omit(Scope.Scope, Starter, Parent, Witness, Tracer.ParentSpan)(
+    context as Context.Context<any>
+  )
   return <A, E>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, Scope.Scope> =>
     Effect.provideContext(ownedBy(undefined)(start), services) as Effect.Effect<A, E, any>
 }
@@ -82,7 +84,8 @@ export const launch = Effect.fnUntraced(function*(
   const name = options.name ?? "supervisor"
   const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
   const { hasNames = true, shape } = options
-  const running: Supervision = new Supervision(router, context, port, name, shape, checked, list, hasNames)
+  const inside = Context.add(context, Parent, port)
+  const running: Supervision = new Supervision(router, inside, port, name, shape, checked, list, hasNames)
   options.made?.(running)
   const ended = router.observed.supervisor(port)
   const close = (exit: Exit.Exit<unknown, unknown>) => Effect.map(running.close(reasonFromExit(exit)), ended)

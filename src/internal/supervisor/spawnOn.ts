@@ -10,7 +10,8 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
-import { NodeRouter, type Router, type Witness } from "../node/router.ts"
+import { type NodeListener, NodeRouter, type Router, type Witness } from "../node/router.ts"
+import { nameOf } from "../values/portId.ts"
 import { isTagged, Killed, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
 
 /**
@@ -123,6 +124,10 @@ export const awaitLink = (router: Router, memory: Memory): Effect.Effect<void> =
     const delay = Math.min(waitMillis.longest, waitMillis.first * 2 ** Math.min(10, memory.waits++))
     return Effect.asVoid(Effect.timeoutOption(linked, delay))
   })
+/** In the starts of a supervisor's children: its port. */
+export const Parent = Context.Reference<string | undefined>("effect-mp/Supervisor/Parent", {
+  defaultValue: () => undefined
+})
 
 /** Documented as `Supervisor.spawn`. */
 export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Messages>(
@@ -151,7 +156,9 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
       if (!isBlind) starter.waits = 0
     }
     starter?.lastNodes.set(what, node)
-    const port = yield* Port.spawn(node, fn, ...args)
+    const port: Port.PortId<M> = `${node}#${router.names.spawned()}`
+    // Outside of a supervisor it is a child of this node, and of the scope.
+    router.spawn(node, (yield* Parent) ?? router.nodeId, nameOf(port), fn.name, ...args)
     if (isBlind && starter !== undefined) {
       const forget = starter.spawnedBlindly(router, port)
       yield* Effect.addFinalizer(() => Effect.sync(forget))
@@ -182,15 +189,21 @@ const mostLeftovers = 10_000
 const givenUp = "its node was lost, and its supervisor went on without it"
 
 /** Ports on nodes that were lost. They may still run there: when a node is seen again, they are one too many. */
-class Leftovers {
+class Leftovers implements NodeListener {
   private readonly router: Router
   /** By port: the node that it was on. */
   private readonly ports = new Map<string, string>()
 
   constructor(router: Router) {
     this.router = router
-    router.listeners.add({ up: (node) => this.kill(node), down: () => {} })
+    router.listeners.add(this)
   }
+
+  up(node: string): void {
+    this.kill(node)
+  }
+
+  down(): void {}
 
   add(node: string, port: string): void {
     this.ports.set(port, node)
@@ -218,7 +231,7 @@ class Leftovers {
 /** They are kept as long as this node lives, whatever becomes of its supervisors. */
 const leftovers = new WeakMap<Router, Leftovers>()
 
-const leftoversOf = (router: Router): Leftovers => {
+export const leftoversOf = (router: Router): Leftovers => {
   const known = leftovers.get(router) ?? new Leftovers(router)
   leftovers.set(router, known)
   return known
