@@ -128,7 +128,7 @@ describe("the package", () => {
       }
       console.log(Object.keys(whole).join())`
     const { stderr, stdout } = runIn(folder, "--input-type=module", "-e", program)
-    assert.strictEqual(stdout, "Global,Node,Port,Registry,Supervisor,Transport\n", stderr)
+    assert.strictEqual(stdout, "Global,Node,Port,Supervisor,Transport\n", stderr)
   })
 
   it("has the command line apart from the whole", () => {

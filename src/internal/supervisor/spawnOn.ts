@@ -116,10 +116,16 @@ export const awaitLink = (router: Router, memory: Memory): Effect.Effect<void> =
     const isUp = (): boolean => nodes.some((node) => router.isUp(node))
     const linked = Effect.callback<void>((resume) => {
       if (isUp()) return resume(Effect.void)
-      const listener = { up: () => void (isUp() && resume(Effect.void)), down: () => {} }
+      const leave = (): boolean => router.listeners.delete(listener)
+      const listener = {
+        up: () => {
+          if (isUp() && leave()) resume(Effect.void)
+        },
+        down: () => {}
+      }
       router.listeners.add(listener)
       for (const node of nodes) router.peer(node).wake()
-      return Effect.sync(() => router.listeners.delete(listener))
+      return Effect.sync(leave)
     })
     const delay = Math.min(waitMillis.longest, waitMillis.first * 2 ** Math.min(10, memory.waits++))
     return Effect.asVoid(Effect.timeoutOption(linked, delay))
