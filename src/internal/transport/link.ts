@@ -188,7 +188,8 @@ export class Link {
 
   /** Throws an `UnsendableMessage` if the message is larger than what the other side takes. */
   assertFits(name: string, message: Message): void {
-    if (this.peerLimits === undefined) return
+    // While another one is being written, by whose data this is asked, nobody can say: it is refused when it is sent.
+    if (this.peerLimits === undefined || this.buffer.isWriting) return
     this.sizeWhenWritten(name, message)
     this.buffer.undo()
   }

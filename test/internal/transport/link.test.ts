@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import { framings } from "../../../src/internal/transport/framing/framings.ts"
+import { sizeKey } from "../../../src/internal/transport/handshake/greeting.ts"
 import { Link, type LinkHome } from "../../../src/internal/transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../../../src/internal/transport/linkError.ts"
 import type { Wire } from "../../../src/internal/transport/wire.ts"
@@ -130,6 +131,25 @@ describe("data that runs a program's code when it is read", () => {
     assert.deepStrictEqual(sent[0], ["port", { first: 1, second: 2 }])
     assert.deepStrictEqual(sent.at(-1), ["port", "later"])
     assert.deepInclude(sent, ["other", "from the getter"])
+  })
+
+  it("may ask whether another message fits, and be refused then: nothing of it leaves", async () => {
+    const { link, state } = onWire(
+      { isOwnKind: true, fork: () => {} },
+      new Map([["effect-mp", "x"], [sizeKey, "40000"]])
+    )
+    const curious = {
+      get first() {
+        link.assertFits("other", ["x".repeat(39_000)])
+        return 1
+      },
+      second: Symbol("s")
+    }
+    assert.throws(() => link.send("port", [curious]), /message\[0\]\.second is a symbol/)
+    link.send("port", ["later"])
+    await written()
+    assert.deepStrictEqual(packets(state.written), [["port", "later"]])
+    assert.throws(() => link.assertFits("other", ["x".repeat(41_000)]), /no more than 40000/)
   })
 
   it("is refused where it throws, or cannot travel, and what it sent leaves all the same", async () => {

@@ -5,8 +5,7 @@
  * @internal
  */
 import { isUint8Array } from "node:util/types"
-import { fits64Bits, isPlain, isSafe, maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
-import type { Wire } from "../wire.ts"
+import { fits64Bits, isPlain, isSafe, maxDepth, type Message } from "../../values/plainData.ts"
 import { bignum, major } from "./cborScanner.ts"
 import { refused, SendBuffer } from "./sendBuffer.ts"
 
@@ -27,13 +26,6 @@ const simple = {
 } as const
 
 export class CborWriter extends SendBuffer {
-  private readonly kind: PeerKind
-
-  constructor(kind: PeerKind, wire: Pick<Wire, "write">) {
-    super(wire)
-    this.kind = kind
-  }
-
   protected override packet(name: string, message: Message): void {
     // Read once: to look at an item may run code that changes it.
     const { length } = message

@@ -4,8 +4,7 @@
  * @internal
  */
 import { exactNumber } from "../../values/exactJson.ts"
-import { fits64Bits, isPlain, isSafe, maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
-import type { Wire } from "../wire.ts"
+import { fits64Bits, isPlain, isSafe, maxDepth, type Message } from "../../values/plainData.ts"
 import { refused, SendBuffer } from "./sendBuffer.ts"
 
 /** Text that is no longer is looked at here, character by character: most is ASCII, and means itself. */
@@ -23,13 +22,6 @@ const sign = {
 } as const
 
 export class JsonWriter extends SendBuffer {
-  private readonly kind: PeerKind
-
-  constructor(kind: PeerKind, wire: Pick<Wire, "write">) {
-    super(wire)
-    this.kind = kind
-  }
-
   protected override packet(name: string, message: Message): void {
     this.byte(sign.openArray)
     if (!this.plainText(name)) this.encoded(JSON.stringify(name))

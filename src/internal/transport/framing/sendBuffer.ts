@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { Message } from "../../values/plainData.ts"
+import type { Message, PeerKind } from "../../values/plainData.ts"
 import type { Wire } from "../wire.ts"
 import { Slab } from "./slab.ts"
 
@@ -35,9 +35,12 @@ export abstract class SendBuffer {
   private slabBefore = none
   private fromBefore = 0
   private atBefore = 0
+  /** Who reads it. */
+  protected readonly kind: PeerKind
   private readonly wire: Pick<Wire, "write">
 
-  constructor(wire: Pick<Wire, "write">) {
+  constructor(kind: PeerKind, wire: Pick<Wire, "write">) {
+    this.kind = kind
     this.wire = wire
   }
 
