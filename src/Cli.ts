@@ -73,7 +73,7 @@ const run = Command.make("run", {
   Effect.gen(function*() {
     const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
     const sources = yield* runSources(input)
-    const { runOptions } = yield* Effect.promise(() => import("./internal/cli/run/options.ts"))
+    const { runOptions } = yield* Effect.promise(() => import("./internal/config/options.ts"))
     // The node's watchdog has read the same configuration, and has logged already what there is to say of it.
     const options = yield* Effect.provideService(
       runOptions(sources),

@@ -6,10 +6,10 @@
  */
 import * as Result from "effect/Result"
 import type { Json } from "effect/Schema"
+import { decode, InvalidConfig, isKey, type Key, keys, kinds } from "../../config/keys.ts"
+import { parse } from "../../config/relaxedJson.ts"
+import type { Arguments, Values } from "../../config/resolve.ts"
 import { didYouMean, UsageError } from "../terminal/usage.ts"
-import { decode, InvalidConfig, isKey, type Key, keys, kinds } from "./keys.ts"
-import { parse } from "./relaxedJson.ts"
-import type { Arguments, Values } from "./resolve.ts"
 
 /** The keys whose elements have commands of their own. */
 export type ListKey = "seeds" | "binds" | "services"

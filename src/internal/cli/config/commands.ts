@@ -13,13 +13,13 @@ import type * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as os from "node:os"
+import type { ConfigFileError } from "../../config/file.ts"
+import type { InvalidConfig } from "../../config/keys.ts"
+import type { Arguments, Sources } from "../../config/resolve.ts"
 import type { Surroundings } from "./apply.ts"
 import { groups, readArguments, readValue, type Word } from "./chain.ts"
-import type { ConfigFileError } from "./file.ts"
-import type { InvalidConfig } from "./keys.ts"
-import type { Arguments, Sources } from "./resolve.ts"
 
-const loadFile = Effect.promise(() => import("./file.ts"))
+const loadFile = Effect.promise(() => import("../../config/file.ts"))
 
 const variables = Config.all({
   rc: Config.option(Config.String("EFFECT_MP_RC")),

@@ -6,11 +6,11 @@
 import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
+import { ancestry, own, profileOf, profilesOf } from "../../config/document.ts"
+import { decode, InvalidConfig } from "../../config/keys.ts"
+import { resolve, type Resolved, type Sources } from "../../config/resolve.ts"
 import { didYouMean, UsageError } from "../terminal/usage.ts"
 import type { Step } from "./chain.ts"
-import { ancestry, own, profileOf, profilesOf } from "./document.ts"
-import { decode, InvalidConfig } from "./keys.ts"
-import { resolve, type Resolved, type Sources } from "./resolve.ts"
 
 /** A step that can be done at once: what has to be made or read first is a `Set` by then. */
 export type ReadyStep = Exclude<Step, { readonly _tag: "Generate" | "ReadCert" }>

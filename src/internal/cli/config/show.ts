@@ -4,8 +4,8 @@
  * @internal
  */
 import type { Json, JsonObject } from "effect/Schema"
+import { isObject, profilesOf } from "../../config/document.ts"
 import { columns } from "../terminal/screen.ts"
-import { isObject, profilesOf } from "./document.ts"
 import type { Shown } from "./edit.ts"
 
 export interface ShowOptions {

@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
 import { groups, readArguments, readChain, type Step } from "../../../../src/internal/cli/config/chain.ts"
 import { edit, type ReadyStep } from "../../../../src/internal/cli/config/edit.ts"
-import { keys } from "../../../../src/internal/cli/config/keys.ts"
+import { keys } from "../../../../src/internal/config/keys.ts"
 
 /** As a shell would split it. */
 const split = (line: string): ReadonlyArray<string> =>

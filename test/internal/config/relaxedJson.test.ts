@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
-import { isObject, own } from "../../../../src/internal/cli/config/document.ts"
-import { parse } from "../../../../src/internal/cli/config/relaxedJson.ts"
+import { isObject, own } from "../../../src/internal/config/document.ts"
+import { parse } from "../../../src/internal/config/relaxedJson.ts"
 
 const value = (text: string) => Result.getOrThrow(parse(text)).value
 

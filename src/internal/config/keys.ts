@@ -7,11 +7,11 @@
 import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import { leastMessageSize } from "../../transport/framing/framing.ts"
-import { accepted, isSecret, offered } from "../../transport/handshake/auth.ts"
-import { parseAddress, splitAddresses } from "../../values/address.ts"
-import { isNodeId } from "../../values/portId.ts"
-import type { ServiceSpec } from "../run/service.ts"
+import type { ServiceSpec } from "../cli/run/service.ts"
+import { leastMessageSize } from "../transport/framing/framing.ts"
+import { accepted, isSecret, offered } from "../transport/handshake/auth.ts"
+import { parseAddress, splitAddresses } from "../values/address.ts"
+import { isNodeId } from "../values/portId.ts"
 
 /** A key whose value cannot be used: `from` says where it stands, if not on the command line. */
 export class InvalidConfig extends Schema.TaggedError<InvalidConfig>()("InvalidConfig", {

@@ -6,8 +6,8 @@
  */
 import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
-import { defaults } from "../../node/options.ts"
-import { didYouMean } from "../terminal/usage.ts"
+import { didYouMean } from "../cli/terminal/usage.ts"
+import { defaults } from "../node/options.ts"
 import { ancestry, own, profileOf, profilesOf } from "./document.ts"
 import { type Configuration, decode, InvalidConfig, type Key, keys } from "./keys.ts"
 

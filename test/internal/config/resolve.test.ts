@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
-import { ancestry } from "../../../../src/internal/cli/config/document.ts"
-import { decode, type Key, keys, kinds } from "../../../../src/internal/cli/config/keys.ts"
+import { ancestry } from "../../../src/internal/config/document.ts"
+import { decode, type Key, keys, kinds } from "../../../src/internal/config/keys.ts"
 import {
   type Arguments,
   resolve,
   type Resolved,
   type Sources,
   type Values
-} from "../../../../src/internal/cli/config/resolve.ts"
+} from "../../../src/internal/config/resolve.ts"
 
 const none: Arguments = { values: {} }
 const sources = (given: Partial<Sources>): Sources => ({

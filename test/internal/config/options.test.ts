@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { readFileSync } from "node:fs"
-import type { Sources } from "../../../../src/internal/cli/config/resolve.ts"
-import { type RunOptions, runOptions } from "../../../../src/internal/cli/run/options.ts"
-import { makeLogs } from "../../../harness.ts"
+import { type RunOptions, runOptions } from "../../../src/internal/config/options.ts"
+import type { Sources } from "../../../src/internal/config/resolve.ts"
+import { makeLogs } from "../../harness.ts"
 
 const options = (given: Partial<Sources>) =>
   runOptions({
