@@ -14,7 +14,8 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   node: ["values", "transport", "port"],
   global: ["values", "transport", "port", "node"],
   supervisor: ["values", "node", "Node", "Port"],
-  cli: ["values", "transport", "node", "global", "Node", "Transport", "Port", "Global", "Supervisor"]
+  config: ["values", "transport", "node"],
+  cli: ["values", "transport", "node", "global", "config", "Node", "Transport", "Port", "Global", "Supervisor"]
 }
 
 /** The faces, and what each may import. `main` starts the command line; `index` has what a program needs. */
@@ -24,7 +25,7 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Port: ["values", "transport", "port", "node", "Node"],
   Global: ["values", "port", "node", "global", "Node", "Port"],
   Supervisor: ["values", "node", "supervisor", "Node", "Port"],
-  Cli: ["values", "cli"],
+  Cli: ["values", "config", "cli"],
   index: ["Global", "Node", "Port", "Supervisor", "Transport"],
   main: ["Cli"]
 }
@@ -101,6 +102,8 @@ describe("the walls between rooms", () => {
     ["internal/supervisor/child.ts", "internal/port/cell.ts"],
     ["internal/supervisor/child.ts", "Global.ts"],
     ["internal/node/router.ts", "internal/cli/doctor.ts"],
+    ["internal/config/options.ts", "internal/cli/run/node.ts"],
+    ["internal/config/options.ts", "Node.ts"],
     ["Port.ts", "Global.ts"],
     ["index.ts", "internal/node/router.ts"]
   ])("are noticed: %s must not import %s", (from, to) => {

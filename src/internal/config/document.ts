@@ -5,7 +5,7 @@
  */
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
-import { InvalidConfig } from "./keys.ts"
+import { InvalidConfig } from "./errors.ts"
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)

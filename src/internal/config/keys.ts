@@ -5,25 +5,12 @@
  * @internal
  */
 import * as Result from "effect/Result"
-import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-import type { ServiceSpec } from "../cli/run/service.ts"
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { accepted, isSecret, offered } from "../transport/handshake/auth.ts"
 import { parseAddress, splitAddresses } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
-
-/** A key whose value cannot be used: `from` says where it stands, if not on the command line. */
-export class InvalidConfig extends Schema.TaggedError<InvalidConfig>()("InvalidConfig", {
-  key: Schema.String,
-  problem: Schema.String,
-  from: Schema.UndefinedOr(Schema.String)
-}) {
-  override readonly [Runtime.errorExitCode] = this.from === undefined ? 2 : 1
-  override get message(): string {
-    return `${this.from === undefined ? "" : `${this.from}: `}${this.key}: ${this.problem}`
-  }
-}
+import { InvalidConfig } from "./errors.ts"
 
 interface About {
   readonly about: string
@@ -92,6 +79,9 @@ const seconds = (about: string, example: string): Kind<number> =>
 
 const names = (known: ReadonlyArray<string>, about: string, example: string): Kind<ReadonlyArray<string>> =>
   list(Schema.Literals(known), texts, { about, allowed: `one of ${known.join(", ")}`, example })
+
+/** `MODULE#EXPORT`, perhaps with arguments for the function that makes the service. */
+export type ServiceSpec = string | readonly [spec: string, ...args: ReadonlyArray<Schema.Json>]
 
 const ServiceSchema: Schema.ConstraintDecoder<ServiceSpec> = Schema.Union([
   Schema.NonEmptyString,

@@ -7,16 +7,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Redacted from "effect/Redacted"
-import type * as Node from "../../Node.ts"
-import type { ServiceSpec } from "../cli/run/service.ts"
-import { didYouMean } from "../cli/terminal/usage.ts"
+import type { Options } from "../node/options.ts"
+import { didYouMean } from "../values/didYouMean.ts"
 import { profilesOf } from "./document.ts"
+import { InvalidConfig } from "./errors.ts"
 import { inWords } from "./file.ts"
-import { InvalidConfig } from "./keys.ts"
+import type { ServiceSpec } from "./keys.ts"
 import { resolve, type Setting, type Sources } from "./resolve.ts"
 
 /** What a node is run with. */
-export interface RunOptions extends Omit<Node.Options, "secret" | "cert"> {
+export interface RunOptions extends Omit<Options, "secret" | "cert"> {
   readonly seeds: ReadonlyArray<string>
   readonly secret: Redacted.Redacted | undefined
   /** PEM text. */

@@ -6,10 +6,11 @@
  */
 import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
-import { didYouMean } from "../cli/terminal/usage.ts"
 import { defaults } from "../node/options.ts"
+import { didYouMean } from "../values/didYouMean.ts"
 import { ancestry, own, profileOf, profilesOf } from "./document.ts"
-import { type Configuration, decode, InvalidConfig, type Key, keys } from "./keys.ts"
+import type { InvalidConfig } from "./errors.ts"
+import { type Configuration, decode, type Key, keys } from "./keys.ts"
 
 export type Values = { readonly [K in Key]?: unknown }
 

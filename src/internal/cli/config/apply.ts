@@ -10,17 +10,15 @@ import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
 import { parentOf, profileOf, profilesOf } from "../../config/document.ts"
-import { inWords, modify, read } from "../../config/file.ts"
-import { InvalidConfig } from "../../config/keys.ts"
-import type { Sources } from "../../config/resolve.ts"
+import { InvalidConfig } from "../../config/errors.ts"
+import { inWords, read } from "../../config/file.ts"
+import type { Surroundings } from "../../config/surroundings.ts"
 import { readCredentials } from "../../transport/tls.ts"
 import { type CertificateError, makeCertificate, makeSecret } from "./certificate.ts"
 import { readChain, type Step } from "./chain.ts"
 import { edit, isChange, type ReadyStep } from "./edit.ts"
+import { modify } from "./modify.ts"
 import { show, type ShowOptions } from "./show.ts"
-
-/** What a configuration comes from, but for the file itself and what the command says. */
-export type Surroundings = Omit<Sources, "document" | "words">
 
 /** Reads a chain, does what it says, and shows what it asks for. */
 export const configure = (chain: ReadonlyArray<string>, surroundings: Surroundings, options: ShowOptions) =>

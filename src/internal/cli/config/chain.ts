@@ -6,10 +6,12 @@
  */
 import * as Result from "effect/Result"
 import type { Json } from "effect/Schema"
-import { decode, InvalidConfig, isKey, type Key, keys, kinds } from "../../config/keys.ts"
+import { InvalidConfig } from "../../config/errors.ts"
+import { decode, isKey, type Key, keys, kinds } from "../../config/keys.ts"
 import { parse } from "../../config/relaxedJson.ts"
 import type { Arguments, Values } from "../../config/resolve.ts"
-import { didYouMean, UsageError } from "../terminal/usage.ts"
+import { didYouMean } from "../../values/didYouMean.ts"
+import { UsageError } from "../terminal/usage.ts"
 
 /** The keys whose elements have commands of their own. */
 export type ListKey = "seeds" | "binds" | "services"

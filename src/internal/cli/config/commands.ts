@@ -6,44 +6,15 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import * as os from "node:os"
-import type { ConfigFileError } from "../../config/file.ts"
-import type { InvalidConfig } from "../../config/keys.ts"
+import type { InvalidConfig } from "../../config/errors.ts"
 import type { Arguments, Sources } from "../../config/resolve.ts"
-import type { Surroundings } from "./apply.ts"
 import { groups, readArguments, readValue, type Word } from "./chain.ts"
 
-const loadFile = Effect.promise(() => import("../../config/file.ts"))
-
-const variables = Config.all({
-  rc: Config.option(Config.String("EFFECT_MP_RC")),
-  secret: Config.option(Config.Redacted("EMP_SECRET")),
-  cert: Config.option(Config.String("EMP_CERT"))
-})
-
-/** The file's place, the environment and the host. A variable that is empty is none. */
-const surroundings = (isRead: boolean): Effect.Effect<Surroundings, Config.ConfigError | ConfigFileError, Path.Path> =>
-  Effect.gen(function*() {
-    const { cert, rc, secret } = yield* variables
-    const held = (value: Option.Option<string>) => Option.getOrUndefined(value) || undefined
-    const { defaultFile } = yield* loadFile
-    return {
-      // A file that is not read need not have a place.
-      file: held(rc) ?? (yield* isRead ? defaultFile : Effect.orElseSucceed(defaultFile, () => "the file")),
-      hostname: os.hostname(),
-      environment: [
-        { variable: "EMP_SECRET", values: { secret: held(Option.map(secret, Redacted.value)) } },
-        { variable: "EMP_CERT", values: { cert: held(cert) } }
-      ],
-      flags: { values: {} }
-    }
-  })
+const loadSurroundings = Effect.promise(() => import("../../config/surroundings.ts"))
 
 const chainFlags = {
   json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false)),
@@ -62,6 +33,7 @@ const startChain = Effect.fnUntraced(function*(
   options: { readonly json: boolean; readonly secrets: boolean }
 ) {
   const { configure } = yield* Effect.promise(() => import("./apply.ts"))
+  const { surroundings } = yield* loadSurroundings
   yield* configure(chain, yield* surroundings(true), options)
 })
 
@@ -130,7 +102,8 @@ type RunInput = Command.Command.Config.Infer<typeof runParams>
 export const runSources = Effect.fnUntraced(function*(input: RunInput) {
   const words = yield* Effect.fromResult(readArguments(input.words))
   const flags = yield* Effect.fromResult(readFlags(input))
-  const { read } = yield* loadFile
+  const { surroundings } = yield* loadSurroundings
+  const { read } = yield* Effect.promise(() => import("../../config/file.ts"))
   const isRead = !(flags.norc ?? words.norc ?? false)
   const around = yield* surroundings(isRead)
   const document = isRead ? (yield* read(around.file)).document : {}

@@ -7,9 +7,11 @@ import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
 import { ancestry, own, profileOf, profilesOf } from "../../config/document.ts"
-import { decode, InvalidConfig } from "../../config/keys.ts"
+import { InvalidConfig } from "../../config/errors.ts"
+import { decode } from "../../config/keys.ts"
 import { resolve, type Resolved, type Sources } from "../../config/resolve.ts"
-import { didYouMean, UsageError } from "../terminal/usage.ts"
+import { didYouMean } from "../../values/didYouMean.ts"
+import { UsageError } from "../terminal/usage.ts"
 import type { Step } from "./chain.ts"
 
 /** A step that can be done at once: what has to be made or read first is a `Set` by then. */

@@ -16,6 +16,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Global } from "../../../Global.ts"
 import type { Node } from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
+import type { ServiceSpec } from "../../config/keys.ts"
 import { describe } from "../../values/describe.ts"
 import { isPortId } from "../../values/portId.ts"
 
@@ -32,9 +33,6 @@ export class ServiceError extends Schema.TaggedError<ServiceError>()("ServiceErr
     return `service ${this.service}: ${this.problem}`
   }
 }
-
-/** `MODULE#EXPORT`, perhaps with arguments for the function that makes the service. */
-export type ServiceSpec = string | readonly [spec: string, ...args: ReadonlyArray<Schema.Json>]
 
 /** What a service can use. */
 export type ServiceEnvironment = Node | Global | Scope.Scope

@@ -13,7 +13,8 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
-import { modify, read } from "../../../src/internal/config/file.ts"
+import { modify } from "../../../../src/internal/cli/config/modify.ts"
+import { read } from "../../../../src/internal/config/file.ts"
 
 const makeFolder = (): string => {
   const folder = fs.mkdtempSync(join(os.tmpdir(), "emp-config-"))

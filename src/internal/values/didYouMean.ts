@@ -1,0 +1,28 @@
+/**
+ * Which known word may have been meant.
+ *
+ * @internal
+ */
+
+/** `; did you mean "x"?` with the known word that is fewest letters away (Levenshtein), or nothing if none is near. */
+export const didYouMean = (given: string, known: Iterable<string>): string => {
+  let meant = ""
+  let least = Math.min(3, given.length)
+  for (const word of known) {
+    const far = distance(given, word)
+    if (far < least) [meant, least] = [word, far]
+  }
+  return meant === "" ? "" : `; did you mean ${JSON.stringify(meant)}?`
+}
+
+const distance = (from: string, to: string): number => {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (const [nth, letter] of Array.from(from).entries()) {
+    const next = [nth + 1]
+    for (const [index, other] of Array.from(to).entries()) {
+      next.push(Math.min(next[index]! + 1, row[index + 1]! + 1, row[index]! + (letter === other ? 0 : 1)))
+    }
+    row = next
+  }
+  return row.at(-1)!
+}
