@@ -15,8 +15,10 @@
  *
  * @since 0.1.0
  */
+import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as FileSystem from "effect/FileSystem"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -25,6 +27,7 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as configErrors from "./internal/config/errors.ts"
 import { isFamilyName, listenersFamily, longestFamilyName } from "./internal/global/families.ts"
 import { type FamilyChange as CopyChange, Unread } from "./internal/global/familyCopy.ts"
 import type { Question } from "./internal/global/follower.ts"
@@ -38,6 +41,7 @@ import { isPortId, nodeOf, readName } from "./internal/values/portId.ts"
 import { isOrderly, reasonFromExit, showReason } from "./internal/values/reason.ts"
 import * as Node from "./Node.ts"
 import type { PortId } from "./Port.ts"
+import type { LinkError, Transport } from "./Transport.ts"
 
 /**
  * How a node gets its place in the network.
@@ -206,6 +210,155 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
       return mesh
     })
   )
+
+/**
+ * The node's place in the network, with the seeds of the variable `EMP_SEEDS`.
+ *
+ * **Details**
+ *
+ * As `Node.layerConfig`: seeds have commas between them; the `ConfigProvider` has the variable; an option that is given as a `Config`
+ * takes its place. `global` has no variable.
+ *
+ * **Example** (A program that finds its network by variables)
+ *
+ * ```ts
+ * import { Global, Node, Transport } from "effect-mp"
+ * import { NodeFileSystem } from "@effect/platform-node"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ *
+ * const node = Layer.provideMerge(Global.layerConfig(), Node.layerConfig())
+ *
+ * const start = (env: Record<string, string>) =>
+ *   Layer.build(node.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))), Layer.fresh))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* start({ EMP_NODEID: "seed", EMP_SECRET: "swordfish", EMP_BINDS: "memory:1" })
+ *   const other = yield* start({ EMP_NODEID: "other", EMP_SECRET: "swordfish", EMP_BINDS: "[]", EMP_SEEDS: "memory:1" })
+ *   yield* Effect.provide(Global.awaitNode("seed"), other)
+ *   return yield* Effect.provide(Node.upNodes, other)
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.provide([Transport.layerMemory, NodeFileSystem.layer]), Effect.scoped)
+ * ) // => ["seed"]
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: Config.Wrap<Options> = {}
+): Layer.Layer<Global, Config.ConfigError, Node.Node> =>
+  Layer.unwrap(Effect.gen(function*() {
+    const { placeConfig } = yield* Effect.promise(() => import("./internal/config/variables.ts"))
+    return layer(yield* placeConfig(options))
+  }))
+
+/**
+ * A key of the configuration has a value that cannot be used: which `key`, what the `problem` is, and where `from` it comes.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const InvalidConfig = configErrors.InvalidConfig
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type InvalidConfig = configErrors.InvalidConfig
+
+/**
+ * The configuration file cannot be read or understood: what the `problem` is, and in which `line` and `column` of the `file` if it
+ * is in one.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const ConfigFileError = configErrors.ConfigFileError
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type ConfigFileError = configErrors.ConfigFileError
+
+/**
+ * What a program that has a profile says itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProfileOptions extends Options, Node.Options {
+  /** The configuration file. Default: what the variable `EFFECT_MP_RC` names, or else `~/.effect-mp.json`. */
+  readonly file?: string | undefined
+}
+
+/**
+ * A node and its place in the network, as a profile of the configuration file has them: AEMP's `configure profile => "seed"`.
+ *
+ * **When to use**
+ *
+ * For programs that are nodes of a network whose operators run others by `emp run profile NAME`: secret, addresses and seeds stand in
+ * one file, which `emp` edits and `emp doctor` checks, and in no program.
+ *
+ * **Details**
+ *
+ * The strongest source first: the options that are given here, as the flags of `emp run`; the environment, `EMP_SECRET` and `EMP_CERT`;
+ * the profile, its parent, and so on; the top of the file; the defaults. `docs/operating.md` has the keys. Without a name it is the
+ * profile that is called like the host. A profile or a parent that is not there is a warning in the log, as with `emp run`, and has no
+ * values. Without seeds the node is a global one, unless `global` says otherwise.
+ *
+ * **Gotchas**
+ *
+ * What is given here beats the file. In AEMP the file beats the arguments of `configure`, unless it is told `force`: what operators
+ * are to decide is left out here.
+ *
+ * The services of the file are for `emp run`: they are not started. A program starts its own.
+ *
+ * **Example** (A seed by its profile, and what the program says itself)
+ *
+ * ```ts
+ * import { Global, Node, Transport } from "effect-mp"
+ * import { Effect, FileSystem, Layer } from "effect"
+ *
+ * // A program provides `NodeFileSystem.layer` of `@effect/platform-node` instead.
+ * const files = FileSystem.layerNoop({
+ *   readFile: () => Effect.succeed(new TextEncoder().encode(`{
+ *     "secret": "swordfish",
+ *     "profile": { "seed": { "nodeid": "seed1", "binds": ["*:4040"] } },
+ *   }`))
+ * })
+ *
+ * const node = Global.layerProfile("seed", { binds: ["memory:1"] })
+ *
+ * const program = Effect.gen(function*() {
+ *   const { isGlobal } = yield* Global.Global
+ *   return [yield* Node.id, yield* Node.addresses, isGlobal]
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.provide(node.pipe(Layer.provide([Transport.layerMemory, files]))))
+ * ) // => ["seed1", ["memory:1"], true]
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerProfile = (
+  profile?: string,
+  options: ProfileOptions = {}
+): Layer.Layer<
+  Global | Node.Node,
+  InvalidConfig | ConfigFileError | Config.ConfigError | Node.InvalidOption | LinkError,
+  Transport | FileSystem.FileSystem
+> =>
+  Layer.unwrap(Effect.gen(function*() {
+    const { profileOptions } = yield* Effect.promise(() => import("./internal/config/profile.ts"))
+    const { seeds, ...node } = yield* profileOptions(profile, options)
+    const global = options.global ?? seeds.length === 0
+    return Layer.provideMerge(layer({ seeds, global }), Node.layer(node))
+  }))
 
 const checkFamily = (family: string): Effect.Effect<void, InvalidEntry> =>
   isFamilyName(family)

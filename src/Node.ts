@@ -6,9 +6,11 @@
  *
  * @since 0.1.0
  */
+import type * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Redacted from "effect/Redacted"
@@ -259,6 +261,63 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       return router
     })
   )
+
+/**
+ * A node that is configured by variables, so that a program says nothing of the machines that it runs on.
+ *
+ * **When to use**
+ *
+ * In containers, and wherever else a node gets its settings from the environment. `Global.layerConfig` does the same for its seeds.
+ * Where nodes share a file, with a profile for each kind of node, `Global.layerProfile` reads that.
+ *
+ * **Details**
+ *
+ * An option that is not given is read as `EMP_` and its key in capitals: `EMP_NODEID`, `EMP_SECRET`, `EMP_CERT`,
+ * `EMP_NODE_ID_IN_CERT`, `EMP_BINDS`, `EMP_MONITOR_TIMEOUT`, `EMP_CONNECT_INTERVAL`, `EMP_FRAMING_FORMAT`, `EMP_AUTH_OFFER`,
+ * `EMP_AUTH_ACCEPT`, `EMP_MAX_MESSAGE_SIZE`. All may be missing, and one that is empty is. Values are written as in the configuration
+ * file (`docs/operating.md` has the table of keys): times in seconds; lists with commas, or as JSON, so that `[]` is an empty one; the
+ * certificate as PEM text, or as the path of a file with it.
+ *
+ * They come from the `ConfigProvider`: the environment, unless the program provides another one. An option that is given as a
+ * `Config` takes the place of its variable, whether or not it has a value; a single `Config` of all options takes that of all.
+ *
+ * A wrong value is a `ConfigError` with the name of its variable. Secrets are not repeated in it.
+ *
+ * **Gotchas**
+ *
+ * A certificate in a file needs a `FileSystem`, as `NodeServices.layer` of `@effect/platform-node` has one.
+ *
+ * **Example** (A node by its variables, but for one option)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { NodeFileSystem } from "@effect/platform-node"
+ * import { Config, ConfigProvider, Effect, Layer } from "effect"
+ *
+ * const node = Node.layerConfig({ nodeId: Config.String("HOSTNAME").pipe(Config.withDefault("%n/")) })
+ *
+ * const env = { HOSTNAME: "greeter-7", EMP_SECRET: "swordfish", EMP_BINDS: "memory:1,memory:2" }
+ *
+ * const program = Effect.map(Node.Node, ({ addresses, nodeId }) => [nodeId, addresses]).pipe(
+ *   Effect.provide(node.pipe(Layer.provide([Transport.layerMemory, NodeFileSystem.layer]))),
+ *   Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))
+ * )
+ *
+ * await Effect.runPromise(program) // => ["greeter-7", ["memory:1", "memory:2"]]
+ * ```
+ *
+ * @see {@link layer} for the options
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  options: Config.Wrap<Options> = {}
+): Layer.Layer<Node, Config.ConfigError | InvalidOption | LinkError, Transport | FileSystem.FileSystem> =>
+  Layer.unwrap(Effect.gen(function*() {
+    // Whoever configures in code need not load it.
+    const { nodeConfig } = yield* Effect.promise(() => import("./internal/config/variables.ts"))
+    return layer(yield* nodeConfig(options))
+  }))
 
 /** 66 random bytes in base64, as Perl sends them. */
 const makeNonce = Effect.sync(() => crypto.randomBytes(66).toString("base64"))

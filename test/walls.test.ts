@@ -21,9 +21,9 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
 /** The faces, and what each may import. `main` starts the command line; `index` has what a program needs. */
 const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Transport: ["values", "transport"],
-  Node: ["values", "transport", "port", "node", "Transport"],
+  Node: ["values", "transport", "port", "node", "config", "Transport"],
   Port: ["values", "transport", "port", "node", "Node"],
-  Global: ["values", "port", "node", "global", "Node", "Port"],
+  Global: ["values", "port", "node", "global", "config", "Node", "Port", "Transport"],
   Supervisor: ["values", "node", "supervisor", "Node", "Port"],
   Cli: ["values", "config", "cli"],
   index: ["Global", "Node", "Port", "Supervisor", "Transport"],

@@ -1,5 +1,5 @@
 /**
- * What `emp run` runs with: the configuration in the terms of a node.
+ * A configuration in the terms of a node: what `emp run` runs with, and programs that are configured as it is.
  *
  * @internal
  */
@@ -12,15 +12,39 @@ import { didYouMean } from "../values/didYouMean.ts"
 import { profilesOf } from "./document.ts"
 import { InvalidConfig } from "./errors.ts"
 import { inWords } from "./file.ts"
-import type { ServiceSpec } from "./keys.ts"
-import { resolve, type Setting, type Sources } from "./resolve.ts"
+import type { Key, ServiceSpec } from "./keys.ts"
+import { resolve, type Resolved, type Setting, type Sources } from "./resolve.ts"
 
-/** What a node is run with. */
-export interface RunOptions extends Omit<Options, "secret" | "cert"> {
-  readonly seeds: ReadonlyArray<string>
+/** The options that programs know, each with its key in a configuration. */
+export const keyOf: { readonly [O in keyof Required<Options> | "seeds"]: Key } = {
+  nodeId: "nodeid",
+  secret: "secret",
+  cert: "cert",
+  nodeIdInCert: "node_id_in_cert",
+  binds: "binds",
+  seeds: "seeds",
+  monitorTimeout: "monitor_timeout",
+  connectInterval: "connect_interval",
+  framings: "framing_format",
+  authOffer: "auth_offer",
+  authAccept: "auth_accept",
+  maxMessageSize: "max_message_size"
+}
+
+type OptionName = keyof typeof keyOf
+
+export const optionNames = Object.keys(keyOf).filter((name): name is OptionName => Object.hasOwn(keyOf, name))
+
+/** What a configuration says of a node. */
+interface NodeOptions extends Omit<Options, "secret" | "cert"> {
   readonly secret: Redacted.Redacted | undefined
   /** PEM text. */
   readonly cert: Redacted.Redacted | undefined
+}
+
+/** What a node is run with. */
+export interface RunOptions extends NodeOptions {
+  readonly seeds: ReadonlyArray<string>
   readonly services: ReadonlyArray<ServiceSpec>
 }
 
@@ -35,14 +59,27 @@ export const runOptions = (
       yield* Effect.logWarning(`${sources.file} has no profile ${JSON.stringify(profile)}${meant}`)
     }
     if (orphan !== undefined) yield* Effect.logWarning(`profile ${orphan.profile}: ${orphan.problem}`)
+    const node = yield* nodeOptions(settings)
     return {
-      nodeId: settings.nodeid?.value ?? `${profile}/`,
+      ...node,
+      nodeId: node.nodeId ?? `${profile}/`,
+      binds: node.binds ?? ["*"],
+      seeds: settings.seeds?.value ?? [],
+      services: settings.services?.value ?? []
+    }
+  })
+
+/** Settings in the terms of a node. What they leave open is not there. */
+export const nodeOptions = (
+  settings: Resolved["settings"]
+): Effect.Effect<NodeOptions, InvalidConfig, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    return {
+      nodeId: settings.nodeid?.value,
       secret: settings.secret && Redacted.make(settings.secret.value),
       cert: settings.cert && (yield* readCert(settings.cert)),
       nodeIdInCert: settings.node_id_in_cert?.value,
-      binds: settings.binds?.value ?? ["*"],
-      seeds: settings.seeds?.value ?? [],
-      services: settings.services?.value ?? [],
+      binds: settings.binds?.value,
       monitorTimeout: seconds(settings.monitor_timeout),
       connectInterval: seconds(settings.connect_interval),
       framings: settings.framing_format && (yield* spoken(settings.framing_format)),

@@ -8,8 +8,8 @@ import * as Result from "effect/Result"
 import type { Json } from "effect/Schema"
 import { InvalidConfig } from "../../config/errors.ts"
 import { decode, isKey, type Key, keys, kinds } from "../../config/keys.ts"
-import { parse } from "../../config/relaxedJson.ts"
 import type { Arguments, Values } from "../../config/resolve.ts"
+import { readValue } from "../../config/text.ts"
 import { didYouMean } from "../../values/didYouMean.ts"
 import { UsageError } from "../terminal/usage.ts"
 
@@ -47,21 +47,6 @@ export interface Word {
 }
 
 const step = (read: Step): Read => Result.succeed(read)
-
-/** How a list of addresses begins whose first one is of IPv6: `[::1]:4040`. No JSON does. */
-const isAddress = /^\[[\dA-Fa-f.]*:[^\]"]*\]/
-
-/** What begins like JSON is JSON, unless it is an address; everything else is text. */
-export const readValue = (key: string, text: string): Result.Result<Json, InvalidConfig> =>
-  /^[[{"]/.test(text) && !((key === "binds" || key === "seeds") && isAddress.test(text))
-    ? Result.mapBoth(parse(text), {
-      onSuccess: ({ value }) => value,
-      onFailure: ({ column, line, problem }) => {
-        const why = key === "secret" ? "" : `: line ${line}, column ${column}: ${problem}`
-        return new InvalidConfig({ key, problem: `what begins with [ { or " must be JSON${why}`, from: undefined })
-      }
-    })
-    : Result.succeed(text)
 
 const readFor = (key: Key, text: string): Result.Result<Json, InvalidConfig> =>
   Result.flatMap(readValue(key, text), (raw) => decode(key, raw, undefined))

@@ -12,7 +12,8 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type { InvalidConfig } from "../../config/errors.ts"
 import type { Arguments, Sources } from "../../config/resolve.ts"
-import { groups, readArguments, readValue, type Word } from "./chain.ts"
+import { readValue } from "../../config/text.ts"
+import { groups, readArguments, type Word } from "./chain.ts"
 
 const loadSurroundings = Effect.promise(() => import("../../config/surroundings.ts"))
 
