@@ -2,11 +2,11 @@
  * The services of `emp run`: what becomes of those that fail, and of their node.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { onTestFinished } from "vitest"
-import { startRun } from "./processes.ts"
+import { emp, root, start, startRun } from "./processes.ts"
 import { nthWorker, ports, startWatched, talk } from "./watched.ts"
 
 describe("the services of emp run", () => {
@@ -61,4 +61,108 @@ describe("the services of emp run", () => {
     assert.include(stderr, `emp: service ${service}: cannot be loaded: ${folder}/${expected}`)
     assert.deepStrictEqual([code, stdout], [1, ""])
   })
+})
+
+/** A project, whose modules are functions that fail with their path; and what an `import` in its folder `work` makes of a name. */
+const makeProject = (files: Record<string, unknown>) => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "emp-project-")))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const write = (name: string, text: string): void => {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), text)
+  }
+  for (const [name, content] of Object.entries(files)) {
+    const made = `() => { throw new Error(${JSON.stringify(name)}) }`
+    if (name.endsWith(".json")) write(name, JSON.stringify(content))
+    else write(name, name.endsWith(".cjs") ? `module.exports = ${made}` : `export default ${made}`)
+  }
+  write(
+    "work/probe.mjs",
+    `for (const name of process.argv.slice(2)) {
+       const error = await import(name).then((module) => module.default(), (error) => error).catch((error) => error)
+       console.log(error.code ?? error.message)
+     }`
+  )
+  const inFolder = ["env", "-C", join(folder, "work")]
+  return {
+    folder,
+    imported: async (names: ReadonlyArray<string>) =>
+      (await start(["probe.mjs", ...names], {}, inFolder).exits()).stdout.trimEnd().split("\n"),
+    /** What `emp doctor` finds of services, in their order. */
+    found: async (names: ReadonlyArray<string>) => {
+      const args = [
+        "doctor",
+        "--norc",
+        "--json",
+        "--bind",
+        "127.0.0.1:*",
+        ...names.flatMap((name) => ["--service", name])
+      ]
+      const { stdout } = await start([emp, ...args], { EMP_SECRET: "swordfish" }, inFolder).exits(60)
+      const findings: ReadonlyArray<{ readonly what: string; readonly found: string }> = JSON.parse(stdout)
+      return findings.filter(({ what }) => what.startsWith("service ")).map(({ found }) => found)
+    }
+  }
+}
+
+describe("services of packages", () => {
+  it("are those that an import in the working directory finds", async () => {
+    const names = [
+      "plain",
+      "plain/deep.mjs",
+      "@s/esm",
+      "@s/esm/sub",
+      "cjs",
+      "self",
+      "above",
+      "@s/esm/hidden",
+      "cjs/gone.mjs"
+    ]
+    const project = makeProject({
+      "node_modules/above/index.mjs": 0,
+      "node_modules/above/package.json": { name: "above", exports: "./index.mjs" },
+      "node_modules/plain/index.mjs": 0,
+      "node_modules/plain/package.json": { name: "plain", main: "index.mjs" },
+      "work/package.json": { name: "self", exports: "./own.mjs" },
+      "work/own.mjs": 0,
+      // A folder that is called like a package is none.
+      "work/plain/other.mjs": 0,
+      "work/node_modules/plain/index.mjs": 0,
+      "work/node_modules/plain/deep.mjs": 0,
+      "work/node_modules/plain/package.json": { name: "plain", main: "index.mjs" },
+      "work/node_modules/@s/esm/for-import.mjs": 0,
+      "work/node_modules/@s/esm/sub.mjs": 0,
+      "work/node_modules/@s/esm/package.json": {
+        name: "@s/esm",
+        exports: { ".": { import: "./for-import.mjs" }, "./sub": { import: "./sub.mjs" } }
+      },
+      "work/node_modules/cjs/main.cjs": 0,
+      "work/node_modules/cjs/package.json": { name: "cjs", main: "main.cjs" }
+    })
+    const imported = await project.imported(names)
+    assert.deepStrictEqual(imported.slice(0, 7), [
+      "work/node_modules/plain/index.mjs",
+      "work/node_modules/plain/deep.mjs",
+      "work/node_modules/@s/esm/for-import.mjs",
+      "work/node_modules/@s/esm/sub.mjs",
+      "work/node_modules/cjs/main.cjs",
+      "work/own.mjs",
+      "node_modules/above/index.mjs"
+    ])
+    const found = await project.found(names)
+    assert.deepStrictEqual(found.slice(0, 7), imported.slice(0, 7).map((path) => `failed: Error: ${path}`))
+    assert.match(found[7]!, /^cannot be loaded: Package subpath '.\/hidden' is not defined by "exports"/)
+    assert.match(found[8]!, /^cannot be loaded: .*node_modules\/cjs\/gone\.mjs/)
+  }, 90_000)
+
+  it("that the project has not are those beside emp, or else both places are told", async () => {
+    const project = makeProject({ "work/package.json": {} })
+    const [own, none] = await project.found(["effect/Effect#void", "no-such-package/sub"])
+    assert.strictEqual(own, "can be loaded")
+    assert.strictEqual(
+      none,
+      `cannot be loaded: cannot find the package in ${project.folder}/work or above, ` +
+        `nor beside emp, in ${root}dist/internal/cli/run/ or above`
+    )
+  }, 90_000)
 })

@@ -3,9 +3,10 @@
  * its own: what one copy makes, the other one has to know.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { emp, Process, root } from "./processes.ts"
 
 /** A project with the service of the fixtures, its own copy of this package, and perhaps one of `effect`. */
@@ -23,13 +24,33 @@ const makeProject = (ownEffect: boolean): string => {
   place("effect", ownEffect, ["package.json", "dist"])
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
   copyFileSync(join(root, "test/fixtures/ownCopy.ts"), join(folder, "service.ts"))
+  mkdirSync(join(modules, "packaged"))
+  writeFileSync(join(modules, "packaged/package.json"), JSON.stringify({ type: "module", exports: "./index.js" }))
+  writeFileSync(
+    join(modules, "packaged/index.js"),
+    `import { Port } from "effect-mp"
+     import { Effect } from "effect"
+     const copy = import.meta.resolve("effect-mp").startsWith(${
+      JSON.stringify(pathToFileURL(realpathSync(folder)).href)
+    })
+     export default Effect.gen(function*() {
+       const port = yield* Port.make({ double: (n, reply) => Port.snd(reply, 2 * n) })
+       console.log("a package of the project: " + copy + "," + (yield* Port.cal(port, "double", 21)))
+       return port
+     })`
+  )
   return folder
 }
 
-const run = (folder: string, service: string): Process =>
-  new Process([emp, "run", "--norc", "--no-watchdog", "--bind", "127.0.0.1:*", "--service", join(folder, service)], {
-    EMP_SECRET: "swordfish"
-  })
+/** `emp` of this copy, in the folder of the project. */
+const run = (folder: string, ...services: ReadonlyArray<string>): Process => {
+  const args = services.flatMap((service) => ["--service", service])
+  return new Process(
+    [emp, "run", "--norc", "--no-watchdog", "--bind", "127.0.0.1:*", ...args],
+    { EMP_SECRET: "swordfish" },
+    ["env", "-C", folder]
+  )
+}
 
 const linesOf = ({ stdout }: Process, part: string): ReadonlyArray<string> =>
   stdout.split("\n").filter((line) => line.startsWith(`${part}: `))
@@ -42,8 +63,9 @@ describe.each([
   let node: Process
   beforeAll(async () => {
     folder = makeProject(ownEffect)
-    node = run(folder, "service.ts")
+    node = run(folder, "service.ts", "packaged")
     await node.sees(/is ready/, 120)
+    await node.sees(/a package of the project: /)
   }, 150_000)
   afterAll(async () => {
     await node[Symbol.asyncDispose]()
@@ -59,7 +81,8 @@ describe.each([
     ["a typed port", "42"],
     ["a handler that fails", `["worn_out",{"runs":7}]`],
     ["a supervisor", "2"],
-    ["the database", "1"]
+    ["the database", "1"],
+    ["a package of the project", "true,42"]
   ])("has the use of %s", (part, found) => {
     assert.deepStrictEqual(linesOf(node, part), [`${part}: ${found}`])
   })

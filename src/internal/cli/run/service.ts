@@ -7,18 +7,20 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
-import { fileURLToPath, pathToFileURL } from "node:url"
+import { fileURLToPath } from "node:url"
 import type { Global } from "../../../Global.ts"
 import type { Node } from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
 import type { ServiceSpec } from "../../config/keys.ts"
 import { describe } from "../../values/describe.ts"
 import { isPortId } from "../../values/portId.ts"
+import { isNotFound, locate } from "./serviceModule.ts"
 
 /** No file or package is where the name leads to; what is there is no service; the service was made or started, and failed. */
 const reasons = ["not_found", "no_service", "failed"] as const
@@ -46,7 +48,7 @@ export interface Service {
   readonly start: Effect.Effect<unknown, ServiceError, ServiceEnvironment>
 }
 
-/** Loads `MODULE` or `MODULE#EXPORT`: a path from the working directory, or a package. The export is `default`. */
+/** Loads `MODULE` or `MODULE#EXPORT`: a path from the working directory, or a package of its project. The export is `default`. */
 export const load = (service: ServiceSpec): Effect.Effect<Service, ServiceError> =>
   Effect.gen(function*() {
     const [spec, ...args] = typeof service === "string" ? [service] : service
@@ -72,29 +74,28 @@ export const fileOf = (service: ServiceSpec): ReadonlyArray<string> => {
 }
 
 const importModule = (spec: string, path: string): Effect.Effect<Record<string, unknown>, ServiceError> =>
-  Effect.suspend(() => {
-    const refuse = (reason: ServiceError["reason"], why: string) =>
-      new ServiceError({ service: spec, reason, problem: `cannot be loaded: ${why}` })
-    const file = resolve(path)
-    const isFile = existsSync(file)
-    if (!isFile && /^[./]|^[A-Za-z]:\\/.test(path)) return Effect.fail(refuse("not_found", `there is no file ${file}`))
-    const url = isFile ? pathToFileURL(file).href : path
-    return Effect.tryPromise({
+  Effect.gen(function*() {
+    const refuse = (isMissing: boolean, why: string) =>
+      new ServiceError({
+        service: spec,
+        reason: isMissing ? "not_found" : "no_service",
+        problem: `cannot be loaded: ${why}`
+      })
+    const located = locate(path)
+    if (Result.isFailure(located)) return yield* refuse(located.failure.isMissing, located.failure.why)
+    const url = located.success
+    return yield* Effect.tryPromise({
       try: () => import(url) as Promise<Record<string, unknown>>,
       catch: (cause) => cause
     }).pipe(
       Effect.catch((cause) =>
         Effect.flatMap(
           cause instanceof SyntaxError ? placeOf(cause, url) : Effect.succeed(""),
-          (place) => Effect.fail(refuse(isNotFound(cause) ? "not_found" : "no_service", place + describe(cause)))
+          (place) => Effect.fail(refuse(isNotFound(cause), place + describe(cause)))
         )
       )
     )
   })
-
-/** A module, or one that it imports, is not there. */
-const isNotFound = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND"
 
 /**
  * Where a module, or one that it imports, is no JavaScript: `FILE:LINE:COLUMN: `, or nothing if that is not known. Node tells
