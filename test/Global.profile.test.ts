@@ -59,7 +59,7 @@ const document = {
   secret: "swordfish",
   seeds: ["memory:9"],
   profile: {
-    seed: { nodeid: "seed", binds: ["memory:1"], seeds: [], services: ["./nowhere.js"] },
+    seed: { nodeid: "seed", binds: ["memory:1"], seeds: [], services: { nobody: "reads them" } },
     worker: { parent: "common", nodeid: "worker" },
     common: { binds: ["memory:2"] },
     stray: { parent: "comon", nodeid: "stray" },

@@ -34,7 +34,8 @@ export const profileOptions = (
     const { document } = yield* read(file)
     const own = optionNames.filter((name) => given[name] !== undefined)
     const hidden = Object.fromEntries(own.map((name) => [keyOf[name], null]))
-    const flags = { profile, values: hidden }
+    // Services are for `emp run`.
+    const flags = { profile, values: { ...hidden, services: null } }
     const options = yield* runOptions({ ...around, file, document, words: { values: {} }, flags })
     return { ...options, ...Object.fromEntries(own.map((name) => [name, given[name]])) }
   })
