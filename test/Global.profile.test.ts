@@ -105,6 +105,12 @@ describe("a node with a profile", () => {
     assert.isTrue((await run({ options: { ...options, global: true } })).isGlobal)
   })
 
+  it("has the defaults of a node where nobody says anything: without a secret it is on loopback only", async () => {
+    const { addresses, isGlobal } = await run({ options: { file: makeFile({}) } })
+    assert.match(addresses.join(), /^127\.0\.0\.1:\d+$/)
+    assert.isTrue(isGlobal)
+  })
+
   it("has the secret of the environment before that of the file", async () => {
     const file = makeFile({ ...document, secret: "\u0100" })
     assert.strictEqual(

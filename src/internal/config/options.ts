@@ -49,16 +49,24 @@ export interface RunOptions extends NodeOptions {
 }
 
 /** Resolves the sources. Says so if the profile or a parent is not there: with AEMP that is no error. */
-export const runOptions = (
-  sources: Sources
-): Effect.Effect<RunOptions, InvalidConfig, FileSystem.FileSystem> =>
+export const resolveAloud = (sources: Sources): Effect.Effect<Resolved, InvalidConfig> =>
   Effect.gen(function*() {
-    const { isMissing, orphan, profile, settings } = yield* Effect.fromResult(resolve(sources))
+    const resolved = yield* Effect.fromResult(resolve(sources))
+    const { isMissing, orphan, profile } = resolved
     if (isMissing) {
       const meant = didYouMean(profile, Object.keys(profilesOf(sources.document)))
       yield* Effect.logWarning(`${sources.file} has no profile ${JSON.stringify(profile)}${meant}`)
     }
     if (orphan !== undefined) yield* Effect.logWarning(`profile ${orphan.profile}: ${orphan.problem}`)
+    return resolved
+  })
+
+/** What the sources make of a node that is run by itself. */
+export const runOptions = (
+  sources: Sources
+): Effect.Effect<RunOptions, InvalidConfig, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    const { profile, settings } = yield* resolveAloud(sources)
     const node = yield* nodeOptions(settings)
     return {
       ...node,

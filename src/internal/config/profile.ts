@@ -9,7 +9,7 @@ import type { FileSystem } from "effect/FileSystem"
 import type { Options } from "../node/options.ts"
 import type { ConfigFileError, InvalidConfig } from "./errors.ts"
 import { read } from "./file.ts"
-import { keyOf, optionNames, runOptions } from "./options.ts"
+import { keyOf, nodeOptions, optionNames, resolveAloud } from "./options.ts"
 import { surroundings } from "./surroundings.ts"
 
 /** What a program may say itself. */
@@ -23,7 +23,10 @@ export interface Configured extends Options {
   readonly seeds: ReadonlyArray<string>
 }
 
-/** What a program gives counts most, and what other sources have in its place is not even looked at. */
+/**
+ * What a program gives counts most, and what other sources have in its place is not even looked at. What nobody says is left to the
+ * node: its defaults go by what it is given.
+ */
 export const profileOptions = (
   profile: string | undefined,
   given: Given
@@ -36,6 +39,14 @@ export const profileOptions = (
     const hidden = Object.fromEntries(own.map((name) => [keyOf[name], null]))
     // Services are for `emp run`.
     const flags = { profile, values: { ...hidden, services: null } }
-    const options = yield* runOptions({ ...around, file, document, words: { values: {} }, flags })
-    return { ...options, ...Object.fromEntries(own.map((name) => [name, given[name]])) }
+    const resolved = yield* resolveAloud({ ...around, file, document, words: { values: {} }, flags })
+    const settings = Object.fromEntries(
+      Object.entries(resolved.settings).filter(([, { place }]) => place !== undefined)
+    )
+    return {
+      ...yield* nodeOptions(settings),
+      nodeId: resolved.settings.nodeid?.value ?? `${resolved.profile}/`,
+      seeds: resolved.settings.seeds?.value ?? [],
+      ...Object.fromEntries(own.map((name) => [name, given[name]]))
+    }
   })
