@@ -266,7 +266,9 @@ export class Connections implements Network {
    */
   private eachAddress(peer: Peer, found: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, LinkError> {
     const addresses = this.dialable(found)
-    const detail = found.length === 0 ? undefined : `no known address in the scopes of this node, but ${found.join(", ")}`
+    const detail = found.length === 0
+      ? undefined
+      : `no known address in the scopes of this node, but ${found.join(", ")}`
     if (addresses.length === 0) {
       return Effect.fail(new LinkError({ reason: "no_known_address", peer: peer.nodeId, detail }))
     }
