@@ -287,7 +287,7 @@ describe("a seed's name", () => {
         let before = 0
         yield* sees("it has found the only one", () => {
           most = Math.max(most, dialled.length - before)
-            before = dialled.length
+          before = dialled.length
           return node.nodes().includes("pod299")
         })
         assert.isAtMost(most, 32)
