@@ -8,7 +8,7 @@ import { NodeMesh } from "../src/internal/global/mesh.ts"
 import { tcpCarrierWith } from "../src/internal/transport/tcp.ts"
 import { isUp, makeLogs, secret, until, within } from "./harness.ts"
 import { freeAddress, linkedTo, makeMeshWorld, meshTestOver, type MeshWorld } from "./meshWorld.ts"
-import { connectRaw } from "./rawPeer.ts"
+import { connectRaw, listenRaw } from "./rawPeer.ts"
 
 interface Moving extends MeshWorld {
   /** Listens at another address from now on, and says so. */
@@ -114,6 +114,27 @@ describe("addresses with a label", () => {
         raw.send(["", "g_find", "seed"])
         const answer = (yield* raw.settle).find(([, name]) => name === "g_found")
         assert.deepStrictEqual(answer, ["", "g_found", "seed", [seed.address]])
+        // As a global node it is given all, and told what changes.
+        raw.send(["", "g_global"])
+        const a = yield* start("a", { binds: ["127.0.0.1:*", "127.0.0.1:*@vpn"], seeds: [seed.address] })
+        yield* seed.has("'l", { seed: [seed.address], a: [a.address] })
+        const told = JSON.stringify(yield* raw.settle)
+        assert.include(told, a.address)
+        assert.notInclude(told, "vpn")
+      })
+  )
+
+  meshTestOver(Transport.layerTcp)(
+    "are nothing that a master of another kind is told",
+    ({ start }) =>
+      Effect.gen(function*() {
+        const raw = yield* listenRaw({ nodeId: "raw" })
+        const binds = ["127.0.0.1:*", "127.0.0.1:*@vpn"]
+        const a = yield* start("a", { binds, seeds: [raw.address], framings: ["json"] })
+        yield* until("it has its master", () => a.mesh.master === "raw")
+        const told = JSON.stringify(yield* raw.peers[0]!.settle)
+        assert.include(told, a.address)
+        assert.notInclude(told, "vpn")
       })
   )
 })
