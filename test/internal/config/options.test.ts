@@ -35,6 +35,8 @@ describe("the options of a run", () => {
       cert: undefined,
       nodeIdInCert: false,
       binds: ["*"],
+      advertise: undefined,
+      scopes: undefined,
       seeds: [],
       services: [],
       monitorTimeout: Duration.seconds(30),

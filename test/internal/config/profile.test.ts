@@ -20,6 +20,8 @@ const values: {
   cert: ["-----BEGIN ours", "-----BEGIN ours", "nowhere.pem"],
   nodeIdInCert: [true, true, false],
   binds: [[], [], "4040,4041"],
+  advertise: [["a.example"], ["a.example"], "b.example:4040,c.example"],
+  scopes: [["vpn"], "vpn", ["vpn", "public"]],
   seeds: [["a:1"], ["a:1"], ["b:2", "c:3"]],
   monitorTimeout: [Duration.seconds(7), 7, "9.5"],
   connectInterval: [Duration.millis(500), 0.5, 3],
