@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Link } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
+import type { InvalidOption } from "./options.ts"
+import type { Renewal } from "./ownProof.ts"
 import type { Peer } from "./peer.ts"
 
 /** Where a node lives: its addresses, none if it is not known. What fills it stands above the node. */
@@ -22,6 +24,8 @@ export interface Network {
   readonly addresses: ReadonlyArray<string>
   /** How many incoming connections are in their handshakes. */
   readonly handshaking: number
+  /** Changes what handshakes that begin later go by. */
+  renew(renewal: Renewal): Effect.Effect<void, InvalidOption>
   /** How long a handshake may take, and the cap of all retry delays. */
   readonly monitorTimeoutMillis: number
   /** How large a message this node takes: bytes. */
@@ -45,6 +49,7 @@ export const noNetwork: Network = {
   stop: () => {},
   addresses: [],
   handshaking: 0,
+  renew: () => Effect.void,
   monitorTimeoutMillis: 30_000,
   maxMessageSize: Infinity,
   addressBook: () => () => {},
