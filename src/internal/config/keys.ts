@@ -7,7 +7,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { leastMessageSize } from "../transport/framing/framing.ts"
-import { accepted, isSecret, offered } from "../transport/handshake/auth.ts"
+import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake/auth.ts"
 import { isLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { InvalidConfig } from "./errors.ts"
@@ -82,6 +82,10 @@ const names = (known: ReadonlyArray<string>, about: string, example: string): Ki
 
 /** `MODULE#EXPORT`, perhaps with arguments for the function that makes the service. */
 export type ServiceSpec = string | readonly [spec: string, ...args: ReadonlyArray<Schema.Json>]
+const Secret = text((secret) => secret !== "" && isSecret(secret))
+const SecretList = Schema.Array(Secret).pipe(
+  Schema.check(Schema.makeFilter(({ length }) => length > 0 && length <= mostSecrets))
+)
 
 const ServiceSchema: Schema.ConstraintDecoder<ServiceSpec> = Schema.Union([
   Schema.NonEmptyString,
@@ -91,7 +95,8 @@ const ServiceSchema: Schema.ConstraintDecoder<ServiceSpec> = Schema.Union([
 /** What a configuration can have. */
 export interface Configuration {
   readonly nodeid: string
-  readonly secret: string
+  /** Of several, the first one is used, and all are accepted. */
+  readonly secret: string | ReadonlyArray<string>
   readonly cert: string
   readonly binds: ReadonlyArray<string>
   readonly advertise: ReadonlyArray<string>
@@ -122,9 +127,10 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     allowed: "a text without # ; and control characters, and not empty",
     example: "anon/"
   }),
-  secret: one(text((secret) => secret !== "" && isSecret(secret)), {
-    about: "What all nodes of the network share",
-    allowed: "a text of characters up to U+00FF, without control characters, and not empty",
+  secret: one(Schema.Union([Secret, SecretList]), {
+    about: "What all nodes of the network share, or a JSON list",
+    allowed:
+      `a text of characters up to U+00FF, without control characters, and not empty, or a list of ${mostSecrets} at most`,
     example: "swordfish"
   }),
   cert: one(Schema.NonEmptyString, {

@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Redacted from "effect/Redacted"
-import type { Options } from "../node/options.ts"
+import { InvalidOption, type Options } from "../node/options.ts"
 import { didYouMean } from "../values/didYouMean.ts"
 import { profilesOf } from "./document.ts"
 import { InvalidConfig } from "./errors.ts"
@@ -39,13 +39,17 @@ export const optionNames = Object.keys(keyOf).filter((name): name is OptionName 
 
 /** What a configuration says of a node. */
 interface NodeOptions extends Omit<Options, "secret" | "cert"> {
-  readonly secret: Redacted.Redacted | undefined
+  /** The first one is used, all are accepted. */
+  readonly secret: ReadonlyArray<Redacted.Redacted> | undefined
   /** PEM text. */
   readonly cert: Redacted.Redacted | undefined
 }
 
 /** What a node is run with. */
 export interface RunOptions extends NodeOptions {
+  readonly secret: ReadonlyArray<Redacted.Redacted>
+  /** Where the certificate comes from, if it was given by a path. */
+  readonly certFile: string | undefined
   readonly seeds: ReadonlyArray<string>
   readonly services: ReadonlyArray<ServiceSpec>
 }
@@ -73,6 +77,8 @@ export const runOptions = (
     return {
       ...node,
       nodeId: node.nodeId ?? `${profile}/`,
+      secret: node.secret ?? [],
+      certFile: settings.cert && !isPem(settings.cert.value) ? settings.cert.value : undefined,
       binds: node.binds ?? ["*"],
       seeds: settings.seeds?.value ?? [],
       services: settings.services?.value ?? []
@@ -86,7 +92,7 @@ export const nodeOptions = (
   Effect.gen(function*() {
     return {
       nodeId: settings.nodeid?.value,
-      secret: settings.secret && Redacted.make(settings.secret.value),
+      secret: settings.secret && [settings.secret.value].flat().map((secret) => Redacted.make(secret)),
       cert: settings.cert && (yield* readCert(settings.cert)),
       nodeIdInCert: settings.node_id_in_cert?.value,
       binds: settings.binds?.value,
@@ -101,12 +107,29 @@ export const nodeOptions = (
     }
   })
 
+/** Whether others can connect to a node, or a command to them. */
+export const hasProof = ({ cert, secret }: Pick<RunOptions, "secret" | "cert">): boolean =>
+  cert !== undefined || secret.length > 0
+
+/** A node that is run by itself is there for others, who need one of the two to connect. */
+export const checkProof = (options: Pick<RunOptions, "secret" | "cert">): Effect.Effect<void, InvalidOption> =>
+  hasProof(options)
+    ? Effect.void
+    : Effect.fail(
+      new InvalidOption({
+        option: "secret",
+        problem: "missing: without a secret or a certificate nobody can connect; emp gensecret makes one for all nodes"
+      })
+    )
+
 const seconds = (setting: Setting<"monitor_timeout" | "connect_interval"> | undefined): Duration.Duration | undefined =>
   setting && Duration.seconds(setting.value)
 
+const isPem = (value: string): boolean => value.includes("-----BEGIN")
+
 /** PEM text, or the path of a file that has it. */
 const readCert = Effect.fnUntraced(function*({ value }: Setting<"cert">) {
-  if (value.includes("-----BEGIN")) return Redacted.make(value)
+  if (isPem(value)) return Redacted.make(value)
   const files = yield* FileSystem.FileSystem
   return yield* Effect.mapBoth(files.readFileString(value), {
     onSuccess: (pem) => Redacted.make(pem),

@@ -16,7 +16,7 @@ const values: {
   readonly [O in keyof typeof keyOf]: readonly [option: Given[O], flag: Schema.Json, file: Schema.Json]
 } = {
   nodeId: ["mine", "mine", "its/"],
-  secret: [Redacted.make("ours"), "ours", "theirs"],
+  secret: [[Redacted.make("ours"), Redacted.make("older")], ["ours", "older"], "theirs"],
   cert: ["-----BEGIN ours", "-----BEGIN ours", "nowhere.pem"],
   nodeIdInCert: [true, true, false],
   binds: [[], [], "4040,4041"],
@@ -47,7 +47,8 @@ const holding = (all: typeof Holdings.Type): Schema.JsonObject =>
     ]
   }))
 
-const plain = (value: unknown): unknown => Redacted.isRedacted(value) ? Redacted.value(value) : value
+const plain = (value: unknown): unknown =>
+  Array.isArray(value) ? value.map(plain) : Redacted.isRedacted(value) ? Redacted.value(value) : value
 
 describe("what a program gives beside its profile", () => {
   it.effect.prop(

@@ -7,7 +7,6 @@ import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -15,7 +14,7 @@ import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
 import * as Transport from "../../../Transport.ts"
-import { runOptions } from "../../config/options.ts"
+import { hasProof, runOptions } from "../../config/options.ts"
 import type { Sources } from "../../config/resolve.ts"
 import { listenersFamily, scopedFamily } from "../../global/families.ts"
 import { NodeMesh } from "../../global/mesh.ts"
@@ -66,7 +65,7 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
         problem: "there is no node to connect to: give --seed HOST:PORT, or configure seeds"
       })
     }
-    if (options.cert === undefined && (options.secret === undefined || Redacted.value(options.secret) === "")) {
+    if (!hasProof(options)) {
       return yield* new UsageError({
         problem: "there is neither a secret nor a certificate: set EMP_SECRET, or configure one"
       })
