@@ -206,7 +206,10 @@ describe("the package", () => {
     }
     writeFileSync(join(cliFolder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
     const { stdout } = runIn(cliFolder, join(root, "node_modules/typescript/bin/tsc"))
-    assert.match(stdout, /^wrong\.ts\(3,\d+\): error .*\n(?: .*\n)* +Argument of type '"toast"' is not assignable .*\n$/)
+    assert.match(
+      stdout,
+      /^wrong\.ts\(3,\d+\): error .*\n(?: .*\n)* +Argument of type '"toast"' is not assignable .*\n$/
+    )
   })
 
   it("brings an emp that runs", () => {

@@ -1,0 +1,149 @@
+/** The examples, and programs of AnyEvent::MP's introduction at the other end of the link. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { encodings, joinAsPerl } from "./perlPeer.ts"
+import { type Process, startNode } from "./processes.ts"
+
+/** A test in real time, with `emp run` of services as the seed. */
+const beside = (
+  title: string,
+  services: ReadonlyArray<string>,
+  body: (address: string, node: Process) => Effect.Effect<unknown, unknown, Scope.Scope>
+) =>
+  it.live(title, () =>
+    Effect.flatMap(
+      Effect.promise(() => startNode("seed", services.flatMap((service) => ["--service", `examples/${service}`]))),
+      ({ address, node }) => body(address, node)
+    ))
+
+const sees = (node: Process, pattern: RegExp) => Effect.promise(() => node.sees(pattern))
+
+for (const encoding of encodings) {
+  describe(`beside a Perl node that sends ${encoding}`, () => {
+    beside(
+      "receiver.ts takes the time of the introduction's sender, and whatever else may come",
+      ["receiver.ts"],
+      (address, node) =>
+        Effect.gen(function*() {
+          const perl = yield* joinAsPerl(address, "eg_sender", encoding)
+          const [port = ""] = yield* perl.keys("eg_receivers")
+          const name = port.slice("seed#".length)
+          const scalars = [1795205555, "1795205555", 1795205555.25, "f\u00fcnf", "", null, [1, { a: null }], { b: "c" }]
+          perl.snd("", "mon1", name)
+          for (const scalar of scalars) perl.snd(name, "test", scalar)
+          perl.snd(name, "test", 1, "eg_sender#reply")
+          perl.snd(name, "test", "the last one")
+          yield* sees(node, /^seed got: the last one$/m)
+          const shown = node.stdout.split("\n").filter((line) => line.startsWith("seed got:"))
+          assert.strictEqual(shown.length, scalars.length + 2)
+          assert.deepStrictEqual(shown.slice(0, 3), [
+            "seed got: 1795205555",
+            "seed got: 1795205555",
+            "seed got: 1795205555.25"
+          ])
+          assert.isUndefined(perl.raw.packets.find(([, request]) => request === "kil0"), "the port lives")
+        })
+    )
+
+    beside(
+      "sender.ts sends the time to a receiver of the introduction",
+      ["sender.ts"],
+      (address) =>
+        Effect.gen(function*() {
+          const perl = yield* joinAsPerl(address, "eg_receiver", encoding, { eg_receivers: { "eg_receiver#a": null } })
+          const [, , seconds] = yield* perl.gets("the time", ([name, tag]) => name === "a" && tag === "test")
+          assert.isTrue(Number.isSafeInteger(seconds))
+        })
+    )
+
+    beside(
+      "chat-server.ts serves a chat client of the introduction",
+      ["chat-server.ts"],
+      (address, node) =>
+        Effect.gen(function*() {
+          const perl = yield* joinAsPerl(address, "perl", encoding)
+          const [port = ""] = yield* perl.keys("eg_chat_server")
+          const server = port.slice("seed#".length)
+          const told = (line: string) => perl.gets(line, ([name, text]) => name === "b" && text === line)
+          perl.snd(server, "join", "perl#b", "nick1")
+          perl.snd("", "mon1", server)
+          assert.deepStrictEqual(yield* told("nick1 (joins)"), ["b", "nick1 (joins)"])
+          perl.snd(server, "privmsg", "nick1", "hello from Perl")
+          assert.deepStrictEqual(yield* told("nick1: hello from Perl"), ["b", "nick1: hello from Perl"])
+          // The server monitors its client.
+          yield* perl.gets("a monitor", ([name, request, port]) => name === "" && request === "mon1" && port === "b")
+          perl.snd("", "kil0", "b", "custom_error", "oops")
+          yield* sees(node, /^relaying: nick1 \(quits, custom_error oops\)$/m)
+        })
+    )
+
+    beside(
+      "chat-client.ts chats with a server of the introduction, and finds the next one",
+      ["chat-client.ts"],
+      (address, node) =>
+        Effect.gen(function*() {
+          const serve = (name: string) =>
+            joinAsPerl(address, name, encoding, { eg_chat_server: { [`${name}#${name}`]: null } })
+          const conversation = (name: string) =>
+            Effect.gen(function*() {
+              const perl = yield* serve(name)
+              const joined = yield* perl.gets("a client", ([port, tag]) => port === name && tag === "join")
+              const client = String(joined[2]).slice("seed#".length)
+              assert.deepStrictEqual(joined, [name, "join", `seed#${client}`, "seed"])
+              yield* perl.gets(
+                "its monitor",
+                ([port, request, what]) => port === "" && request === "mon1" && what === name
+              )
+              perl.snd(client, `welcome to ${name}`)
+              yield* sees(node, new RegExp(`^welcome to ${name}$`, "m"))
+              node.child.stdin!.write(`hello, ${name}\n`)
+              const said = yield* perl.gets("what is said", ([port, tag]) => port === name && tag === "privmsg")
+              assert.deepStrictEqual(said, [name, "privmsg", "seed", `hello, ${name}`])
+            })
+          yield* Effect.scoped(conversation("first"))
+          yield* sees(node, /^disconnected transport_error first .+$/m)
+          yield* conversation("second")
+        })
+    )
+
+    beside(
+      "chat-bridge.ts serves a client with a bridge head",
+      ["chat-bridge.ts#server"],
+      (address, node) =>
+        Effect.gen(function*() {
+          const perl = yield* joinAsPerl(address, "perl", encoding)
+          assert.deepStrictEqual(yield* perl.keys("eg_chat_server2"), ["seed"])
+          const told = (line: string) => perl.gets(line, ([name, text]) => name === "b" && text === line)
+          perl.snd("", "AnyEvent::MP::_spawn", "fiJusZiznb", "::client_connect", "perl#b", "nick1")
+          perl.snd("", "mon1", "fiJusZiznb")
+          yield* told("nick1 (joins)")
+          perl.snd("fiJusZiznb", "hello from Perl")
+          yield* told("nick1: hello from Perl")
+          perl.snd("", "kil0", "b")
+          yield* sees(node, /^relaying: nick1 \(quits, \)$/m)
+          const end = yield* perl.gets("the end of the bridge head", ([, request]) => request === "kil0")
+          assert.deepStrictEqual(end, ["", "kil0", "fiJusZiznb"])
+        })
+    )
+
+    beside(
+      "chat-bridge.ts has a bridge head at a server of the introduction",
+      ["chat-bridge.ts#client"],
+      (address, node) =>
+        Effect.gen(function*() {
+          const perl = yield* joinAsPerl(address, "perl", encoding, { eg_chat_server2: { perl: null } })
+          const isSpawn = ([, request]: ReadonlyArray<unknown>) => request === "AnyEvent::MP::_spawn"
+          const [, , bridge, init, client, nick] = yield* perl.gets("a spawn", isSpawn)
+          assert.deepStrictEqual([init, nick], ["::client_connect", "seed"])
+          perl.snd(String(client).slice("seed#".length), "seed (joins)")
+          yield* sees(node, /^seed \(joins\)$/m)
+          node.child.stdin!.write("hello\n")
+          assert.deepStrictEqual(yield* perl.gets("the line", ([name]) => name === bridge), [bridge, "hello"])
+          perl.snd("", "kil0", bridge, "die", "oops at line 1.")
+          yield* sees(node, /^disconnected die oops at line 1\.$/m)
+          yield* perl.gets("another one", (packet) => isSpawn(packet) && packet[2] !== bridge)
+        })
+    )
+  })
+}
