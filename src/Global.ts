@@ -48,7 +48,9 @@ import type { PortId } from "./Port.ts"
 export interface Options {
   /**
    * Addresses (`host:port`) of nodes to connect to, at start and for ever. An element may hold several, separated by
-   * commas. The address of this very node makes it a global one. Default: none.
+   * commas. A name may have several addresses, of one node or of many, and others later: each is connected to. The address of this
+   * very node makes it a global one; `*:port` stands for all addresses of this machine, and `*` for this node, wherever it
+   * listens. One with a label is for nodes that have it in their `scopes`. One that is none is logged. Default: none.
    */
   readonly seeds?: ReadonlyArray<string> | undefined
   /** Whether the node is a global one from the start. A node that others use as seed becomes one anyway. */

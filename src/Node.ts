@@ -59,10 +59,23 @@ export interface Options {
    */
   readonly nodeIdInCert?: boolean | undefined
   /**
-   * Where to listen: `host:port`, `[v6]:port`, `*:port` (all interfaces), a bare port; port `*` is a free one. An empty
+   * Where to listen: `host:port`, `[v6]:port`, `*:port` (all interfaces, also those that come later), a bare port; port `*` is a
+   * free one. With a label, as in `10.0.0.1:4040@vpn`, only nodes dial it that have the label among their `scopes`. An empty
    * list: the node can only dial. Default: `["*"]`, or `["127.0.0.1:*"]` without secret and certificate.
    */
   readonly binds?: ReadonlyArray<string> | undefined
+  /**
+   * What others are told to dial, in the place of the addresses that the binds stand for: where those mean nothing elsewhere, as
+   * behind NAT, a load balancer or published ports of a container. Host names are told as they are. Without a port, or with port
+   * `*`, the real ports of the binds. May have labels. An empty list: others are told nothing, and only reach this node by a link
+   * that it has opened.
+   */
+  readonly advertise?: ReadonlyArray<string> | undefined
+  /**
+   * Labels of addresses that this node dials, the best first; then come those without a label. Other labelled ones are as if they
+   * were not there. Default: none, which is for addresses without a label only.
+   */
+  readonly scopes?: ReadonlyArray<string> | undefined
   /** How long a handshake may take, and the cap of all retry delays. Default: 30 seconds. */
   readonly monitorTimeout?: Duration.Input | undefined
   /** How long finding and dialling a node may take before what waits for it is lost. Default: 2 seconds. */
@@ -132,7 +145,7 @@ export interface PeerInfo {
 }
 
 /**
- * What `Node` holds: `nodeId` is the node's ID, expanded; `addresses` are those that others can dial, with their real ports.
+ * What `Node` holds: `nodeId` is the node's ID, expanded; `addresses` are those that others can dial now, with their real ports.
  *
  * @category models
  * @since 0.1.0
@@ -286,7 +299,12 @@ const stop = (router: routers.Router): Effect.Effect<void> =>
 export const id: Effect.Effect<string, never, Node> = Effect.map(Node, (node) => node.nodeId)
 
 /**
- * The addresses that others can dial, with their real ports. Empty for a node that does not listen.
+ * The addresses that others are told to dial, with their real ports. Empty for a node that does not listen.
+ *
+ * **Gotchas**
+ *
+ * They change while the node runs, as the interfaces of its machine do. Those with a label are for nodes that have it in their
+ * `scopes`.
  *
  * @category accessors
  * @since 0.1.0

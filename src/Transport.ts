@@ -91,8 +91,10 @@ export type Wire = wire.Wire
  *
  * **Details**
  *
- * - `listen(bind, accept, host)` listens until its scope closes, and gives every incoming connection to `accept`. It answers the
- *   addresses that others can dial.
+ * - `listen(bind, accept, host, moved)` listens until its scope closes, and gives every incoming connection to `accept`. It answers
+ *   the addresses that others can dial. Where these may change later, as those of a machine's interfaces do, it calls `moved` with
+ *   all that count from then on; connections that stand stay.
+ * - `resolve(address)` answers the addresses that one stands for: all that a name has now, or itself. It may be asked again and again.
  * - `dial(address, host)` connects to one address.
  *
  * `host` is the ID of the node that does it: a network that is made up needs to know from where to where bytes travel, a real one

@@ -10,7 +10,8 @@ import * as fs from "node:fs"
 import * as net from "node:net"
 import { Global, Node, Transport } from "../src/index.ts"
 import { NodeMesh } from "../src/internal/global/mesh.ts"
-import { type Lookup, tcpCarrierWith } from "../src/internal/transport/tcp.ts"
+import { tcpCarrierWith } from "../src/internal/transport/tcp.ts"
+import type { Machine } from "../src/internal/transport/tcpListen.ts"
 import { isUp, makeLogs, makeWorld, secret, until, within } from "./harness.ts"
 import { follow, freeAddress, type MeshNode, meshTestOver } from "./meshWorld.ts"
 import { connectRaw, greeting, listenRaw, ownKind } from "./rawPeer.ts"
@@ -223,9 +224,9 @@ describe("who stands at the address of a seed", () => {
 
 describe("a seed by a name with several addresses", () => {
   const names: Record<string, ReadonlyArray<string>> = {}
-  const lookup: Lookup = (_name, _options, done) =>
+  const lookup: Machine["lookup"] = (_name, _options, done) =>
     done(null, (names["mp.example"] ?? []).map((address) => ({ address, family: 4 })))
-  const named = meshTestOver(Layer.succeed(Transport.Transport, tcpCarrierWith(lookup)))
+  const named = meshTestOver(Layer.succeed(Transport.Transport, tcpCarrierWith({ lookup })))
   const port = Effect.map(freeAddress, (address) => address.split(":")[1]!)
 
   named(

@@ -24,7 +24,7 @@ import { expand } from "../node/nodeId.ts"
 import { NodeRouter } from "../node/router.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { namesOf, readCredentials } from "../transport/tls.ts"
-import { splitAddresses } from "../values/address.ts"
+import { isOwnSeed, readLabel, splitAddresses } from "../values/address.ts"
 import { profilesOf } from "./config/document.ts"
 import { ConfigFileError } from "./config/file.ts"
 import { resolve, type Sources } from "./config/resolve.ts"
@@ -198,7 +198,8 @@ const binds = (options: RunOptions) =>
   Effect.forEach(splitAddresses(options.binds ?? []), (bind) =>
     Effect.gen(function*() {
       const carrier = yield* Transport.Transport
-      const bound = yield* Effect.exit(Effect.scoped(carrier.listen(bind, (wire) => wire.destroy(), "doctor")))
+      const { address } = readLabel(bind)
+      const bound = yield* Effect.exit(Effect.scoped(carrier.listen(address, (wire) => wire.destroy(), "doctor")))
       if (Exit.isSuccess(bound)) return ok(`bind ${bind}`, bound.value.join(", "))
       const found = problemOf(bound.cause, bind)
       return found.includes("in use")
@@ -216,14 +217,18 @@ const seeds = (options: RunOptions) => {
   const node = Layer.provideMerge(
     Global.layer({ seeds: [] }),
     Layer.provide(
-      Node.layer({ ...options, nodeId: commandPrefix, binds: [], monitorTimeout: "5 seconds" }),
+      Node.layer({ ...options, nodeId: commandPrefix, binds: [], advertise: [], monitorTimeout: "5 seconds" }),
       Transport.layerTcp
     )
   )
   const each = Effect.forEach(all, (seed) =>
     Effect.gen(function*() {
+      if (isOwnSeed(seed)) return ok(`seed ${seed}`, "this very node")
       const { network } = yield* NodeRouter
-      const link = yield* Effect.exit(network.dial(seed))
+      const [address] = network.dialable([seed])
+      if (address === undefined) return ok(`seed ${seed}`, "for nodes that have its label among their scopes")
+      const addresses = address.startsWith("*") ? yield* network.resolve(address) : [address]
+      const link = yield* Effect.exit(Effect.firstSuccessOf(addresses.map((one) => network.dial(one))))
       if (Exit.isFailure(link)) {
         const error = Cause.squash(link.cause)
         const advice = error instanceof LinkError ? advices[error.reason] : undefined

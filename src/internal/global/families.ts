@@ -7,6 +7,9 @@
 /** Where the nodes of the network listen, by node ID. */
 export const listenersFamily = "'l"
 
+/** Where they listen for nodes that dial by labels, by node ID: known among nodes of our own kind. */
+export const scopedFamily = "'emp_l"
+
 /** The global nodes, by node ID. */
 export const globalsFamily = "'g"
 

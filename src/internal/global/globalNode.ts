@@ -7,7 +7,7 @@
  */
 import type { Router } from "../node/router.ts"
 import type { Delivery, Entries } from "./delivery.ts"
-import { globalsFamily, listenersFamily } from "./families.ts"
+import { globalsFamily, listenersFamily, scopedFamily } from "./families.ts"
 import type { OwnData } from "./ownData.ts"
 import { type Change, type Family, Shards, type Stamp, type Table, type Told } from "./shards.ts"
 import { ownGlobal, readAddresses } from "./wire.ts"
@@ -59,9 +59,14 @@ export class GlobalNode {
     return this.shards.get(listenersFamily, nodeId)
   }
 
-  /** The addresses where a node listens. */
+  /** The same for those who dial by labels. */
+  scopedOf(nodeId: string): unknown {
+    return this.shards.get(scopedFamily, nodeId)
+  }
+
+  /** The addresses where a node listens, with those that have labels. */
   addressesOf(nodeId: string): ReadonlyArray<string> {
-    return readAddresses(this.listenersOf(nodeId))
+    return [...readAddresses(this.scopedOf(nodeId)), ...readAddresses(this.listenersOf(nodeId))]
   }
 
   // ---- its slaves
@@ -168,6 +173,7 @@ export class GlobalNode {
     // What this node has set itself it knows better than others.
     if (origin === this.router.nodeId) return
     this.publish(family, this.shards.update(origin, family, set, deleted, via, stamp))
+    if (origin === via) this.noteMove(via, family, set)
   }
 
   /** `origin` is no slave of the global node `via` any more. */
@@ -178,6 +184,11 @@ export class GlobalNode {
   /** This node says itself where another global node listens, as all global nodes do. */
   private noteListeners(nodeId: string, table: Table): void {
     this.ownData.set(listenersFamily, nodeId, table.get(listenersFamily)?.get(nodeId) ?? null)
+  }
+
+  /** The same when it listens elsewhere from now on. */
+  private noteMove(nodeId: string, family: string, set: Family): void {
+    if (family === listenersFamily && set.has(nodeId)) this.noteListeners(nodeId, new Map([[family, set]]))
   }
 
   /** The global nodes of our own kind: they are told what each slave of this one does. */

@@ -6,8 +6,9 @@
  */
 import * as Context from "effect/Context"
 import type { NodeListener, Router } from "../node/router.ts"
+import { readLabel } from "../values/address.ts"
 import { Delivery } from "./delivery.ts"
-import { globalsFamily, listenersFamily } from "./families.ts"
+import { globalsFamily, listenersFamily, scopedFamily } from "./families.ts"
 import type { FamilyListener } from "./familyCopy.ts"
 import { Follower, type Question } from "./follower.ts"
 import { GlobalNode } from "./globalNode.ts"
@@ -38,7 +39,16 @@ export class Mesh implements GlobalService, NodeListener {
     this.ownMaster = new Master(router, this.delivery)
     this.ownData = new OwnData(this.ownMaster)
     this.follower = new Follower(router, this.ownMaster, this.ownData, this.delivery, isSeed)
-    this.ownData.set(listenersFamily, router.nodeId, router.addresses)
+    this.tellAddresses()
+  }
+
+  /** Tells the network where this node listens. Addresses with labels are for those who know what they mean. */
+  private tellAddresses(): void {
+    const { addresses, nodeId } = this.router
+    const scoped = addresses.filter((address) => readLabel(address).label !== undefined)
+    this.ownData.set(listenersFamily, nodeId, addresses.filter((address) => !scoped.includes(address)))
+    if (scoped.length > 0) this.ownData.set(scopedFamily, nodeId, scoped)
+    else this.ownData.delete(scopedFamily, [nodeId])
   }
 
   get master(): string | undefined {
@@ -146,6 +156,7 @@ export class Mesh implements GlobalService, NodeListener {
       greeted: (nodeId) => this.greeted(nodeId)
     })
     const takeBack = [
+      router.network.onMoved(() => this.tellAddresses()),
       ...Array.from(table, ([name, request]) => router.requests.add(name, request)),
       router.observed.network(() => ({
         master: this.master ?? null,

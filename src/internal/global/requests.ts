@@ -89,8 +89,13 @@ const ifOwnKind = (handler: Handler): Handler => (parts, name) => {
 /** What a node is told by its master. Addresses count whoever tells them. */
 const toFollowers: Handlers = {
   g_found: reading(
-    ([nodeId, addresses]) => typeof nodeId === "string" ? { nodeId, addresses: readAddresses(addresses) } : undefined,
-    ({ follower }, _from, { addresses, nodeId }) => follower.found(nodeId, addresses)
+    ([nodeId, addresses, scoped]) =>
+      typeof nodeId === "string"
+        ? { nodeId, addresses: readAddresses(addresses), scoped: readAddresses(scoped) }
+        : undefined,
+    // Our own kind tells those with labels too.
+    ({ follower, router }, from, { addresses, nodeId, scoped }) =>
+      follower.found(nodeId, router.isOwnKind(from) ? [...scoped, ...addresses] : addresses)
   ),
 
   // Our own kind says how many portions follow.
@@ -152,8 +157,10 @@ const toGlobals: Handlers = {
   g_find: ifGlobal(
     (args) => args,
     (globalNode, from, nodeId, _args, router) => {
+      const scoped = router.isOwnKind(from) ? globalNode.scopedOf(nodeId) : undefined
+      const addresses = [globalNode.listenersOf(nodeId) ?? null, ...scoped === undefined ? [] : [scoped]]
       // Whoever asked waits for an answer, also where nobody could use it.
-      if (router.requestIfCarried(from, "g_found", nodeId, globalNode.listenersOf(nodeId) ?? null)) return
+      if (router.requestIfCarried(from, "g_found", nodeId, ...addresses)) return
       router.request(from, "g_found", nodeId, null)
     }
   ),

@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { Network } from "../node/network.ts"
 import type { Router } from "../node/router.ts"
 import { isConnectedAlready, type LinkError } from "../transport/linkError.ts"
+import { isOwnSeed, wrongSeed } from "../values/address.ts"
 import { globalsFamily } from "./families.ts"
 import { Flaps, keepTrying } from "./keepTrying.ts"
 import type { Mesh } from "./mesh.ts"
@@ -20,6 +21,10 @@ const globalBaseMillis = 300
 const crossingMillis = 100
 /** As often as this it may stay open who stands at an address: after that it is no accident. */
 const mostUnproven = 3
+/** So many addresses of a seed are dialled at once: a name may stand for hundreds. */
+const mostAtOnce = 16
+/** After this the next ones are dialled, whatever has become of those before. */
+const betweenMillis = 500
 
 /** One address that a seed stands for. */
 interface Door {
@@ -34,8 +39,12 @@ interface Door {
 }
 
 interface Seed {
-  /** As it was given: an address, or a name with several of them. */
+  /** As it was given. */
   readonly name: string
+  /** The same without its label: an address, or a name with several of them. */
+  readonly address: string
+  /** It stands for other addresses than itself. They may be others tomorrow. */
+  isName: boolean
   doors: ReadonlyArray<Door>
   isResolving: boolean
   /** Why the seed could not be reached since it last was: what is logged already is not logged again in every round. */
@@ -44,6 +53,8 @@ interface Seed {
 
 export class Seeds {
   private readonly seeds: ReadonlyArray<Seed>
+  /** This node is a seed itself, wherever it listens. */
+  private readonly isOne: boolean
   private readonly router: Router
   private readonly connections: Network
   private wake: (() => void) | undefined = undefined
@@ -51,7 +62,17 @@ export class Seeds {
   constructor(router: Router, connections: Network, names: ReadonlyArray<string>) {
     this.router = router
     this.connections = connections
-    this.seeds = names.map((name) => ({ name, doors: [], isResolving: false, problems: new Set() }))
+    this.isOne = names.some(isOwnSeed)
+    this.seeds = names.filter((name) => !isOwnSeed(name)).flatMap((name) => {
+      const problem = wrongSeed(name)
+      const [address] = problem === undefined ? connections.dialable([name]) : []
+      if (address !== undefined) {
+        return { name, address, isName: false, doors: [], isResolving: false, problems: new Set<string>() }
+      }
+      if (problem === undefined) router.log.info(`seed ${name} is for nodes that have its label among their scopes`)
+      else router.log.alarm(`seed ${name}`, `seed ${problem}: this node goes on without it`)
+      return []
+    })
   }
 
   /** Whether there are seeds other than the node itself: what was not reached yet may be one. */
@@ -74,14 +95,23 @@ export class Seeds {
     return this.seeds.some((seed) => seed.doors.some((door) => door.nodeId === nodeId))
   }
 
-  /** Dials every address of a seed whose node is not up, for ever. */
+  /** Dials every address of a seed whose node is not up, for ever. What a name stands for is asked again and again. */
   run(mesh: Mesh): Effect.Effect<never> {
     const { connections, router } = this
+    if (this.isOne && router.addresses.length > 0) mesh.becomeGlobal()
+    else if (this.isOne) {
+      router.log.alarm(
+        "seed *",
+        "seed * is this very node, which tells nobody where it listens: it needs binds for that"
+      )
+    }
     return Effect.scoped(Effect.flatMap(Effect.scope, (scope) =>
       Effect.contextWith((context) => {
         const fork = Effect.runForkWith(context)
         const trying = keepTrying(seedBaseMillis, connections.monitorTimeoutMillis, () => {
-          const missing = this.seeds.filter(({ doors }) => doors.length === 0 || doors.some((door) => !this.isUp(door)))
+          const missing = this.seeds.filter(({ doors, isName }) =>
+            isName || doors.length === 0 || doors.some((door) => !this.isUp(door))
+          )
           for (const seed of missing) if (!seed.isResolving) fork(Effect.forkIn(this.attempt(seed, mesh, scope), scope))
           return missing.length > 0
         })
@@ -103,7 +133,7 @@ export class Seeds {
   /** Asks again what addresses the seed stands for, and dials those whose nodes are not up. */
   private attempt(seed: Seed, mesh: Mesh, scope: Scope.Scope): Effect.Effect<void> {
     seed.isResolving = true
-    return this.connections.resolve(seed.name).pipe(
+    return this.connections.resolve(seed.address).pipe(
       Effect.matchEffect({
         onSuccess: (addresses) => Effect.sync(() => this.resolved(seed, addresses)),
         onFailure: (error) => this.problem(seed, undefined, error.reason, `cannot reach seed ${error.message}`)
@@ -113,7 +143,11 @@ export class Seeds {
       })),
       Effect.andThen(Effect.suspend(() => {
         const missing = seed.doors.filter((door) => !door.isDialling && !this.isUp(door))
-        return Effect.forEach(missing, (door) => Effect.forkIn(this.dial(seed, door, mesh), scope), { discard: true })
+        return Effect.forEach(missing, (door, nth) => {
+          const restMillis = betweenMillis * Math.floor(nth / mostAtOnce)
+          const dial = this.dial(seed, door, mesh)
+          return Effect.forkIn(restMillis === 0 ? dial : Effect.delay(dial, restMillis), scope)
+        }, { discard: true })
       })),
       Effect.annotateLogs("node", this.router.nodeId)
     )
@@ -129,6 +163,7 @@ export class Seeds {
         { address, nodeId: undefined, isOurs: false, isDialling: false, unproven: 0 }
     )
     seed.doors = [...found, ...others]
+    seed.isName = addresses.some((address) => address !== seed.address)
   }
 
   private dial(seed: Seed, door: Door, mesh: Mesh): Effect.Effect<void> {
@@ -189,7 +224,7 @@ export class Seeds {
   }
 
   private failed(seed: Seed, door: Door, error: LinkError): Effect.Effect<void> {
-    const name = seed.name === door.address ? "" : ` ${seed.name} at`
+    const name = seed.isName ? ` ${seed.name} at` : ""
     return this.problem(seed, door, error.reason, `cannot reach seed${name} ${error.message}`)
   }
 
@@ -207,8 +242,8 @@ const crossingDelay: Effect.Effect<void> = Effect.flatMap(
   Effect.sleep
 )
 
-const titleOf = ({ name }: Seed, { address }: Door): string =>
-  name === address ? `seed ${name}` : `seed ${name} at ${address}`
+const titleOf = ({ isName, name }: Seed, { address }: Door): string =>
+  isName ? `seed ${name} at ${address}` : `seed ${name}`
 
 /** Runs, and hears meanwhile of each node whose link is lost. */
 const whileListening = <A>(

@@ -16,7 +16,9 @@ import type { Link } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import type { Credentials } from "../transport/tls.ts"
 import type { Carrier, Wire } from "../transport/wire.ts"
+import { inScopes } from "../values/address.ts"
 import { Admission, Attempt } from "./admission.ts"
+import { Listeners } from "./listeners.ts"
 import type { FindAddresses, Network } from "./network.ts"
 import type { Peer } from "./peer.ts"
 import type { Router } from "./router.ts"
@@ -31,12 +33,19 @@ export interface ConnectionSettings {
   /** How long finding and dialling a node may take. */
   readonly connectIntervalMillis: number
   readonly maxMessageSize: number
+  /** What others are told in the place of the binds' addresses. */
+  readonly advertise: ReadonlyArray<string> | undefined
+  /** The labels of addresses that this node dials, the best first. */
+  readonly scopes: ReadonlyArray<string>
   /** Random text for the nonce: from a cryptographic source. */
   readonly makeNonce: Effect.Effect<string>
 }
 
 /** How many incoming connections may be in their handshakes at once; beyond it the oldest one has to go. */
 const maxHandshakes = 1000
+
+/** A name gets so long to be resolved before its node is dialled elsewhere, as RFC 8305 has it. */
+const resolveMillis = 250
 
 /** What a dialled connection tells of the node behind its address. */
 interface DialListener {
@@ -56,7 +65,6 @@ interface OpenHandshake {
 export class Connections implements Network {
   /** The one that came last is asked. */
   private addressBooks: ReadonlyArray<FindAddresses> = []
-  private bound: ReadonlyArray<string> = []
   private isStopped = false
   /** Incoming connections in their handshakes, oldest first. */
   private readonly handshakes = new Set<Wire>()
@@ -65,6 +73,7 @@ export class Connections implements Network {
   private readonly router: Router
   private readonly carrier: Carrier
   private readonly admission: Admission
+  private readonly listeners: Listeners
   readonly settings: ConnectionSettings
   private readonly scope: Scope.Scope
   private readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
@@ -74,6 +83,7 @@ export class Connections implements Network {
     this.router = router
     this.carrier = carrier
     this.admission = new Admission(router, settings.monitorTimeoutMillis)
+    this.listeners = new Listeners(settings.advertise, router.log)
     this.settings = settings
     this.scope = Context.get(context, Scope.Scope)
     const fork = Effect.runForkWith(context)
@@ -85,15 +95,19 @@ export class Connections implements Network {
 
   listen(binds: ReadonlyArray<string>): Effect.Effect<void, LinkError, Scope.Scope> {
     const accept = (wire: Wire): void => void this.fork(this.incoming(wire))
-    return Effect.forEach(binds, (bind) => this.carrier.listen(bind, accept, this.router.nodeId)).pipe(
-      Effect.map((bound) => {
-        this.bound = bound.flat()
-      })
-    )
+    return this.listeners.listen(this.carrier, binds, accept, this.router.nodeId)
   }
 
   get addresses(): ReadonlyArray<string> {
-    return this.bound
+    return this.listeners.addresses
+  }
+
+  onMoved(watcher: () => void): () => void {
+    return this.listeners.onMoved(watcher)
+  }
+
+  dialable(addresses: ReadonlyArray<string>): ReadonlyArray<string> {
+    return inScopes(addresses, this.settings.scopes)
   }
 
   get handshaking(): number {
@@ -246,6 +260,29 @@ export class Connections implements Network {
     this.router.log.warn(`this process stood still for ${Math.round(late)} ms: silent nodes get that time once more`)
   }
 
+  /**
+   * All addresses of a peer that this node dials, with those of names in the place of the names: each may lead to another node. A name
+   * that takes its time, or stands for nothing, is left to be dialled: it holds up nobody, and says then what is wrong with it.
+   */
+  private eachAddress(peer: Peer, found: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, LinkError> {
+    const addresses = this.dialable(found)
+    const detail = found.length === 0
+      ? undefined
+      : `no known address in the scopes of this node, but ${found.join(", ")}`
+    if (addresses.length === 0) {
+      return Effect.fail(new LinkError({ reason: "no_known_address", peer: peer.nodeId, detail }))
+    }
+    const resolve = (address: string): Effect.Effect<ReadonlyArray<string>> =>
+      Effect.timeoutOrElse(this.carrier.resolve(address), {
+        duration: resolveMillis,
+        orElse: () => Effect.succeed([address])
+      }).pipe(Effect.orElseSucceed(() => [address]))
+    return Effect.map(
+      Effect.forEach(addresses, resolve, { concurrency: "unbounded" }),
+      (all) => Array.from(new Set(all.flat()))
+    )
+  }
+
   /** Finds a peer and dials its addresses, until it is up or the time is over. */
   private connect(peer: Peer): Effect.Effect<void> {
     const { router, settings: { connectIntervalMillis, monitorTimeoutMillis } } = this
@@ -266,26 +303,25 @@ export class Connections implements Network {
         log: router.log,
         scope: this.scope
       })
-    return Effect.flatMap(Effect.suspend(() => this.findAddresses(nodeId)), (addresses) =>
-      addresses.length === 0
-        ? Effect.fail(new LinkError({ reason: "no_known_address", peer: peer.nodeId }))
-        : dialAll(addresses)).pipe(
-        Effect.timeoutOrElse({
-          duration: connectIntervalMillis,
-          orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: peer.nodeId }))
-        }),
-        // An address book of somebody else's making: its defect must not leave the peer connecting for ever.
-        Effect.catchDefect((defect) => {
-          const error = new LinkError({
-            reason: "no_known_address",
-            peer: peer.nodeId,
-            detail: "the address book failed"
-          })
-          router.log.warnSome("address book", error.message, defect)
-          return Effect.fail(error)
-        }),
-        Effect.catch(failed)
-      )
+    return Effect.suspend(() => this.findAddresses(nodeId)).pipe(
+      Effect.flatMap((found) => this.eachAddress(peer, found)),
+      Effect.flatMap(dialAll),
+      Effect.timeoutOrElse({
+        duration: connectIntervalMillis,
+        orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: peer.nodeId }))
+      }),
+      // An address book of somebody else's making: its defect must not leave the peer connecting for ever.
+      Effect.catchDefect((defect) => {
+        const error = new LinkError({
+          reason: "no_known_address",
+          peer: peer.nodeId,
+          detail: "the address book failed"
+        })
+        router.log.warnSome("address book", error.message, defect)
+        return Effect.fail(error)
+      }),
+      Effect.catch(failed)
+    )
   }
 }
 

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Link } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
+import { inScopes } from "../values/address.ts"
 import type { Peer } from "./peer.ts"
 
 /** Where a node lives: its addresses, none if it is not known. What fills it stands above the node. */
@@ -18,8 +19,12 @@ export interface Network {
   listen(binds: ReadonlyArray<string>): Effect.Effect<void, LinkError, Scope.Scope>
   /** From now on no node is searched for: whoever waits for one is told at once. */
   stop(): void
-  /** Addresses under which others reach this node. */
+  /** Addresses under which others reach this node, now. Those with a label are for nodes that dial by it. */
   readonly addresses: ReadonlyArray<string>
+  /** `watcher` is called when `addresses` has changed. The result ends that. */
+  onMoved(watcher: () => void): () => void
+  /** Of these addresses those that this node dials, without their labels, the best first. */
+  dialable(addresses: ReadonlyArray<string>): ReadonlyArray<string>
   /** How many incoming connections are in their handshakes. */
   readonly handshaking: number
   /** How long a handshake may take, and the cap of all retry delays. */
@@ -44,6 +49,8 @@ export const noNetwork: Network = {
   listen: () => Effect.void,
   stop: () => {},
   addresses: [],
+  onMoved: () => () => {},
+  dialable: (addresses) => inScopes(addresses, []),
   handshaking: 0,
   monitorTimeoutMillis: 30_000,
   maxMessageSize: Infinity,

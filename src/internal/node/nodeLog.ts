@@ -44,6 +44,10 @@ export class NodeLog {
     this.write(Effect.logDebug(text))
   }
 
+  info(text: string): void {
+    this.write(Effect.logInfo(text))
+  }
+
   /** What cannot happen often. */
   readonly warn: Write = (text, ...details) => void this.write(Effect.logWarning(text, ...details))
 

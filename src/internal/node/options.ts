@@ -13,7 +13,7 @@ import { accepted, isSecret, offered, secretMethods } from "../transport/handsha
 import { ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
 import { type Credentials, readCredentials } from "../transport/tls.ts"
-import { parseAddress, splitAddresses } from "../values/address.ts"
+import { isLabel, splitAddresses, wrongAdvertised, wrongBind } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { version } from "../values/version.ts"
 
@@ -34,6 +34,8 @@ export interface Options {
   readonly cert?: string | Redacted.Redacted | undefined
   readonly nodeIdInCert?: boolean | undefined
   readonly binds?: ReadonlyArray<string> | undefined
+  readonly advertise?: ReadonlyArray<string> | undefined
+  readonly scopes?: ReadonlyArray<string> | undefined
   readonly monitorTimeout?: Duration.Input | undefined
   readonly connectInterval?: Duration.Input | undefined
   readonly framings?: ReadonlyArray<string> | undefined
@@ -57,6 +59,10 @@ export interface Checked {
   readonly identity: Identity
   readonly credentials: Credentials | undefined
   readonly binds: ReadonlyArray<string>
+  /** What others are told; `undefined`: what the binds stand for. */
+  readonly advertise: ReadonlyArray<string> | undefined
+  /** The labels of addresses that this node dials, the best first. */
+  readonly scopes: ReadonlyArray<string>
   readonly monitorTimeoutMillis: number
   readonly connectIntervalMillis: number
   readonly maxMessageSize: number
@@ -107,7 +113,10 @@ export const check = (
       },
       credentials,
       // Nobody can connect without either: it should not look as if somebody could.
-      binds: yield* checkBinds(options.binds ?? (isOpen ? ["*"] : ["127.0.0.1:*"])),
+      binds: yield* checkList("binds", options.binds ?? (isOpen ? ["*"] : ["127.0.0.1:*"]), wrongBind),
+      advertise: options.advertise && (yield* checkList("advertise", options.advertise, wrongAdvertised)),
+      scopes: yield* checkList("scopes", options.scopes ?? [], (label) =>
+        isLabel(label) ? undefined : `${JSON.stringify(label)} is not of letters, digits, _ and -`),
       monitorTimeoutMillis,
       connectIntervalMillis: yield* checkTime(
         "connectInterval",
@@ -163,10 +172,13 @@ const checkSize = (option: keyof Options, size: number): Effect.Effect<number, I
     ? Effect.succeed(Math.floor(limitsOf(size).bytes))
     : invalid(option, `${size} is not a size of at least ${leastMessageSize} bytes`)
 
-const checkBinds = (binds: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, InvalidOption> => {
-  const addresses = splitAddresses(binds)
-  const malformed = addresses.find((address) => parseAddress(address, "localhost") === undefined)
-  return malformed === undefined
-    ? Effect.succeed(addresses)
-    : invalid("binds", `${JSON.stringify(malformed)} is not of the form host:port`)
+/** A list whose elements may hold several, separated by commas. */
+const checkList = (
+  option: keyof Options,
+  elements: ReadonlyArray<string>,
+  wrong: (text: string) => string | undefined
+): Effect.Effect<ReadonlyArray<string>, InvalidOption> => {
+  const texts = splitAddresses(elements)
+  const problem = texts.map(wrong).find((found) => found !== undefined)
+  return problem === undefined ? Effect.succeed(texts) : invalid(option, problem)
 }

@@ -38,12 +38,13 @@ export interface Wire {
 export interface Carrier {
   /**
    * Listens until the scope closes, and gives every incoming connection to `accept`. Answers the addresses that others
-   * can dial, one for each interface, with their real ports.
+   * can dial, one for each interface, with their real ports; when they change, `moved` gets those that count from then on.
    */
   readonly listen: (
     bind: string,
     accept: (wire: Wire) => void,
-    host: string
+    host: string,
+    moved?: (addresses: ReadonlyArray<string>) => void
   ) => Effect.Effect<ReadonlyArray<string>, LinkError, Scope.Scope>
   /** The addresses that this one stands for: itself, or, where it is a name, all that the name has now. */
   readonly resolve: (address: string) => Effect.Effect<ReadonlyArray<string>, LinkError>

@@ -1,12 +1,13 @@
 /**
  * Addresses as AEMP writes them: `host:port`, `[v6]:port`, and the shorter forms of binds. Follows protocol sections
- * 1 and 19.
+ * 1 and 19. An address of ours may have a label, `host:port@vpn`, which says for whom it is.
  *
  * @internal
  */
 
 import * as NetAddress from "effect/net/NetAddress"
 import * as Result from "effect/Result"
+import * as net from "node:net"
 
 /** Where to connect to or to listen. Port 0 is any free port. */
 export interface Address {
@@ -18,7 +19,7 @@ export interface Address {
 export const formatAddress = (address: Address): string =>
   `${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
 
-const pattern = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:[\]]+))(?::(\d{1,5}|\*))?$/
+const pattern = /^(?:\[([^\s[\]@,]+)\]|(\*|[^\s\p{Cc}:[\]@,*]+))(?::(\d{1,5}|\*))?$/u
 
 /**
  * Reads `host:port`, `[v6]:port`, `host`, `host:*`, `*:port`, `*` and (digits only) a port on this host. A missing or
@@ -26,22 +27,25 @@ const pattern = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:[\]]+))(?::(\d{1,5}|\*))?$/
  */
 export const parseAddress = (text: string, hostname: string): Address | undefined => {
   if (/^\d+$/.test(text)) return checked({ host: hostname, port: Number(text) })
-  const match = pattern.exec(text)
-  if (match === null) return undefined
-  const port = match[3]
-  return checked({ host: match[1] ?? match[2]!, port: port === undefined || port === "*" ? 0 : Number(port) })
+  const [, v6, name, port] = pattern.exec(text) ?? []
+  const host = v6 !== undefined && net.isIPv6(v6) ? v6 : name
+  return host === undefined ? undefined : checked({ host, port: port === undefined || port === "*" ? 0 : Number(port) })
 }
 
 const checked = (address: Address): Address | undefined => address.port <= 65535 ? address : undefined
+
+// ---- which addresses a machine has
+
+/** An address of IPv4 may be written as one of IPv6. */
+const readIp = (text: string): NetAddress.IpAddress | undefined =>
+  Result.getOrUndefined(Result.map(NetAddress.ipFromString(text), (ip) => NetAddress.toCanonical(ip)))
 
 /**
  * Of the addresses of all interfaces those that other machines can dial: none that loop back, and of IPv6 only global and
  * unique-local ones. IPv4 first.
  */
 export const reachable = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const ips = addresses.map((text) => Result.getOrUndefined(NetAddress.ipFromString(text))).filter((ip) =>
-    ip !== undefined
-  )
+  const ips = addresses.map(readIp).filter((ip) => ip !== undefined)
   const v4 = ips.filter((ip) => NetAddress.isIpv4Address(ip) && !NetAddress.isLoopback(ip))
   const v6 = ips.filter((ip) =>
     NetAddress.isIpv6Address(ip) && NetAddress.isUnicast(ip) && !NetAddress.isLoopback(ip) &&
@@ -50,6 +54,81 @@ export const reachable = (addresses: ReadonlyArray<string>): ReadonlyArray<strin
   return [...v4, ...v6].map(NetAddress.formatIp)
 }
 
+/** Whether a host is the address of no interface, which stands for all of them: `0.0.0.0` or `::`. */
+export const isWildcard = (host: string): boolean => {
+  const ip = readIp(host)
+  return ip !== undefined && NetAddress.isUnspecified(ip)
+}
+
+/** Whether an address of a host leads nowhere but to that host itself. */
+export const isLoopback = (host: string): boolean => {
+  const ip = readIp(host)
+  return ip !== undefined && NetAddress.isLoopback(ip)
+}
+
+/** Whether a name means the loopback interface on every machine: who binds it wants that. */
+export const isNameOfLoopback = (name: string): boolean =>
+  /^(?:(?:.*\.)?localhost|localhost\.localdomain|ip6-localhost|ip6-loopback)\.?$/i.test(name)
+
+// ---- for whom an address is
+
+/** An address, and for whom it is: for everybody, or for those nodes that dial addresses with this label. */
+export interface Labelled {
+  readonly address: string
+  readonly label: string | undefined
+}
+
+/** Whether a text may be a label. */
+export const isLabel = (text: string): boolean => /^[A-Za-z0-9_-]+$/.test(text)
+
+/** Takes the label off an address that has one. */
+export const readLabel = (text: string): Labelled => {
+  const at = text.lastIndexOf("@")
+  const label = text.slice(at + 1)
+  return at < 0 || !isLabel(label) ? { address: text, label: undefined } : { address: text.slice(0, at), label }
+}
+
+export const writeLabel = ({ address, label }: Labelled): string =>
+  label === undefined ? address : `${address}@${label}`
+
+/**
+ * Of all addresses of a node those that a node dials which has these labels, without them: first those with its labels, in the order
+ * of its labels, then those for everybody.
+ */
+export const inScopes = (addresses: ReadonlyArray<string>, labels: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const all = addresses.map(readLabel)
+  return [...new Set(labels), undefined].flatMap((label) => all.filter((one) => one.label === label)).map((
+    { address }
+  ) => address)
+}
+
+// ---- what is wrong with those that somebody gives
+
 /** List elements of a profile may hold several addresses, separated by commas. */
 export const splitAddresses = (elements: ReadonlyArray<string>): ReadonlyArray<string> =>
   elements.flatMap((element) => element.split(",")).map((text) => text.trim()).filter((text) => text !== "")
+
+const read = (text: string): Address | undefined => parseAddress(readLabel(text).address, "localhost")
+
+const isNoAddress = (text: string): string => `${JSON.stringify(text)} is not of the form host:port`
+
+/** What is wrong with an address to listen on; `undefined` if nothing is. */
+export const wrongBind = (text: string): string | undefined => read(text) === undefined ? isNoAddress(text) : undefined
+
+/** Whether a seed means this very node, wherever it listens: `*`. */
+export const isOwnSeed = (text: string): boolean => {
+  const address = read(text)
+  return address?.host === "*" && address.port === 0
+}
+
+/** What is wrong with the address of a seed; `undefined` if nothing is. */
+export const wrongSeed = (text: string): string | undefined =>
+  (read(text)?.port ?? 0) > 0 || isOwnSeed(text) ? undefined : isNoAddress(text)
+
+/** What is wrong with an address that others are to dial; `undefined` if nothing is. It may be without a port. */
+export const wrongAdvertised = (text: string): string | undefined => {
+  const address = read(text)
+  if (address === undefined) return isNoAddress(text)
+  const isOneHost = address.host !== "*" && !isWildcard(address.host) && !/^\d+$/.test(readLabel(text).address)
+  return isOneHost ? undefined : `${JSON.stringify(text)} names no host that others can dial`
+}

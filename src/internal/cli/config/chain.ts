@@ -46,12 +46,14 @@ export interface Word {
 
 const step = (read: Step): Read => Result.succeed(read)
 
+const addressKeys: ReadonlySet<string> = new Set<Key>(["binds", "advertise", "seeds"])
+
 /** How a list of addresses begins whose first one is of IPv6: `[::1]:4040`. No JSON does. */
 const isAddress = /^\[[\dA-Fa-f.]*:[^\]"]*\]/
 
 /** What begins like JSON is JSON, unless it is an address; everything else is text. */
 export const readValue = (key: string, text: string): Result.Result<Json, InvalidConfig> =>
-  /^[[{"]/.test(text) && !((key === "binds" || key === "seeds") && isAddress.test(text))
+  /^[[{"]/.test(text) && !(addressKeys.has(key) && isAddress.test(text))
     ? Result.mapBoth(parse(text), {
       onSuccess: ({ value }) => value,
       onFailure: ({ column, line, problem }) => {

@@ -100,6 +100,11 @@ export const runParams = {
   profile: text("profile", "The profile of the configuration file to use. Default: the one named like the host"),
   nodeid: text("node-id", "Unique in the network; %n is the host name, a trailing / gets random characters"),
   binds: list("bind", "Where to listen: host:port, *:port, a bare port; port * is a free one"),
+  advertise: list(
+    "advertise",
+    "What others are told to dial, if not the binds: host:port, or host with the binds' ports"
+  ),
+  scopes: list("scope", "A label of addresses to dial, as of host:port@LABEL, the best first"),
   seeds: list("seed", "host:port of a node to connect to"),
   secret: Flag.Redacted("secret").pipe(
     Flag.withDescription(
@@ -152,6 +157,8 @@ const readFlags = (input: RunInput): Result.Result<Arguments, InvalidConfig> =>
         secret: Option.getOrUndefined(Option.map(input.secret, Redacted.value)),
         cert: Option.getOrUndefined(input.cert),
         binds: given(input.binds),
+        advertise: given(input.advertise),
+        scopes: given(input.scopes),
         seeds: given(input.seeds),
         services: given(services),
         monitor_timeout: Option.getOrUndefined(input.monitor_timeout),

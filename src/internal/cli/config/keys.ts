@@ -9,7 +9,7 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { leastMessageSize } from "../../transport/framing/framing.ts"
 import { accepted, isSecret, offered } from "../../transport/handshake/auth.ts"
-import { parseAddress, splitAddresses } from "../../values/address.ts"
+import { isLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../../values/address.ts"
 import { isNodeId } from "../../values/portId.ts"
 import type { ServiceSpec } from "../run/service.ts"
 
@@ -104,6 +104,8 @@ export interface Configuration {
   readonly secret: string
   readonly cert: string
   readonly binds: ReadonlyArray<string>
+  readonly advertise: ReadonlyArray<string>
+  readonly scopes: ReadonlyArray<string>
   readonly seeds: ReadonlyArray<string>
   readonly services: ReadonlyArray<ServiceSpec>
   /** In seconds. */
@@ -140,14 +142,24 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     allowed: "PEM text, or the path of a PEM file",
     example: "node.pem"
   }),
-  binds: list(text((bind) => parseAddress(bind, "localhost") !== undefined), texts, {
+  binds: list(text((bind) => wrongBind(bind) === undefined), texts, {
     about: "Where to listen; an empty list is nowhere",
     allowed: "an address: host:port, [v6]:port, *:port, or a bare port; port * is a free one",
     example: "4040,127.0.0.1:4041"
   }),
-  seeds: list(text((seed) => (parseAddress(seed, "localhost")?.port ?? 0) > 0), texts, {
+  advertise: list(text((address) => wrongAdvertised(address) === undefined), texts, {
+    about: "What others are told to dial, if not the binds",
+    allowed: "an address of one host: host:port, [v6]:port, or host, with the ports of the binds",
+    example: "node1.example:4040"
+  }),
+  scopes: list(text(isLabel), texts, {
+    about: "Labels of addresses that are dialled, the best first",
+    allowed: "a label: letters, digits, _ and -",
+    example: "vpn,public"
+  }),
+  seeds: list(text((seed) => wrongSeed(seed) === undefined), texts, {
     about: "Nodes to connect to at the start",
-    allowed: "an address: host:port, [v6]:port, or a bare port of this host",
+    allowed: "an address: host:port, [v6]:port, *:port, or a bare port of this host; * is this very node",
     example: "10.0.0.1:4040,10.0.0.2:4040"
   }),
   services: list(ServiceSchema, services, {

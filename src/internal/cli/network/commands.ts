@@ -44,6 +44,8 @@ const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: 
       norc,
       nodeid: Option.none(),
       binds: [],
+      advertise: [],
+      scopes: [],
       services: [],
       monitor_timeout: Option.none(),
       connect_interval: Option.none(),

@@ -15,11 +15,11 @@ import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
 import * as Transport from "../../../Transport.ts"
-import { listenersFamily } from "../../global/families.ts"
+import { listenersFamily, scopedFamily } from "../../global/families.ts"
 import { NodeMesh } from "../../global/mesh.ts"
 import { NodeRouter } from "../../node/router.ts"
 import { Status, statusRequest } from "../../node/status.ts"
-import { parseAddress, splitAddresses } from "../../values/address.ts"
+import { isWildcard, parseAddress, readLabel, splitAddresses } from "../../values/address.ts"
 import { reasonFromExit } from "../../values/reason.ts"
 import type { Sources } from "../config/resolve.ts"
 import { traceMessages } from "../run/messageTrace.ts"
@@ -73,7 +73,7 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
     }
     const node = Layer.provideMerge(
       Global.layer({ seeds }),
-      Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [] }), Transport.layerTcp)
+      Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [], advertise: [] }), Transport.layerTcp)
     )
     const joined = within(session, Global.joined, `no seed has answered: ${seeds.join(", ")}`)
     return yield* Effect.andThen(traced, Effect.andThen(joined, body)).pipe(Effect.scoped, Effect.provide(node))
@@ -92,9 +92,10 @@ const seedsOf = (
 ) => {
   if (options.seeds.length > 0) return options.seeds
   return splitAddresses(options.binds ?? []).flatMap((bind) => {
-    const address = parseAddress(bind, "localhost")
+    const own = readLabel(bind).address
+    const address = parseAddress(own, "localhost")
     if (address === undefined || address.port === 0) return []
-    return [address.host === "*" ? `localhost:${address.port}` : bind]
+    return [address.host === "*" || isWildcard(address.host) ? `localhost:${address.port}` : own]
   })
 }
 
@@ -161,10 +162,13 @@ export const askStatus = (session: Session, nodeId: string) =>
 const knownNodes = (session: Session) =>
   Effect.gen(function*() {
     const mesh = yield* NodeMesh
-    const family = Effect.callback<unknown>((resume) =>
-      Effect.sync(mesh.query("g_db_family", listenersFamily, (result) => resume(Effect.succeed(result))))
-    )
-    const entries = Object.entries((yield* within(session, family, "the nodes of the network are not known")) ?? {})
+    const family = (name: string) =>
+      Effect.callback<object>((resume) =>
+        Effect.sync(mesh.query("g_db_family", name, (result) => resume(Effect.succeed(Object(result)))))
+      )
+    const both = Effect.all([family(listenersFamily), family(scopedFamily)])
+    const [plain, scoped] = yield* within(session, both, "the nodes of the network are not known")
+    const entries = Object.entries({ ...plain, ...scoped })
     return new Map<string, unknown>(entries.filter(([name]) => !isCommand(name)))
   })
 

@@ -13,7 +13,7 @@ import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Transport from "../../../Transport.ts"
 import { NodeRouter, type Router } from "../../node/router.ts"
-import { parseAddress, splitAddresses } from "../../values/address.ts"
+import { isOwnSeed, splitAddresses, wrongSeed } from "../../values/address.ts"
 import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
@@ -49,7 +49,7 @@ export const runNode = (
     // Beats come to the very end of the process: links may take a while to close, and services to be loaded.
     yield* obey
     // A wrong seed or service is reported before anything listens.
-    yield* checkSeeds(options.seeds)
+    yield* checkSeeds(options)
     yield* checkSecret(options)
     const services = yield* load
     const node = Layer.provideMerge(
@@ -112,14 +112,14 @@ const checkSecret = ({ cert, secret }: NodeOptions): Effect.Effect<void, Node.In
       })
     )
 
-/** A seed that cannot be one; `Global` would go on trying it. */
-const checkSeeds = (seeds: ReadonlyArray<string>): Effect.Effect<void, Node.InvalidOption> => {
-  const malformed = splitAddresses(seeds).find((seed) => !(parseAddress(seed, "localhost")?.port))
-  return malformed === undefined
-    ? Effect.void
-    : Effect.fail(
-      new Node.InvalidOption({ option: "seeds", problem: `${JSON.stringify(malformed)} is not of the form host:port` })
-    )
+/** A seed that cannot be one; `Global` would go on without it. */
+const checkSeeds = ({ binds = ["*"], seeds }: NodeOptions): Effect.Effect<void, Node.InvalidOption> => {
+  const all = splitAddresses(seeds)
+  const own = binds.length === 0 ? all.find(isOwnSeed) : undefined
+  const problem = own === undefined
+    ? all.map(wrongSeed).find((found) => found !== undefined)
+    : `${JSON.stringify(own)} is this very node, which has no binds`
+  return problem === undefined ? Effect.void : Effect.fail(new Node.InvalidOption({ option: "seeds", problem }))
 }
 
 const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Service>) {

@@ -41,6 +41,8 @@ export const runOptions = (
       cert: settings.cert && (yield* readCert(settings.cert)),
       nodeIdInCert: settings.node_id_in_cert?.value,
       binds: settings.binds?.value ?? ["*"],
+      advertise: settings.advertise?.value,
+      scopes: settings.scopes?.value,
       seeds: settings.seeds?.value ?? [],
       services: settings.services?.value ?? [],
       monitorTimeout: seconds(settings.monitor_timeout),

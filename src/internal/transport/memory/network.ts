@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import { type Address, formatAddress, isWildcard, parseAddress } from "../../values/address.ts"
 import { LinkError } from "../linkError.ts"
 import type { Carrier, Wire } from "../wire.ts"
 import { Connection, type End, type Listener, type Surroundings } from "./connection.ts"
@@ -139,9 +140,9 @@ class Network implements Surroundings {
   // ---- who uses it
 
   readonly listen: Carrier["listen"] = (bind, accept, host) => {
-    const [name = "", port = ""] = bind.split(":")
-    const known = name === "" || name === "*" ? "memory" : name
-    const address = `${known}:${port === "" || port === "*" || port === "0" ? ++this.lastPort : port}`
+    const read = parseAddress(bind.startsWith(":") ? `${anyHost}${bind}` : bind, anyHost)
+    if (read === undefined) return Effect.fail(new LinkError({ reason: "malformed_address", peer: bind }))
+    const address = formatAddress({ host: hostOf(read), port: read.port === 0 ? ++this.lastPort : read.port })
     const listener = { host, accept }
     return Effect.acquireRelease(
       Effect.suspend(() => {
@@ -245,6 +246,11 @@ class Network implements Surroundings {
   }
 }
 
+/** The host of whoever does not care. */
+const anyHost = "memory"
+
+const hostOf = ({ host }: Address): string => host === "*" || isWildcard(host) ? anyHost : host
+
 const anywhere: Route = { from: "*", to: "*" }
 
 /** A new network. Nodes that share it reach each other, and nobody else does. */
@@ -257,7 +263,10 @@ export const makeMemoryNetwork = Effect.contextWith((context: Context.Context<Sc
     (network) => ({
       carrier: {
         listen: network.listen,
-        resolve: (address: string) => Effect.succeed([address]),
+        resolve: (text: string) => {
+          const read = parseAddress(text, anyHost)
+          return Effect.succeed([read === undefined ? text : formatAddress({ host: hostOf(read), port: read.port })])
+        },
         dial: network.dial
       } satisfies Carrier,
       faults: {
