@@ -23,6 +23,7 @@ import * as Runtime from "effect/Runtime"
 import { configGroups, runParams, runSources } from "./internal/cli/config/commands.ts"
 import { commandPrefix, isCommand } from "./internal/cli/network/commandId.ts"
 import { talkGroups } from "./internal/cli/network/commands.ts"
+import { hangups } from "./internal/cli/run/hangup.ts"
 import * as services from "./internal/cli/run/service.ts"
 import { isWatched, watchdog } from "./internal/cli/run/watchdog.ts"
 import { CurrentEnding, Ending, endless } from "./internal/cli/terminal/interruption.ts"
@@ -74,6 +75,7 @@ const run = Command.make("run", {
     const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
     const sources = yield* runSources(input)
     const { runOptions } = yield* Effect.promise(() => import("./internal/cli/run/options.ts"))
+    const reloads = yield* hangups
     // The node's watchdog has read the same configuration, and has logged already what there is to say of it.
     const options = yield* Effect.provideService(
       runOptions(sources),
@@ -86,20 +88,23 @@ const run = Command.make("run", {
     }
     if (input.watchdog && !isWatched()) {
       const watched = input.watch ? options.services.flatMap(services.fileOf) : []
-      return yield* endless(watchdog({ hangSeconds: input.hangTimeout, watched }))
+      return yield* endless(watchdog({ hangSeconds: input.hangTimeout, watched, reloads }))
     }
     if (input.watch && !input.watchdog) {
       return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
     }
     const { runNode } = yield* Effect.promise(() => import("./internal/cli/run/node.ts"))
+    const { renewing } = yield* Effect.promise(() => import("./internal/cli/run/renewal.ts"))
     return yield* endless(
-      runNode(options, Effect.forEach(options.services, services.load), {
-        allowEval: input.allowEval,
-        trace: trace !== "" && trace !== "0"
-      }),
+      runNode(
+        options,
+        Effect.forEach(options.services, services.load),
+        { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" },
+        renewing(options, reloads, Effect.flatMap(runSources(input), runOptions))
+      ),
       "outlives its readers"
     )
-  })).pipe(
+  }).pipe(Effect.scoped)).pipe(
     Command.withDescription("Run a node until it is interrupted"),
     Command.withExamples([
       {

@@ -22,12 +22,21 @@ import type { FindAddresses, Network } from "./internal/node/network.ts"
 import { expand } from "./internal/node/nodeId.ts"
 import { installNodePort } from "./internal/node/nodePort.ts"
 import * as nodeOptions from "./internal/node/options.ts"
+import { OwnProof, type Renewal } from "./internal/node/ownProof.ts"
 import type { PeerState } from "./internal/node/peer.ts"
 import * as routers from "./internal/node/router.ts"
 import type { Link } from "./internal/transport/link.ts"
 import { LinkError } from "./internal/transport/linkError.ts"
 import { makePortNames, randomText } from "./internal/values/names.ts"
 import { Transport } from "./Transport.ts"
+
+/**
+ * What all nodes of a network share: one secret, or several, of which the first is used and all are accepted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Secrets = nodeOptions.Secrets
 
 /**
  * What a networked node is made of. The names are those of AEMP's profiles, in camel case.
@@ -42,20 +51,21 @@ export interface Options {
    */
   readonly nodeId?: string | undefined
   /**
-   * What all nodes of a network share, unless both sides of a connection have a `cert`. Without either nobody can connect,
-   * and the node listens on loopback only unless `binds` says otherwise.
+   * What all nodes of a network share, unless they have a `cert`. Of several (8 at most) the first is used, and all are
+   * accepted: two nodes connect if they share one of them. Without secret and certificate nobody can connect, and the node listens
+   * on loopback only unless `binds` says otherwise.
    */
-  readonly secret?: string | Redacted.Redacted | undefined
+  readonly secret?: Secrets | undefined
   /**
-   * PEM text: a private key, its certificate, and certificates to trust. With it the node speaks TLS (1.2 or later) with
-   * every node that has one too: both show a certificate, and both verify it against those in their own text. One
-   * self-signed certificate that all nodes share is enough. With all others it goes on in the clear if there is a `secret`.
+   * PEM text: a private key, its certificate, and certificates to trust. With it the node demands TLS (1.2 or later): both
+   * sides show a certificate, and both verify it against those in their own text. One self-signed certificate that all nodes share
+   * is enough. Nodes without one are let in only where `authAccept` has a method for them, and a `secret` is there.
    */
   readonly cert?: string | Redacted.Redacted | undefined
   /**
-   * Whether the certificate of another node must be for its node ID, as common name or as alternative name (DNS or URI). It
-   * makes sense where every node has a certificate of its own, signed by an authority. Nodes that come with the `secret`,
-   * without TLS, show none: where they are not welcome either, leave the secret away. Default: false.
+   * Whether the certificate of another node must be for its node ID, as common name or as alternative name (DNS, also
+   * with a wildcard as in `*.example.com`, URI, or IP address). It makes sense where every node has a certificate of its own, signed by
+   * an authority. Default: false.
    */
   readonly nodeIdInCert?: boolean | undefined
   /**
@@ -83,11 +93,15 @@ export interface Options {
   /** Framings that we send and decode, best first. Default: `["cbor", "json"]`. */
   readonly framings?: ReadonlyArray<string> | undefined
   /**
-   * Authentication methods that we send, best first. Default: `["tls_sha3_512", "hmac_sha3_512"]`. `tls_anon`, where it is
-   * accepted, proves nothing: TLS then keeps secrets from those who listen, and from nobody else.
+   * Authentication methods that we send, best first. Default: with a `cert` `["tls_sha3_512"]`, and `"hmac_sha3_512"` too if
+   * `authAccept` has a method without TLS; otherwise `["hmac_sha3_512"]`. `tls_anon`, where it is accepted, proves nothing: TLS then
+   * keeps secrets from those who listen, and from nobody else.
    */
   readonly authOffer?: ReadonlyArray<string> | undefined
-  /** Authentication methods that we accept, best first. Default: `["tls_sha3_512", "hmac_sha3_512", "cleartext"]`. */
+  /**
+   * Authentication methods that we accept, best first. Default: with a `cert` `["tls_sha3_512"]`, otherwise
+   * `["hmac_sha3_512", "cleartext"]`. A node with a certificate that accepts one of the latter lets others in without TLS, and warns.
+   */
   readonly authAccept?: ReadonlyArray<string> | undefined
   /**
    * How large a message this node takes: bytes as they travel, at least 32,768. Nodes of our own kind know it, and refuse larger ones
@@ -127,6 +141,33 @@ export type NodeEvent =
   }
 
 /**
+ * What one side of a link has proven itself with: the `method`; with TLS, the `subject` of its certificate; with a shared secret,
+ * the position of that in this node's own list: 0 is the first, which is used. As long as there are links with another position, the older
+ * secrets are needed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Proof {
+  readonly method: string
+  readonly subject: string | undefined
+  readonly secret: number | undefined
+}
+
+/**
+ * What protects a link: the version and the cipher of TLS, `undefined` in the clear; what the other node has proven itself with
+ * (`received`), and what this one has (`sent`).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Security {
+  readonly tls: { readonly version: string; readonly cipher: string } | undefined
+  readonly received: Proof
+  readonly sent: Proof
+}
+
+/**
  * Another node, as this one sees it now: `queued` messages wait for a link, `buffered` bytes have been sent and have not
  * left the process, `waiting` senders wait for room. `received` and `sent` count the bytes of the present link.
  *
@@ -137,6 +178,8 @@ export interface PeerInfo {
   readonly nodeId: string
   readonly state: PeerState
   readonly address: string | undefined
+  /** Of the present link. */
+  readonly security: Security | undefined
   readonly queued: number
   readonly buffered: number
   readonly waiting: number
@@ -261,11 +304,11 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       const incarnation = yield* randomText(16)
       const checked = yield* nodeOptions.check(options, expanded.nodeId, incarnation)
       const context = yield* Effect.context<Scope.Scope>()
-      const connect = (router: routers.Router) => new Connections(router, carrier, { ...checked, makeNonce }, context)
+      const proof = new OwnProof(options, incarnation, checked)
+      const connect = (router: routers.Router) =>
+        new Connections(router, carrier, { ...checked, proof, makeNonce }, context)
       const router = yield* makeRouter(expanded, connect)
-      if (checked.identity.secret === "" && checked.credentials === undefined) {
-        router.log.warn("this node has neither a secret nor a certificate: nobody can connect to it")
-      }
+      yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
       yield* Effect.addFinalizer(() => stop(router))
       yield* Effect.forkScoped(gaugesOf.publish(router))
       yield* router.network.listen(checked.binds)
@@ -289,6 +332,55 @@ const stop = (router: routers.Router): Effect.Effect<void> =>
     for (const peer of peers) peer.lost(new LinkError({ reason: "node_stopped", peer: peer.nodeId }))
     yield* Fiber.join(closing)
   })
+
+/**
+ * Changes the secret or the certificate of a running node.
+ *
+ * **When to use**
+ *
+ * A secret or a certificate is to change, and no link is to be lost for it.
+ *
+ * **Details**
+ *
+ * Handshakes that begin from now on go by what is new; what is not given stays. Links that stand, and handshakes that have begun, go on
+ * as they are. Where something is wrong, nothing changes. `""` takes a secret or certificate away.
+ *
+ * A secret changes in two rounds, each in any order of the nodes: first all get `[new, old]`; when no link says any more that it
+ * goes by an older one (`Node.peers`, `emp status`), all get `new`.
+ *
+ * **Gotchas**
+ *
+ * A link that was made with the old secret stands, and says so, until it is made anew. A node without a network has nothing to renew.
+ *
+ * **Example** (A new secret beside the old one)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Node.renew({ secret: ["new", "old"] })
+ *   return yield* Effect.flip(Node.renew({ secret: "\n" }))
+ * })
+ * const node = Node.layer({ nodeId: "a", secret: "old", binds: ["memory:1"] }).pipe(Layer.provide(Transport.layerMemory))
+ *
+ * const { option } = await Effect.runPromise(program.pipe(Effect.provide(node)))
+ * option // => "secret"
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const renew = (renewal: Renewal): Effect.Effect<void, InvalidOption, Node> =>
+  Effect.flatMap(NodeRouter, ({ network }) => network.renew(renewal))
+
+/**
+ * What `renew` changes. What is `undefined` stays.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type { Renewal }
 
 /**
  * The node's ID, expanded.
@@ -335,6 +427,7 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
       nodeId: peer.nodeId,
       state: peer.state,
       address: peer.link?.address,
+      security: peer.link?.security,
       queued: peer.queued,
       buffered: peer.link?.buffered ?? 0,
       waiting: peer.senders,

@@ -95,7 +95,8 @@ describe("node IDs", () => {
     Effect.gen(function*() {
       const unique = Effect.gen(function*() {
         const { names, network, nodeId } = yield* NodeRouter
-        const incarnation = network instanceof Connections && network.settings.identity.keys.get(ownKindKey)
+        const incarnation = network instanceof Connections &&
+          network.settings.proof.current.identity.keys.get(ownKindKey)
         return {
           local: names.localId(),
           unique: [nodeId, incarnation, names.spawned()],

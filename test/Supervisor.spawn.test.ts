@@ -18,7 +18,7 @@ import { networkTest as test, quiet, short } from "./supervised.ts"
 const becomeOtherKind = (node: TestNode): void => {
   const { network } = node.router
   assert.instanceOf(network, Connections)
-  const { keys } = network.settings.identity
+  const { keys } = network.settings.proof.current.identity
   assert.instanceOf(keys, Map)
   keys.delete(ownKindKey)
 }

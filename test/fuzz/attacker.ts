@@ -16,7 +16,7 @@ export const secret = "known to the victim, and to its friends"
 
 const identity = (nodeId: string, over: Partial<Handshake.Identity>): Handshake.Identity => ({
   nodeId,
-  secret,
+  secrets: [secret],
   tls: false,
   authOffer: ["tls_sha3_512", "hmac_sha3_512"],
   authAccept: ["tls_sha3_512", "hmac_sha3_512"],
@@ -26,15 +26,20 @@ const identity = (nodeId: string, over: Partial<Handshake.Identity>): Handshake.
   ...over
 })
 
-const untrusted: Secured = { problem: { reason: "tls_untrusted", detail: "SELF_SIGNED_CERT_IN_CHAIN" }, names: ["you"] }
-const mallory: Secured = { problem: undefined, names: ["mallory"] }
+const common = { subject: "CN=mallory", version: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384" }
+const untrusted: Secured = {
+  ...common,
+  problem: { reason: "tls_untrusted", detail: "SELF_SIGNED_CERT_IN_CHAIN" },
+  names: ["you"]
+}
+const mallory: Secured = { ...common, problem: undefined, names: ["mallory"] }
 
 /** What a victim may be like, and what certificate its attacker has. */
 const victims: ReadonlyArray<{ readonly over: Partial<Handshake.Identity>; readonly secured: Secured }> = [
   { over: {}, secured: untrusted },
   { over: { authAccept: ["hmac_sha3_512", "cleartext"] }, secured: untrusted },
   { over: { tls: true, authAccept: ["tls_sha3_512", "hmac_sha3_512", "cleartext"] }, secured: untrusted },
-  { over: { tls: true, secret: "" }, secured: untrusted },
+  { over: { tls: true, secrets: [] }, secured: untrusted },
   { over: { tls: true, nodeIdInCert: true }, secured: mallory },
   { over: { tls: true, nodeIdInCert: true, authAccept: ["tls_sha3_512", "tls_anon"] }, secured: mallory }
 ]
@@ -60,7 +65,7 @@ class Decisions {
 
 /** The lines of a handshake between the victim and a friend. */
 const overheard = (over: Partial<Handshake.Identity>, nonces: readonly [string, string]): ReadonlyArray<string> => {
-  const valid: Secured = { problem: undefined, names: ["me", "you"] }
+  const valid: Secured = { ...common, problem: undefined, names: ["me", "you"] }
   const sides = (["me", "you"] as const).map((nodeId, i) => new Side(identity(nodeId, over), nonces[i]!))
   for (let round = 0; round < 3; round++) {
     const said = sides.map((side) => side.said.splice(0).join(""))

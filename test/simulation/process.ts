@@ -130,8 +130,8 @@ export class Process {
       }))
       const { network } = Context.get(below, NodeRouter)
       if (!(network instanceof Connections)) throw new Error("a process is a node with a network")
-      if (node.isForeign && network.settings.identity.keys instanceof Map) {
-        network.settings.identity.keys.delete(ownKindKey)
+      if (node.isForeign && network.settings.proof.current.identity.keys instanceof Map) {
+        network.settings.proof.current.identity.keys.delete(ownKindKey)
       }
       emit({ _tag: "Started", life, node: node.id })
       this.network = network

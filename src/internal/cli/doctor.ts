@@ -14,23 +14,25 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import * as crypto from "node:crypto"
 import * as os from "node:os"
 import * as Global from "../../Global.ts"
 import * as Node from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import * as Transport from "../../Transport.ts"
 import { expand } from "../node/nodeId.ts"
+import { soonMillis } from "../node/ownProof.ts"
 import { NodeRouter } from "../node/router.ts"
+import { areFor, hasEnded, lastDay } from "../transport/certificate.ts"
+import { isWithoutTls } from "../transport/handshake/auth.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
-import { namesOf, readCredentials } from "../transport/tls.ts"
+import { readCredentials } from "../transport/tls.ts"
 import { isOwnSeed, readLabel, splitAddresses } from "../values/address.ts"
 import { profilesOf } from "./config/document.ts"
 import { ConfigFileError } from "./config/file.ts"
 import { resolve, type Sources } from "./config/resolve.ts"
 import { commandPrefix } from "./network/commandId.ts"
 import { CommandFailed } from "./network/session.ts"
-import { type RunOptions, runOptions } from "./run/options.ts"
+import { hasProof, type RunOptions, runOptions } from "./run/options.ts"
 import { load } from "./run/service.ts"
 import { wrap } from "./terminal/screen.ts"
 import { didYouMean } from "./terminal/usage.ts"
@@ -128,9 +130,9 @@ const profile = (sources: Sources): ReadonlyArray<Finding> => {
   return [warning(`profile ${resolved.profile}`, `the file has none of that name${meant}`, "emp showprofile shows all")]
 }
 
-const secret = ({ cert, secret }: RunOptions): ReadonlyArray<Finding> => {
-  const text = secret === undefined ? "" : Redacted.value(secret)
-  if (text === "" && cert === undefined) {
+const secret = (options: RunOptions): ReadonlyArray<Finding> => {
+  const [first, ...older] = options.secret.map(Redacted.value)
+  if (!hasProof(options)) {
     return [
       problem(
         "secret",
@@ -139,44 +141,52 @@ const secret = ({ cert, secret }: RunOptions): ReadonlyArray<Finding> => {
       )
     ]
   }
-  if (text === "") return [ok("secret", "none; a certificate is there")]
-  return text.length < 16
-    ? [warning("secret", `it has ${text.length} characters`, "emp gensecret makes one that cannot be guessed")]
-    : [ok("secret", `${text.length} characters`)]
+  if (first === undefined) return [ok("secret", "none; a certificate is there")]
+  const shortest = Math.min(first.length, ...older.map(({ length }) => length))
+  const count = older.length === 0
+    ? ""
+    : `; ${older.length} older ${older.length === 1 ? "one is" : "ones are"} accepted`
+  return shortest < 16
+    ? [warning("secret", `it has ${shortest} characters`, "emp gensecret makes one that cannot be guessed")]
+    : [ok("secret", `${first.length} characters${count}`)]
 }
 
-/** So long before its end a certificate is worth a warning. */
-const soonMillis = 30 * 24 * 3600 * 1000
-
-const certificate = Effect.fnUntraced(function*({ cert, nodeId, nodeIdInCert }: RunOptions) {
+const certificate = Effect.fnUntraced(function*({ authAccept = [], cert, nodeId, nodeIdInCert, secret }: RunOptions) {
   if (cert === undefined) return []
   const what = "certificate"
-  const pem = Redacted.value(cert)
   const read = yield* Effect.result(Effect.try({
-    try: () => {
-      readCredentials(pem)
-      return new crypto.X509Certificate(pem)
-    },
+    try: () => readCredentials(Redacted.value(cert)),
     catch: (error) => error instanceof Error ? error.message : String(error)
   }))
   if (Result.isFailure(read)) {
     return [problem(what, read.failure, "a PEM file has private key, certificate, and those to trust")]
   }
-  const x509 = read.success
+  const { own, trusted } = read.success
   const now = yield* Clock.currentTimeMillis
-  const [begin, end] = [new Date(x509.validFrom), new Date(x509.validTo)]
-  const until = `valid until ${end.toISOString().slice(0, 10)}`
-  if (end.getTime() < now) return [problem(what, until, "get a new one, or set the clock")]
-  if (begin.getTime() > now) {
-    return [problem(what, `not valid before ${begin.toISOString()}`, "set the clock, or wait")]
+  const until = `valid until ${lastDay(own)}`
+  if (hasEnded(own, now)) return [problem(what, until, "get a new one, or set the clock")]
+  if (own.validFromMillis > now) {
+    return [problem(what, `not valid before ${new Date(own.validFromMillis).toISOString()}`, "set the clock, or wait")]
   }
   const expanded = yield* expand(nodeId ?? "%n/", os.hostname())
-  const names = namesOf(x509)
-  if (nodeIdInCert === true && !names.includes(expanded.nodeId)) {
-    const found = `it is for ${names.join(", ") || "nobody"}, and not for the node ID ${expanded.nodeId}`
+  if (nodeIdInCert === true && !areFor(own.names, expanded.nodeId)) {
+    const found = `it is for ${own.names.join(", ") || "nobody"}, and not for the node ID ${expanded.nodeId}`
     return [problem(what, found, "with node_id_in_cert every node needs a certificate for its own, fixed ID")]
   }
-  return [end.getTime() - now < soonMillis ? warning(what, until, "get a new one in time") : ok(what, until)]
+  const ended = trusted.filter((other) => hasEnded(other, now)).map((other) =>
+    warning(what, `one that it trusts has ended: ${other.subject}, ${lastDay(other)}`, "replace it, or take it out")
+  )
+  const open = secret.length > 0 && isWithoutTls(authAccept)
+    ? [
+      warning(
+        what,
+        "auth_accept lets nodes in without TLS",
+        "delauth_accept demands TLS of all, as a certificate does by itself"
+      )
+    ]
+    : []
+  const isSoon = own.validToMillis - now < soonMillis
+  return [isSoon ? warning(what, until, "get a new one in time") : ok(what, until), ...ended, ...open]
 })
 
 const services = (options: RunOptions) =>
@@ -264,10 +274,13 @@ const advices: Partial<Record<LinkErrorReason, string>> = {
   handshake_timeout: "what listens there is no node, or one that hangs: look at its log, or restart it",
   not_aemp: "what listens there is no node",
   auth_failed: "it has another secret",
-  handshake_closed:
-    "it has refused us: has it the same secret, or an authority that has signed our certificate? Its log says why",
-  no_common_auth: "one of the two has a certificate, the other has none",
-  tls_required: "it has a certificate, and we have none",
+  handshake_closed: "it has refused us: has it the same secret? Its log says why",
+  tls_closed: "it has refused us: does it trust the authority that has signed our certificate? Its log says why",
+  tls_refused: "its PEM file has to hold the authority that has signed our certificate, and that has to be valid now",
+  no_common_auth: "compare auth_offer and auth_accept of the two",
+  tls_required: "it has no certificate, and we have one: give it one, or allow hmac_sha3_512 in our auth_accept",
+  certificate_required:
+    "it has a certificate, and we have none: give us one, or allow hmac_sha3_512 in its auth_accept",
   tls_untrusted: "our PEM file has to hold the authority that has signed its certificate",
   tls_expired: "its certificate or a clock is wrong"
 }

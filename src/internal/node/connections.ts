@@ -10,24 +10,24 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { type Establish, establish } from "../transport/handshake/establish.ts"
 import { type Greeting, ownKindKey } from "../transport/handshake/greeting.ts"
-import type { Identity } from "../transport/handshake/handshake.ts"
 import { watch } from "../transport/heartbeat.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
-import type { Credentials } from "../transport/tls.ts"
 import type { Carrier, Wire } from "../transport/wire.ts"
 import { inScopes } from "../values/address.ts"
 import { Admission, Attempt } from "./admission.ts"
 import { Listeners } from "./listeners.ts"
 import type { FindAddresses, Network } from "./network.ts"
+import type { InvalidOption } from "./options.ts"
+import type { OwnProof, Renewal } from "./ownProof.ts"
 import type { Peer } from "./peer.ts"
 import type { Router } from "./router.ts"
 import { search } from "./search.ts"
 
 /** What a node's connections are made with. */
 export interface ConnectionSettings {
-  readonly identity: Identity
-  readonly credentials: Credentials | undefined
+  /** What the node proves itself with. */
+  readonly proof: OwnProof
   /** How long a handshake may take. */
   readonly monitorTimeoutMillis: number
   /** How long finding and dialling a node may take. */
@@ -112,6 +112,10 @@ export class Connections implements Network {
 
   get handshaking(): number {
     return this.handshakes.size
+  }
+
+  renew(renewal: Renewal): Effect.Effect<void, InvalidOption> {
+    return this.settings.proof.renew(renewal)
   }
 
   get monitorTimeoutMillis(): number {
@@ -205,8 +209,7 @@ export class Connections implements Network {
       const open: OpenHandshake = { dialled, leadsBack: false }
       this.openHandshakes.set(nonce, open)
       const options: Establish = {
-        identity: settings.identity,
-        credentials: settings.credentials,
+        ...settings.proof.current,
         nonce,
         isOurs: (other) => this.meetsItself(open, other),
         authenticated: ({ nodeId }) => listener.authenticated?.(nodeId),
@@ -225,7 +228,7 @@ export class Connections implements Network {
       Effect.onError(() => Effect.sync(() => wire.destroy())),
       // Of two connections with one node the other side closes one, without a word.
       Effect.catch((error) =>
-        error.reason === "handshake_closed" && attempt !== undefined && this.admission.hasAnother(attempt)
+        isClosed.has(error.reason) && attempt !== undefined && this.admission.hasAnother(attempt)
           ? attempt.refuse("crossing_connection")
           : Effect.fail(error)
       ),
@@ -324,6 +327,9 @@ export class Connections implements Network {
     )
   }
 }
+
+/** The other side has closed the connection, and has not said why. */
+const isClosed: ReadonlySet<LinkErrorReason> = new Set(["handshake_closed", "tls_closed"])
 
 /**
  * Why an incoming connection is refused though all is well: both sides dial at once; a seed finds itself; a Perl node whose seed

@@ -9,6 +9,8 @@ import type * as Scope from "effect/Scope"
 import type { Link } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
 import { inScopes } from "../values/address.ts"
+import type { InvalidOption } from "./options.ts"
+import type { Renewal } from "./ownProof.ts"
 import type { Peer } from "./peer.ts"
 
 /** Where a node lives: its addresses, none if it is not known. What fills it stands above the node. */
@@ -27,6 +29,8 @@ export interface Network {
   dialable(addresses: ReadonlyArray<string>): ReadonlyArray<string>
   /** How many incoming connections are in their handshakes. */
   readonly handshaking: number
+  /** Changes what handshakes that begin later go by. */
+  renew(renewal: Renewal): Effect.Effect<void, InvalidOption>
   /** How long a handshake may take, and the cap of all retry delays. */
   readonly monitorTimeoutMillis: number
   /** How large a message this node takes: bytes. */
@@ -52,6 +56,7 @@ export const noNetwork: Network = {
   onMoved: () => () => {},
   dialable: (addresses) => inScopes(addresses, []),
   handshaking: 0,
+  renew: () => Effect.void,
   monitorTimeoutMillis: 30_000,
   maxMessageSize: Infinity,
   addressBook: () => () => {},

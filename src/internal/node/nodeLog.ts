@@ -51,6 +51,9 @@ export class NodeLog {
   /** What cannot happen often. */
   readonly warn: Write = (text, ...details) => void this.write(Effect.logWarning(text, ...details))
 
+  /** What keeps the node from its work. */
+  readonly error: Write = (text, ...details) => void this.write(Effect.logError(text, ...details))
+
   /**
    * What others can cause: a few lines of one kind are told within a minute, the rest are counted. `kind` is what has happened
    * and who did it. Strangers are one and the same, whatever they say of themselves.

@@ -3,13 +3,15 @@
  *
  * @internal
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { hasEnded, lastDay } from "../transport/certificate.ts"
 import { leastMessageSize, limitsOf } from "../transport/framing/framing.ts"
 import { framings } from "../transport/framing/framings.ts"
-import { accepted, isSecret, offered, secretMethods } from "../transport/handshake/auth.ts"
+import { accepted, defaultMethods, isSecret, mostSecrets, offered, secretMethods } from "../transport/handshake/auth.ts"
 import { ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
 import { type Credentials, readCredentials } from "../transport/tls.ts"
@@ -27,11 +29,16 @@ export class InvalidOption extends Schema.TaggedError<InvalidOption>()("InvalidO
   }
 }
 
+type Text = string | Redacted.Redacted
+
+/** Documented as `Node.Secrets`. */
+export type Secrets = Text | ReadonlyArray<Text>
+
 /** Documented as `Node.Options`. */
 export interface Options {
   readonly nodeId?: string | undefined
-  readonly secret?: string | Redacted.Redacted | undefined
-  readonly cert?: string | Redacted.Redacted | undefined
+  readonly secret?: Secrets | undefined
+  readonly cert?: Text | undefined
   readonly nodeIdInCert?: boolean | undefined
   readonly binds?: ReadonlyArray<string> | undefined
   readonly advertise?: ReadonlyArray<string> | undefined
@@ -49,8 +56,6 @@ export const defaults = {
   monitorTimeoutMillis: 30_000,
   connectIntervalMillis: 2000,
   framings: ["cbor", "json"],
-  authOffer: ["tls_sha3_512", "hmac_sha3_512"],
-  authAccept: ["tls_sha3_512", "hmac_sha3_512", "cleartext"],
   maxMessageSize: 64 * 1024 * 1024
 } as const
 
@@ -78,11 +83,12 @@ export const check = (
     if (!isNodeId(nodeId)) {
       return yield* invalid("nodeId", `${JSON.stringify(nodeId)} is empty or holds # ; or control characters`)
     }
-    const secret = yield* checkSecret(options.secret)
+    const secrets = yield* checkSecrets(options.secret)
     const credentials = yield* checkCert(options.cert)
     const nodeIdInCert = options.nodeIdInCert === true
     if (nodeIdInCert && credentials === undefined) return yield* invalid("nodeIdInCert", "means nothing without cert")
-    const isOpen = secret !== "" || credentials !== undefined
+    const isOpen = secrets.length > 0 || credentials !== undefined
+    const methods = defaultMethods(credentials !== undefined, options.authAccept)
     const monitorTimeoutMillis = yield* checkTime(
       "monitorTimeout",
       options.monitorTimeout ?? defaults.monitorTimeoutMillis
@@ -91,15 +97,13 @@ export const check = (
     return {
       identity: {
         nodeId,
-        secret,
+        secrets,
         tls: credentials !== undefined,
+        subject: credentials?.own.subject,
         nodeIdInCert,
-        authOffer: yield* checkNames("authOffer", options.authOffer ?? defaults.authOffer, offered),
-        authAccept: (yield* checkNames(
-          "authAccept",
-          options.authAccept ?? defaults.authAccept,
-          accepted
-        )).filter((method) => secret !== "" || !secretMethods.includes(method)),
+        authOffer: yield* checkNames("authOffer", options.authOffer ?? methods.offer, offered),
+        authAccept: (yield* checkNames("authAccept", methods.accept, accepted))
+          .filter((method) => secrets.length > 0 || !secretMethods.includes(method)),
         framings: yield* checkNames("framings", options.framings ?? defaults.framings, Array.from(framings.keys())),
         keys: new Map([
           ["provider", `effect-mp-${version}`],
@@ -128,15 +132,20 @@ export const check = (
 
 const invalid = (option: keyof Options, problem: string) => Effect.fail(new InvalidOption({ option, problem }))
 
-const textOf = (value: string | Redacted.Redacted | undefined): string =>
-  (Redacted.isRedacted(value) ? Redacted.value(value) : value) ?? ""
+const textOf = (value: Text | undefined): string => (Redacted.isRedacted(value) ? Redacted.value(value) : value) ?? ""
 
-const checkSecret = (secret: Options["secret"]): Effect.Effect<string, InvalidOption> => {
-  const text = textOf(secret)
-  return isSecret(text)
-    ? Effect.succeed(text)
-    : invalid("secret", "holds characters beyond U+00FF or control characters")
+const checkSecrets = (given: Options["secret"]): Effect.Effect<ReadonlyArray<string>, InvalidOption> => {
+  // A single secret that is empty is none; in a list it is a mistake.
+  const texts = isList(given) ? given.map(textOf) : [textOf(given)].filter((text) => text !== "")
+  const secrets = Array.from(new Set(texts))
+  if (!secrets.every(isSecret)) return invalid("secret", "holds characters beyond U+00FF or control characters")
+  if (secrets.includes("")) return invalid("secret", "one of the list is empty")
+  return secrets.length <= mostSecrets
+    ? Effect.succeed(secrets)
+    : invalid("secret", `${secrets.length} secrets are more than ${mostSecrets}`)
 }
+
+const isList = (secret: Options["secret"]): secret is ReadonlyArray<Text> => Array.isArray(secret)
 
 const checkCert = (cert: Options["cert"]): Effect.Effect<Credentials | undefined, InvalidOption> => {
   const pem = textOf(cert)
@@ -145,7 +154,12 @@ const checkCert = (cert: Options["cert"]): Effect.Effect<Credentials | undefined
     try: () => readCredentials(pem),
     catch: (cause) =>
       new InvalidOption({ option: "cert", problem: cause instanceof Error ? cause.message : String(cause) })
-  })
+  }).pipe(Effect.tap(({ own }) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      hasEnded(own, now)
+        ? invalid("cert", `the certificate ended on ${lastDay(own)}: nobody would let this node in`)
+        : Effect.void)
+  ))
 }
 
 const checkNames = (

@@ -92,6 +92,7 @@ const failed = (log: Search["log"], error: LinkError): void => {
 const unremarkable: ReadonlySet<LinkErrorReason> = new Set([
   ...isConnectedAlready,
   "handshake_closed",
+  "tls_closed",
   "left_in_silence",
   "duplicate_node",
   "same_node_id",

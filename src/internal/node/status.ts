@@ -6,6 +6,7 @@
  * @internal
  */
 import * as Schema from "effect/Schema"
+import type { Security } from "../transport/security.ts"
 import { isPortId } from "../values/portId.ts"
 import { version } from "../values/version.ts"
 import * as gauges from "./gauges.ts"
@@ -22,12 +23,23 @@ const validityMillis = 100
 const Count = Schema.Finite
 const Optional = Schema.NullOr(Schema.String)
 
+/** What one side of a link has proven itself with: as `Node.Proof`. */
+const Proof = Schema.Struct({ method: Schema.String, subject: Optional, secret: Schema.NullOr(Count) })
+
+/** What protects a link: as `Node.Security`. */
+const SecurityStatus = Schema.Struct({
+  tls: Schema.NullOr(Schema.Struct({ version: Schema.String, cipher: Schema.String })),
+  received: Proof,
+  sent: Proof
+})
+
 /** Another node, as the observed one sees it. Bytes are those of the present link. */
 export const PeerStatus = Schema.Struct({
   nodeId: Schema.String,
   state: Schema.String,
   address: Optional,
   ownKind: Schema.Boolean,
+  security: Schema.NullOr(SecurityStatus),
   queued: Count,
   unsent: Count,
   received: Count,
@@ -59,6 +71,19 @@ export const Status = Schema.Struct({
 })
 export type Status = typeof Status.Type
 
+/** What there is not travels as null. */
+const proofStatus = ({ method, secret, subject }: Security["sent"]) => ({
+  method,
+  subject: subject ?? null,
+  secret: secret ?? null
+})
+
+const securityStatus = ({ received, sent, tls }: Security) => ({
+  tls: tls ?? null,
+  received: proofStatus(received),
+  sent: proofStatus(sent)
+})
+
 export const readStatus = (router: Router): Status => {
   const held = gauges.read(router)
   const { families, ...network } = router.observed.networkStatus
@@ -82,6 +107,7 @@ export const readStatus = (router: Router): Status => {
       state: peer.state,
       address: peer.link?.address ?? null,
       ownKind: router.isOwnKind(peer.nodeId),
+      security: peer.link === undefined ? null : securityStatus(peer.link.security),
       queued: peer.queued,
       unsent: peer.link?.buffered ?? 0,
       received: peer.link?.received ?? 0,

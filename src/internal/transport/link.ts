@@ -11,6 +11,7 @@ import { type Framing, leastMessageSize, type Limits, limitsOf } from "./framing
 import type { SendBuffer } from "./framing/sendBuffer.ts"
 import { type Greeting, ownKindKey, sizeKey, timeoutKey } from "./handshake/greeting.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
+import type { Security } from "./security.ts"
 import type { Wire } from "./wire.ts"
 
 /** Told what happens on a link. Called by the event loop: must not throw. */
@@ -91,6 +92,8 @@ export class Link {
   readonly address: string
   /** What the link can carry. */
   readonly carries: Carries
+  /** What protects the link, and what both sides have proven. */
+  readonly security: Security
   private readonly wire: Wire
   private readonly buffer: SendBuffer
   private readonly emptyPacket: Uint8Array
@@ -110,8 +113,9 @@ export class Link {
   /** Bytes that were sent. */
   sent = 0
 
-  constructor(wire: Wire, greeting: Greeting, framing: Framing, home: LinkHome) {
+  constructor(wire: Wire, greeting: Greeting, framing: Framing, security: Security, home: LinkHome) {
     this.wire = wire
+    this.security = security
     this.home = home
     this.nodeId = greeting.nodeId
     this.incarnation = home.isOwnKind ? greeting.keys.get(ownKindKey) : undefined
@@ -253,7 +257,7 @@ export class Link {
     return Effect.suspend(() => {
       if (this.over) return Effect.void
       this.last([ownRequests.bye])
-      return this.linger
+      return linger(this.wire)
     })
   }
 
@@ -262,15 +266,6 @@ export class Link {
     if (this.incarnation !== undefined) this.send("", request)
     this.buffer.flush()
     this.finish()
-  }
-
-  /** Waits until all that was written has left, within bounds. */
-  private get linger(): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => this.wire.end(() => resume(Effect.void))).pipe(
-      Effect.timeoutOption(lingerTimeout),
-      Effect.ensuring(Effect.sync(() => this.wire.destroy())),
-      Effect.asVoid
-    )
   }
 
   /** Passes on what comes in, beginning with `events`. */
@@ -307,7 +302,7 @@ export class Link {
     if (this.over) return
     if (this.incarnation === undefined) return this.lose(error)
     this.last([ownRequests.end, error.reason, transportErrorText(error).slice(0, longestDetail).toWellFormed()])
-    this.home.fork(this.linger)
+    this.home.fork(linger(this.wire))
     this.events?.lost(error)
   }
 
@@ -319,6 +314,14 @@ export class Link {
     this.events?.lost(error)
   }
 }
+
+/** Closes a connection when all that was written has left, or, within bounds, without that. */
+export const linger = (wire: Wire): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => wire.end(() => resume(Effect.void))).pipe(
+    Effect.timeoutOption(lingerTimeout),
+    Effect.ensuring(Effect.sync(() => wire.destroy())),
+    Effect.asVoid
+  )
 
 /** What a peer says of its patience. It gets a beat as often as it likes, within reason. */
 const readTimeout = (value: string | undefined): number => {

@@ -7,11 +7,17 @@
 import * as crypto from "node:crypto"
 import { Duplex } from "node:stream"
 import * as tls from "node:tls"
+import { type Certificate, certificatesOf, namesOf, subjectOf } from "./certificate.ts"
 import type { LinkErrorReason } from "./linkError.ts"
 import type { Wire, WireEvents } from "./wire.ts"
 
 /** What a node proves itself with: key, certificate and the certificates that it trusts. */
-export type Credentials = Pick<tls.SecureContextOptions, "key" | "cert" | "ca" | "minVersion" | "secureOptions">
+export interface Credentials {
+  readonly options: Pick<tls.SecureContextOptions, "key" | "cert" | "ca" | "minVersion" | "secureOptions">
+  /** The node's own one. */
+  readonly own: Certificate
+  readonly trusted: ReadonlyArray<Certificate>
+}
 
 /** What TLS found out about the other side. */
 export interface Secured {
@@ -19,6 +25,11 @@ export interface Secured {
   readonly problem: { readonly reason: LinkErrorReason; readonly detail: string } | undefined
   /** The names that the certificate is for: none if it proves nothing. */
   readonly names: ReadonlyArray<string>
+  /** Whom the certificate is for, whether that is proven or not; `undefined` if there is none. */
+  readonly subject: string | undefined
+  /** `TLSv1.3`, and what the connection is encrypted with. */
+  readonly version: string
+  readonly cipher: string
 }
 
 /** Told what happens inside TLS. */
@@ -27,6 +38,8 @@ export interface TlsEvents extends WireEvents {
   secured(secured: Secured): void
   /** TLS itself went wrong: the text is OpenSSL's. Nothing comes after it. */
   broken(why: string): void
+  /** The other side, by an alert of TLS, does not accept our certificate. Nothing comes after it. */
+  notAccepted(why: string): void
 }
 
 /** The object identifiers of `serverAuth` and `clientAuth`. */
@@ -49,10 +62,12 @@ export const readCredentials = (pem: string): Credentials => {
   if (purposes !== undefined && !bothRoles.every((role) => purposes.includes(role))) {
     throw new Error("the certificate is not for both roles: its extended key usage must be serverAuth and clientAuth")
   }
-  const credentials: Credentials = { key: pem, cert: pem, ca: pem, minVersion: "TLSv1.2", secureOptions }
+  const options: Credentials["options"] = { key: pem, cert: pem, ca: pem, minVersion: "TLSv1.2", secureOptions }
   // What OpenSSL finds fault with it must say now. On a connection it would throw in a callback of the event loop.
-  attempt("TLS cannot use it", () => tls.createSecureContext(credentials))
-  return credentials
+  attempt("TLS cannot use it", () => tls.createSecureContext(options))
+  const [own, ...trusted] = attempt("a certificate cannot be read", () => certificatesOf(pem))
+  if (own === undefined) throw new Error("it holds no certificate that can be read")
+  return { options, own, trusted }
 }
 
 const attempt = <A>(problem: string, read: () => A): A => {
@@ -100,7 +115,7 @@ export class TlsWire implements Wire, WireEvents {
     this.cipher = new Cipher(below)
     // Node would refuse bad certificates by itself, but without telling the server's side which one and why. `secured` has
     // the verdict, and nothing is read before it.
-    const options = { ...credentials, rejectUnauthorized: false }
+    const options = { ...credentials.options, rejectUnauthorized: false }
     // Certificates are not for host names.
     const client = { socket: this.cipher, checkServerIdentity: () => undefined }
     if (role === "client") this.attach(tls.connect({ ...options, ...client }))
@@ -134,7 +149,13 @@ export class TlsWire implements Wire, WireEvents {
   /** Node takes a connection that is closed for an error of TLS, if it still was to be established. */
   private broken(error: Error): void {
     const { why } = this
-    this.over(() => why === undefined ? this.events.broken(reasonOf(error)) : this.events.closed(why))
+    const text = reasonOf(error)
+    const refusal = alerts.find(([alert]) => alert.test(text))?.[1]
+    this.over(() => {
+      if (refusal !== undefined) this.events.notAccepted(refusal)
+      else if (why === undefined) this.events.broken(text)
+      else this.events.closed(why)
+    })
   }
 
   /** It is over: tells so once. */
@@ -186,31 +207,37 @@ export class TlsWire implements Wire, WireEvents {
   }
 }
 
+/** What a certificate was not accepted for, in words that alerts and nodes of our own kind share. */
+export const refusals = {
+  tls_expired: "it is not valid at this time",
+  tls_untrusted: "it is signed by nobody whom it trusts",
+  tls_wrong_node: "it is not for our node ID",
+  tls_no_certificate: "we have shown none"
+} as const
+
+/** OpenSSL's texts of the alerts with which other nodes refuse a certificate. */
+const alerts: ReadonlyArray<readonly [text: RegExp, why: string]> = [
+  [/alert certificate expired/, refusals.tls_expired],
+  [/alert unknown ca/, refusals.tls_untrusted],
+  [/alert certificate required/, refusals.tls_no_certificate],
+  [
+    /alert (?:bad certificate|unsupported certificate|certificate revoked|certificate unknown)/,
+    "it finds fault with it"
+  ]
+]
+
 const inspect = (socket: tls.TLSSocket): Secured => {
+  const common = { version: socket.getProtocol() ?? "TLS", cipher: socket.getCipher().name }
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined) {
-    return { problem: { reason: "tls_no_certificate", detail: "" }, names: [] }
+    return { ...common, problem: { reason: "tls_no_certificate", detail: "" }, names: [], subject: undefined }
   }
+  const subject = subjectOf(certificate)
   // An error where the types say so; the code of one where they do not.
   const error: unknown = socket.authorizationError
   const code = error instanceof Error ? error.message : String(error)
   const reason = code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID" ? "tls_expired" : "tls_untrusted"
   return socket.authorized
-    ? { problem: undefined, names: namesOf(certificate) }
-    : { problem: { reason, detail: code }, names: [] }
-}
-
-/**
- * `TYPE:NAME`, parted by commas. A name that could be taken for more than one is a JSON string (CVE-2021-44532). What does
- * not read like this ends the list.
- */
-const alternativeName = /(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/gy
-
-/** The common names of a certificate, and the alternative names of kinds that a node ID can have. */
-export const namesOf = (certificate: crypto.X509Certificate): ReadonlyArray<string> => {
-  const { CN: common = [] } = certificate.toLegacyObject().subject
-  const others = Array.from((certificate.subjectAltName ?? "").matchAll(alternativeName))
-    .filter(([, type]) => type === "DNS" || type === "URI")
-    .map(([, , name = ""]) => name.startsWith("\"") ? String(JSON.parse(name)) : name)
-  return [common, others].flat()
+    ? { ...common, problem: undefined, names: namesOf(certificate), subject }
+    : { ...common, problem: { reason, detail: code }, names: [], subject }
 }

@@ -60,6 +60,7 @@ describe("emp_status", () => {
           state: "connecting",
           address: null,
           ownKind: false,
+          security: null,
           queued: 2,
           unsent: 0,
           received: 0,

@@ -30,8 +30,10 @@ const onWire = (
       state.isDestroyed = true
     }
   }
+  const proof = { method: "hmac_sha3_512", subject: undefined, secret: 0 }
+  const security = { tls: undefined, received: proof, sent: proof }
   const greeting = { nodeId: "there", auths: [], framings: [framing], keys }
-  const link = new Link(wire, greeting, framings.get(framing)!, home)
+  const link = new Link(wire, greeting, framings.get(framing)!, security, home)
   link.attach({ message: () => {}, drained: () => {}, lost: (error) => void state.lost.push(error.reason) })
   return { link, state }
 }

@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as crypto from "node:crypto"
 import * as fs from "node:fs"
-import { namesOf, readCredentials, type Secured, type TlsEvents, TlsWire } from "../../../src/internal/transport/tls.ts"
+import { namesOf } from "../../../src/internal/transport/certificate.ts"
+import { readCredentials, type Secured, type TlsEvents, TlsWire } from "../../../src/internal/transport/tls.ts"
 import type { Wire, WireEvents } from "../../../src/internal/transport/wire.ts"
 import * as Transport from "../../../src/Transport.ts"
 import { until } from "../../harness.ts"
@@ -38,6 +39,9 @@ class Probe implements TlsEvents {
   broken(why: string): void {
     this.told.push(`broken ${why}`)
   }
+  notAccepted(why: string): void {
+    this.told.push(`notAccepted ${why}`)
+  }
   closed(why: string): void {
     this.told.push(`closed ${why}`)
   }
@@ -46,7 +50,7 @@ class Probe implements TlsEvents {
   }
   /** How it heard of the end: once, and last. */
   get ends(): ReadonlyArray<string> {
-    return this.told.filter((what) => /^(?:broken|closed)/.test(what))
+    return this.told.filter((what) => /^(?:broken|closed|notAccepted)/.test(what))
   }
 }
 

@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { leastMessageSize } from "../../transport/framing/framing.ts"
-import { accepted, isSecret, offered } from "../../transport/handshake/auth.ts"
+import { accepted, isSecret, mostSecrets, offered } from "../../transport/handshake/auth.ts"
 import { isLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../../values/address.ts"
 import { isNodeId } from "../../values/portId.ts"
 import type { ServiceSpec } from "../run/service.ts"
@@ -93,6 +93,11 @@ const seconds = (about: string, example: string): Kind<number> =>
 const names = (known: ReadonlyArray<string>, about: string, example: string): Kind<ReadonlyArray<string>> =>
   list(Schema.Literals(known), texts, { about, allowed: `one of ${known.join(", ")}`, example })
 
+const Secret = text((secret) => secret !== "" && isSecret(secret))
+const SecretList = Schema.Array(Secret).pipe(
+  Schema.check(Schema.makeFilter(({ length }) => length > 0 && length <= mostSecrets))
+)
+
 const ServiceSchema: Schema.ConstraintDecoder<ServiceSpec> = Schema.Union([
   Schema.NonEmptyString,
   Schema.TupleWithRest(Schema.Tuple([Schema.NonEmptyString]), [Schema.Json])
@@ -101,7 +106,8 @@ const ServiceSchema: Schema.ConstraintDecoder<ServiceSpec> = Schema.Union([
 /** What a configuration can have. */
 export interface Configuration {
   readonly nodeid: string
-  readonly secret: string
+  /** Of several, the first one is used, and all are accepted. */
+  readonly secret: string | ReadonlyArray<string>
   readonly cert: string
   readonly binds: ReadonlyArray<string>
   readonly advertise: ReadonlyArray<string>
@@ -132,9 +138,10 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     allowed: "a text without # ; and control characters, and not empty",
     example: "anon/"
   }),
-  secret: one(text((secret) => secret !== "" && isSecret(secret)), {
-    about: "What all nodes of the network share",
-    allowed: "a text of characters up to U+00FF, without control characters, and not empty",
+  secret: one(Schema.Union([Secret, SecretList]), {
+    about: "What all nodes of the network share; a list is in JSON: the first is used, all are accepted",
+    allowed:
+      `a text of characters up to U+00FF, without control characters, and not empty, or a list of ${mostSecrets} at most`,
     example: "swordfish"
   }),
   cert: one(Schema.NonEmptyString, {

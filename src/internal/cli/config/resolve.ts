@@ -7,6 +7,7 @@
 import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
 import { defaults } from "../../node/options.ts"
+import { defaultMethods } from "../../transport/handshake/auth.ts"
 import { didYouMean } from "../terminal/usage.ts"
 import { ancestry, own, profileOf, profilesOf } from "./document.ts"
 import { type Configuration, decode, InvalidConfig, type Key, keys } from "./keys.ts"
@@ -58,13 +59,11 @@ interface Layer extends Pick<Setting<Key>, "from" | "place"> {
   readonly values: Values | JsonObject
 }
 
-/** The defaults of AEMP's `configure`. With `force` they count more than the file. */
+/** The defaults of AEMP's `configure`, but for the methods. With `force` they count more than the file. */
 const configured: Values = {
   monitor_timeout: defaults.monitorTimeoutMillis / 1000,
   connect_interval: defaults.connectIntervalMillis / 1000,
-  framing_format: defaults.framings,
-  auth_offer: defaults.authOffer,
-  auth_accept: defaults.authAccept
+  framing_format: defaults.framings
 }
 
 /** The node ID is the profile's name, or else the host's, with a random part. */
@@ -87,7 +86,7 @@ export const resolve = (sources: Sources): Result.Result<Resolved, InvalidConfig
     const asked = flags.profile ?? words.profile
     const profile = asked ?? hostname
     const norc = flags.norc ?? words.norc ?? false
-    const layers = yield* layersOf(sources, profile, norc)
+    const layers = yield* layersWithMethods(sources, profile, norc)
     const settings: { [K in Key]?: Setting<K> } = {}
     for (const key of keys) {
       const setting = yield* settingOf(key, layers)
@@ -104,11 +103,26 @@ const orphanOf = (document: JsonObject, [parent = "", profile]: ReadonlyArray<st
   return { profile, problem: `its parent ${JSON.stringify(parent)} does not exist${meant}` }
 }
 
+/** All layers. Which methods are the defaults depends on whether there is a certificate, and on those that are accepted. */
+const layersWithMethods = (
+  sources: Sources,
+  profile: string,
+  norc: boolean
+): Result.Result<ReadonlyArray<Layer>, InvalidConfig> =>
+  Result.gen(function*() {
+    const hasCertificate = (yield* settingOf("cert", yield* layersOf(sources, profile, norc, configured))) !== undefined
+    const accepting = { ...configured, auth_accept: defaultMethods(hasCertificate).accept }
+    const accept = yield* settingOf("auth_accept", yield* layersOf(sources, profile, norc, accepting))
+    const { offer } = defaultMethods(hasCertificate, accept?.value)
+    return yield* layersOf(sources, profile, norc, { ...accepting, auth_offer: offer })
+  })
+
 /** The weakest first. */
 const layersOf = (
   { document, environment, file, flags, words }: Sources,
   profile: string,
-  norc: boolean
+  norc: boolean,
+  configured: Values
 ): Result.Result<ReadonlyArray<Layer>, InvalidConfig> =>
   Result.gen(function*() {
     const force = flags.force ?? words.force ?? false

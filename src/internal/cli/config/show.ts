@@ -17,7 +17,9 @@ export interface ShowOptions {
 const mask = "********"
 
 const masked = (key: string, value: Json, { secrets }: ShowOptions): Json => {
-  if (secrets || typeof value !== "string") return value
+  if (secrets) return value
+  if (key === "secret" && Array.isArray(value)) return value.map(() => mask)
+  if (typeof value !== "string") return value
   // The path of a certificate is none of it.
   return key === "secret" || (key === "cert" && value.includes("-----BEGIN")) ? mask : value
 }

@@ -38,7 +38,8 @@ export const takePart = ({ name, secret, seeds }: Part) =>
       nodeId: `demo/${name}`,
       binds: ["127.0.0.1:*"],
       seeds,
-      secret: Redacted.make(secret),
+      secret: [Redacted.make(secret)],
+      certFile: undefined,
       cert: undefined
     },
     Effect.map(toService(name, services[name], []), (service) => [service]),

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Global from "../../../Global.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import type { Status } from "../../node/status.ts"
+import { showSecurity } from "../../transport/security.ts"
 import { showDuration } from "../../values/duration.ts"
 import { print, printJson, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
 import { isCommand } from "./commandId.ts"
@@ -63,8 +64,15 @@ const details = (status: Status): string => {
     } are on their way, ${rest.waitingSenders} senders wait`
   ]
   const links = table(
-    ["LINK", "STATE", "RECEIVED", "SENT", "QUEUE"],
-    peers.map((peer) => [peer.nodeId, peer.state, showBytes(peer.received), showBytes(peer.sent), String(peer.queued)])
+    ["LINK", "STATE", "RECEIVED", "SENT", "QUEUE", "SECURITY"],
+    peers.map((peer) => [
+      peer.nodeId,
+      peer.state,
+      showBytes(peer.received),
+      showBytes(peer.sent),
+      String(peer.queued),
+      peer.security === null ? "-" : showSecurity(peer.security)
+    ])
   )
   const data = table(
     ["FAMILY", "ENTRIES"],

@@ -7,7 +7,6 @@ import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -23,7 +22,7 @@ import { isWildcard, parseAddress, readLabel, splitAddresses } from "../../value
 import { reasonFromExit } from "../../values/reason.ts"
 import type { Sources } from "../config/resolve.ts"
 import { traceMessages } from "../run/messageTrace.ts"
-import { runOptions } from "../run/options.ts"
+import { hasProof, runOptions } from "../run/options.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { isCommand } from "./commandId.ts"
 
@@ -66,7 +65,7 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
         problem: "there is no node to connect to: give --seed HOST:PORT, or configure seeds"
       })
     }
-    if (options.cert === undefined && (options.secret === undefined || Redacted.value(options.secret) === "")) {
+    if (!hasProof(options)) {
       return yield* new UsageError({
         problem: "there is neither a secret nor a certificate: set EMP_SECRET, or configure one"
       })

@@ -5,9 +5,10 @@
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as Redacted from "effect/Redacted"
+import type * as Path from "effect/Path"
 import { inspect } from "node:util"
 import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
@@ -19,7 +20,7 @@ import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
 import { catcher, catchingLogger } from "./logCatcher.ts"
 import { traceMessages } from "./messageTrace.ts"
-import type { RunOptions } from "./options.ts"
+import { checkProof, type RunOptions } from "./options.ts"
 import type { Service, ServiceError } from "./service.ts"
 import { runServices } from "./services.ts"
 import { isWatched, obey, restartRequest, tellWatchdog } from "./watchdog.ts"
@@ -37,12 +38,13 @@ type NodeOptions = Omit<RunOptions, "services">
 
 /**
  * Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. `load` makes the
- * services, or says which one cannot be had.
+ * services, or says which one cannot be had. `renewing` runs on the node beside them.
  */
 export const runNode = (
   options: NodeOptions,
   load: Effect.Effect<ReadonlyArray<Service>, ServiceError>,
-  switches: RunSwitches
+  switches: RunSwitches,
+  renewing: Effect.Effect<unknown, never, Node.Node | FileSystem.FileSystem | Path.Path> = Effect.void
 ) =>
   Effect.gen(function*() {
     const watched = isWatched()
@@ -50,14 +52,17 @@ export const runNode = (
     yield* obey
     // A wrong seed or service is reported before anything listens.
     yield* checkSeeds(options)
-    yield* checkSecret(options)
+    yield* checkProof(options)
     const services = yield* load
     const node = Layer.provideMerge(
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
       Layer.provide(Node.layer(options), Transport.layerTcp)
     )
     // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it.
-    const body = Effect.andThen(prepare(switches, watched), serve(services))
+    const body = prepare(switches, watched).pipe(
+      Effect.andThen(Effect.forkScoped(renewing)),
+      Effect.andThen(serve(services))
+    )
     return yield* body.pipe(
       Effect.scoped,
       Effect.provide(node),
@@ -100,17 +105,6 @@ const compile = (code: string): (node: unknown) => Promise<unknown> => {
     return body(code)
   }
 }
-
-/** A node that is run by itself is there for others, who need one of the two to connect. */
-const checkSecret = ({ cert, secret }: NodeOptions): Effect.Effect<void, Node.InvalidOption> =>
-  cert !== undefined || (secret !== undefined && Redacted.value(secret) !== "")
-    ? Effect.void
-    : Effect.fail(
-      new Node.InvalidOption({
-        option: "secret",
-        problem: "missing: without a secret or a certificate nobody can connect; emp gensecret makes one for all nodes"
-      })
-    )
 
 /** A seed that cannot be one; `Global` would go on without it. */
 const checkSeeds = ({ binds = ["*"], seeds }: NodeOptions): Effect.Effect<void, Node.InvalidOption> => {

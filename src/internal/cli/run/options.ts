@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Redacted from "effect/Redacted"
-import type * as Node from "../../../Node.ts"
+import * as Node from "../../../Node.ts"
 import { profilesOf } from "../config/document.ts"
 import { inWords } from "../config/file.ts"
 import { InvalidConfig } from "../config/keys.ts"
@@ -18,9 +18,12 @@ import type { ServiceSpec } from "./service.ts"
 /** What a node is run with. */
 export interface RunOptions extends Omit<Node.Options, "secret" | "cert"> {
   readonly seeds: ReadonlyArray<string>
-  readonly secret: Redacted.Redacted | undefined
+  /** The first one is used, all are accepted. */
+  readonly secret: ReadonlyArray<Redacted.Redacted>
   /** PEM text. */
   readonly cert: Redacted.Redacted | undefined
+  /** Where it comes from, if it was given by a path. */
+  readonly certFile: string | undefined
   readonly services: ReadonlyArray<ServiceSpec>
 }
 
@@ -37,8 +40,9 @@ export const runOptions = (
     if (orphan !== undefined) yield* Effect.logWarning(`profile ${orphan.profile}: ${orphan.problem}`)
     return {
       nodeId: settings.nodeid?.value ?? `${profile}/`,
-      secret: settings.secret && Redacted.make(settings.secret.value),
+      secret: [settings.secret?.value ?? []].flat().map((secret) => Redacted.make(secret)),
       cert: settings.cert && (yield* readCert(settings.cert)),
+      certFile: settings.cert && !isPem(settings.cert.value) ? settings.cert.value : undefined,
       nodeIdInCert: settings.node_id_in_cert?.value,
       binds: settings.binds?.value ?? ["*"],
       advertise: settings.advertise?.value,
@@ -54,12 +58,29 @@ export const runOptions = (
     }
   })
 
+/** Whether others can connect to a node, or a command to them. */
+export const hasProof = ({ cert, secret }: Pick<RunOptions, "secret" | "cert">): boolean =>
+  cert !== undefined || secret.length > 0
+
+/** A node that is run by itself is there for others, who need one of the two to connect. */
+export const checkProof = (options: Pick<RunOptions, "secret" | "cert">): Effect.Effect<void, Node.InvalidOption> =>
+  hasProof(options)
+    ? Effect.void
+    : Effect.fail(
+      new Node.InvalidOption({
+        option: "secret",
+        problem: "missing: without a secret or a certificate nobody can connect; emp gensecret makes one for all nodes"
+      })
+    )
+
 const seconds = (setting: Setting<"monitor_timeout" | "connect_interval"> | undefined): Duration.Duration | undefined =>
   setting && Duration.seconds(setting.value)
 
+const isPem = (value: string): boolean => value.includes("-----BEGIN")
+
 /** PEM text, or the path of a file that has it. */
 const readCert = Effect.fnUntraced(function*({ value }: Setting<"cert">) {
-  if (value.includes("-----BEGIN")) return Redacted.make(value)
+  if (isPem(value)) return Redacted.make(value)
   const files = yield* FileSystem.FileSystem
   return yield* Effect.mapBoth(files.readFileString(value), {
     onSuccess: (pem) => Redacted.make(pem),

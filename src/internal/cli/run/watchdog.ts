@@ -3,7 +3,7 @@
  * node dies, hangs, or is asked to restart.
  *
  * The two talk by messages of Node's child processes. The node says `beat` every second, from its event loop, and `ready` and
- * `restart` when it comes to that; the watchdog says `stop`. When the watchdog is gone, the node ends too.
+ * `restart` when it comes to that; the watchdog says `stop`, and `reload` when it got a SIGHUP. When the watchdog is gone, the node ends too.
  *
  * @internal
  */
@@ -18,6 +18,7 @@ import { watch } from "node:fs"
 import { dirname } from "node:path"
 import { commandLine } from "../terminal/commandLine.ts"
 import { atOnce } from "../terminal/interruption.ts"
+import type { Reloads } from "./hangup.ts"
 
 /** Tells a process that it is the node of a watchdog. */
 const mark = "EFFECT_MP_WATCHED"
@@ -42,6 +43,8 @@ export interface WatchdogOptions {
   readonly hangSeconds: number
   /** Files whose change is followed by a restart. */
   readonly watched: ReadonlyArray<string>
+  /** Hangups, which are passed on. */
+  readonly reloads: Reloads
 }
 
 interface End {
@@ -61,7 +64,7 @@ export const watchdog = (options: WatchdogOptions): Effect.Effect<void, NodeEnde
     let wasReady = false
     for (;;) {
       const began = yield* Clock.currentTimeMillis
-      const end = yield* runOnce(options.hangSeconds, changes)
+      const end = yield* runOnce(options.hangSeconds, changes, options.reloads)
       wasReady ||= end.wasReady
       if (!end.isWanted && end.code === 0) return
       // What is wrong from the start does not get better by trying again.
@@ -87,7 +90,7 @@ export const watchdog = (options: WatchdogOptions): Effect.Effect<void, NodeEnde
 const checkMillis = 500
 
 /** Starts the node and waits for its end: by itself, or because it hangs, is asked to restart, or one of its files has changed. */
-const runOnce = (hangSeconds: number, changes: Queue.Dequeue<string>): Effect.Effect<End> =>
+const runOnce = (hangSeconds: number, changes: Queue.Dequeue<string>, reloads: Reloads): Effect.Effect<End> =>
   Effect.scoped(Effect.gen(function*() {
     const ended = yield* Deferred.make<End>()
     const mostChecks = hangSeconds * 1000 / checkMillis
@@ -133,6 +136,8 @@ const runOnce = (hangSeconds: number, changes: Queue.Dequeue<string>): Effect.Ef
     child.on("error", (error) => child?.pid === undefined && over(null, `could not be started (${error.message})`))
     const changed = Effect.map(Queue.take(changes), (file) => endFor(`is to run with the changed ${file}`))
     yield* Effect.forkScoped(Effect.forever(changed))
+    const reload = Effect.map(Queue.take(reloads), () => sendTo(child, "reload"))
+    yield* Effect.forkScoped(Effect.forever(reload))
     return yield* Deferred.await(ended)
   }))
 
@@ -210,6 +215,7 @@ export const obey = Effect.gen(function*() {
   const stop = (): void => void process.kill(process.pid, "SIGTERM")
   const listener = (message: unknown): void => {
     if (message === "stop") stop()
+    else if (message === "reload") process.kill(process.pid, "SIGHUP")
   }
   process.on("message", listener).on("disconnect", stop)
   yield* Effect.addFinalizer(() => Effect.sync(() => process.off("message", listener).off("disconnect", stop)))

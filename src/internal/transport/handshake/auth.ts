@@ -22,6 +22,26 @@ export const methods = (secure: boolean): ReadonlyArray<string> =>
 export const offered = ["tls_sha3_512", "tls_anon", "hmac_sha3_512"] as const
 export const accepted = [...offered, "cleartext"] as const
 
+/**
+ * What a node offers and accepts where nothing is configured. With a certificate TLS is demanded: it is no choice for those who
+ * come without. `accept` is what the configuration says of that: who accepts a method without TLS offers one too.
+ */
+export const defaultMethods = (
+  hasCertificate: boolean,
+  accept: ReadonlyArray<string> = hasCertificate ? ["tls_sha3_512"] : ["hmac_sha3_512", "cleartext"]
+): { readonly offer: ReadonlyArray<string>; readonly accept: ReadonlyArray<string> } => ({
+  accept,
+  offer: !hasCertificate
+    ? ["hmac_sha3_512"]
+    : isWithoutTls(accept)
+    ? ["tls_sha3_512", "hmac_sha3_512"]
+    : ["tls_sha3_512"]
+})
+
+/** Whether one of the methods is accepted without TLS. */
+export const isWithoutTls = (methods: ReadonlyArray<string>): boolean =>
+  methods.some((method) => secretMethods.includes(method))
+
 /** Those that a node without a secret has no use for. It does not list them: others learn by it why they cannot connect. */
 export const secretMethods: ReadonlyArray<string> = ["hmac_sha3_512", "cleartext"]
 
@@ -56,6 +76,30 @@ export const authData = (
 }
 
 const bytes = (lines: GreetingLines): Buffer => Buffer.from(`${lines.greeting}\n${lines.nonce}\n`, "latin1")
+
+/** So many secrets a node may have: bounds what others can make it compute. */
+export const mostSecrets = 8
+
+/** What the side that greeted with `own` proves that it knows secrets with. Methods that need none, and unknown ones, have nothing. */
+export const proofs = (
+  method: string,
+  secrets: ReadonlyArray<string>,
+  own: GreetingLines,
+  other: GreetingLines
+): ReadonlyArray<string> =>
+  secrets.map((secret) => authData(method, secret, own, other)).filter((data) => data !== undefined)
+
+/**
+ * The position of the first of our secrets that the other side has proven to know, -1 if there is none. Every proof is held
+ * against every secret: how long it takes tells nothing of which ones fit.
+ */
+export const knownSecret = (given: ReadonlyArray<string>, expected: ReadonlyArray<string>): number => {
+  let known = -1
+  for (let at = expected.length - 1; at >= 0; at--) {
+    for (const data of given) if (equalData(data, expected[at]!)) known = at
+  }
+  return known
+}
 
 /** Compares in a time that tells nothing of where two texts differ. */
 export const equalData = (left: string, right: string): boolean => {

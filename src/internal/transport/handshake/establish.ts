@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { type Decoder, FramingError } from "../framing/framing.ts"
 import { framings } from "../framing/framings.ts"
-import { Link } from "../link.ts"
+import { linger, Link } from "../link.ts"
 import { LinkError } from "../linkError.ts"
 import { type Credentials, type Secured, type TlsEvents, TlsWire } from "../tls.ts"
 import type { Wire, WireEvents } from "../wire.ts"
@@ -128,7 +128,7 @@ class HandshakeShell implements TlsEvents {
   closed(why: string): void {
     const { link, state } = this
     if (link !== undefined) return link.lose(new LinkError({ reason: "link_lost", peer: link.nodeId, detail: why }))
-    const reason = state.phase === "greeting" && state.buffer.length === 0 ? "left_in_silence" : "handshake_closed"
+    const reason = state.phase === "greeting" ? "left_in_silence" : state.secure ? "tls_closed" : "handshake_closed"
     this.refuse(new LinkError({ reason, peer: state.peer, detail: why }))
   }
 
@@ -159,7 +159,7 @@ class HandshakeShell implements TlsEvents {
           this.up(action)
           break
         case "Refuse":
-          this.refuse(action.error)
+          this.refuse(action.error, action.isTold)
       }
     }
   }
@@ -183,6 +183,11 @@ class HandshakeShell implements TlsEvents {
     else this.refuse(new LinkError({ reason: "tls_failed", peer: this.state.peer, detail: why }))
   }
 
+  notAccepted(why: string): void {
+    if (this.link !== undefined) this.closed(why)
+    else this.refuse(new LinkError({ reason: "tls_refused", peer: this.state.peer, detail: why }))
+  }
+
   private askAdmission(greeting: Greeting): void {
     this.admission = this.fork(this.options.admit(greeting, Deferred.await(this.verified)))
     this.admission.addObserver((exit) => {
@@ -204,7 +209,7 @@ class HandshakeShell implements TlsEvents {
     this.authenticated()
     const receives = framings.get(action.receives)!
     const home = { isOwnKind: this.options.identity.keys.has(ownKindKey), fork: this.options.fork }
-    const link = new Link(this.wire, action.greeting, framings.get(action.sends)!, home)
+    const link = new Link(this.wire, action.greeting, framings.get(action.sends)!, action.security, home)
     if (!this.options.accept(link)) {
       return this.refuse(new LinkError({ reason: "already_connected", peer: this.state.peer }))
     }
@@ -229,9 +234,15 @@ class HandshakeShell implements TlsEvents {
     }
   }
 
-  private refuse(error: LinkError): void {
+  private refuse(error: LinkError, isTold = false): void {
     if (this.over) return
-    this.stop()
-    this.resume(Effect.fail(error))
+    if (!isTold || !(this.wire instanceof TlsWire)) {
+      this.stop()
+      return this.resume(Effect.fail(error))
+    }
+    // What a socket was given leaves though it is closed; what TLS was given is not encrypted yet.
+    this.over = true
+    this.admission?.interruptUnsafe()
+    this.resume(Effect.andThen(linger(this.wire), Effect.fail(error)))
   }
 }

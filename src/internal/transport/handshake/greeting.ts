@@ -62,21 +62,33 @@ const keyAndValue = (field: string): [string, string] => {
 export const visible = (text: string): string =>
   JSON.stringify(text.slice(0, 40).replaceAll(/[^\x20-\x7e]/g, ".")) + (text.length > 40 ? "..." : "")
 
-/** `METHOD;DATA;FRAMING[;refused=REASON]`, as both sides send it once. Others ignore what stands behind the framing. */
+/**
+ * `METHOD;DATA;FRAMING[;also=DATA,...][;refused=REASON]`, as both sides send it once. Others ignore what stands behind the framing.
+ */
 export interface AuthLine {
   readonly method: string
   readonly data: string
   readonly framing: string
-  /** Between our own nodes: the sender is who it says, and will have no link with the other side. */
+  /** Between our own nodes: the same with further secrets of the sender, the best first. One that fits is enough. */
+  readonly also: ReadonlyArray<string>
+  /** Between our own nodes: the sender will have no link with the other side. */
   readonly refused?: string | undefined
 }
 
-export const formatAuth = (auth: AuthLine): string =>
-  `${auth.method};${auth.data};${auth.framing}${auth.refused === undefined ? "" : `;refused=${auth.refused}`}`
+export const formatAuth = ({ also, data, framing, method, refused }: AuthLine): string =>
+  [
+    method,
+    data,
+    framing,
+    ...also.length === 0 ? [] : [`also=${also.join(",")}`],
+    ...refused === undefined ? [] : [`refused=${refused}`]
+  ].join(";")
 
 export const parseAuth = (line: string): AuthLine => {
   const [method = "", data = "", framing = "", ...rest] = line.split(";")
-  return { method, data, framing, refused: rest.map(keyAndValue).find(([key]) => key === "refused")?.[1] }
+  const fields = rest.map(keyAndValue)
+  const field = (name: string) => fields.find(([key]) => key === name)?.[1]
+  return { method, data, framing, also: list(field("also") ?? ""), refused: field("refused") }
 }
 
 /** Both choices are the sender's: the first entry of the other side's list that the sender supports. */

@@ -4,9 +4,11 @@
  *
  * @internal
  */
+import { areFor } from "../certificate.ts"
 import { LinkError, type LinkErrorReason } from "../linkError.ts"
-import type { Secured } from "../tls.ts"
-import { authData, equalData, type GreetingLines, methods } from "./auth.ts"
+import type { Security } from "../security.ts"
+import { refusals as tlsRefusals, type Secured } from "../tls.ts"
+import { type GreetingLines, knownSecret, methods, mostSecrets, proofs, secretMethods } from "./auth.ts"
 import {
   type AuthLine,
   choose,
@@ -23,10 +25,14 @@ import {
 /** What a node says of itself to those that connect. */
 export interface Identity {
   readonly nodeId: string
-  /** The shared secret, as octets in latin-1 text. */
-  readonly secret: string
+  /**
+   * Shared secrets, as octets in latin-1 text: the first one is used, all are accepted. None is empty, and there are 8 at most.
+   */
+  readonly secrets: ReadonlyArray<string>
   /** Whether we have a certificate. Then TLS is on with everybody who has one too. */
   readonly tls: boolean
+  /** Whom our certificate is for. */
+  readonly subject?: string | undefined
   /** Methods that we send, best first. */
   readonly authOffer: ReadonlyArray<string>
   /** Methods that we accept, best first. */
@@ -57,9 +63,11 @@ export type Action =
     readonly greeting: Greeting
     readonly receives: string
     readonly sends: string
+    readonly security: Security
     readonly rest: Uint8Array
   }
-  | { readonly _tag: "Refuse"; readonly error: LinkError }
+  /** The handshake is over. If the other side `isTold`, what was sent is to leave before the connection is closed. */
+  | { readonly _tag: "Refuse"; readonly error: LinkError; readonly isTold: boolean }
 
 type Phase = "greeting" | "nonce" | "tls" | "auth" | "over"
 
@@ -78,14 +86,21 @@ export interface Handshake {
   readonly greeting: Greeting | undefined
   /** All that follows the nonces travels inside TLS. */
   readonly secure: boolean
-  /** Why the other side's certificate proves nothing. */
-  readonly doubt: LinkErrorReason | undefined
+  /** What TLS found out, once it stands. */
+  readonly secured: Secured | undefined
   readonly admitted: boolean
   /** What we authenticate with, once we know whom; and whether it has gone out. */
   readonly auth: AuthLine | undefined
   readonly sent: boolean
-  /** The framing that the other side sends, once it has authenticated. */
-  readonly receives: string | undefined
+  /** How the other side has authenticated, and the framing that it sends. */
+  readonly proven: Proven | undefined
+}
+
+interface Proven {
+  readonly method: string
+  readonly framing: string
+  /** The position of the secret of ours that it knows, if the method needs one. */
+  readonly secret: number | undefined
 }
 
 type Result = readonly [Handshake, ReadonlyArray<Action>]
@@ -133,11 +148,11 @@ export const begin = (
     nonceLine: "",
     greeting: undefined,
     secure: false,
-    doubt: undefined,
+    secured: undefined,
     admitted: false,
     auth: undefined,
     sent: false,
-    receives: undefined
+    proven: undefined
   },
   [send(`${own.greeting}\n${own.nonce}\n`)]
 ]
@@ -160,17 +175,33 @@ export const admitted = (state: Handshake): Result => {
  * The answer to `StartTls`: it stands. A certificate that proves nothing is good enough for `tls_anon`, where that is
  * accepted, and for nothing else: no node ID either.
  */
-export const secured = (state: Handshake, { names, problem }: Secured): Result => {
+export const secured = (state: Handshake, secured: Secured): Result => {
   const { greeting, identity, phase } = state
+  const { names, problem } = secured
   if (phase !== "tls" || greeting === undefined) return [state, []]
+  const inside: Handshake = { ...state, phase: "auth", secured }
   if (problem !== undefined && (identity.nodeIdInCert || !identity.authAccept.includes("tls_anon"))) {
-    return refuse(state, problem.reason, problem.detail || undefined)
+    return refuseCertificate(inside, problem.reason, problem.detail || undefined)
   }
-  if (identity.nodeIdInCert && !names.includes(greeting.nodeId)) {
-    return refuse(state, "tls_wrong_node", `it is for ${listed(names)}`)
+  if (identity.nodeIdInCert && !areFor(names, greeting.nodeId)) {
+    return refuseCertificate(inside, "tls_wrong_node", `it is for ${listed(names)}`)
   }
-  const next: Handshake = { ...state, phase: "auth", doubt: problem?.reason }
-  return state.admitted ? authenticate(next) : [next, []]
+  return authenticate(inside)
+}
+
+/**
+ * The other side's certificate is not accepted. A node of our own kind is told, by an auth line that proves nothing: no more than an
+ * alert of TLS would tell it, which `node:tls` does not send.
+ */
+const refuseCertificate = (state: Handshake, reason: LinkErrorReason, detail?: string): Result => {
+  const { auth, greeting, peer, sent } = state
+  if (sent || auth === undefined || greeting?.keys.has(ownKindKey) !== true) return refuse(state, reason, detail)
+  const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
+  const line = formatAuth({ ...auth, data: "", also: [], refused: reason })
+  return [over, [
+    send(`${line}\n`),
+    { _tag: "Refuse", error: new LinkError({ reason, peer, detail }), isTold: true }
+  ]]
 }
 
 /**
@@ -178,12 +209,12 @@ export const secured = (state: Handshake, { names, problem }: Secured): Result =
  * others would ignore, and proves who says it. To nodes of other kinds it must not go out.
  */
 export const rejected = (state: Handshake, error: LinkError): Result => {
-  const { auth, greeting, receives } = state
+  const { auth, greeting, proven } = state
   const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
-  const refusal: Action = { _tag: "Refuse", error }
   const isOwnKind = greeting?.keys.has(ownKindKey) === true
-  const told = isOwnKind && receives !== undefined && refusals.has(error.reason)
-  if (auth === undefined || !told) return [over, [refusal]]
+  const isTold = isOwnKind && proven !== undefined && refusals.has(error.reason)
+  const refusal: Action = { _tag: "Refuse", error, isTold }
+  if (auth === undefined || !isTold) return [over, [refusal]]
   return [over, [send(formatAuth({ ...auth, refused: error.reason }) + "\n"), refusal]]
 }
 
@@ -194,29 +225,46 @@ const refusals: ReadonlyMap<string, LinkErrorReason> = new Map([
   ["crossing_connection", "crossing_connection"]
 ])
 
+/** Sends our auth line, when it may go out. */
 const authenticate = (state: Handshake): Result => {
-  if (state.auth === undefined) return [state, []]
+  const { admitted, auth, proven, sent } = state
+  if (auth === undefined || !admitted || sent || proven === undefined && mustWait(state, auth)) return proceed(state)
   const [next, actions] = proceed({ ...state, sent: true })
-  return [next, [send(formatAuth(state.auth) + "\n"), ...actions]]
+  return [next, [send(formatAuth(auth) + "\n"), ...actions]]
 }
+
+/**
+ * A node of another kind has one secret, and nobody but itself knows which of ours that is: it authenticates first, which it does
+ * without waiting for us.
+ */
+const mustWait = ({ greeting, identity }: Handshake, { method }: AuthLine): boolean =>
+  needsSecret(method) && identity.secrets.length > 1 && greeting?.keys.has(ownKindKey) !== true
 
 /** Our auth line, or why there is none. */
 const ownAuth = (state: Handshake): AuthLine | { readonly reason: LinkErrorReason; readonly detail: string } => {
   const { greeting, identity, own, secure } = state
   const { auths = [], framings = [] } = greeting ?? {}
-  const usable = identity.authOffer.filter((method) => methods(secure).includes(method))
-  const method = choose(auths, usable)
+  const usable = (configured: ReadonlyArray<string>) => configured.filter((method) => methods(secure).includes(method))
+  const [offers, accepts] = [usable(identity.authOffer), usable(identity.authAccept)]
+  const method = choose(auths, offers)
   const framing = choose(framings, identity.framings)
   if (framing === undefined) return { reason: "no_common_framing", detail: `it knows ${listed(framings)}` }
-  const data = method && authData(method, identity.secret, own, theirs(state))
-  if (method !== undefined && data !== undefined) return { method, data, framing }
-  const onlyTls = identity.tls && identity.secret === "" && !secure
-  return { reason: onlyTls ? "tls_required" : "no_common_auth", detail: `it accepts ${listed(auths)}` }
+  const isDemanded = identity.tls && !secure &&
+    (identity.secrets.length === 0 || offers.length === 0 || accepts.length === 0)
+  const isDemandedOfUs = !identity.tls && greeting !== undefined && talksTls(greeting) && usable(auths).length === 0
+  const detail = `it accepts ${listed(auths)}`
+  if (isDemanded) return { reason: "tls_required", detail }
+  if (isDemandedOfUs) return { reason: "certificate_required", detail }
+  const [data, ...also] = method === undefined
+    ? []
+    : proofs(method, needsSecret(method) ? identity.secrets : [""], own, theirs(state))
+  if (method === undefined || data === undefined) return { reason: "no_common_auth", detail }
+  return { method, data, framing, also: greeting?.keys.has(ownKindKey) === true ? also : [] }
 }
 
 const proceed = (state: Handshake): Result => {
   if (state.phase === "tls" || state.phase === "over") return [state, []]
-  if (state.receives !== undefined) return onBoth(state)
+  if (state.proven !== undefined) return onBoth(state)
   const end = state.buffer.indexOf(lineFeed)
   // Not yet whole. Behind the auth line there is data, which has no such limit.
   if (end < 0) return state.buffer.length > maxLine ? refuse(state, "line_too_long") : [state, []]
@@ -235,6 +283,8 @@ const proceed = (state: Handshake): Result => {
 }
 
 const onGreeting = (state: Handshake, line: string): Result => {
+  // A probe, or somebody at a keyboard.
+  if (line === "") return refuse(state, "left_in_silence", "it sent an empty line")
   const greeting = parseGreeting(line)
   if ("reason" in greeting) return refuse(state, greeting.reason, greeting.detail)
   const greeted = { ...state, peer: `${state.peer} (node ${visible(greeting.nodeId)})`, greetingLine: line, greeting }
@@ -247,7 +297,6 @@ const onNonce = (state: Handshake, line: string): Result => {
   if (greeting.nodeId === identity.nodeId) return refuse(state, underOurName(state, greeting, line))
   // Perl lets equal nonces pass; the format demands that they are refused.
   if (line === own.nonce) return refuse(state, "echoed_greeting")
-  if (line === "") return refuse(state, "malformed_greeting", "its nonce is empty")
   const known: Handshake = { ...state, nonceLine: line, secure: identity.tls && talksTls(greeting) }
   const auth = ownAuth(known)
   if ("reason" in auth) return refuse(state, auth.reason, auth.detail)
@@ -272,25 +321,55 @@ const underOurName = ({ identity, isOurs, own }: Handshake, greeting: Greeting, 
 }
 
 const onAuth = (state: Handshake, line: string): Result => {
-  const { greeting, identity, own, secure } = state
+  const { greeting, identity, secure } = state
   if (greeting === undefined) return [state, []]
   const auth = parseAuth(line)
+  const refusal = secure && auth.refused !== undefined ? tlsRefusalOf(auth.refused) : undefined
+  if (refusal !== undefined) return refuse(state, "tls_refused", refusal)
   if (!identity.authAccept.includes(auth.method) || !methods(secure).includes(auth.method)) {
     return refuse(state, "auth_not_offered", visible(auth.method))
   }
-  if (state.doubt !== undefined && auth.method !== "tls_anon") return refuse(state, state.doubt)
-  const expected = authData(auth.method, identity.secret, theirs(state), own)
-  if (expected === undefined || !equalData(auth.data, expected)) return refuse(state, "auth_failed")
+  const doubt = state.secured?.problem
+  if (doubt !== undefined && auth.method !== "tls_anon") return refuseCertificate(state, doubt.reason)
+  // Perl takes an empty nonce. Nothing but the certificate or the secret can make up for it.
+  if (state.nonceLine === "" && auth.method === "tls_anon") {
+    return refuse(state, "malformed_greeting", "its nonce is empty")
+  }
+  const secret = provenSecret(state, auth)
+  if (secret === -1) return refuse(state, "auth_failed")
   if (!identity.framings.includes(auth.framing)) return refuse(state, "framing_not_offered", visible(auth.framing))
-  const verified: Handshake = { ...state, receives: auth.framing }
   if (auth.refused !== undefined) {
     const [over, refusal] = refusedBy(state, auth.refused)
     return [over, [{ _tag: "Verified" }, ...refusal]]
   }
-  if (state.sent) return onBoth(verified)
-  const [next, actions] = onBoth(verified)
-  return [next, [{ _tag: "Verified" }, ...actions]]
+  const proven: Proven = {
+    method: auth.method,
+    framing: auth.framing,
+    secret: needsSecret(auth.method) ? secret : undefined
+  }
+  const verified: Handshake = { ...state, proven, auth: withSecret(state, proven) }
+  const [next, actions] = authenticate(verified)
+  return [next, state.sent ? actions : [{ _tag: "Verified" }, ...actions]]
 }
+
+/** The position of the secret of ours that the other side has proven to know; 0 if the method needs none; -1 if it has proven nothing. */
+const provenSecret = (state: Handshake, { also, data, method }: AuthLine): number => {
+  const { identity, own } = state
+  const secrets = needsSecret(method) ? identity.secrets : [""]
+  const given = method === "hmac_sha3_512" ? [data, ...also.slice(0, mostSecrets - 1)] : [data]
+  return knownSecret(given, proofs(method, secrets, theirs(state), own))
+}
+
+/** Our auth line, if it still waits for the other side's: with the secret that the other side knows. */
+const withSecret = (state: Handshake, { secret = 0 }: Proven): AuthLine | undefined => {
+  const { auth, identity, own, sent } = state
+  if (auth === undefined || sent || !mustWait(state, auth)) return auth
+  const [data = auth.data] = proofs(auth.method, identity.secrets.slice(secret), own, theirs(state))
+  return { ...auth, data }
+}
+
+/** What a node of our own kind does not accept our certificate for. */
+const tlsRefusalOf = (why: string): string | undefined => new Map<string, string>(Object.entries(tlsRefusals)).get(why)
 
 /** The other side, which has authenticated, does not want the connection. */
 const refusedBy = (state: Handshake, why: string): Result => {
@@ -301,15 +380,29 @@ const refusedBy = (state: Handshake, why: string): Result => {
 
 /** The other side has authenticated: the link stands when our own auth line is out. */
 const onBoth = (state: Handshake): Result => {
-  const { auth, buffer: rest, greeting, receives, sent } = state
-  if (greeting === undefined || receives === undefined || auth === undefined || !sent) {
+  const { auth, buffer: rest, greeting, proven, sent } = state
+  if (greeting === undefined || proven === undefined || auth === undefined || !sent) {
     return rest.length > maxEarly
       ? refuse(state, "line_too_long", `it sent more than ${maxEarly} bytes ahead`)
       : [state, []]
   }
   const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
-  return [over, [{ _tag: "Up", greeting, receives, sends: auth.framing, rest }]]
+  const security = securityOf(state, proven, auth)
+  return [over, [{ _tag: "Up", greeting, receives: proven.framing, sends: auth.framing, security, rest }]]
 }
+
+const securityOf = ({ identity, secured }: Handshake, proven: Proven, auth: AuthLine): Security => ({
+  tls: secured && { version: secured.version, cipher: secured.cipher },
+  received: { method: proven.method, subject: secured?.subject, secret: proven.secret },
+  sent: {
+    method: auth.method,
+    subject: secured && identity.subject,
+    // Of those that were sent, it is the one that the other side knows.
+    secret: needsSecret(auth.method) ? proven.secret : undefined
+  }
+})
+
+const needsSecret = (method: string): boolean => secretMethods.includes(method)
 
 const theirs = (state: Handshake): GreetingLines => ({ greeting: state.greetingLine, nonce: state.nonceLine })
 
@@ -319,5 +412,5 @@ const listed = (entries: ReadonlyArray<string>): string => visible(entries.join(
 
 const refuse = (state: Handshake, reason: LinkErrorReason, detail?: string): Result => [
   { ...state, phase: "over", buffer: Buffer.alloc(0) },
-  [{ _tag: "Refuse", error: new LinkError({ reason, peer: state.peer, detail }) }]
+  [{ _tag: "Refuse", error: new LinkError({ reason, peer: state.peer, detail }), isTold: false }]
 ]

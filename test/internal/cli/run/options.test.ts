@@ -31,8 +31,9 @@ describe("the options of a run", () => {
   it("with nothing given are AEMP's", async () => {
     assert.deepStrictEqual(await run({}), {
       nodeId: "host/",
-      secret: undefined,
+      secret: [],
       cert: undefined,
+      certFile: undefined,
       nodeIdInCert: false,
       binds: ["*"],
       seeds: [],
@@ -40,8 +41,8 @@ describe("the options of a run", () => {
       monitorTimeout: Duration.seconds(30),
       connectInterval: Duration.seconds(2),
       framings: ["cbor", "json"],
-      authOffer: ["tls_sha3_512", "hmac_sha3_512"],
-      authAccept: ["tls_sha3_512", "hmac_sha3_512", "cleartext"],
+      authOffer: ["hmac_sha3_512"],
+      authAccept: ["hmac_sha3_512", "cleartext"],
       maxMessageSize: 67_108_864
     })
   })
@@ -93,7 +94,7 @@ describe("the options of a run", () => {
   it("have secret and certificate, and do not print them", async () => {
     for (const cert of [pem, shared]) {
       const found = await run({ environment: [{ variable: "V", values: { secret: "swordfish", cert } }] })
-      assert.strictEqual(found.secret && Redacted.value(found.secret), "swordfish")
+      assert.deepStrictEqual(found.secret.map(Redacted.value), ["swordfish"])
       assert.strictEqual(found.cert && Redacted.value(found.cert), pem)
       assert.notMatch(JSON.stringify(found), /swordfish|BEGIN/)
     }

@@ -231,7 +231,7 @@ describe("lines", () => {
 
 describe("authentication", () => {
   it("fails for a wrong secret, on both sides", () => {
-    assert.strictEqual(refusal(playAgainst(fromPeer(), { secret: "another" })), "auth_failed")
+    assert.strictEqual(refusal(playAgainst(fromPeer(), { secrets: ["another"] })), "auth_failed")
     const auth = `hmac_sha3_512;${dataFor(peerLines.greeting, peerLines.nonce, "another")};json`
     assert.strictEqual(refusal(playAgainst(fromPeer({ auth }))), "auth_failed")
   })
@@ -281,7 +281,7 @@ describe("authentication", () => {
   it("takes cleartext where it is listed, in lower-case hex, and only with the right secret", () => {
     const authAccept = ["hmac_sha3_512", "cleartext"]
     const withData = (data: string) =>
-      playAgainst(fromPeer({ auth: `cleartext;${data};json` }), { authAccept, secret: "jkl\xff" })
+      playAgainst(fromPeer({ auth: `cleartext;${data};json` }), { authAccept, secrets: ["jkl\xff"] })
     assert.isDefined(withData("6a6b6cff").up)
     assert.strictEqual(refusal(withData("6a6b6cfe")), "auth_failed")
     assert.strictEqual(refusal(withData("6A6B6CFF")), "auth_failed")
@@ -309,7 +309,7 @@ describe("authentication", () => {
 
   it("without a secret sends and takes nothing", () => {
     const auth = `hmac_sha3_512;${dataFor(peerLines.greeting, peerLines.nonce, "")};json`
-    assert.strictEqual(refusal(playAgainst(fromPeer({ auth }), { secret: "" })), "no_common_auth")
+    assert.strictEqual(refusal(playAgainst(fromPeer({ auth }), { secrets: [] })), "no_common_auth")
     assert.isUndefined(authData("cleartext", "", peerLines, ownLines))
   })
 })

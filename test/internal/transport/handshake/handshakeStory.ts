@@ -18,7 +18,7 @@ export const secret = "testsecret"
 
 export const identity = (over: Partial<Identity> = {}): Identity => ({
   nodeId: "me",
-  secret,
+  secrets: [secret],
   tls: false,
   nodeIdInCert: false,
   authOffer: ["tls_sha3_512", "hmac_sha3_512"],

@@ -26,8 +26,9 @@ describe("TLS", () => {
   const theirs: GreetingLines = { greeting, nonce: peerLines.nonce }
   const authAccept = ["tls_sha3_512", "hmac_sha3_512"]
   const withTls = (over: Partial<Identity> = {}) => open({ tls: true, authAccept, ...over })
-  const proven: Secured = { problem: undefined, names: ["you"] }
-  const unproven: Secured = { problem: { reason: "tls_untrusted", detail: "WHY" }, names: ["you"] }
+  const common = { subject: "CN=you", version: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384" }
+  const proven: Secured = { ...common, problem: undefined, names: ["you"] }
+  const unproven: Secured = { ...common, problem: { reason: "tls_untrusted", detail: "WHY" }, names: ["you"] }
   const digest = (method: string, own = theirs, other = ownLines): string => authData(method, secret, own, other)!
   const authLine = (method: string): Buffer => lines(`${method};${digest(method)};json`)
 
@@ -74,8 +75,8 @@ describe("TLS", () => {
   })
 
   it("has no use for secrets", () => {
-    assert.isDefined(through(proven, "tls_sha3_512", { secret: "another" }).up)
-    assert.isDefined(through(proven, "tls_sha3_512", { secret: "" }).up)
+    assert.isDefined(through(proven, "tls_sha3_512", { secrets: ["another"] }).up)
+    assert.isDefined(through(proven, "tls_sha3_512", { secrets: [] }).up)
   })
 
   it("never goes with a method for connections in the clear, though the secret is right", () => {
@@ -88,7 +89,7 @@ describe("TLS", () => {
   it("takes cleartext inside of it, where it is listed, with the right secret", () => {
     const listed = { authAccept: [...authAccept, "cleartext"] }
     assert.isDefined(through(proven, "cleartext", listed).up)
-    assert.strictEqual(refusal(through(proven, "cleartext", { ...listed, secret: "another" })), "auth_failed")
+    assert.strictEqual(refusal(through(proven, "cleartext", { ...listed, secrets: ["another"] })), "auth_failed")
   })
 
   it("fails for a greeting that was changed before it stood", () => {
@@ -168,16 +169,16 @@ describe("TLS", () => {
   it("with a certificate for another node is refused, where it has to be for the node's ID", () => {
     const bound = { nodeIdInCert: true }
     for (const names of [[], ["You"], ["you2"], ["yo"], ["*"], ["me"]]) {
-      const story = through({ problem: undefined, names }, "tls_sha3_512", bound)
+      const story = through({ ...common, problem: undefined, names }, "tls_sha3_512", bound)
       assert.strictEqual(refusal(story), "tls_wrong_node", names.join())
-      assert.isDefined(through({ problem: undefined, names }, "tls_sha3_512").up)
+      assert.isDefined(through({ ...common, problem: undefined, names }, "tls_sha3_512").up)
     }
-    assert.isDefined(through({ problem: undefined, names: ["other", "you"] }, "tls_sha3_512", bound).up)
+    assert.isDefined(through({ ...common, problem: undefined, names: ["other", "you"] }, "tls_sha3_512", bound).up)
   })
 
   it("that the other side does not have, while we have no secret, is missed by name", () => {
     const plain = lines(peerLines.greeting, peerLines.nonce)
-    assert.strictEqual(refusal(playAgainst(plain, { tls: true, authAccept, secret: "" })), "tls_required")
+    assert.strictEqual(refusal(playAgainst(plain, { tls: true, authAccept, secrets: [] })), "tls_required")
     assert.isDefined(playAgainst(fromPeer(), { tls: true, authAccept }).up)
   })
 
