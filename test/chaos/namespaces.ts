@@ -13,6 +13,8 @@ export interface Host<Network extends string = string> {
   /** Its address in each of its networks. The interface there has the name of the network. */
   readonly addresses: Readonly<Record<Network, string>>
   readonly ip: (...args: ReadonlyArray<string>) => void
+  /** Runs a command on it, and answers what that prints. */
+  readonly output: (...command: ReadonlyArray<string>) => string
   /** Has programs of this host find one file in the place of another one. */
   readonly replace: (path: string, file: string) => void
 }
@@ -85,15 +87,15 @@ const hold = async (name: string): Promise<ChildProcess> => {
 const hostOf = (pid: number) => {
   const addresses: Record<string, string> = {}
   const inside = ["nsenter", "--target", String(pid), "--net", "--mount", "--uts", "env", `--chdir=${root}`]
-  const command = (...args: ReadonlyArray<string>): void => {
-    execFileSync(inside[0]!, [...inside.slice(1), ...args], { stdio: ["ignore", "ignore", "pipe"] })
-  }
+  const output = (...command: ReadonlyArray<string>): string =>
+    execFileSync(inside[0]!, [...inside.slice(1), ...command], { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" })
   return {
     pid,
     run: [...inside, "setpriv", "--pdeathsig", "KILL"],
     addresses,
-    ip: (...args: ReadonlyArray<string>) => command("ip", ...args),
-    replace: (path: string, file: string) => command("mount", "--bind", file, path)
+    output,
+    ip: (...args: ReadonlyArray<string>) => void output("ip", ...args),
+    replace: (path: string, file: string) => void output("mount", "--bind", file, path)
   }
 }
 

@@ -1,0 +1,290 @@
+/** Nodes on several hosts: how they are named, how they come to reach each other, and what changes while they run. */
+import { assert, describe } from "@effect/vitest"
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { devNull, tmpdir } from "node:os"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+import { type Host, onHosts } from "./chaos/namespaces.ts"
+import { emp, eventually, type Process, start } from "./processes.ts"
+import { isFull } from "./size.ts"
+
+const streams = ["--service", "test/fixtures/streams.ts"]
+
+/** A link that was lost, or a message. Commands come and go. */
+const lost = /^(Down (?!emp\/)|misses)/m
+
+/** `emp run` on a host, without watchdog: signals are for the node. */
+const runNode = (
+  host: Host,
+  nodeId: string,
+  args: ReadonlyArray<string>,
+  env: Record<string, string | undefined> = {}
+): Process =>
+  start(
+    [emp, "run", "--no-watchdog", "--node-id", nodeId, ...streams, ...args],
+    { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull, ...env },
+    host.run
+  )
+
+/** Waits until each of the nodes hears each other one. Only over a link of their own they do. */
+const hearEachOther = async (nodes: Readonly<Record<string, Process>>): Promise<void> => {
+  for (const [name, node] of Object.entries(nodes)) {
+    for (const other of Object.keys(nodes)) if (other !== name) await node.sees(new RegExp(`^hears ${other} `, "m"))
+  }
+}
+
+/** What a node tells others of where it listens. Nothing if it cannot be asked. */
+const told = async (host: Host, nodeId: string, seed: string): Promise<ReadonlyArray<string> | undefined> => {
+  const env = { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull }
+  const { code, stdout } = await start([emp, "status", nodeId, "--json", "--seed", seed], env, host.run).exits()
+  return code === 0 ? (JSON.parse(stdout) as { readonly addresses: ReadonlyArray<string> }).addresses : undefined
+}
+
+const makeFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), "emp-networks-"))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+/** Waits until each of the nodes has heard more of each other one. */
+const hearEachOtherAgain = async (nodes: Readonly<Record<string, Process>>): Promise<void> => {
+  const before = new Map(Object.entries(nodes).map(([name, node]) => [name, node.stdout.length]))
+  for (const [name, node] of Object.entries(nodes)) {
+    for (const other of Object.keys(nodes)) {
+      if (other !== name) await node.sees(new RegExp(`^[^]{${before.get(name)},}hears ${other} `))
+    }
+  }
+}
+
+/** How nodes come to what they prove themselves with, and change it in steps. */
+interface Rotation {
+  readonly first: string
+  readonly steps: ReadonlyArray<string>
+  readonly last: string
+  readonly run: (host: Host, nodeId: string, bind: string, proof: string) => Process
+  /** Returns when the node has the new one. */
+  readonly renew: (nodeId: string, node: Process, proof: string) => Promise<unknown>
+}
+
+/** In a configuration file, which is read again on SIGHUP. */
+const secrets = (seed: string): Rotation => {
+  const folder = makeFolder()
+  const rc = (nodeId: string): string => join(folder, `${nodeId}.json`)
+  const write = (nodeId: string, secret: string): void =>
+    writeFileSync(rc(nodeId), `{ "version": 1, "secret": ${secret} }`)
+  return {
+    first: "[\"old\"]",
+    steps: ["[\"old\", \"new\"]", "[\"new\", \"old\"]", "[\"new\"]"],
+    last: "\"new\"",
+    run: (host, nodeId, bind, secret) => {
+      write(nodeId, secret)
+      return runNode(host, nodeId, ["--bind", bind, "--seed", seed], {
+        EMP_SECRET: undefined,
+        EFFECT_MP_RC: rc(nodeId)
+      })
+    },
+    renew: (nodeId, node, secret) => {
+      write(nodeId, secret)
+      node.child.kill("SIGHUP")
+      return readAgain(node, "secret and certificate were read again")
+    }
+  }
+}
+
+/** In a file, which is read again when it changes: it is another one at once, as editors and Kubernetes do it. */
+const certificates = (seed: string): Rotation => {
+  const folder = makeFolder()
+  const [old, next] = ["shared", "stranger"].map((name) =>
+    readFileSync(new URL(`fixtures/certs/${name}.pem`, import.meta.url), "utf8")
+  )
+  const trusted = (pem: string): string => pem.slice(pem.indexOf("-----BEGIN CERTIFICATE"))
+  const write = (nodeId: string, pem: string): string => {
+    const file = join(folder, `${nodeId}.pem`)
+    writeFileSync(`${file}.new`, pem)
+    renameSync(`${file}.new`, file)
+    return file
+  }
+  return {
+    first: old!,
+    steps: [old! + trusted(next!), next! + trusted(old!), next!],
+    last: next!,
+    run: (host, nodeId, bind, pem) =>
+      runNode(host, nodeId, ["--bind", bind, "--seed", seed, "--cert", write(nodeId, pem)], { EMP_SECRET: undefined }),
+    renew: (nodeId, node, pem) => {
+      write(nodeId, pem)
+      return readAgain(node, "the certificate was read again")
+    }
+  }
+}
+
+/** Waits until a node says once more that it has read something again. */
+const readAgain = (node: Process, what: string): Promise<unknown> => {
+  const { length } = node.stderr
+  return node.sees(new RegExp(`^[^]{${length},}${what}`))
+}
+
+describe("nodes on two hosts", () => {
+  for (const wildcard of ["*", "0.0.0.0", "[::]"]) {
+    onHosts(
+      `that bind ${wildcard} find each other through a seed, and talk directly`,
+      { lan: ["a", "b"] },
+      async ({ a, b }) => {
+        const seed = runNode(a, "seed", ["--bind", `${wildcard}:4040`])
+        await seed.sees(new RegExp(`ready, listening on ${a.addresses.lan}:4040$`, "m"))
+        const join = (host: Host, nodeId: string) =>
+          runNode(host, nodeId, ["--bind", wildcard, "--seed", `${a.addresses.lan}:4040`])
+        const nodes = { left: join(a, "left"), right: join(b, "right") }
+        await hearEachOther({ seed, ...nodes })
+        for (const node of Object.values(nodes)) assert.match(node.stdout, /ready, listening on 10\.213\.1\.\d:\d+$/m)
+      }
+    )
+  }
+
+  onHosts(
+    "reach each other where one side is behind a NAT, by what they advertise",
+    { inside: ["b", "gate"], outside: ["gate", "a"] },
+    async ({ a, b, gate }) => {
+      const doors = [
+        [`${gate.addresses.outside}:5050`, `${b.addresses.inside}:4040`],
+        [`${gate.addresses.inside}:4040`, `${a.addresses.outside}:4040`]
+      ]
+      const proxy = start(["test/fixtures/proxy.ts", ...doors.flat()], {}, gate.run)
+      await proxy.sees(/passes[^]*passes/)
+      const seed = runNode(a, "seed", [
+        "--bind",
+        "*:4040",
+        "--advertise",
+        `${a.addresses.outside},${gate.addresses.inside}:4040`
+      ])
+      await seed.sees(/is ready/)
+      const left = runNode(a, "left", ["--bind", "*", "--seed", `${a.addresses.outside}:4040`])
+      // It can reach the seed, and those outside can reach it, only through the gate.
+      const right = runNode(b, "right", [
+        "--bind",
+        "*:4040",
+        "--advertise",
+        `${gate.addresses.outside}:5050`,
+        "--seed",
+        `${gate.addresses.inside}:4040`
+      ])
+      await hearEachOther({ seed, left, right })
+      assert.deepStrictEqual(await told(a, "right", `${a.addresses.outside}:4040`), [`${gate.addresses.outside}:5050`])
+    }
+  )
+
+  onHosts(
+    "notice a network that comes later, an address more, and one that goes",
+    { lan: ["a", "b"] },
+    async ({ a, b }) => {
+      const seedAddress = `${a.addresses.lan}:4040`
+      b.ip("addr", "flush", "dev", "lan")
+      const seed = runNode(a, "seed", ["--bind", "*:4040"])
+      await seed.sees(/is ready/)
+      const late = runNode(b, "late", ["--bind", "*:4040", "--seed", seedAddress])
+      await late.sees(/cannot reach seed/)
+      b.ip("addr", "add", `${b.addresses.lan}/24`, "dev", "lan")
+      await hearEachOther({ seed, late })
+      const tells = (what: string, addresses: ReadonlyArray<string>) =>
+        eventually(`${what} is told`, async () => {
+          const now = await told(a, "late", seedAddress)
+          return JSON.stringify(now) === JSON.stringify(addresses.map((address) => `${address}:4040`))
+        })
+      await tells("the address that came", [b.addresses.lan])
+      b.ip("addr", "add", "10.213.1.77/24", "dev", "lan")
+      await tells("the second address", [b.addresses.lan, "10.213.1.77"])
+      // Who comes now has no other way than these.
+      const next = runNode(a, "next", ["--bind", "*", "--seed", seedAddress])
+      await hearEachOther({ seed, late, next })
+      b.ip("addr", "del", "10.213.1.77/24", "dev", "lan")
+      await tells("that it went", [b.addresses.lan])
+      for (const node of [seed, late, next]) assert.notMatch(node.stdout, lost)
+    }
+  )
+})
+
+describe("nodes on three hosts", () => {
+  onHosts(
+    "form one network by a name that stands for all of them, as soon and as far as it does",
+    { lan: ["a", "b", "c"] },
+    async ({ a, b, c }, hub) => {
+      const names = start(["test/fixtures/nameServer.ts", hub.addresses.lan], {}, hub.run)
+      await names.sees(/^ready$/m)
+      const resolver = join(makeFolder(), "resolv.conf")
+      writeFileSync(resolver, `nameserver ${hub.addresses.lan}\noptions timeout:1 attempts:1\n`)
+      const nodes = Object.fromEntries(
+        Object.entries({ a, b, c }).map(([nodeId, host]) => {
+          host.replace("/etc/resolv.conf", resolver)
+          return [nodeId, runNode(host, nodeId, ["--bind", "*:4040", "--seed", "mp.test:4040"])]
+        })
+      )
+      const { a: first, b: second, c: third } = nodes as Readonly<Record<"a" | "b" | "c", Process>>
+      for (const node of Object.values(nodes)) await node.sees(/cannot reach seed mp\.test:4040/)
+      const stands = (...hosts: ReadonlyArray<Host<"lan">>): void =>
+        void names.child.stdin!.write(`mp.test ${hosts.map(({ addresses }) => addresses.lan).join(" ")}\n`)
+      stands(a)
+      await first.sees(/^node a is ready/m)
+      await hearEachOther(nodes)
+      assert.include(names.stdout, "mp.test: no such name")
+      // The one that it stood for goes; the others find those that come by what it stands for then.
+      await first.end("SIGKILL")
+      stands(b, c)
+      await Promise.all([second.sees(/^Down a$/m), third.sees(/^Down a$/m)])
+      const again = runNode(a, "again", ["--bind", "*:4040", "--seed", "mp.test:4040"])
+      await hearEachOther({ b: second, c: third, again })
+      for (const node of [second, third]) assert.notMatch(node.stdout, /^misses/m)
+    }
+  )
+
+  onHosts("dial only what they can: addresses without a label, and those with one of theirs", {
+    lan: ["plain", "server", "member"],
+    vpn: ["server", "member"]
+  }, async ({ member, plain, server }) => {
+    const lan = `${server.addresses.lan}:4040`
+    const vpn = `${server.addresses.vpn}:4040`
+    const seed = runNode(server, "server", ["--bind", `${lan},${vpn}@vpn`])
+    await seed.sees(/is ready/)
+    const outsider = runNode(plain, "plain", ["--bind", "*", "--seed", lan])
+    const insider = runNode(member, "member", ["--bind", "*", "--scope", "vpn", "--seed", `${vpn}@vpn`])
+    // It could reach the other network as well, and has no business there.
+    const visitor = runNode(member, "visitor", ["--bind", "*", "--seed", `${vpn}@vpn,${lan}`])
+    await hearEachOther({ server: seed, plain: outsider, member: insider, visitor })
+    const dialled = (host: Host, node: Process): ReadonlyArray<string> =>
+      host.output("ss", "--no-header", "--numeric", "--tcp", "--processes", "state", "established")
+        .split("\n")
+        .filter((line) => line.includes(`pid=${node.pid},`) && line.includes(":4040 "))
+        .map((line) => line.trim().split(/\s+/)[3] ?? "")
+    assert.deepStrictEqual(dialled(member, insider), [vpn])
+    assert.deepStrictEqual(dialled(member, visitor), [lan])
+    assert.deepStrictEqual(dialled(plain, outsider), [lan])
+    assert.deepStrictEqual(await told(plain, "server", lan), [lan, `${vpn}@vpn`])
+  })
+
+  for (
+    const [what, rotation] of [["secrets", secrets], ["certificates", certificates]] as const
+  ) {
+    onHosts(
+      `change their ${what} under traffic, and lose nothing`,
+      { lan: ["a", "b", "c"] },
+      async (hosts) => {
+        const { first, last, renew, run, steps } = rotation(`${hosts.a.addresses.lan}:4040`)
+        const nodes: Record<string, Process> = {}
+        for (const [nodeId, host] of Object.entries(hosts)) nodes[nodeId] = run(host, nodeId, "*:4040", first)
+        await hearEachOther(nodes)
+        for (const step of steps) {
+          const renewals = Object.entries(nodes).map(([nodeId, node]) => () => renew(nodeId, node, step))
+          // In the small size all at once: a certificate's file is looked at every two seconds.
+          if (isFull) { for (const renewal of renewals) await renewal() }
+          else await Promise.all(renewals.map((renewal) => renewal()))
+          await hearEachOtherAgain(nodes)
+        }
+        // It was worth it: who has only the new one is let in, and who has only the old one is not.
+        const stranger = run(hosts.c, "stranger", "*", first)
+        const newcomer = run(hosts.b, "newcomer", "*", last)
+        await hearEachOther({ ...nodes, newcomer })
+        await stranger.sees(/cannot reach seed/)
+        for (const node of Object.values(nodes)) assert.notMatch(node.stdout, lost)
+        for (const node of Object.values(nodes)) assert.notInclude(node.stdout, "stranger")
+      }
+    )
+  }
+})
