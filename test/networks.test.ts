@@ -140,6 +140,36 @@ describe("nodes on two hosts", () => {
     )
   }
 
+  for (const wildcard of ["*", "[::]"]) {
+    onHosts(`that bind ${wildcard} where there is IPv6 alone do so too`, { lan: ["a", "b"] }, async ({ a, b }) => {
+      for (const [host, address] of [[a, "fd00::a"], [b, "fd00::b"]] as const) {
+        host.ip("addr", "flush", "dev", "lan")
+        host.ip("addr", "add", `${address}/64`, "dev", "lan", "nodad")
+      }
+      const left = runNode(a, "left", ["--bind", `${wildcard}:4040`])
+      await left.sees(/ready, listening on \[fd00::a\]:4040$/m)
+      const right = runNode(b, "right", ["--bind", wildcard, "--seed", "[fd00::a]:4040"])
+      await right.sees(/ready, listening on \[fd00::b\]:\d+$/m)
+      await hearEachOther({ left, right })
+    })
+  }
+
+  onHosts("listen on a bare port where the name of the host says, and are told where that is nowhere for others", {
+    lan: ["a", "b"]
+  }, async ({ a, b }) => {
+    const hosts = join(makeFolder(), "hosts")
+    writeFileSync(hosts, `127.0.0.1 localhost\n127.0.1.1 a\n${b.addresses.lan} b\n`)
+    for (const host of [a, b]) host.replace("/etc/hosts", hosts)
+    const debian = runNode(a, "debian", ["--bind", "4040"])
+    await debian.sees(/ready, listening on 127\.0\.1\.1:4040$/m)
+    await debian.sees(/WARN .*127\.0\.1\.1/)
+    const named = runNode(b, "named", ["--bind", "4040"])
+    await named.sees(new RegExp(`ready, listening on ${b.addresses.lan}:4040$`, "m"))
+    const guest = runNode(a, "guest", ["--bind", "*", "--seed", "b:4040"])
+    await hearEachOther({ named, guest })
+    for (const node of [named, guest]) assert.notInclude(node.stderr, "WARN")
+  })
+
   onHosts(
     "reach each other where one side is behind a NAT, by what they advertise",
     { inside: ["b", "gate"], outside: ["gate", "a"] },
