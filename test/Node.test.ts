@@ -144,6 +144,12 @@ describe("wrong options", () => {
     ["connectInterval", { connectInterval: "Infinity" as never }, /above zero/],
     ["binds", { binds: ["127.0.0.1:*", "no:such:address"] }, /"no:such:address"/],
     ["binds", { binds: ["127.0.0.1:65536"] }, /"127.0.0.1:65536"/],
+    ["binds", { binds: ["127.0.0.1:4040@"] }, /"127.0.0.1:4040@" is not of the form/],
+    ["advertise", { advertise: ["node.example:4040", "no:such:address"] }, /"no:such:address" is not of the form/],
+    ["advertise", { advertise: ["*:4040"] }, /"\*:4040" names no host/],
+    ["advertise", { advertise: ["0.0.0.0:4040@vpn"] }, /"0.0.0.0:4040@vpn" names no host/],
+    ["advertise", { advertise: ["4040"] }, /"4040" names no host/],
+    ["scopes", { scopes: ["vpn", "my vpn"] }, /"my vpn" is not of letters/],
     ["maxMessageSize", { maxMessageSize: 32_767 }, /at least 32768 bytes/],
     ["maxMessageSize", { maxMessageSize: Number.NaN }, /at least 32768 bytes/]
   ]

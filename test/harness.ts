@@ -156,7 +156,7 @@ class CuttableNetwork {
       return cuttable
     }
     this.carrier = {
-      listen: (bind, accept, host) => inner.listen(bind, (wire) => accept(keep(wire, host)), host),
+      listen: (bind, accept, host, moved) => inner.listen(bind, (wire) => accept(keep(wire, host)), host, moved),
       resolve: inner.resolve,
       dial: (address, host) => Effect.map(inner.dial(address, host), (wire) => keep(wire, host))
     }

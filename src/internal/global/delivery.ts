@@ -6,6 +6,7 @@
  */
 import type { Router } from "../node/router.ts"
 import { culpritOfEntry, envelope, sizeOfEntry } from "./entry.ts"
+import { scopedFamily } from "./families.ts"
 import type { Change, Family, Table } from "./shards.ts"
 import { divide, divideKeys, portion } from "./wire.ts"
 
@@ -42,8 +43,14 @@ export class Delivery {
     return Math.min(portion, this.mostFor(nodeId))
   }
 
+  /** Whether a node knows what a family is for. */
+  private knows(nodeId: string, family: string): boolean {
+    return family !== scopedFamily || this.router.isOwnKind(nodeId)
+  }
+
   /** Tells a change: in one message, or in several if the node does not take one that large. */
   change(nodeId: string, family: string, change: Change, send: SendChange): void {
+    if (!this.knows(nodeId, family)) return
     if (send(Object.fromEntries(change.set), change.deleted)) return
     const most = this.portionFor(nodeId)
     const { first, rest } = divide(new Map([[family, change.set]]), most)
@@ -60,7 +67,8 @@ export class Delivery {
     sendFirst: (first: Readonly<Record<string, Entries>>) => boolean,
     send: SendOfFamily
   ): void {
-    const { first, rest } = divide(table, this.portionFor(nodeId))
+    const known = Array.from(table).filter(([family]) => this.knows(nodeId, family))
+    const { first, rest } = divide(new Map(known), this.portionFor(nodeId))
     const isSent = sendFirst(first)
     if (!isSent) sendFirst({})
     for (const [family, set] of isSent ? rest : [...Object.entries(first), ...rest]) {

@@ -168,7 +168,7 @@ export class Seeds {
 
   private dial(seed: Seed, door: Door, mesh: Mesh): Effect.Effect<void> {
     door.isDialling = true
-    return this.dialOnce(seed, door, mesh).pipe(
+    return Effect.suspend(() => this.dialOnce(seed, door, mesh)).pipe(
       Effect.flatMap((isOpen) => isOpen ? this.unproven(seed, door, mesh) : Effect.void),
       Effect.ensuring(Effect.sync(() => {
         door.isDialling = false

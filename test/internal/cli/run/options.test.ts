@@ -36,6 +36,8 @@ describe("the options of a run", () => {
       certFile: undefined,
       nodeIdInCert: false,
       binds: ["*"],
+      advertise: undefined,
+      scopes: undefined,
       seeds: [],
       services: [],
       monitorTimeout: Duration.seconds(30),
