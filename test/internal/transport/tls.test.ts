@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as crypto from "node:crypto"
 import * as fs from "node:fs"
-import { namesOf } from "../../../src/internal/transport/certificate.ts"
+import { areFor, namesOf } from "../../../src/internal/transport/certificate.ts"
 import { readCredentials, type Secured, type TlsEvents, TlsWire } from "../../../src/internal/transport/tls.ts"
 import type { Wire, WireEvents } from "../../../src/internal/transport/wire.ts"
 import * as Transport from "../../../src/Transport.ts"
@@ -162,6 +162,34 @@ describe("the names of a certificate", () => {
     // Its URI holds what looks like further names, and it has an e-mail address that looks like one.
     assert.deepStrictEqual(names("spoof"), ["c", "http://c/, DNS:b, URI:b", "c"])
   })
+})
+
+describe("a name of a certificate", () => {
+  for (
+    const [name, nodeId, isFor] of [
+      ["*.example.com", "a.example.com", true],
+      ["*.example.com", "a-1_b.example.com", true],
+      ["*.example.com", "a.b.example.com", false],
+      ["*.example.com", "example.com", false],
+      ["*.example.com", ".example.com", false],
+      ["*.example.com", "a/b.example.com", false],
+      ["*.example.com", "*.example.com", true],
+      ["a*.example.com", "ab.example.com", false],
+      ["a.*.com", "a.b.com", false],
+      ["*", "a", false],
+      ["*.", "a.", false],
+      ["10.0.0.1", "10.0.0.1", true],
+      ["10.0.0.1", "10.0.0.2", false],
+      ["*.0.0.1", "10.0.0.1", false],
+      ["2001:DB8:0:0:0:0:0:1", "2001:db8::1", true],
+      ["2001:DB8:0:0:0:0:0:1", "2001:db8::2", false],
+      ["A.example.com", "a.example.com", false]
+    ] as const
+  ) {
+    it(`${name} ${isFor ? "is" : "is not"} for the node ${nodeId}`, () => {
+      assert.strictEqual(areFor(["other", name], nodeId), isFor)
+    })
+  }
 })
 
 describe("the inside of TLS, as a wire", () => {

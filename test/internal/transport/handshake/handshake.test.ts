@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { authData } from "../../../../src/internal/transport/handshake/auth.ts"
+import { ownKindKey } from "../../../../src/internal/transport/handshake/greeting.ts"
 import { admitted, begin, receive, start } from "../../../../src/internal/transport/handshake/handshake.ts"
 import { ChunkSizes, inChunks } from "../framing/chunking.ts"
 import {
@@ -141,7 +142,7 @@ describe("greeting", () => {
   for (
     const [what, greeting, reason] of [
       ["another protocol", "HTTP/1.1 400 Bad Request", "not_aemp"],
-      ["nothing", "", "not_aemp"],
+      ["nothing", "", "left_in_silence"],
       ["a side protocol", "aemp-dataconn;1;you;hmac_sha3_512;json", "not_aemp"],
       ["version 0", "aemp;0;you;hmac_sha3_512;json", "version_mismatch"],
       ["version 2", "aemp;2;you;hmac_sha3_512;json", "version_mismatch"],
@@ -166,13 +167,27 @@ describe("greeting", () => {
     assert.strictEqual(story.admissions, 0)
   })
 
-  it("is refused for an empty nonce", () => {
-    assert.strictEqual(refusal(playAgainst(lines(peerLines.greeting, ""))), "malformed_greeting")
+  it("takes an empty nonce, as Perl does, where the secret is proven", () => {
+    const withNonce = (nonce: string, key: string) =>
+      playAgainst(fromPeer({ nonce, auth: `hmac_sha3_512;${dataFor(peerLines.greeting, nonce, key)};json` }))
+    assert.strictEqual(withNonce("", secret).up?.greeting.nodeId, "you")
+    assert.strictEqual(refusal(withNonce("", "another")), "auth_failed")
+  })
+
+  it("takes nobody with an empty nonce for ourselves, or for an echo", () => {
+    const mine = new Set(["my nonce", "our other nonce"])
+    const ours = new Map([[ownKindKey, "our incarnation"]])
+    const begun = begin(identity({ keys: ours }), ownLines, "1.2.3.4:5", (nonce) => mine.has(nonce))
+    const asOurselves = `aemp;1;me;hmac_sha3_512;json;${ownKindKey}=another`
+    assert.strictEqual(refusal(play(begun, [lines(asOurselves, "")])), "same_node_id")
+    const asTwin = `aemp;1;me;hmac_sha3_512;json;${ownKindKey}=our incarnation`
+    assert.strictEqual(refusal(play(begun, [lines(asTwin, "")])), "echoed_greeting")
   })
 
   it("a refusal names the address, and the node once it is known", () => {
     assert.strictEqual(playAgainst(lines("aemp;2;you")).error?.peer, "1.2.3.4:5")
-    assert.include(playAgainst(lines(peerLines.greeting, "")).error?.message, "1.2.3.4:5 (node \"you\")")
+    const message = playAgainst(lines(peerLines.greeting, ownLines.nonce)).error?.message
+    assert.include(message, "1.2.3.4:5 (node \"you\")")
   })
 
   it("nothing follows a refusal", () => {

@@ -1,7 +1,6 @@
 /** One side of a handshake, played without sockets, and the answers of a well-behaved node. */
 import { assert } from "@effect/vitest"
 import { authData, type GreetingLines } from "../../../../src/internal/transport/handshake/auth.ts"
-import type { Greeting } from "../../../../src/internal/transport/handshake/greeting.ts"
 import {
   type Action,
   admitted,
@@ -35,7 +34,7 @@ export interface Story {
   sent: string
   admissions: number
   tls: { role: "client" | "server"; rest: Uint8Array } | undefined
-  up: { greeting: Greeting; receives: string; sends: string; rest: Uint8Array } | undefined
+  up: Extract<Action, { readonly _tag: "Up" }> | undefined
   error: LinkError | undefined
   /** Chunks that came behind the one that ended it. */
   unread: ReadonlyArray<Uint8Array>

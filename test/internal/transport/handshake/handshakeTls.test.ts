@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { authData, type GreetingLines } from "../../../../src/internal/transport/handshake/auth.ts"
+import { ownKindKey } from "../../../../src/internal/transport/handshake/greeting.ts"
 import {
   admitted,
   type Handshake,
@@ -9,6 +10,7 @@ import {
 } from "../../../../src/internal/transport/handshake/handshake.ts"
 import type { Secured } from "../../../../src/internal/transport/tls.ts"
 import {
+  dataFor,
   fromPeer,
   lines,
   open,
@@ -168,7 +170,7 @@ describe("TLS", () => {
 
   it("with a certificate for another node is refused, where it has to be for the node's ID", () => {
     const bound = { nodeIdInCert: true }
-    for (const names of [[], ["You"], ["you2"], ["yo"], ["*"], ["me"]]) {
+    for (const names of [[], ["You"], ["you2"], ["yo"], ["*"], ["*.you"], ["me"]]) {
       const story = through({ ...common, problem: undefined, names }, "tls_sha3_512", bound)
       assert.strictEqual(refusal(story), "tls_wrong_node", names.join())
       assert.isDefined(through({ ...common, problem: undefined, names }, "tls_sha3_512").up)
@@ -176,10 +178,99 @@ describe("TLS", () => {
     assert.isDefined(through({ ...common, problem: undefined, names: ["other", "you"] }, "tls_sha3_512", bound).up)
   })
 
-  it("that the other side does not have, while we have no secret, is missed by name", () => {
+  it("that the other side does not have is missed by name, unless there is a method without it, and a secret", () => {
     const plain = lines(peerLines.greeting, peerLines.nonce)
-    assert.strictEqual(refusal(playAgainst(plain, { tls: true, authAccept, secrets: [] })), "tls_required")
+    const onlyTls = ["tls_sha3_512"]
+    for (
+      const over of [
+        { authAccept, secrets: [] },
+        { authAccept: onlyTls },
+        { authAccept, authOffer: onlyTls },
+        { authAccept: onlyTls, authOffer: onlyTls }
+      ]
+    ) assert.strictEqual(refusal(playAgainst(plain, { tls: true, ...over })), "tls_required")
     assert.isDefined(playAgainst(fromPeer(), { tls: true, authAccept }).up)
+  })
+
+  it("that the other side demands, while we have no certificate, is missed by another name", () => {
+    const demanding = lines("aemp;1;you;tls_sha3_512;json;tls=1.0", peerLines.nonce)
+    assert.strictEqual(refusal(playAgainst(demanding)), "certificate_required")
+    const leaving = "aemp;1;you;tls_sha3_512,hmac_sha3_512;json;tls=1.0"
+    const auth = `hmac_sha3_512;${dataFor(leaving)};json`
+    assert.isDefined(playAgainst(fromPeer({ greeting: leaving, auth })).up)
+    const strange = lines("aemp;1;you;tls_sha3_512;json", peerLines.nonce)
+    assert.strictEqual(refusal(playAgainst(strange)), "no_common_auth")
+  })
+
+  it("takes an empty nonce, whose sender is client, where a certificate is proven", () => {
+    const theirs: GreetingLines = { greeting, nonce: "" }
+    const auth = lines(`tls_sha3_512;${digest("tls_sha3_512", theirs)};json`)
+    const story = play(withTls(), [lines(greeting, ""), auth], proven)
+    assert.strictEqual(story.tls?.role, "server")
+    assert.isDefined(story.up)
+    const anon = { authAccept: [...authAccept, "tls_anon"] }
+    assert.strictEqual(
+      refusal(play(withTls(anon), [lines(greeting, ""), lines("tls_anon;;json")], proven)),
+      "malformed_greeting"
+    )
+  })
+
+  it("says what protects the link, and what both sides have proven", () => {
+    const { security } = through(proven, "tls_sha3_512", { subject: "CN=me" }).up!
+    assert.deepStrictEqual(security, {
+      tls: { version: "TLSv1.3", cipher: "TLS_AES_256_GCM_SHA384" },
+      received: { method: "tls_sha3_512", subject: "CN=you", secret: undefined },
+      sent: { method: "tls_sha3_512", subject: "CN=me", secret: undefined }
+    })
+    const clear = playAgainst(fromPeer(), { secrets: ["another", secret], subject: "CN=me" }).up!
+    assert.deepStrictEqual(clear.security, {
+      tls: undefined,
+      received: { method: "hmac_sha3_512", subject: undefined, secret: 1 },
+      sent: { method: "hmac_sha3_512", subject: undefined, secret: 1 }
+    })
+  })
+
+  describe("with a certificate that is not accepted", () => {
+    const own = `${greeting};${ownKindKey}=its incarnation`
+    const inside = (over: Partial<Identity> = {}) => receive(withTls(over)[0], lines(own, theirs.nonce))[0]
+
+    for (
+      const [reason, outcome, over] of [
+        ["tls_untrusted", unproven, {}],
+        ["tls_expired", { ...common, problem: { reason: "tls_expired", detail: "" }, names: [] }, {}],
+        ["tls_no_certificate", { ...common, problem: { reason: "tls_no_certificate", detail: "" }, names: [] }, {}],
+        ["tls_wrong_node", { ...common, problem: undefined, names: ["another"] }, { nodeIdInCert: true }]
+      ] as ReadonlyArray<[string, Secured, Partial<Identity>]>
+    ) {
+      it(`tells a node of our own kind why, and proves nothing to it: ${reason}`, () => {
+        const [over_, [sent, refused, ...more]] = secured(inside(over), outcome)
+        assert.strictEqual(
+          sent?._tag === "Send" && Buffer.from(sent.bytes).toString(),
+          `tls_sha3_512;;json;refused=${reason}\n`
+        )
+        assert.isTrue(refused?._tag === "Refuse" && refused.isTold && refused.error.reason === reason)
+        assert.deepStrictEqual([over_.phase, more], ["over", []])
+      })
+
+      it(`hears why of a node of our own kind: ${reason}`, () => {
+        const story = play(withTls(), [lines(own, theirs.nonce), lines(`tls_sha3_512;;json;refused=${reason}`)], proven)
+        assert.strictEqual(refusal(story), "tls_refused")
+      })
+    }
+
+    it("tells nobody of another kind", () => {
+      const asked = receive(withTls()[0], lines(greeting, theirs.nonce))[0]
+      assert.deepStrictEqual(secured(asked, unproven)[1].map(({ _tag }) => _tag), ["Refuse"])
+    })
+
+    it("hears nothing of the kind in the clear, or for a reason that is none", () => {
+      const plain = playAgainst(fromPeer({ auth: "hmac_sha3_512;;json;refused=tls_expired" }))
+      assert.strictEqual(refusal(plain), "auth_failed")
+      for (const why of ["toString", "tls_required", ""]) {
+        const story = play(withTls(), [lines(own, theirs.nonce), lines(`tls_sha3_512;;json;refused=${why}`)], proven)
+        assert.strictEqual(refusal(story), "auth_failed", why)
+      }
+    })
   })
 
   it("that was taken out of the greetings is missed by the digests, where there is a secret", () => {
