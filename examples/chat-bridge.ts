@@ -28,7 +28,7 @@ const relay = (line: string) =>
     Effect.forEach(clients, (client) => Port.snd(client, line), { discard: true })
   )
 
-const bridges = Port.implement(connect, (client: string, nick: string) =>
+const bridges = Port.implement(connect, (client: string, nick: unknown) =>
   Effect.gen(function*() {
     yield* Effect.acquireRelease(
       Effect.sync(() => clients.add(client)),
@@ -42,7 +42,7 @@ const bridges = Port.implement(connect, (client: string, nick: string) =>
         Effect.andThen(Port.kil(self))
       ))
     yield* relay(`${nick} (joins)`)
-    return (text: string) => relay(`${nick}: ${text}`)
+    return (text: unknown) => relay(`${nick}: ${text}`)
   }))
 
 /** Says where bridges may be spawned. */

@@ -7,10 +7,13 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
+/** What a person says, or is called. Perl makes a number of some texts, and `null` of one that is not there. */
+const Text = Schema.Union([Schema.String, Schema.Number, Schema.Null])
+
 /** A server is told who joins, with the port of the client, and who says what. A client takes lines as they are, without a tag. */
 export const Chat = Port.protocol({
-  join: Port.message(Schema.String, Schema.String),
-  privmsg: Port.message(Schema.String, Schema.String)
+  join: Port.message(Schema.String, Text),
+  privmsg: Port.message(Text, Text)
 })
 
 /** The group that the server registers in. */

@@ -71,6 +71,11 @@ for (const encoding of encodings) {
           assert.deepStrictEqual(yield* told("nick1 (joins)"), ["b", "nick1 (joins)"])
           perl.snd(server, "privmsg", "nick1", "hello from Perl")
           assert.deepStrictEqual(yield* told("nick1: hello from Perl"), ["b", "nick1: hello from Perl"])
+          // A program may have calculated with them, or have forgotten them.
+          perl.snd(server, "privmsg", 5, 42)
+          yield* told("5: 42")
+          perl.snd(server, "privmsg", null, null)
+          yield* told("null: null")
           // The server monitors its client.
           yield* perl.gets("a monitor", ([name, request, port]) => name === "" && request === "mon1" && port === "b")
           perl.snd("", "kil0", "b", "custom_error", "oops")
@@ -120,6 +125,8 @@ for (const encoding of encodings) {
           yield* told("nick1 (joins)")
           perl.snd("fiJusZiznb", "hello from Perl")
           yield* told("nick1: hello from Perl")
+          perl.snd("fiJusZiznb", 42)
+          yield* told("nick1: 42")
           perl.snd("", "kil0", "b")
           yield* sees(node, /^relaying: nick1 \(quits, \)$/m)
           const end = yield* perl.gets("the end of the bridge head", ([, request]) => request === "kil0")
