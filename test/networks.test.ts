@@ -41,6 +41,13 @@ const told = async (host: Host, nodeId: string, seed: string): Promise<ReadonlyA
   return code === 0 ? (JSON.parse(stdout) as { readonly addresses: ReadonlyArray<string> }).addresses : undefined
 }
 
+/** The addresses at the other ends of a node's connections. */
+const peersOf = (host: Host, node: Process): ReadonlyArray<string> =>
+  host.output("ss", "--no-header", "--numeric", "--tcp", "--processes", "state", "established")
+    .split("\n")
+    .filter((line) => line.includes(`pid=${node.pid},`))
+    .map((line) => line.trim().split(/\s+/)[3] ?? "")
+
 const makeFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), "emp-networks-"))
   onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -179,27 +186,22 @@ describe("nodes on two hosts", () => {
         [`${gate.addresses.outside}:5050`, `${b.addresses.inside}:4040`],
         [`${gate.addresses.inside}:4040`, `${a.addresses.outside}:4040`]
       ]
+      const hosts = join(makeFolder(), "hosts")
+      writeFileSync(hosts, `${gate.addresses.outside} gate.test\n`)
+      a.replace("/etc/hosts", hosts)
       const proxy = start(["test/fixtures/proxy.ts", ...doors.flat()], {}, gate.run)
       await proxy.sees(/passes[^]*passes/)
       const seed = runNode(a, "seed", [
-        "--bind",
-        "*:4040",
-        "--advertise",
-        `${a.addresses.outside},${gate.addresses.inside}:4040`
+        "--bind=*:4040",
+        `--advertise=${a.addresses.outside},${gate.addresses.inside}:4040`
       ])
       await seed.sees(/is ready/)
       const left = runNode(a, "left", ["--bind", "*", "--seed", `${a.addresses.outside}:4040`])
       // It can reach the seed, and those outside can reach it, only through the gate.
-      const right = runNode(b, "right", [
-        "--bind",
-        "*:4040",
-        "--advertise",
-        `${gate.addresses.outside}:5050`,
-        "--seed",
-        `${gate.addresses.inside}:4040`
-      ])
+      const behind = ["--bind=*:4040", "--advertise=gate.test:5050", `--seed=${gate.addresses.inside}:4040`]
+      const right = runNode(b, "right", behind)
       await hearEachOther({ seed, left, right })
-      assert.deepStrictEqual(await told(a, "right", `${a.addresses.outside}:4040`), [`${gate.addresses.outside}:5050`])
+      assert.deepStrictEqual(await told(a, "right", `${a.addresses.outside}:4040`), ["gate.test:5050"])
     }
   )
 
@@ -231,6 +233,21 @@ describe("nodes on two hosts", () => {
       for (const node of [seed, late, next]) assert.notMatch(node.stdout, lost)
     }
   )
+
+  onHosts("find each other again when the address of a host changes", { lan: ["a", "b"] }, async ({ a, b }) => {
+    const patience = ["--monitor-timeout", "3"]
+    const seed = runNode(a, "seed", ["--bind", "*:4040", ...patience])
+    await seed.sees(/is ready/)
+    const moving = runNode(b, "moving", ["--bind", "*:4040", "--seed", `${a.addresses.lan}:4040`, ...patience])
+    await hearEachOther({ seed, moving })
+    b.ip("addr", "del", `${b.addresses.lan}/24`, "dev", "lan")
+    b.ip("addr", "add", "10.213.1.99/24", "dev", "lan")
+    await Promise.all([seed.sees(/^Down moving$[^]*^hears moving /m), moving.sees(/^Down seed$[^]*^hears seed /m)])
+    // Somebody who does not know it from before, and whom it does not know.
+    const next = runNode(a, "next", ["--bind", "*", "--seed", `${a.addresses.lan}:4040`, ...patience])
+    await hearEachOther({ moving, next })
+    assert.deepStrictEqual(await told(a, "moving", `${a.addresses.lan}:4040`), ["10.213.1.99:4040"])
+  })
 })
 
 describe("nodes on three hosts", () => {
@@ -279,15 +296,19 @@ describe("nodes on three hosts", () => {
     // It could reach the other network as well, and has no business there.
     const visitor = runNode(member, "visitor", ["--bind", "*", "--seed", `${vpn}@vpn,${lan}`])
     await hearEachOther({ server: seed, plain: outsider, member: insider, visitor })
-    const dialled = (host: Host, node: Process): ReadonlyArray<string> =>
-      host.output("ss", "--no-header", "--numeric", "--tcp", "--processes", "state", "established")
-        .split("\n")
-        .filter((line) => line.includes(`pid=${node.pid},`) && line.includes(":4040 "))
-        .map((line) => line.trim().split(/\s+/)[3] ?? "")
+    const dialled = (host: Host, node: Process) => peersOf(host, node).filter((peer) => peer.endsWith(":4040"))
     assert.deepStrictEqual(dialled(member, insider), [vpn])
     assert.deepStrictEqual(dialled(member, visitor), [lan])
     assert.deepStrictEqual(dialled(plain, outsider), [lan])
     assert.deepStrictEqual(await told(plain, "server", lan), [lan, `${vpn}@vpn`])
+    // Two who know each other from the seed alone choose the network that both are in.
+    const bound = (host: Host<"lan" | "vpn">): string => `${host.addresses.lan}:5050,${host.addresses.vpn}:5050@vpn`
+    const [one, two] = ([["one", server], ["two", member]] as const).map(([nodeId, host]) =>
+      runNode(host, nodeId, ["--bind", bound(host), "--scope", "vpn", "--seed", lan])
+    )
+    await hearEachOther({ one: one!, two: two! })
+    const betweenThem = () => peersOf(member, two!).filter((peer) => peer.startsWith(`${server.addresses.vpn}:`))
+    await eventually("one link in the network", () => betweenThem().length === 1)
   })
 
   for (
