@@ -93,6 +93,17 @@ describe("emp doctor", () => {
         {},
         /PROBLEM +certificate: it is for .*, and not for the node ID other\n +→ with node_id_in_cert/
       ],
+      [
+        ["--cert", "test/fixtures/certs/a.pem", "--auth-accept", "hmac_sha3_512"],
+        {},
+        /WARNING +certificate: auth_accept lets nodes in without TLS\n +→ delauth_accept demands TLS/
+      ],
+      [
+        ["--cert", "test/fixtures/certs/a.pem", "--seed", address],
+        {},
+        /PROBLEM +seed \S+: .*demand.* TLS.*\n +→ it has no certificate, and we have one/
+      ],
+      [["--secret", "[\"a secret of some length\", \"another one of that length\"]"], {}, /ok +secret: 54 characters/],
       [["--profile", "nowhere"], {}, /WARNING +profile nowhere: the file has none of that name\n/]
     ]
     await Promise.all(cases.map(async ([args, env, expected]) => {

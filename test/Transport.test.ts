@@ -63,7 +63,7 @@ describe("a connection that fails the handshake never reaches the node", () => {
     ["a side protocol", lines("aemp-dataconn;1;raw;hmac_sha3_512;json", "n"), /not speak the AEMP protocol/],
     ["another version", lines("aemp;2;raw;hmac_sha3_512;json", "n"), /another version/],
     ["an empty node ID", lines("aemp;1;;hmac_sha3_512;json", "n"), /malformed greeting/],
-    ["an empty nonce", lines(greeting, "", `cleartext;${hex};json`), /nonce is empty/],
+    ["an empty nonce and a wrong secret", lines(greeting, "", "cleartext;00;json"), /authentication failed/],
     ["a binary greeting", Buffer.from("\x00\xff\x80\x1b[31m\x07\n\x00\n", "latin1"), /not speak the AEMP protocol/],
     ["an endless greeting", "aemp;1;raw;" + "x".repeat(5000), /more than 4096 bytes/],
     ["a line of 4097 bytes", lines("aemp;1;raw;hmac_sha3_512;json;x=".padEnd(4096, "x")), /more than 4096 bytes/],
@@ -87,6 +87,16 @@ describe("a connection that fails the handshake never reaches the node", () => {
         yield* nothing
       }))
   }
+
+  test("empty nonces, as Perl allows them, are taken, and nobody is taken for another for that", (world) =>
+    Effect.gen(function*() {
+      const node = yield* world.start("seed")
+      const nodeIds = ["raw", "other", "third"]
+      const opening = (nodeId: string) => lines(`aemp;1;${nodeId};hmac_sha3_512;json`, "", `cleartext;${hex};json`)
+      for (const nodeId of nodeIds) yield* connectRaw(node.address, { nodeId, opening: opening(nodeId) })
+      yield* until("all are up", () => Effect.map(node.run(Node.upNodes), (up) => up.length === nodeIds.length))
+      assert.deepStrictEqual(world.logs, [])
+    }))
 
   test("lines of 4096 bytes are taken, with CR LF and a version of 1.0", (world) =>
     Effect.gen(function*() {

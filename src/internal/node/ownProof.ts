@@ -58,13 +58,15 @@ export class OwnProof {
     })
   }
 
-  /** Warns, now and once a day, and when something new is taken, of what will keep others from letting this node in. */
+  /** Warns of what keeps others from letting this node in: now, when something new is taken, and of certificates once a day. */
   watch(log: NodeLog): Effect.Effect<never> {
     const look = Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sync(() => this.complain(log, now)))
-    const next = Effect.raceFirst(this.renewed.await, Effect.suspend(() => this.nextLook))
-    return Effect.forever(
-      Effect.andThen(look, Effect.andThen(next, Effect.sync(() => this.renewed.closeUnsafe())))
+    const daily = Effect.forever(Effect.andThen(look, Effect.suspend(() => this.nextLook)))
+    const untilRenewed = Effect.andThen(
+      Effect.sync(() => this.introduce(log)),
+      Effect.raceFirst(daily, this.renewed.await)
     )
+    return Effect.forever(Effect.andThen(untilRenewed, this.renewed.close))
   }
 
   /** Waits for a day, or for the end of the certificate if that comes first; where there is none, for ever. */
@@ -77,14 +79,20 @@ export class OwnProof {
     })
   }
 
-  private complain(log: NodeLog, now: number): void {
+  /** What does not change as time passes. */
+  private introduce(log: NodeLog): void {
     const { credentials, identity } = this.proof
-    if (credentials === undefined) {
-      if (identity.secrets.length === 0) {
-        log.warn("this node has neither a secret nor a certificate: nobody can connect to it")
-      }
-      return
+    if (credentials === undefined && identity.secrets.length === 0) {
+      log.warn("this node has neither a secret nor a certificate: nobody can connect to it")
     }
+    if (credentials !== undefined && isWithoutTls(identity.authAccept)) {
+      log.warn("this node has a certificate, and lets others in without TLS: authAccept says so")
+    }
+  }
+
+  private complain(log: NodeLog, now: number): void {
+    const { credentials } = this.proof
+    if (credentials === undefined) return
     const { own, trusted } = credentials
     if (hasEnded(own, now)) {
       log.error(
@@ -96,9 +104,6 @@ export class OwnProof {
     if (now < own.validFromMillis) log.warn("the certificate of this node is not valid yet: is the clock right?")
     for (const ended of trusted.filter((certificate) => hasEnded(certificate, now))) {
       log.warn(`a certificate that this node trusts has ended: ${ended.subject}, ${lastDay(ended)}`)
-    }
-    if (isWithoutTls(identity.authAccept)) {
-      log.warn("this node has a certificate, and lets others in without TLS: authAccept says so")
     }
   }
 }

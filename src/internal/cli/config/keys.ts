@@ -139,7 +139,7 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     example: "anon/"
   }),
   secret: one(Schema.Union([Secret, SecretList]), {
-    about: "What all nodes of the network share; a list is in JSON: the first is used, all are accepted",
+    about: "What all nodes of the network share, or a JSON list",
     allowed:
       `a text of characters up to U+00FF, without control characters, and not empty, or a list of ${mostSecrets} at most`,
     example: "swordfish"
