@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { encodings, joinAsPerl } from "./perlPeer.ts"
-import { type Process, startNode } from "./processes.ts"
+import { encodings, joinAsPerl, type PerlPeer, seedAsPerl } from "./perlPeer.ts"
+import { type Process, startNode, startRun } from "./processes.ts"
 
 /** A test in real time, with `emp run` of services as the seed. */
 const beside = (
@@ -150,6 +150,72 @@ for (const encoding of encodings) {
           perl.snd("", "kil0", bridge, "die", "oops at line 1.")
           yield* sees(node, /^disconnected die oops at line 1\.$/m)
           yield* perl.gets("another one", (packet) => isSpawn(packet) && packet[2] !== bridge)
+        })
+    )
+
+    /** A test with `emp run` of a service, whose seed and master is a Perl node with a member of a group. */
+    const under = (
+      title: string,
+      service: string,
+      entries: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+      body: (perl: PerlPeer, node: Process) => Effect.Effect<unknown, unknown, Scope.Scope>
+    ) =>
+      it.live(title, () =>
+        Effect.gen(function*() {
+          const { address, peer } = yield* seedAsPerl("perl", encoding, entries)
+          const args = ["--node-id", "ours", "--seed", address, "--service", `examples/${service}`]
+          const node = startRun(args)
+          yield* body(yield* peer, node)
+          yield* sees(node, /^node ours is ready/m)
+        }))
+
+    under(
+      "receiver.ts gets the time where the seed is a Perl node",
+      "receiver.ts",
+      {},
+      (perl, node) =>
+        Effect.gen(function*() {
+          const [port = ""] = yield* perl.keys("eg_receivers")
+          perl.snd(port.slice("ours#".length), "test", 1795205555)
+          yield* sees(node, /^ours got: 1795205555$/m)
+        })
+    )
+
+    under(
+      "sender.ts finds the receivers of a Perl node",
+      "sender.ts",
+      { eg_receivers: { "perl#a": null } },
+      (perl) =>
+        Effect.gen(function*() {
+          const [, , seconds] = yield* perl.gets("the time", ([name, tag]) => name === "a" && tag === "test")
+          assert.isTrue(Number.isSafeInteger(seconds))
+        })
+    )
+
+    under(
+      "chat-client.ts finds the chat of a Perl node",
+      "chat-client.ts",
+      { eg_chat_server: { "perl#s": 1 } },
+      (perl, node) =>
+        Effect.gen(function*() {
+          const [, , client] = yield* perl.gets("a client", ([name, tag]) => name === "s" && tag === "join")
+          perl.snd(String(client).slice("ours#".length), "ours (joins)")
+          yield* sees(node, /^ours \(joins\)$/m)
+          perl.snd("", "kil0", "s", "die", "oops at line 1.")
+          yield* sees(node, /^disconnected die oops at line 1\.$/m)
+        })
+    )
+
+    under(
+      "chat-bridge.ts finds the chat of a Perl node",
+      "chat-bridge.ts#client",
+      { eg_chat_server2: { perl: "" } },
+      (perl, node) =>
+        Effect.gen(function*() {
+          const [, , , init, client] = yield* perl.gets("a spawn", ([, request]) => request === "AnyEvent::MP::_spawn")
+          assert.strictEqual(init, "::client_connect")
+          perl.snd(String(client).slice("ours#".length), "ours (joins)")
+          yield* sees(node, /^ours \(joins\)$/m)
         })
     )
   })
