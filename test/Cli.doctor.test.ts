@@ -103,7 +103,6 @@ describe("emp doctor", () => {
         {},
         /PROBLEM +seed \S+: .*demand.* TLS.*\n +→ it has no certificate, and we have one/
       ],
-      [["--secret", "[\"a secret of some length\", \"another one of that length\"]"], {}, /ok +secret: 54 characters/],
       [["--profile", "nowhere"], {}, /WARNING +profile nowhere: the file has none of that name\n/]
     ]
     await Promise.all(cases.map(async ([args, env, expected]) => {
@@ -177,6 +176,12 @@ describe("emp doctor", () => {
     const left = await doctor(["--norc"], { EFFECT_MP_RC: file })
     assert.include(left.stdout, `${file} does not count: norc`)
     assert.strictEqual(left.code, 0)
+    writeFileSync(file, JSON.stringify({ secret: ["a new secret of some length", "the older one"] }))
+    const rotating = await doctor([], { EFFECT_MP_RC: file, EMP_SECRET: undefined })
+    assert.match(rotating.stdout, /^WARNING +secret: it has 13 characters/m)
+    writeFileSync(file, JSON.stringify({ secret: ["a new secret of some length", "the older secret there was"] }))
+    const rotated = await doctor([], { EFFECT_MP_RC: file, EMP_SECRET: undefined })
+    assert.match(rotated.stdout, /^ok +secret: 27 characters; 1 older one is accepted$/m)
     writeFileSync(file, "{}")
     chmodSync(file, 0o644)
     const open = await doctor(["--json"], { EFFECT_MP_RC: file })

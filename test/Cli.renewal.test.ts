@@ -69,6 +69,10 @@ describe("a certificate that is given by its path", () => {
     const subjects = new Map(status.peers.map(({ nodeId, security }) => [nodeId.split("/")[0], security?.sent.subject]))
     assert.deepStrictEqual(subjects, new Map([["b", "CN=a"], ["emp", "CN=c"]]))
 
+    const shown = await start([emp, "status", "a", "--seed", a.address, ...ofCommand], bare).exits()
+    assert.match(shown.stdout, /^ *LINK .* SECURITY$/m)
+    assert.match(shown.stdout, /^b +up .* TLS 1\.3, CN=b$/m)
+
     const complained = saysAgain(a.node, "the certificate stays as it is")
     writeFileSync(join(folder, "c.pem"), readFileSync(fixture("c"), "utf8").slice(0, 300))
     await complained
@@ -109,6 +113,9 @@ describe("SIGHUP", () => {
       for (const secret of ["the old secret", "the new secret"]) {
         assert.strictEqual((await statusOf("a", a.address, [], { EMP_SECRET: secret })).nodeId, "a")
       }
+      const shown = await start([emp, "status", "a", "--seed", a.address], { ...bare, EMP_SECRET: "the old secret" })
+        .exits()
+      assert.match(shown.stdout, /^emp\S+ +up .* clear, older secret$/m)
       await reload(b)
 
       const refused = saysAgain(a.node, "secret and certificate stay as they are")

@@ -28,8 +28,13 @@ interface Shown {
   readonly received: { readonly method: string; readonly subject: string | null; readonly secret: number | null }
 }
 
+/** A subject may be long; JSON has all of it. */
+const longestShown = 24
+
+const clip = (text: string): string => text.length > longestShown ? `${text.slice(0, longestShown - 1)}…` : text
+
 const shownProof = ({ method, secret, subject }: Shown["received"]): string => {
   if (method === "tls_anon") return "nothing proven"
-  if (secret === null) return subject ?? method
+  if (secret === null) return subject === null ? method : clip(subject)
   return `${secret === 0 ? "" : "older "}secret${method === "cleartext" ? " in cleartext" : ""}`
 }

@@ -112,7 +112,7 @@ export const runParams = {
     ),
     Flag.optional
   ),
-  cert: text("cert", "PEM file: private key, certificate, certificates to trust. Turns TLS on. Also: $EMP_CERT"),
+  cert: text("cert", "PEM file: private key, certificate, certificates to trust. Demands TLS. Also: $EMP_CERT"),
   services: list("service", "MODULE or MODULE#EXPORT: a Layer, an Effect, or a function that returns one"),
   monitor_timeout: text("monitor-timeout", "After how many seconds of silence a node counts as dead"),
   connect_interval: text("connect-interval", "How many seconds finding and dialling a node may take"),

@@ -10,9 +10,9 @@ import { isatty } from "node:tty"
 /** Gets an element when the configuration is to be read again. A terminal that is gone ends the command, as SIGTERM does. */
 export const hangups = Effect.gen(function*() {
   const reloads = yield* Queue.sliding<"reload">(1)
-  const hadTerminal = isatty(0)
+  const terminals = [0, 1, 2].filter(isatty)
   const heed = (): void => {
-    if (hadTerminal && !isatty(0)) process.kill(process.pid, "SIGTERM")
+    if (terminals.some((descriptor) => !isatty(descriptor))) process.kill(process.pid, "SIGTERM")
     else Queue.offerUnsafe(reloads, "reload")
   }
   yield* Effect.acquireRelease(

@@ -33,7 +33,8 @@ export const renewing = <E extends Error, R>(first: Proof, reloads: Reloads, rer
       Effect.andThen(
         Effect.logInfo("secret and certificate were read again: connections that are made from now on go by them")
       ),
-      Effect.catch((error) => Effect.logError(`secret and certificate stay as they are: ${error.message}`))
+      Effect.catch((error) => Effect.logError(`secret and certificate stay as they are: ${error.message}`)),
+      Effect.catchDefect((defect) => Effect.logError("secret and certificate stay as they are", defect))
     )
     const watching = watchFile(() => current, (cert) => renew({ ...current, cert }))
     return yield* Effect.raceFirst(Effect.forever(Effect.andThen(Queue.take(reloads), reload)), watching)

@@ -63,7 +63,10 @@ const converse = (one: Side, other: Side, turns: ReadonlyArray<number>): void =>
     from.pending = from.pending.subarray(bytes)
     if (chunk.length > 0) side.step(receive(side.state, chunk))
   }
-  for (const number of turns) number % 2 === 0 ? turn(one, other, number >> 1) : turn(other, one, number >> 1)
+  for (const number of turns) {
+    const [side, from] = number % 2 === 0 ? [one, other] : [other, one]
+    turn(side, from, number >> 1)
+  }
   for (let round = 0; round < 10; round++) {
     for (const [side, from] of [[one, other], [other, one]] as const) {
       turn(side, from, 3)
