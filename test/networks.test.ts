@@ -234,6 +234,26 @@ describe("nodes on two hosts", () => {
     }
   )
 
+  onHosts(
+    "outlive an interface that is down for a while, and can be found again",
+    { lan: ["a", "b"] },
+    async ({ a, b }) => {
+      const seed = runNode(a, "seed", ["--bind", "*:4040"])
+      await seed.sees(/is ready/)
+      const blinking = runNode(b, "blinking", ["--bind", "*:4040", "--seed", `${a.addresses.lan}:4040`])
+      await hearEachOther({ seed, blinking })
+      const listening = (): string => b.output("ss", "--no-header", "--numeric", "--tcp", "--listening")
+      b.ip("link", "set", "lan", "down")
+      await eventually("nobody listens", () => !listening().includes(`${b.addresses.lan}:4040`))
+      b.ip("link", "set", "lan", "up")
+      await eventually("it listens again", () => listening().includes(`${b.addresses.lan}:4040`))
+      await hearEachOtherAgain({ seed, blinking })
+      const next = runNode(a, "next", ["--bind", "*", "--seed", `${b.addresses.lan}:4040`])
+      await hearEachOther({ seed, blinking, next })
+      for (const node of [seed, blinking]) assert.notMatch(node.stdout, lost)
+    }
+  )
+
   onHosts("find each other again when the address of a host changes", { lan: ["a", "b"] }, async ({ a, b }) => {
     const patience = ["--monitor-timeout", "3"]
     const seed = runNode(a, "seed", ["--bind", "*:4040", ...patience])
@@ -267,15 +287,15 @@ describe("nodes on three hosts", () => {
       )
       const { a: first, b: second, c: third } = nodes as Readonly<Record<"a" | "b" | "c", Process>>
       for (const node of Object.values(nodes)) await node.sees(/cannot reach seed mp\.test:4040/)
-      const stands = (...hosts: ReadonlyArray<Host<"lan">>): void =>
-        void names.child.stdin!.write(`mp.test ${hosts.map(({ addresses }) => addresses.lan).join(" ")}\n`)
-      stands(a)
+      const stands = (...addresses: ReadonlyArray<string>): void =>
+        void names.child.stdin!.write(`mp.test ${addresses.join(" ")}\n`)
+      stands(a.addresses.lan)
       await first.sees(/^node a is ready/m)
       await hearEachOther(nodes)
       assert.include(names.stdout, "mp.test: no such name")
-      // The one that it stood for goes; the others find those that come by what it stands for then.
+      // The one that it stood for goes; who comes finds the others by what it stands for then. Nobody answers at one of these.
       await first.end("SIGKILL")
-      stands(b, c)
+      stands("10.213.1.200", b.addresses.lan, c.addresses.lan)
       await Promise.all([second.sees(/^Down a$/m), third.sees(/^Down a$/m)])
       const again = runNode(a, "again", ["--bind", "*:4040", "--seed", "mp.test:4040"])
       await hearEachOther({ b: second, c: third, again })
