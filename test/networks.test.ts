@@ -1,136 +1,13 @@
 /** Nodes on several hosts: how they are named, how they come to reach each other, and what changes while they run. */
 import { assert, describe } from "@effect/vitest"
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { devNull, networkInterfaces, tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
+import { networkInterfaces } from "node:os"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
+import { hearEachOther, hearEachOtherAgain, lost, makeFolder, peersOf, runNode, told } from "./chaos/hostedNodes.ts"
 import { type Host, onHosts } from "./chaos/namespaces.ts"
-import { emp, eventually, type Process, start } from "./processes.ts"
-import { isFull } from "./size.ts"
+import { eventually, type Process, start } from "./processes.ts"
 
 const hasIPv6 = Object.values(networkInterfaces()).flat().some((entry) => entry?.address === "::1")
-const streams = ["--service", "test/fixtures/streams.ts"]
-
-/** A link that was lost, or a message. Commands come and go. */
-const lost = /^(Down (?!emp\/)|misses)/m
-
-/** `emp run` on a host, without watchdog: signals are for the node. */
-const runNode = (
-  host: Host,
-  nodeId: string,
-  args: ReadonlyArray<string>,
-  env: Record<string, string | undefined> = {}
-): Process =>
-  start(
-    [emp, "run", "--no-watchdog", "--node-id", nodeId, ...streams, ...args],
-    { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull, ...env },
-    host.run
-  )
-
-/** Waits until each of the nodes hears each other one. Only over a link of their own they do. */
-const hearEachOther = async (nodes: Readonly<Record<string, Process>>): Promise<void> => {
-  for (const [name, node] of Object.entries(nodes)) {
-    for (const other of Object.keys(nodes)) if (other !== name) await node.sees(new RegExp(`^hears ${other} `, "m"))
-  }
-}
-
-/** What a node tells others of where it listens. Nothing if it cannot be asked. */
-const told = async (host: Host, nodeId: string, seed: string): Promise<ReadonlyArray<string> | undefined> => {
-  const env = { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull }
-  const { code, stdout } = await start([emp, "status", nodeId, "--json", "--seed", seed], env, host.run).exits()
-  return code === 0 ? (JSON.parse(stdout) as { readonly addresses: ReadonlyArray<string> }).addresses : undefined
-}
-
-/** The addresses at the other ends of a node's connections. */
-const peersOf = (host: Host, node: Process): ReadonlyArray<string> =>
-  host.output("ss", "--no-header", "--numeric", "--tcp", "--processes", "state", "established")
-    .split("\n")
-    .filter((line) => line.includes(`pid=${node.pid},`))
-    .map((line) => line.trim().split(/\s+/)[3] ?? "")
-
-const makeFolder = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), "emp-networks-"))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  return folder
-}
-
-/** Waits until each of the nodes has heard more of each other one. */
-const hearEachOtherAgain = async (nodes: Readonly<Record<string, Process>>): Promise<void> => {
-  const before = new Map(Object.entries(nodes).map(([name, node]) => [name, node.stdout.length]))
-  for (const [name, node] of Object.entries(nodes)) {
-    for (const other of Object.keys(nodes)) {
-      if (other !== name) await node.sees(new RegExp(`^[^]{${before.get(name)},}hears ${other} `))
-    }
-  }
-}
-
-/** How nodes come to what they prove themselves with, and change it in steps. */
-interface Rotation {
-  readonly first: string
-  readonly steps: ReadonlyArray<string>
-  readonly last: string
-  readonly run: (host: Host, nodeId: string, bind: string, proof: string) => Process
-  /** Returns when the node has the new one. */
-  readonly renew: (nodeId: string, node: Process, proof: string) => Promise<unknown>
-}
-
-/** In a configuration file, which is read again on SIGHUP. */
-const secrets = (seed: string): Rotation => {
-  const folder = makeFolder()
-  const rc = (nodeId: string): string => join(folder, `${nodeId}.json`)
-  const write = (nodeId: string, secret: string): void =>
-    writeFileSync(rc(nodeId), `{ "version": 1, "secret": ${secret} }`)
-  return {
-    first: "[\"old\"]",
-    steps: ["[\"old\", \"new\"]", "[\"new\", \"old\"]", "[\"new\"]"],
-    last: "\"new\"",
-    run: (host, nodeId, bind, secret) => {
-      write(nodeId, secret)
-      return runNode(host, nodeId, ["--bind", bind, "--seed", seed], {
-        EMP_SECRET: undefined,
-        EFFECT_MP_RC: rc(nodeId)
-      })
-    },
-    renew: (nodeId, node, secret) => {
-      write(nodeId, secret)
-      node.child.kill("SIGHUP")
-      return readAgain(node, "secret and certificate were read again")
-    }
-  }
-}
-
-/** In a file, which is read again when it changes: it is another one at once, as editors and Kubernetes do it. */
-const certificates = (seed: string): Rotation => {
-  const folder = makeFolder()
-  const [old, next] = ["shared", "stranger"].map((name) =>
-    readFileSync(new URL(`fixtures/certs/${name}.pem`, import.meta.url), "utf8")
-  )
-  const trusted = (pem: string): string => pem.slice(pem.indexOf("-----BEGIN CERTIFICATE"))
-  const write = (nodeId: string, pem: string): string => {
-    const file = join(folder, `${nodeId}.pem`)
-    writeFileSync(`${file}.new`, pem)
-    renameSync(`${file}.new`, file)
-    return file
-  }
-  return {
-    first: old!,
-    steps: [old! + trusted(next!), next! + trusted(old!), next!],
-    last: next!,
-    run: (host, nodeId, bind, pem) =>
-      runNode(host, nodeId, ["--bind", bind, "--seed", seed, "--cert", write(nodeId, pem)], { EMP_SECRET: undefined }),
-    renew: (nodeId, node, pem) => {
-      write(nodeId, pem)
-      return readAgain(node, "the certificate was read again")
-    }
-  }
-}
-
-/** Waits until a node says once more that it has read something again. */
-const readAgain = (node: Process, what: string): Promise<unknown> => {
-  const { length } = node.stderr
-  return node.sees(new RegExp(`^[^]{${length},}${what}`))
-}
-
 describe("nodes on two hosts", () => {
   for (const wildcard of ["*", "0.0.0.0", ...hasIPv6 ? ["[::]"] : []]) {
     onHosts(
@@ -330,33 +207,4 @@ describe("nodes on three hosts", () => {
     const betweenThem = () => peersOf(member, two!).filter((peer) => peer.startsWith(`${server.addresses.vpn}:`))
     await eventually("one link in the network", () => betweenThem().length === 1)
   })
-
-  for (
-    const [what, rotation] of [["secrets", secrets], ["certificates", certificates]] as const
-  ) {
-    onHosts(
-      `change their ${what} under traffic, and lose nothing`,
-      { lan: ["a", "b", "c"] },
-      async (hosts) => {
-        const { first, last, renew, run, steps } = rotation(`${hosts.a.addresses.lan}:4040`)
-        const nodes: Record<string, Process> = {}
-        for (const [nodeId, host] of Object.entries(hosts)) nodes[nodeId] = run(host, nodeId, "*:4040", first)
-        await hearEachOther(nodes)
-        for (const step of steps) {
-          const renewals = Object.entries(nodes).map(([nodeId, node]) => () => renew(nodeId, node, step))
-          // In the small size all at once: a certificate's file is looked at every two seconds.
-          if (isFull) { for (const renewal of renewals) await renewal() }
-          else await Promise.all(renewals.map((renewal) => renewal()))
-          await hearEachOtherAgain(nodes)
-        }
-        // It was worth it: who has only the new one is let in, and who has only the old one is not.
-        const stranger = run(hosts.c, "stranger", "*", first)
-        const newcomer = run(hosts.b, "newcomer", "*", last)
-        await hearEachOther({ ...nodes, newcomer })
-        await stranger.sees(/cannot reach seed/)
-        for (const node of Object.values(nodes)) assert.notMatch(node.stdout, lost)
-        for (const node of Object.values(nodes)) assert.notInclude(node.stdout, "stranger")
-      }
-    )
-  }
 })
