@@ -388,6 +388,10 @@ describe("showprofile and showconfig", () => {
     const masked = JSON.parse(stored) as { secret: string; profile: { seed: { cert: string } } }
     masked.secret = masked.profile.seed.cert = "********"
     assert.deepStrictEqual(JSON.parse(await emp("showprofile", "--json")), masked)
+    await emp("profile", "seed", "secret", "[\"new\", \"old\"]")
+    const several = await emp("profile", "seed", "showconfig")
+    assert.match(several, /^ +secret +profile seed +\*{8},\*{8}$/m)
+    await emp("profile", "seed", "delsecret")
     const config = JSON.parse(await emp("profile", "seed", "showconfig", "--json", "--show-secrets"))
     assert.deepStrictEqual(config.secret, { value: "swordfish", from: "file" })
     assert.deepStrictEqual(config.cert, { value: pem, from: "profile seed" })

@@ -7,11 +7,9 @@
 import { areFor } from "../certificate.ts"
 import { LinkError, type LinkErrorReason } from "../linkError.ts"
 import type { Security } from "../security.ts"
-import { refusals as tlsRefusals, type Secured } from "../tls.ts"
-import { type GreetingLines, knownSecret, methods, mostSecrets, proofs, secretMethods } from "./auth.ts"
+import type { Secured } from "../tls.ts"
+import { type GreetingLines, methods } from "./auth.ts"
 import {
-  type AuthLine,
-  choose,
   formatAuth,
   formatGreeting,
   type Greeting,
@@ -21,29 +19,10 @@ import {
   talksTls,
   visible
 } from "./greeting.ts"
+import type { Handshake, Identity, Proven } from "./handshakeState.ts"
+import { listed, mustWait, needsSecret, ownAuth, provenSecret, securityOf, tlsRefusalOf, withSecret } from "./proofs.ts"
 
-/** What a node says of itself to those that connect. */
-export interface Identity {
-  readonly nodeId: string
-  /**
-   * Shared secrets, as octets in latin-1 text: the first one is used, all are accepted. None is empty, and there are 8 at most.
-   */
-  readonly secrets: ReadonlyArray<string>
-  /** Whether we have a certificate. Then TLS is on with everybody who has one too. */
-  readonly tls: boolean
-  /** Whom our certificate is for. */
-  readonly subject?: string | undefined
-  /** Methods that we send, best first. */
-  readonly authOffer: ReadonlyArray<string>
-  /** Methods that we accept, best first. */
-  readonly authAccept: ReadonlyArray<string>
-  /** Whether a certificate must be valid, and for the node ID of the side that shows it. */
-  readonly nodeIdInCert: boolean
-  /** Framings that we send and decode, best first. */
-  readonly framings: ReadonlyArray<string>
-  /** Further keys of the greeting. */
-  readonly keys: ReadonlyMap<string, string>
-}
+export type { Handshake, Identity }
 
 /** What the shell is to do next, in order. */
 export type Action =
@@ -68,40 +47,6 @@ export type Action =
   }
   /** The handshake is over. If the other side `isTold`, what was sent is to leave before the connection is closed. */
   | { readonly _tag: "Refuse"; readonly error: LinkError; readonly isTold: boolean }
-
-type Phase = "greeting" | "nonce" | "tls" | "auth" | "over"
-
-/** A handshake between two events. */
-export interface Handshake {
-  readonly phase: Phase
-  readonly identity: Identity
-  /** Whom it is with, for errors: an address, and the node ID once it is known. */
-  readonly peer: string
-  readonly own: GreetingLines
-  /** Whether this nonce is that of another handshake of ours which is open: at the other end of this very connection, if any. */
-  readonly isOurs: (nonce: string) => boolean
-  readonly buffer: Buffer
-  readonly greetingLine: string
-  readonly nonceLine: string
-  readonly greeting: Greeting | undefined
-  /** All that follows the nonces travels inside TLS. */
-  readonly secure: boolean
-  /** What TLS found out, once it stands. */
-  readonly secured: Secured | undefined
-  readonly admitted: boolean
-  /** What we authenticate with, once we know whom; and whether it has gone out. */
-  readonly auth: AuthLine | undefined
-  readonly sent: boolean
-  /** How the other side has authenticated, and the framing that it sends. */
-  readonly proven: Proven | undefined
-}
-
-interface Proven {
-  readonly method: string
-  readonly framing: string
-  /** The position of the secret of ours that it knows, if the method needs one. */
-  readonly secret: number | undefined
-}
 
 type Result = readonly [Handshake, ReadonlyArray<Action>]
 
@@ -233,35 +178,6 @@ const authenticate = (state: Handshake): Result => {
   return [next, [send(formatAuth(auth) + "\n"), ...actions]]
 }
 
-/**
- * A node of another kind has one secret, and nobody but itself knows which of ours that is: it authenticates first, which it does
- * without waiting for us.
- */
-const mustWait = ({ greeting, identity }: Handshake, { method }: AuthLine): boolean =>
-  needsSecret(method) && identity.secrets.length > 1 && greeting?.keys.has(ownKindKey) !== true
-
-/** Our auth line, or why there is none. */
-const ownAuth = (state: Handshake): AuthLine | { readonly reason: LinkErrorReason; readonly detail: string } => {
-  const { greeting, identity, own, secure } = state
-  const { auths = [], framings = [] } = greeting ?? {}
-  const usable = (configured: ReadonlyArray<string>) => configured.filter((method) => methods(secure).includes(method))
-  const [offers, accepts] = [usable(identity.authOffer), usable(identity.authAccept)]
-  const method = choose(auths, offers)
-  const framing = choose(framings, identity.framings)
-  if (framing === undefined) return { reason: "no_common_framing", detail: `it knows ${listed(framings)}` }
-  const isDemanded = identity.tls && !secure &&
-    (identity.secrets.length === 0 || offers.length === 0 || accepts.length === 0)
-  const isDemandedOfUs = !identity.tls && greeting !== undefined && talksTls(greeting) && usable(auths).length === 0
-  const detail = `it accepts ${listed(auths)}`
-  if (isDemanded) return { reason: "tls_required", detail }
-  if (isDemandedOfUs) return { reason: "certificate_required", detail }
-  const [data, ...also] = method === undefined
-    ? []
-    : proofs(method, needsSecret(method) ? identity.secrets : [""], own, theirs(state))
-  if (method === undefined || data === undefined) return { reason: "no_common_auth", detail }
-  return { method, data, framing, also: greeting?.keys.has(ownKindKey) === true ? also : [] }
-}
-
 const proceed = (state: Handshake): Result => {
   if (state.phase === "tls" || state.phase === "over") return [state, []]
   if (state.proven !== undefined) return onBoth(state)
@@ -352,25 +268,6 @@ const onAuth = (state: Handshake, line: string): Result => {
   return [next, state.sent ? actions : [{ _tag: "Verified" }, ...actions]]
 }
 
-/** The position of the secret of ours that the other side has proven to know; 0 if the method needs none; -1 if it has proven nothing. */
-const provenSecret = (state: Handshake, { also, data, method }: AuthLine): number => {
-  const { identity, own } = state
-  const secrets = needsSecret(method) ? identity.secrets : [""]
-  const given = method === "hmac_sha3_512" ? [data, ...also.slice(0, mostSecrets - 1)] : [data]
-  return knownSecret(given, proofs(method, secrets, theirs(state), own))
-}
-
-/** Our auth line, if it still waits for the other side's: with the secret that the other side knows. */
-const withSecret = (state: Handshake, { secret = 0 }: Proven): AuthLine | undefined => {
-  const { auth, identity, own, sent } = state
-  if (auth === undefined || sent || !mustWait(state, auth)) return auth
-  const [data = auth.data] = proofs(auth.method, identity.secrets.slice(secret), own, theirs(state))
-  return { ...auth, data }
-}
-
-/** What a node of our own kind does not accept our certificate for. */
-const tlsRefusalOf = (why: string): string | undefined => new Map<string, string>(Object.entries(tlsRefusals)).get(why)
-
 /** The other side, which has authenticated, does not want the connection. */
 const refusedBy = (state: Handshake, why: string): Result => {
   const reason = refusals.get(why)
@@ -391,24 +288,7 @@ const onBoth = (state: Handshake): Result => {
   return [over, [{ _tag: "Up", greeting, receives: proven.framing, sends: auth.framing, security, rest }]]
 }
 
-const securityOf = ({ identity, secured }: Handshake, proven: Proven, auth: AuthLine): Security => ({
-  tls: secured && { version: secured.version, cipher: secured.cipher },
-  received: { method: proven.method, subject: secured?.subject, secret: proven.secret },
-  sent: {
-    method: auth.method,
-    subject: secured && identity.subject,
-    // Of those that were sent, it is the one that the other side knows.
-    secret: needsSecret(auth.method) ? proven.secret : undefined
-  }
-})
-
-const needsSecret = (method: string): boolean => secretMethods.includes(method)
-
-const theirs = (state: Handshake): GreetingLines => ({ greeting: state.greetingLine, nonce: state.nonceLine })
-
 const send = (text: string): Action => ({ _tag: "Send", bytes: Buffer.from(text, "latin1") })
-
-const listed = (entries: ReadonlyArray<string>): string => visible(entries.join(","))
 
 const refuse = (state: Handshake, reason: LinkErrorReason, detail?: string): Result => [
   { ...state, phase: "over", buffer: Buffer.alloc(0) },

@@ -34,6 +34,7 @@ describe("the value of a key", () => {
   it.each<[Key, unknown, unknown]>([
     ["nodeid", "anon/", "anon/"],
     ["secret", "a b\u00ff", "a b\u00ff"],
+    ["secret", ["new", "old"], ["new", "old"]],
     ["cert", "node.pem", "node.pem"],
     ["binds", "4040, 127.0.0.1:4041,", ["4040", "127.0.0.1:4041"]],
     ["binds", ["*:1,*:2", 4040], ["*:1", "*:2", "4040"]],
@@ -85,6 +86,9 @@ describe("the value of a key", () => {
     ["auth_accept", [true], /^auth_accept: true is not/],
     ["max_message_size", 1.5, /^max_message_size: 1.5 is not a whole number/],
     ["max_message_size", "32767", /^max_message_size: "32767" is not a whole number of bytes, at least 32768$/],
+    ["secret", [], /^secret: it is not a text.*or a list of 8 at most$/],
+    ["secret", ["a", ""], /^secret: it is not/],
+    ["secret", Array.from({ length: 9 }, (_, n) => `s${n}`), /^secret: it is not/],
     ["secure", "perhaps", /^secure: "perhaps" is not true or false$/]
   ])("%s cannot be %j", (key, raw, message) => {
     assert.match(failure(decode(key, raw, undefined)), message)
@@ -220,6 +224,22 @@ describe("of several sources", () => {
     const from = Object.entries(found).filter(([, setting]) => setting.from === "file").map(([key]) => key)
     assert.deepStrictEqual(from, ["binds"])
     assert.deepStrictEqual([found.monitor_timeout?.value, found.connect_interval?.value], [30, 2])
+  })
+
+  it("the methods that are usual depend on whether there is a certificate, and on what is accepted", () => {
+    const methods = (given: Partial<Sources>) => {
+      const { auth_accept, auth_offer } = settings(given)
+      return [auth_offer?.value, auth_accept?.value]
+    }
+    const tls = "tls_sha3_512"
+    const hmac = "hmac_sha3_512"
+    assert.deepStrictEqual(methods({}), [[hmac], [hmac, "cleartext"]])
+    assert.deepStrictEqual(methods({ document: { cert: "a.pem" } }), [[tls], [tls]])
+    const both = { cert: "a.pem", auth_accept: [tls, hmac] }
+    assert.deepStrictEqual(methods({ document: both }), [[tls, hmac], [tls, hmac]])
+    // The defaults count more than the file then.
+    assert.deepStrictEqual(methods({ document: both, words: { force: true, values: {} } }), [[tls], [tls]])
+    assert.deepStrictEqual(methods({ document: { ...both, auth_offer: [hmac] } }), [[hmac], [tls, hmac]])
   })
 
   it("null hides what a weaker source has, and is no value", () => {
