@@ -1,33 +1,52 @@
 /**
- * A client of `chat-server.ts`: sends the lines of standard input, shows those that it is told. Its name is that of its node:
+ * A client of `chat-server.ts`: sends the lines of standard input, shows those that it is told, and looks for a server again when
+ * its own one is gone. Its name is that of its node, or an argument:
  *
  * emp run --node-id alice --seed 127.0.0.1:4040 --service examples/chat-client.ts
+ * emp run --node-id anon/ --seed 127.0.0.1:4040 services '[["examples/chat-client.ts", "alice"]]'
  */
 import { Global, Node, Port } from "effect-mp"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { createInterface } from "node:readline"
-import { type Chat, Client, group } from "./chat.ts"
+import { type Chat, group, why } from "./chat.ts"
 
 /** Lines of standard input, until it ends. */
-export const lines: Stream.Stream<string> = Stream.suspend(() =>
+const lines: Stream.Stream<string> = Stream.suspend(() =>
   Stream.fromAsyncIterable(createInterface({ input: process.stdin }), (cause) => cause)
 ).pipe(Stream.orDie)
 
-export default Effect.gen(function*() {
-  const nick = yield* Node.id
-  const client = yield* Port.make(Client, { line: (text) => Console.log(text) })
-  let server: typeof Chat.PortId.Type | undefined
-  // A server that comes back has another port: each one that shows up is joined.
-  const join = Stream.runForEach(Global.watch(group), ({ joined }) =>
-    Effect.forEach(joined, (port) => {
-      server = port
-      return Port.snd(server, "join", client, nick)
-    }))
+/** A client, by the way in which it joins: with its port, it gets the server's end of the conversation. Lines are sent there. */
+export const chat = <R>(
+  join: (client: Port.PortId) => Effect.Effect<Port.PortId, Global.InvalidEntry, R>,
+  say: (server: Port.PortId, line: string) => Effect.Effect<void, never, Node.Node>
+) => {
+  let server: Port.PortId | undefined
+  const connect = Effect.gen(function*() {
+    const client = yield* Port.make((...line) => Console.log(line.join(" ")))
+    server = yield* join(client)
+    const exit = yield* Effect.raceFirst(Port.exit(server), Port.exit(client))
+    server = undefined
+    yield* Console.log(`disconnected ${why(exit)}`)
+  })
   const talk = Stream.runForEach(
     lines,
-    (line) => server === undefined ? Console.log("nobody is there") : Port.snd(server, "privmsg", nick, line)
+    (line) => server === undefined ? Console.log("nobody is there") : say(server, line)
   )
-  yield* Effect.all([join, talk], { concurrency: "unbounded" })
+  return Effect.all([Effect.repeat(Effect.scoped(connect), Schedule.spaced("1 second")), talk], {
+    concurrency: "unbounded",
+    discard: true
+  })
+}
+
+export default Effect.fnUntraced(function*(name?: string) {
+  const nick = name ?? (yield* Node.id)
+  const join = Effect.fnUntraced(function*(client: Port.PortId) {
+    const [server = ""] = yield* Global.awaitGroup(group, 1)
+    yield* Port.snd(server, "join", client, nick)
+    return server
+  })
+  yield* chat(join, (server: typeof Chat.PortId.Type, line) => Port.snd(server, "privmsg", nick, line))
 })

@@ -1,9 +1,11 @@
 /**
- * A service that sends a message to all receivers every second, wherever they are, and says when one is gone:
+ * A service that sends the time to all receivers every second, wherever they are, and says when one is gone. The sender of
+ * AnyEvent::MP's introduction does the same:
  *
  * emp run --node-id anon/ --seed 127.0.0.1:4040 --service examples/sender.ts
  */
 import { Global, Port } from "effect-mp"
+import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -18,7 +20,8 @@ const watch = Global.mon(group).pipe(
 
 const sendToAll = Effect.gen(function*() {
   const receivers: ReadonlyArray<typeof Receiver.PortId.Type> = yield* Global.find(group)
-  yield* Effect.forEach(receivers, (port) => Port.snd(port, "test", "hello from the sender"))
+  const seconds = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  yield* Effect.forEach(receivers, (port) => Port.snd(port, "test", seconds))
 })
 
 export default Effect.all([watch, Effect.repeat(sendToAll, Schedule.spaced("1 second"))], {

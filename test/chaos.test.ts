@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { onTestFinished } from "vitest"
 import type { Summary } from "./chaos/chaos.ts"
-import { makeHosts } from "./chaos/namespaces.ts"
+import { onHosts } from "./chaos/namespaces.ts"
 import { start } from "./processes.ts"
 import { sized } from "./size.ts"
 
@@ -24,28 +23,24 @@ describe("chaos", () => {
   })
 })
 
-const attempt = makeHosts()
-const refused = typeof attempt === "string" ? attempt : undefined
-if (typeof attempt !== "string") attempt.remove()
-
 describe("two hosts with a cable between them", () => {
-  it.skipIf(refused !== undefined)(
-    `lose each other when packets are dropped, and find each other again${
-      refused === undefined ? "" : `: NOT RUN, this machine does not permit it (${refused})`
-    }`,
-    async () => {
-      const hosts = makeHosts()
-      if (typeof hosts === "string") assert.fail(hosts)
-      const { cut, heal, hosts: [first, second], remove } = hosts
-      onTestFinished(remove)
-      const seed = `${first!.address}:4040`
-      const left = start(["test/chaos/host.ts", "left", seed, seed], {}, first!.run)
+  onHosts(
+    "lose each other when packets are dropped, and find each other again",
+    { cable: ["first", "second"] },
+    async ({ first, second }) => {
+      // A route that drops: nothing is refused, nothing is reset.
+      const onBoth = (verb: "add" | "del"): void => {
+        first.ip("route", verb, "blackhole", `${second.addresses.cable}/32`)
+        second.ip("route", verb, "blackhole", `${first.addresses.cable}/32`)
+      }
+      const seed = `${first.addresses.cable}:4040`
+      const left = start(["test/chaos/host.ts", "left", seed, seed], {}, first.run)
       await left.sees(/^ready$/m)
-      const right = start(["test/chaos/host.ts", "right", `${second!.address}:4040`, seed], {}, second!.run)
+      const right = start(["test/chaos/host.ts", "right", `${second.addresses.cable}:4040`, seed], {}, second.run)
       await Promise.all([left.sees(/^hello$/m), right.sees(/^hello$/m)])
-      cut()
+      onBoth("add")
       await Promise.all([left, right].map((node) => node.sees(/^lost: Failure$/m)))
-      heal()
+      onBoth("del")
       await Promise.all([left, right].map((node) => node.sees(/^lost: [^]*^hello$/m)))
     }
   )

@@ -199,14 +199,17 @@ describe("the package", () => {
       join(cliFolder, "wrong.ts"),
       `import * as Port from "effect-mp/Port"
        import type { Receiver } from "./protocol.ts"
-       export const wrong = (port: typeof Receiver.PortId.Type) => Port.snd(port, "test", 42)`
+       export const wrong = (port: typeof Receiver.PortId.Type) => Port.snd(port, "toast", 42)`
     )
     const { compilerOptions } = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")) as {
       readonly compilerOptions: object
     }
     writeFileSync(join(cliFolder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }))
     const { stdout } = runIn(cliFolder, join(root, "node_modules/typescript/bin/tsc"))
-    assert.match(stdout, /^wrong\.ts\(3,\d+\): error .*\n(?: .*\n)* +Argument of type 'number' is not assignable .*\n$/)
+    assert.match(
+      stdout,
+      /^wrong\.ts\(3,\d+\): error .*\n(?: .*\n)* +Argument of type '"toast"' is not assignable .*\n$/
+    )
   })
 
   it("brings an emp that runs", () => {
