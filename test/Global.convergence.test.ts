@@ -113,7 +113,10 @@ const Actions = Schema.Array(Action).check(Schema.isMinLength(10), Schema.isMaxL
 const run = (actions: typeof Actions.Type, end: "connected" | "as it is" = "connected") => {
   const network = new Network()
   const meshes = new Map(all.map((nodeId, index) => {
-    const mesh = new Mesh(new TestRouter(network, nodeId, index), (other) => globals.includes(other))
+    const mesh = new Mesh(new TestRouter(network, nodeId, index), {
+      isSeed: (other) => globals.includes(other),
+      hasOthers: true
+    })
     mesh.install()
     return [nodeId, mesh] as const
   }))

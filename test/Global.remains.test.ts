@@ -45,7 +45,10 @@ const finalizers = ({ state }: Scope.Scope): number =>
 
 describe("in a scope that stays open", () => {
   const kinds: Readonly<
-    Record<string, (n: number) => Effect.Effect<unknown, Global.InvalidEntry, Global.Global | Scope.Scope | any>>
+    Record<
+      string,
+      (n: number) => Effect.Effect<unknown, Global.InvalidEntry | Global.NoAnswer, Global.Global | Scope.Scope | any>
+    >
   > = {
     "a key that is set again": (n) => Global.set("f", "k", n),
     "keys that are set and deleted": (n) => Effect.andThen(Global.set("f", `k${n}`, n), Global.del("f", `k${n}`)),
