@@ -55,12 +55,15 @@ export const leastPending = (
  * Whose turn it is: the one behind the last one in the order of their IDs, so that nobody is passed over when others come and go.
  */
 export class Turns {
-  private last = ""
+  private sorted: ReadonlyArray<string> = []
+  private at = 0
 
   next(sorted: ReadonlyArray<string>): string | undefined {
-    const next = sorted.find((member) => member > this.last) ?? sorted[0]
-    if (next !== undefined) this.last = next
-    return next
+    const last = this.sorted[this.at] ?? ""
+    const behind = sorted === this.sorted ? this.at + 1 : sorted.findIndex((member) => member > last)
+    this.sorted = sorted
+    this.at = behind < 0 || behind >= sorted.length ? 0 : behind
+    return sorted[this.at]
   }
 }
 
