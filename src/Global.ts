@@ -5,13 +5,15 @@
  * whole database and answers the others. The database has families of keys and values; what a node sets is there until
  * it deletes it, its scope closes or the node goes down.
  *
- * A group is a family whose keys are port IDs. Three of its functions are those of the database in the terms of groups:
+ * A group is a family whose keys are the IDs of ports, or of nodes. Three of its functions are those of the database in the terms of groups:
  *
  * | group      | family | what it does differently                                                        |
  * | ---------- | ------ | ------------------------------------------------------------------------------- |
  * | `register` | `reg`  | the port has no value; it can end a pipe                                        |
- * | `find`     | `keys` | keys that are no port IDs are left out                                          |
+ * | `find`     | `keys` | keys that are no members are left out                                           |
  * | `watch`    | `mon`  | tells who joined and left; is silent when nobody did, as when only values change |
+ *
+ * `group` looks at one: whoever sends to its members often chooses among them without asking anybody.
  *
  * @since 0.1.0
  */
@@ -95,8 +97,8 @@ export class InvalidEntry extends Schema.TaggedError<InvalidEntry>()("InvalidEnt
 }
 
 /**
- * Nobody has answered a question about a family: the node has no master, or that is silent, and the node does not know the answer
- * itself. It has waited for ten seconds.
+ * No master has answered a question about a family: the node has none, or it is silent, and the node does not know the answer itself. It
+ * has waited for ten seconds.
  *
  * **Details**
  *
@@ -106,14 +108,14 @@ export class InvalidEntry extends Schema.TaggedError<InvalidEntry>()("InvalidEnt
  * @category errors
  * @since 0.1.0
  */
-export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", {
+export class NoMaster extends Schema.TaggedError<NoMaster>()("NoMaster", {
   family: Schema.String,
   master: Schema.NullOr(Schema.String),
   patienceMillis: Schema.Number
 }) {
   override get message(): string {
     const who = this.master === null ? "no seed of this node is up" : `its master ${this.master} is silent`
-    return `family ${JSON.stringify(this.family)}: nobody has answered within ${this.patienceMillis} ms; ${who}`
+    return `family ${JSON.stringify(this.family)}: no master has answered within ${this.patienceMillis} ms; ${who}`
   }
 }
 
@@ -357,17 +359,17 @@ const query = <A>(
   question: Question,
   family: string,
   read: (result: unknown) => A
-): Effect.Effect<A, InvalidEntry | NoAnswer, Global> =>
+): Effect.Effect<A, InvalidEntry | NoMaster, Global> =>
   Effect.gen(function*() {
     yield* checkFamily(family)
     const mesh = yield* NodeMesh
     const answer = Effect.callback<unknown>((resume) =>
       Effect.sync(mesh.query(question, family, (result) => resume(Effect.succeed(result)), "anyone"))
     )
-    const otherwise = (): Effect.Effect<unknown, NoAnswer> => {
+    const otherwise = (): Effect.Effect<unknown, NoMaster> => {
       const known = mesh.knownAnswer(question, family)
       if (known !== undefined) return Effect.succeed(known)
-      return Effect.fail(new NoAnswer({ family, master: mesh.master ?? null, patienceMillis }))
+      return Effect.fail(new NoMaster({ family, master: mesh.master ?? null, patienceMillis }))
     }
     return read(yield* Effect.timeoutOrElse(answer, { duration: patienceMillis, orElse: otherwise }))
   })
@@ -378,7 +380,7 @@ const query = <A>(
  * @category database
  * @since 0.1.0
  */
-export const family = (name: string): Effect.Effect<ReadonlyMap<string, unknown>, InvalidEntry | NoAnswer, Global> =>
+export const family = (name: string): Effect.Effect<ReadonlyMap<string, unknown>, InvalidEntry | NoMaster, Global> =>
   query("g_db_family", name, (result) => new Map(Object.entries(result ?? {})))
 
 /**
@@ -388,7 +390,7 @@ export const family = (name: string): Effect.Effect<ReadonlyMap<string, unknown>
  * @category database
  * @since 0.1.0
  */
-export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, InvalidEntry | NoAnswer, Global> =>
+export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, InvalidEntry | NoMaster, Global> =>
   query(
     "g_db_keys",
     name,
@@ -401,7 +403,7 @@ export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, Invalid
  * @category database
  * @since 0.1.0
  */
-export const values = (name: string): Effect.Effect<ReadonlyArray<unknown>, InvalidEntry | NoAnswer, Global> =>
+export const values = (name: string): Effect.Effect<ReadonlyArray<unknown>, InvalidEntry | NoMaster, Global> =>
   query("g_db_values", name, (result) => Array.isArray(result) ? result : [])
 
 /**
@@ -417,7 +419,7 @@ export interface TypedFamily<A> {
   /** As `del`. */
   readonly del: (...keys: ReadonlyArray<string>) => Effect.Effect<void, InvalidEntry, Global>
   /** As `family`: the entries that fit. */
-  readonly entries: Effect.Effect<ReadonlyMap<string, A>, InvalidEntry | NoAnswer, Global>
+  readonly entries: Effect.Effect<ReadonlyMap<string, A>, InvalidEntry | NoMaster, Global>
   /** As `mon`: the entries that fit. */
   readonly mon: Stream.Stream<TypedChange<A>, InvalidEntry, Global>
 }
@@ -518,7 +520,7 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
  * **Details**
  *
  * The node's master is asked. Without one, the answer is what this node knows: all of a family that it follows; and what it has set itself,
- * if it has no seeds. Else it waits for a master for ten seconds, and fails with `NoAnswer`.
+ * if it has no seeds. Else it waits for a master for ten seconds, and fails with `NoMaster`.
  *
  * **Gotchas**
  *
@@ -530,7 +532,7 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
  * @category groups
  * @since 0.1.0
  */
-export const find = (group: string): Effect.Effect<ReadonlyArray<PortId>, InvalidEntry | NoAnswer, Global> =>
+export const find = (group: string): Effect.Effect<ReadonlyArray<PortId>, InvalidEntry | NoMaster, Global> =>
   Effect.map(family(group), membersOf)
 
 /**
@@ -716,7 +718,7 @@ export type Choice = choices.Choice
 export const pick = (
   group: string,
   choice: Choice = "random"
-): Effect.Effect<Option.Option<PortId>, InvalidEntry | NoAnswer, Global | Node.Node> =>
+): Effect.Effect<Option.Option<PortId>, InvalidEntry | NoMaster, Global | Node.Node> =>
   Effect.gen(function*() {
     const members = yield* find(group)
     if (members.length === 0) return Option.none()
@@ -751,6 +753,11 @@ export interface ChooseOptions {
 
 /**
  * How a member is called. What fails is repeated with another member only where `retry` says so: for calls that may run twice.
+ *
+ * **Gotchas**
+ *
+ * A message that ends whoever handles it ends the next one too: `while` says which failures are repeated, such as those with the reason
+ * `transport_error`.
  *
  * @category models
  * @since 0.1.0
@@ -930,7 +937,8 @@ export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node>
   })
 
 /**
- * Waits until the node has a part in the network: it is a global node, or has a seed that answers it.
+ * Waits until the node has a part in the network: it is a global node, or has a seed that answers it. A node without seeds waits until
+ * another one uses it as one.
  *
  * @category nodes
  * @since 0.1.0

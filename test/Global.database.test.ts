@@ -452,7 +452,7 @@ for (const [name, transport] of transports) {
 
 describe("an entry that the database refuses", () => {
   const refused = (
-    effect: Effect.Effect<unknown, Global.InvalidEntry | Global.NoAnswer, Global.Global | Scope.Scope>
+    effect: Effect.Effect<unknown, Global.InvalidEntry | Global.NoMaster, Global.Global | Scope.Scope>
   ) =>
     Effect.gen(function*() {
       const { start } = yield* makeMeshWorld

@@ -337,7 +337,7 @@ describe("a node none of whose seeds answers", () => {
 
   const testClock = (
     title: string,
-    body: Effect.Effect<void, Global.InvalidEntry | Global.NoAnswer, Global.Global | Node.Node | Scope.Scope>
+    body: Effect.Effect<void, Global.InvalidEntry | Global.NoMaster, Global.Global | Node.Node | Scope.Scope>
   ) => it.effect(title, () => Effect.provide(Effect.scoped(body), node))
 
   testClock(
@@ -349,8 +349,11 @@ describe("a node none of whose seeds answers", () => {
       assert.isUndefined(asking.pollUnsafe())
       yield* TestClock.adjust("1 seconds")
       const error = yield* Effect.orDie(Effect.flip(Effect.flatten(Fiber.join(asking))))
-      assert.strictEqual(error._tag, "NoAnswer")
-      assert.strictEqual(error.message, `family "f": nobody has answered within 10000 ms; no seed of this node is up`)
+      assert.strictEqual(error._tag, "NoMaster")
+      assert.strictEqual(
+        error.message,
+        `family "f": no master has answered within 10000 ms; no seed of this node is up`
+      )
     })
   )
 

@@ -48,7 +48,7 @@ describe("in a scope that stays open", () => {
   const kinds: Readonly<
     Record<
       string,
-      (n: number) => Effect.Effect<unknown, Global.InvalidEntry | Global.NoAnswer, Global.Global | Scope.Scope | any>
+      (n: number) => Effect.Effect<unknown, Global.InvalidEntry | Global.NoMaster, Global.Global | Scope.Scope | any>
     >
   > = {
     "a key that is set again": (n) => Global.set("f", "k", n),
