@@ -844,6 +844,8 @@ const viewOf = (name: string): Effect.Effect<View, InvalidEntry, Global | Scope.
  *
  * **Gotchas**
  *
+ * When its scope has closed it stays as it was, and nobody is told.
+ *
  * Two nodes may see a group differently, for a moment or in a split: a key then has an owner on either side.
  *
  * A member may have ended before the message reaches it. What may run twice can be repeated, with `retry`; what may not is for the caller to

@@ -1,7 +1,6 @@
 /** W10: one process, messages in bursts to 100 ports: to each in turn, or to members of a group that are chosen for each message. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
 import { Global, Node, Port, Transport } from "../../src/index.ts"
 import { makeSignal, numbersTo, rate, type Side, textOf, type Workload } from "../workload.ts"
 
@@ -40,7 +39,7 @@ const side = (
       const chosen = choose(made)
       const sendOne = (n: number) => Effect.flatMap(chosen(n), (port) => Port.snd(port, "item", n, textOf(n)))
       return yield* rate(burst, Effect.andThen(Effect.forEach(numbers, sendOne, { discard: true }), made.handled))
-    }).pipe(Effect.provide(node)) as Effect.Effect<number, unknown, Scope.Scope>
+    }).pipe(Effect.provide(node))
 })
 
 export const choices: Workload = {

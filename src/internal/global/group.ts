@@ -44,6 +44,7 @@ export class Group {
   private readonly ring = new Ring()
   private present: ReadonlyArray<string> | undefined = undefined
   private known = false
+  private isOpen = true
 
   constructor(host: GroupHost, lookFor: (nodeId: string) => void) {
     this.host = host
@@ -127,7 +128,7 @@ export class Group {
 
   /** Tells of the end of a member as soon as it is known, from the first time that it is chosen. */
   private watch(member: string): void {
-    if (this.monitors.has(member) || this.ended.has(member)) return
+    if (!this.isOpen || this.monitors.has(member) || this.ended.has(member)) return
     const cancel = this.host.monitor(member, (exit) => {
       this.monitors.delete(member)
       if (isLost(member, exit)) this.goesAway(member)
@@ -192,8 +193,9 @@ export class Group {
     }
   }
 
-  /** Nobody looks at it any more. */
+  /** Nobody looks at it any more. Whoever still has it sees what it was. */
   close(): void {
+    this.isOpen = false
     for (const cancel of this.monitors.values()) cancel()
     this.monitors.clear()
     this.listeners.clear()
