@@ -331,7 +331,7 @@ describe("a node without seeds", () => {
 
 describe("a node none of whose seeds answers", () => {
   const node = Layer.provideMerge(
-    Global.layer({ seeds: ["memory:nobody"] }),
+    Global.layer({ seeds: ["memory:9"] }),
     Node.layer({ nodeId: "a", secret: "s", binds: ["memory:1"] })
   ).pipe(Layer.provide(Transport.layerMemory))
 
