@@ -7,7 +7,7 @@ import * as Equal from "effect/Equal"
 import * as Result from "effect/Result"
 import type { Json, JsonObject } from "effect/Schema"
 import { didYouMean, UsageError } from "../terminal/usage.ts"
-import type { Step } from "./chain.ts"
+import { isOfServices, type Step } from "./chain.ts"
 import { ancestry, own, profileOf, profilesOf } from "./document.ts"
 import { decode, InvalidConfig } from "./keys.ts"
 import { resolve, type Resolved, type Sources } from "./resolve.ts"
@@ -110,7 +110,7 @@ const change = (
   return Result.map(decode(step.key, raw, file), (elements) => ({
     ...values,
     [step.key]: step._tag === "Add"
-      ? add(elements, step.elements, step.key !== "services")
+      ? add(elements, step.elements, !isOfServices(step.key))
       : remove(elements, step.elements, miss)
   }))
 }

@@ -106,6 +106,7 @@ export interface Configuration {
   readonly binds: ReadonlyArray<string>
   readonly seeds: ReadonlyArray<string>
   readonly services: ReadonlyArray<ServiceSpec>
+  readonly emp_services: ReadonlyArray<ServiceSpec>
   /** In seconds. */
   readonly monitor_timeout: number
   /** In seconds. */
@@ -152,6 +153,11 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   }),
   services: list(ServiceSchema, services, {
     about: "What to run: MODULE or MODULE#EXPORT",
+    allowed: "a service: MODULE, MODULE#EXPORT, or in JSON [\"MODULE#EXPORT\", ARGUMENT, ...]",
+    example: "./greeter.js,./clock.js#hourly"
+  }),
+  emp_services: list(ServiceSchema, services, {
+    about: "The same for effect-mp alone, in place of services",
     allowed: "a service: MODULE, MODULE#EXPORT, or in JSON [\"MODULE#EXPORT\", ARGUMENT, ...]",
     example: "./greeter.js,./clock.js#hourly"
   }),

@@ -11,7 +11,7 @@ import type * as Node from "../../../Node.ts"
 import { profilesOf } from "../config/document.ts"
 import { inWords } from "../config/file.ts"
 import { InvalidConfig } from "../config/keys.ts"
-import { resolve, type Setting, type Sources } from "../config/resolve.ts"
+import { type Resolved, resolve, type Setting, type Sources } from "../config/resolve.ts"
 import { didYouMean } from "../terminal/usage.ts"
 import type { ServiceSpec } from "./service.ts"
 
@@ -22,6 +22,8 @@ export interface RunOptions extends Omit<Node.Options, "secret" | "cert"> {
   /** PEM text. */
   readonly cert: Redacted.Redacted | undefined
   readonly services: ReadonlyArray<ServiceSpec>
+  /** Services of AnyEvent::MP, which has the same file: they are not run here. */
+  readonly perlServices: ReadonlyArray<string>
 }
 
 /** Resolves the sources. Says so if the profile or a parent is not there: with AEMP that is no error. */
@@ -42,7 +44,7 @@ export const runOptions = (
       nodeIdInCert: settings.node_id_in_cert?.value,
       binds: settings.binds?.value ?? ["*"],
       seeds: settings.seeds?.value ?? [],
-      services: settings.services?.value ?? [],
+      ...servicesOf(settings),
       monitorTimeout: seconds(settings.monitor_timeout),
       connectInterval: seconds(settings.connect_interval),
       framings: settings.framing_format && (yield* spoken(settings.framing_format)),
@@ -51,6 +53,20 @@ export const runOptions = (
       maxMessageSize: settings.max_message_size?.value
     }
   })
+
+/** Those of `services` whose names Perl alone can load are AnyEvent::MP's, and what `emp_services` replaces is nobody's concern. */
+const servicesOf = (
+  { emp_services, services }: Resolved["settings"]
+): Pick<RunOptions, "services" | "perlServices"> => {
+  if (emp_services !== undefined) return { services: emp_services.value, perlServices: [] }
+  const all = services?.value ?? []
+  return {
+    services: all.filter((service) => !nameOf(service).includes("::")),
+    perlServices: all.map(nameOf).filter((name) => name.includes("::"))
+  }
+}
+
+const nameOf = (service: ServiceSpec): string => typeof service === "string" ? service : service[0]
 
 const seconds = (setting: Setting<"monitor_timeout" | "connect_interval"> | undefined): Duration.Duration | undefined =>
   setting && Duration.seconds(setting.value)
