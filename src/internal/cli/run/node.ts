@@ -12,6 +12,7 @@ import { inspect } from "node:util"
 import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Transport from "../../../Transport.ts"
+import { answerKnown } from "../../node/nodePort.ts"
 import { NodeRouter, type Router } from "../../node/router.ts"
 import { parseAddress, splitAddresses } from "../../values/address.ts"
 import { describe } from "../../values/describe.ts"
@@ -83,6 +84,8 @@ const evaluateFor = (router: Router) => (from: string, [code, to, ...rest]: Read
   const reply = (...results: ReadonlyArray<unknown>): void => {
     if (isPortId(to)) router.relay(from, to, [...rest, ...results])
   }
+  const known = answerKnown(router, code)
+  if (known !== undefined) return reply("", ...known)
   const run = async (): Promise<unknown> => await compile(String(code))(router)
   router.log.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
   run().then(
