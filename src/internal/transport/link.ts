@@ -89,6 +89,8 @@ export class Link {
   /** How large a message the other side takes, if it is of our kind. Nobody knows it of others. */
   readonly peerLimits: Limits | undefined
   readonly address: string
+  /** The software of the other side, as it calls itself. */
+  readonly provider: string | undefined
   /** What the link can carry. */
   readonly carries: Carries
   private readonly wire: Wire
@@ -121,6 +123,7 @@ export class Link {
       ? Infinity
       : Math.min(this.peerLimits.bytes, this.peerLimits.items)
     this.address = wire.remote
+    this.provider = greeting.keys.get("provider")
     this.carries = framing.carries[this.kind]
     this.emptyPacket = framing.emptyPacket
     this.buffer = framing.makeBuffer(this.kind, wire)

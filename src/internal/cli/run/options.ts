@@ -11,7 +11,7 @@ import type * as Node from "../../../Node.ts"
 import { profilesOf } from "../config/document.ts"
 import { inWords } from "../config/file.ts"
 import { InvalidConfig } from "../config/keys.ts"
-import { type Resolved, resolve, type Setting, type Sources } from "../config/resolve.ts"
+import { resolve, type Resolved, type Setting, type Sources } from "../config/resolve.ts"
 import { didYouMean } from "../terminal/usage.ts"
 import type { ServiceSpec } from "./service.ts"
 

@@ -139,7 +139,9 @@ describe("a change", () => {
     ["takes a seed out", seeds, "delseed a:1", { seeds: ["b:2"] }],
     ["takes the last bind out", { binds: ["1"] }, "delbind 1", { binds: [] }],
     ["adds a service again", { services: ["a"] }, "addservice a", { services: ["a", "a"] }],
-    ["and one of our own", { emp_services: [["a", 1]] }, `addemp_service '["a",1]'`, { emp_services: [["a", 1], ["a", 1]] }],
+    ["and one of our own", { emp_services: [["a", 1]] }, `addemp_service '["a",1]'`, {
+      emp_services: [["a", 1], ["a", 1]]
+    }],
     [
       "takes one of equal services out",
       { services: [["a", { b: 1 }], ["a", { b: 1 }]] },
