@@ -7,7 +7,6 @@
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import { isUtf8 } from "node:buffer"
-import type { AnySchema } from "./protocol.ts"
 
 /** Answers what a value says, or the value itself, if it says nothing of the kind: then the schema refuses it. */
 type Read = (value: unknown) => unknown
@@ -62,7 +61,7 @@ const textOf = (value: number | bigint): string => {
 /** The text whose UTF-8 octets the characters are, if they are. */
 const readText: Read = (value) => {
   const text = readString(value)
-  if (typeof text !== "string" || !/[\u0080-\u00ff]/.test(text) || /[^\u0000-\u00ff]/.test(text)) return text
+  if (typeof text !== "string" || !/[\u0080-\u00ff]/.test(text) || /[\u0100-\uffff]/.test(text)) return text
   const octets = Buffer.from(text, "latin1")
   return isUtf8(octets) ? octets.toString("utf8") : text
 }
@@ -80,8 +79,8 @@ export const perl = {
 
 /** How arguments with these schemas are read: those of a message that may have more of a kind behind them, and the last ones. */
 export const itemsReader = (
-  schemas: ReadonlyArray<AnySchema>,
-  tail: AnySchema | undefined = undefined,
+  schemas: ReadonlyArray<Schema.Top>,
+  tail: Schema.Top | undefined = undefined,
   last = 0
 ): ReadItems | undefined => {
   if (![...schemas, tail].some((schema) => schema !== undefined && holdsPerl(schema.ast, new Set()))) return undefined
