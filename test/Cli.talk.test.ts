@@ -269,7 +269,6 @@ describe("emp status, top, trace, tree", () => {
     const answer = (peer: RawPeer, [to, ...rest]: ReadonlyArray<unknown>, ...results: ReadonlyArray<unknown>): void =>
       peer.send([String(to).split("#")[1], ...rest, ...results])
     using perl = await strangeSeed("perl", ";provider=AE-2.01", {
-      time: (peer, ...prefix) => answer(peer, prefix, 1795205555.5),
       eval: (peer, code, ...prefix) =>
         answer(peer, prefix, "", ...code === "AnyEvent::MP::Kernel::up_nodes" ? ["perl", "emp/command"] : [2, "x"]),
       "AnyEvent::MP::LogCatcher::connect": (peer, version, port, level) =>

@@ -69,11 +69,15 @@ export const ownRequests = {
   duplicate: "emp_duplicate"
 } as const
 
+/** No port has this name: those that are made are letters and digits. */
+const noPort = "emp_probe"
+
 /** So much is said of why a link ends. */
 const longestDetail = 300
 
 /** What a link needs of the node that it is made on. */
 export interface LinkHome {
+  readonly nodeId: string
   /** Whether this node is of our own kind: another one that says the same of itself is then known as such. */
   readonly isOwnKind: boolean
   /** Runs what is still to be done when the link has ended. */
@@ -246,9 +250,9 @@ export class Link {
     this.flushSoon()
   }
 
-  /** Asks for one. */
+  /** Asks for one: a node of another kind for the time, which it tells to a port that nobody has. */
   probe(): void {
-    this.send("", [ownRequests.probe])
+    this.send("", this.incarnation === undefined ? ["time", `${this.home.nodeId}#${noPort}`] : [ownRequests.probe])
   }
 
   /** Ends the link in order: what was sent still leaves, within bounds. Nobody is told. */
