@@ -16,6 +16,8 @@ import type { Wire } from "./wire.ts"
 /** Told what happens on a link. Called by the event loop: must not throw. */
 export interface LinkEvents {
   message(name: unknown, message: Message): void
+  /** Text has come that is no UTF-8: of what no character is made of, a replacement stands in the message. */
+  damaged(): void
   /** The send buffer is empty again. */
   drained(): void
   /** Called once. Nothing comes after it. */
@@ -300,6 +302,10 @@ export class Link {
   deliver(name: unknown, message: Message): boolean {
     if (!this.over) this.events?.message(name, message)
     return !this.over
+  }
+
+  damaged(): void {
+    if (!this.over) this.events?.damaged()
   }
 
   drained(): void {

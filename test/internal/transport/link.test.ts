@@ -32,7 +32,12 @@ const onWire = (
   }
   const greeting = { nodeId: "there", auths: [], framings: [framing], keys }
   const link = new Link(wire, greeting, framings.get(framing)!, home)
-  link.attach({ message: () => {}, drained: () => {}, lost: (error) => void state.lost.push(error.reason) })
+  link.attach({
+    message: () => {},
+    damaged: () => {},
+    drained: () => {},
+    lost: (error) => void state.lost.push(error.reason)
+  })
   return { link, state }
 }
 

@@ -211,7 +211,7 @@ class HandshakeShell implements TlsEvents {
     }
     this.link = link
     this.decode = receives.makeDecoder(
-      { maxMessageSize: this.options.maxMessageSize, kind: link.kind },
+      { maxMessageSize: this.options.maxMessageSize, kind: link.kind, damaged: () => link.damaged() },
       (name, message) => link.deliver(name, message)
     )
     this.resume(Effect.succeed(link))
