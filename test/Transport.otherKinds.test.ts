@@ -202,6 +202,38 @@ describe("towards a node of another kind", () => {
     )
   }
 
+  for (const order of ["before", "with", "behind"] as const) {
+    overTcp(
+      `when both dial at once, and it closes ours ${order} its own coming, that is no wrong secret`,
+      (world) =>
+        Effect.gen(function*() {
+          const node = yield* world.start("z")
+          const perl = yield* listenRaw({ nodeId: "perl", opening: greeting("perl") })
+          const ours = yield* Effect.forkScoped(Effect.flip(node.dial(perl.address)))
+          yield* until("our auth line", () => perl.peers[0]?.lines.length === 3)
+          const close = Effect.sync(() => perl.peers[0]!.socket.end())
+          const come = dialRaw(node.address, { nodeId: "perl" })
+          if (order === "before") yield* Effect.andThen(close, Effect.andThen(Effect.sleep("100 millis"), come))
+          else if (order === "with") yield* Effect.all([close, come])
+          else yield* Effect.andThen(come, Effect.andThen(Effect.sleep("100 millis"), close))
+          const error = yield* Fiber.join(ours)
+          assert.strictEqual(error.reason, "crossing_connection")
+          yield* until("its own stands", () => isUp(node, "perl"))
+          assert.deepStrictEqual(world.logs, [])
+        })
+    )
+  }
+
+  overTcp("a connection that it closes, and nothing else, is a wrong secret", (world) =>
+    Effect.gen(function*() {
+      const node = yield* world.start("a")
+      const perl = yield* listenRaw({ nodeId: "perl", opening: greeting("perl") })
+      const ours = yield* Effect.forkScoped(Effect.flip(node.dial(perl.address)))
+      yield* until("our auth line", () => perl.peers[0]?.lines.length === 3)
+      perl.peers[0]!.socket.end()
+      assert.strictEqual((yield* Fiber.join(ours)).reason, "handshake_closed")
+    }))
+
   overTcp("what is odd and harmless is taken: in the order of section 20", (world) =>
     Effect.gen(function*() {
       const a = yield* world.start("a")

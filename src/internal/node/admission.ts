@@ -46,6 +46,8 @@ export class Attempt {
 
 /** How long an attempt may hold up a rival with the same node, once the rival has authenticated. */
 const rivalGraceMillis = 1000
+/** Of two connections with one node, one may be closed by so much before the other is seen: ten times this. */
+const crossingStepMillis = 50
 /** How long a node of another kind may take to authenticate on a connection beside a link with it. */
 const proofLimitMillis = 1000
 /** How long a link may take, at most, to prove that it lives when its node seems to have come back. */
@@ -71,8 +73,18 @@ export class Admission {
     Deferred.doneUnsafe(over, Effect.void)
   }
 
+  /**
+   * Whether another connection with the node of one that was closed stands, or is about to. A node of another kind says nothing of why
+   * it closes, and its other connection may be a moment behind.
+   */
+  isCrossed(attempt: Attempt): Effect.Effect<boolean> {
+    const hasAnother = (): boolean => this.hasAnother(attempt)
+    if (hasAnother() || attempt.greeting.keys.has(ownKindKey)) return Effect.sync(hasAnother)
+    return Effect.map(Effect.repeat(Effect.sleep(crossingStepMillis), { times: 9, until: hasAnother }), hasAnother)
+  }
+
   /** Whether another connection with the same node stands, or is about to. */
-  hasAnother(attempt: Attempt): boolean {
+  private hasAnother(attempt: Attempt): boolean {
     const { nodeId } = attempt.greeting
     const other = this.pending.get(nodeId)
     return this.router.isUp(nodeId) || other !== undefined && other !== attempt
