@@ -86,6 +86,9 @@ const run = Command.make("run", {
       const problem = `node ID ${options.nodeId}: those that begin with ${commandPrefix} are of commands`
       return yield* new UsageError({ problem })
     }
+    if (options.perlServices.length > 0 && !isWatched()) {
+      yield* Effect.logInfo(`skipping the services of AnyEvent::MP: ${options.perlServices.join(", ")}`)
+    }
     if (input.watchdog && !isWatched()) {
       const watched = input.watch ? options.services.flatMap(services.fileOf) : []
       return yield* endless(watchdog({ hangSeconds: input.hangTimeout, watched, reloads }))

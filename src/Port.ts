@@ -18,6 +18,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { spawnRequest } from "./internal/node/fullRequests.ts"
@@ -26,6 +27,7 @@ import { NodeRouter, type Router, routerOf } from "./internal/node/router.ts"
 import * as cell from "./internal/port/cell.ts"
 import { addFinalizer, removeFinalizer } from "./internal/port/finalizers.ts"
 import type * as handling from "./internal/port/handlers.ts"
+import { perl as perlSchemas } from "./internal/port/perl.ts"
 import { requireAllPlain, requirePlain } from "./internal/port/plainSchema.ts"
 import * as protocols from "./internal/port/protocol.ts"
 import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts"
@@ -85,7 +87,9 @@ export interface Protocol<M extends Messages> {
   /** @internal */
   readonly validate: cell.Validate
   /** @internal */
-  readonly checkReply: (tag: string, value: unknown) => string | undefined
+  readonly read: cell.Read | undefined
+  /** @internal */
+  readonly readReply: (tag: string, value: unknown) => Result.Result<unknown, string>
 }
 
 /** `any` and unknown messages: nothing is known about them. */
@@ -396,8 +400,57 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
   // The schema checks the string; which messages the port takes is known to the types alone.
   PortId: protocols.PortIdSchema as unknown as Protocol<M>["PortId"],
   validate: protocols.validator(messages),
-  checkReply: protocols.replyChecker(messages)
+  read: protocols.reader(messages),
+  readReply: protocols.replyReader(messages)
 })
+
+/**
+ * Schemas for messages from Perl, whose scalars are numbers, text, or what they were last used as: `5` may come as `"5"`, and a
+ * truth as `1` or `""`. An argument with one of these schemas is read as Perl reads it, before it is checked: a handler gets a number
+ * where it says number. The schemas stand wherever others do: in `Port.message` and `.rest`, in structs and arrays, in
+ * `.replies` for `cal(protocol, ...)`, and in `Port.remote`.
+ *
+ * **Details**
+ *
+ * - `Number`: numbers, and text that Perl takes for one without a warning: `"5"`, `" 1e3\n"`, `"Inf"`, `"nan"`, `"0 but true"`. A large
+ *   integer, which comes as a bigint, is the nearest number.
+ * - `Int`: the same, if it is a whole number that is exact.
+ * - `Boolean`: what Perl calls false is `undef`, `0`, `""` and `"0"`; all other text and numbers are true.
+ * - `String`: text, and numbers as Perl writes them.
+ * - `Text`: the same, where Perl may have sent the octets of UTF-8: those are decoded. What is no UTF-8 stays.
+ *
+ * What is none of that is refused as by any other schema. `docs/interop.md` has what each of Perl's values comes as.
+ *
+ * **Gotchas**
+ *
+ * What is sent between ports of one node is not read: the compiler sees to it. In a union what fits as it is stays: of
+ * `Schema.Union([Port.perl.Number, Schema.String])`, `"5"` is a text.
+ *
+ * **Example** (A message as Perl may send it)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Deferred, Effect } from "effect"
+ *
+ * const Order = Port.protocol({ order: Port.message(Port.perl.String, Port.perl.Int, Port.perl.Boolean) })
+ *
+ * const program = Effect.gen(function*() {
+ *   const ordered = yield* Deferred.make<string>()
+ *   const shop = yield* Port.make(Order, {
+ *     order: (item, count, isGift) => Deferred.succeed(ordered, `${count + 1} x ${item}${isGift ? ", as a gift" : ""}`)
+ *   })
+ *   // Relayed by the node port, it is like one from another node.
+ *   yield* Port.snd(yield* Node.id, "snd", shop, "order", 4711, "2", "")
+ *   return yield* Deferred.await(ordered)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "3 x 4711"
+ * ```
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const perl: typeof perlSchemas = perlSchemas
 
 // ---- making and ending ports
 
@@ -1388,12 +1441,13 @@ export const cal: {
 } = (first: string | Protocol<Messages>, ...rest: ReadonlyArray<any>): Effect.Effect<any, Killed, Node> => {
   if (typeof first === "string") return Effect.map(ask(first, rest), (reply) => reply[0])
   const [port, ...message] = rest
-  return Effect.flatMap(ask(port, message), ([value]) => {
-    const [tag] = message
-    const wrong = first.checkReply(tag, value)
-    if (wrong === undefined) return Effect.succeed(value)
-    return Effect.fail(new Killed({ port, reason: reason.reasons.invalid_message(`reply to ${tag}`, wrong) }))
-  })
+  const [tag] = message
+  const refused = (wrong: string) =>
+    new Killed({ port, reason: reason.reasons.invalid_message(`reply to ${tag}`, wrong) })
+  return Effect.flatMap(
+    ask(port, message),
+    ([value]) => Effect.fromResult(Result.mapError(first.readReply(tag, value), refused))
+  )
 }
 
 /**
@@ -1463,7 +1517,7 @@ export interface RemoteFunction<in Args extends ReadonlyArray<unknown>, out M ex
   readonly name: string
   readonly [Takes]?: (args: Args) => M
   /** @internal */
-  readonly check: ((args: ReadonlyArray<unknown>) => string | undefined) | undefined
+  readonly read: protocols.ReadArguments | undefined
   /** @internal */
   readonly protocol: Protocol<Messages> | undefined
 }
@@ -1492,7 +1546,7 @@ export const remote: {
   protocol?: Protocol<Messages>
 ): RemoteFunction<any, any> => {
   requireAllPlain(args ?? [], `Port.remote ${name}`)
-  return { name, check: args === undefined ? undefined : protocols.checkArguments(args), protocol }
+  return { name, read: args === undefined ? undefined : protocols.argumentsReader(args), protocol }
 }
 
 /**
@@ -1550,10 +1604,12 @@ export const implement = <
     const mailbox = mailboxOf("implement", options)
     const start = (name: string, args: ReadonlyArray<unknown>): void => {
       const made = open(router, `${router.nodeId}#${name}`, context, scope, mailbox)
+      // Messages that come before the implementation has answered are held against it too.
+      made.protocol = fn.protocol
       made.enter(() => {
-        const wrong = fn.check?.(args)
-        if (wrong !== undefined) return made.kill(reason.reasons.invalid_message(fn.name, wrong))
-        const started = implementation(...args as unknown as Args) as Effect.Effect<H, unknown>
+        const read = fn.read?.(args) ?? Result.succeed(args)
+        if (Result.isFailure(read)) return made.kill(reason.reasons.invalid_message(fn.name, read.failure))
+        const started = implementation(...read.success as unknown as Args) as Effect.Effect<H, unknown>
         return Effect.map(started, (handlers) => install(made, fn.protocol, handlers))
       })
     }

@@ -72,6 +72,7 @@ const strangeSeed = async (
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const address = `127.0.0.1:${(server.address() as net.AddressInfo).port}`
   return {
+    address,
     run: async (...args: ReadonlyArray<string>) => await begin([...args, "--seed", address]).exits(),
     packets: () => peers.flatMap(({ packets }) => packets),
     [Symbol.dispose]: () => {
@@ -265,13 +266,45 @@ describe("emp status, top, trace, tree", () => {
   })
 
   it("ask nodes of other kinds for nothing that they do not know", async () => {
-    using perl = await strangeSeed("perl", "")
-    const { code, stderr } = await perl.run("db", "set", "a", "b", "c")
-    const status = await perl.run("status")
-    assert.strictEqual(code, 1, stderr)
-    assert.include(stderr, "node perl is of another kind")
-    assert.match(status.stdout, /^perl +is of another kind$/m)
+    const answer = (peer: RawPeer, [to, ...rest]: ReadonlyArray<unknown>, ...results: ReadonlyArray<unknown>): void =>
+      peer.send([String(to).split("#")[1], ...rest, ...results])
+    using perl = await strangeSeed("perl", ";provider=AE-2.01", {
+      eval: (peer, code, ...prefix) =>
+        answer(peer, prefix, "", ...code === "AnyEvent::MP::Kernel::up_nodes" ? ["perl", "emp/command"] : [2, "x"]),
+      "AnyEvent::MP::LogCatcher::connect": (peer, version, port, level) =>
+        answer(peer, [port], 1795205555.5, "main", "6", `${String(version)} ${String(level)}`)
+    })
+    const set = await perl.run("db", "set", "a", "b", "c")
+    assert.deepStrictEqual([set.code, (await perl.run("db", "del", "a", "b")).code], [1, 1])
+    assert.include(
+      set.stderr,
+      "node perl, the seed that has answered, is of another kind: its entries are set by its own"
+    )
+    const row = /^NODE +KIND +ROUND TRIP +ADDRESSES\nperl +AnyEvent::MP \(AE-2\.01\) +\S+ ms +127\.0\.0\.1:\d+\n$/
+    assert.match((await perl.run("status")).stdout, row)
+    assert.match((await perl.run("status", "perl")).stdout, row)
+    assert.match((await perl.run("top", "--rounds", "1")).stdout, /^1 nodes/)
+    assert.strictEqual((await perl.run("trace")).stdout, "perl\n")
+    assert.strictEqual((await perl.run("eval", "perl", "1+1,\"x\"")).stdout, "2 x\n")
+    assert.match((await perl.run("ping", "perl", "-c", "2")).stdout, /^2 round trips/m)
+    await using follower = begin(["logs", "perl", "--level", "warn", "--seed", perl.address])
+    await follower.sees(/^2026-11-20T20:12:35\.500Z NOTE {2}perl: 0 5$/m)
     assert.isFalse(perl.packets().some((packet) => String(packet[1]).startsWith("emp_")))
+  })
+
+  it("show of a node that does not say what it is linked to what others say of it", async () => {
+    using secure = await strangeSeed("secure", "")
+    const link = net.connect(Number(seed.split(":")[1]), "127.0.0.1")
+    try {
+      const peer = conversation(link, "secure")
+      peer.write(opening("secure", "swordfish"))
+      peer.send(["", "g_slave", { "'l": { secure: [secure.address] } }])
+      await eventually("the seed knows it", () => peer.packets.length > 0)
+      const traced = await printed("trace", "seed", "--timeout", "2", "--json")
+      assert.deepStrictEqual(JSON.parse(traced), { seed: ["secure", "worker"], worker: ["seed"], secure: ["seed"] })
+    } finally {
+      link.destroy()
+    }
   })
 
   it("believe no node that speaks for another, or that answers nonsense", async () => {

@@ -259,6 +259,20 @@ describe("requests with an answer", () => {
       assert.notProperty(globalThis, "evil")
     }))
 
+  test(
+    "eval of what aemp trace asks is answered, to the letter, with the nodes that are up",
+    (node, raw) =>
+      Effect.gen(function*() {
+        yield* until("the link stands", () => isUp(node, "raw"))
+        const question = "AnyEvent::MP::Kernel::up_nodes"
+        raw.send(["", "eval", question, "raw#p", "raw"], ["", "eval", question], ["", "eval", `${question};`, "raw#p"])
+        assert.deepStrictEqual(yield* raw.settle, [
+          ["p", "raw", "", "raw"],
+          ["p", "this node does not run code that it is sent"]
+        ])
+      })
+  )
+
   test("devnull and the empty request do nothing", (_, raw) =>
     Effect.gen(function*() {
       raw.send(["", "devnull"], ["", "devnull", "raw#p", "x"], ["", "", "raw#p", "x"], ["", null, "raw#p", "x"])

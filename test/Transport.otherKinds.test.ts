@@ -114,8 +114,67 @@ describe("towards a node of another kind", () => {
       const third = yield* dialRaw(a.address, { nodeId: "perl", keys: ownKind(1000) })
       yield* third.closed
       assert.deepStrictEqual([third.lines.length, third.packets], [2, []])
-      assert.deepStrictEqual(yield* first.settle, [["", "mon1", "p"]])
+      const asked = ["", "time", "a#emp_probe"]
+      assert.deepStrictEqual(yield* first.settle, [["", "mon1", "p"], asked, asked])
       assert.deepStrictEqual(fired, [])
+    }))
+
+  overTcp("a stranger that says it is the node makes nobody ask whether that lives", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a")
+      const first = yield* connectRaw(a.address, { nodeId: "perl" })
+      yield* until("the link stands", () => isUp(a, "perl"))
+      const silent = yield* dialRaw(a.address, { nodeId: "perl", opening: greeting("perl") })
+      yield* silent.closed
+      const wrong = yield* dialRaw(a.address, { nodeId: "perl", secret: "another" })
+      yield* wrong.closed
+      assert.deepStrictEqual([silent.lines.length, wrong.lines.length, yield* first.settle], [2, 2, []])
+    }))
+
+  for (const [who, dials] of [["that dials us", false], ["that we dial", true]] as const) {
+    overTcp(
+      `a node that hangs makes room for its successor, one ${who}: its monitors fire before anything comes`,
+      (world) =>
+        Effect.gen(function*() {
+          const a = yield* world.start("a", { monitorTimeout: "600 millis" })
+          const inbox = yield* collector(a)
+          const hung = yield* connectRaw(a.address, { nodeId: "perl" })
+          const fired = yield* watch(a, "perl#p")
+          yield* hung.has(1)
+          const events = yield* follow(a)
+          hung.socket.pause()
+          const said = `${opening("perl")}["${inbox.name}","new"]`
+          const successor = dials ? yield* listenRaw({ nodeId: "perl", opening: said }) : undefined
+          const dialled = successor === undefined ? undefined : yield* Effect.forkScoped(a.dial(successor.address))
+          const peer = successor === undefined
+            ? yield* dialRaw(a.address, { nodeId: "perl", opening: said })
+            : yield* Effect.map(until("we have dialled", () => successor.peers.length > 0), () => successor.peers[0]!)
+          yield* inbox.has(1)
+          assert.deepStrictEqual(fired, [["transport_error", "perl", "the node came back with a new connection"]])
+          yield* until("down, and then up", () => events.slice(-2).map(({ _tag }) => _tag).join() === "Down,Up")
+          assert.deepStrictEqual(yield* peer.settle, [])
+          if (dialled !== undefined) yield* Fiber.join(dialled)
+          hung.socket.resume()
+          yield* hung.closed
+        })
+    )
+  }
+
+  overTcp("a node that blocks for a while, and then answers, keeps its link", (world) =>
+    Effect.gen(function*() {
+      const a = yield* world.start("a", { monitorTimeout: "30 seconds" })
+      const busy = yield* connectRaw(a.address, { nodeId: "perl" })
+      const fired = yield* watch(a, "perl#p")
+      yield* busy.has(1)
+      busy.socket.pause()
+      const sent = Effect.map(peerOf(a, "perl"), (peer) => peer?.sent ?? 0)
+      const before = yield* sent
+      const second = yield* dialRaw(a.address, { nodeId: "perl" })
+      yield* until("it is asked", () => Effect.map(sent, (now) => now > before))
+      assert.isFalse(second.isClosed())
+      busy.socket.resume()
+      yield* second.closed
+      assert.deepStrictEqual([second.lines.length, fired, yield* isUp(a, "perl")], [2, [], true])
     }))
 
   for (const [us, stays] of [["a", "ours"], ["z", "theirs"]] as const) {
@@ -142,6 +201,38 @@ describe("towards a node of another kind", () => {
         })
     )
   }
+
+  for (const order of ["before", "with", "behind"] as const) {
+    overTcp(
+      `when both dial at once, and it closes ours ${order} its own coming, that is no wrong secret`,
+      (world) =>
+        Effect.gen(function*() {
+          const node = yield* world.start("z")
+          const perl = yield* listenRaw({ nodeId: "perl", opening: greeting("perl") })
+          const ours = yield* Effect.forkScoped(Effect.flip(node.dial(perl.address)))
+          yield* until("our auth line", () => perl.peers[0]?.lines.length === 3)
+          const close = Effect.sync(() => perl.peers[0]!.socket.end())
+          const come = dialRaw(node.address, { nodeId: "perl" })
+          if (order === "before") yield* Effect.andThen(close, Effect.andThen(Effect.sleep("100 millis"), come))
+          else if (order === "with") yield* Effect.all([close, come])
+          else yield* Effect.andThen(come, Effect.andThen(Effect.sleep("100 millis"), close))
+          const error = yield* Fiber.join(ours)
+          assert.strictEqual(error.reason, "crossing_connection")
+          yield* until("its own stands", () => isUp(node, "perl"))
+          assert.deepStrictEqual(world.logs, [])
+        })
+    )
+  }
+
+  overTcp("a connection that it closes, and nothing else, is a wrong secret", (world) =>
+    Effect.gen(function*() {
+      const node = yield* world.start("a")
+      const perl = yield* listenRaw({ nodeId: "perl", opening: greeting("perl") })
+      const ours = yield* Effect.forkScoped(Effect.flip(node.dial(perl.address)))
+      yield* until("our auth line", () => perl.peers[0]?.lines.length === 3)
+      perl.peers[0]!.socket.end()
+      assert.strictEqual((yield* Fiber.join(ours)).reason, "handshake_closed")
+    }))
 
   overTcp("what is odd and harmless is taken: in the order of section 20", (world) =>
     Effect.gen(function*() {

@@ -221,6 +221,19 @@ for (const [name, transport] of transports) {
   })
 }
 
+test("text that is not UTF-8 costs its place in the message, with a word, and not the link", (world) =>
+  Effect.gen(function*() {
+    const node = yield* world.start("seed")
+    const inbox = yield* collector(node)
+    const raw = yield* connectRaw(node.address)
+    raw.send([inbox.name, "before"])
+    raw.write(Buffer.concat([Buffer.from(`["${inbox.name}","t`), Buffer.of(0xff), Buffer.from("\"]")]))
+    raw.send([inbox.name, "behind"])
+    yield* inbox.has(3)
+    assert.deepStrictEqual(inbox.messages, [["before"], ["t\ufffd"], ["behind"]])
+    assert.match(world.logs.join("\n"), /^WARN seed node raw sent text that is not UTF-8/)
+  }))
+
 describe("what ends a link, and leaves the node alone", () => {
   const bad: ReadonlyArray<[title: string, bytes: string | Uint8Array, text: RegExp]> = [
     ["garbage", "\x00\x01\x02", /JSON that is not an array/],
@@ -228,7 +241,6 @@ describe("what ends a link, and leaves the node alone", () => {
     ["an object", "{\"a\":1}", /not an array/],
     ["a number", "5", /not an array/],
     ["a string", "\"x\"", /not an array/],
-    ["bytes that are not UTF-8", Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), /not UTF-8/],
     ["endless nesting", "[".repeat(600), /nested deeper/],
     ["a port name that is an array", "[[\"p\"],\"x\"]", /port name is \["p"\]/],
     ["a port name that is false", "[false]", /port name is false/]

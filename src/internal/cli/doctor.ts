@@ -81,6 +81,7 @@ export const doctor = (sources: Sources | ConfigFileError, json: boolean) =>
       } else {
         yield* add(secret(options.success))
         yield* add(yield* certificate(options.success))
+        yield* add(perlServices(options.success))
         yield* add(yield* services(options.success))
         yield* add(yield* binds(options.success))
         yield* add(yield* seeds(options.success))
@@ -202,6 +203,9 @@ const services = (options: RunOptions) =>
         )
     })
   })
+
+const perlServices = ({ perlServices }: RunOptions) =>
+  perlServices.map((service) => ok(`service ${service}`, "AnyEvent::MP's: emp run skips it"))
 
 /** Listens on each address, and stops again. */
 const binds = (options: RunOptions) =>

@@ -103,6 +103,7 @@ export interface Configuration {
   readonly scopes: ReadonlyArray<string>
   readonly seeds: ReadonlyArray<string>
   readonly services: ReadonlyArray<ServiceSpec>
+  readonly emp_services: ReadonlyArray<ServiceSpec>
   /** In seconds. */
   readonly monitor_timeout: number
   /** In seconds. */
@@ -160,6 +161,11 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   }),
   services: list(ServiceSchema, services, {
     about: "What to run: MODULE or MODULE#EXPORT",
+    allowed: "a service: MODULE, MODULE#EXPORT, or in JSON [\"MODULE#EXPORT\", ARGUMENT, ...]",
+    example: "./greeter.js,./clock.js#hourly"
+  }),
+  emp_services: list(ServiceSchema, services, {
+    about: "The same for effect-mp alone, in place of services",
     allowed: "a service: MODULE, MODULE#EXPORT, or in JSON [\"MODULE#EXPORT\", ARGUMENT, ...]",
     example: "./greeter.js,./clock.js#hourly"
   }),

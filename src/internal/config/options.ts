@@ -52,6 +52,8 @@ export interface RunOptions extends NodeOptions {
   readonly certFile: string | undefined
   readonly seeds: ReadonlyArray<string>
   readonly services: ReadonlyArray<ServiceSpec>
+  /** Services of AnyEvent::MP, which has the same file: they are not run here. */
+  readonly perlServices: ReadonlyArray<string>
 }
 
 /** Resolves the sources. Says so if the profile or a parent is not there: with AEMP that is no error. */
@@ -81,9 +83,23 @@ export const runOptions = (
       certFile: settings.cert && !isPem(settings.cert.value) ? settings.cert.value : undefined,
       binds: node.binds ?? ["*"],
       seeds: settings.seeds?.value ?? [],
-      services: settings.services?.value ?? []
+      ...servicesOf(settings)
     }
   })
+
+/** Those of `services` whose names Perl alone can load are AnyEvent::MP's, and what `emp_services` replaces is nobody's concern. */
+const servicesOf = (
+  { emp_services, services }: Resolved["settings"]
+): Pick<RunOptions, "services" | "perlServices"> => {
+  if (emp_services !== undefined) return { services: emp_services.value, perlServices: [] }
+  const all = services?.value ?? []
+  return {
+    services: all.filter((service) => !nameOf(service).includes("::")),
+    perlServices: all.map(nameOf).filter((name) => name.includes("::"))
+  }
+}
+
+const nameOf = (service: ServiceSpec): string => typeof service === "string" ? service : service[0]
 
 /** Settings in the terms of a node. What they leave open is not there. */
 export const nodeOptions = (

@@ -38,7 +38,7 @@ export const profileOptions = (
     const own = optionNames.filter((name) => given[name] !== undefined)
     const hidden = Object.fromEntries(own.map((name) => [keyOf[name], null]))
     // Services are for `emp run`.
-    const flags = { profile, values: { ...hidden, services: null } }
+    const flags = { profile, values: { ...hidden, services: null, emp_services: null } }
     const resolved = yield* resolveAloud({ ...around, file, document, words: { values: {} }, flags })
     const settings = Object.fromEntries(
       Object.entries(resolved.settings).filter(([, { place }]) => place !== undefined)

@@ -46,10 +46,14 @@ export class Attempt {
 
 /** How long an attempt may hold up a rival with the same node, once the rival has authenticated. */
 const rivalGraceMillis = 1000
-/** How long a node of another kind that we dialled beside a link with it may take to authenticate. */
+/** Of two connections with one node, one may be closed by so much before the other is seen: ten times this. */
+const crossingStepMillis = 50
+/** How long a node of another kind may take to authenticate on a connection beside a link with it. */
 const proofLimitMillis = 1000
 /** How long a link may take, at most, to prove that it lives when its node seems to have come back. */
 const probeLimitMillis = 1000
+/** The same for a node of another kind, whose program may hold up its event loop for seconds. A Perl node waits three times as long. */
+const longProbeLimitMillis = 10_000
 
 export class Admission {
   /** By node ID: at most one connection with each node may be about to become a link. */
@@ -69,8 +73,18 @@ export class Admission {
     Deferred.doneUnsafe(over, Effect.void)
   }
 
+  /**
+   * Whether another connection with the node of one that was closed stands, or is about to. A node of another kind says nothing of why
+   * it closes, and its other connection may be a moment behind.
+   */
+  isCrossed(attempt: Attempt): Effect.Effect<boolean> {
+    const hasAnother = (): boolean => this.hasAnother(attempt)
+    if (hasAnother() || attempt.greeting.keys.has(ownKindKey)) return Effect.sync(hasAnother)
+    return Effect.map(Effect.repeat(Effect.sleep(crossingStepMillis), { times: 9, until: hasAnother }), hasAnother)
+  }
+
   /** Whether another connection with the same node stands, or is about to. */
-  hasAnother(attempt: Attempt): boolean {
+  private hasAnother(attempt: Attempt): boolean {
     const { nodeId } = attempt.greeting
     const other = this.pending.get(nodeId)
     return this.router.isUp(nodeId) || other !== undefined && other !== attempt
@@ -165,14 +179,22 @@ export class Admission {
   }
 
   /**
-   * A second connection with a node of another kind never completes. Where we dialled, the node gets a moment to prove who it
-   * is: it may authenticate without waiting for us.
+   * A second connection with a process of another kind never completes. But it may be that of another process, whose predecessor hangs,
+   * or vanished without a word. A node of another kind authenticates without waiting for us: one that has, in a moment, and then hears
+   * nothing on the first link takes its place. Strangers make nobody ask.
    */
-  private besideOtherKind(attempt: Attempt, first: Link): Effect.Effect<never, LinkError> {
+  private besideOtherKind(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
     const isSameHost = hostOf(attempt.wire.remote) === hostOf(first.address)
     const refuse = attempt.refuse(isSameHost ? "second_connection" : "already_connected", first)
-    if (!attempt.dialled) return refuse
-    return Effect.andThen(Effect.timeoutOption(attempt.verified, proofLimitMillis), refuse)
+    const limit = Math.min(this.monitorTimeoutMillis / 3, longProbeLimitMillis)
+    return Effect.flatMap(Effect.timeoutOption(attempt.verified, proofLimitMillis), (verified) => {
+      if (verified._tag === "None") return refuse
+      return Effect.flatMap(probe(first, limit), (alive) => {
+        if (alive) return refuse
+        attempt.replaces = first
+        return this.admit(attempt)
+      })
+    })
   }
 
   /** Two live nodes share one ID: the node of the first link and that of the attempt. All three get to know. */

@@ -227,11 +227,16 @@ export class Connections implements Network {
       }),
       Effect.onError(() => Effect.sync(() => wire.destroy())),
       // Of two connections with one node the other side closes one, without a word.
-      Effect.catch((error) =>
-        isClosed.has(error.reason) && attempt !== undefined && this.admission.hasAnother(attempt)
-          ? attempt.refuse("crossing_connection")
-          : Effect.fail(error)
-      ),
+      Effect.catch((error) => {
+        const closed = attempt
+        if (!isClosed.has(error.reason) || closed === undefined) return Effect.fail(error)
+        // It holds up nobody while the other one is awaited.
+        this.admission.leave(closed)
+        return Effect.flatMap(
+          this.admission.isCrossed(closed),
+          (isCrossed) => isCrossed ? closed.refuse("crossing_connection") : Effect.fail(error)
+        )
+      }),
       Effect.tapError((error) =>
         Effect.sync(() => {
           if (error.reason === "node_id_taken") router.log.alarm("node ID taken", error.message)

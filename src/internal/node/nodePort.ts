@@ -132,7 +132,11 @@ const builtIn = (router: Router): Record<string, Request> => ({
     )
   },
 
-  eval: (from, [_code, ...prefix]) => reply(router, from, prefix, "this node does not run code that it is sent"),
+  eval: (from, [code, ...prefix]) => {
+    const answer = answerKnown(router, code)
+    if (answer === undefined) reply(router, from, prefix, "this node does not run code that it is sent")
+    else reply(router, from, prefix, "", ...answer)
+  },
 
   [spawnRequest]: (from, request) => void spawn(router, from, request),
 
@@ -151,6 +155,18 @@ const builtIn = (router: Router): Record<string, Request> => ({
     if (port) router.finish(`${router.nodeId}#${port}`, reason)
   }
 })
+
+/** Who a node has links to, as `aemp trace` asks it of every node. */
+export const upNodesQuestion = "AnyEvent::MP::Kernel::up_nodes"
+
+/** What AnyEvent::MP's commands ask by having code run that has no effect: by its text, and nothing is run here. */
+const knownQuestions: ReadonlyMap<unknown, (router: Router) => ReadonlyArray<unknown>> = new Map([
+  [upNodesQuestion, (router) => router.upNodes()]
+])
+
+/** What the code would answer, if it is a known question. */
+export const answerKnown = (router: Router, code: unknown): ReadonlyArray<unknown> | undefined =>
+  knownQuestions.get(code)?.(router)
 
 /** Makes a port by one of the functions that are declared here, and answers it; nothing if it could not be made. */
 const spawn = (

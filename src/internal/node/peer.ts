@@ -39,6 +39,8 @@ export interface PeerHost extends Pick<Host, "nodeId" | "unheard"> {
   connect(peer: Peer): void
   /** A message came from the peer, for the port of this name. Answers what is wrong with it, if anything is. */
   receive(peer: Peer, name: unknown, message: Message): string | undefined
+  /** Text of the peer was no UTF-8, and has come in part. */
+  damaged(peer: Peer): void
   /** The peer has a link. What is sent now goes behind what waited. */
   cameUp(peer: Peer): void
   /** The peer is of no further use. Its monitors have fired. */
@@ -331,6 +333,10 @@ export class Peer implements LinkEvents, Runnable {
     const wrong = this.host.receive(this, name, message)
     if (wrong === undefined) return
     this.link?.giveUp(new LinkError({ reason: "bad_packet", peer: this.nodeId, detail: wrong }))
+  }
+
+  damaged(): void {
+    this.host.damaged(this)
   }
 
   drained(): void {

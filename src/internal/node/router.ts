@@ -420,6 +420,13 @@ export class Router implements NodeService, Host, PeerHost {
     return undefined
   }
 
+  damaged({ nodeId }: Peer): void {
+    this.log.warnSome(
+      `damaged text of ${nodeId}`,
+      `node ${nodeId} sent text that is not UTF-8: what could not be read of it is U+FFFD, in a message that arrives`
+    )
+  }
+
   /** As `portNamed`, for messages: most of them are for the port that others were for. */
   private receiverNamed(name: string): Receiver | undefined {
     const known = this.named.get(name)

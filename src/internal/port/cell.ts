@@ -38,10 +38,15 @@ export type Task = () => Effect.Effect<unknown, unknown> | void
 /** Why a message is refused: the reason that its port is killed with. */
 export type Validate = (message: Message) => Reason | undefined
 
+/** What a message says, where that is more than what stands there. */
+export type Read = (message: Message) => Message
+
 /** What a typed port speaks. */
 export interface Protocol {
   /** Messages from other nodes are held against it. */
   readonly validate: Validate
+  /** How they are read before that, if it takes more than to look at them. */
+  readonly read: Read | undefined
   /** Which messages are answered: those that have a reply. */
   readonly messages: Readonly<Record<string, { readonly reply: unknown }>>
 }
@@ -186,9 +191,11 @@ export class Cell implements Receiver, Runnable {
   }
 
   sendForeign(message: Message): void {
-    const refused = this.protocol?.validate(message)
+    const { protocol } = this
+    const said = protocol?.read === undefined ? message : protocol.read(message)
+    const refused = protocol?.validate(said)
     // In its turn, so that what came before it is still handled.
-    if (refused === undefined) this.send(message)
+    if (refused === undefined) this.send(said)
     else this.enter(() => this.kill(refused))
   }
 

@@ -10,9 +10,10 @@ import * as Schema from "effect/Schema"
 import { describe, quoted } from "../values/describe.ts"
 import { isPortId, readName } from "../values/portId.ts"
 import { reasons } from "../values/reason.ts"
-import type { Validate } from "./cell.ts"
+import type { Read, Validate } from "./cell.ts"
 import { compileItems } from "./compiledSchema.ts"
 import type { Handler } from "./handlers.ts"
+import { itemsReader, type ReadItems } from "./perl.ts"
 
 /** A schema that validates and does not transform: messages are plain data. */
 export type AnySchema = Schema.Codec<any, any>
@@ -77,6 +78,22 @@ export const validator = (messages: Readonly<Record<string, MessageShape>>): Val
   }
 }
 
+/** How messages from other nodes are read before they are checked, where schemas of Perl's scalars want that. */
+export const reader = (messages: Readonly<Record<string, MessageShape>>): Read | undefined => {
+  const readers = new Map(
+    Object.entries(messages).flatMap(([tag, { reply, schemas, tail }]) => {
+      const read = itemsReader(schemas, tail, reply === undefined ? 0 : 1)
+      return read === undefined ? [] : [[tag, read] as const]
+    })
+  )
+  if (readers.size === 0) return undefined
+  return (message) => {
+    const name = readName(message[0])
+    const read = name === undefined ? undefined : readers.get(name)
+    return read === undefined ? message : carefully(read, message, 1)
+  }
+}
+
 /** Strings that can be the address of a port. */
 export const PortIdSchema = Schema.String.pipe(
   Schema.check(Schema.makeFilter((text: string) => isPortId(text) || "expected a port ID of the form node#name"))
@@ -101,15 +118,37 @@ export const replying = (
   )
 }
 
-/** What a protocol says of the replies to its calls: what is wrong with one, if anything is. */
-export const replyChecker = (messages: Readonly<Record<string, MessageShape>>) => {
-  const checks = new Map<string, CheckArguments>()
-  return (tag: string, value: unknown): string | undefined => {
+/** What a protocol says of the replies to its calls: what one says, or what is wrong with it. */
+export const replyReader = (messages: Readonly<Record<string, MessageShape>>) => {
+  const readers = new Map<string, ReadArguments>()
+  return (tag: string, value: unknown): Result.Result<unknown, string> => {
     const reply = messages[tag]?.reply
-    if (reply === undefined) return undefined
+    if (reply === undefined) return Result.succeed(value)
     // Made by the first call that wants it: most protocols are never asked.
-    let check = checks.get(tag)
-    if (check === undefined) checks.set(tag, check = checkArguments([reply]))
-    return check([value])
+    let read = readers.get(tag)
+    if (read === undefined) readers.set(tag, read = argumentsReader([reply]))
+    return Result.map(read([value]), ([said]) => said)
+  }
+}
+
+/** Reads and checks arguments. */
+export type ReadArguments = (args: ReadonlyArray<unknown>) => Result.Result<ReadonlyArray<unknown>, string>
+
+export const argumentsReader = (schemas: ReadonlyArray<AnySchema>): ReadArguments => {
+  const check = checkArguments(schemas)
+  const readItems = itemsReader(schemas)
+  return (args) => {
+    const said = readItems === undefined ? args : carefully(readItems, args, 0)
+    const wrong = check(said)
+    return wrong === undefined ? Result.succeed(said) : Result.fail(wrong)
+  }
+}
+
+/** A program's own check may throw. It does so again when it is asked for itself, and then that is said. */
+const carefully = (read: ReadItems, items: ReadonlyArray<unknown>, from: number): ReadonlyArray<unknown> => {
+  try {
+    return read(items, from)
+  } catch {
+    return items
   }
 }

@@ -17,6 +17,8 @@ import type { Wire } from "./wire.ts"
 /** Told what happens on a link. Called by the event loop: must not throw. */
 export interface LinkEvents {
   message(name: unknown, message: Message): void
+  /** Text has come that is no UTF-8: of what no character is made of, a replacement stands in the message. */
+  damaged(): void
   /** The send buffer is empty again. */
   drained(): void
   /** Called once. Nothing comes after it. */
@@ -70,11 +72,15 @@ export const ownRequests = {
   duplicate: "emp_duplicate"
 } as const
 
+/** No port has this name: those that are made are letters and digits. */
+const noPort = "emp_probe"
+
 /** So much is said of why a link ends. */
 const longestDetail = 300
 
 /** What a link needs of the node that it is made on. */
 export interface LinkHome {
+  readonly nodeId: string
   /** Whether this node is of our own kind: another one that says the same of itself is then known as such. */
   readonly isOwnKind: boolean
   /** Runs what is still to be done when the link has ended. */
@@ -90,6 +96,8 @@ export class Link {
   /** How large a message the other side takes, if it is of our kind. Nobody knows it of others. */
   readonly peerLimits: Limits | undefined
   readonly address: string
+  /** The software of the other side, as it calls itself. */
+  readonly provider: string | undefined
   /** What the link can carry. */
   readonly carries: Carries
   /** What protects the link, and what both sides have proven. */
@@ -125,6 +133,7 @@ export class Link {
       ? Infinity
       : Math.min(this.peerLimits.bytes, this.peerLimits.items)
     this.address = wire.remote
+    this.provider = greeting.keys.get("provider")
     this.carries = framing.carries[this.kind]
     this.emptyPacket = framing.emptyPacket
     this.buffer = framing.makeBuffer(this.kind, wire)
@@ -247,9 +256,9 @@ export class Link {
     this.flushSoon()
   }
 
-  /** Asks for one. */
+  /** Asks for one: a node of another kind for the time, which it tells to a port that nobody has. */
   probe(): void {
-    this.send("", [ownRequests.probe])
+    this.send("", this.incarnation === undefined ? ["time", `${this.home.nodeId}#${noPort}`] : [ownRequests.probe])
   }
 
   /** Ends the link in order: what was sent still leaves, within bounds. Nobody is told. */
@@ -288,6 +297,10 @@ export class Link {
   deliver(name: unknown, message: Message): boolean {
     if (!this.over) this.events?.message(name, message)
     return !this.over
+  }
+
+  damaged(): void {
+    if (!this.over) this.events?.damaged()
   }
 
   drained(): void {

@@ -40,6 +40,7 @@ describe("the options of a run", () => {
       scopes: undefined,
       seeds: [],
       services: [],
+      perlServices: [],
       monitorTimeout: Duration.seconds(30),
       connectInterval: Duration.seconds(2),
       framings: ["cbor", "json"],
@@ -73,6 +74,16 @@ describe("the options of a run", () => {
     ["AEMP's own framings", { document: { framing_format: ["json", "storable"] } }, { framings: ["json"] }],
     ["services with arguments", { document: { services: ["a", ["b#c", { d: 1 }]] } }, {
       services: ["a", ["b#c", { d: 1 }]]
+    }],
+    ["no services that only Perl can load", {
+      document: { services: ["AnyEvent::MP::Global::", "./a.js#b", ["Mod::func", 1], ["c#d", "x::y"]] }
+    }, { services: ["./a.js#b", ["c#d", "x::y"]], perlServices: ["AnyEvent::MP::Global::", "Mod::func"] }],
+    ["services of their own, where the file has some", {
+      document: { services: ["AnyEvent::MP::Global::", "./a.js"], profile: { p: { emp_services: ["./b.js"] } } },
+      flags: { profile: "p", values: {} }
+    }, { services: ["./b.js"], perlServices: [] }],
+    ["no services, where their own list is empty", { document: { services: ["./a.js"], emp_services: [] } }, {
+      services: []
     }],
     [
       "everything else",

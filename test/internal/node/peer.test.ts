@@ -10,6 +10,7 @@ const lookedFor = () => {
     nodeId: "here",
     unheard: (what) => assert.fail(what),
     connect: () => {},
+    damaged: () => {},
     receive: () => undefined,
     cameUp: () => {},
     wentDown: (_peer, _wasUp, error) => void lost.push(error.reason)

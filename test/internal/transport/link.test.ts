@@ -11,7 +11,7 @@ const mebibyte = 1024 * 1024
 
 /** A link on a wire that holds as many bytes as a test says, and what became of both. */
 const onWire = (
-  home: LinkHome = { isOwnKind: false, fork: () => {} },
+  home: LinkHome = { nodeId: "a", isOwnKind: false, fork: () => {} },
   keys: ReadonlyMap<string, string> = new Map([["effect-mp", "x"]]),
   framing: "cbor" | "json" = "json"
 ) => {
@@ -34,7 +34,12 @@ const onWire = (
   const security = { tls: undefined, received: proof, sent: proof }
   const greeting = { nodeId: "there", auths: [], framings: [framing], keys }
   const link = new Link(wire, greeting, framings.get(framing)!, security, home)
-  link.attach({ message: () => {}, drained: () => {}, lost: (error) => void state.lost.push(error.reason) })
+  link.attach({
+    message: () => {},
+    damaged: () => {},
+    drained: () => {},
+    lost: (error) => void state.lost.push(error.reason)
+  })
   return { link, state }
 }
 
@@ -69,7 +74,11 @@ describe("a link that is given up for a mistake of the other side", () => {
   it.effect("says why, behind what was sent, and waits two seconds at most until all of it has left", () =>
     Effect.gen(function*() {
       const context = yield* Effect.context<never>()
-      const { link, state } = onWire({ isOwnKind: true, fork: (effect) => void Effect.runForkWith(context)(effect) })
+      const { link, state } = onWire({
+        nodeId: "a",
+        isOwnKind: true,
+        fork: (effect) => void Effect.runForkWith(context)(effect)
+      })
       link.send("p", [1])
       link.giveUp(error)
       assert.deepStrictEqual([state.written, state.lost], [
@@ -101,7 +110,7 @@ describe("how large a message the other side takes", () => {
     ["", undefined]
   ])("is, if it says %j, %s bytes", (said, bytes) => {
     const { link } = onWire(
-      { isOwnKind: true, fork: () => {} },
+      { nodeId: "a", isOwnKind: true, fork: () => {} },
       new Map([["effect-mp", "x"], ["effect-mp-size", said]])
     )
     assert.strictEqual(link.peerLimits?.bytes, bytes)
@@ -137,7 +146,7 @@ describe("data that runs a program's code when it is read", () => {
 
   it("may ask whether another message fits, and be refused then: nothing of it leaves", async () => {
     const { link, state } = onWire(
-      { isOwnKind: true, fork: () => {} },
+      { nodeId: "a", isOwnKind: true, fork: () => {} },
       new Map([["effect-mp", "x"], [sizeKey, "40000"]])
     )
     const curious = {

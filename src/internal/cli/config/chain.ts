@@ -14,7 +14,10 @@ import { didYouMean } from "../../values/didYouMean.ts"
 import { UsageError } from "../terminal/usage.ts"
 
 /** The keys whose elements have commands of their own. */
-export type ListKey = "seeds" | "binds" | "services"
+export type ListKey = "seeds" | "binds" | "services" | "emp_services"
+
+/** An element of theirs may be a list itself, and may be there several times. */
+export const isOfServices = (key: ListKey): boolean => key === "services" || key === "emp_services"
 
 /** What a word of a chain does. */
 export type Step =
@@ -84,7 +87,7 @@ const elementWords = (key: ListKey): ReadonlyArray<Word> => {
     examples: [`${verb}${single} ${example}`],
     read: ([text = ""]) =>
       readValue(key, text).pipe(
-        Result.flatMap((raw) => decode(key, key === "services" ? [raw] : raw, undefined)),
+        Result.flatMap((raw) => decode(key, isOfServices(key) ? [raw] : raw, undefined)),
         Result.map((elements) => ({ _tag: tag, key, elements }))
       )
   })
@@ -172,7 +175,7 @@ const profileWords: ReadonlyArray<Word> = [
 ]
 
 const plain = (key: Key): ReadonlyArray<Word> => [setter(key), deleteKey(key)]
-const listKeys: ReadonlyArray<ListKey> = ["seeds", "binds", "services"]
+const listKeys: ReadonlyArray<ListKey> = ["seeds", "binds", "services", "emp_services"]
 const lists = listKeys.flatMap((key) => [...plain(key), ...elementWords(key)])
 const common = new Set<Key>(["nodeid", "secret", "cert", ...listKeys])
 const finer = keys.flatMap((key) => common.has(key) ? [] : [setter(key), deleteKey(key, true)])

@@ -134,7 +134,9 @@ const readFlags = (input: RunInput): Result.Result<Arguments, InvalidConfig> =>
         advertise: given(input.advertise),
         scopes: given(input.scopes),
         seeds: given(input.seeds),
+        // Whoever types it means this node, whatever the file has for AEMP's and ours.
         services: given(services),
+        emp_services: given(services),
         monitor_timeout: Option.getOrUndefined(input.monitor_timeout),
         connect_interval: Option.getOrUndefined(input.connect_interval),
         framing_format: given(input.framing_format),

@@ -12,7 +12,7 @@ import { decode } from "../../config/keys.ts"
 import { resolve, type Resolved, type Sources } from "../../config/resolve.ts"
 import { didYouMean } from "../../values/didYouMean.ts"
 import { UsageError } from "../terminal/usage.ts"
-import type { Step } from "./chain.ts"
+import { isOfServices, type Step } from "./chain.ts"
 
 /** A step that can be done at once: what has to be made or read first is a `Set` by then. */
 export type ReadyStep = Exclude<Step, { readonly _tag: "Generate" | "ReadCert" }>
@@ -112,7 +112,7 @@ const change = (
   return Result.map(decode(step.key, raw, file), (elements) => ({
     ...values,
     [step.key]: step._tag === "Add"
-      ? add(elements, step.elements, step.key !== "services")
+      ? add(elements, step.elements, !isOfServices(step.key))
       : remove(elements, step.elements, miss)
   }))
 }

@@ -170,16 +170,20 @@ const dbGet = Command.make(
 
 const dbSet = Command.make(
   "set",
-  { ...flags, node: owner, family, key, value: Argument.String("value") },
+  { ...flags, jsonArgs, node: owner, family, key, value: Argument.String("value") },
   (input) =>
     on(
       input,
       modules.talk,
-      ({ dbSet }, session) => dbSet(session, Option.getOrUndefined(input.node), input.family, input.key, input.value)
+      ({ dbSet }, session) =>
+        dbSet(session, Option.getOrUndefined(input.node), input.family, input.key, input.value, input.jsonArgs)
     )
 ).pipe(
   Command.withDescription("Set a key, for as long as the node lives that it belongs to"),
-  Command.withExamples([{ command: "emp db set eg_settings mode fast --node worker" }])
+  Command.withExamples([{ command: "emp db set eg_settings mode fast --node worker" }, {
+    command: "emp db set eg_settings limit 5 --json-args",
+    description: "A number, not a text"
+  }])
 )
 
 const dbDel = Command.make(

@@ -6,10 +6,13 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
-import { levels, logsRequest } from "../run/logCatcher.ts"
+import { NodeRouter } from "../../node/router.ts"
+import type { Link } from "../../transport/link.ts"
+import { levels, logsRequest, nameOfPerlLevel, perlLevel, perlLogsRequest } from "../run/logCatcher.ts"
 import { print, printJson } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
-import { allNodes, ask, failed, type Session } from "./session.ts"
+import { allNodes, ask, failed, isOwnKind, type Session } from "./session.ts"
+import { show } from "./talk.ts"
 
 const Line = Schema.Tuple([Schema.Finite, Schema.String, Schema.String, Schema.Record(Schema.String, Schema.String)])
 
@@ -32,7 +35,9 @@ export const logs = (session: Session, node: string | undefined, level: string) 
       names.set(name, port)
       return port
     })
+    const perl = new PerlLogs(session, wanted)
     const subscribe = Effect.fnUntraced(function*(name: string) {
+      if (!(yield* isOwnKind(session, name))) return yield* perl.subscribe(name)
       const [accepted] = yield* ask(session, name, logsRequest, wanted, yield* portFor(name))
       if (accepted !== true) yield* failed(`node ${name} takes no more listeners`)
     })
@@ -43,6 +48,38 @@ export const logs = (session: Session, node: string | undefined, level: string) 
     })
     return yield* Effect.forever(Effect.andThen(Effect.ignore(again), Effect.sleep("2 seconds")))
   })
+
+/**
+ * Lines of AnyEvent::MP's nodes: those of which anybody may call functions send them, to a port that each of them asks for once on a
+ * link. Whether they do, they do not say.
+ */
+class PerlLogs {
+  private readonly session: Session
+  private readonly wanted: string
+  private readonly ports = new Map<string, string>()
+  private readonly asked = new Map<string, Link>()
+
+  constructor(session: Session, wanted: string) {
+    this.session = session
+    this.wanted = wanted
+  }
+
+  subscribe(name: string) {
+    return Effect.gen({ self: this }, function*() {
+      const router = yield* NodeRouter
+      const link = router.linkTo(name)
+      if (link === undefined || this.asked.get(name) === link) return
+      const port = this.ports.get(name) ?? (yield* Port.make((...line) => this.line(name, line)))
+      this.ports.set(name, port)
+      this.asked.set(name, link)
+      router.request(name, perlLogsRequest, 0, port, perlLevel(this.wanted))
+    })
+  }
+
+  private line(name: string, [at, , level, text]: ReadonlyArray<unknown>) {
+    return printLine(this.session, name, [Number(at) * 1000, nameOfPerlLevel(level), show(text), {}])
+  }
+}
 
 const printLine = (session: Session, node: string, [at, level, text, annotations]: typeof Line.Type) =>
   session.json

@@ -6,14 +6,31 @@
 import * as Effect from "effect/Effect"
 import * as Global from "../../../Global.ts"
 import * as Supervisor from "../../../Supervisor.ts"
+import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
 import { showSecurity } from "../../transport/security.ts"
 import { showDuration } from "../../values/duration.ts"
-import { print, printJson, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
+import { columns, print, printJson, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
 import { isCommand } from "./commandId.ts"
-import { allNodes, ask, askStatus, reach, type Session, statusesOf, within } from "./session.ts"
+import {
+  allNodes,
+  ask,
+  askAll,
+  askStatus,
+  isOwnKind,
+  lookAt,
+  type Network,
+  type OtherKind,
+  type Problem,
+  reach,
+  roundTrip,
+  type Session,
+  within
+} from "./session.ts"
 
-type Answer = Status | { readonly nodeId: string; readonly problem: string }
+type Answer = Status | OtherKind | Problem
+
+export const isOfOtherKind = (answer: Answer): answer is OtherKind => "kind" in answer
 
 /** The nodes that a node has links to, without those of commands. */
 const linksOf = (status: Status): ReadonlyArray<string> =>
@@ -23,13 +40,33 @@ const linksOf = (status: Status): ReadonlyArray<string> =>
 const commandsOf = (status: Status): number =>
   status.peers.filter(({ nodeId, state }) => state === "up" && isCommand(nodeId)).length
 
-/** The status of every node, as it gives it itself. */
-export const statuses = (session: Session) => Effect.flatMap(allNodes(session), (names) => statusesOf(session, names))
+/** The status of every node, as it gives it itself, and what is known of those that do not. */
+export const statuses = (session: Session) =>
+  Effect.flatMap(allNodes(session), (names) => askAll(session, names, lookAt))
 
 const entriesOf = (status: Status): number => Object.values(status.families).reduce((sum, count) => sum + count, 0)
 
-/** The nodes in a table. */
-export const overview = (answers: ReadonlyArray<Answer>): string =>
+/** The nodes in a table, and those of other kinds, of which less is known, in one below it. */
+export const overview = (answers: ReadonlyArray<Answer>): string => {
+  const others = answers.filter(isOfOtherKind)
+  const own = answers.flatMap((answer) => isOfOtherKind(answer) ? [] : [answer])
+  const tables = [...own.length > 0 ? [ownNodes(own)] : [], ...others.length > 0 ? [otherNodes(others)] : []]
+  return tables.join("\n\n")
+}
+
+const otherNodes = (others: ReadonlyArray<OtherKind>): string =>
+  columns([
+    ["NODE", "KIND", "ROUND TRIP", "ADDRESSES"],
+    ...others.map(({ addresses, kind, nodeId, roundTripMillis }) => [
+      nodeId,
+      kind,
+      showMillis(roundTripMillis),
+      // One to a line: a machine may have many.
+      addresses.join("\n") || "nowhere"
+    ])
+  ], "left")
+
+const ownNodes = (answers: ReadonlyArray<Status | Problem>): string =>
   table(
     ["NODE", "UP", "LINKS", "PORTS", "QUEUE", "MEMORY", "ENTRIES"],
     answers.map((answer) =>
@@ -84,11 +121,30 @@ const details = (status: Status): string => {
 export const status = (session: Session, node: string | undefined) =>
   Effect.gen(function*() {
     if (node !== undefined) {
-      const one = yield* askStatus(session, node)
-      return yield* session.json ? printJson(one) : print(details(one))
+      const one = yield* lookAt(session, node)
+      if (session.json) return yield* printJson(one)
+      return yield* print(isOfOtherKind(one) ? otherNodes([one]) : details(one))
     }
     const answers = yield* statuses(session)
     yield* session.json ? printJson(answers) : print(overview(answers))
+  })
+
+/** Who a node says that it is linked to; nothing, if it is of another kind and does not say. */
+interface Told {
+  readonly nodeId: string
+  readonly links: ReadonlyArray<string> | undefined
+}
+
+const linksTold = (session: Session, nodeId: string) =>
+  Effect.gen(function*() {
+    if (yield* isOwnKind(session, nodeId)) {
+      return { nodeId, links: linksOf(yield* askStatus(session, nodeId)).toSorted() }
+    }
+    // As AnyEvent::MP's own command asks it. A node that is secure may be silent, or answer that it runs no code.
+    const answer = yield* Effect.option(ask(session, nodeId, "eval", upNodesQuestion))
+    if (answer._tag === "None" || answer.value[0] !== "") return { nodeId, links: undefined } satisfies Told
+    const isOther = (name: unknown): name is string => typeof name === "string" && name !== nodeId && !isCommand(name)
+    return { nodeId, links: answer.value.slice(1).filter(isOther).toSorted() } satisfies Told
   })
 
 /** Who is linked to whom, from a node on: each node is asked once. */
@@ -96,22 +152,37 @@ export const trace = (session: Session, from: string | undefined, form: "text" |
   Effect.gen(function*() {
     // Without a node to begin with: where the command is connected, which certainly answers.
     const first = from ?? (yield* Global.Global).master
-    const links = new Map<string, ReadonlyArray<string> | string>()
+    const told = new Map<string, Told | Problem>()
     let wave = first === undefined ? [] : [first]
     if (from !== undefined) yield* reach(session, from)
     while (wave.length > 0) {
-      for (const answer of yield* statusesOf(session, wave)) {
-        links.set(answer.nodeId, "problem" in answer ? answer.problem : linksOf(answer).toSorted())
+      for (const answer of yield* askAll<Told, unknown, Network>(session, wave, linksTold)) {
+        told.set(answer.nodeId, answer)
       }
-      const named = Array.from(links.values()).flatMap((others) => typeof others === "string" ? [] : others)
-      wave = Array.from(new Set(named)).filter((name) => !links.has(name))
+      const named = Array.from(told.values()).flatMap(linksIn)
+      wave = Array.from(new Set(named)).filter((name) => !told.has(name))
     }
+    const links = withHearsay(told)
     yield* form === "json"
       ? printJson(
         Object.fromEntries(Array.from(links, ([node, others]) => [node, typeof others === "string" ? null : others]))
       )
       : print(form === "dot" ? dot(links) : listed(links))
   })
+
+const linksIn = (told: Told | Problem): ReadonlyArray<string> => "links" in told ? told.links ?? [] : []
+
+/** Of a node that does not say, what others say of their links to it. */
+const withHearsay = (told: ReadonlyMap<string, Told | Problem>): Links => {
+  const linkedTo = (node: string): ReadonlyArray<string> =>
+    Array.from(told).flatMap(([other, answer]) => linksIn(answer).includes(node) ? [other] : [])
+  return new Map(
+    Array.from(told, ([node, answer]) => [
+      node,
+      "problem" in answer ? answer.problem : answer.links ?? linkedTo(node).toSorted()
+    ])
+  )
+}
 
 /** What nodes are linked to, or why that is not known. */
 type Links = ReadonlyMap<string, ReadonlyArray<string> | string>
@@ -151,12 +222,6 @@ export const tree = (session: Session, node: string) =>
     yield* print(
       roots.length === 0 ? `node ${node} has no supervisors` : roots.map((root) => Supervisor.render(root)).join("\n\n")
     )
-  })
-
-const roundTrip = (session: Session, node: string) =>
-  Effect.suspend(() => {
-    const began = performance.now()
-    return Effect.map(ask(session, node, "time"), () => performance.now() - began)
   })
 
 export const ping = (session: Session, node: string, count: number) =>

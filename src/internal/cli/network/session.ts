@@ -157,6 +157,47 @@ export const askStatus = (session: Session, nodeId: string) =>
         : failed(`node ${nodeId} gave an answer that makes no sense`)
   )
 
+/** What is known of a node of another kind: no more than what it greets with, and how fast it answers. */
+export interface OtherKind {
+  readonly nodeId: string
+  readonly kind: string
+  readonly addresses: ReadonlyArray<string>
+  readonly roundTripMillis: number
+}
+
+/** How long a node takes to answer the simplest question of the protocol. */
+export const roundTrip = (session: Session, nodeId: string) =>
+  Effect.suspend(() => {
+    const began = performance.now()
+    return Effect.map(ask(session, nodeId, "time"), () => performance.now() - began)
+  })
+
+/** Whether a node is of our own kind, once there is a link to it. */
+export const isOwnKind = (session: Session, nodeId: string) =>
+  Effect.andThen(reach(session, nodeId), Effect.map(NodeRouter, (router) => router.isOwnKind(nodeId)))
+
+/** What a node is: of our own kind it says so itself. */
+export const lookAt = (session: Session, nodeId: string) =>
+  Effect.gen(function*() {
+    if (yield* isOwnKind(session, nodeId)) return yield* askStatus(session, nodeId)
+    const roundTripMillis = yield* roundTrip(session, nodeId)
+    const provider = (yield* NodeRouter).linkTo(nodeId)?.provider
+    const addresses = (yield* knownNodes(session)).get(nodeId)
+    const isText = (address: unknown): address is string => typeof address === "string"
+    return {
+      nodeId,
+      kind: kindOf(provider),
+      addresses: Array.isArray(addresses) ? addresses.filter(isText) : [],
+      roundTripMillis
+    } satisfies OtherKind
+  })
+
+/** AnyEvent::MP calls itself `AE-` and its version. */
+const kindOf = (provider: string | undefined): string => {
+  if (provider === undefined) return "another kind"
+  return provider.startsWith("AE-") ? `AnyEvent::MP (${provider})` : provider.slice(0, 40)
+}
+
 /** All nodes that the network knows, without those of commands, and the addresses that they listen on. */
 const knownNodes = (session: Session) =>
   Effect.gen(function*() {
@@ -180,19 +221,26 @@ export const allNodes = (session: Session) =>
 /** Whether a node listens nowhere: only nodes that it has dialled itself can talk to it. */
 const listensNowhere = (addresses: unknown): boolean => Array.isArray(addresses) && addresses.length === 0
 
-/** What nodes that are asked for their status answer, or why they do not. */
-export const statusesOf = (session: Session, names: ReadonlyArray<string>) =>
+/** A node that cannot be asked, or does not answer. */
+export interface Problem {
+  readonly nodeId: string
+  readonly problem: string
+}
+
+/** Asks each node for the same, and says of those that do not answer why. */
+export const askAll = <A, E, R>(
+  session: Session,
+  names: ReadonlyArray<string>,
+  askOne: (session: Session, nodeId: string) => Effect.Effect<A, E, R>
+) =>
   Effect.gen(function*() {
     const known = yield* knownNodes(session)
     const router = yield* NodeRouter
-    const statusOf = (nodeId: string) => {
+    const one = (nodeId: string) => {
       if (!router.isUp(nodeId) && listensNowhere(known.get(nodeId))) {
-        return Effect.succeed({ nodeId, problem: "listens nowhere" })
+        return Effect.succeed<A | Problem>({ nodeId, problem: "listens nowhere" })
       }
-      return Effect.orElseSucceed(askStatus(session, nodeId), () => ({
-        nodeId,
-        problem: router.isUp(nodeId) && !router.isOwnKind(nodeId) ? "is of another kind" : "does not answer"
-      }))
+      return Effect.orElseSucceed(askOne(session, nodeId), (): A | Problem => ({ nodeId, problem: "does not answer" }))
     }
-    return yield* Effect.forEach(names, statusOf, { concurrency: 16 })
+    return yield* Effect.forEach(names, one, { concurrency: 16 })
   })

@@ -18,7 +18,7 @@ import { reasonFromExit } from "../../values/reason.ts"
 import { restartRequest } from "../run/watchdog.ts"
 import { print, printJson } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
-import { ask, askFor, failed, reachPort, type Session, within } from "./session.ts"
+import { ask, askFor, failed, isOwnKind, reachPort, type Session, within } from "./session.ts"
 
 /** Arguments that begin as JSON lists, objects and strings do are JSON, or all of them are; all others are text. */
 export const readArguments = (
@@ -139,16 +139,34 @@ const ownerOf = (node: string | undefined) =>
     ({ master }) => node === undefined ? Effect.succeed(master ?? "") : Effect.succeed(node)
   )
 
+/** The same, where it can be asked to set an entry: nobody can ask that of a node of another kind. */
+const ownerOfOwnKind = (session: Session, node: string | undefined) =>
+  Effect.gen(function*() {
+    const owner = yield* ownerOf(node)
+    if (yield* isOwnKind(session, owner)) return owner
+    const seed = node === undefined ? ", the seed that has answered," : ""
+    return yield* failed(
+      `node ${owner}${seed} is of another kind: its entries are set by its own program; for an entry of another node, name one of effect-mp with --node`
+    )
+  })
+
 const checkFamily = (family: string): Effect.Effect<void, UsageError> =>
   isFamilyName(family) ? Effect.void : new UsageError({
     problem: `${JSON.stringify(family)} is no family: its name begins with a letter and holds no '`
   })
 
-export const dbSet = (session: Session, node: string | undefined, family: string, key: string, word: string) =>
+export const dbSet = (
+  session: Session,
+  node: string | undefined,
+  family: string,
+  key: string,
+  word: string,
+  allJson = false
+) =>
   Effect.gen(function*() {
     yield* checkFamily(family)
-    const [value] = yield* readArguments([word])
-    const owner = yield* ownerOf(node)
+    const [value] = yield* readArguments([word], allJson)
+    const owner = yield* ownerOfOwnKind(session, node)
     const [done] = yield* ask(session, owner, operatorRequests.set, family, key, value)
     if (done !== true) return yield* failed(`node ${owner} has refused it`)
   })
@@ -157,7 +175,7 @@ export const dbSet = (session: Session, node: string | undefined, family: string
 export const dbDelete = (session: Session, node: string | undefined, family: string, keys: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     yield* checkFamily(family)
-    const owner = yield* ownerOf(node)
+    const owner = yield* ownerOfOwnKind(session, node)
     const [left] = yield* ask(session, owner, operatorRequests.delete, family, keys)
     if (!Array.isArray(left)) return yield* failed(`node ${owner} has refused it`)
     if (left.length === 0) return

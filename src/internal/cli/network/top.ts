@@ -11,7 +11,7 @@ import type { Status } from "../../node/status.ts"
 import { printable } from "../../values/printable.ts"
 import { print, printJson, showBytes, table } from "../terminal/screen.ts"
 import { isCommand } from "./commandId.ts"
-import { overview, statuses } from "./look.ts"
+import { isOfOtherKind, overview, statuses } from "./look.ts"
 import { type Session } from "./session.ts"
 
 /** To the beginning of a terminal; the rest of a line; the rest of the screen. */
@@ -93,7 +93,7 @@ export const top = (session: Session, rounds: number | undefined) => {
         continue
       }
       const at = yield* Clock.currentTimeMillis
-      const known = answers.flatMap((answer) => "problem" in answer ? [] : [answer])
+      const known = answers.flatMap((answer) => "problem" in answer || isOfOtherKind(answer) ? [] : [answer])
       const rates = ratesOf(known, at, before)
       const total = showBytes(rates.reduce((sum, { rate }) => sum + rate, 0))
       const head = `${answers.length} nodes, ${total}/s between them`

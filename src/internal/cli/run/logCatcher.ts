@@ -31,7 +31,7 @@ export const levels = ["Trace", "Debug", "Info", "Warn", "Error", "Fatal"] as co
 const severity = (level: unknown): number => levels.findIndex((known) => known === level)
 
 /** What a Perl node asks instead: `0 PORT LEVEL`, until the port ends. The port gets `TIME CONTEXT LEVEL TEXT`. */
-const perlRequest = "AnyEvent::MP::LogCatcher::connect"
+export const perlLogsRequest = "AnyEvent::MP::LogCatcher::connect"
 
 /** AnyEvent's levels. Ours are among them. */
 const perlLevels: ReadonlyMap<string, number> = new Map([
@@ -46,7 +46,12 @@ const perlLevels: ReadonlyMap<string, number> = new Map([
   ["trace", 9]
 ])
 
-const perlLevel = (level: string): number => perlLevels.get(level.toLowerCase()) ?? Number(level)
+/** By name or by number. */
+export const perlLevel = (level: string): number => perlLevels.get(level.toLowerCase()) ?? Number(level)
+
+/** Whatever else a node says is shown as it is. */
+export const nameOfPerlLevel = (level: unknown): string =>
+  Array.from(perlLevels).find(([, number]) => number === Number(level))?.[0] ?? describe(level)
 
 interface Listener {
   readonly least: number
@@ -96,7 +101,7 @@ class Catcher {
   }
 
   private attachPerl(router: Router): void {
-    router.requests.add(perlRequest, (_from, [, port, level]) => {
+    router.requests.add(perlLogsRequest, (_from, [, port, level]) => {
       const most = perlLevel(describe(level))
       const least = levels.findIndex((name) => perlLevel(name) <= most)
       if (isPortId(port) && least >= 0) this.listen(router, port, { least, until: Infinity, isPerl: true })

@@ -14,6 +14,7 @@ import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Transport from "../../../Transport.ts"
 import { checkProof, type RunOptions } from "../../config/options.ts"
+import { answerKnown } from "../../node/nodePort.ts"
 import { NodeRouter, type Router } from "../../node/router.ts"
 import { isOwnSeed, splitAddresses, wrongSeed } from "../../values/address.ts"
 import { describe } from "../../values/describe.ts"
@@ -34,7 +35,7 @@ export interface RunSwitches {
 }
 
 /** What a node is run with, but for its services. */
-type NodeOptions = Omit<RunOptions, "services">
+type NodeOptions = Omit<RunOptions, "services" | "perlServices">
 
 /**
  * Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. `load` makes the
@@ -88,6 +89,8 @@ const evaluateFor = (router: Router) => (from: string, [code, to, ...rest]: Read
   const reply = (...results: ReadonlyArray<unknown>): void => {
     if (isPortId(to)) router.relay(from, to, [...rest, ...results])
   }
+  const known = answerKnown(router, code)
+  if (known !== undefined) return reply("", ...known)
   const run = async (): Promise<unknown> => await compile(String(code))(router)
   router.log.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
   run().then(

@@ -46,9 +46,9 @@ class CutPacket implements LongStrings {
 const bufferOf = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 
-const makeDecoder: Framing["makeDecoder"] = ({ kind, maxMessageSize }, deliver): Decoder => {
+const makeDecoder: Framing["makeDecoder"] = ({ damaged = () => {}, kind, maxMessageSize }, deliver): Decoder => {
   const limits = limitsOf(maxMessageSize)
-  const decoder = new CborDecoder(kind, limits, deliver)
+  const decoder = new CborDecoder(kind, limits, deliver, damaged)
   const cut = new CutPacket()
   // What is text for Perl stays where all else is.
   const scanner = new CborScanner(limits, kind === "own" ? cut : undefined)

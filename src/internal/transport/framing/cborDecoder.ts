@@ -22,6 +22,7 @@ export class CborDecoder {
   /** A packet of so many bytes is within all limits. */
   private readonly harmlessSize: number
   private readonly deliver: Deliver
+  private readonly damaged: () => void
   private bytes: Buffer = nothing
   private at = 0
   /** Behind the last byte that may be read. */
@@ -33,10 +34,11 @@ export class CborDecoder {
   /** Byte strings that were gathered apart, in their order. */
   private apart: Array<Uint8Array> = []
 
-  constructor(kind: PeerKind, limits: Limits, deliver: Deliver) {
+  constructor(kind: PeerKind, limits: Limits, deliver: Deliver, damaged: () => void) {
     this.kind = kind
     this.harmlessSize = Math.min(limits.bytes, limits.items)
     this.deliver = deliver
+    this.damaged = damaged
   }
 
   /**
@@ -202,7 +204,10 @@ export class CborDecoder {
 
   /** A text string; or a byte string, whose octets are the characters U+0000 to U+00FF. */
   private string(type: number, info: number): string {
-    if (info === indefinite) return this.joined().toString(type === major.text ? "utf8" : "latin1")
+    if (info === indefinite) {
+      const joined = this.joined()
+      return type === major.text ? this.text(joined) : joined.toString("latin1")
+    }
     const length = this.argument(info)
     const at = this.take(length)
     const end = at + length
@@ -212,8 +217,17 @@ export class CborDecoder {
       if (known !== undefined) return known
     }
     if (type === major.bytes) return bytes.toString("latin1", at, end)
-    if (!this.isVetted && !isUtf8(bytes.subarray(at, end))) throw left
-    return bytes.toString("utf8", at, end)
+    return this.text(bytes.subarray(at, end))
+  }
+
+  /** What is no UTF-8 costs its place in the text, and no more. */
+  private text(bytes: Buffer): string {
+    if (!isUtf8(bytes)) {
+      // Told once, though the scanner may want the packet.
+      if (!this.isVetted) throw left
+      this.damaged()
+    }
+    return bytes.toString("utf8")
   }
 
   /** What stands in the chunks of a string of indefinite length. */

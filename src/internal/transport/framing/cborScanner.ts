@@ -1,11 +1,10 @@
 /**
  * Finds where CBOR items end, in chunks of any size, without decoding them: every byte is looked at once, and nothing
  * that a header claims is allocated. All that is refused is refused here: what passes can be decoded without a further
- * look. Follows RFC 8949 section 3.
+ * look, though text may be no UTF-8. Follows RFC 8949 section 3.
  *
  * @internal
  */
-import { isUtf8 } from "node:buffer"
 import { maxDepth } from "../../values/plainData.ts"
 import { FramingError, type Limits, tooManyBytes, tooManyItems } from "./framing.ts"
 import { longBytes } from "./receivedBytes.ts"
@@ -71,13 +70,11 @@ export class CborScanner {
   private start = 0
   /** Headers of the packet. */
   private items = 0
-  /** Bytes of a string that are still to come, and whether they must be UTF-8. */
+  /** Bytes of a string that are still to come. */
   private skip = 0
-  private isText = false
   /** It is one for `long`. */
   private isLong = false
-  /** The beginning of a character, or of a header, that was cut by the end of a chunk. */
-  private cutCharacter: Uint8Array = nothing
+  /** The beginning of a header that was cut by the end of a chunk. */
   private cutHeader: Uint8Array = nothing
 
   constructor(limits: Limits, long: LongStrings | undefined = undefined) {
@@ -134,8 +131,7 @@ export class CborScanner {
   private content(chunk: Uint8Array, at: number): number {
     const end = Math.min(at + this.skip, chunk.length)
     this.skip -= end - at
-    if (this.isText) this.checkText(chunk, at, end)
-    else if (this.isLong) this.long?.content(chunk, at, end)
+    if (this.isLong) this.long?.content(chunk, at, end)
     if (this.skip === 0) this.itemDone()
     return end
   }
@@ -192,7 +188,6 @@ export class CborScanner {
 
   private string(type: number, length: number, next: number): void {
     if (next - this.start + length > this.limits.bytes) throw tooManyBytes(this.limits)
-    this.isText = type === major.text
     this.isLong = type === major.bytes && length >= longBytes && this.kind !== major.bytes
     if (this.isLong) this.long?.begin(length)
     this.skip = length
@@ -239,16 +234,6 @@ export class CborScanner {
   private itemDone(): void {
     while (--this.left === 0) this.leave()
   }
-
-  private checkText(chunk: Uint8Array, at: number, end: number): void {
-    // Most text is short and ASCII: cheaper to see here than to ask for.
-    if (end - at <= 32 && this.cutCharacter.length === 0 && isAscii(chunk, at, end)) return
-    const piece = chunk.subarray(at, end)
-    const bytes = this.cutCharacter.length === 0 ? piece : Buffer.concat([this.cutCharacter, piece])
-    const whole = this.skip === 0 ? bytes.length : bytes.length - lengthOfCutCharacter(bytes)
-    if (!isUtf8(bytes.subarray(0, whole))) throw refused("text that is not UTF-8")
-    this.cutCharacter = whole === bytes.length ? nothing : Uint8Array.from(bytes.subarray(whole))
-  }
 }
 
 const refused = (what: string): FramingError => new FramingError("bad_packet", `CBOR with ${what}`)
@@ -277,19 +262,4 @@ const readArgument = (bytes: Uint8Array, at: number, info: number): number => {
     default:
       return info
   }
-}
-
-const isAscii = (chunk: Uint8Array, at: number, end: number): boolean => {
-  for (let i = at; i < end; i++) if (chunk[i]! > 0x7f) return false
-  return true
-}
-
-/** How many of the last bytes begin a UTF-8 character that goes on behind them. */
-const lengthOfCutCharacter = (bytes: Uint8Array): number => {
-  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
-    const byte = bytes[bytes.length - back]!
-    if (byte < 0x80) return 0
-    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0
-  }
-  return 0
 }

@@ -39,6 +39,8 @@ export interface DecoderOptions {
    * all text that way. Our own kind tells bigints from numbers; Perl does not.
    */
   readonly kind: PeerKind
+  /** Called for text that is no UTF-8: of what no character is made of, each place holds U+FFFD. */
+  readonly damaged?: (() => void) | undefined
 }
 
 /** One framing by its name on the wire. */

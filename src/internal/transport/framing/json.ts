@@ -118,8 +118,9 @@ class JsonScanner {
 const makeDecoder: Framing["makeDecoder"] = (options, deliver) => {
   const scanner = new JsonScanner(limitsOf(options.maxMessageSize))
   const partial = new Partial()
+  const { damaged = () => {} } = options
   return (chunk) => {
-    const texts = new Texts(chunk)
+    const texts = new Texts(chunk, damaged)
     let start = 0
     for (let i = 0; i < chunk.length;) {
       if (scanner.isOutside) {
@@ -136,8 +137,9 @@ const makeDecoder: Framing["makeDecoder"] = (options, deliver) => {
         partial.keep(chunk.subarray(start))
         break
       }
-      const text = partial.length === 0 ? texts.between(start, end) : textOf(partial.take(chunk.subarray(start, end)))
-      if (text === undefined) throw new FramingError("bad_packet", "JSON that is not UTF-8")
+      const text = partial.length === 0
+        ? texts.between(start, end)
+        : textOf(partial.take(chunk.subarray(start, end)), damaged)
       const packet = (scanner.needsCare ? undefined : parsePlain(text)) ?? parse(text, options.kind)
       start = i = end
       if (packet.length > 0 && !deliver(packet[0], packet.slice(1))) return
@@ -151,27 +153,33 @@ const windowSize = 4096
 /** The texts of packets in a chunk: of ASCII, where a byte is a character, they are cut out of one of many. */
 class Texts {
   private readonly chunk: Uint8Array
+  private readonly damaged: () => void
   private text: string | undefined = undefined
   private start = 0
   private end = 0
 
-  constructor(chunk: Uint8Array) {
+  constructor(chunk: Uint8Array, damaged: () => void) {
     this.chunk = chunk
+    this.damaged = damaged
   }
 
-  /** `undefined` for what is no text. */
-  between(start: number, end: number): string | undefined {
+  between(start: number, end: number): string {
     if (end > this.end) {
       this.start = start
       this.end = Math.max(end, Math.min(start + windowSize, this.chunk.length))
       const bytes = this.chunk.subarray(this.start, this.end)
       this.text = isAscii(bytes) ? asBuffer(bytes).toString("latin1") : undefined
     }
-    return this.text?.slice(start - this.start, end - this.start) ?? textOf(this.chunk.subarray(start, end))
+    return this.text?.slice(start - this.start, end - this.start) ??
+      textOf(this.chunk.subarray(start, end), this.damaged)
   }
 }
 
-const textOf = (bytes: Uint8Array): string | undefined => isUtf8(bytes) ? asBuffer(bytes).toString("utf8") : undefined
+/** What is no UTF-8 costs its place, and no more. */
+const textOf = (bytes: Uint8Array, damaged: () => void): string => {
+  if (!isUtf8(bytes)) damaged()
+  return asBuffer(bytes).toString("utf8")
+}
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

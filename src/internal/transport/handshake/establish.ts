@@ -208,14 +208,15 @@ class HandshakeShell implements TlsEvents {
   private up(action: Extract<Handshake.Action, { readonly _tag: "Up" }>): void {
     this.authenticated()
     const receives = framings.get(action.receives)!
-    const home = { isOwnKind: this.options.identity.keys.has(ownKindKey), fork: this.options.fork }
+    const { fork, identity } = this.options
+    const home = { nodeId: identity.nodeId, isOwnKind: identity.keys.has(ownKindKey), fork }
     const link = new Link(this.wire, action.greeting, framings.get(action.sends)!, action.security, home)
     if (!this.options.accept(link)) {
       return this.refuse(new LinkError({ reason: "already_connected", peer: this.state.peer }))
     }
     this.link = link
     this.decode = receives.makeDecoder(
-      { maxMessageSize: this.options.maxMessageSize, kind: link.kind },
+      { maxMessageSize: this.options.maxMessageSize, kind: link.kind, damaged: () => link.damaged() },
       (name, message) => link.deliver(name, message)
     )
     this.resume(Effect.succeed(link))

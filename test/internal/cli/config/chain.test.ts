@@ -45,7 +45,7 @@ describe("a chain", () => {
   it("has every command of aemp, and two names for those that set", () => {
     const listed = `[set]nodeid delnodeid gensecret [set]secret delsecret gencert [set]cert delcert [set]seeds delseeds
       addseed delseed [set]binds delbinds addbind delbind [set]services delservices addservice delservice profile delprofile
-      [set]parent delparent showprofile showconfig`
+      [set]emp_services delemp_services addemp_service delemp_service [set]parent delparent showprofile showconfig`
     const finer = ["monitor_timeout", "connect_interval", "framing_format", "auth_offer", "auth_accept", "autocork"]
       .concat("nodelay", "secure", "max_message_size", "node_id_in_cert", "advertise", "scopes")
     const expected = listed.trim().split(/\s+/).concat(finer.flatMap((key) => [`[set]${key}`, `del${key}`]))
@@ -139,6 +139,9 @@ describe("a change", () => {
     ["takes a seed out", seeds, "delseed a:1", { seeds: ["b:2"] }],
     ["takes the last bind out", { binds: ["1"] }, "delbind 1", { binds: [] }],
     ["adds a service again", { services: ["a"] }, "addservice a", { services: ["a", "a"] }],
+    ["and one of our own", { emp_services: [["a", 1]] }, `addemp_service '["a",1]'`, {
+      emp_services: [["a", 1], ["a", 1]]
+    }],
     [
       "takes one of equal services out",
       { services: [["a", { b: 1 }], ["a", { b: 1 }]] },

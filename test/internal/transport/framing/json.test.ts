@@ -129,11 +129,20 @@ describe("json", () => {
     })
   }
 
-  it("bytes that are not UTF-8 are refused", () => {
+  it("bytes that are not UTF-8 cost their place in a text", () => {
     for (const bytes of ["ff", "c3", "c0af", "eda080", "f4908080", "e282"]) {
-      const packet = Buffer.concat([Buffer.from("[\""), Buffer.from(bytes, "hex"), Buffer.from("\"]")])
-      assert.strictEqual(refusal(packet), "bad_packet", bytes)
-      assert.strictEqual(refusal(packet, [1]), "bad_packet", bytes)
+      const text = Buffer.from(bytes, "hex").toString("utf8")
+      const packet = Buffer.concat([Buffer.from("[\"p"), Buffer.from(bytes, "hex"), Buffer.from("\",1]")])
+      for (const sizes of [[packet.length], [1]]) {
+        let told = 0
+        const take = decoder(json, { maxMessageSize: 1024, kind: "perl", damaged: () => void told++ })
+        const packets = inChunks(packet, sizes).flatMap((chunk) => take(chunk))
+        assert.deepStrictEqual([packets, told], [[[`p${text}`, 1]], 1])
+      }
+      assert.strictEqual(
+        refusal(Buffer.concat([Buffer.from("["), Buffer.from(bytes, "hex"), Buffer.from("]")])),
+        "bad_packet"
+      )
     }
   })
 })
