@@ -25,7 +25,7 @@ import * as nodeOptions from "./internal/node/options.ts"
 import type { PeerState } from "./internal/node/peer.ts"
 import * as routers from "./internal/node/router.ts"
 import type { Link } from "./internal/transport/link.ts"
-import { LinkError } from "./internal/transport/linkError.ts"
+import { LinkError, type LinkErrorReason, transportErrorText } from "./internal/transport/linkError.ts"
 import { makePortNames, randomText } from "./internal/values/names.ts"
 import { Transport } from "./Transport.ts"
 
@@ -109,6 +109,8 @@ export type NodeEvent =
     readonly _tag: "Down"
     readonly nodeId: string
     readonly reason: string
+    /** Why the link was lost: the tag of a `LinkError`, such as `peer_silent`. */
+    readonly linkError: LinkErrorReason
     /** The node said that it stops: it did not crash, and was not cut off. Only nodes of our own kind say so. */
     readonly orderly: boolean
   }
@@ -366,8 +368,9 @@ export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter,
  *
  * **Gotchas**
  *
- * The reason of a `Down` is for people: the transport's text, such as `Unexpected end-of-file`. Whether a node stopped in
- * order tells `orderly`. That a node is down is a verdict, and can be wrong: it may live behind a broken network.
+ * The reason of a `Down` is for people: the transport's text, such as `Unexpected end-of-file`. Programs decide by `linkError`: the
+ * tag under which `docs/errors.md` tells what happened (`node_left`: it stopped in order, which `orderly` says too; `link_lost`;
+ * `peer_silent`). That a node is down is a verdict, and can be wrong: it may live behind a broken network.
  *
  * @category accessors
  * @since 0.1.0
@@ -379,8 +382,14 @@ export const events: Stream.Stream<NodeEvent, never, Node> = Stream.unwrap(
         Effect.sync(() => {
           const listener = {
             up: (nodeId: string) => void Queue.offerUnsafe(queue, { _tag: "Up", nodeId }),
-            down: (nodeId: string, reason: string, orderly: boolean) =>
-              void Queue.offerUnsafe(queue, { _tag: "Down", nodeId, reason, orderly })
+            down: (nodeId: string, why: LinkError) =>
+              void Queue.offerUnsafe(queue, {
+                _tag: "Down",
+                nodeId,
+                reason: transportErrorText(why),
+                linkError: why.reason,
+                orderly: why.reason === "node_left"
+              })
           }
           for (const nodeId of node.upNodes()) listener.up(nodeId)
           node.listeners.add(listener)

@@ -252,6 +252,20 @@ export type Self = cell.Self
  * The tags of this package's own reasons are listed in `docs/errors.md`. A reason that is empty means a normal end;
  * `cal` fails with one when the port that it asked ends before it has answered.
  *
+ * Where a port ended since a link of this node was lost, `linkError` says why: the tag of Transport's `LinkError`, such as `node_left`
+ * (that node stopped in order), `link_lost` or `peer_silent`. A reason that came from another node has the text alone.
+ *
+ * **Example** (Whether to ask again)
+ *
+ * ```ts
+ * import { Port } from "effect-mp"
+ *
+ * // The node stopped in order, and takes its state with it; or nobody knows what became of it.
+ * const hasLeft = (killed: Port.Killed) => killed.linkError === "node_left"
+ *
+ * hasLeft(new Port.Killed({ port: "a#counter", reason: ["shutdown"] })) // => false
+ * ```
+ *
  * @category errors
  * @since 0.1.0
  */

@@ -5,6 +5,7 @@ import * as Scope from "effect/Scope"
 import type { FamilyChange } from "../src/internal/global/familyCopy.ts"
 import { Mesh } from "../src/internal/global/mesh.ts"
 import { Router } from "../src/internal/node/router.ts"
+import { LinkError } from "../src/internal/transport/linkError.ts"
 import { PortNames } from "../src/internal/values/names.ts"
 
 /**
@@ -44,7 +45,9 @@ class Network {
   }
   private notice(node: string, other: string): void {
     if (!this.up.delete(`${node}>${other}`)) return
-    for (const listener of this.nodes.get(node)!.listeners) listener.down(other, "lost", false)
+    for (const listener of this.nodes.get(node)!.listeners) {
+      listener.down(other, new LinkError({ reason: "link_lost", peer: other }))
+    }
   }
   /** Lets the oldest message of a direction arrive. */
   deliver(from: string, to: string): void {

@@ -444,8 +444,8 @@ for (const [name, transport] of transports) {
         yield* until("both go down", () => seen.length === 4)
         assert.deepStrictEqual(seen.slice(0, 2), [{ _tag: "Up", nodeId: "b" }, { _tag: "Up", nodeId: "c" }])
         assert.sameDeepMembers(seen.slice(2), [
-          { _tag: "Down", nodeId: "b", reason: "cut", orderly: false },
-          { _tag: "Down", nodeId: "c", reason: "cut", orderly: false }
+          { _tag: "Down", nodeId: "b", reason: "cut", linkError: "link_lost", orderly: false },
+          { _tag: "Down", nodeId: "c", reason: "cut", linkError: "link_lost", orderly: false }
         ])
       }))
 

@@ -349,7 +349,7 @@ export class Peer implements LinkEvents, Runnable {
     this.monitored = new Map()
     for (const cancel of monitored.values()) cancel()
     this.host.wentDown(this, wasUp, error)
-    const reason = reasons.transport_error(this.nodeId, transportErrorText(error))
+    const reason = reasons.transport_error(this.nodeId, transportErrorText(error), error.reason)
     for (const [name, watchers] of monitors) this.fire(name, watchers, reason)
     enqueue(this)
   }

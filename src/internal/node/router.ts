@@ -12,7 +12,7 @@ import { isCell } from "../port/cell.ts"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import { type Link, ownRequests, UnsendableMessage } from "../transport/link.ts"
-import { LinkError, type LinkErrorReason, transportErrorText } from "../transport/linkError.ts"
+import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
@@ -47,8 +47,7 @@ const deepestNesting = 64
 /** Told when nodes come and go, in the same call. */
 export interface NodeListener {
   up(nodeId: string): void
-  /** `orderly`: the node said that it stops. */
-  down(nodeId: string, why: string, orderly: boolean): void
+  down(nodeId: string, why: LinkError): void
 }
 
 /** Told when a port begins to end. Its finalizers may keep it for as long as they like. */
@@ -463,8 +462,7 @@ export class Router implements NodeService, Host, PeerHost {
     this.places.clear()
     if (!wasUp) return
     if (mistakes.has(error.reason)) this.log.warnSome(`mistakes of ${peer.nodeId}`, `lost the link to ${error.message}`)
-    const isOrderly = error.reason === "node_left"
-    this.tellListeners((listener) => listener.down(peer.nodeId, transportErrorText(error), isOrderly))
+    this.tellListeners((listener) => listener.down(peer.nodeId, error))
   }
 }
 
