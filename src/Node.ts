@@ -330,6 +330,7 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
 /**
  * What a node holds at a moment: `ports` without the node port, `links` and `searches` to other nodes, incoming
  * `handshakes`, `queuedMessages` that wait for a link, `unsentBytes` on links, `waitingSenders` that wait for room.
+ * `refusedMessages` is how many its ports have refused since it started.
  *
  * @category models
  * @since 0.1.0

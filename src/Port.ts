@@ -32,6 +32,7 @@ import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts
 import { ReplyPort } from "./internal/port/replyPort.ts"
 import { sndEffect } from "./internal/port/snd.ts"
 import * as link from "./internal/transport/link.ts"
+import { describe } from "./internal/values/describe.ts"
 import * as portId from "./internal/values/portId.ts"
 import * as reason from "./internal/values/reason.ts"
 import type { Node, Service as NodeService } from "./Node.ts"
@@ -211,6 +212,13 @@ export interface Options {
    * silent hole. Default: no limit. What is no whole number is refused, as a defect.
    */
   readonly mailbox?: number | undefined
+  /**
+   * What becomes of a message that no handler takes, or that came from another node and does not fit the protocol. `"kill"` ends the port:
+   * right for what belongs to one owner, who is to hear of the mistake. `"refuse"` leaves the port alone: right for what many share, in a
+   * network whose nodes are upgraded one after the other. The message is counted (`refusedMessages` of `Node.gauges`) and logged, a few
+   * times a minute at most; a call fails at its caller with the reason, unless that is a Perl node. Default: `"kill"`.
+   */
+  readonly invalid?: "kill" | "refuse" | undefined
 }
 
 /**
@@ -371,6 +379,11 @@ const messageOf = (shape: protocols.MessageShape): Message<any> => ({
  * Describes what a port accepts. The schemas validate messages from other nodes before a handler sees them; between
  * ports of one node the types suffice.
  *
+ * **Details**
+ *
+ * A message may say more than its schemas: fields that a struct does not name, arguments behind the last one (those of a call before the
+ * port to reply to). Nobody looks at them, and the handler gets them as they came: so a newer node may say more to an older one.
+ *
  * **Example** (A protocol, a port that speaks it, and a call)
  *
  * ```ts
@@ -432,8 +445,8 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
  *
  * **Gotchas**
  *
- * A message that no handler takes kills the port with `["unhandled_message", text]`. Handlers in an uninterruptible
- * region delay the end of a port that is killed.
+ * A message that no handler takes kills the port with `["unhandled_message", text]`, unless the option `invalid` says otherwise.
+ * Handlers in an uninterruptible region delay the end of a port that is killed.
  *
  * **Example** (A port, and its end)
  *
@@ -539,7 +552,7 @@ const makeIn = (verb: string, context: Context.Context<never>, args: ReadonlyArr
   const options: Options | undefined = typed ? args[2] : args[1]
   const router = Context.getUnsafe(context, NodeRouter)
   const id = router.names.localId()
-  const made = open(router, id, context, Context.getUnsafe(context, Scope.Scope), mailboxOf(verb, options))
+  const made = open(router, id, context, Context.getUnsafe(context, Scope.Scope), settingsOf(verb, options))
   install(made, typed ? args[0] : undefined, handlers)
   return id
 }
@@ -553,19 +566,39 @@ const open = (
   id: string,
   context: Context.Context<never>,
   parent: Scope.Scope,
-  mailbox: number
+  settings: cell.Settings
 ): cell.Cell => {
-  const made = new cell.Cell(router, id, mailbox, context)
+  const made = new cell.Cell(router, id, settings, context)
   router.add(made)
   made.tie(parent)
   return made
 }
 
+/** What a port is made with that has no options: one for all of them. */
+const usual: cell.Settings = { capacity: undefined, refuses: false }
+
+const settingsOf = (verb: string, options: Options | undefined): cell.Settings =>
+  options === undefined ? usual : {
+    capacity: capacityOf(verb, options.mailbox),
+    refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse"
+  }
+
 /** How many messages may wait. A number that counts nothing would be a limit that never holds, or always. */
-const mailboxOf = (verb: string, options: Options | undefined): number => {
-  const mailbox = options?.mailbox ?? Infinity
-  if (mailbox === Infinity || Number.isInteger(mailbox) && mailbox >= 0) return mailbox
+const capacityOf = (verb: string, mailbox = Infinity): number | undefined => {
+  if (mailbox === Infinity) return undefined
+  if (Number.isInteger(mailbox) && mailbox >= 0) return mailbox
   throw new RangeError(`Port.${verb}: mailbox must be a whole number of messages, or Infinity; it is ${mailbox}`)
+}
+
+/** One of the words that an option may be; the first of them if it is none. A program may have no types that say which. */
+const oneOf = <A extends string>(
+  verb: string,
+  option: string,
+  words: readonly [A, ...ReadonlyArray<A>],
+  word: A = words[0]
+): A => {
+  if (words.includes(word)) return word
+  throw new RangeError(`Port.${verb}: ${option} must be one of ${words.join(", ")}; it is ${describe(word)}`)
 }
 
 /** Gives a port its first handlers. */
@@ -1378,6 +1411,9 @@ const reminder = (router: Router, port: string, message: AnyMessage) => {
  *
  * **Gotchas**
  *
+ * A call may fail though the port that was asked lives: it was refused (the option `invalid` of `make`), or its answer was too large. Then
+ * `port` of the `Killed` is that of the call, and not the one that was asked.
+ *
  * Without a monitor's help nobody knows that a reply was forgotten: a handler that never answers keeps `cal` waiting,
  * unless a `calTimeout` or `Effect.timeout` ends it. A handler that calls its own port would wait for itself: its call fails
  * with `["calling_self", text]`.
@@ -1561,9 +1597,9 @@ export const implement = <
     const router = yield* NodeRouter
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
-    const mailbox = mailboxOf("implement", options)
+    const settings = settingsOf("implement", options)
     const start = (name: string, args: ReadonlyArray<unknown>): void => {
-      const made = open(router, `${router.nodeId}#${name}`, context, scope, mailbox)
+      const made = open(router, `${router.nodeId}#${name}`, context, scope, settings)
       made.enter(() => {
         const wrong = fn.check?.(args)
         if (wrong !== undefined) return made.kill(reason.reasons.invalid_message(fn.name, wrong))

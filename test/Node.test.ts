@@ -421,7 +421,15 @@ for (const [name, transport] of transports) {
         for (let n = 0; n < 10_000; n++) yield* a.run(Port.snd("b#port", n))
         for (let n = 0; n < 3; n++) yield* Effect.forkScoped(a.run(Port.snd("b#port", "waits")))
         yield* until("three senders wait", () => Effect.map(a.run(Node.gauges), (now) => now.waitingSenders === 3))
-        const expected = { ports: 0, links: 0, searches: 1, handshakes: 0, queuedMessages: 10_000, unsentBytes: 0 }
+        const expected = {
+          ports: 0,
+          links: 0,
+          searches: 1,
+          handshakes: 0,
+          queuedMessages: 10_000,
+          unsentBytes: 0,
+          refusedMessages: 0
+        }
         assert.deepStrictEqual(yield* a.run(Node.gauges), { ...expected, waitingSenders: 3 })
         const queued = Effect.map(Metric.snapshot, (metrics) =>
           metrics.find(({ attributes, id }) =>

@@ -8,6 +8,9 @@ import type { Message } from "../port/receiver.ts"
 /** The request that spawns a port, by the name of the Perl function that serves it there. */
 export const spawnRequest = "AnyEvent::MP::_spawn"
 
+/** `emp_refused NAME REASON...`: a port did not take the call that the port of this name waits for. Never sent to others. */
+export const refusedRequest = "emp_refused"
+
 export const fullRequests = {
   /** `emp_spawn OWNER NAME FUNCTION ARG...`: the new port ends when its owner does, a port of the sender or the sender itself. */
   spawn: "emp_spawn",

@@ -12,7 +12,7 @@ import { LinkError, transportErrorText } from "../transport/linkError.ts"
 import { describe, quoted } from "../values/describe.ts"
 import { type Copied, copy, culprit } from "../values/plainData.ts"
 import { exitFromReason, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
-import { fullRequests, inProtocol } from "./fullRequests.ts"
+import { fullRequests, inProtocol, refusedRequest } from "./fullRequests.ts"
 import { type Resume, Waiters } from "./waiters.ts"
 
 /** `idle`: nothing was ever sent there. `down`: gone, and of no further use. */
@@ -261,6 +261,11 @@ export class Peer implements LinkEvents, Runnable {
   finish(name: string, reason: Reason): void {
     const [request] = this.understood([fullRequests.finish])
     this.sendShort("", [request, name], reason)
+  }
+
+  /** Tells a caller there that what it has asked for was refused. Others than our own kind have no word for it. */
+  failCall(name: string, reason: Reason): void {
+    if (this.link?.incarnation !== undefined) this.sendShort("", [refusedRequest, name], reason)
   }
 
   /** Has the peer make a port that ends with its owner, if the peer can see to that. */

@@ -13,7 +13,7 @@ import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import { type Link, ownRequests, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
-import { quoted } from "../values/describe.ts"
+import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
@@ -87,6 +87,8 @@ export class Router implements NodeService, Host, PeerHost {
   readonly log: NodeLog
   readonly network: Network
   readonly bornAt: number
+  /** How many messages the node's ports have refused. */
+  refusedMessages = 0
   private readonly context: Context.Context<never>
   private readonly places = new Places()
   /** Ports of ours that others have sent to, by the name that they know them by. */
@@ -342,6 +344,21 @@ export class Router implements NodeService, Host, PeerHost {
   /** Tells when a port of this node begins to end: for the one who supervises it. Monitors are told when it has ended. */
   watchEnding(port: string, watcher: EndingWatcher): void {
     if (this.ports.has(port)) this.endings.set(port, watcher)
+  }
+
+  refused({ id }: Receiver, message: Message, reason: Reason): void {
+    this.refusedMessages++
+    this.log.warnSome(`messages refused by ${id}`, `port ${id} refused a message: ${describeList(reason, 2)}`)
+    const to = message.at(-1)
+    if (!isPortId(to)) return
+    if (nodeOf(to) === this.nodeId) this.failCall(nameOf(to), reason)
+    else this.peers.get(nodeOf(to))?.failCall(nameOf(to), reason)
+  }
+
+  /** What a caller of this node has asked for was refused. Other ports than those of calls are left alone. */
+  failCall(name: string, reason: Reason): void {
+    const receiver = this.portNamed(name)
+    if (receiver?._tag === "ReplyPort") receiver.kill(reason)
   }
 
   unheard(what: string, cause: unknown): void {

@@ -46,6 +46,14 @@ export interface Protocol {
   readonly messages: Readonly<Record<string, { readonly reply: unknown }>>
 }
 
+/** What a port's maker may want otherwise than most. */
+export interface Settings {
+  /** How many messages may wait. `undefined`: as many as there are. */
+  readonly capacity: number | undefined
+  /** Whether a message that no handler takes, or that the protocol does not know so, leaves the port alone. */
+  readonly refuses: boolean
+}
+
 /** Re-exported as `Port.Self`, where it is documented. */
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
 
@@ -80,8 +88,7 @@ export class Cell implements Receiver, Runnable {
   private readonly creator: Context.Context<never>
   /** The scope that ends the port with it. */
   private parent: Scope.Scope | undefined = undefined
-  /** None is no number: Infinity would be an object of its own in each port. */
-  private readonly capacity: number | undefined
+  private readonly settings: Settings
   /** The port's own scope: what handlers acquire is released when the port ends. Made by the first effect that may. */
   private scope: Scope.Closeable | undefined = undefined
   /** Most ports of a large program are at rest, and have none. */
@@ -96,10 +103,10 @@ export class Cell implements Receiver, Runnable {
   /** In the run queue, or being run: it will look at the mailbox by itself. */
   private busy = false
 
-  constructor(host: Host, id: string, capacity: number, context: Context.Context<never>) {
+  constructor(host: Host, id: string, settings: Settings, context: Context.Context<never>) {
     this.host = host
     this.id = id
-    this.capacity = capacity === Infinity ? undefined : capacity
+    this.settings = settings
     this.creator = context
   }
 
@@ -179,17 +186,19 @@ export class Cell implements Receiver, Runnable {
 
   send(message: Message): void {
     if (this.doomed !== undefined) return
-    if (this.capacity !== undefined && this.box.length + this.batch.length - this.index >= this.capacity) {
-      return this.kill(reasons.mailbox_overflow(this.capacity))
+    const { capacity } = this.settings
+    if (capacity !== undefined && this.box.length + this.batch.length - this.index >= capacity) {
+      return this.kill(reasons.mailbox_overflow(capacity))
     }
     this.put(message)
   }
 
   sendForeign(message: Message): void {
-    const refused = this.protocol?.validate(message)
+    const wrong = this.protocol?.validate(message)
+    if (wrong === undefined) this.send(message)
+    else if (this.settings.refuses) this.host.refused(this, message, wrong)
     // In its turn, so that what came before it is still handled.
-    if (refused === undefined) this.send(message)
-    else this.enter(() => this.kill(refused))
+    else this.enter(() => this.kill(wrong))
   }
 
   /** Runs a task in the port's turn. Tasks are the port's own doing: a full mailbox takes them too. */
@@ -339,7 +348,9 @@ export class Cell implements Receiver, Runnable {
   }
 
   private refuse(message: Message): undefined {
-    this.kill(reasons.unhandled_message(message[0]))
+    const reason = reasons.unhandled_message(message[0])
+    if (this.settings.refuses) this.host.refused(this, message, reason)
+    else this.kill(reason)
   }
 
   private fiberEnded(exit: Exit.Exit<unknown, unknown>): void {

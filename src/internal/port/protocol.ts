@@ -27,8 +27,21 @@ export interface MessageShape {
 /** Checks the items of a list from one of them on, as arguments. Answers what is wrong with them, if anything is. */
 type CheckArguments = (list: ReadonlyArray<unknown>, from?: number) => string | undefined
 
-/** Checks arguments by schemas, one for each. */
-export const checkArguments = (schemas: ReadonlyArray<AnySchema>): CheckArguments => checking(Schema.Tuple(schemas))
+/**
+ * Checks arguments by schemas, one for each, and what comes last by those for it. Between the two there may be more, which nobody looks
+ * at: as with the fields of a struct, a newer sender may say more than an older receiver knows of.
+ */
+export const checkArguments = (
+  schemas: ReadonlyArray<AnySchema>,
+  last: ReadonlyArray<AnySchema> = []
+): CheckArguments => {
+  const check = checking(Schema.Tuple([...schemas, ...last]))
+  return (list, from = 0) => {
+    const end = list.length - last.length
+    const known = from + schemas.length
+    return end <= known ? check(list, from) : check([...list.slice(from, known), ...list.slice(end)])
+  }
+}
 
 /** Compiled once: what fits, and most does, is seen without the schema's help. */
 const checking = (tuple: AnySchema): CheckArguments => {
@@ -65,7 +78,7 @@ export const validator = (messages: Readonly<Record<string, MessageShape>>): Val
   for (const [tag, { reply, schemas, tail }] of Object.entries(messages)) {
     const last = reply === undefined ? [] : [PortIdSchema]
     const check = tail === undefined
-      ? checkArguments([...schemas, ...last])
+      ? checkArguments(schemas, last)
       : checking(Schema.TupleWithRest(Schema.Tuple(schemas), [tail, ...last]))
     checks.set(tag, check)
   }

@@ -38,6 +38,8 @@ export interface Host {
   ending(receiver: Receiver, exit: PortExit): void
   /** The port has ended: its ID leads nowhere from now on. */
   removed(receiver: Receiver): void
+  /** The port did not take a message, and lives on: whoever waits for an answer to it waits in vain. */
+  refused(receiver: Receiver, message: Message, reason: Reason): void
   /** Something failed that no caller is left to hear of. */
   unheard(what: string, cause: unknown): void
   /** The port has ended, not in order, and nobody monitored it. */
