@@ -25,7 +25,7 @@ import type { WaitFor } from "./internal/node/peer.ts"
 import { NodeRouter, type Router, routerOf } from "./internal/node/router.ts"
 import * as cell from "./internal/port/cell.ts"
 import { addFinalizer, removeFinalizer } from "./internal/port/finalizers.ts"
-import type * as handling from "./internal/port/handlers.ts"
+import * as handling from "./internal/port/handlers.ts"
 import { requireAllPlain, requirePlain } from "./internal/port/plainSchema.ts"
 import * as protocols from "./internal/port/protocol.ts"
 import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts"
@@ -219,6 +219,12 @@ export interface Options {
    * times a minute at most; a call fails at its caller with the reason, unless that is a Perl node. Default: `"kill"`.
    */
   readonly invalid?: "kill" | "refuse" | undefined
+  /**
+   * Whose `Scope` handlers have. That of the `"port"` closes when the port ends: what a handler acquires for one message stays until then,
+   * and with many messages that is a leak. That of the `"message"` closes when its handler is done, before a call is answered; fibers of
+   * `Effect.forkScoped` and monitors end with it too. What is to stay longer is acquired in `Port.peval(self, effect)`. Default: `"port"`.
+   */
+  readonly handlerScope?: "port" | "message" | undefined
 }
 
 /**
@@ -448,6 +454,10 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
  * A message that no handler takes kills the port with `["unhandled_message", text]`, unless the option `invalid` says otherwise.
  * Handlers in an uninterruptible region delay the end of a port that is killed.
  *
+ * The `Scope` of handlers is the port's: `acquireRelease` in a handler lives as long as the port, once for each message. Wrap such a handler
+ * in `Effect.scoped`, or make the port with `handlerScope: "message"`. A fiber of `Effect.forkChild` ends as soon as the port has
+ * nothing more to handle: take `Port.fork`, or `Effect.forkScoped`.
+ *
  * **Example** (A port, and its end)
  *
  * ```ts
@@ -575,12 +585,13 @@ const open = (
 }
 
 /** What a port is made with that has no options: one for all of them. */
-const usual: cell.Settings = { capacity: undefined, refuses: false }
+const usual: cell.Settings = { capacity: undefined, refuses: false, scopesMessages: false }
 
 const settingsOf = (verb: string, options: Options | undefined): cell.Settings =>
   options === undefined ? usual : {
     capacity: capacityOf(verb, options.mailbox),
-    refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse"
+    refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse",
+    scopesMessages: oneOf(verb, "handlerScope", ["port", "message"], options.handlerScope) === "message"
   }
 
 /** How many messages may wait. A number that counts nothing would be a limit that never holds, or always. */
@@ -604,11 +615,14 @@ const oneOf = <A extends string>(
 /** Gives a port its first handlers. */
 const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, handlers: unknown): void => {
   made.protocol = protocol
-  if (typeof handlers === "function") return made.onDefault(handlers as handling.Handler)
+  if (typeof handlers === "function") return made.onDefault(scoping(made, handlers as handling.Handler))
   if (typeof handlers !== "object" || handlers === null) return
   const byTag = handlers as Record<string, handling.Handler>
-  for (const tag of Object.keys(byTag)) handle(made, tag, byTag[tag]!)
+  for (const tag of Object.keys(byTag)) handle(made, tag, scoping(made, byTag[tag]!))
 }
+
+const scoping = (made: cell.Cell, handler: handling.Handler): handling.Handler =>
+  made.settings.scopesMessages ? handling.scopingEach(handler) : handler
 
 /** Gives a port what handles a tag; where the port's protocol has a reply for it, that is sent. */
 const handle = (made: cell.Cell, tag: string, handler: handling.Handler): void => {
@@ -688,16 +702,16 @@ export const rcv: {
     if (made === undefined) return Exit.void
     // As it is now: the fiber goes on to other things.
     const services = made.isNative(fiber.context) ? undefined : made.contextOver(fiber.context)
-    if (typeof first !== "string") made.onDefault(withServices(services, first))
+    if (typeof first !== "string") made.onDefault(withServices(services, scoping(made, first)))
     else if (second === undefined) made.on(first, undefined)
-    else handle(made, first, withServices(services, second))
+    else handle(made, first, withServices(services, scoping(made, second)))
     return Exit.void
   })
 
 /** The same function, where what it answers needs other services than those of the port that calls it. */
 const withServices = <Args extends ReadonlyArray<any>>(
   services: Context.Context<never> | undefined,
-  body: (...args: Args) => Effect.Effect<unknown, unknown, any> | void
+  body: (...args: Args) => unknown
 ): (...args: Args) => Effect.Effect<unknown, unknown> | void => {
   if (services === undefined) return body as (...args: Args) => Effect.Effect<unknown, unknown> | void
   return (...args) => {

@@ -52,6 +52,8 @@ export interface Settings {
   readonly capacity: number | undefined
   /** Whether a message that no handler takes, or that the protocol does not know so, leaves the port alone. */
   readonly refuses: boolean
+  /** Whether each message has a scope of its own, which closes when it is handled. */
+  readonly scopesMessages: boolean
 }
 
 /** Re-exported as `Port.Self`, where it is documented. */
@@ -88,7 +90,7 @@ export class Cell implements Receiver, Runnable {
   private readonly creator: Context.Context<never>
   /** The scope that ends the port with it. */
   private parent: Scope.Scope | undefined = undefined
-  private readonly settings: Settings
+  readonly settings: Settings
   /** The port's own scope: what handlers acquire is released when the port ends. Made by the first effect that may. */
   private scope: Scope.Closeable | undefined = undefined
   /** Most ports of a large program are at rest, and have none. */

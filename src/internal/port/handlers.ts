@@ -4,6 +4,10 @@
  *
  * @internal
  */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { syncOf } from "./immediate.ts"
+import { isSnd } from "./snd.ts"
 
 /** What handles a message. It gets the arguments one by one; a value that is no Effect counts as done. */
 export type Handler = (...args: ReadonlyArray<any>) => unknown
@@ -18,6 +22,13 @@ class Entry {
     this.tag = tag
     this.handler = handler
   }
+}
+
+/** A scope for each message: what the handler acquires is released when it is done. What needs no fiber acquires nothing. */
+export const scopingEach = (handler: Handler): Handler => (...args) => {
+  const result = handler(...args)
+  if (!Effect.isEffect(result) || Exit.isExit(result) || isSnd(result) || syncOf(result) !== undefined) return result
+  return Effect.scoped(result)
 }
 
 /** As many stand in a list. */
