@@ -42,6 +42,7 @@ import type { Node, Service as NodeService } from "./Node.ts"
 declare const Accepts: unique symbol
 declare const Takes: unique symbol
 declare const Handles: unique symbol
+declare const Answers: unique symbol
 
 /**
  * The address of a port: `nodeid#name`, a plain string. `M` says which messages the port takes; without it, the port
@@ -225,7 +226,30 @@ export interface Options {
    * `Effect.forkScoped` and monitors end with it too. What is to stay longer is acquired in `Port.peval(self, effect)`. Default: `"port"`.
    */
   readonly handlerScope?: "port" | "message" | undefined
+  /**
+   * How many messages the port handles at once: of all of them, or by tag (`{ render: 4 }`; those that are not named are handled one after the
+   * other, and hold up what is behind them). Messages begin in the order in which they came, and end as they end: what handlers share they
+   * have to guard. One whose limit is reached waits, and all that is behind it. Default: 1.
+   */
+  readonly concurrency?: Concurrency | Readonly<Record<string, Concurrency>> | undefined
 }
+
+/**
+ * How many messages are handled at once.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Concurrency = number | "unbounded"
+
+/**
+ * Where the answer to a call goes: the port that the caller waits at, a plain string. `Reply` is what it takes.
+ *
+ * @see {@link replyLater} for handlers that answer later
+ * @category models
+ * @since 0.1.0
+ */
+export type ReplyTo<Reply = any> = string & { readonly [Answers]?: (reply: Reply) => void }
 
 /**
  * The ID of the port that an effect runs in. Handlers, and all that runs in a port's context, have it in their
@@ -445,7 +469,8 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
  * - `make(handler)`: one default receiver, which gets whole messages.
  * - `make()`: no handler yet; `rcv` adds some. With options it is `make(undefined, options)`.
  *
- * Handlers run one at a time, in the order in which messages arrive; one that waits holds up its own port and no other.
+ * Handlers run one at a time, unless the option `concurrency` says otherwise, in the order in which messages arrive; one that waits holds
+ * up its own port and no other.
  * They run with the services of the effect that made the port, and with `Self` and a `Scope` that closes when the port
  * ends.
  *
@@ -585,13 +610,14 @@ const open = (
 }
 
 /** What a port is made with that has no options: one for all of them. */
-const usual: cell.Settings = { capacity: undefined, refuses: false, scopesMessages: false }
+const usual: cell.Settings = { capacity: undefined, refuses: false, scopesMessages: false, concurrency: undefined }
 
 const settingsOf = (verb: string, options: Options | undefined): cell.Settings =>
   options === undefined ? usual : {
     capacity: capacityOf(verb, options.mailbox),
     refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse",
-    scopesMessages: oneOf(verb, "handlerScope", ["port", "message"], options.handlerScope) === "message"
+    scopesMessages: oneOf(verb, "handlerScope", ["port", "message"], options.handlerScope) === "message",
+    concurrency: concurrencyOf(verb, options.concurrency)
   }
 
 /** How many messages may wait. A number that counts nothing would be a limit that never holds, or always. */
@@ -599,6 +625,24 @@ const capacityOf = (verb: string, mailbox = Infinity): number | undefined => {
   if (mailbox === Infinity) return undefined
   if (Number.isInteger(mailbox) && mailbox >= 0) return mailbox
   throw new RangeError(`Port.${verb}: mailbox must be a whole number of messages, or Infinity; it is ${mailbox}`)
+}
+
+const concurrencyOf = (verb: string, concurrency: Options["concurrency"] = 1): cell.Settings["concurrency"] => {
+  if (typeof concurrency === "object") {
+    return new Map(
+      Object.entries(concurrency).map(([tag, each]) => [tag, countOf(verb, `concurrency of ${tag}`, each)])
+    )
+  }
+  const count = countOf(verb, "concurrency", concurrency)
+  return count === 1 ? undefined : count
+}
+
+const countOf = (verb: string, option: string, count: Concurrency): number => {
+  if (count === "unbounded" || count === Infinity) return Infinity
+  if (Number.isInteger(count) && count >= 1) return count
+  throw new RangeError(
+    `Port.${verb}: ${option} must be a whole number of at least 1, or "unbounded"; it is ${describe(count)}`
+  )
 }
 
 /** One of the words that an option may be; the first of them if it is none. A program may have no types that say which. */
@@ -648,6 +692,78 @@ const answer = (to: string, ...reply: AnyMessage): Effect.Effect<void, never, No
       return failed(error)
     }
   })
+
+/**
+ * What the handler of a call answers that will answer later: `keep` gets the port to reply to, and whoever has that may `reply`, the port
+ * itself with another message, or another port. Meanwhile the port handles what comes next.
+ *
+ * **Details**
+ *
+ * The port to reply to is a plain string, that can travel. It is gone when the caller is: a monitor of it (`mon`) tells, and so nobody works
+ * for those who wait no more. `kil(to, tag, text)` fails the call.
+ *
+ * **Gotchas**
+ *
+ * It is the last thing that a handler does: the handler succeeds with it. An answer that never comes keeps the caller waiting.
+ *
+ * **Example** (A queue of jobs, which workers wait at)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Fiber, Schema } from "effect"
+ *
+ * const Jobs = Port.protocol({
+ *   put: Port.message(Schema.String),
+ *   take: Port.message().replies(Schema.String)
+ * })
+ *
+ * const makeJobs = Effect.suspend(() => {
+ *   const jobs: Array<string> = []
+ *   const workers: Array<Port.ReplyTo<string>> = []
+ *   return Port.make(Jobs, {
+ *     put: (job) => {
+ *       const worker = workers.shift()
+ *       if (worker !== undefined) return Port.reply(worker, job)
+ *       jobs.push(job)
+ *     },
+ *     take: () => {
+ *       const job = jobs.shift()
+ *       return job !== undefined ? Effect.succeed(job) : Port.replyLater((worker) => {
+ *         workers.push(worker)
+ *       })
+ *     }
+ *   })
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const jobs = yield* makeJobs
+ *   const worker = yield* Effect.forkScoped(Port.cal(jobs, "take"), { startImmediately: true })
+ *   yield* Port.snd(jobs, "put", "dig")
+ *   return yield* Fiber.join(worker)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "dig"
+ * ```
+ *
+ * @category calls
+ * @since 0.1.0
+ */
+export const replyLater = <Reply, R = never>(
+  keep: (to: ReplyTo<Reply>) => Effect.Effect<unknown, unknown, R> | void
+): Effect.Effect<Reply, never, R> =>
+  // What takes the handler's answer knows it from a reply.
+  Effect.succeed(new protocols.Later(keep)) as Effect.Effect<any>
+
+/**
+ * Answers a call whose handler has left it to be answered later. A caller that waits no more is left alone, and so is one that has its
+ * answer already.
+ *
+ * @see {@link replyLater}
+ * @category calls
+ * @since 0.1.0
+ */
+export const reply = <Reply>(to: ReplyTo<Reply>, value: Reply): Effect.Effect<void, never, Node> =>
+  value === undefined ? answer(to) : answer(to, value)
 
 /** By its tag: another copy of this package may have thrown it. */
 const isTooLarge = (error: unknown): error is UnsendableMessage =>
@@ -1430,7 +1546,7 @@ const reminder = (router: Router, port: string, message: AnyMessage) => {
  *
  * Without a monitor's help nobody knows that a reply was forgotten: a handler that never answers keeps `cal` waiting,
  * unless a `calTimeout` or `Effect.timeout` ends it. A handler that calls its own port would wait for itself: its call fails
- * with `["calling_self", text]`.
+ * with `["calling_self", text]`. Where a port handles several messages at once, it is the last free hand that must not do so.
  *
  * @see {@link calTimeout} to wait for a limited time
  * @see {@link calMessage} for replies of several arguments, as Perl ports send them

@@ -26,6 +26,7 @@ import {
 } from "../values/reason.ts"
 import { addFinalizer, removeFinalizer } from "./finalizers.ts"
 import { type Handler, handlerOf, type Handlers, withHandler, withoutHandler } from "./handlers.ts"
+import { type Concurrency, Hands } from "./hands.ts"
 import { isSuccess, syncOf } from "./immediate.ts"
 import { afterPass, enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
 import { type Host, type Message, type Receiver, type Watcher, Witness } from "./receiver.ts"
@@ -54,6 +55,8 @@ export interface Settings {
   readonly refuses: boolean
   /** Whether each message has a scope of its own, which closes when it is handled. */
   readonly scopesMessages: boolean
+  /** How many messages are handled at once. `undefined`: one after the other. */
+  readonly concurrency: Concurrency | undefined
 }
 
 /** Re-exported as `Port.Self`, where it is documented. */
@@ -98,6 +101,8 @@ export class Cell implements Receiver, Runnable {
   private tags: Handlers = undefined
   private fallback: Handler | undefined = undefined
   private watchers: Watchers = undefined
+  /** What is handled beside the activation, where that may be. */
+  private readonly hands: Hands | undefined
   private box = noItems
   /** What is being handled, without what has been. */
   private batch = noItems
@@ -109,6 +114,7 @@ export class Cell implements Receiver, Runnable {
     this.host = host
     this.id = id
     this.settings = settings
+    this.hands = settings.concurrency === undefined ? undefined : new Hands(settings.concurrency)
     this.creator = context
   }
 
@@ -221,6 +227,7 @@ export class Cell implements Receiver, Runnable {
     this.doom(reason)
     // One that was told to finish what it has in hand has no more time for that.
     this.life?.fiber?.interruptUnsafe()
+    this.hands?.interrupt()
   }
 
   /** Ends it when it is done with the message that it has in hand, if there is one. To kill it meanwhile ends that too. */
@@ -246,11 +253,11 @@ export class Cell implements Receiver, Runnable {
     if (this.life?.fiber === undefined && !this.busy) {
       this.busy = true
       enqueue(this)
-    }
+    } else this.handIsFree()
   }
 
   run(): void {
-    if (this.doomed !== undefined) return this.end(this.doomed)
+    if (this.doomed !== undefined) return this.endWithEmptyHands(this.doomed)
     const pending = this.handlePlainly()
     if (pending === undefined || this.doomed !== undefined) return this.activationEnded()
     const life = this.live()
@@ -288,11 +295,18 @@ export class Cell implements Receiver, Runnable {
 
   private more(): boolean {
     if (this.doomed !== undefined || passIsOver()) return false
-    if (this.index < this.batch.length) return true
+    if (this.index < this.batch.length) return this.hasFreeHand()
     this.index = 0
     this.batch = this.box
     this.box = noItems
-    return this.batch.length > 0
+    return this.batch.length > 0 && this.hasFreeHand()
+  }
+
+  /** Whether the next item, if there is one, may be handled beside what is in hand. */
+  private hasFreeHand(): boolean {
+    if (this.hands === undefined) return true
+    const item = this.batch[this.index]
+    return item === undefined || typeof item === "function" || !this.hands.areFullFor(tagOf(item) ?? "")
   }
 
   /** In a fiber, whether there is something to do. */
@@ -325,7 +339,9 @@ export class Cell implements Receiver, Runnable {
     this.batch[this.index++] = undefined
     const result = this.handle(item)
     if (result === undefined || result === null || isSuccess(result)) return undefined
-    if (isSnd(result)) return this.host.offer(result.to, result.message) === undefined ? undefined : result
+    if (isSnd(result)) {
+      return this.host.offer(result.to, result.message) === undefined ? undefined : this.inHand(item, result)
+    }
     const sync = syncOf(result)
     if (sync !== undefined) {
       if (this.life?.fiber === undefined) borrow(this.live().context)
@@ -334,16 +350,45 @@ export class Cell implements Receiver, Runnable {
     }
     // What is no Effect counts as done.
     if (!Effect.isEffect(result)) return undefined
-    if (!Exit.isExit(result)) return result as Effect.Effect<unknown, unknown>
+    if (!Exit.isExit(result)) return this.inHand(item, result as Effect.Effect<unknown, unknown>)
     if (Exit.isFailure(result)) this.fail(result.cause)
     return undefined
   }
 
+  /** Has an effect run beside the activation, where that may be. Answers it if it may not. */
+  private inHand(item: Item, effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> | undefined {
+    const { hands } = this
+    if (hands === undefined || typeof item === "function") return effect
+    const tag = tagOf(item) ?? ""
+    if (!hands.take(tag)) return effect
+    const fiber = Effect.runForkWith(this.live().context)(effect)
+    const left = (exit: Exit.Exit<unknown, unknown>): void => {
+      hands.remove(tag, fiber)
+      if (Exit.isFailure(exit)) this.fail(exit.cause)
+      this.handIsFree()
+    }
+    hands.add(tag, fiber)
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) fiber.addObserver(left)
+    else left(exit)
+    return undefined
+  }
+
+  /** Goes on, if that is what the port waited for: with the next message, or to its end. */
+  private handIsFree(): void {
+    if (this.hands?.isAwaited !== true || this.doomed !== undefined && !this.hands.areEmpty) return
+    this.hands.isAwaited = false
+    enqueue(this)
+  }
+
+  private endWithEmptyHands(exit: PortExit): void {
+    if (this.hands === undefined || this.hands.areEmpty) this.end(exit)
+    else this.hands.isAwaited = true
+  }
+
   private handle(item: Item): unknown {
     if (typeof item === "function") return item()
-    const tag = item[0]
-    // Perl does not tell a number from its text.
-    const name = typeof tag === "string" ? tag : readName(tag)
+    const name = tagOf(item)
     const tagged = name === undefined ? undefined : handlerOf(this.tags, name)
     if (tagged !== undefined) return callTagged(tagged, item)
     return this.fallback !== undefined ? callWhole(this.fallback, item) : this.refuse(item)
@@ -363,7 +408,11 @@ export class Cell implements Receiver, Runnable {
   }
 
   private activationEnded(): void {
-    if (this.doomed !== undefined || this.box.length > 0 || this.index < this.batch.length) return enqueue(this)
+    if (this.doomed !== undefined || this.box.length > 0 || this.index < this.batch.length) {
+      if (this.doomed !== undefined || this.hasFreeHand()) enqueue(this)
+      else this.hands!.isAwaited = true
+      return
+    }
     this.busy = false
     this.batch = noItems
     this.index = 0
@@ -450,6 +499,9 @@ export const untraced = (context: Context.Context<never>): Context.Context<never
   Context.getOrUndefined(context, Tracer.ParentSpan) === undefined
     ? context
     : Context.omit(Tracer.ParentSpan)(context) as Context.Context<never>
+
+/** Perl does not tell a number from its text. */
+const tagOf = ([tag]: Message): string | undefined => typeof tag === "string" ? tag : readName(tag)
 
 /** Without the tag. Spelled out, because a rest array per message costs as much as the message. */
 const callTagged = (handler: Handler, m: Message): unknown => {

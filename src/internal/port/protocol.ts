@@ -95,6 +95,14 @@ export const PortIdSchema = Schema.String.pipe(
   Schema.check(Schema.makeFilter((text: string) => isPortId(text) || "expected a port ID of the form node#name"))
 )
 
+/** What a handler succeeds with that answers later: `keep` gets the port to reply to. */
+export class Later {
+  readonly keep: (to: string) => unknown
+  constructor(keep: (to: string) => unknown) {
+    this.keep = keep
+  }
+}
+
 /**
  * Adds to the handler of a call that its result is sent to the reply port, which comes last. Nothing is answered by a message without
  * arguments: no codec has to say `undefined`.
@@ -108,11 +116,14 @@ export const replying = (
   const to = args[args.length - 1]
   if (!isPortId(to)) return Effect.fail(`message ${quoted(tag)} names no port to reply to`)
   const result = handler(...args.slice(0, -1))
-  return Effect.flatMap(
-    result as Effect.Effect<unknown, unknown>,
-    (value) => value === undefined ? answer(to) : answer(to, value)
-  )
+  return Effect.flatMap(result as Effect.Effect<unknown, unknown>, (value) => {
+    if (value === undefined) return answer(to)
+    return value instanceof Later ? kept(value.keep(to)) : answer(to, value)
+  })
 }
+
+const kept = (result: unknown): Effect.Effect<unknown, unknown> =>
+  Effect.isEffect(result) ? result as Effect.Effect<unknown, unknown> : Effect.void
 
 /** What a protocol says of the replies to its calls: what is wrong with one, if anything is. */
 export const replyChecker = (messages: Readonly<Record<string, MessageShape>>) => {
