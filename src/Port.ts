@@ -26,6 +26,7 @@ import { NodeRouter, type Router, routerOf } from "./internal/node/router.ts"
 import * as cell from "./internal/port/cell.ts"
 import { addFinalizer, removeFinalizer } from "./internal/port/finalizers.ts"
 import * as handling from "./internal/port/handlers.ts"
+import * as inboxes from "./internal/port/inbox.ts"
 import { requireAllPlain, requirePlain } from "./internal/port/plainSchema.ts"
 import * as protocols from "./internal/port/protocol.ts"
 import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts"
@@ -1630,6 +1631,141 @@ const ask = (port: string, message: AnyMessage): Effect.Effect<AnyMessage, Kille
 /** For whoever waits for a reply, a normal end is a failure too. */
 const endedBefore = (port: string, exit: reason.PortExit): Exit.Exit<never, Killed> =>
   Exit.fail(new Killed({ port, reason: reason.reasonFromExit(exit) }))
+
+// ---- ports that are read like a queue
+
+/**
+ * A port that is read like a queue. `receive` takes its messages.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Inbox<M extends Messages = any> {
+  readonly port: PortId<M>
+  /** @internal */
+  readonly take: (wants: inboxes.Wants) => Effect.Effect<AnyMessage, Killed>
+}
+
+/** A whole message as it arrives: a call has the port to reply to as its last argument. */
+type Received<M, Tag extends keyof M = keyof M> = IsUntyped<M> extends true ? ReadonlyArray<any>
+  : Tag extends keyof M ? readonly [tag: Tag, ...args: ReceivedArgs<M, Tag>]
+  : never
+
+type ReceivedArgs<M, Tag> = [ReplyOf<M, Tag>] extends [never] ? ArgsOf<M, Tag>
+  : [...ArgsOf<M, Tag>, replyTo: ReplyTo<ReplyOf<M, Tag>>]
+
+/**
+ * Makes a port that has no handlers: a program reads its messages with `receive`, in order, or picks among them. So a conversation is
+ * written down from its beginning to its end, where handlers would have to remember how far it has come.
+ *
+ * **Details**
+ *
+ * The port lives and ends as all ports do. `mailbox` limits how many messages may wait to be read, and `invalid` says what becomes of one that
+ * the protocol does not know.
+ *
+ * **Gotchas**
+ *
+ * Messages that nobody picks wait for as long as the port lives: without a `mailbox`, in any number.
+ *
+ * **Example** (A conversation)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Caller = Port.protocol({ dial: Port.message(Schema.String), digit: Port.message(Schema.Number), hangUp: Port.message() })
+ *
+ * const program = Effect.gen(function*() {
+ *   const caller = yield* Port.inbox(Caller)
+ *   for (const digit of [1, 2]) yield* Port.snd(caller.port, "digit", digit)
+ *   yield* Port.snd(caller.port, "dial", "tone")
+ *   const [, what] = yield* Port.receive(caller, "dial")
+ *   const [, first] = yield* Port.receive(caller, "digit")
+ *   const [tag, second] = yield* Port.receive(caller)
+ *   return [what, first, tag, second]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => ["tone", 1, "digit", 2]
+ * ```
+ *
+ * @category queues
+ * @since 0.1.0
+ */
+export const inbox: {
+  <M extends Messages>(
+    protocol: Protocol<M>,
+    options?: Pick<Options, "mailbox" | "invalid">
+  ): Effect.Effect<Inbox<M>, never, Node | Scope.Scope>
+  (protocol?: undefined, options?: Pick<Options, "mailbox">): Effect.Effect<Inbox, never, Node | Scope.Scope>
+} = (protocol?: Protocol<Messages>, options?: Options): Effect.Effect<Inbox, never, Node | Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Node | Scope.Scope>) => {
+    const router = Context.get(context, NodeRouter)
+    const made = open(
+      router,
+      router.names.localId(),
+      context,
+      Context.get(context, Scope.Scope),
+      settingsOf("inbox", options)
+    )
+    made.protocol = protocol
+    const messages = new inboxes.Inbox(made)
+    addFinalizer(
+      Context.get(made.contextOver(context), Scope.Scope),
+      messages,
+      (exit) => Effect.sync(() => messages.end(exit))
+    )
+    return Effect.succeed(messages)
+  })
+
+/**
+ * Takes the next message of an inbox, whole; or the next one with a tag, or that a predicate wants: those before it stay, for whoever wants
+ * them. Waits for it where it has not arrived. Fails with `Killed` when the port has ended, or ends meanwhile.
+ *
+ * **Details**
+ *
+ * Of several that wait, who came first is served first. Interrupted, by `Effect.timeout` for one, it takes nothing. A call has the port to
+ * reply to as its last argument, for `reply`.
+ *
+ * **Gotchas**
+ *
+ * What a predicate throws is a defect of `receive`.
+ *
+ * **Example** (The answer to this very question)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Answers = Port.protocol({ answer: Port.message(Schema.Number, Schema.String) })
+ *
+ * const program = Effect.gen(function*() {
+ *   const answers = yield* Port.inbox(Answers)
+ *   yield* Port.snd(answers.port, "answer", 1, "one")
+ *   yield* Port.snd(answers.port, "answer", 2, "two")
+ *   const [, , text] = yield* Port.receive(answers, ([, question]) => question === 2)
+ *   return text
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "two"
+ * ```
+ *
+ * @category queues
+ * @since 0.1.0
+ */
+export const receive: {
+  <M extends Messages>(inbox: Inbox<M>): Effect.Effect<Received<M>, Killed>
+  <M extends Messages, const Tag extends TagOf<M> & keyof M>(
+    inbox: Inbox<M>,
+    tag: Tag
+  ): Effect.Effect<Received<M, Tag>, Killed>
+  <M extends Messages>(
+    inbox: Inbox<M>,
+    wants: (message: Received<M>) => boolean
+  ): Effect.Effect<Received<M>, Killed>
+} = (inbox: Inbox, wanted?: string | ((message: any) => boolean)): Effect.Effect<any, Killed> => {
+  if (wanted === undefined) return inbox.take(() => true)
+  return inbox.take(typeof wanted === "string" ? (message) => cell.tagOf(message) === wanted : wanted)
+}
 
 // ---- spawning ports on other nodes
 

@@ -394,7 +394,8 @@ export class Cell implements Receiver, Runnable {
     return this.fallback !== undefined ? callWhole(this.fallback, item) : this.refuse(item)
   }
 
-  private refuse(message: Message): undefined {
+  /** There is nobody for the message. */
+  refuse(message: Message): undefined {
     const reason = reasons.unhandled_message(message[0])
     if (this.settings.refuses) this.host.refused(this, message, reason)
     else this.kill(reason)
@@ -501,7 +502,7 @@ export const untraced = (context: Context.Context<never>): Context.Context<never
     : Context.omit(Tracer.ParentSpan)(context) as Context.Context<never>
 
 /** Perl does not tell a number from its text. */
-const tagOf = ([tag]: Message): string | undefined => typeof tag === "string" ? tag : readName(tag)
+export const tagOf = ([tag]: Message): string | undefined => typeof tag === "string" ? tag : readName(tag)
 
 /** Without the tag. Spelled out, because a rest array per message costs as much as the message. */
 const callTagged = (handler: Handler, m: Message): unknown => {
