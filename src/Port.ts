@@ -11,7 +11,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -20,9 +20,11 @@ import type * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { spawnRequest } from "./internal/node/fullRequests.ts"
 import type { WaitFor } from "./internal/node/peer.ts"
 import { NodeRouter, type Router, routerOf } from "./internal/node/router.ts"
+import type { Aside } from "./internal/port/aside.ts"
 import * as cell from "./internal/port/cell.ts"
 import { addFinalizer, removeFinalizer } from "./internal/port/finalizers.ts"
 import * as handling from "./internal/port/handlers.ts"
@@ -881,15 +883,31 @@ export const snd: {
 
 const Snd = sndEffect<Node>((fiber, to, message) => {
   const router = Context.getUnsafe(fiber.context, NodeRouter)
-  const waitFor = router.offer(to, message)
-  return waitFor === undefined ? Exit.void : sendLater(router, to, message, waitFor)
+  const aside = asideOf(fiber)
+  const waitFor = router.offer(to, message, aside)
+  return waitFor === undefined ? Exit.void : sendLater(router, to, message, waitFor, aside)
 })
+
+/** What goes beside the messages of a fiber: the span that it is in, if it is in one that others are to know of. */
+const asideOf = (
+  { cache: { span } }: Fiber.Fiber<unknown, unknown>,
+  patienceMillis?: number
+): Aside | undefined => {
+  const known = span === undefined || Context.get(span.annotations, Tracer.DisablePropagation) ? undefined : span
+  return known === undefined && patienceMillis === undefined ? undefined : { span: known, patienceMillis }
+}
 
 /**
  * Waits for what keeps a message from being sent, then sends it as it was when the waiting began. What cannot be interrupted,
  * such as a finalizer, must not wait: it sends at once.
  */
-const sendLater = (router: Router, port: string, message: AnyMessage, waitFor: WaitFor): Effect.Effect<void> =>
+const sendLater = (
+  router: Router,
+  port: string,
+  message: AnyMessage,
+  waitFor: WaitFor,
+  aside?: Aside
+): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
     const fixed = router.fixed(port, message)
     const passOn = Effect.sync(() => router.sentOrNot(port))
@@ -902,8 +920,8 @@ const sendLater = (router: Router, port: string, message: AnyMessage, waitFor: W
           if (turn === "lost") return Effect.void
           // A message that is refused after all must not hold up those who wait behind it.
           const tried = turn === "send"
-            ? Effect.ensuring(Effect.sync(() => router.offerInTurn(port, fixed)), passOn)
-            : Effect.sync(() => router.offer(port, fixed))
+            ? Effect.ensuring(Effect.sync(() => router.offerInTurn(port, fixed, aside)), passOn)
+            : Effect.sync(() => router.offer(port, fixed, aside))
           return Effect.flatMap(tried, (again) => again === undefined ? Effect.void : attempt(again))
         })
       )
@@ -1580,6 +1598,11 @@ export const cal: {
 /**
  * `cal` with a limit of time: fails with a `TimeoutError` when it is over.
  *
+ * **Details**
+ *
+ * A port of our own kind does not begin with what nobody waits for any more: it is told when its caller runs out of patience, or is
+ * interrupted, and how long that will wait, in case that nothing gets through. What has begun goes on.
+ *
  * @category calls
  * @since 0.1.0
  */
@@ -1588,7 +1611,11 @@ export const calTimeout = <M extends Messages, const Tag extends CallTagOf<M>>(
   timeout: Duration.Input,
   tag: Tag,
   ...args: ArgsOf<M, Tag>
-): Effect.Effect<ReplyOf<M, Tag>, Killed | Cause.TimeoutError, Node> => Effect.timeout(cal(port, tag, ...args), timeout)
+): Effect.Effect<ReplyOf<M, Tag>, Killed | Cause.TimeoutError, Node> => {
+  const duration = Duration.fromInputUnsafe(timeout)
+  const patienceMillis = Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
+  return Effect.timeout(Effect.map(ask(port, [tag, ...args], patienceMillis), (reply): any => reply[0]), duration)
+}
 
 /**
  * `cal` that answers the whole reply, with all its arguments.
@@ -1601,7 +1628,7 @@ export const calMessage = (
   ...message: ReadonlyArray<unknown>
 ): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> => ask(port, message)
 
-const ask = (port: string, message: AnyMessage): Effect.Effect<AnyMessage, Killed, Node> =>
+const ask = (port: string, message: AnyMessage, patienceMillis?: number): Effect.Effect<AnyMessage, Killed, Node> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, NodeRouter)
     const asked = router.ports.get(port)
@@ -1613,19 +1640,20 @@ const ask = (port: string, message: AnyMessage): Effect.Effect<AnyMessage, Kille
     const abandon = Effect.sync(() => reply.abandon())
     const answered = Effect.callback<AnyMessage, Killed>((resume) => {
       reply.onResult(resume)
-      return abandon
+      return Effect.andThen(abandon, Effect.sync(() => router.abandoned(port, reply.id)))
     })
+    const aside = asideOf(fiber, patienceMillis)
     const request = [...message, reply.id]
     let waitFor: WaitFor | undefined
     try {
-      waitFor = router.offer(port, request)
+      waitFor = router.offer(port, request, aside)
     } catch (error) {
       // A message that cannot be sent leaves no port behind.
       reply.abandon()
       return Effect.die(error)
     }
     if (waitFor === undefined) return answered
-    return Effect.andThen(Effect.onError(sendLater(router, port, request, waitFor), () => abandon), answered)
+    return Effect.andThen(Effect.onError(sendLater(router, port, request, waitFor, aside), () => abandon), answered)
   })
 
 /** For whoever waits for a reply, a normal end is a failure too. */

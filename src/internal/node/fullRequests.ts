@@ -11,6 +11,9 @@ export const spawnRequest = "AnyEvent::MP::_spawn"
 /** `emp_refused NAME REASON...`: a port did not take the call that the port of this name waits for. Never sent to others. */
 export const refusedRequest = "emp_refused"
 
+/** `emp_abandoned NAME CALLER`: nobody waits any more for what the port of this name was asked by that of the caller. */
+export const abandonedRequest = "emp_abandoned"
+
 export const fullRequests = {
   /** `emp_spawn OWNER NAME FUNCTION ARG...`: the new port ends when its owner does, a port of the sender or the sender itself. */
   spawn: "emp_spawn",
@@ -23,5 +26,7 @@ export const inProtocol = (message: Message): Message => {
   const [request, first, ...rest] = message
   if (request === fullRequests.spawn) return [spawnRequest, ...rest]
   if (request === fullRequests.finish) return ["kil1", first, ...rest]
+  // To nobody, as the protocol has it.
+  if (request === abandonedRequest) return ["devnull"]
   return message
 }

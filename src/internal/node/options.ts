@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import { leastMessageSize, limitsOf } from "../transport/framing/framing.ts"
 import { framings } from "../transport/framing/framings.ts"
 import { accepted, isSecret, offered, secretMethods } from "../transport/handshake/auth.ts"
-import { ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
+import { asideKey, ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
 import { type Credentials, readCredentials } from "../transport/tls.ts"
 import { parseAddress, splitAddresses } from "../values/address.ts"
@@ -102,6 +102,7 @@ export const check = (
           [ownKindKey, incarnation],
           [timeoutKey, String(monitorTimeoutMillis)],
           [sizeKey, String(maxMessageSize)],
+          [asideKey, "1"],
           ...credentials === undefined ? [] : [["tls", "1.0"] as const]
         ])
       },

@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { type Aside, asideFromWire } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
@@ -148,17 +149,17 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   /** The same, if nothing speaks against it. If something does, a sender that can wait should, with `whenItMay`. */
-  offer(to: string, message: Message): WaitFor | undefined {
+  offer(to: string, message: Message, aside?: Aside): WaitFor | undefined {
     const receiver = this.ports.get(to)
-    if (receiver === undefined) return this.sendElsewhere(to, message, false)
-    this.deliver(receiver, message)
+    if (receiver === undefined) return this.sendElsewhere(to, message, false, aside)
+    this.deliver(receiver, message, aside)
     return undefined
   }
 
   /** The same for a sender whose turn it is: others may wait. */
-  offerInTurn(to: string, message: Message): WaitFor | undefined {
+  offerInTurn(to: string, message: Message, aside?: Aside): WaitFor | undefined {
     const place = this.placeOf(to)
-    if (place !== undefined) return place.peer.offerInTurn(place.name, message)
+    if (place !== undefined) return place.peer.offerInTurn(place.name, message, aside)
     this.send(to, message)
     return undefined
   }
@@ -205,9 +206,16 @@ export class Router implements NodeService, Host, PeerHost {
     return place
   }
 
-  private deliver(receiver: Receiver, message: Message): void {
+  private deliver(receiver: Receiver, message: Message, aside?: Aside): void {
     if (this.tracing !== undefined) this.tracing.sent(receiver.id, message)
-    receiver.send(message)
+    receiver.send(message, aside)
+  }
+
+  /** Nobody waits any more for what a port was asked: if it has not begun with that, it need not. */
+  abandoned(port: string, caller: string): void {
+    const receiver = this.ports.get(port)
+    if (receiver === undefined) this.placeOf(port)?.peer.abandoned(nameOf(port), nameOf(caller))
+    else if (isCell(receiver)) receiver.abandon(caller)
   }
 
   /**
@@ -223,10 +231,10 @@ export class Router implements NodeService, Host, PeerHost {
     } else receiver.sendForeign(message)
   }
 
-  private sendElsewhere(to: string, message: Message, force: boolean): WaitFor | undefined {
+  private sendElsewhere(to: string, message: Message, force: boolean, aside?: Aside): WaitFor | undefined {
     const place = this.placeOf(to)
     if (place !== undefined) {
-      if (!force) return place.peer.offer(place.name, message)
+      if (!force) return place.peer.offer(place.name, message, aside)
       place.peer.send(place.name, message)
     } else if (!isPortId(to)) {
       this.log.warnSome("malformed port ID", `a message to the malformed port ID ${quoted(to)} was dropped`, message)
@@ -427,11 +435,14 @@ export class Router implements NodeService, Host, PeerHost {
     return true
   }
 
-  receive(peer: Peer, to: unknown, message: Message): string | undefined {
+  receive(peer: Peer, to: unknown, message: Message, aside?: Aside): string | undefined {
     const name = portName(to)
+    if (name === "" && message[0] === ownRequests.aside && aside === undefined) {
+      return this.receive(peer, message[2], message.slice(3), asideFromWire(message[1]) ?? nothingBeside)
+    }
     if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
-    if (name !== "") this.receiverNamed(name)?.sendForeign(message)
+    if (name !== "") this.receiverNamed(name)?.sendForeign(message, aside)
     else this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
     return undefined
   }
@@ -482,6 +493,8 @@ export class Router implements NodeService, Host, PeerHost {
     this.tellListeners((listener) => listener.down(peer.nodeId, error))
   }
 }
+
+const nothingBeside: Aside = { span: undefined, patienceMillis: undefined }
 
 /** Why links end that would stand otherwise, and may end for that again. */
 const mistakes: ReadonlySet<LinkErrorReason> = new Set([

@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import { describeTag } from "../values/describe.ts"
 import { readName } from "../values/portId.ts"
 import {
   exitFromReason,
@@ -24,6 +25,8 @@ import {
   reasonFromExit,
   reasons
 } from "../values/reason.ts"
+import { Abandoned } from "./abandoned.ts"
+import type { Aside } from "./aside.ts"
 import { addFinalizer, removeFinalizer } from "./finalizers.ts"
 import { type Handler, handlerOf, type Handlers, withHandler, withoutHandler } from "./handlers.ts"
 import { type Concurrency, Hands } from "./hands.ts"
@@ -34,7 +37,11 @@ import { isSnd } from "./snd.ts"
 import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 
 /** Something that runs in the port's turn, between two messages. */
-export type Task = () => Effect.Effect<unknown, unknown> | void
+export interface Task {
+  (): unknown
+  /** That the task handles. */
+  readonly message?: Message
+}
 
 /** Why a message is refused: the reason that its port is killed with. */
 export type Validate = (message: Message) => Reason | undefined
@@ -72,6 +79,8 @@ interface Life {
   pending: Effect.Effect<unknown, unknown> | undefined
   /** Only while an activation lasts that needs one. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** Whose calls need not be begun. */
+  abandoned: Abandoned | undefined
   /** It goes when the pass is over, unless the port is awake then. */
   isGoing: boolean
 }
@@ -132,6 +141,7 @@ export class Cell implements Receiver, Runnable {
       }),
       pending: undefined,
       fiber: undefined,
+      abandoned: undefined,
       isGoing: false
     }
   }
@@ -192,21 +202,55 @@ export class Cell implements Receiver, Runnable {
     this.fallback = handler
   }
 
-  send(message: Message): void {
+  send(message: Message, aside?: Aside): void {
     if (this.doomed !== undefined) return
     const { capacity } = this.settings
     if (capacity !== undefined && this.box.length + this.batch.length - this.index >= capacity) {
       return this.kill(reasons.mailbox_overflow(capacity))
     }
-    this.put(message)
+    this.put(aside === undefined ? message : this.beside(message, aside))
   }
 
-  sendForeign(message: Message): void {
+  sendForeign(message: Message, aside?: Aside): void {
     const wrong = this.protocol?.validate(message)
-    if (wrong === undefined) this.send(message)
+    if (wrong === undefined) this.send(message, aside)
     else if (this.settings.refuses) this.host.refused(this, message, wrong)
     // In its turn, so that what came before it is still handled.
     else this.enter(() => this.kill(wrong))
+  }
+
+  /** A message with what goes beside it: it is not begun if its sender does not wait that long, and handled in a span of its own. */
+  private beside(message: Message, { patienceMillis, span }: Aside): Task {
+    const until = patienceMillis === undefined ? Infinity : this.host.monotonic() + patienceMillis
+    const handle = (): unknown => {
+      if (until < Infinity && this.host.monotonic() >= until) return undefined
+      return span === undefined ? this.handle(message) : this.handleIn(span, message)
+    }
+    return Object.assign(handle, { message })
+  }
+
+  /** Handles a message in a child of the span that it was sent in. */
+  private handleIn(parent: Tracer.AnySpan, message: Message): Effect.Effect<unknown, unknown> {
+    const tag = describeTag(message[0])
+    const handled = Effect.suspend(() => {
+      const result = this.handle(message)
+      return Effect.isEffect(result) ? result as Effect.Effect<unknown, unknown> : Effect.void
+    })
+    const attributes = { node: this.host.nodeId, port: this.id, tag }
+    return Effect.withSpan(handled, `handle ${tag}`, {
+      parent,
+      kind: "consumer",
+      attributes,
+      captureStackTrace: false
+    })
+  }
+
+  /** Whoever waits at this port for an answer has gone: what it has asked is not begun, if it waits. */
+  abandon(caller: string): void {
+    if (this.doomed !== undefined || !this.busy) return
+    const life = this.live()
+    life.abandoned ??= new Abandoned()
+    life.abandoned.add(caller)
   }
 
   /** Runs a task in the port's turn. Tasks are the port's own doing: a full mailbox takes them too. */
@@ -299,14 +343,15 @@ export class Cell implements Receiver, Runnable {
     this.index = 0
     this.batch = this.box
     this.box = noItems
+    this.life?.abandoned?.turn()
     return this.batch.length > 0 && this.hasFreeHand()
   }
 
   /** Whether the next item, if there is one, may be handled beside what is in hand. */
   private hasFreeHand(): boolean {
     if (this.hands === undefined) return true
-    const item = this.batch[this.index]
-    return item === undefined || typeof item === "function" || !this.hands.areFullFor(tagOf(item) ?? "")
+    const message = messageOf(this.batch[this.index])
+    return message === undefined || !this.hands.areFullFor(tagOf(message) ?? "")
   }
 
   /** In a fiber, whether there is something to do. */
@@ -358,8 +403,9 @@ export class Cell implements Receiver, Runnable {
   /** Has an effect run beside the activation, where that may be. Answers it if it may not. */
   private inHand(item: Item, effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> | undefined {
     const { hands } = this
-    if (hands === undefined || typeof item === "function") return effect
-    const tag = tagOf(item) ?? ""
+    const message = messageOf(item)
+    if (hands === undefined || message === undefined) return effect
+    const tag = tagOf(message) ?? ""
     if (!hands.take(tag)) return effect
     const fiber = Effect.runForkWith(this.live().context)(effect)
     const left = (exit: Exit.Exit<unknown, unknown>): void => {
@@ -388,6 +434,7 @@ export class Cell implements Receiver, Runnable {
 
   private handle(item: Item): unknown {
     if (typeof item === "function") return item()
+    if (this.life?.abandoned?.has(item) === true) return undefined
     const name = tagOf(item)
     const tagged = name === undefined ? undefined : handlerOf(this.tags, name)
     if (tagged !== undefined) return callTagged(tagged, item)
@@ -500,6 +547,9 @@ export const untraced = (context: Context.Context<never>): Context.Context<never
   Context.getOrUndefined(context, Tracer.ParentSpan) === undefined
     ? context
     : Context.omit(Tracer.ParentSpan)(context) as Context.Context<never>
+
+/** The message that stands in a mailbox, be it alone or with something beside it. */
+const messageOf = (item: Item | undefined): Message | undefined => typeof item === "function" ? item.message : item
 
 /** Perl does not tell a number from its text. */
 export const tagOf = ([tag]: Message): string | undefined => typeof tag === "string" ? tag : readName(tag)
