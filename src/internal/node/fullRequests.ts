@@ -11,7 +11,7 @@ export const spawnRequest = "AnyEvent::MP::_spawn"
 /** `emp_refused NAME REASON...`: a port did not take the call that the port of this name waits for. Never sent to others. */
 export const refusedRequest = "emp_refused"
 
-/** `emp_abandoned NAME CALLER`: nobody waits any more for what the port of this name was asked by that of the caller. */
+/** `emp_abandoned NAME CALLER`: nobody waits any more for what the port of this name was asked by that of the caller. Never sent to others. */
 export const abandonedRequest = "emp_abandoned"
 
 export const fullRequests = {
@@ -26,7 +26,5 @@ export const inProtocol = (message: Message): Message => {
   const [request, first, ...rest] = message
   if (request === fullRequests.spawn) return [spawnRequest, ...rest]
   if (request === fullRequests.finish) return ["kil1", first, ...rest]
-  // To nobody, as the protocol has it.
-  if (request === abandonedRequest) return ["devnull"]
   return message
 }

@@ -276,7 +276,9 @@ export class Peer implements LinkEvents, Runnable {
 
   /** Tells a port there that its caller is gone. Whoever has no word for it does what it was asked. */
   abandoned(name: string, caller: string): void {
-    this.sendSafely("", this.understood([abandonedRequest, name, caller]))
+    if (this.link === undefined || this.link.incarnation !== undefined) {
+      this.sendSafely("", [abandonedRequest, name, caller])
+    }
   }
 
   /** Has the peer make a port that ends with its owner, if the peer can see to that. */
@@ -289,12 +291,13 @@ export class Peer implements LinkEvents, Runnable {
     return this.link !== undefined && this.link.incarnation === undefined ? inProtocol(request) : request
   }
 
-  /** What waited for a link, as the other side takes it. */
-  private asTaken(link: Link, name: string, message: Message): readonly [name: string, message: Message] {
-    if (name !== "") return [name, message]
-    const [request, , to, ...beside] = message
-    if (request === ownRequests.aside && !link.takesAsides) return [String(to), beside]
-    return [name, this.understood(message)]
+  /** Sends what waited for a link, as the other side takes it. */
+  private sendAsTaken(link: Link, name: string, message: Message): void {
+    if (name !== "") return link.send(name, message)
+    const [request] = message
+    if (request === abandonedRequest && link.incarnation === undefined) return
+    if (request === ownRequests.aside && !link.takesAsides) return link.send(String(message[2]), message.slice(3))
+    link.send(name, this.understood(message))
   }
 
   /** Sends parts of which those that cannot travel go as text; and shortened, if all of them are more than a message may be. */
@@ -341,7 +344,7 @@ export class Peer implements LinkEvents, Runnable {
     this.link = link
     this.host.cameUp(this)
     try {
-      for (const [name, message] of this.queue) link.send(...this.asTaken(link, name, message))
+      for (const [name, message] of this.queue) this.sendAsTaken(link, name, message)
     } catch (error) {
       if (!(error instanceof UnsendableMessage)) throw error
       return link.giveUp(new LinkError({ reason: "unsendable", peer: this.nodeId, detail: error.message }))
