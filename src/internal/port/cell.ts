@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { describeTag } from "../values/describe.ts"
@@ -71,8 +72,14 @@ export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self")
 
 /** What a port needs while something runs in it. */
 interface Life {
-  /** What handlers run in: the creator's services, `Self` and the port's Scope. */
+  /** What runs in the port runs in this: the creator's services, `Self` and the port's Scope. */
   readonly context: Context.Context<never>
+  /** The same for what needed a fiber last: its log lines name the node, the port, and the message if it was one. */
+  named: Context.Context<never>
+  /** The tag of that message. */
+  tag: string | undefined
+  /** The same for other messages, by their tags: a few. */
+  others: Map<string | undefined, Context.Context<never>> | undefined
   /** Handles all that waits, and before that the effect that led to it. Built once. */
   readonly activation: Effect.Effect<void, unknown>
   /** The effect that no plain call can carry out. */
@@ -89,6 +96,8 @@ type Item = Message | Task
 
 /** Messages that are handled in one operation of a fiber, which yields to the event loop every 2048 operations. */
 const stride = 8
+/** So many tags have a context that is kept. */
+const mostTags = 16
 const noItems: Array<Item | undefined> = []
 const nothing = (): void => {}
 
@@ -132,8 +141,13 @@ export class Cell implements Receiver, Runnable {
   }
 
   private live(): Life {
-    return this.life ??= {
-      context: this.context(),
+    if (this.life !== undefined) return this.life
+    const context = this.context()
+    return this.life = {
+      context,
+      named: context,
+      tag: undefined,
+      others: undefined,
       activation: Effect.whileLoop({
         while: () => this.goesOn(),
         body: () => this.handleSome(),
@@ -147,8 +161,32 @@ export class Cell implements Receiver, Runnable {
   }
 
   private context(): Context.Context<never> {
-    return this.life?.context ??
-      Context.add(Context.add(untraced(this.creator), Self, this.id), Scope.Scope, this.ownScope())
+    if (this.life !== undefined) return this.life.context
+    return Context.add(Context.add(untraced(this.creator), Self, this.id), Scope.Scope, this.ownScope())
+  }
+
+  /** What handlers of messages with this tag run in; without a tag, all else that runs in the port. */
+  private contextFor(tag: string | undefined): Context.Context<never> {
+    const life = this.live()
+    const { context, named } = life
+    if (named !== context) {
+      if (life.tag === tag) return named
+      if (life.others === undefined || life.others.size >= mostTags) life.others = new Map()
+      life.others.set(life.tag, named)
+    }
+    life.tag = tag
+    return life.named = life.others?.get(tag) ?? this.naming(context, tag)
+  }
+
+  /** A context whose log lines say where they come from. */
+  private naming(context: Context.Context<never>, tag: string | undefined): Context.Context<never> {
+    const said = Context.get(context, References.CurrentLogAnnotations)
+    const where = { ...said, node: this.host.nodeId, port: this.id }
+    return Context.add(
+      context,
+      References.CurrentLogAnnotations,
+      tag === undefined ? where : { ...where, tag: describeTag(tag) }
+    )
   }
 
   private ownScope(): Scope.Closeable {
@@ -184,7 +222,7 @@ export class Cell implements Receiver, Runnable {
 
   /** Whether effects with this context may run in the port as they are. */
   isNative(context: Context.Context<never>): boolean {
-    return context === this.creator || context === this.life?.context
+    return context === this.creator || context === this.life?.named || context === this.life?.context
   }
 
   /** A context with this port's `Self` and Scope. */
@@ -306,7 +344,7 @@ export class Cell implements Receiver, Runnable {
     if (pending === undefined || this.doomed !== undefined) return this.activationEnded()
     const life = this.live()
     life.pending = pending
-    const fiber = Effect.runForkWith(life.context)(life.activation)
+    const fiber = Effect.runForkWith(life.named)(life.activation)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) this.fiberEnded(exit)
     // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
@@ -371,7 +409,10 @@ export class Cell implements Receiver, Runnable {
     }
     for (let left = stride; left > 0; left--) {
       const next = this.handleNext()
-      if (next !== undefined) return next
+      if (next !== undefined) {
+        life.fiber?.setContext(life.named)
+        return next
+      }
       if (!this.more()) break
     }
     return Effect.void
@@ -404,10 +445,12 @@ export class Cell implements Receiver, Runnable {
   private inHand(item: Item, effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> | undefined {
     const { hands } = this
     const message = messageOf(item)
+    const name = message === undefined ? undefined : tagOf(message)
+    const context = this.contextFor(name)
     if (hands === undefined || message === undefined) return effect
-    const tag = tagOf(message) ?? ""
+    const tag = name ?? ""
     if (!hands.take(tag)) return effect
-    const fiber = Effect.runForkWith(this.live().context)(effect)
+    const fiber = Effect.runForkWith(context)(effect)
     const left = (exit: Exit.Exit<unknown, unknown>): void => {
       hands.remove(tag, fiber)
       if (Exit.isFailure(exit)) this.fail(exit.cause)
@@ -486,7 +529,7 @@ export class Cell implements Receiver, Runnable {
   /** Runs an effect in the port, beside its handlers. Its failure kills the port; its interruption does not. */
   evaluate<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, Killed> {
     return Effect.callback<A, Killed>((resume) => {
-      const fiber = this.adopt(Effect.runForkWith(this.context())(effect))
+      const fiber = this.adopt(Effect.runForkWith(this.naming(this.context(), undefined))(effect))
       fiber.addObserver((exit) => {
         if (Exit.isSuccess(exit)) return resume(Effect.succeed(exit.value))
         if (this.doomed === undefined) return resume(Effect.interrupt)
