@@ -1637,10 +1637,12 @@ const ask = (port: string, message: AnyMessage, patienceMillis?: number): Effect
     }
     const reply = new ReplyPort(router)
     reply.watches(router.monitor(port, (exit) => reply.finish(endedBefore(port, exit))))
-    const abandon = Effect.sync(() => reply.abandon())
     const answered = Effect.callback<AnyMessage, Killed>((resume) => {
       reply.onResult(resume)
-      return Effect.andThen(abandon, Effect.sync(() => router.abandoned(port, reply.id)))
+      return Effect.sync(() => {
+        reply.abandon()
+        router.abandoned(port, reply.id)
+      })
     })
     const aside = asideOf(fiber, patienceMillis)
     const request = [...message, reply.id]
@@ -1653,7 +1655,11 @@ const ask = (port: string, message: AnyMessage, patienceMillis?: number): Effect
       return Effect.die(error)
     }
     if (waitFor === undefined) return answered
-    return Effect.andThen(Effect.onError(sendLater(router, port, request, waitFor, aside), () => abandon), answered)
+    const sent = Effect.onError(
+      sendLater(router, port, request, waitFor, aside),
+      () => Effect.sync(() => reply.abandon())
+    )
+    return Effect.andThen(sent, answered)
   })
 
 /** For whoever waits for a reply, a normal end is a failure too. */

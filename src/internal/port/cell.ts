@@ -166,11 +166,9 @@ export class Cell implements Receiver, Runnable {
   }
 
   /** What handlers of messages with this tag run in; without a tag, all else that runs in the port. */
-  private contextFor(tag: string | undefined): Context.Context<never> {
-    const life = this.live()
+  private contextFor(life: Life, tag: string | undefined): Context.Context<never> {
     const { context, named } = life
     if (named !== context) {
-      if (life.tag === tag) return named
       if (life.others === undefined || life.others.size >= mostTags) life.others = new Map()
       life.others.set(life.tag, named)
     }
@@ -410,7 +408,7 @@ export class Cell implements Receiver, Runnable {
     for (let left = stride; left > 0; left--) {
       const next = this.handleNext()
       if (next !== undefined) {
-        life.fiber?.setContext(life.named)
+        if (life.fiber !== undefined && life.fiber.context !== life.named) life.fiber.setContext(life.named)
         return next
       }
       if (!this.more()) break
@@ -446,7 +444,8 @@ export class Cell implements Receiver, Runnable {
     const { hands } = this
     const message = messageOf(item)
     const name = message === undefined ? undefined : tagOf(message)
-    const context = this.contextFor(name)
+    const life = this.live()
+    const context = life.tag === name && life.named !== life.context ? life.named : this.contextFor(life, name)
     if (hands === undefined || message === undefined) return effect
     const tag = name ?? ""
     if (!hands.take(tag)) return effect
