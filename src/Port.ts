@@ -475,7 +475,8 @@ export const protocol = <const M extends Messages>(messages: M): Protocol<M> => 
  * Handlers run one at a time, unless the option `concurrency` says otherwise, in the order in which messages arrive; one that waits holds
  * up its own port and no other.
  * They run with the services of the effect that made the port, and with `Self` and a `Scope` that closes when the port
- * ends.
+ * ends. Their log lines are annotated with `node`, `port` and `tag`. A message that was sent in a span, here or on another node of our kind,
+ * is handled in a child of it, `handle TAG`.
  *
  * **Gotchas**
  *

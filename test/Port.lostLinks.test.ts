@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Port } from "../src/index.ts"
-import { collector, connect, testOver, transports } from "./harness.ts"
+import { collector, connect, roundTrip, testOver, transports } from "./harness.ts"
 
 const silent = Port.make(() => {})
 
@@ -54,6 +54,7 @@ for (const [name, layer] of transports) {
         const told = yield* Effect.forkScoped(a.run(Port.exit(linked)))
         yield* connect(a, b)
         yield* connect(b, c)
+        yield* roundTrip(a, b)
         yield* c.stop
         yield* has(1)
         assert.deepStrictEqual(messages, [["ended", "transport_error", "c", "the other node stopped"]])

@@ -12,9 +12,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as References from "effect/References"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
 import { describeTag } from "../values/describe.ts"
 import { readName } from "../values/portId.ts"
 import {
@@ -28,8 +27,17 @@ import {
 } from "../values/reason.ts"
 import { Abandoned } from "./abandoned.ts"
 import type { Aside } from "./aside.ts"
+import { contextFor, type Contexts, naming, untraced } from "./contexts.ts"
 import { addFinalizer, removeFinalizer } from "./finalizers.ts"
-import { type Handler, handlerOf, type Handlers, withHandler, withoutHandler } from "./handlers.ts"
+import {
+  callTagged,
+  callWhole,
+  type Handler,
+  handlerOf,
+  type Handlers,
+  withHandler,
+  withoutHandler
+} from "./handlers.ts"
 import { type Concurrency, Hands } from "./hands.ts"
 import { isSuccess, syncOf } from "./immediate.ts"
 import { afterPass, enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
@@ -71,15 +79,7 @@ export interface Settings {
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
 
 /** What a port needs while something runs in it. */
-interface Life {
-  /** What runs in the port runs in this: the creator's services, `Self` and the port's Scope. */
-  readonly context: Context.Context<never>
-  /** The same for what needed a fiber last: its log lines name the node, the port, and the message if it was one. */
-  named: Context.Context<never>
-  /** The tag of that message. */
-  tag: string | undefined
-  /** The same for other messages, by their tags: a few. */
-  others: Map<string | undefined, Context.Context<never>> | undefined
+interface Life extends Contexts {
   /** Handles all that waits, and before that the effect that led to it. Built once. */
   readonly activation: Effect.Effect<void, unknown>
   /** The effect that no plain call can carry out. */
@@ -96,8 +96,6 @@ type Item = Message | Task
 
 /** Messages that are handled in one operation of a fiber, which yields to the event loop every 2048 operations. */
 const stride = 8
-/** So many tags have a context that is kept. */
-const mostTags = 16
 const noItems: Array<Item | undefined> = []
 const nothing = (): void => {}
 
@@ -163,28 +161,6 @@ export class Cell implements Receiver, Runnable {
   private context(): Context.Context<never> {
     if (this.life !== undefined) return this.life.context
     return Context.add(Context.add(untraced(this.creator), Self, this.id), Scope.Scope, this.ownScope())
-  }
-
-  /** What handlers of messages with this tag run in; without a tag, all else that runs in the port. */
-  private contextFor(life: Life, tag: string | undefined): Context.Context<never> {
-    const { context, named } = life
-    if (named !== context) {
-      if (life.others === undefined || life.others.size >= mostTags) life.others = new Map()
-      life.others.set(life.tag, named)
-    }
-    life.tag = tag
-    return life.named = life.others?.get(tag) ?? this.naming(context, tag)
-  }
-
-  /** A context whose log lines say where they come from. */
-  private naming(context: Context.Context<never>, tag: string | undefined): Context.Context<never> {
-    const said = Context.get(context, References.CurrentLogAnnotations)
-    const where = { ...said, node: this.host.nodeId, port: this.id }
-    return Context.add(
-      context,
-      References.CurrentLogAnnotations,
-      tag === undefined ? where : { ...where, tag: describeTag(tag) }
-    )
   }
 
   private ownScope(): Scope.Closeable {
@@ -445,7 +421,7 @@ export class Cell implements Receiver, Runnable {
     const message = messageOf(item)
     const name = message === undefined ? undefined : tagOf(message)
     const life = this.live()
-    const context = life.tag === name && life.named !== life.context ? life.named : this.contextFor(life, name)
+    const context = contextFor(life, this.host.nodeId, this.id, name)
     if (hands === undefined || message === undefined) return effect
     const tag = name ?? ""
     if (!hands.take(tag)) return effect
@@ -528,7 +504,7 @@ export class Cell implements Receiver, Runnable {
   /** Runs an effect in the port, beside its handlers. Its failure kills the port; its interruption does not. */
   evaluate<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, Killed> {
     return Effect.callback<A, Killed>((resume) => {
-      const fiber = this.adopt(Effect.runForkWith(this.naming(this.context(), undefined))(effect))
+      const fiber = this.adopt(Effect.runForkWith(naming(this.context(), this.host.nodeId, this.id))(effect))
       fiber.addObserver((exit) => {
         if (Exit.isSuccess(exit)) return resume(Effect.succeed(exit.value))
         if (this.doomed === undefined) return resume(Effect.interrupt)
@@ -584,44 +560,8 @@ const giveBack = (): void => {
 /** Whether what stands in a table of ports is a port of a program. */
 export const isCell = (receiver: Receiver): receiver is Cell => receiver._tag === "Port"
 
-/** What is made in a span may outlive it: a port does. */
-export const untraced = (context: Context.Context<never>): Context.Context<never> =>
-  Context.getOrUndefined(context, Tracer.ParentSpan) === undefined
-    ? context
-    : Context.omit(Tracer.ParentSpan)(context) as Context.Context<never>
-
 /** The message that stands in a mailbox, be it alone or with something beside it. */
 const messageOf = (item: Item | undefined): Message | undefined => typeof item === "function" ? item.message : item
 
 /** Perl does not tell a number from its text. */
 export const tagOf = ([tag]: Message): string | undefined => typeof tag === "string" ? tag : readName(tag)
-
-/** Without the tag. Spelled out, because a rest array per message costs as much as the message. */
-const callTagged = (handler: Handler, m: Message): unknown => {
-  switch (m.length) {
-    case 1:
-      return handler()
-    case 2:
-      return handler(m[1])
-    case 3:
-      return handler(m[1], m[2])
-    case 4:
-      return handler(m[1], m[2], m[3])
-    default:
-      return handler(...m.slice(1))
-  }
-}
-
-/** With the tag, for a default receiver. */
-const callWhole = (handler: Handler, m: Message): unknown => {
-  switch (m.length) {
-    case 1:
-      return handler(m[0])
-    case 2:
-      return handler(m[0], m[1])
-    case 3:
-      return handler(m[0], m[1], m[2])
-    default:
-      return handler(...m)
-  }
-}
