@@ -35,7 +35,7 @@ import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts
 import { ReplyPort } from "./internal/port/replyPort.ts"
 import { sndEffect } from "./internal/port/snd.ts"
 import * as link from "./internal/transport/link.ts"
-import { describe } from "./internal/values/describe.ts"
+import { describe, quoted } from "./internal/values/describe.ts"
 import * as portId from "./internal/values/portId.ts"
 import * as reason from "./internal/values/reason.ts"
 import type { Node, Service as NodeService } from "./Node.ts"
@@ -586,13 +586,12 @@ export const makeUnsafe: {
 
 /** Makes a port with these services: a protocol or none, handlers, options. */
 const makeIn = (verb: string, context: Context.Context<never>, args: ReadonlyArray<any>): PortId => {
-  const typed = isProtocol(args[0])
-  const handlers: unknown = typed ? args[1] : args[0]
-  const options: Options | undefined = typed ? args[2] : args[1]
+  const protocol = isProtocol(args[0]) ? args[0] : undefined
+  const [handlers, options]: ReadonlyArray<any> = protocol === undefined ? args : args.slice(1)
   const router = Context.getUnsafe(context, NodeRouter)
   const id = router.names.localId()
-  const made = open(router, id, context, Context.getUnsafe(context, Scope.Scope), settingsOf(verb, options))
-  install(made, typed ? args[0] : undefined, handlers)
+  const settings = settingsOf(verb, protocol, options)
+  install(open(router, id, context, Context.getUnsafe(context, Scope.Scope), settings), protocol, handlers)
   return id
 }
 
@@ -616,12 +615,16 @@ const open = (
 /** What a port is made with that has no options: one for all of them. */
 const usual: cell.Settings = { capacity: undefined, refuses: false, scopesMessages: false, concurrency: undefined }
 
-const settingsOf = (verb: string, options: Options | undefined): cell.Settings =>
+const settingsOf = (
+  verb: string,
+  protocol: Protocol<Messages> | undefined,
+  options: Options | undefined
+): cell.Settings =>
   options === undefined ? usual : {
     capacity: capacityOf(verb, options.mailbox),
     refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse",
     scopesMessages: oneOf(verb, "handlerScope", ["port", "message"], options.handlerScope) === "message",
-    concurrency: concurrencyOf(verb, options.concurrency)
+    concurrency: concurrencyOf(verb, protocol, options.concurrency)
   }
 
 /** How many messages may wait. A number that counts nothing would be a limit that never holds, or always. */
@@ -631,8 +634,20 @@ const capacityOf = (verb: string, mailbox = Infinity): number | undefined => {
   throw new RangeError(`Port.${verb}: mailbox must be a whole number of messages, or Infinity; it is ${mailbox}`)
 }
 
-const concurrencyOf = (verb: string, concurrency: Options["concurrency"] = 1): cell.Settings["concurrency"] => {
+const concurrencyOf = (
+  verb: string,
+  protocol: Protocol<Messages> | undefined,
+  concurrency: Options["concurrency"] = 1
+): cell.Settings["concurrency"] => {
   if (typeof concurrency === "object") {
+    const unknown = Object.keys(concurrency).find((tag) =>
+      protocol !== undefined && !Object.hasOwn(protocol.messages, tag)
+    )
+    if (unknown !== undefined) {
+      throw new RangeError(
+        `Port.${verb}: concurrency names the message ${quoted(unknown)}, which the protocol does not have`
+      )
+    }
     return new Map(
       Object.entries(concurrency).map(([tag, each]) => [tag, countOf(verb, `concurrency of ${tag}`, each)])
     )
@@ -947,6 +962,8 @@ const sendLater = (
  *
  * A message that not every link can carry (bytes, for one) does not wait for a link that is still being made: if that turns out to be
  * one that cannot, the link is lost.
+ *
+ * Where no Effect runs there is no span: the message is handled outside of any.
  *
  * **Example** (Events of an emitter)
  *
@@ -1700,7 +1717,8 @@ type ReceivedArgs<M, Tag> = [ReplyOf<M, Tag>] extends [never] ? ArgsOf<M, Tag>
  *
  * **Gotchas**
  *
- * Messages that nobody picks wait for as long as the port lives: without a `mailbox`, in any number.
+ * Messages that nobody picks wait for as long as the port lives: without a `mailbox`, in any number. So do calls whose callers are gone: a
+ * monitor of the port to reply to tells.
  *
  * **Example** (A conversation)
  *
@@ -1740,7 +1758,7 @@ export const inbox: {
       router.names.localId(),
       context,
       Context.get(context, Scope.Scope),
-      settingsOf("inbox", options)
+      settingsOf("inbox", protocol, options)
     )
     made.protocol = protocol
     const messages = new inboxes.Inbox(made)
@@ -1898,7 +1916,7 @@ export const implement = <
     const router = yield* NodeRouter
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
-    const settings = settingsOf("implement", options)
+    const settings = settingsOf("implement", fn.protocol, options)
     const start = (name: string, args: ReadonlyArray<unknown>): void => {
       const made = open(router, `${router.nodeId}#${name}`, context, scope, settings)
       made.enter(() => {

@@ -157,8 +157,10 @@ describe("a port that handles several messages at once", () => {
       }
     })))
 
-  it.effect("refuses a number that is none", () =>
+  it.effect("refuses a number that is none, and a tag that its protocol does not have", () =>
     local(Effect.gen(function*() {
+      const misspelt = yield* Effect.exit(makeWorker({ concurrency: { jop: 2 } }))
+      assert.match(String(misspelt), /Port.make: concurrency names the message "jop", which the protocol does not have/)
       const error = yield* Effect.exit(Port.make({}, { concurrency: { job: 0 } }))
       assert.match(
         String(error),
