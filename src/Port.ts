@@ -742,8 +742,8 @@ const answer = (to: string, ...reply: AnyMessage): Effect.Effect<void, never, No
  *   return Port.make(Jobs, {
  *     put: (job) => {
  *       const worker = workers.shift()
- *       if (worker !== undefined) return Port.reply(worker, job)
- *       jobs.push(job)
+ *       if (worker === undefined) jobs.push(job)
+ *       return worker === undefined ? Effect.void : Port.reply(worker, job)
  *     },
  *     take: () => {
  *       const job = jobs.shift()
@@ -769,7 +769,7 @@ const answer = (to: string, ...reply: AnyMessage): Effect.Effect<void, never, No
  */
 export const replyLater = <Reply, R = never>(
   keep: (to: ReplyTo<Reply>) => Effect.Effect<unknown, unknown, R> | void
-): Effect.Effect<Reply, never, R> =>
+): Effect.Effect<Reply, never, NoInfer<R>> =>
   // What takes the handler's answer knows it from a reply.
   Effect.succeed(new protocols.Later(keep)) as Effect.Effect<any>
 

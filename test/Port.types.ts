@@ -294,6 +294,8 @@ export const later: Port.Handlers<typeof lastCounter.messages> = {
   next: () => Port.replyLater((to) => Port.reply(to, 1)),
   note: () => {}
 }
+export const madeLater: Effect.Effect<Port.PortId<typeof lastCounter.messages>, never, Node.Node | Scope.Scope> = Port
+  .make(lastCounter, { next: () => Port.replyLater(() => {}), note: () => {} })
 declare const waiting: Port.ReplyTo<number>
 // @ts-expect-error -- a wrong answer
 export const wronglyAnswered = Port.reply(waiting, "one")
