@@ -19,7 +19,12 @@ const watch = Global.mon(group).pipe(
 )
 
 const sendToAll = Effect.gen(function*() {
-  const receivers: ReadonlyArray<typeof Receiver.PortId.Type> = yield* Global.find(group)
+  // A sender may be there before the network is.
+  const receivers: ReadonlyArray<typeof Receiver.PortId.Type> = yield* Effect.catchTag(
+    Global.find(group),
+    "NoMaster",
+    () => Effect.succeed([])
+  )
   const seconds = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   yield* Effect.forEach(receivers, (port) => Port.snd(port, "test", seconds))
 })

@@ -28,7 +28,7 @@ import { OwnProof, type Renewal } from "./internal/node/ownProof.ts"
 import type { PeerState } from "./internal/node/peer.ts"
 import * as routers from "./internal/node/router.ts"
 import type { Link } from "./internal/transport/link.ts"
-import { LinkError } from "./internal/transport/linkError.ts"
+import { LinkError, type LinkErrorReason, transportErrorText } from "./internal/transport/linkError.ts"
 import { makePortNames, randomText } from "./internal/values/names.ts"
 import { Transport } from "./Transport.ts"
 
@@ -138,6 +138,8 @@ export type NodeEvent =
     readonly _tag: "Down"
     readonly nodeId: string
     readonly reason: string
+    /** Why the link was lost: the tag of a `LinkError`, such as `peer_silent`. */
+    readonly linkError: LinkErrorReason
     /** The node said that it stops: it did not crash, and was not cut off. Only nodes of our own kind say so. */
     readonly orderly: boolean
   }
@@ -498,6 +500,7 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
 /**
  * What a node holds at a moment: `ports` without the node port, `links` and `searches` to other nodes, incoming
  * `handshakes`, `queuedMessages` that wait for a link, `unsentBytes` on links, `waitingSenders` that wait for room.
+ * `refusedMessages` is how many its ports have refused since it started.
  *
  * @category models
  * @since 0.1.0
@@ -536,8 +539,9 @@ export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter,
  *
  * **Gotchas**
  *
- * The reason of a `Down` is for people: the transport's text, such as `Unexpected end-of-file`. Whether a node stopped in
- * order tells `orderly`. That a node is down is a verdict, and can be wrong: it may live behind a broken network.
+ * The reason of a `Down` is for people: the transport's text, such as `Unexpected end-of-file`. Programs decide by `linkError`: the
+ * tag under which `docs/errors.md` tells what happened (`node_left`: it stopped in order, which `orderly` says too; `link_lost`;
+ * `peer_silent`). That a node is down is a verdict, and can be wrong: it may live behind a broken network.
  *
  * @category accessors
  * @since 0.1.0
@@ -549,8 +553,14 @@ export const events: Stream.Stream<NodeEvent, never, Node> = Stream.unwrap(
         Effect.sync(() => {
           const listener = {
             up: (nodeId: string) => void Queue.offerUnsafe(queue, { _tag: "Up", nodeId }),
-            down: (nodeId: string, reason: string, orderly: boolean) =>
-              void Queue.offerUnsafe(queue, { _tag: "Down", nodeId, reason, orderly })
+            down: (nodeId: string, why: LinkError) =>
+              void Queue.offerUnsafe(queue, {
+                _tag: "Down",
+                nodeId,
+                reason: transportErrorText(why),
+                linkError: why.reason,
+                orderly: why.reason === "node_left"
+              })
           }
           for (const nodeId of node.upNodes()) listener.up(nodeId)
           node.listeners.add(listener)

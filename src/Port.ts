@@ -11,7 +11,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -21,12 +21,15 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import { spawnRequest } from "./internal/node/fullRequests.ts"
 import type { WaitFor } from "./internal/node/peer.ts"
 import { NodeRouter, type Router, routerOf } from "./internal/node/router.ts"
+import type { Aside } from "./internal/port/aside.ts"
 import * as cell from "./internal/port/cell.ts"
 import { addFinalizer, removeFinalizer } from "./internal/port/finalizers.ts"
-import type * as handling from "./internal/port/handlers.ts"
+import * as handling from "./internal/port/handlers.ts"
+import * as inboxes from "./internal/port/inbox.ts"
 import { perl as perlSchemas } from "./internal/port/perl.ts"
 import { requireAllPlain, requirePlain } from "./internal/port/plainSchema.ts"
 import * as protocols from "./internal/port/protocol.ts"
@@ -34,6 +37,7 @@ import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts
 import { ReplyPort } from "./internal/port/replyPort.ts"
 import { sndEffect } from "./internal/port/snd.ts"
 import * as link from "./internal/transport/link.ts"
+import { describe, quoted } from "./internal/values/describe.ts"
 import * as portId from "./internal/values/portId.ts"
 import * as reason from "./internal/values/reason.ts"
 import type { Node, Service as NodeService } from "./Node.ts"
@@ -43,6 +47,7 @@ import type { Node, Service as NodeService } from "./Node.ts"
 declare const Accepts: unique symbol
 declare const Takes: unique symbol
 declare const Handles: unique symbol
+declare const Answers: unique symbol
 
 /**
  * The address of a port: `nodeid#name`, a plain string. `M` says which messages the port takes; without it, the port
@@ -215,7 +220,43 @@ export interface Options {
    * silent hole. Default: no limit. What is no whole number is refused, as a defect.
    */
   readonly mailbox?: number | undefined
+  /**
+   * What becomes of a message that no handler takes, or that came from another node and does not fit the protocol. `"kill"` ends the port:
+   * right for what belongs to one owner, who is to hear of the mistake. `"refuse"` leaves the port alone: right for what many share, in a
+   * network whose nodes are upgraded one after the other. The message is counted (`refusedMessages` of `Node.gauges`) and logged, a few
+   * times a minute at most; a call fails at its caller with the reason, unless that is a Perl node. Default: `"kill"`.
+   */
+  readonly invalid?: "kill" | "refuse" | undefined
+  /**
+   * Whose `Scope` handlers have. That of the `"port"` closes when the port ends: what a handler acquires for one message stays until then,
+   * and with many messages that is a leak. That of the `"message"` closes when its handler is done, before a call is answered; fibers of
+   * `Effect.forkScoped` and monitors end with it too. What is to stay longer is acquired in `Port.peval(self, effect)`. Default: `"port"`.
+   */
+  readonly handlerScope?: "port" | "message" | undefined
+  /**
+   * How many messages the port handles at once: of all of them, or by tag (`{ render: 4 }`; those that are not named are handled one after the
+   * other, and hold up what is behind them). Messages begin in the order in which they came, and end as they end: what handlers share they
+   * have to guard. One whose limit is reached waits, and all that is behind it. Default: 1.
+   */
+  readonly concurrency?: Concurrency | Readonly<Record<string, Concurrency>> | undefined
 }
+
+/**
+ * How many messages are handled at once.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Concurrency = number | "unbounded"
+
+/**
+ * Where the answer to a call goes: the port that the caller waits at, a plain string. `Reply` is what it takes.
+ *
+ * @see {@link replyLater} for handlers that answer later
+ * @category models
+ * @since 0.1.0
+ */
+export type ReplyTo<Reply = any> = string & { readonly [Answers]?: (reply: Reply) => void }
 
 /**
  * The ID of the port that an effect runs in. Handlers, and all that runs in a port's context, have it in their
@@ -255,6 +296,20 @@ export type Self = cell.Self
  *
  * The tags of this package's own reasons are listed in `docs/errors.md`. A reason that is empty means a normal end;
  * `cal` fails with one when the port that it asked ends before it has answered.
+ *
+ * Where a port ended since a link of this node was lost, `linkError` says why: the tag of Transport's `LinkError`, such as `node_left`
+ * (that node stopped in order), `link_lost` or `peer_silent`. A reason that came from another node has the text alone.
+ *
+ * **Example** (Whether to ask again)
+ *
+ * ```ts
+ * import { Port } from "effect-mp"
+ *
+ * // The node stopped in order, and takes its state with it; or nobody knows what became of it.
+ * const hasLeft = (killed: Port.Killed) => killed.linkError === "node_left"
+ *
+ * hasLeft(new Port.Killed({ port: "a#counter", reason: ["shutdown"] })) // => false
+ * ```
  *
  * @category errors
  * @since 0.1.0
@@ -361,6 +416,11 @@ const messageOf = (shape: protocols.MessageShape): Message<any> => ({
  * Describes what a port accepts. The schemas validate messages from other nodes before a handler sees them; between
  * ports of one node the types suffice.
  *
+ * **Details**
+ *
+ * A message may say more than its schemas: fields that a struct does not name, arguments behind the last one (those of a call before the
+ * port to reply to). Nobody looks at them, and the handler gets them as they came: so a newer node may say more to an older one.
+ *
  * **Example** (A protocol, a port that speaks it, and a call)
  *
  * ```ts
@@ -465,14 +525,20 @@ export const perl: typeof perlSchemas = perlSchemas
  * - `make(handler)`: one default receiver, which gets whole messages.
  * - `make()`: no handler yet; `rcv` adds some. With options it is `make(undefined, options)`.
  *
- * Handlers run one at a time, in the order in which messages arrive; one that waits holds up its own port and no other.
+ * Handlers run one at a time, unless the option `concurrency` says otherwise, in the order in which messages arrive; one that waits holds
+ * up its own port and no other.
  * They run with the services of the effect that made the port, and with `Self` and a `Scope` that closes when the port
- * ends.
+ * ends. Their log lines are annotated with `node`, `port` and `tag`. A message that was sent in a span, here or on another node of our kind,
+ * is handled in a child of it, `handle TAG`.
  *
  * **Gotchas**
  *
- * A message that no handler takes kills the port with `["unhandled_message", text]`. Handlers in an uninterruptible
- * region delay the end of a port that is killed.
+ * A message that no handler takes kills the port with `["unhandled_message", text]`, unless the option `invalid` says otherwise.
+ * Handlers in an uninterruptible region delay the end of a port that is killed.
+ *
+ * The `Scope` of handlers is the port's: `acquireRelease` in a handler lives as long as the port, once for each message. Wrap such a handler
+ * in `Effect.scoped`, or make the port with `handlerScope: "message"`. A fiber of `Effect.forkChild` ends as soon as the port has
+ * nothing more to handle: take `Port.fork`, or `Effect.forkScoped`.
  *
  * **Example** (A port, and its end)
  *
@@ -573,13 +639,12 @@ export const makeUnsafe: {
 
 /** Makes a port with these services: a protocol or none, handlers, options. */
 const makeIn = (verb: string, context: Context.Context<never>, args: ReadonlyArray<any>): PortId => {
-  const typed = isProtocol(args[0])
-  const handlers: unknown = typed ? args[1] : args[0]
-  const options: Options | undefined = typed ? args[2] : args[1]
+  const protocol = isProtocol(args[0]) ? args[0] : undefined
+  const [handlers, options]: ReadonlyArray<any> = protocol === undefined ? args : args.slice(1)
   const router = Context.getUnsafe(context, NodeRouter)
   const id = router.names.localId()
-  const made = open(router, id, context, Context.getUnsafe(context, Scope.Scope), mailboxOf(verb, options))
-  install(made, typed ? args[0] : undefined, handlers)
+  const settings = settingsOf(verb, protocol, options)
+  install(open(router, id, context, Context.getUnsafe(context, Scope.Scope), settings), protocol, handlers)
   return id
 }
 
@@ -592,29 +657,88 @@ const open = (
   id: string,
   context: Context.Context<never>,
   parent: Scope.Scope,
-  mailbox: number
+  settings: cell.Settings
 ): cell.Cell => {
-  const made = new cell.Cell(router, id, mailbox, context)
+  const made = new cell.Cell(router, id, settings, context)
   router.add(made)
   made.tie(parent)
   return made
 }
 
+/** What a port is made with that has no options: one for all of them. */
+const usual: cell.Settings = { capacity: undefined, refuses: false, scopesMessages: false, concurrency: undefined }
+
+const settingsOf = (
+  verb: string,
+  protocol: Protocol<Messages> | undefined,
+  options: Options | undefined
+): cell.Settings =>
+  options === undefined ? usual : {
+    capacity: capacityOf(verb, options.mailbox),
+    refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse",
+    scopesMessages: oneOf(verb, "handlerScope", ["port", "message"], options.handlerScope) === "message",
+    concurrency: concurrencyOf(verb, protocol, options.concurrency)
+  }
+
 /** How many messages may wait. A number that counts nothing would be a limit that never holds, or always. */
-const mailboxOf = (verb: string, options: Options | undefined): number => {
-  const mailbox = options?.mailbox ?? Infinity
-  if (mailbox === Infinity || Number.isInteger(mailbox) && mailbox >= 0) return mailbox
+const capacityOf = (verb: string, mailbox = Infinity): number | undefined => {
+  if (mailbox === Infinity) return undefined
+  if (Number.isInteger(mailbox) && mailbox >= 0) return mailbox
   throw new RangeError(`Port.${verb}: mailbox must be a whole number of messages, or Infinity; it is ${mailbox}`)
+}
+
+const concurrencyOf = (
+  verb: string,
+  protocol: Protocol<Messages> | undefined,
+  concurrency: Options["concurrency"] = 1
+): cell.Settings["concurrency"] => {
+  if (typeof concurrency === "object") {
+    const unknown = Object.keys(concurrency).find((tag) =>
+      protocol !== undefined && !Object.hasOwn(protocol.messages, tag)
+    )
+    if (unknown !== undefined) {
+      throw new RangeError(
+        `Port.${verb}: concurrency names the message ${quoted(unknown)}, which the protocol does not have`
+      )
+    }
+    return new Map(
+      Object.entries(concurrency).map(([tag, each]) => [tag, countOf(verb, `concurrency of ${tag}`, each)])
+    )
+  }
+  const count = countOf(verb, "concurrency", concurrency)
+  return count === 1 ? undefined : count
+}
+
+const countOf = (verb: string, option: string, count: Concurrency): number => {
+  if (count === "unbounded" || count === Infinity) return Infinity
+  if (Number.isInteger(count) && count >= 1) return count
+  throw new RangeError(
+    `Port.${verb}: ${option} must be a whole number of at least 1, or "unbounded"; it is ${describe(count)}`
+  )
+}
+
+/** One of the words that an option may be; the first of them if it is none. A program may have no types that say which. */
+const oneOf = <A extends string>(
+  verb: string,
+  option: string,
+  words: readonly [A, ...ReadonlyArray<A>],
+  word: A = words[0]
+): A => {
+  if (words.includes(word)) return word
+  throw new RangeError(`Port.${verb}: ${option} must be one of ${words.join(", ")}; it is ${describe(word)}`)
 }
 
 /** Gives a port its first handlers. */
 const install = (made: cell.Cell, protocol: Protocol<Messages> | undefined, handlers: unknown): void => {
   made.protocol = protocol
-  if (typeof handlers === "function") return made.onDefault(handlers as handling.Handler)
+  if (typeof handlers === "function") return made.onDefault(scoping(made, handlers as handling.Handler))
   if (typeof handlers !== "object" || handlers === null) return
   const byTag = handlers as Record<string, handling.Handler>
-  for (const tag of Object.keys(byTag)) handle(made, tag, byTag[tag]!)
+  for (const tag of Object.keys(byTag)) handle(made, tag, scoping(made, byTag[tag]!))
 }
+
+const scoping = (made: cell.Cell, handler: handling.Handler): handling.Handler =>
+  made.settings.scopesMessages ? handling.scopingEach(handler) : handler
 
 /** Gives a port what handles a tag; where the port's protocol has a reply for it, that is sent. */
 const handle = (made: cell.Cell, tag: string, handler: handling.Handler): void => {
@@ -640,6 +764,78 @@ const answer = (to: string, ...reply: AnyMessage): Effect.Effect<void, never, No
       return failed(error)
     }
   })
+
+/**
+ * What the handler of a call answers that will answer later: `keep` gets the port to reply to, and whoever has that may `reply`, the port
+ * itself with another message, or another port. Meanwhile the port handles what comes next.
+ *
+ * **Details**
+ *
+ * The port to reply to is a plain string, that can travel. It is gone when the caller is: a monitor of it (`mon`) tells, and so nobody works
+ * for those who wait no more. `kil(to, tag, text)` fails the call.
+ *
+ * **Gotchas**
+ *
+ * It is the last thing that a handler does: the handler succeeds with it. An answer that never comes keeps the caller waiting.
+ *
+ * **Example** (A queue of jobs, which workers wait at)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Fiber, Schema } from "effect"
+ *
+ * const Jobs = Port.protocol({
+ *   put: Port.message(Schema.String),
+ *   take: Port.message().replies(Schema.String)
+ * })
+ *
+ * const makeJobs = Effect.suspend(() => {
+ *   const jobs: Array<string> = []
+ *   const workers: Array<Port.ReplyTo<string>> = []
+ *   return Port.make(Jobs, {
+ *     put: (job) => {
+ *       const worker = workers.shift()
+ *       if (worker === undefined) jobs.push(job)
+ *       return worker === undefined ? Effect.void : Port.reply(worker, job)
+ *     },
+ *     take: () => {
+ *       const job = jobs.shift()
+ *       return job !== undefined ? Effect.succeed(job) : Port.replyLater((worker) => {
+ *         workers.push(worker)
+ *       })
+ *     }
+ *   })
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const jobs = yield* makeJobs
+ *   const worker = yield* Effect.forkScoped(Port.cal(jobs, "take"), { startImmediately: true })
+ *   yield* Port.snd(jobs, "put", "dig")
+ *   return yield* Fiber.join(worker)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "dig"
+ * ```
+ *
+ * @category calls
+ * @since 0.1.0
+ */
+export const replyLater = <Reply, R = never>(
+  keep: (to: ReplyTo<Reply>) => Effect.Effect<unknown, unknown, R> | void
+): Effect.Effect<Reply, never, NoInfer<R>> =>
+  // What takes the handler's answer knows it from a reply.
+  Effect.succeed(new protocols.Later(keep)) as Effect.Effect<any>
+
+/**
+ * Answers a call whose handler has left it to be answered later. A caller that waits no more is left alone, and so is one that has its
+ * answer already.
+ *
+ * @see {@link replyLater}
+ * @category calls
+ * @since 0.1.0
+ */
+export const reply = <Reply>(to: ReplyTo<Reply>, value: Reply): Effect.Effect<void, never, Node> =>
+  value === undefined ? answer(to) : answer(to, value)
 
 /** By its tag: another copy of this package may have thrown it. */
 const isTooLarge = (error: unknown): error is UnsendableMessage =>
@@ -694,16 +890,16 @@ export const rcv: {
     if (made === undefined) return Exit.void
     // As it is now: the fiber goes on to other things.
     const services = made.isNative(fiber.context) ? undefined : made.contextOver(fiber.context)
-    if (typeof first !== "string") made.onDefault(withServices(services, first))
+    if (typeof first !== "string") made.onDefault(withServices(services, scoping(made, first)))
     else if (second === undefined) made.on(first, undefined)
-    else handle(made, first, withServices(services, second))
+    else handle(made, first, withServices(services, scoping(made, second)))
     return Exit.void
   })
 
 /** The same function, where what it answers needs other services than those of the port that calls it. */
 const withServices = <Args extends ReadonlyArray<any>>(
   services: Context.Context<never> | undefined,
-  body: (...args: Args) => Effect.Effect<unknown, unknown, any> | void
+  body: (...args: Args) => unknown
 ): (...args: Args) => Effect.Effect<unknown, unknown> | void => {
   if (services === undefined) return body as (...args: Args) => Effect.Effect<unknown, unknown> | void
   return (...args) => {
@@ -756,15 +952,31 @@ export const snd: {
 
 const Snd = sndEffect<Node>((fiber, to, message) => {
   const router = Context.getUnsafe(fiber.context, NodeRouter)
-  const waitFor = router.offer(to, message)
-  return waitFor === undefined ? Exit.void : sendLater(router, to, message, waitFor)
+  const aside = asideOf(fiber)
+  const waitFor = router.offer(to, message, aside)
+  return waitFor === undefined ? Exit.void : sendLater(router, to, message, waitFor, aside)
 })
+
+/** What goes beside the messages of a fiber: the span that it is in, if it is in one that others are to know of. */
+const asideOf = (
+  { cache: { span } }: Fiber.Fiber<unknown, unknown>,
+  patienceMillis?: number
+): Aside | undefined => {
+  const known = span === undefined || Context.get(span.annotations, Tracer.DisablePropagation) ? undefined : span
+  return known === undefined && patienceMillis === undefined ? undefined : { span: known, patienceMillis }
+}
 
 /**
  * Waits for what keeps a message from being sent, then sends it as it was when the waiting began. What cannot be interrupted,
  * such as a finalizer, must not wait: it sends at once.
  */
-const sendLater = (router: Router, port: string, message: AnyMessage, waitFor: WaitFor): Effect.Effect<void> =>
+const sendLater = (
+  router: Router,
+  port: string,
+  message: AnyMessage,
+  waitFor: WaitFor,
+  aside?: Aside
+): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
     const fixed = router.fixed(port, message)
     const passOn = Effect.sync(() => router.sentOrNot(port))
@@ -777,8 +989,8 @@ const sendLater = (router: Router, port: string, message: AnyMessage, waitFor: W
           if (turn === "lost") return Effect.void
           // A message that is refused after all must not hold up those who wait behind it.
           const tried = turn === "send"
-            ? Effect.ensuring(Effect.sync(() => router.offerInTurn(port, fixed)), passOn)
-            : Effect.sync(() => router.offer(port, fixed))
+            ? Effect.ensuring(Effect.sync(() => router.offerInTurn(port, fixed, aside)), passOn)
+            : Effect.sync(() => router.offer(port, fixed, aside))
           return Effect.flatMap(tried, (again) => again === undefined ? Effect.void : attempt(again))
         })
       )
@@ -803,6 +1015,8 @@ const sendLater = (router: Router, port: string, message: AnyMessage, waitFor: W
  *
  * A message that not every link can carry (bytes, for one) does not wait for a link that is still being made: if that turns out to be
  * one that cannot, the link is lost.
+ *
+ * Where no Effect runs there is no span: the message is handled outside of any.
  *
  * **Example** (Events of an emitter)
  *
@@ -1417,9 +1631,12 @@ const reminder = (router: Router, port: string, message: AnyMessage) => {
  *
  * **Gotchas**
  *
+ * A call may fail though the port that was asked lives: it was refused (the option `invalid` of `make`), or its answer was too large. Then
+ * `port` of the `Killed` is that of the call, and not the one that was asked.
+ *
  * Without a monitor's help nobody knows that a reply was forgotten: a handler that never answers keeps `cal` waiting,
  * unless a `calTimeout` or `Effect.timeout` ends it. A handler that calls its own port would wait for itself: its call fails
- * with `["calling_self", text]`.
+ * with `["calling_self", text]`. Where a port handles several messages at once, it is the last free hand that must not do so.
  *
  * @see {@link calTimeout} to wait for a limited time
  * @see {@link calMessage} for replies of several arguments, as Perl ports send them
@@ -1453,6 +1670,11 @@ export const cal: {
 /**
  * `cal` with a limit of time: fails with a `TimeoutError` when it is over.
  *
+ * **Details**
+ *
+ * A port of our own kind does not begin with what nobody waits for any more: it is told when its caller runs out of patience, or is
+ * interrupted, and how long that will wait, in case that nothing gets through. What has begun goes on.
+ *
  * @category calls
  * @since 0.1.0
  */
@@ -1461,7 +1683,11 @@ export const calTimeout = <M extends Messages, const Tag extends CallTagOf<M>>(
   timeout: Duration.Input,
   tag: Tag,
   ...args: ArgsOf<M, Tag>
-): Effect.Effect<ReplyOf<M, Tag>, Killed | Cause.TimeoutError, Node> => Effect.timeout(cal(port, tag, ...args), timeout)
+): Effect.Effect<ReplyOf<M, Tag>, Killed | Cause.TimeoutError, Node> => {
+  const duration = Duration.fromInputUnsafe(timeout)
+  const patienceMillis = Duration.isFinite(duration) ? Duration.toMillis(duration) : undefined
+  return Effect.timeout(Effect.map(ask(port, [tag, ...args], patienceMillis), (reply): any => reply[0]), duration)
+}
 
 /**
  * `cal` that answers the whole reply, with all its arguments.
@@ -1474,7 +1700,7 @@ export const calMessage = (
   ...message: ReadonlyArray<unknown>
 ): Effect.Effect<ReadonlyArray<unknown>, Killed, Node> => ask(port, message)
 
-const ask = (port: string, message: AnyMessage): Effect.Effect<AnyMessage, Killed, Node> =>
+const ask = (port: string, message: AnyMessage, patienceMillis?: number): Effect.Effect<AnyMessage, Killed, Node> =>
   Effect.withFiber((fiber) => {
     const router = Context.getUnsafe(fiber.context, NodeRouter)
     const asked = router.ports.get(port)
@@ -1483,27 +1709,170 @@ const ask = (port: string, message: AnyMessage): Effect.Effect<AnyMessage, Kille
     }
     const reply = new ReplyPort(router)
     reply.watches(router.monitor(port, (exit) => reply.finish(endedBefore(port, exit))))
-    const abandon = Effect.sync(() => reply.abandon())
     const answered = Effect.callback<AnyMessage, Killed>((resume) => {
       reply.onResult(resume)
-      return abandon
+      return Effect.sync(() => {
+        reply.abandon()
+        router.abandoned(port, reply.id)
+      })
     })
+    const aside = asideOf(fiber, patienceMillis)
     const request = [...message, reply.id]
     let waitFor: WaitFor | undefined
     try {
-      waitFor = router.offer(port, request)
+      waitFor = router.offer(port, request, aside)
     } catch (error) {
       // A message that cannot be sent leaves no port behind.
       reply.abandon()
       return Effect.die(error)
     }
     if (waitFor === undefined) return answered
-    return Effect.andThen(Effect.onError(sendLater(router, port, request, waitFor), () => abandon), answered)
+    const sent = Effect.onError(
+      sendLater(router, port, request, waitFor, aside),
+      () => Effect.sync(() => reply.abandon())
+    )
+    return Effect.andThen(sent, answered)
   })
 
 /** For whoever waits for a reply, a normal end is a failure too. */
 const endedBefore = (port: string, exit: reason.PortExit): Exit.Exit<never, Killed> =>
   Exit.fail(new Killed({ port, reason: reason.reasonFromExit(exit) }))
+
+// ---- ports that are read like a queue
+
+/**
+ * A port that is read like a queue. `receive` takes its messages.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Inbox<M extends Messages = any> {
+  readonly port: PortId<M>
+  /** @internal */
+  readonly take: (wants: inboxes.Wants) => Effect.Effect<AnyMessage, Killed>
+}
+
+/** A whole message as it arrives: a call has the port to reply to as its last argument. */
+type Received<M, Tag extends keyof M = keyof M> = IsUntyped<M> extends true ? ReadonlyArray<any>
+  : Tag extends keyof M ? readonly [tag: Tag, ...args: ReceivedArgs<M, Tag>]
+  : never
+
+type ReceivedArgs<M, Tag> = [ReplyOf<M, Tag>] extends [never] ? ArgsOf<M, Tag>
+  : [...ArgsOf<M, Tag>, replyTo: ReplyTo<ReplyOf<M, Tag>>]
+
+/**
+ * Makes a port that has no handlers: a program reads its messages with `receive`, in order, or picks among them. So a conversation is
+ * written down from its beginning to its end, where handlers would have to remember how far it has come.
+ *
+ * **Details**
+ *
+ * The port lives and ends as all ports do. `mailbox` limits how many messages may wait to be read, and `invalid` says what becomes of one that
+ * the protocol does not know.
+ *
+ * **Gotchas**
+ *
+ * Messages that nobody picks wait for as long as the port lives: without a `mailbox`, in any number. So do calls whose callers are gone: a
+ * monitor of the port to reply to tells.
+ *
+ * **Example** (A conversation)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Caller = Port.protocol({ dial: Port.message(Schema.String), digit: Port.message(Schema.Number), hangUp: Port.message() })
+ *
+ * const program = Effect.gen(function*() {
+ *   const caller = yield* Port.inbox(Caller)
+ *   for (const digit of [1, 2]) yield* Port.snd(caller.port, "digit", digit)
+ *   yield* Port.snd(caller.port, "dial", "tone")
+ *   const [, what] = yield* Port.receive(caller, "dial")
+ *   const [, first] = yield* Port.receive(caller, "digit")
+ *   const [tag, second] = yield* Port.receive(caller)
+ *   return [what, first, tag, second]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => ["tone", 1, "digit", 2]
+ * ```
+ *
+ * @category queues
+ * @since 0.1.0
+ */
+export const inbox: {
+  <M extends Messages>(
+    protocol: Protocol<M>,
+    options?: Pick<Options, "mailbox" | "invalid">
+  ): Effect.Effect<Inbox<M>, never, Node | Scope.Scope>
+  (protocol?: undefined, options?: Pick<Options, "mailbox">): Effect.Effect<Inbox, never, Node | Scope.Scope>
+} = (protocol?: Protocol<Messages>, options?: Options): Effect.Effect<Inbox, never, Node | Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<Node | Scope.Scope>) => {
+    const router = Context.get(context, NodeRouter)
+    const made = open(
+      router,
+      router.names.localId(),
+      context,
+      Context.get(context, Scope.Scope),
+      settingsOf("inbox", protocol, options)
+    )
+    made.protocol = protocol
+    const messages = new inboxes.Inbox(made)
+    addFinalizer(
+      Context.get(made.contextOver(context), Scope.Scope),
+      messages,
+      (exit) => Effect.sync(() => messages.end(exit))
+    )
+    return Effect.succeed(messages)
+  })
+
+/**
+ * Takes the next message of an inbox, whole; or the next one with a tag, or that a predicate wants: those before it stay, for whoever wants
+ * them. Waits for it where it has not arrived. Fails with `Killed` when the port has ended, or ends meanwhile.
+ *
+ * **Details**
+ *
+ * Of several that wait, who came first is served first. Interrupted, by `Effect.timeout` for one, it takes nothing. A call has the port to
+ * reply to as its last argument, for `reply`.
+ *
+ * **Gotchas**
+ *
+ * What a predicate throws is a defect of `receive`.
+ *
+ * **Example** (The answer to this very question)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Answers = Port.protocol({ answer: Port.message(Schema.Number, Schema.String) })
+ *
+ * const program = Effect.gen(function*() {
+ *   const answers = yield* Port.inbox(Answers)
+ *   yield* Port.snd(answers.port, "answer", 1, "one")
+ *   yield* Port.snd(answers.port, "answer", 2, "two")
+ *   const [, , text] = yield* Port.receive(answers, ([, question]) => question === 2)
+ *   return text
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "two"
+ * ```
+ *
+ * @category queues
+ * @since 0.1.0
+ */
+export const receive: {
+  <M extends Messages>(inbox: Inbox<M>): Effect.Effect<Received<M>, Killed>
+  <M extends Messages, const Tag extends TagOf<M> & keyof M>(
+    inbox: Inbox<M>,
+    tag: Tag
+  ): Effect.Effect<Received<M, Tag>, Killed>
+  <M extends Messages>(
+    inbox: Inbox<M>,
+    wants: (message: Received<M>) => boolean
+  ): Effect.Effect<Received<M>, Killed>
+} = (inbox: Inbox, wanted?: string | ((message: any) => boolean)): Effect.Effect<any, Killed> => {
+  if (wanted === undefined) return inbox.take(() => true)
+  return inbox.take(typeof wanted === "string" ? (message) => cell.tagOf(message) === wanted : wanted)
+}
 
 // ---- spawning ports on other nodes
 
@@ -1601,9 +1970,9 @@ export const implement = <
     const router = yield* NodeRouter
     const scope = yield* Effect.scope
     const context = yield* Effect.context<never>()
-    const mailbox = mailboxOf("implement", options)
+    const settings = settingsOf("implement", fn.protocol, options)
     const start = (name: string, args: ReadonlyArray<unknown>): void => {
-      const made = open(router, `${router.nodeId}#${name}`, context, scope, mailbox)
+      const made = open(router, `${router.nodeId}#${name}`, context, scope, settings)
       // Messages that come before the implementation has answered are held against it too.
       made.protocol = fn.protocol
       made.enter(() => {

@@ -428,7 +428,15 @@ for (const [name, transport] of transports) {
         for (let n = 0; n < 10_000; n++) yield* a.run(Port.snd("b#port", n))
         for (let n = 0; n < 3; n++) yield* Effect.forkScoped(a.run(Port.snd("b#port", "waits")))
         yield* until("three senders wait", () => Effect.map(a.run(Node.gauges), (now) => now.waitingSenders === 3))
-        const expected = { ports: 0, links: 0, searches: 1, handshakes: 0, queuedMessages: 10_000, unsentBytes: 0 }
+        const expected = {
+          ports: 0,
+          links: 0,
+          searches: 1,
+          handshakes: 0,
+          queuedMessages: 10_000,
+          unsentBytes: 0,
+          refusedMessages: 0
+        }
         assert.deepStrictEqual(yield* a.run(Node.gauges), { ...expected, waitingSenders: 3 })
         const queued = Effect.map(Metric.snapshot, (metrics) =>
           metrics.find(({ attributes, id }) =>
@@ -451,8 +459,8 @@ for (const [name, transport] of transports) {
         yield* until("both go down", () => seen.length === 4)
         assert.deepStrictEqual(seen.slice(0, 2), [{ _tag: "Up", nodeId: "b" }, { _tag: "Up", nodeId: "c" }])
         assert.sameDeepMembers(seen.slice(2), [
-          { _tag: "Down", nodeId: "b", reason: "cut", orderly: false },
-          { _tag: "Down", nodeId: "c", reason: "cut", orderly: false }
+          { _tag: "Down", nodeId: "b", reason: "cut", linkError: "link_lost", orderly: false },
+          { _tag: "Down", nodeId: "c", reason: "cut", linkError: "link_lost", orderly: false }
         ])
       }))
 

@@ -288,3 +288,25 @@ export const unprovided: Layer.Layer<never, never, Node.Node> = Port.implement(
   untyped,
   () => Effect.succeed(() => Database)
 )
+
+const lastCounter = Port.protocol({ next: Port.message().replies(Schema.Number), note: Port.message(Schema.String) })
+export const later: Port.Handlers<typeof lastCounter.messages> = {
+  next: () => Port.replyLater((to) => Port.reply(to, 1)),
+  note: () => {}
+}
+export const madeLater: Effect.Effect<Port.PortId<typeof lastCounter.messages>, never, Node.Node | Scope.Scope> = Port
+  .make(lastCounter, { next: () => Port.replyLater(() => {}), note: () => {} })
+declare const waiting: Port.ReplyTo<number>
+// @ts-expect-error -- a wrong answer
+export const wronglyAnswered = Port.reply(waiting, "one")
+
+declare const letters: Port.Inbox<typeof lastCounter.messages>
+export const received: Effect.Effect<
+  readonly ["next", Port.ReplyTo<number>] | readonly ["note", string],
+  Port.Killed
+> = Port.receive(letters)
+export const receivedNote: Effect.Effect<readonly ["note", string], Port.Killed> = Port.receive(letters, "note")
+// @ts-expect-error -- the protocol has no such message
+export const neverReceived = Port.receive(letters, "nothing")
+// @ts-expect-error -- neither of the words
+export const wrongOption = Port.make({}, { handlerScope: "node" })

@@ -183,7 +183,13 @@ for (const [name, transport] of transports) {
           yield* inbox.has(1)
           assert.deepStrictEqual(events, [
             { _tag: "Up", nodeId: "b" },
-            { _tag: "Down", nodeId: "b", reason: "the node came back with a new connection", orderly: false },
+            {
+              _tag: "Down",
+              nodeId: "b",
+              reason: "the node came back with a new connection",
+              linkError: "replaced",
+              orderly: false
+            },
             { _tag: "Up", nodeId: "b" }
           ])
           assert.deepStrictEqual([inbox.messages, old.messages], [[["hello"]], []])
@@ -304,8 +310,8 @@ for (const [name, transport] of transports) {
         assert.deepStrictEqual(inbox.messages, numbers(500))
         assert.deepStrictEqual(record, ["last", "transport_error"])
         assert.deepStrictEqual(downs(events), [
-          { _tag: "Down", nodeId: "b", reason: "cut", orderly: false },
-          { _tag: "Down", nodeId: "b", reason: "the other node stopped", orderly: true }
+          { _tag: "Down", nodeId: "b", reason: "cut", linkError: "link_lost", orderly: false },
+          { _tag: "Down", nodeId: "b", reason: "the other node stopped", linkError: "node_left", orderly: true }
         ])
       }))
 

@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Scope from "effect/Scope"
 import { Router } from "../src/internal/node/router.ts"
 import type { Watcher } from "../src/internal/port/receiver.ts"
+import { LinkError } from "../src/internal/transport/linkError.ts"
 import { PortNames } from "../src/internal/values/names.ts"
 import { nodeOf } from "../src/internal/values/portId.ts"
 import { exitFromReason, type Reason, reasons } from "../src/internal/values/reason.ts"
@@ -59,7 +60,9 @@ export class Network {
   }
   private notice(node: string, other: string): void {
     if (!this.up.delete(`${node}>${other}`)) return
-    for (const listener of this.nodes.get(node)!.listeners) listener.down(other, "lost", false)
+    for (const listener of this.nodes.get(node)!.listeners) {
+      listener.down(other, new LinkError({ reason: "link_lost", peer: other }))
+    }
     this.nodes.get(node)!.lost(other)
   }
   /** Lets the oldest message of a direction arrive. */

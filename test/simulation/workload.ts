@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
+import { type LinkError, transportErrorText } from "../../src/internal/transport/linkError.ts"
 import * as Port from "../../src/Port.ts"
 import { Behaviour } from "./behaviour.ts"
 import { Channels } from "./channels.ts"
@@ -96,7 +97,7 @@ export class Workload {
     }
     const listener = {
       up: (peer: string) => emit({ _tag: "Up", life, peer }),
-      down: (peer: string, reason: string) => emit({ _tag: "Down", life, peer, reason })
+      down: (peer: string, why: LinkError) => emit({ _tag: "Down", life, peer, reason: transportErrorText(why) })
     }
     return Effect.gen({ self: this }, function*() {
       for (const one of [careless, listener]) {

@@ -8,6 +8,12 @@ import type { Message } from "../port/receiver.ts"
 /** The request that spawns a port, by the name of the Perl function that serves it there. */
 export const spawnRequest = "AnyEvent::MP::_spawn"
 
+/** `emp_refused NAME REASON...`: a port did not take the call that the port of this name waits for. Never sent to others. */
+export const refusedRequest = "emp_refused"
+
+/** `emp_abandoned NAME CALLER`: nobody waits any more for what the port of this name was asked by that of the caller. Never sent to others. */
+export const abandonedRequest = "emp_abandoned"
+
 export const fullRequests = {
   /** `emp_spawn OWNER NAME FUNCTION ARG...`: the new port ends when its owner does, a port of the sender or the sender itself. */
   spawn: "emp_spawn",

@@ -16,6 +16,7 @@ export interface Gauges {
   readonly queuedMessages: number
   readonly unsentBytes: number
   readonly waitingSenders: number
+  readonly refusedMessages: number
 }
 
 const descriptions: Record<keyof Gauges, string> = {
@@ -25,7 +26,8 @@ const descriptions: Record<keyof Gauges, string> = {
   handshakes: "Incoming connections that have not authenticated yet",
   queuedMessages: "Messages that wait for a link",
   unsentBytes: "Bytes that were sent on links and have not left the process",
-  waitingSenders: "Senders that wait for room"
+  waitingSenders: "Senders that wait for room",
+  refusedMessages: "Messages that ports have refused since the node started"
 }
 
 export const read = (router: Router): Gauges => {
@@ -39,7 +41,8 @@ export const read = (router: Router): Gauges => {
     handshakes: router.network.handshaking,
     queuedMessages: sum((peer) => peer.queued),
     unsentBytes: sum((peer) => peer.link?.buffered ?? 0),
-    waitingSenders: sum((peer) => peer.senders)
+    waitingSenders: sum((peer) => peer.senders),
+    refusedMessages: router.refusedMessages
   }
 }
 

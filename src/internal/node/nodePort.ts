@@ -10,7 +10,7 @@ import { quoted } from "../values/describe.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
 import { isTagged, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
-import { fullRequests, spawnRequest } from "./fullRequests.ts"
+import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./fullRequests.ts"
 import type { Request, Router } from "./router.ts"
 import { answerStatus, statusRequest } from "./status.ts"
 
@@ -148,6 +148,16 @@ const builtIn = (router: Router): Record<string, Request> => ({
     }
     const child = spawn(router, from, request)
     if (child !== undefined) tie(router, child, owner)
+  },
+
+  [abandonedRequest]: (from, [name, caller]) => {
+    const [port, of] = [portName(name), portName(caller)]
+    if (port && of) router.abandoned(`${router.nodeId}#${port}`, `${from}#${of}`)
+  },
+
+  [refusedRequest]: (_from, [name, ...reason]) => {
+    const port = portName(name)
+    if (port) router.failCall(port, reason)
   },
 
   [fullRequests.finish]: (_from, [name, ...reason]) => {

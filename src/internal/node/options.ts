@@ -12,7 +12,7 @@ import { hasEnded, lastDay } from "../transport/certificate.ts"
 import { leastMessageSize, limitsOf } from "../transport/framing/framing.ts"
 import { framings } from "../transport/framing/framings.ts"
 import { accepted, defaultMethods, isSecret, mostSecrets, offered, secretMethods } from "../transport/handshake/auth.ts"
-import { ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
+import { asideKey, ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
 import { type Credentials, readCredentials } from "../transport/tls.ts"
 import { isLabel, splitAddresses, wrongAdvertised, wrongBind } from "../values/address.ts"
@@ -112,6 +112,7 @@ export const check = (
           [ownKindKey, incarnation],
           [timeoutKey, String(monitorTimeoutMillis)],
           [sizeKey, String(maxMessageSize)],
+          [asideKey, "1"],
           ...credentials === undefined ? [] : [["tls", "1.0"] as const]
         ])
       },

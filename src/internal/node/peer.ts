@@ -4,15 +4,16 @@
  *
  * @internal
  */
+import { type Aside, asideToWire } from "../port/aside.ts"
 import { enqueue, type Runnable } from "../port/readyQueue.ts"
 import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "../port/receiver.ts"
 import { leastMessageSize } from "../transport/framing/framing.ts"
-import { type Link, type LinkEvents, UnsendableMessage } from "../transport/link.ts"
+import { type Link, type LinkEvents, ownRequests, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, transportErrorText } from "../transport/linkError.ts"
 import { describe, quoted } from "../values/describe.ts"
 import { type Copied, copy, culprit } from "../values/plainData.ts"
 import { exitFromReason, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
-import { fullRequests, inProtocol } from "./fullRequests.ts"
+import { abandonedRequest, fullRequests, inProtocol, refusedRequest } from "./fullRequests.ts"
 import { type Resume, Waiters } from "./waiters.ts"
 
 /** `idle`: nothing was ever sent there. `down`: gone, and of no further use. */
@@ -76,25 +77,30 @@ export class Peer implements LinkEvents, Runnable {
   }
 
   /** Sends a message to a port of the peer. Throws an `UnsendableMessage` if the link cannot carry it. */
-  send(name: string, message: Message): void {
-    if (this.link === undefined || this.queueing) this.keep(name, this.fixed(name, message))
-    else this.link.send(name, message)
+  send(name: string, message: Message, aside?: Aside): void {
+    const { link } = this
+    if (link === undefined || this.queueing) {
+      const fixed = this.fixed(name, message)
+      if (aside === undefined) this.keep(name, fixed)
+      else this.keep("", withAside(name, fixed, aside))
+    } else if (aside === undefined || !link.takesAsides) link.send(name, message)
+    else sendBeside(link, name, message, aside)
   }
 
   /** The same, if nothing speaks against it. */
-  offer(name: string, message: Message): WaitFor | undefined {
+  offer(name: string, message: Message, aside?: Aside): WaitFor | undefined {
     // Of no further use: what is still sent here is lost, as what waited.
     if (this.state === "down") return undefined
-    return this.hasRoom ? this.offerInTurn(name, message) : "room"
+    return this.hasRoom ? this.offerInTurn(name, message, aside) : "room"
   }
 
   /** The same for a sender whose turn it is: others may wait. */
-  offerInTurn(name: string, message: Message): WaitFor | undefined {
+  offerInTurn(name: string, message: Message, aside?: Aside): WaitFor | undefined {
     if (this.link === undefined && this.dependsOnLink(name, message)) {
       this.wake()
       return "link"
     }
-    this.send(name, message)
+    this.send(name, message, aside)
     return undefined
   }
 
@@ -265,6 +271,18 @@ export class Peer implements LinkEvents, Runnable {
     this.sendShort("", [request, name], reason)
   }
 
+  /** Tells a caller there that what it has asked for was refused. Others than our own kind have no word for it. */
+  failCall(name: string, reason: Reason): void {
+    if (this.link?.incarnation !== undefined) this.sendShort("", [refusedRequest, name], reason)
+  }
+
+  /** Tells a port there that its caller is gone. Whoever has no word for it does what it was asked. */
+  abandoned(name: string, caller: string): void {
+    if (this.link === undefined || this.link.incarnation !== undefined) {
+      this.sendSafely("", [abandonedRequest, name, caller])
+    }
+  }
+
   /** Has the peer make a port that ends with its owner, if the peer can see to that. */
   spawn(owner: string, request: ReadonlyArray<unknown>): void {
     this.send("", this.understood([fullRequests.spawn, owner, ...request]))
@@ -273,6 +291,15 @@ export class Peer implements LinkEvents, Runnable {
   /** A request as the peer understands it, once that is known: what waits for a link is translated when there is one. */
   private understood(request: Message): Message {
     return this.link !== undefined && this.link.incarnation === undefined ? inProtocol(request) : request
+  }
+
+  /** Sends what waited for a link, as the other side takes it. */
+  private sendAsTaken(link: Link, name: string, message: Message): void {
+    if (name !== "") return link.send(name, message)
+    const [request] = message
+    if (request === abandonedRequest && link.incarnation === undefined) return
+    if (request === ownRequests.aside && !link.takesAsides) return link.send(String(message[2]), message.slice(3))
+    link.send(name, this.understood(message))
   }
 
   /** Sends parts of which those that cannot travel go as text; and shortened, if all of them are more than a message may be. */
@@ -319,7 +346,7 @@ export class Peer implements LinkEvents, Runnable {
     this.link = link
     this.host.cameUp(this)
     try {
-      for (const [name, message] of this.queue) link.send(name, name === "" ? this.understood(message) : message)
+      for (const [name, message] of this.queue) this.sendAsTaken(link, name, message)
     } catch (error) {
       if (!(error instanceof UnsendableMessage)) throw error
       return link.giveUp(new LinkError({ reason: "unsendable", peer: this.nodeId, detail: error.message }))
@@ -355,8 +382,27 @@ export class Peer implements LinkEvents, Runnable {
     this.monitored = new Map()
     for (const cancel of monitored.values()) cancel()
     this.host.wentDown(this, wasUp, error)
-    const reason = reasons.transport_error(this.nodeId, transportErrorText(error))
+    const reason = reasons.transport_error(this.nodeId, transportErrorText(error), error.reason)
     for (const [name, watchers] of monitors) this.fire(name, watchers, reason)
     enqueue(this)
+  }
+}
+
+const withAside = (name: string, message: Message, aside: Aside): Message => [
+  ownRequests.aside,
+  asideToWire(aside),
+  name,
+  ...message
+]
+
+/**
+ * What cannot be sent so is sent alone: it may just fit, and if it does not, the sender learns where in the message the culprit is.
+ */
+const sendBeside = (link: Link, name: string, message: Message, aside: Aside): void => {
+  try {
+    link.send("", withAside(name, message, aside))
+  } catch (error) {
+    if (!(error instanceof UnsendableMessage)) throw error
+    link.send(name, message)
   }
 }

@@ -8,12 +8,13 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { type Aside, asideFromWire } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import { type Link, ownRequests, UnsendableMessage } from "../transport/link.ts"
-import { LinkError, type LinkErrorReason, transportErrorText } from "../transport/linkError.ts"
-import { quoted } from "../values/describe.ts"
+import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
+import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
@@ -47,8 +48,7 @@ const deepestNesting = 64
 /** Told when nodes come and go, in the same call. */
 export interface NodeListener {
   up(nodeId: string): void
-  /** `orderly`: the node said that it stops. */
-  down(nodeId: string, why: string, orderly: boolean): void
+  down(nodeId: string, why: LinkError): void
 }
 
 /** Told when a port begins to end. Its finalizers may keep it for as long as they like. */
@@ -88,6 +88,8 @@ export class Router implements NodeService, Host, PeerHost {
   readonly log: NodeLog
   readonly network: Network
   readonly bornAt: number
+  /** How many messages the node's ports have refused. */
+  refusedMessages = 0
   private readonly context: Context.Context<never>
   private readonly places = new Places()
   /** Ports of ours that others have sent to, by the name that they know them by. */
@@ -147,17 +149,17 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   /** The same, if nothing speaks against it. If something does, a sender that can wait should, with `whenItMay`. */
-  offer(to: string, message: Message): WaitFor | undefined {
+  offer(to: string, message: Message, aside?: Aside): WaitFor | undefined {
     const receiver = this.ports.get(to)
-    if (receiver === undefined) return this.sendElsewhere(to, message, false)
-    this.deliver(receiver, message)
+    if (receiver === undefined) return this.sendElsewhere(to, message, false, aside)
+    this.deliver(receiver, message, aside)
     return undefined
   }
 
   /** The same for a sender whose turn it is: others may wait. */
-  offerInTurn(to: string, message: Message): WaitFor | undefined {
+  offerInTurn(to: string, message: Message, aside?: Aside): WaitFor | undefined {
     const place = this.placeOf(to)
-    if (place !== undefined) return place.peer.offerInTurn(place.name, message)
+    if (place !== undefined) return place.peer.offerInTurn(place.name, message, aside)
     this.send(to, message)
     return undefined
   }
@@ -204,9 +206,16 @@ export class Router implements NodeService, Host, PeerHost {
     return place
   }
 
-  private deliver(receiver: Receiver, message: Message): void {
+  private deliver(receiver: Receiver, message: Message, aside?: Aside): void {
     if (this.tracing !== undefined) this.tracing.sent(receiver.id, message)
-    receiver.send(message)
+    receiver.send(message, aside)
+  }
+
+  /** Nobody waits any more for what a port was asked: if it has not begun with that, it need not. */
+  abandoned(port: string, caller: string): void {
+    const receiver = this.ports.get(port)
+    if (receiver === undefined) this.placeOf(port)?.peer.abandoned(nameOf(port), nameOf(caller))
+    else if (isCell(receiver)) receiver.abandon(caller)
   }
 
   /**
@@ -222,10 +231,10 @@ export class Router implements NodeService, Host, PeerHost {
     } else receiver.sendForeign(message)
   }
 
-  private sendElsewhere(to: string, message: Message, force: boolean): WaitFor | undefined {
+  private sendElsewhere(to: string, message: Message, force: boolean, aside?: Aside): WaitFor | undefined {
     const place = this.placeOf(to)
     if (place !== undefined) {
-      if (!force) return place.peer.offer(place.name, message)
+      if (!force) return place.peer.offer(place.name, message, aside)
       place.peer.send(place.name, message)
     } else if (!isPortId(to)) {
       this.log.warnSome("malformed port ID", `a message to the malformed port ID ${quoted(to)} was dropped`, message)
@@ -345,6 +354,21 @@ export class Router implements NodeService, Host, PeerHost {
     if (this.ports.has(port)) this.endings.set(port, watcher)
   }
 
+  refused({ id }: Receiver, message: Message, reason: Reason): void {
+    this.refusedMessages++
+    this.log.warnSome(`messages refused by ${id}`, `port ${id} refused a message: ${describeList(reason, 2)}`)
+    const to = message.at(-1)
+    if (!isPortId(to)) return
+    if (nodeOf(to) === this.nodeId) this.failCall(nameOf(to), reason)
+    else this.peers.get(nodeOf(to))?.failCall(nameOf(to), reason)
+  }
+
+  /** What a caller of this node has asked for was refused. Other ports than those of calls are left alone. */
+  failCall(name: string, reason: Reason): void {
+    const receiver = this.portNamed(name)
+    if (receiver?._tag === "ReplyPort") receiver.kill(reason)
+  }
+
   unheard(what: string, cause: unknown): void {
     this.log.warnSome("unheard", what, cause)
   }
@@ -411,11 +435,14 @@ export class Router implements NodeService, Host, PeerHost {
     return true
   }
 
-  receive(peer: Peer, to: unknown, message: Message): string | undefined {
+  receive(peer: Peer, to: unknown, message: Message, aside?: Aside): string | undefined {
     const name = portName(to)
+    if (name === "" && message[0] === ownRequests.aside && aside === undefined) {
+      return this.receive(peer, message[2], message.slice(3), asideFromWire(message[1]) ?? nothingBeside)
+    }
     if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
-    if (name !== "") this.receiverNamed(name)?.sendForeign(message)
+    if (name !== "") this.receiverNamed(name)?.sendForeign(message, aside)
     else this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
     return undefined
   }
@@ -470,10 +497,11 @@ export class Router implements NodeService, Host, PeerHost {
     this.places.clear()
     if (!wasUp) return
     if (mistakes.has(error.reason)) this.log.warnSome(`mistakes of ${peer.nodeId}`, `lost the link to ${error.message}`)
-    const isOrderly = error.reason === "node_left"
-    this.tellListeners((listener) => listener.down(peer.nodeId, transportErrorText(error), isOrderly))
+    this.tellListeners((listener) => listener.down(peer.nodeId, error))
   }
 }
+
+const nothingBeside: Aside = { span: undefined, patienceMillis: undefined }
 
 /** Why links end that would stand otherwise, and may end for that again. */
 const mistakes: ReadonlySet<LinkErrorReason> = new Set([

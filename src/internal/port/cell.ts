@@ -13,7 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
+import type * as Tracer from "effect/Tracer"
+import { describeTag } from "../values/describe.ts"
 import { readName } from "../values/portId.ts"
 import {
   exitFromReason,
@@ -24,8 +25,20 @@ import {
   reasonFromExit,
   reasons
 } from "../values/reason.ts"
+import { Abandoned } from "./abandoned.ts"
+import type { Aside } from "./aside.ts"
+import { contextFor, type Contexts, naming, untraced } from "./contexts.ts"
 import { addFinalizer, removeFinalizer } from "./finalizers.ts"
-import { type Handler, handlerOf, type Handlers, withHandler, withoutHandler } from "./handlers.ts"
+import {
+  callTagged,
+  callWhole,
+  type Handler,
+  handlerOf,
+  type Handlers,
+  withHandler,
+  withoutHandler
+} from "./handlers.ts"
+import { type Concurrency, Hands } from "./hands.ts"
 import { isSuccess, syncOf } from "./immediate.ts"
 import { afterPass, enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
 import { type Host, type Message, type Receiver, type Watcher, Witness } from "./receiver.ts"
@@ -33,7 +46,11 @@ import { isSnd } from "./snd.ts"
 import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 
 /** Something that runs in the port's turn, between two messages. */
-export type Task = () => Effect.Effect<unknown, unknown> | void
+export interface Task {
+  (): unknown
+  /** That the task handles. */
+  readonly message?: Message
+}
 
 /** Why a message is refused: the reason that its port is killed with. */
 export type Validate = (message: Message) => Reason | undefined
@@ -51,19 +68,31 @@ export interface Protocol {
   readonly messages: Readonly<Record<string, { readonly reply: unknown }>>
 }
 
+/** What a port's maker may want otherwise than most. */
+export interface Settings {
+  /** How many messages may wait. `undefined`: as many as there are. */
+  readonly capacity: number | undefined
+  /** Whether a message that no handler takes, or that the protocol does not know so, leaves the port alone. */
+  readonly refuses: boolean
+  /** Whether each message has a scope of its own, which closes when it is handled. */
+  readonly scopesMessages: boolean
+  /** How many messages are handled at once. `undefined`: one after the other. */
+  readonly concurrency: Concurrency | undefined
+}
+
 /** Re-exported as `Port.Self`, where it is documented. */
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
 
 /** What a port needs while something runs in it. */
-interface Life {
-  /** What handlers run in: the creator's services, `Self` and the port's Scope. */
-  readonly context: Context.Context<never>
+interface Life extends Contexts {
   /** Handles all that waits, and before that the effect that led to it. Built once. */
   readonly activation: Effect.Effect<void, unknown>
   /** The effect that no plain call can carry out. */
   pending: Effect.Effect<unknown, unknown> | undefined
   /** Only while an activation lasts that needs one. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** Whose calls need not be begun. */
+  abandoned: Abandoned | undefined
   /** It goes when the pass is over, unless the port is awake then. */
   isGoing: boolean
 }
@@ -85,8 +114,7 @@ export class Cell implements Receiver, Runnable {
   private readonly creator: Context.Context<never>
   /** The scope that ends the port with it. */
   private parent: Scope.Scope | undefined = undefined
-  /** None is no number: Infinity would be an object of its own in each port. */
-  private readonly capacity: number | undefined
+  readonly settings: Settings
   /** The port's own scope: what handlers acquire is released when the port ends. Made by the first effect that may. */
   private scope: Scope.Closeable | undefined = undefined
   /** Most ports of a large program are at rest, and have none. */
@@ -94,6 +122,8 @@ export class Cell implements Receiver, Runnable {
   private tags: Handlers = undefined
   private fallback: Handler | undefined = undefined
   private watchers: Watchers = undefined
+  /** What is handled beside the activation, where that may be. */
+  private readonly hands: Hands | undefined
   private box = noItems
   /** What is being handled, without what has been. */
   private batch = noItems
@@ -101,10 +131,11 @@ export class Cell implements Receiver, Runnable {
   /** In the run queue, or being run: it will look at the mailbox by itself. */
   private busy = false
 
-  constructor(host: Host, id: string, capacity: number, context: Context.Context<never>) {
+  constructor(host: Host, id: string, settings: Settings, context: Context.Context<never>) {
     this.host = host
     this.id = id
-    this.capacity = capacity === Infinity ? undefined : capacity
+    this.settings = settings
+    this.hands = settings.concurrency === undefined ? undefined : new Hands(settings.concurrency)
     this.creator = context
   }
 
@@ -113,8 +144,13 @@ export class Cell implements Receiver, Runnable {
   }
 
   private live(): Life {
-    return this.life ??= {
-      context: this.context(),
+    if (this.life !== undefined) return this.life
+    const context = this.context()
+    return this.life = {
+      context,
+      named: context,
+      tag: undefined,
+      others: undefined,
       activation: Effect.whileLoop({
         while: () => this.goesOn(),
         body: () => this.handleSome(),
@@ -122,13 +158,14 @@ export class Cell implements Receiver, Runnable {
       }),
       pending: undefined,
       fiber: undefined,
+      abandoned: undefined,
       isGoing: false
     }
   }
 
   private context(): Context.Context<never> {
-    return this.life?.context ??
-      Context.add(Context.add(untraced(this.creator), Self, this.id), Scope.Scope, this.ownScope())
+    if (this.life !== undefined) return this.life.context
+    return Context.add(Context.add(untraced(this.creator), Self, this.id), Scope.Scope, this.ownScope())
   }
 
   private ownScope(): Scope.Closeable {
@@ -164,7 +201,7 @@ export class Cell implements Receiver, Runnable {
 
   /** Whether effects with this context may run in the port as they are. */
   isNative(context: Context.Context<never>): boolean {
-    return context === this.creator || context === this.life?.context
+    return context === this.creator || context === this.life?.named || context === this.life?.context
   }
 
   /** A context with this port's `Self` and Scope. */
@@ -182,21 +219,57 @@ export class Cell implements Receiver, Runnable {
     this.fallback = handler
   }
 
-  send(message: Message): void {
+  send(message: Message, aside?: Aside): void {
     if (this.doomed !== undefined) return
-    if (this.capacity !== undefined && this.box.length + this.batch.length - this.index >= this.capacity) {
-      return this.kill(reasons.mailbox_overflow(this.capacity))
+    const { capacity } = this.settings
+    if (capacity !== undefined && this.box.length + this.batch.length - this.index >= capacity) {
+      return this.kill(reasons.mailbox_overflow(capacity))
     }
-    this.put(message)
+    this.put(aside === undefined ? message : this.beside(message, aside))
   }
 
-  sendForeign(message: Message): void {
+  sendForeign(message: Message, aside?: Aside): void {
     const { protocol } = this
     const said = protocol?.read === undefined ? message : protocol.read(message)
-    const refused = protocol?.validate(said)
+    const wrong = protocol?.validate(said)
+    if (wrong === undefined) this.send(said, aside)
+    else if (this.settings.refuses) this.host.refused(this, message, wrong)
     // In its turn, so that what came before it is still handled.
-    if (refused === undefined) this.send(said)
-    else this.enter(() => this.kill(refused))
+    else this.enter(() => this.kill(wrong))
+  }
+
+  /** A message with what goes beside it: it is not begun if its sender does not wait that long, and handled in a span of its own. */
+  private beside(message: Message, { patienceMillis, span }: Aside): Task {
+    const until = patienceMillis === undefined ? Infinity : this.host.monotonic() + patienceMillis
+    const handle = (): unknown => {
+      if (until < Infinity && this.host.monotonic() >= until) return undefined
+      return span === undefined ? this.handle(message) : this.handleIn(span, message)
+    }
+    return Object.assign(handle, { message })
+  }
+
+  /** Handles a message in a child of the span that it was sent in. */
+  private handleIn(parent: Tracer.AnySpan, message: Message): Effect.Effect<unknown, unknown> {
+    const tag = describeTag(message[0])
+    const handled = Effect.suspend(() => {
+      const result = this.handle(message)
+      return Effect.isEffect(result) ? result as Effect.Effect<unknown, unknown> : Effect.void
+    })
+    const attributes = { node: this.host.nodeId, port: this.id, tag }
+    return Effect.withSpan(handled, `handle ${tag}`, {
+      parent,
+      kind: "consumer",
+      attributes,
+      captureStackTrace: false
+    })
+  }
+
+  /** Whoever waits at this port for an answer has gone: what it has asked is not begun, if it waits. */
+  abandon(caller: string): void {
+    if (this.doomed !== undefined || !this.busy) return
+    const life = this.live()
+    life.abandoned ??= new Abandoned()
+    life.abandoned.add(caller)
   }
 
   /** Runs a task in the port's turn. Tasks are the port's own doing: a full mailbox takes them too. */
@@ -217,6 +290,7 @@ export class Cell implements Receiver, Runnable {
     this.doom(reason)
     // One that was told to finish what it has in hand has no more time for that.
     this.life?.fiber?.interruptUnsafe()
+    this.hands?.interrupt()
   }
 
   /** Ends it when it is done with the message that it has in hand, if there is one. To kill it meanwhile ends that too. */
@@ -242,16 +316,16 @@ export class Cell implements Receiver, Runnable {
     if (this.life?.fiber === undefined && !this.busy) {
       this.busy = true
       enqueue(this)
-    }
+    } else this.handIsFree()
   }
 
   run(): void {
-    if (this.doomed !== undefined) return this.end(this.doomed)
+    if (this.doomed !== undefined) return this.endWithEmptyHands(this.doomed)
     const pending = this.handlePlainly()
     if (pending === undefined || this.doomed !== undefined) return this.activationEnded()
     const life = this.live()
     life.pending = pending
-    const fiber = Effect.runForkWith(life.context)(life.activation)
+    const fiber = Effect.runForkWith(life.named)(life.activation)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) this.fiberEnded(exit)
     // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
@@ -284,11 +358,19 @@ export class Cell implements Receiver, Runnable {
 
   private more(): boolean {
     if (this.doomed !== undefined || passIsOver()) return false
-    if (this.index < this.batch.length) return true
+    if (this.index < this.batch.length) return this.hasFreeHand()
     this.index = 0
     this.batch = this.box
     this.box = noItems
-    return this.batch.length > 0
+    this.life?.abandoned?.turn()
+    return this.batch.length > 0 && this.hasFreeHand()
+  }
+
+  /** Whether the next item, if there is one, may be handled beside what is in hand. */
+  private hasFreeHand(): boolean {
+    if (this.hands === undefined) return true
+    const message = messageOf(this.batch[this.index])
+    return message === undefined || !this.hands.areFullFor(tagOf(message) ?? "")
   }
 
   /** In a fiber, whether there is something to do. */
@@ -308,7 +390,10 @@ export class Cell implements Receiver, Runnable {
     }
     for (let left = stride; left > 0; left--) {
       const next = this.handleNext()
-      if (next !== undefined) return next
+      if (next !== undefined) {
+        if (life.fiber !== undefined && life.fiber.context !== life.named) life.fiber.setContext(life.named)
+        return next
+      }
       if (!this.more()) break
     }
     return Effect.void
@@ -321,7 +406,9 @@ export class Cell implements Receiver, Runnable {
     this.batch[this.index++] = undefined
     const result = this.handle(item)
     if (result === undefined || result === null || isSuccess(result)) return undefined
-    if (isSnd(result)) return this.host.offer(result.to, result.message) === undefined ? undefined : result
+    if (isSnd(result)) {
+      return this.host.offer(result.to, result.message) === undefined ? undefined : this.inHand(item, result)
+    }
     const sync = syncOf(result)
     if (sync !== undefined) {
       if (this.life?.fiber === undefined) borrow(this.live().context)
@@ -330,23 +417,60 @@ export class Cell implements Receiver, Runnable {
     }
     // What is no Effect counts as done.
     if (!Effect.isEffect(result)) return undefined
-    if (!Exit.isExit(result)) return result as Effect.Effect<unknown, unknown>
+    if (!Exit.isExit(result)) return this.inHand(item, result as Effect.Effect<unknown, unknown>)
     if (Exit.isFailure(result)) this.fail(result.cause)
     return undefined
   }
 
+  /** Has an effect run beside the activation, where that may be. Answers it if it may not. */
+  private inHand(item: Item, effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> | undefined {
+    const { hands } = this
+    const message = messageOf(item)
+    const name = message === undefined ? undefined : tagOf(message)
+    const life = this.live()
+    const context = contextFor(life, this.host.nodeId, this.id, name)
+    if (hands === undefined || message === undefined) return effect
+    const tag = name ?? ""
+    if (!hands.take(tag)) return effect
+    const fiber = Effect.runForkWith(context)(effect)
+    const left = (exit: Exit.Exit<unknown, unknown>): void => {
+      hands.remove(tag, fiber)
+      if (Exit.isFailure(exit)) this.fail(exit.cause)
+      this.handIsFree()
+    }
+    hands.add(tag, fiber)
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) fiber.addObserver(left)
+    else left(exit)
+    return undefined
+  }
+
+  /** Goes on, if that is what the port waited for: with the next message, or to its end. */
+  private handIsFree(): void {
+    if (this.hands?.isAwaited !== true || this.doomed !== undefined && !this.hands.areEmpty) return
+    this.hands.isAwaited = false
+    enqueue(this)
+  }
+
+  private endWithEmptyHands(exit: PortExit): void {
+    if (this.hands === undefined || this.hands.areEmpty) this.end(exit)
+    else this.hands.isAwaited = true
+  }
+
   private handle(item: Item): unknown {
     if (typeof item === "function") return item()
-    const tag = item[0]
-    // Perl does not tell a number from its text.
-    const name = typeof tag === "string" ? tag : readName(tag)
+    if (this.life?.abandoned?.has(item) === true) return undefined
+    const name = tagOf(item)
     const tagged = name === undefined ? undefined : handlerOf(this.tags, name)
     if (tagged !== undefined) return callTagged(tagged, item)
     return this.fallback !== undefined ? callWhole(this.fallback, item) : this.refuse(item)
   }
 
-  private refuse(message: Message): undefined {
-    this.kill(reasons.unhandled_message(message[0]))
+  /** There is nobody for the message. */
+  refuse(message: Message): undefined {
+    const reason = reasons.unhandled_message(message[0])
+    if (this.settings.refuses) this.host.refused(this, message, reason)
+    else this.kill(reason)
   }
 
   private fiberEnded(exit: Exit.Exit<unknown, unknown>): void {
@@ -357,7 +481,11 @@ export class Cell implements Receiver, Runnable {
   }
 
   private activationEnded(): void {
-    if (this.doomed !== undefined || this.box.length > 0 || this.index < this.batch.length) return enqueue(this)
+    if (this.doomed !== undefined || this.box.length > 0 || this.index < this.batch.length) {
+      if (this.doomed !== undefined || this.hasFreeHand()) enqueue(this)
+      else this.hands!.isAwaited = true
+      return
+    }
     this.busy = false
     this.batch = noItems
     this.index = 0
@@ -383,7 +511,7 @@ export class Cell implements Receiver, Runnable {
   /** Runs an effect in the port, beside its handlers. Its failure kills the port; its interruption does not. */
   evaluate<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, Killed> {
     return Effect.callback<A, Killed>((resume) => {
-      const fiber = this.adopt(Effect.runForkWith(this.context())(effect))
+      const fiber = this.adopt(Effect.runForkWith(naming(this.context(), this.host.nodeId, this.id))(effect))
       fiber.addObserver((exit) => {
         if (Exit.isSuccess(exit)) return resume(Effect.succeed(exit.value))
         if (this.doomed === undefined) return resume(Effect.interrupt)
@@ -439,38 +567,8 @@ const giveBack = (): void => {
 /** Whether what stands in a table of ports is a port of a program. */
 export const isCell = (receiver: Receiver): receiver is Cell => receiver._tag === "Port"
 
-/** What is made in a span may outlive it: a port does. */
-export const untraced = (context: Context.Context<never>): Context.Context<never> =>
-  Context.getOrUndefined(context, Tracer.ParentSpan) === undefined
-    ? context
-    : Context.omit(Tracer.ParentSpan)(context) as Context.Context<never>
+/** The message that stands in a mailbox, be it alone or with something beside it. */
+const messageOf = (item: Item | undefined): Message | undefined => typeof item === "function" ? item.message : item
 
-/** Without the tag. Spelled out, because a rest array per message costs as much as the message. */
-const callTagged = (handler: Handler, m: Message): unknown => {
-  switch (m.length) {
-    case 1:
-      return handler()
-    case 2:
-      return handler(m[1])
-    case 3:
-      return handler(m[1], m[2])
-    case 4:
-      return handler(m[1], m[2], m[3])
-    default:
-      return handler(...m.slice(1))
-  }
-}
-
-/** With the tag, for a default receiver. */
-const callWhole = (handler: Handler, m: Message): unknown => {
-  switch (m.length) {
-    case 1:
-      return handler(m[0])
-    case 2:
-      return handler(m[0], m[1])
-    case 3:
-      return handler(m[0], m[1], m[2])
-    default:
-      return handler(...m)
-  }
-}
+/** Perl does not tell a number from its text. */
+export const tagOf = ([tag]: Message): string | undefined => typeof tag === "string" ? tag : readName(tag)

@@ -4,6 +4,11 @@
  *
  * @internal
  */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { syncOf } from "./immediate.ts"
+import type { Message } from "./receiver.ts"
+import { isSnd } from "./snd.ts"
 
 /** What handles a message. It gets the arguments one by one; a value that is no Effect counts as done. */
 export type Handler = (...args: ReadonlyArray<any>) => unknown
@@ -18,6 +23,13 @@ class Entry {
     this.tag = tag
     this.handler = handler
   }
+}
+
+/** A scope for each message: what the handler acquires is released when it is done. What needs no fiber acquires nothing. */
+export const scopingEach = (handler: Handler): Handler => (...args) => {
+  const result = handler(...args)
+  if (!Effect.isEffect(result) || Exit.isExit(result) || isSnd(result) || syncOf(result) !== undefined) return result
+  return Effect.scoped(result)
 }
 
 /** As many stand in a list. */
@@ -58,4 +70,34 @@ const asMap = (first: Entry): Map<string, Handler> => {
   const all = new Map<string, Handler>()
   for (let entry: Entry | undefined = first; entry !== undefined; entry = entry.next) all.set(entry.tag, entry.handler)
   return all
+}
+
+/** Without the tag. Spelled out, because a rest array per message costs as much as the message. */
+export const callTagged = (handler: Handler, m: Message): unknown => {
+  switch (m.length) {
+    case 1:
+      return handler()
+    case 2:
+      return handler(m[1])
+    case 3:
+      return handler(m[1], m[2])
+    case 4:
+      return handler(m[1], m[2], m[3])
+    default:
+      return handler(...m.slice(1))
+  }
+}
+
+/** With the tag, for a default receiver. */
+export const callWhole = (handler: Handler, m: Message): unknown => {
+  switch (m.length) {
+    case 1:
+      return handler(m[0])
+    case 2:
+      return handler(m[0], m[1])
+    case 3:
+      return handler(m[0], m[1], m[2])
+    default:
+      return handler(...m)
+  }
 }

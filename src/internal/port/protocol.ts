@@ -28,8 +28,21 @@ export interface MessageShape {
 /** Checks the items of a list from one of them on, as arguments. Answers what is wrong with them, if anything is. */
 type CheckArguments = (list: ReadonlyArray<unknown>, from?: number) => string | undefined
 
-/** Checks arguments by schemas, one for each. */
-export const checkArguments = (schemas: ReadonlyArray<AnySchema>): CheckArguments => checking(Schema.Tuple(schemas))
+/**
+ * Checks arguments by schemas, one for each, and what comes last by those for it. Between the two there may be more, which nobody looks
+ * at: as with the fields of a struct, a newer sender may say more than an older receiver knows of.
+ */
+export const checkArguments = (
+  schemas: ReadonlyArray<AnySchema>,
+  last: ReadonlyArray<AnySchema> = []
+): CheckArguments => {
+  const check = checking(Schema.Tuple([...schemas, ...last]))
+  return (list, from = 0) => {
+    const end = list.length - last.length
+    const known = from + schemas.length
+    return end <= known ? check(list, from) : check([...list.slice(from, known), ...list.slice(end)])
+  }
+}
 
 /** Compiled once: what fits, and most does, is seen without the schema's help. */
 const checking = (tuple: AnySchema): CheckArguments => {
@@ -66,7 +79,7 @@ export const validator = (messages: Readonly<Record<string, MessageShape>>): Val
   for (const [tag, { reply, schemas, tail }] of Object.entries(messages)) {
     const last = reply === undefined ? [] : [PortIdSchema]
     const check = tail === undefined
-      ? checkArguments([...schemas, ...last])
+      ? checkArguments(schemas, last)
       : checking(Schema.TupleWithRest(Schema.Tuple(schemas), [tail, ...last]))
     checks.set(tag, check)
   }
@@ -99,6 +112,14 @@ export const PortIdSchema = Schema.String.pipe(
   Schema.check(Schema.makeFilter((text: string) => isPortId(text) || "expected a port ID of the form node#name"))
 )
 
+/** What a handler succeeds with that answers later: `keep` gets the port to reply to. */
+export class Later {
+  readonly keep: (to: string) => unknown
+  constructor(keep: (to: string) => unknown) {
+    this.keep = keep
+  }
+}
+
 /**
  * Adds to the handler of a call that its result is sent to the reply port, which comes last. Nothing is answered by a message without
  * arguments: no codec has to say `undefined`.
@@ -112,11 +133,14 @@ export const replying = (
   const to = args[args.length - 1]
   if (!isPortId(to)) return Effect.fail(`message ${quoted(tag)} names no port to reply to`)
   const result = handler(...args.slice(0, -1))
-  return Effect.flatMap(
-    result as Effect.Effect<unknown, unknown>,
-    (value) => value === undefined ? answer(to) : answer(to, value)
-  )
+  return Effect.flatMap(result as Effect.Effect<unknown, unknown>, (value) => {
+    if (value === undefined) return answer(to)
+    return value instanceof Later ? kept(value.keep(to)) : answer(to, value)
+  })
 }
+
+const kept = (result: unknown): Effect.Effect<unknown, unknown> =>
+  Effect.isEffect(result) ? result as Effect.Effect<unknown, unknown> : Effect.void
 
 /** What a protocol says of the replies to its calls: what one says, or what is wrong with it. */
 export const replyReader = (messages: Readonly<Record<string, MessageShape>>) => {

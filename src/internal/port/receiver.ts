@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import type { PortNames } from "../values/names.ts"
 import type { Message } from "../values/plainData.ts"
 import type { PortExit, Reason } from "../values/reason.ts"
+import type { Aside } from "./aside.ts"
 
 export type { Message } from "../values/plainData.ts"
 
@@ -18,9 +19,9 @@ export interface Receiver {
   readonly _tag: "Port" | "ReplyPort" | "NodePort"
   readonly id: string
   /** From a port of the same node. */
-  send(message: Message): void
+  send(message: Message, aside?: Aside): void
   /** From another node, which is not trusted to send what the port's protocol says. */
-  sendForeign(message: Message): void
+  sendForeign(message: Message, aside?: Aside): void
   kill(reason: Reason): void
   /** Calls back once, with the port's Exit; the result takes the monitor back. */
   watch(watcher: Watcher): () => void
@@ -30,6 +31,8 @@ export interface Receiver {
 export interface Host {
   readonly nodeId: string
   readonly names: PortNames
+  /** Milliseconds of a clock that never jumps. */
+  monotonic(): number
   /** Sends a message, unless something speaks against it: then it answers what a sender that can wait is to wait for. */
   offer(to: string, message: Message): string | undefined
   /** The port is there: its ID leads to it from now on. */
@@ -38,6 +41,8 @@ export interface Host {
   ending(receiver: Receiver, exit: PortExit): void
   /** The port has ended: its ID leads nowhere from now on. */
   removed(receiver: Receiver): void
+  /** The port did not take a message, and lives on: whoever waits for an answer to it waits in vain. */
+  refused(receiver: Receiver, message: Message, reason: Reason): void
   /** Something failed that no caller is left to hear of. */
   unheard(what: string, cause: unknown): void
   /** The port has ended, not in order, and nobody monitored it. */

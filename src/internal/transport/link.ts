@@ -9,7 +9,7 @@ import { describe } from "../values/describe.ts"
 import { type Carries, copy, type Culprit, culprit, type Message, type PeerKind } from "../values/plainData.ts"
 import { type Framing, leastMessageSize, type Limits, limitsOf } from "./framing/framing.ts"
 import type { SendBuffer } from "./framing/sendBuffer.ts"
-import { type Greeting, ownKindKey, sizeKey, timeoutKey } from "./handshake/greeting.ts"
+import { asideKey, type Greeting, ownKindKey, sizeKey, timeoutKey } from "./handshake/greeting.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
 import type { Security } from "./security.ts"
 import type { Wire } from "./wire.ts"
@@ -68,6 +68,8 @@ export const ownRequests = {
   bye: "emp_bye",
   /** The sender ends this link for a mistake of the receiver: `emp_end REASON DETAIL`. */
   end: "emp_end",
+  /** A message with what goes beside it: `emp_aside ASIDE NAME MESSAGE...`. */
+  aside: "emp_aside",
   /** Another live node, at this address, has the node ID of the receiver. */
   duplicate: "emp_duplicate"
 } as const
@@ -95,6 +97,8 @@ export class Link {
   readonly peerTimeoutMillis: number | undefined
   /** How large a message the other side takes, if it is of our kind. Nobody knows it of others. */
   readonly peerLimits: Limits | undefined
+  /** Whether the other side knows what goes beside messages. */
+  readonly takesAsides: boolean
   readonly address: string
   /** The software of the other side, as it calls itself. */
   readonly provider: string | undefined
@@ -129,6 +133,7 @@ export class Link {
     this.incarnation = home.isOwnKind ? greeting.keys.get(ownKindKey) : undefined
     this.peerTimeoutMillis = this.incarnation === undefined ? undefined : readTimeout(greeting.keys.get(timeoutKey))
     this.peerLimits = this.incarnation === undefined ? undefined : readLimits(greeting.keys.get(sizeKey))
+    this.takesAsides = this.incarnation !== undefined && greeting.keys.has(asideKey)
     this.harmlessSize = this.peerLimits === undefined
       ? Infinity
       : Math.min(this.peerLimits.bytes, this.peerLimits.items)
@@ -171,7 +176,7 @@ export class Link {
 
   private write(name: string, message: Message): void {
     this.sent += this.sizeWhenWritten(name, message)
-    if (this.trace !== undefined) this.trace(this.portOf(name), message)
+    if (this.trace !== undefined) this.show(this.trace, name, message)
     this.flushSoon()
   }
 
@@ -185,6 +190,11 @@ export class Link {
     }
     if (size > this.harmlessSize) this.assertTaken(name, message, size)
     return size
+  }
+
+  private show(trace: (to: string, message: Message) => void, name: string, message: Message): void {
+    if (name === "" && message[0] === ownRequests.aside) trace(this.portOf(String(message[2])), message.slice(3))
+    else trace(this.portOf(name), message)
   }
 
   private sendBehind(name: string, message: Message): void {

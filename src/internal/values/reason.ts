@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { describe, describeList, describeTag, quoted } from "./describe.ts"
+import type { LinkErrorReason } from "./linkReason.ts"
 import { culprit } from "./plainData.ts"
 import { isPortId } from "./portId.ts"
 
@@ -35,8 +36,12 @@ export const reasons = {
     isPortId(port) ? "cannot monitor nonexistent port" : "cannot monitor a malformed port ID",
     port
   ],
-  /** There is no link to the port's node any more, or none could be made. */
-  transport_error: (nodeId: string, text: string) => ["transport_error", nodeId, text],
+  /** There is no link to the port's node any more, or none could be made. This node knows more of it than what travels. */
+  transport_error: (nodeId: string, text: string, why?: LinkErrorReason): Reason => {
+    const reason = ["transport_error", nodeId, text]
+    if (why !== undefined) linkErrors.set(reason, why)
+    return reason
+  },
   /** A supervisor gave up, because of this child and the way that it ended last. */
   restart_limit: (text: string, childId: string, last: Reason) => ["restart_limit", text, childId, ...last],
   /** An end in order. */
@@ -56,11 +61,31 @@ export const isOrderly = (reason: Reason): boolean => reason.length === 0 || isT
 export const isForeseen = (reason: Reason): boolean =>
   isOrderly(reason) || isTagged(reason, "interrupted") || isTagged(reason, "transport_error")
 
+/** Why the link was lost that a reason of this node tells of: beside the list, which travels as it is. */
+const linkErrors = new WeakMap<Reason, LinkErrorReason>()
+
+interface KilledFields {
+  readonly port: string
+  readonly reason: Reason
+}
+
 /** Re-exported as `Port.Killed`, where it is documented. */
 export class Killed extends Schema.TaggedError<Killed>()("Killed", {
   port: Schema.String,
   reason: Schema.Array(Schema.Unknown)
 }) {
+  constructor(fields: KilledFields, options?: Schema.MakeOptions) {
+    super(fields, options)
+    // The list is a copy of that which was given.
+    const why = linkErrors.get(fields.reason)
+    if (why !== undefined) linkErrors.set(this.reason, why)
+  }
+
+  /** Why the link was lost that the port ended for: the tag of a `LinkError`. Of what other nodes tell, only they know it. */
+  get linkError(): LinkErrorReason | undefined {
+    return linkErrors.get(this.reason)
+  }
+
   override get message(): string {
     return this.reason.length === 0
       ? `port ${this.port} ended`

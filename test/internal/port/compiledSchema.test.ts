@@ -147,7 +147,8 @@ describe("a compiled schema", () => {
       if (random.chance(0.2)) args.push(random.pick(oddities)!())
       if (random.chance(0.1)) args.pop()
       const schemas = drawn.map(({ schema }) => schema)
-      const truth = answer(() => Schema.is(Schema.Tuple(schemas))(args))
+      // What comes behind the last schema is nobody's concern.
+      const truth = answer(() => Schema.is(Schema.Tuple(schemas))(args.slice(0, schemas.length)))
       const wrong = checkArguments(schemas)(args)
       assert.strictEqual(wrong === undefined, truth === true, `seed ${seed}`)
       if (truth === "throws") assert.match(wrong!, /^the check itself failed/)

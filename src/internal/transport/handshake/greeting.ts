@@ -23,6 +23,8 @@ export const ownKindKey = "effect-mp"
 export const timeoutKey = "effect-mp-timeout"
 /** How large a message the sender, of our own kind, takes: bytes. */
 export const sizeKey = "effect-mp-size"
+/** Whether the sender, of our own kind, knows what goes beside messages: `emp_aside`. */
+export const asideKey = "effect-mp-aside"
 
 /** Whether the other side has a certificate, and insists on TLS with everybody who has one. */
 export const talksTls = (greeting: Greeting): boolean => Math.trunc(Number(greeting.keys.get("tls"))) === 1

@@ -1,0 +1,40 @@
+/**
+ * What goes beside a message: the span that it was sent in, and how long its sender waits for an answer. Between nodes of our own kind it
+ * travels in a request of its own, with the message in it.
+ *
+ * @internal
+ */
+import * as Tracer from "effect/Tracer"
+
+export interface Aside {
+  readonly span: Tracer.AnySpan | undefined
+  /** From now on. Nobody compares the clocks of two machines. */
+  readonly patienceMillis: number | undefined
+}
+
+/** As plain data. */
+export const asideToWire = ({ patienceMillis, span }: Aside): unknown => ({
+  ...patienceMillis === undefined ? {} : { patience: Math.ceil(patienceMillis) },
+  ...span === undefined ? {} : { span: [span.traceId, span.spanId, span.sampled] }
+})
+
+/** What is not understood of it is not there: the message counts. */
+export const asideFromWire = (value: unknown): Aside | undefined => {
+  if (typeof value !== "object" || value === null) return undefined
+  const span = "span" in value ? readSpan(value.span) : undefined
+  const patienceMillis = "patience" in value && typeof value.patience === "number" ? value.patience : undefined
+  return span === undefined && patienceMillis === undefined ? undefined : { span, patienceMillis }
+}
+
+const readSpan = (value: unknown): Tracer.ExternalSpan | undefined => {
+  if (!Array.isArray(value)) return undefined
+  const [traceId, spanId, sampled]: ReadonlyArray<unknown> = value
+  if (!isId(traceId) || !isId(spanId)) return undefined
+  return Tracer.externalSpan({ traceId, spanId, sampled: sampled === true })
+}
+
+/** So much is believed to be the ID of a trace or a span. */
+const longestId = 64
+
+const isId = (value: unknown): value is string =>
+  typeof value === "string" && value.length > 0 && value.length <= longestId
