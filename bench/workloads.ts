@@ -1,5 +1,6 @@
 /** All workloads, in the order in which they run. */
 import type { Workload } from "./workload.ts"
+import { calls } from "./workloads/calls.ts"
 import { death } from "./workloads/death.ts"
 import { lives } from "./workloads/lives.ts"
 import { memory } from "./workloads/memory.ts"
@@ -20,5 +21,6 @@ export const workloads: ReadonlyArray<Workload> = [
   death,
   notices,
   ...payloads,
-  manyToOne
+  manyToOne,
+  ...calls
 ]

@@ -12,7 +12,7 @@ import { NodeRouter, type Router } from "./internal/node/router.ts"
 import { makeProtocol } from "./internal/rpc/connections.ts"
 import { Listener } from "./internal/rpc/listener.ts"
 import { serialization } from "./internal/rpc/serialization.ts"
-import { Killed, reasons } from "./internal/values/reason.ts"
+import { reasons } from "./internal/values/reason.ts"
 import type { Node } from "./Node.ts"
 import * as Port from "./Port.ts"
 

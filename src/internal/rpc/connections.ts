@@ -35,6 +35,7 @@ export type Target = string | Effect.Effect<string, unknown>
 interface Shared {
   readonly router: Router
   readonly context: Context.Context<Scope.Scope>
+  readonly scope: Scope.Scope
   readonly serialization: Serialization
   readonly target: Target
   readonly write: Write
@@ -48,10 +49,12 @@ export const makeProtocol = (
   target: Target
 ): Effect.Effect<ClientProtocol> => {
   const clients = new Map<number, Client>()
+  // Made before the clients, it closes after them: what they still say is heard.
+  const scope = Scope.forkUnsafe(Context.get(context, Scope.Scope))
   const client = (write: Write, id: number): Client => {
     const known = clients.get(id)
     if (known !== undefined) return known
-    const made = new Client({ router, context, serialization, target, write }, id)
+    const made = new Client({ router, context, scope, serialization, target, write }, id)
     clients.set(id, made)
     return made
   }
@@ -97,7 +100,7 @@ class Client {
   constructor(shared: Shared, id: number) {
     this.shared = shared
     this.id = id
-    this.scope = Scope.forkUnsafe(Context.get(shared.context, Scope.Scope))
+    this.scope = Scope.forkUnsafe(shared.scope)
   }
 
   get end(): Effect.Effect<void> {
