@@ -149,11 +149,15 @@ export const implement = <Args extends ReadonlyArray<unknown>, Rpcs extends Effe
       const wrong = fn.check?.(args)
       if (wrong !== undefined) return listener.port.kill(reasons.invalid_message(fn.name, wrong))
       listener.run(Effect.suspend(() =>
-        Effect.provide(running(group, listener.protocol, options), handlers(...args as unknown as Args), { local: true })
+        Effect.provide(running(group, listener.protocol, options), handlers(...args as unknown as Args), {
+          local: true
+        })
       ))
     }
     yield* Effect.acquireRelease(
-      Effect.sync(() => router.functions.add(fn.name, start)),
+      Effect.sync(() =>
+        router.functions.add(fn.name, start)
+      ),
       (takeBack) => Effect.sync(takeBack)
     )
   }))

@@ -1,4 +1,5 @@
 /** A service of Effect's rpc that has a call of each kind, what happened in it, and a server and a client of it on two nodes. */
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
@@ -54,7 +55,10 @@ export const Users = RpcGroup.make(
   EffectRpc.make("queued", { payload: { to: Schema.Number }, success: Schema.Number, stream: true }),
   EffectRpc.make("who", { success: Schema.String }).middleware(Auth),
   EffectRpc.make("traceId", { success: Schema.String }),
-  EffectRpc.make("large", { payload: { bytes: Schema.Number }, success: Schema.Uint8Array })
+  EffectRpc.make("large", {
+    payload: { bytes: Schema.Number, held: Schema.optional(Schema.Boolean) },
+    success: Schema.Uint8Array
+  })
 )
 export type Users = RpcGroup.Rpcs<typeof Users>
 
@@ -123,14 +127,18 @@ export const handlers = (journal: Journal) => {
           ),
       queued: ({ to }) =>
         Effect.gen(function*() {
-          const queue = yield* Queue.make<number, import("effect/Cause").Done>()
+          const queue = yield* Queue.make<number, Cause.Done>()
           for (let n = 1; n <= to; n++) yield* Queue.offer(queue, n)
           yield* Queue.end(queue)
           return queue
         }),
       who: () => Caller,
       traceId: () => Effect.map(Effect.currentParentSpan, (span) => span.traceId).pipe(Effect.orDie),
-      large: ({ bytes }) => Effect.succeed(new Uint8Array(bytes).fill(7))
+      large: ({ bytes, held }) =>
+        journal.at(Effect.as(
+          held === true ? Deferred.await(journal.go) : Effect.void,
+          new Uint8Array(bytes).fill(7)
+        ))
     })
   )
 }

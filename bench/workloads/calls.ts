@@ -33,8 +33,10 @@ const workload = ({ calls, goals: [withSpans, without], name, outstanding, title
   const rpc = (options: Rpc.CallOptions): Side => ({
     partner: ours.listening(Effect.provide(Rpc.serve(Items, options), handlers)),
     measure: (partners) =>
-      ours.dialling(partners, (server = "") =>
-        Effect.flatMap(Rpc.client(Items, server, options), (client) => batch(client.next)))
+      ours.dialling(
+        partners,
+        (server = "") => Effect.flatMap(Rpc.client(Items, server, options), (client) => batch(client.next))
+      )
   })
   return {
     name,
@@ -48,8 +50,10 @@ const workload = ({ calls, goals: [withSpans, without], name, outstanding, title
           Port.make(ItemPort, { next: ({ n, text }) => Effect.succeed({ n: n + 1, text }) })
         ),
         measure: (partners) =>
-          ours.dialling(partners, (port: Port.PortId<typeof ItemPort.messages> = "") =>
-            batch((item) => Port.cal(port, "next", item)))
+          ours.dialling(
+            partners,
+            (port: Port.PortId<typeof ItemPort.messages> = "") => batch((item) => Port.cal(port, "next", item))
+          )
       }
     },
     lines: [
@@ -60,6 +64,12 @@ const workload = ({ calls, goals: [withSpans, without], name, outstanding, title
 }
 
 export const calls: ReadonlyArray<Workload> = [
-  workload({ name: "W8a", title: "calls to another process, beside cal", outstanding: 1, calls: 2000, goals: [1 / 1.6, 1 / 1.4] }),
+  workload({
+    name: "W8a",
+    title: "calls to another process, beside cal",
+    outstanding: 1,
+    calls: 2000,
+    goals: [1 / 1.6, 1 / 1.4]
+  }),
   workload({ name: "W8b", title: "64 at a time", outstanding: 64, calls: 20_000, goals: [1 / 3.5, 1 / 2] })
 ]

@@ -108,6 +108,11 @@ class Client {
     return Scope.close(this.scope, Exit.void)
   }
 
+  /** Its protocol is gone, and whoever still calls is told so. */
+  private get isClosed(): boolean {
+    return this.scope.state._tag === "Closed"
+  }
+
   send(message: FromClientEncoded): Effect.Effect<void, RpcClientError> {
     const sent = toServer(message)
     if (sent === undefined) return Effect.void
@@ -119,6 +124,7 @@ class Client {
 
   private request(message: Message): Effect.Effect<void, RpcClientError> {
     const { router, target } = this.shared
+    if (this.isClosed) return Effect.fail(closed())
     if (this.connection === undefined) {
       if (typeof target !== "string") return Effect.flatMap(this.find(target), () => this.request(message))
       this.connect(target)
@@ -155,7 +161,9 @@ class Client {
     port.watch((exit) => {
       unwatch()
       this.connection = undefined
-      if (!this.hasEnded) this.fork(this.shared.write(this.id, lost(server, exit)))
+      if (this.hasEnded) return
+      const error = this.isClosed ? closed() : lost(server, exit)
+      this.fork(this.shared.write(this.id, { _tag: "ClientProtocolError", error }))
     })
   }
 
@@ -164,7 +172,9 @@ class Client {
    * calls: it waits in a fiber. The order of chunks is kept, since the server sends the next one when this one was taken.
    */
   private take(port: Cell, message: FromServerEncoded | undefined): void {
-    if (message === undefined) return port.kill(reasons.invalid_message("effect_mp::rpc", "the server sent what is no message of rpc"))
+    if (message === undefined) {
+      return port.kill(reasons.invalid_message("effect_mp::rpc", "the server sent what is no message of rpc"))
+    }
     this.fork(this.shared.write(this.id, message))
   }
 
@@ -176,13 +186,12 @@ class Client {
 }
 
 /** What ends all calls that are open: an end in order is one too, for whoever waits for an answer. */
-const lost = (server: string, exit: PortExit): FromServerEncoded => {
+const lost = (server: string, exit: PortExit): RpcClientError => {
   const killed = new Killed({ port: server, reason: reasonFromExit(exit) })
-  return {
-    _tag: "ClientProtocolError",
-    error: failure(`the connection with the rpc server ${server} has ended: ${killed.message}`, killed)
-  }
+  return failure(`the connection with the rpc server ${server} has ended: ${killed.message}`, killed)
 }
+
+const closed = (): RpcClientError => failure("the scope of the rpc client's protocol is closed", undefined)
 
 const notFound = (cause: Cause.Cause<unknown>): Exit.Exit<never, RpcClientError> => {
   if (Cause.hasInterruptsOnly(cause)) return Exit.interrupt()

@@ -48,7 +48,9 @@ export class Listener<R = never> {
     this.router = router
     this.serialization = serialization
     this.port = new Cell(router, id, Infinity, context)
-    this.port.onDefault((tag) => router.log.warnSome(`sent to ${id}`, `${id} is an rpc server, and was sent a message`, tag))
+    this.port.onDefault((tag) =>
+      router.log.warnSome(`sent to ${id}`, `${id} is an rpc server, and was sent a message`, tag)
+    )
     this.context = this.port.contextOver(untraced(context) as Context.Context<R | Scope.Scope>)
     this.protocol = Effect.runSync(RpcServer.Protocol.make((write) => Effect.sync(() => this.serving(write))))
     router.add(this.port)

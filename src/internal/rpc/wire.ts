@@ -18,7 +18,6 @@
  *
  * @internal
  */
-import type { Message } from "../port/receiver.ts"
 import type {
   FromClientEncoded,
   FromServerEncoded,
@@ -27,6 +26,7 @@ import type {
   ResponseDefectEncoded,
   ResponseExitEncoded
 } from "effect/rpc/RpcMessage"
+import type { Message } from "../port/receiver.ts"
 import { nameOf } from "../values/portId.ts"
 
 /** The function that a client spawns its partner with, on the node of the server: `effect_mp::rpc::NAME CLIENT FORMAT`. */
