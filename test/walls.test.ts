@@ -14,6 +14,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   node: ["values", "transport", "port"],
   global: ["values", "transport", "port", "node"],
   supervisor: ["values", "node", "Node", "Port"],
+  rpc: ["values", "port", "node", "Node", "Port"],
   cli: ["values", "transport", "node", "global", "Node", "Transport", "Port", "Global", "Supervisor"]
 }
 
@@ -24,6 +25,7 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Port: ["values", "transport", "port", "node", "Node"],
   Global: ["values", "port", "node", "global", "Node", "Port"],
   Supervisor: ["values", "node", "supervisor", "Node", "Port"],
+  Rpc: ["values", "node", "rpc", "Node", "Port"],
   Cli: ["values", "cli"],
   index: ["Global", "Node", "Port", "Supervisor", "Transport"],
   main: ["Cli"]
@@ -102,6 +104,8 @@ describe("the walls between rooms", () => {
     ["internal/supervisor/child.ts", "Global.ts"],
     ["internal/node/router.ts", "internal/cli/doctor.ts"],
     ["Port.ts", "Global.ts"],
+    ["Global.ts", "Rpc.ts"],
+    ["index.ts", "Rpc.ts"],
     ["index.ts", "internal/node/router.ts"]
   ])("are noticed: %s must not import %s", (from, to) => {
     assert.deepStrictEqual(forbidden(withImport(from, to)), [`${from} imports ${to}`])

@@ -75,7 +75,7 @@ export class Listener<R = never> {
       supportsAck: true,
       supportsTransferables: false,
       supportsSpanPropagation: true,
-      supportsNotifications: true,
+      supportsNotifications: false,
       codecFor: this.serialization.codecFor
     }
   }
@@ -118,7 +118,7 @@ export class Listener<R = never> {
   private take({ id, partner }: Client, message: FromClientEncoded | undefined): Effect.Effect<unknown> | void {
     if (message === undefined) return partner.kill(refused("the client sent what is no message of rpc"))
     const fiber = Effect.runForkWith(this.context)(this.write(id, message))
-    if (fiber.pollUnsafe() === undefined) return Effect.onInterrupt(Fiber.join(fiber), () => Fiber.interrupt(fiber))
+    if (fiber.pollUnsafe() === undefined) return Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
   }
 }
 
