@@ -3,7 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as EffectRpc from "effect/rpc/Rpc"
 import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcGroup from "effect/rpc/RpcGroup"
@@ -126,6 +128,25 @@ for (const [name, transport] of transports) {
         yield* Effect.flip(client.greet({ name: "late" }))
         yield* serveOn(b, new Journal(), { name: "users" })
         yield* until("its successor answers", () => Effect.isSuccess(client.greet({ name: "again" })))
+      }))
+
+    test("fails the calls that are open when its layers close, and interrupts none of the callers", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = [yield* world.start("a"), yield* world.start("b")]
+        const journal = new Journal()
+        const scope = yield* Scope.make()
+        const layers = RpcServer.layer(Users).pipe(
+          Layer.provide(handlers(journal)),
+          Layer.provide(Rpc.layerServer({ name: "users" }))
+        )
+        yield* b.run(Layer.buildWithScope(layers, scope))
+        const client = yield* clientOn(a, Rpc.address(Users, "b", "users"))
+        const call = yield* Effect.forkChild(Effect.flip(client.slow({ id: "call" })))
+        yield* until("it is at work", () => journal.has("call begins"))
+        yield* Scope.close(scope, Exit.void)
+        const error = yield* within("the end of the call", Fiber.join(call))
+        assert.deepStrictEqual(Option.getOrThrow(Rpc.killed(error)).reason, [])
+        assert.isTrue(journal.has("call is interrupted"))
       }))
 
     test("fails what is called when the layer of its client is closed", (world) =>

@@ -10,7 +10,8 @@ import * as Queue from "effect/Queue"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Stream from "effect/Stream"
 import * as fs from "node:fs"
-import { type Node } from "../src/index.ts"
+import { type Node, Port } from "../src/index.ts"
+import * as Rpc from "../src/Rpc.ts"
 import { testOver, transports, until, within, type World } from "./harness.ts"
 import { clientOn, Denied, Journal, NotFound, serveOn, User } from "./rpcService.ts"
 
@@ -194,6 +195,27 @@ describe("calls within a node", () => {
       assert.deepStrictEqual(back, sent)
       assert.notStrictEqual(back.bytes, sent.bytes)
       assert.strictEqual(yield* Stream.runCount(client.count({ to: 100 })), 100)
+    }))
+})
+
+describe("a call that is made in the turn in which its server was", () => {
+  test("fails with the reason of the server's end, as any other", (world) =>
+    Effect.gen(function*() {
+      const b = yield* world.start("b")
+      const journal = new Journal()
+      // Nothing in between lets another fiber run.
+      const [server, call] = yield* Effect.gen(function*() {
+        const server = yield* serveOn(b, journal)
+        const client = yield* clientOn(b, server)
+        return [
+          server,
+          yield* Effect.forkChild(Effect.flip(client.slow({ id: "call" })), { startImmediately: true })
+        ] as const
+      })
+      yield* until("it is at work", () => journal.has("call begins"))
+      yield* b.run(Port.kil(server, "maintenance"))
+      const error = yield* within("the end of the call", Fiber.join(call))
+      assert.deepStrictEqual(Option.getOrThrow(Rpc.killed(error)).reason, ["maintenance"])
     }))
 })
 

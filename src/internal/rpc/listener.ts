@@ -6,6 +6,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
@@ -15,7 +16,7 @@ import * as Scope from "effect/Scope"
 import type { Router } from "../node/router.ts"
 import { Cell, untraced } from "../port/cell.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
-import { reasons } from "../values/reason.ts"
+import { reasonFromExit, reasons } from "../values/reason.ts"
 import { offer } from "./offer.ts"
 import type { Serialization } from "./serialization.ts"
 import { connectFunction, readNote, readRequest, toClient } from "./wire.ts"
@@ -52,7 +53,11 @@ export class Listener<R = never> {
       router.log.warnSome(`sent to ${id}`, `${id} is an rpc server, and was sent a message`, tag)
     )
     this.context = this.port.contextOver(untraced(context) as Context.Context<R | Scope.Scope>)
-    this.protocol = Effect.runSync(RpcServer.Protocol.make((write) => Effect.sync(() => this.serving(write))))
+    const protocol = Effect.runSync(RpcServer.Protocol.make((write) => Effect.sync(() => this.serving(write))))
+    this.protocol = {
+      ...protocol,
+      run: (handle) => Effect.ensuring(protocol.run(handle), Effect.sync(() => this.stopped()))
+    }
     router.add(this.port)
     // What clients send at once after the server was spawned is not too early.
     this.port.watch(router.functions.add(connectFunction(id), (name, args, from) => this.accept(name, args, from)))
@@ -78,6 +83,17 @@ export class Listener<R = never> {
       supportsNotifications: false,
       codecFor: this.serialization.codecFor
     }
+  }
+
+  /**
+   * Nobody serves any more, and handlers are about to be interrupted. Their callers were not, and are not to be told so: they hear of the
+   * end of the server, by that of their connection.
+   */
+  private stopped(): void {
+    this.port.kill([])
+    const reason = reasonFromExit(this.port.doomed ?? Exit.void)
+    for (const { partner } of this.clients.values()) partner.kill(reason)
+    this.clients.clear()
   }
 
   /** From the fiber of a handler, which waits while the client's node takes no more: what a stream has to wait for. */
