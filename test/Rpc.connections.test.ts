@@ -256,7 +256,7 @@ for (const [name, transport] of transports) {
         for (const message of [["x", null, 1], ["c", {}, 1], ["unheard of"]]) {
           const call = yield* Effect.forkChild(reasonOf(client.slow({ id: "call" })))
           yield* until("it is at work", () => journal.lines.at(-1) === "call begins")
-          const [port = ""] = Array.from(a.router.ports.keys()).filter((id) => id !== "a")
+          const port = Array.from(a.router.ports.keys()).find((id) => id !== "a") ?? ""
           yield* a.run(Port.snd(port, ...message))
           const { reason } = yield* Fiber.join(call)
           assert.include(["invalid_message", "unhandled_message"], reason[0])
