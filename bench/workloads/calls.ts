@@ -25,11 +25,12 @@ interface Kind {
 
 const workload = ({ calls, goals: [withSpans, without], name, outstanding, title }: Kind): Workload => {
   const numbers = numbersTo(calls)
-  const batch = <E, R>(call: (item: typeof Item.Type) => Effect.Effect<unknown, E, R>) =>
-    rate(
-      calls,
-      Effect.forEach(numbers, (n) => call({ n, text: textOf(n) }), { concurrency: outstanding, discard: true })
-    )
+  const batch = <E, R>(call: (item: typeof Item.Type) => Effect.Effect<unknown, E, R>) => {
+    const some = (numbers: ReadonlyArray<number>, concurrency: number) =>
+      Effect.forEach(numbers, (n) => call({ n, text: textOf(n) }), { concurrency, discard: true })
+    // Codecs are compiled with the first call, and what they are made of is not fast before the compiler has seen some thousands.
+    return Effect.andThen(some(numbersTo(10_000), 64), rate(calls, some(numbers, outstanding)))
+  }
   const rpc = (options: Rpc.CallOptions): Side => ({
     partner: ours.listening(Effect.provide(Rpc.serve(Items, options), handlers)),
     measure: (partners) =>

@@ -151,8 +151,8 @@ class Client {
     const name = router.names.spawned()
     const node = nodeOf(server)
     const connection = this.connection = { port, partner: `${node}#${name}` }
-    port.on("x", (...args) => this.take(port, readExit(args[0], args[1])))
-    port.on("c", (...args) => this.take(port, readChunk(args[0], args[1])))
+    port.on("x", (requestId, exit) => this.take(port, readExit(requestId, exit)))
+    port.on("c", (requestId, values) => this.take(port, readChunk(requestId, values)))
     port.on("d", (defect) => this.take(port, readDefect(defect)))
     router.add(port)
     port.tie(this.scope)

@@ -125,7 +125,12 @@ export class Listener<R = never> {
       this.clients.delete(id)
       Queue.offerUnsafe(this.disconnects, id)
     })
-    partner.on("q", (...args) => this.take(client, readRequest(...args as Parameters<typeof readRequest>)))
+    // Spelled out, as the arguments of nearly all messages here: a rest array for each of them shows.
+    partner.on(
+      "q",
+      (requestId, tag, payload, discard, headers, traceId, spanId, sampled) =>
+        this.take(client, readRequest(requestId, tag, payload, discard, headers, traceId, spanId, sampled))
+    )
     partner.on("a", (requestId) => this.take(client, readNote("Ack", requestId)))
     partner.on("i", (requestId) => this.take(client, readNote("Interrupt", requestId)))
   }
