@@ -1,4 +1,4 @@
-/** W8: calls of Effect's rpc to another process beside `Port.cal`, with the same data: one at a time, and 64 at a time. */
+/** W10: calls of Effect's rpc to another process beside `Port.cal`, with the same data: one at a time, and 64 at a time. */
 import * as Effect from "effect/Effect"
 import * as EffectRpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
@@ -66,11 +66,11 @@ const workload = ({ calls, goals: [withSpans, without], name, outstanding, title
 
 export const calls: ReadonlyArray<Workload> = [
   workload({
-    name: "W8a",
+    name: "W10a",
     title: "calls to another process, beside cal",
     outstanding: 1,
     calls: 2000,
     goals: [1 / 1.6, 1 / 1.4]
   }),
-  workload({ name: "W8b", title: "64 at a time", outstanding: 64, calls: 20_000, goals: [1 / 3.5, 1 / 2] })
+  workload({ name: "W10b", title: "64 at a time", outstanding: 64, calls: 20_000, goals: [1 / 3.5, 1 / 2] })
 ]
