@@ -5,16 +5,20 @@
  * whole database and answers the others. The database has families of keys and values; what a node sets is there until
  * it deletes it, its scope closes or the node goes down.
  *
- * A group is a family whose keys are port IDs. Three of its functions are those of the database in the terms of groups:
+ * A group is a family whose keys are the IDs of ports, or of nodes. Three of its functions are those of the database in the terms of groups:
  *
  * | group      | family | what it does differently                                                        |
  * | ---------- | ------ | ------------------------------------------------------------------------------- |
  * | `register` | `reg`  | the port has no value; it can end a pipe                                        |
- * | `find`     | `keys` | keys that are no port IDs are left out                                          |
+ * | `find`     | `keys` | keys that are no members are left out                                           |
  * | `watch`    | `mon`  | tells who joined and left; is silent when nobody did, as when only values change |
+ *
+ * `group` looks at one: whoever sends to its members often chooses among them without asking anybody.
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
@@ -25,19 +29,25 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as choices from "./internal/global/choice.ts"
+import * as emptyGroup from "./internal/global/emptyGroup.ts"
 import { isFamilyName, listenersFamily, longestFamilyName } from "./internal/global/families.ts"
 import { type FamilyChange as CopyChange, Unread } from "./internal/global/familyCopy.ts"
 import type { Question } from "./internal/global/follower.ts"
+import type { Group as View } from "./internal/global/group.ts"
+import * as calls from "./internal/global/groupCalls.ts"
+import { membersOf, movedBetween } from "./internal/global/member.ts"
 import { Mesh, NodeMesh } from "./internal/global/mesh.ts"
 import { connectGlobals, Seeds } from "./internal/global/seeds.ts"
 import * as service from "./internal/global/service.ts"
 import { checker, type Misfit, sift, siftChange } from "./internal/global/typedFamily.ts"
 import { NodeRouter } from "./internal/node/router.ts"
 import { splitAddresses } from "./internal/values/address.ts"
-import { isPortId, nodeOf, readName } from "./internal/values/portId.ts"
+import { readName } from "./internal/values/portId.ts"
 import { isOrderly, reasonFromExit, showReason } from "./internal/values/reason.ts"
 import * as Node from "./Node.ts"
-import type { PortId } from "./Port.ts"
+import * as Port from "./Port.ts"
+import type { Messages, PortId } from "./Port.ts"
 
 /**
  * How a node gets its place in the network.
@@ -85,6 +95,43 @@ export class InvalidEntry extends Schema.TaggedError<InvalidEntry>()("InvalidEnt
     return `family ${JSON.stringify(this.family)}: ${this.problem}`
   }
 }
+
+/**
+ * No master has answered a question about a family: the node has none, or it is silent, and the node does not know the answer itself. It
+ * has waited for ten seconds.
+ *
+ * **Details**
+ *
+ * A node answers itself, without a master, for families that it follows: with `mon`, `watch` or `group`. To wait for a master, however long
+ * that takes, is `joined`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NoMaster extends Schema.TaggedError<NoMaster>()("NoMaster", {
+  family: Schema.String,
+  master: Schema.NullOr(Schema.String),
+  patienceMillis: Schema.Number
+}) {
+  override get message(): string {
+    const who = this.master === null ? "no seed of this node is up" : `its master ${this.master} is silent`
+    return `family ${JSON.stringify(this.family)}: no master has answered within ${this.patienceMillis} ms; ${who}`
+  }
+}
+
+/**
+ * A group has no member that could be chosen.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const EmptyGroup = emptyGroup.EmptyGroup
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type EmptyGroup = emptyGroup.EmptyGroup
 
 /**
  * What a program can read of its node's place in the network: which node is its `master`, and whether it `isGlobal`.
@@ -176,7 +223,7 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
       const router = yield* NodeRouter
       const { network } = router
       const seeds = new Seeds(router, network, splitAddresses(options.seeds ?? []))
-      const mesh = new Mesh(router, (nodeId) => seeds.isSeed(nodeId))
+      const mesh = new Mesh(router, seeds)
       yield* Effect.acquireRelease(Effect.sync(() => mesh.install()), (uninstall) => Effect.sync(uninstall))
       yield* Node.addressBook((nodeId) =>
         Effect.callback((resume) => Effect.sync(mesh.find(nodeId, (found) => resume(Effect.succeed(found)))))
@@ -203,6 +250,7 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
       )
       yield* Effect.forkScoped(seeds.run(mesh))
       yield* Effect.forkScoped(connectGlobals(router, network, mesh))
+      yield* Effect.forkScoped(mesh.groups.lookForNodes)
       return mesh
     })
   )
@@ -304,37 +352,45 @@ export const reg = (
     })
   })
 
+/** So long a master may take to answer, or to be there. */
+const patienceMillis = 10_000
+
 const query = <A>(
   question: Question,
   family: string,
   read: (result: unknown) => A
-): Effect.Effect<A, InvalidEntry, Global> =>
-  Effect.andThen(
-    checkFamily(family),
-    Effect.flatMap(NodeMesh, (mesh) =>
-      Effect.callback<A>((resume) =>
-        Effect.sync(mesh.query(question, family, (result) =>
-          resume(Effect.succeed(read(result)))))
-      ))
-  )
+): Effect.Effect<A, InvalidEntry | NoMaster, Global> =>
+  Effect.gen(function*() {
+    yield* checkFamily(family)
+    const mesh = yield* NodeMesh
+    const answer = Effect.callback<unknown>((resume) =>
+      Effect.sync(mesh.query(question, family, (result) => resume(Effect.succeed(result)), "anyone"))
+    )
+    const otherwise = (): Effect.Effect<unknown, NoMaster> => {
+      const known = mesh.knownAnswer(question, family)
+      if (known !== undefined) return Effect.succeed(known)
+      return Effect.fail(new NoMaster({ family, master: mesh.master ?? null, patienceMillis }))
+    }
+    return read(yield* Effect.timeoutOrElse(answer, { duration: patienceMillis, orElse: otherwise }))
+  })
 
 /**
- * All entries of a family, as the node's master has them. Waits while there is no master.
+ * All entries of a family, as the node's master has them; without a master, as far as this node knows them.
  *
  * @category database
  * @since 0.1.0
  */
-export const family = (name: string): Effect.Effect<ReadonlyMap<string, unknown>, InvalidEntry, Global> =>
+export const family = (name: string): Effect.Effect<ReadonlyMap<string, unknown>, InvalidEntry | NoMaster, Global> =>
   query("g_db_family", name, (result) => new Map(Object.entries(result ?? {})))
 
 /**
- * The keys of a family, as the node's master has them. Waits while there is no master.
+ * The keys of a family, as the node's master has them; without a master, as far as this node knows them.
  *
  * @see {@link find} for those keys alone that are port IDs
  * @category database
  * @since 0.1.0
  */
-export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, InvalidEntry, Global> =>
+export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, InvalidEntry | NoMaster, Global> =>
   query(
     "g_db_keys",
     name,
@@ -342,12 +398,12 @@ export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, Invalid
   )
 
 /**
- * The values of a family, as the node's master has them. Waits while there is no master.
+ * The values of a family, as the node's master has them; without a master, as far as this node knows them.
  *
  * @category database
  * @since 0.1.0
  */
-export const values = (name: string): Effect.Effect<ReadonlyArray<unknown>, InvalidEntry, Global> =>
+export const values = (name: string): Effect.Effect<ReadonlyArray<unknown>, InvalidEntry | NoMaster, Global> =>
   query("g_db_values", name, (result) => Array.isArray(result) ? result : [])
 
 /**
@@ -363,7 +419,7 @@ export interface TypedFamily<A> {
   /** As `del`. */
   readonly del: (...keys: ReadonlyArray<string>) => Effect.Effect<void, InvalidEntry, Global>
   /** As `family`: the entries that fit. */
-  readonly entries: Effect.Effect<ReadonlyMap<string, A>, InvalidEntry, Global>
+  readonly entries: Effect.Effect<ReadonlyMap<string, A>, InvalidEntry | NoMaster, Global>
   /** As `mon`: the entries that fit. */
   readonly mon: Stream.Stream<TypedChange<A>, InvalidEntry, Global>
 }
@@ -458,22 +514,34 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
   }
 }
 
-/** A bare node ID addresses a node port, which nobody registers: such a key is somebody's data. */
-const isGroupMember = (key: string): boolean => isPortId(key) && key.includes("#")
-
 /**
- * The ports that are registered in a family, on any node: those of its `keys` that are port IDs. Waits while there is no master.
+ * The members of a group: of a family those keys that are the IDs of ports, or of nodes.
+ *
+ * **Details**
+ *
+ * The node's master is asked. Without one, the answer is what this node knows: all of a family that it follows; and what it has set itself,
+ * if it has no seeds. Else it waits for a master for ten seconds, and fails with `NoMaster`.
+ *
+ * **Gotchas**
+ *
+ * Any text could be the ID of a node: such a key is a member if it was registered without a value, as by `register`.
  *
  * @see {@link keys} for all keys
  * @see {@link pick} for one member
+ * @see {@link group} which asks nobody
  * @category groups
  * @since 0.1.0
  */
-export const find = (group: string): Effect.Effect<ReadonlyArray<PortId>, InvalidEntry, Global> =>
-  Effect.map(keys(group), (all) => all.filter(isGroupMember))
+export const find = (group: string): Effect.Effect<ReadonlyArray<PortId>, InvalidEntry | NoMaster, Global> =>
+  Effect.map(family(group), membersOf)
 
 /**
- * Follows a family: first its present state (once the node has a master), then every change.
+ * Follows a family: first its present state, as soon as a master tells it, then every change.
+ *
+ * **Details**
+ *
+ * While there is no master, the stream goes on with what the node itself sets and deletes. A node without seeds begins with that at once;
+ * a node none of whose seeds answers, after ten seconds.
  *
  * **Gotchas**
  *
@@ -497,7 +565,10 @@ export const mon = (name: string): Stream.Stream<FamilyChange, InvalidEntry, Glo
               Queue.offerUnsafe(queue, unread)
             })
           )
-          return Effect.acquireRelease(follow, (cancel) => Effect.sync(cancel))
+          return Effect.acquireRelease(follow, (cancel) => Effect.sync(cancel)).pipe(
+            Effect.andThen(Effect.sleep(patienceMillis)),
+            Effect.andThen(Effect.sync(() => mesh.assume(name)))
+          )
         }, { bufferSize: 1, strategy: "sliding" }))
     )
   ).pipe(
@@ -507,8 +578,10 @@ export const mon = (name: string): Stream.Stream<FamilyChange, InvalidEntry, Glo
   )
 
 /**
- * Waits until at least `count` ports are registered in a family, and answers them.
+ * Waits until a group has at least `count` members, for as long as that takes, and answers them. What this node has registered itself
+ * counts at once, whoever its master is.
  *
+ * @see {@link group} to choose among them
  * @category groups
  * @since 0.1.0
  */
@@ -516,12 +589,7 @@ export const awaitGroup = (
   group: string,
   count: number
 ): Effect.Effect<ReadonlyArray<PortId>, InvalidEntry, Global> =>
-  mon(group).pipe(
-    Stream.map((change) => Array.from(change.entries.keys()).filter(isGroupMember)),
-    Stream.filter((ports) => ports.length >= count),
-    Stream.runHead,
-    Effect.flatMap((found) => found._tag === "Some" ? Effect.succeed(found.value) : Effect.never)
-  )
+  Effect.scoped(Effect.flatMap(viewOf(group), (view) => calls.awaitMembers(view, count)))
 
 /**
  * The members of a group that came and went, and all that there are now.
@@ -577,8 +645,8 @@ export const register: {
 )
 
 /**
- * Follows a group: first its present members (once the node has a master), then everybody who comes and goes. It is `mon` without
- * the keys that are no port IDs, and without changes of values alone.
+ * Follows a group as the database has it: first its present members, then everybody who comes and goes. It is `mon` without the keys that
+ * are no members, and without changes of values alone.
  *
  * **Gotchas**
  *
@@ -586,35 +654,36 @@ export const register: {
  * tells a monitor.
  *
  * @see {@link mon} for all that changes
+ * @see {@link group} for members that this node can reach
  * @category groups
  * @since 0.1.0
  */
 export const watch = (group: string): Stream.Stream<GroupChange, InvalidEntry, Global> =>
   mon(group).pipe(
-    Stream.mapAccum(() => true, (isFirst, { added, deleted, entries }) => {
-      const joined = added.filter(isGroupMember)
-      const left = deleted.filter(isGroupMember)
-      const members = Array.from(entries.keys()).filter(isGroupMember)
-      const visible = isFirst || joined.length > 0 || left.length > 0
-      return [false, visible ? [{ group, members, joined, left }] : []] as const
+    Stream.mapAccum((): ReadonlyArray<string> | undefined => undefined, (before, { entries }) => {
+      const members = membersOf(entries)
+      const { joined, left } = movedBetween(before ?? [], members)
+      const visible = before === undefined || joined.length > 0 || left.length > 0
+      return [members, visible ? [{ group, members, joined, left }] : []] as const
     })
   )
 
 /**
- * How `pick` chooses: any member; one after the other, in the order of their IDs; or one on this very node if there is
- * any.
+ * How `pick` chooses: any member; one after the other, in the order of their IDs; or the nearest: one on this very node if there is
+ * any, or else one on a node that there is a link to.
  *
  * @category models
  * @since 0.1.0
  */
-export type Choice = "random" | "round-robin" | "nearest"
+export type Choice = choices.Choice
 
 /**
  * One member of a group, if it has any.
  *
  * **Details**
  *
- * Every pick asks the node's master, and waits while there is none. Rounds are counted by each node for itself.
+ * Every pick asks the node's master, as `find` does. Rounds are counted by each node for itself. A program that picks often looks at the
+ * group with `group`, and asks nobody.
  *
  * **Gotchas**
  *
@@ -649,17 +718,205 @@ export type Choice = "random" | "round-robin" | "nearest"
 export const pick = (
   group: string,
   choice: Choice = "random"
-): Effect.Effect<Option.Option<PortId>, InvalidEntry, Global | Node.Node> =>
+): Effect.Effect<Option.Option<PortId>, InvalidEntry | NoMaster, Global | Node.Node> =>
   Effect.gen(function*() {
     const members = yield* find(group)
     if (members.length === 0) return Option.none()
     if (choice === "round-robin") {
       return Option.some(members.toSorted()[(yield* NodeMesh).rounds.take(group) % members.length]!)
     }
-    const own = yield* Node.id
-    const near = choice === "nearest" ? members.filter((port) => nodeOf(port) === own) : []
-    const candidates = near.length > 0 ? near : members
-    return Option.some(candidates[yield* Random.nextIntBetween(0, candidates.length, { halfOpen: true })]!)
+    const candidates = choice === "nearest" ? choices.nearest(members, yield* NodeRouter) : members
+    return Option.fromUndefinedOr(choices.oneOf(candidates, yield* Random.next))
+  })
+
+/**
+ * How a group that a node looks at chooses: as `pick` does; the member with the fewest calls of this node under way; or by a key, for which
+ * every node chooses the same member for as long as that stays.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Strategy = choices.Strategy
+
+/**
+ * How a member is chosen, and what is to happen while there is none: to `"fail"` with an `EmptyGroup` at once, or to `"wait"` for one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChooseOptions {
+  /** Default: `"random"`. */
+  readonly choose?: Strategy | undefined
+  /** Default: `"fail"`. */
+  readonly whenEmpty?: "fail" | "wait" | undefined
+}
+
+/**
+ * How a member is called. What fails is repeated with another member only where `retry` says so: for calls that may run twice.
+ *
+ * **Gotchas**
+ *
+ * A message that ends whoever handles it ends the next one too: `while` says which failures are repeated, such as those with the reason
+ * `transport_error`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CallOptions<in E> extends ChooseOptions {
+  readonly retry?: {
+    /** So many times after the first one, each time with a member that has not failed yet. */
+    readonly times: number
+    /** For which failures. Default: all. */
+    readonly while?: ((error: E) => boolean) | undefined
+  } | undefined
+}
+
+/** The messages that a port with this protocol takes, as one list. */
+type MessageTo<M extends Messages> = Parameters<typeof Port.snd<M>> extends readonly [unknown, ...infer Message] ?
+  Message
+  : never
+
+/**
+ * A group as this node sees it: to choose a member asks nobody. `group` begins to look at one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Group<M extends Messages = any> {
+  readonly name: string
+  /** The members that this node knows of, and takes for reachable, in the order of their IDs. */
+  readonly members: Effect.Effect<ReadonlyArray<PortId<M>>>
+  /** The members as they are, then whoever comes and goes. */
+  readonly changes: Stream.Stream<GroupChange>
+  /** Waits until there are so many members, and answers them. */
+  readonly awaitMembers: (count: number) => Effect.Effect<ReadonlyArray<PortId<M>>>
+  /** A member. */
+  readonly pick: (options?: ChooseOptions) => Effect.Effect<PortId<M>, EmptyGroup>
+  /** Does something with a member, such as a call. Meanwhile the member counts as busy, for those who choose by `"least-pending"`. */
+  readonly call: <A, E, R>(
+    use: (member: PortId<M>) => Effect.Effect<A, E, R>,
+    options?: CallOptions<E>
+  ) => Effect.Effect<A, E | EmptyGroup, R>
+  /** Does something with all members at once, and collects what comes of it: from each one that takes no longer than `within`. */
+  readonly callAll: <A, E, R>(
+    use: (member: PortId<M>) => Effect.Effect<A, E, R>,
+    options?: { readonly within?: Duration.Input | undefined }
+  ) => Effect.Effect<ReadonlyMap<PortId<M>, Exit.Exit<A, E | Cause.TimeoutError>>, never, R>
+  /**
+   * Sends a message to all members: at most once to each, and in order from one publisher. It waits as `Port.snd` does; a node that takes
+   * nothing keeps no member elsewhere waiting.
+   */
+  readonly publish: (...message: MessageTo<M>) => Effect.Effect<void>
+}
+
+/** Looks at a group until the scope closes. */
+const viewOf = (name: string): Effect.Effect<View, InvalidEntry, Global | Scope.Scope> =>
+  Effect.gen(function*() {
+    yield* checkFamily(name)
+    const mesh = yield* NodeMesh
+    const { group } = yield* Effect.acquireRelease(
+      Effect.sync(() => mesh.groups.view(name)),
+      ({ close }) => Effect.sync(close)
+    )
+    return group
+  })
+
+/**
+ * Looks at a group until the scope closes: its members are followed from the database, so that to choose one asks nobody, and works
+ * while the node has no master.
+ *
+ * **When to use**
+ *
+ * For a service with several workers, and for topics: who subscribes to one is registered in its group, and who publishes sends to all members.
+ * A program that chooses once may as well `pick`.
+ *
+ * **Details**
+ *
+ * The members are what the database tells, and what this node has registered itself: that at once. A member of another node is monitored
+ * when it is chosen for the first time. One that ends is gone as soon as this node hears of it, and so are all members of a node that is
+ * lost; that node is looked for, and its members are back when it is. Views of one group on one node are one: they share their turns, and
+ * what they know of calls under way.
+ *
+ * It is there when a master has told who is in the group; at once on a node without seeds; or after ten seconds, with what the node has
+ * registered itself.
+ *
+ * The type says which messages the members take, and nobody checks that they do: `group<typeof Worker.messages>("workers")`.
+ *
+ * **Gotchas**
+ *
+ * When its scope has closed it stays as it was, and nobody is told.
+ *
+ * Two nodes may see a group differently, for a moment or in a split: a key then has an owner on either side.
+ *
+ * A member may have ended before the message reaches it. What may run twice can be repeated, with `retry`; what may not is for the caller to
+ * decide.
+ *
+ * **Example** (Workers behind a group)
+ *
+ * ```ts
+ * import { Global, Node, Port, Transport } from "effect-mp"
+ * import { Effect, Layer, Schema } from "effect"
+ *
+ * const Worker = Port.protocol({ double: Port.message(Schema.Number).replies(Schema.Number) })
+ * const worker = Port.make(Worker, { double: (n) => Effect.succeed(2 * n) }).pipe(Effect.tap(Global.register("workers")))
+ *
+ * const node = Layer.provideMerge(Global.layer(), Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] }))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* worker
+ *   const last = yield* worker
+ *   const workers = yield* Global.group<typeof Worker.messages>("workers")
+ *   const double = workers.call((member) => Port.cal(member, "double", 21), {
+ *     choose: "least-pending",
+ *     retry: { times: 1 }
+ *   })
+ *   yield* Port.kil(last)
+ *   return [yield* double, (yield* workers.members).length]
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(node.pipe(Layer.provide(Transport.layerMemory))))
+ * ) // => [42, 1]
+ * ```
+ *
+ * @see {@link register} to be a member
+ * @category groups
+ * @since 0.1.0
+ */
+export const group = <M extends Messages = any>(
+  name: string
+): Effect.Effect<Group<M>, InvalidEntry, Global | Node.Node | Scope.Scope> =>
+  Effect.gen(function*() {
+    const router = yield* NodeRouter
+    const mesh = yield* NodeMesh
+    const view = yield* viewOf(name)
+    yield* Effect.timeoutOption(calls.awaitKnown(view), patienceMillis)
+    mesh.assume(name)
+    const named = { name, group: view }
+    return {
+      name,
+      members: Effect.sync(() => view.members),
+      changes: calls.changes(named),
+      awaitMembers: (count) => calls.awaitMembers(view, count),
+      pick: (options = {}) => calls.choose(named, options),
+      call: (use, options = {}) => calls.call(named, use, options),
+      callAll: (use, { within } = {}) => calls.callAll(view, use, within),
+      publish: (...message) => Effect.provideService(sendToAll(view, message), NodeRouter, router)
+    }
+  })
+
+/** Sends first to those that there is room for: nobody waits for another one's node. */
+const sendToAll = (view: View, message: ReadonlyArray<unknown>): Effect.Effect<void, never, Node.Node> =>
+  Effect.flatMap(NodeRouter, (router) => {
+    const send = (member: PortId): Effect.Effect<void, never, Node.Node> => Port.snd(member, ...message)
+    const { members } = view
+    const free = members.filter((member) => router.hasRoom(member))
+    if (free.length === members.length) return Effect.forEach(free, send, { discard: true })
+    const busy = members.filter((member) => !router.hasRoom(member))
+    return Effect.andThen(
+      Effect.forEach(free, send, { discard: true }),
+      Effect.forEach(busy, send, { concurrency: "unbounded", discard: true })
+    )
   })
 
 /**
@@ -682,7 +939,8 @@ export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node>
   })
 
 /**
- * Waits until the node has a part in the network: it is a global node, or has a seed that answers it.
+ * Waits until the node has a part in the network: it is a global node, or has a seed that answers it. A node without seeds waits until
+ * another one uses it as one.
  *
  * @category nodes
  * @since 0.1.0

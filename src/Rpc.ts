@@ -19,16 +19,22 @@
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as RcMap from "effect/RcMap"
 import type * as EffectRpc from "effect/rpc/Rpc"
 import * as RpcClient from "effect/rpc/RpcClient"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcServer from "effect/rpc/RpcServer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import * as Global from "./Global.ts"
 import { NodeRouter, type Router } from "./internal/node/router.ts"
 import { makeProtocol } from "./internal/rpc/connections.ts"
 import { Listener } from "./internal/rpc/listener.ts"
@@ -524,3 +530,115 @@ export const killed = (error: RpcClientError): Option.Option<Port.Killed> =>
 
 /** By its tag: another copy of this package may have made it. */
 const isKilled = (cause: unknown): cause is Port.Killed => Predicate.isTagged(cause, "Killed")
+
+// ---- groups
+
+/**
+ * The servers of a group, as this node sees them: to choose one asks nobody. `group` begins to look at one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Group<Rpcs extends EffectRpc.Any> {
+  readonly name: string
+  /** The servers that this node knows of, and takes for reachable, in the order of their IDs. */
+  readonly members: Effect.Effect<ReadonlyArray<Address<Rpcs>>>
+  /** The servers as they are, then whoever comes and goes. */
+  readonly changes: Stream.Stream<Global.GroupChange>
+  /** Waits until there are so many servers, and answers them. */
+  readonly awaitMembers: (count: number) => Effect.Effect<ReadonlyArray<Address<Rpcs>>>
+  /** The address of a server: a target for a client that stays with it until it ends. */
+  readonly pick: (options?: Global.ChooseOptions) => Effect.Effect<Address<Rpcs>, Global.EmptyGroup>
+  /** Calls a server. Meanwhile that counts as busy, for those who choose by `"least-pending"`. */
+  readonly call: <A, E, R>(
+    use: (client: Client<Rpcs>) => Effect.Effect<A, E, R>,
+    options?: Global.CallOptions<E>
+  ) => Effect.Effect<A, E | Global.EmptyGroup, R>
+  /** Calls all servers at once, and collects what comes of it: from each one that takes no longer than `within`. */
+  readonly callAll: <A, E, R>(
+    use: (client: Client<Rpcs>) => Effect.Effect<A, E, R>,
+    options?: { readonly within?: Duration.Input | undefined }
+  ) => Effect.Effect<ReadonlyMap<Address<Rpcs>, Exit.Exit<A, E | Cause.TimeoutError>>, never, R>
+}
+
+/** So long a connection that nobody uses is kept. */
+const idleTime = "1 minute"
+
+/**
+ * Looks at a group of servers until the scope closes: as `Global.group`, with a client for each server that is called.
+ *
+ * **Details**
+ *
+ * A server becomes a member with `Global.register`, where it lives. What runs within `call` is called of one server; the next `call` may
+ * choose another one. Connections are kept for calls to come, and closed when they have not been used for a minute.
+ *
+ * The type says that the members serve the group, and nobody checks that they do: name groups after what their members serve.
+ *
+ * **Gotchas**
+ *
+ * What fails is repeated with another server only where `retry` says so: for calls that may run twice.
+ *
+ * **Example** (Workers behind a group)
+ *
+ * ```ts
+ * import { Global, Node, Port, Transport } from "effect-mp"
+ * import * as PortRpc from "effect-mp/Rpc"
+ * import { Effect, Layer, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ *
+ * const Workers = RpcGroup.make(Rpc.make("double", { payload: { n: Schema.Number }, success: Schema.Number }))
+ * const WorkersLive = Workers.toLayer({ double: ({ n }) => Effect.succeed(2 * n) })
+ * const worker = PortRpc.serve(Workers).pipe(Effect.tap(Global.register("workers")))
+ *
+ * const node = Layer.provideMerge(Global.layer(), Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] }))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* worker
+ *   const last = yield* worker
+ *   const workers = yield* PortRpc.group(Workers, "workers")
+ *   const double = workers.call((client) => client.double({ n: 21 }), { choose: "least-pending", retry: { times: 1 } })
+ *   yield* Port.kil(last)
+ *   return [yield* double, (yield* workers.members).length]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(
+ *   Effect.scoped,
+ *   Effect.provide(WorkersLive),
+ *   Effect.provide(node.pipe(Layer.provide(Transport.layerMemory)))
+ * )) // => [42, 1]
+ * ```
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export const group = <Rpcs extends EffectRpc.Any>(
+  group: RpcGroup.RpcGroup<Rpcs>,
+  name: string,
+  options?: CallOptions
+): Effect.Effect<
+  Group<Rpcs>,
+  Global.InvalidEntry,
+  Global.Global | Node | Scope.Scope | EffectRpc.MiddlewareClient<Rpcs>
+> =>
+  Effect.gen(function*() {
+    const servers = yield* Global.group<Served<Rpcs>>(name)
+    const clients = yield* RcMap.make({
+      lookup: (server: Address<Rpcs>) => client(group, server, options),
+      idleTimeToLive: idleTime
+    })
+    const using = <A, E, R>(use: (client: Client<Rpcs>) => Effect.Effect<A, E, R>) => (server: Address<Rpcs>) =>
+      Effect.acquireUseRelease(
+        Scope.make(),
+        (scope) => Effect.flatMap(Scope.provide(RcMap.get(clients, server), scope), use),
+        Scope.close
+      )
+    return {
+      name,
+      members: servers.members,
+      changes: servers.changes,
+      awaitMembers: servers.awaitMembers,
+      pick: servers.pick,
+      call: (use, options) => servers.call(using(use), options),
+      callAll: (use, options) => servers.callAll(using(use), options)
+    }
+  })

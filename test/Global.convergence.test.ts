@@ -1,101 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
 import type { FamilyChange } from "../src/internal/global/familyCopy.ts"
 import { Mesh } from "../src/internal/global/mesh.ts"
-import { Router } from "../src/internal/node/router.ts"
-import { PortNames } from "../src/internal/values/names.ts"
-
-/**
- * What travels between nodes, one queue for each direction of a link. A lost link takes what is on its way with it; one side
- * may notice long before the other.
- */
-class Network {
-  readonly nodes = new Map<string, TestRouter>()
-  private readonly queues = new Map<string, Array<() => void>>()
-  /** `from>to`: `from` takes `to` for up. */
-  private readonly up = new Set<string>()
-
-  linked(from: string, to: string): boolean {
-    return this.up.has(`${from}>${to}`)
-  }
-  send(from: string, to: string, request: string, args: ReadonlyArray<unknown>): void {
-    // As over the wire: nobody shares data.
-    const copy = structuredClone(args)
-    this.queues.get(`${from}>${to}`)?.push(() => this.nodes.get(to)?.handleRequest(from, request, copy))
-  }
-  connect(left: string, right: string): void {
-    if (left === right || this.queues.has(`${left}>${right}`)) return
-    this.notice(left, right)
-    this.notice(right, left)
-    this.queues.set(`${left}>${right}`, [])
-    this.queues.set(`${right}>${left}`, [])
-    this.up.add(`${left}>${right}`).add(`${right}>${left}`)
-    for (const [node, other] of [[left, right], [right, left]] as const) {
-      for (const listener of this.nodes.get(node)!.listeners) listener.up(other)
-    }
-  }
-  /** The link is lost, and `node` notices. */
-  lose(node: string, other: string): void {
-    this.queues.delete(`${node}>${other}`)
-    this.queues.delete(`${other}>${node}`)
-    this.notice(node, other)
-  }
-  private notice(node: string, other: string): void {
-    if (!this.up.delete(`${node}>${other}`)) return
-    for (const listener of this.nodes.get(node)!.listeners) listener.down(other, "lost", false)
-  }
-  /** Lets the oldest message of a direction arrive. */
-  deliver(from: string, to: string): void {
-    this.queues.get(`${from}>${to}`)?.shift()?.()
-  }
-  /** Lets all of them arrive, and what they bring about. */
-  settle(): void {
-    for (let busy = true; busy;) {
-      busy = false
-      for (const queue of this.queues.values()) {
-        const next = queue.shift()
-        if (next === undefined) continue
-        busy = true
-        next()
-      }
-    }
-  }
-}
-
-/** A router whose peers are in the test's network. All of them are of our own kind, unless they are called `perl...`. */
-class TestRouter extends Router {
-  private readonly wires: Network
-  private readonly startedAt: number
-  constructor(network: Network, nodeId: string, startedAt: number) {
-    super(nodeId, new PortNames(nodeId, "x", "y"), Context.make(Scope.Scope, Scope.makeUnsafe()))
-    this.wires = network
-    this.startedAt = startedAt
-    network.nodes.set(nodeId, this)
-  }
-  override now(): number {
-    return this.startedAt
-  }
-  override request(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): void {
-    if (nodeId === this.nodeId) this.handleRequest(nodeId, request, structuredClone(args))
-    else this.wires.send(this.nodeId, nodeId, request, args)
-  }
-  override requestIfCarried(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): boolean {
-    this.request(nodeId, request, ...args)
-    return true
-  }
-  override upNodes(): Array<string> {
-    return Array.from(this.wires.nodes.keys()).filter((other) => this.wires.linked(this.nodeId, other))
-  }
-  override isOwnKind(nodeId: string): boolean {
-    return ![nodeId, this.nodeId].some((id) => id.startsWith("perl"))
-  }
-}
-
-const globals = ["g1", "g2", "g3"]
-const slaves = ["a", "b", "z"]
-const all = [...globals, ...slaves]
+import { all, globals, Network, TestRouter } from "./meshNetwork.ts"
 
 const GlobalNode = Schema.Literals(["g1", "g2", "g3"])
 const AnyNode = Schema.Literals(["g1", "g2", "g3", "a", "b", "z"])
@@ -113,7 +20,10 @@ const Actions = Schema.Array(Action).check(Schema.isMinLength(10), Schema.isMaxL
 const run = (actions: typeof Actions.Type, end: "connected" | "as it is" = "connected") => {
   const network = new Network()
   const meshes = new Map(all.map((nodeId, index) => {
-    const mesh = new Mesh(new TestRouter(network, nodeId, index), (other) => globals.includes(other))
+    const mesh = new Mesh(new TestRouter(network, nodeId, index), {
+      isSeed: (other) => globals.includes(other),
+      hasOthers: true
+    })
     mesh.install()
     return [nodeId, mesh] as const
   }))

@@ -451,7 +451,9 @@ for (const [name, transport] of transports) {
 }
 
 describe("an entry that the database refuses", () => {
-  const refused = (effect: Effect.Effect<unknown, Global.InvalidEntry, Global.Global | Scope.Scope>) =>
+  const refused = (
+    effect: Effect.Effect<unknown, Global.InvalidEntry | Global.NoMaster, Global.Global | Scope.Scope>
+  ) =>
     Effect.gen(function*() {
       const { start } = yield* makeMeshWorld
       const node = yield* start("node", { global: true })

@@ -22,6 +22,7 @@ const heldBy = ({ mesh, router }: MeshNode): number =>
     [
       mesh["ownData"],
       mesh["follower"],
+      mesh.groups,
       mesh["delivery"],
       mesh["globals"],
       mesh["globalNode"] ?? {},
@@ -45,7 +46,10 @@ const finalizers = ({ state }: Scope.Scope): number =>
 
 describe("in a scope that stays open", () => {
   const kinds: Readonly<
-    Record<string, (n: number) => Effect.Effect<unknown, Global.InvalidEntry, Global.Global | Scope.Scope | any>>
+    Record<
+      string,
+      (n: number) => Effect.Effect<unknown, Global.InvalidEntry | Global.NoMaster, Global.Global | Scope.Scope | any>
+    >
   > = {
     "a key that is set again": (n) => Global.set("f", "k", n),
     "keys that are set and deleted": (n) => Effect.andThen(Global.set("f", `k${n}`, n), Global.del("f", `k${n}`)),
@@ -66,7 +70,23 @@ describe("in a scope that stays open", () => {
     "a family that is followed for a while": (n) => Stream.runDrain(Stream.take(Global.mon(`f${n}`), 1)),
     "values that do not fit": (n) =>
       Effect.exit(Effect.andThen(Effect.exit(Global.set("f", `k${n}`, () => {})), Global.set("'l", "k", n))),
-    "turns in a group": () => Global.pick("g", "round-robin")
+    "turns in a group": () => Global.pick("g", "round-robin"),
+    "groups that are looked at for a while": (n) => Effect.scoped(Global.group(`g${n}`)),
+    "members that are chosen, called, and end": () =>
+      Effect.scoped(Effect.gen(function*() {
+        yield* Effect.flatMap(Port.make({}), Global.register("g"))
+        const group = yield* Global.group("g")
+        yield* Effect.exit(group.call(() => Effect.fail("no"), { choose: "least-pending", retry: { times: 1 } }))
+        yield* group.callAll(() => Effect.void)
+        yield* group.publish("hello")
+      })),
+    "waits for a member that nobody waits for any more": () =>
+      Effect.scoped(Effect.gen(function*() {
+        const group = yield* Global.group("empty")
+        const waiting = [group.pick({ whenEmpty: "wait" }), group.awaitMembers(1), Stream.runDrain(group.changes)]
+        const fibers = yield* Effect.forEach(waiting, (wait) => Effect.forkChild(wait, { startImmediately: true }))
+        yield* Fiber.interruptAll(fibers)
+      }))
   }
   for (const [kind, one] of Object.entries(kinds)) {
     test(`nothing remains of ${kind}`, (world) =>

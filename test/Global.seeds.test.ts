@@ -109,7 +109,7 @@ const occupy = (address: string, accept: (socket: net.Socket) => void): Effect.E
 const cert = fs.readFileSync(new URL("fixtures/certs/shared.pem", import.meta.url), "utf8")
 
 /** Whether a node stands behind an address that this one has as a seed, as far as it knows. */
-const isSeed = (node: MeshNode, nodeId: string): boolean => node.mesh["follower"]["isSeed"](nodeId)
+const isSeed = (node: MeshNode, nodeId: string): boolean => node.mesh["follower"]["seeds"].isSeed(nodeId)
 
 describe("somebody without the secret in the place of a seed", () => {
   live(

@@ -230,4 +230,25 @@ describe("servers in a group", () => {
       )
       assert.strictEqual(yield* client.add({ n: 2 }), 42)
     }).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)))
+
+  it.live("are chosen for each call, and those that end are called no more", () =>
+    Effect.gen(function*() {
+      const world = yield* makeMeshWorld
+      const a = yield* world.start("a", { global: true })
+      const nodes = [yield* world.start("b", { seeds: [a.address] }), yield* world.start("c", { seeds: [a.address] })]
+      const servers: Array<Rpc.Address> = []
+      for (const [n, node] of nodes.entries()) {
+        const serve = Effect.provide(Rpc.serve(Adder), adderFrom(100 * (n + 1)))
+        servers.push(yield* node.run(serve.pipe(Effect.tap(Global.register("adders")))))
+      }
+      const adders = yield* a.run(Rpc.group(Adder, "adders"))
+      yield* within("both", adders.awaitMembers(2))
+      const add = adders.call((client) => client.add({ n: 0 }), { choose: "round-robin", retry: { times: 1 } })
+      assert.sameMembers(Array.from(yield* Effect.replicateEffect(add, 4)), [100, 200, 100, 200])
+      const all = yield* adders.callAll((client) => client.add({ n: 0 }))
+      assert.sameMembers(Array.from(all.values(), (exit) => Exit.isSuccess(exit) ? exit.value : undefined), [100, 200])
+      yield* nodes[0]!.run(Port.kil(servers[0]!, "crash"))
+      assert.deepStrictEqual(Array.from(yield* Effect.replicateEffect(add, 3)), [200, 200, 200])
+      yield* until("it is no member", () => Effect.map(adders.members, (members) => members.length === 1))
+    }).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)))
 })

@@ -25,7 +25,7 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Port: ["values", "transport", "port", "node", "Node"],
   Global: ["values", "port", "node", "global", "Node", "Port"],
   Supervisor: ["values", "node", "supervisor", "Node", "Port"],
-  Rpc: ["values", "node", "rpc", "Node", "Port"],
+  Rpc: ["values", "node", "rpc", "Node", "Port", "Global"],
   Cli: ["values", "cli"],
   index: ["Global", "Node", "Port", "Supervisor", "Transport"],
   main: ["Cli"]

@@ -314,7 +314,7 @@ class World {
     const mayBe = master === undefined || isSeed(master)
     if (!mayBe) this.violations.add(`the master of ${id} is ${master}, which is no seed`)
     for (const other of ["x", "c1", "c2", "nobody"]) {
-      if (mesh["follower"]["isSeed"](other)) this.violations.add(`${id} takes ${other} for a seed`)
+      if (mesh["follower"]["seeds"].isSeed(other)) this.violations.add(`${id} takes ${other} for a seed`)
     }
     if (lines.length > mostLines) this.violations.add(`${id} has logged more than ${mostLines} lines`)
   }

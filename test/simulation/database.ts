@@ -90,6 +90,6 @@ export class Database {
 
   /** All entries of a family, as this node sees them. Waits while there is no master. */
   read(family: string): Effect.Effect<ReadonlyMap<string, unknown>, never, Global.Global> {
-    return Effect.orDie(Global.family(family))
+    return Effect.orDie(Effect.retry(Global.family(family), { while: ({ _tag }) => _tag === "NoMaster" }))
   }
 }

@@ -1,5 +1,6 @@
 /**
- * A node's copy of a family that it monitors, kept by what its master tells it. Follows protocol section 16.
+ * A node's copy of a family that it monitors, kept by what its master tells it. While there is no master it is what the last one has
+ * told, with what this node has set and deleted since. Follows protocol section 16.
  *
  * @internal
  */
@@ -52,12 +53,27 @@ interface Coming {
 /** The copy of one family, and who listens to it on this node. */
 export class FamilyCopy {
   private readonly listeners = new Set<FamilyListener>()
-  /** `undefined` until a master has told the whole family. */
+  /** What this node has set of the family itself, as it is now. */
+  private readonly own: () => Family
+  /** `undefined` until a master has told the whole family, or this node is to do with what it knows itself. */
   private entries: Map<string, unknown> | undefined = undefined
+  /** Whether they are what the present master tells. */
+  private isTold = false
   private coming: Coming | undefined = undefined
+  /** Keys that this node has set or deleted since it asked its master, and that the master has said nothing of yet. */
+  private readonly unconfirmed = new Set<string>()
+
+  constructor(own: () => Family) {
+    this.own = own
+  }
 
   get hasListeners(): boolean {
     return this.listeners.size > 0
+  }
+
+  /** The family as far as it is known; `undefined` if nobody has told it yet. */
+  get known(): Family | undefined {
+    return this.entries
   }
 
   add(listener: FamilyListener): void {
@@ -73,8 +89,11 @@ export class FamilyCopy {
   whole(all: Map<string, unknown>, portions: number): void {
     this.coming = portions > 0 ? { all, portions } : undefined
     if (portions > 0) return
+    // What this node has set since it asked is not to go and come again. A key that others have set too is the master's to judge.
+    for (const [key, value] of this.unheard().set) if (!all.has(key)) all.set(key, value)
     const change = replace(this.entries ?? new Map(), all)
     this.entries = all
+    this.isTold = true
     this.emit(change)
   }
 
@@ -85,14 +104,53 @@ export class FamilyCopy {
       for (const [key, value] of change.set) all.set(key, value)
       return this.whole(all, portions - 1)
     }
+    for (const key of change.deleted) this.unconfirmed.delete(key)
+    for (const key of change.set.keys()) this.unconfirmed.delete(key)
+    this.make(change)
+  }
+
+  /** This node has set or deleted keys. A master that follows the family for it tells what has come of that. */
+  ownChanged(change: Change): void {
+    for (const key of change.deleted) this.unconfirmed.add(key)
+    for (const key of change.set.keys()) this.unconfirmed.add(key)
+    if (!this.isTold) this.make(change)
+  }
+
+  /** There is no master any more: what this node does counts from now on, and what it did that the last one has not told. */
+  abandon(): void {
+    this.coming = undefined
+    if (!this.isTold) return
+    this.isTold = false
+    this.make(this.unheard())
+  }
+
+  /** A master is asked for the family, which has been given all that this node has set. */
+  asked(): void {
+    this.abandon()
+    this.unconfirmed.clear()
+  }
+
+  /** Nobody may tell the family: until somebody does, it is what this node has set itself. */
+  assume(): void {
+    if (this.entries !== undefined) return
+    const entries = new Map(this.own())
+    this.entries = entries
+    this.emit(replace(new Map(), entries))
+  }
+
+  private unheard(): Change {
+    const own = this.own()
+    const keys = Array.from(this.unconfirmed)
+    return {
+      set: new Map(keys.filter((key) => own.has(key)).map((key) => [key, own.get(key)])),
+      deleted: keys.filter((key) => !own.has(key))
+    }
+  }
+
+  private make(change: Change): void {
     if (this.entries === undefined) return
     const changed = apply(this.entries, change)
     if (changed !== undefined) this.emit(changed)
-  }
-
-  /** Another master will tell the family: what the last one has not told to its end is void. */
-  abandon(): void {
-    this.coming = undefined
   }
 
   private emit(change: FamilyChange): void {

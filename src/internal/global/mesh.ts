@@ -9,8 +9,9 @@ import type { NodeListener, Router } from "../node/router.ts"
 import { Delivery } from "./delivery.ts"
 import { globalsFamily, listenersFamily } from "./families.ts"
 import type { FamilyListener } from "./familyCopy.ts"
-import { Follower, type Question } from "./follower.ts"
+import { type Asked, Follower, type Question, type SeedsOfNode } from "./follower.ts"
 import { GlobalNode } from "./globalNode.ts"
+import { Groups } from "./groups.ts"
 import { Master } from "./master.ts"
 import { type Holding, OwnData } from "./ownData.ts"
 import { requests } from "./requests.ts"
@@ -20,6 +21,8 @@ import { Global, type GlobalService } from "./service.ts"
 export class Mesh implements GlobalService, NodeListener {
   /** Whose turn it is in the groups that this node picks from. */
   readonly rounds = new Rounds()
+  /** The groups that this node looks at. */
+  readonly groups: Groups
   private readonly router: Router
   private readonly delivery: Delivery
   private readonly ownMaster: Master
@@ -32,12 +35,13 @@ export class Mesh implements GlobalService, NodeListener {
   /** What begins when the node becomes a global one. */
   private readonly waitingForGlobal: Array<() => void> = []
 
-  constructor(router: Router, isSeed: (nodeId: string) => boolean) {
+  constructor(router: Router, seeds: SeedsOfNode) {
     this.router = router
     this.delivery = new Delivery(router)
     this.ownMaster = new Master(router, this.delivery)
     this.ownData = new OwnData(this.ownMaster)
-    this.follower = new Follower(router, this.ownMaster, this.ownData, this.delivery, isSeed)
+    this.follower = new Follower(router, this.ownMaster, this.ownData, this.delivery, seeds)
+    this.groups = new Groups(router, this.follower, this.ownData)
     this.ownData.set(listenersFamily, router.nodeId, router.addresses)
   }
 
@@ -71,8 +75,18 @@ export class Mesh implements GlobalService, NodeListener {
     return this.ownData.delete(family, keys)
   }
 
-  query(question: Question, family: string, answer: (result: unknown) => void): () => void {
-    return this.follower.query(question, family, answer)
+  query(question: Question, family: string, answer: (result: unknown) => void, asked?: Asked): () => void {
+    return this.follower.query(question, family, answer, asked)
+  }
+
+  /** What can be answered without a question to anyone; `undefined` if that is for a master to say. */
+  knownAnswer(question: Question, family: string): unknown {
+    return this.follower.knownAnswer(question, family)
+  }
+
+  /** Nobody may tell a family that is followed: it is what this node knows itself, until somebody does. */
+  assume(family: string): void {
+    this.follower.assume(family)
   }
 
   monitor(family: string, listener: FamilyListener): () => void {
@@ -153,9 +167,10 @@ export class Mesh implements GlobalService, NodeListener {
         families: this.globalNode?.sizes ?? {}
       }))
     ]
-    router.listeners.add(this)
+    const listeners = [this, this.groups]
+    for (const listener of listeners) router.listeners.add(listener)
     return () => {
-      router.listeners.delete(this)
+      for (const listener of listeners) router.listeners.delete(listener)
       for (const back of takeBack) back()
     }
   }

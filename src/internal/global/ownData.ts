@@ -7,7 +7,7 @@
 import { Claim, Claims } from "./claims.ts"
 import { wrongEntry } from "./entry.ts"
 import type { Master } from "./master.ts"
-import { sameValue, type Table } from "./shards.ts"
+import { type Change, type Family, sameValue, type Table } from "./shards.ts"
 
 const nameOf = (family: string, key: string): string => JSON.stringify([family, key])
 
@@ -21,7 +21,14 @@ export interface Holding {
 
 const slotOf = ({ family, key, way }: Holding): string => JSON.stringify([way, family, key])
 
+const nothing: Family = new Map()
+
+/** Told of each change of what this node has set, in the same call. */
+export type OwnListener = (family: string, change: Change) => void
+
 export class OwnData {
+  /** Who is told. */
+  readonly listeners = new Set<OwnListener>()
   private readonly master: Master
   private readonly entries = new Map<string, Map<string, unknown>>()
   /** Who wants a key to be there. One that was only set for good has nobody. */
@@ -36,6 +43,11 @@ export class OwnData {
   /** All of it as it is now. It goes on changing. */
   get table(): Table {
     return this.entries
+  }
+
+  /** What this node has set of a family. It goes on changing. */
+  family(name: string): Family {
+    return this.entries.get(name) ?? nothing
   }
 
   /** What is wrong with an entry; `undefined` if it may be set. */
@@ -118,7 +130,7 @@ export class OwnData {
     if (entries?.has(key) && typeof before === typeof value && sameValue(before, value)) return
     if (entries === undefined) this.entries.set(family, new Map([[key, value]]))
     else entries.set(key, value)
-    this.master.tell(family, { set: new Map([[key, value]]), deleted: [] })
+    this.tell(family, { set: new Map([[key, value]]), deleted: [] })
   }
 
   /** Deletes those of the keys that this node has set, whoever holds them, and answers them. */
@@ -132,8 +144,14 @@ export class OwnData {
       return claims?.clear() ?? []
     })
     if (entries?.size === 0) this.entries.delete(family)
-    if (own.length > 0) this.master.tell(family, { set: new Map(), deleted: own })
+    if (own.length > 0) this.tell(family, { set: new Map(), deleted: own })
     for (const claim of ended) claim.ended()
     return own
+  }
+
+  /** This node first: its master may be itself, and answer at once. */
+  private tell(family: string, change: Change): void {
+    for (const listener of this.listeners) listener(family, change)
+    this.master.tell(family, change)
   }
 }
