@@ -1,5 +1,6 @@
 /** All workloads, in the order in which they run. */
 import type { Workload } from "./workload.ts"
+import { calls } from "./workloads/calls.ts"
 import { choices } from "./workloads/choices.ts"
 import { death } from "./workloads/death.ts"
 import { lives } from "./workloads/lives.ts"
@@ -22,5 +23,6 @@ export const workloads: ReadonlyArray<Workload> = [
   notices,
   ...payloads,
   manyToOne,
+  ...calls,
   choices
 ]

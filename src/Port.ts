@@ -665,15 +665,12 @@ const open = (
   return made
 }
 
-/** What a port is made with that has no options: one for all of them. */
-const usual: cell.Settings = { capacity: undefined, refuses: false, scopesMessages: false, concurrency: undefined }
-
 const settingsOf = (
   verb: string,
   protocol: Protocol<Messages> | undefined,
   options: Options | undefined
 ): cell.Settings =>
-  options === undefined ? usual : {
+  options === undefined ? cell.usual : {
     capacity: capacityOf(verb, options.mailbox),
     refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse",
     scopesMessages: oneOf(verb, "handlerScope", ["port", "message"], options.handlerScope) === "message",

@@ -21,6 +21,8 @@ const forCli = ["@effect/platform-node"]
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts"))
   .map((file) => file.replaceAll("\\", "/").slice(0, -3))
+/** What not every program needs is imported by itself. */
+const apart = new Set(["Cli", "Rpc"])
 const rooms = sources.filter((file) => /^[A-Z]\w*$/.test(file))
 
 /** The package as `npm pack` makes it, in the folder of a program that has what it needs, and in one that has an `emp` too. */
@@ -119,16 +121,22 @@ describe("the package", () => {
   })
 
   it("can be imported as a whole and by its rooms", () => {
-    assert.sameMembers(rooms, ["Cli", "Global", "Node", "Port", "Supervisor", "Transport"])
+    assert.sameMembers(rooms, ["Cli", "Global", "Node", "Port", "Rpc", "Supervisor", "Transport"])
     const program = `
       const whole = await import("effect-mp")
-      for (const room of ${JSON.stringify(rooms.filter((room) => room !== "Cli"))}) {
+      for (const room of ${JSON.stringify(rooms.filter((room) => !apart.has(room)))}) {
         const alone = await import("effect-mp/" + room)
         if (whole[room] !== alone) throw new Error(room)
       }
       console.log(Object.keys(whole).join())`
     const { stderr, stdout } = runIn(folder, "--input-type=module", "-e", program)
     assert.strictEqual(stdout, "Global,Node,Port,Supervisor,Transport\n", stderr)
+  })
+
+  it("has rpc apart from the whole", () => {
+    const program = `console.log(typeof (await import("effect-mp/Rpc")).serve, "Rpc" in await import("effect-mp"))`
+    const { stderr, stdout } = runIn(folder, "--input-type=module", "-e", program)
+    assert.strictEqual(stdout, "function false\n", stderr)
   })
 
   it("has the command line apart from the whole", () => {

@@ -14,6 +14,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   node: ["values", "transport", "port"],
   global: ["values", "transport", "port", "node"],
   supervisor: ["values", "node", "Node", "Port"],
+  rpc: ["values", "port", "node", "Node", "Port"],
   config: ["values", "transport", "node"],
   cli: ["values", "transport", "node", "global", "config", "Node", "Transport", "Port", "Global", "Supervisor"]
 }
@@ -25,6 +26,7 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Port: ["values", "transport", "port", "node", "Node"],
   Global: ["values", "port", "node", "global", "config", "Node", "Port", "Transport"],
   Supervisor: ["values", "node", "supervisor", "Node", "Port"],
+  Rpc: ["values", "node", "rpc", "Node", "Port", "Global"],
   Cli: ["values", "config", "cli"],
   index: ["Global", "Node", "Port", "Supervisor", "Transport"],
   main: ["Cli"]
@@ -105,6 +107,8 @@ describe("the walls between rooms", () => {
     ["internal/config/options.ts", "internal/cli/run/node.ts"],
     ["internal/config/options.ts", "Node.ts"],
     ["Port.ts", "Global.ts"],
+    ["Global.ts", "Rpc.ts"],
+    ["index.ts", "Rpc.ts"],
     ["index.ts", "internal/node/router.ts"]
   ])("are noticed: %s must not import %s", (from, to) => {
     assert.deepStrictEqual(forbidden(withImport(from, to)), [`${from} imports ${to}`])

@@ -80,6 +80,9 @@ export interface Settings {
   readonly concurrency: Concurrency | undefined
 }
 
+/** What a port is made with that has no options: one for all of them. */
+export const usual: Settings = { capacity: undefined, refuses: false, scopesMessages: false, concurrency: undefined }
+
 /** Re-exported as `Port.Self`, where it is documented. */
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
 

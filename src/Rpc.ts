@@ -1,0 +1,645 @@
+/**
+ * Effect's rpc over ports: typed services between nodes.
+ *
+ * A service is an `RpcGroup` of `effect/rpc`, with its handlers (`group.toLayer`), its middleware and its clients. What is here
+ * carries them: a server is a port, whose ID travels in messages, is registered, monitored, supervised and spawned on other nodes as that
+ * of any port; a client is connected with it by two more ports, which end with each other.
+ *
+ * Calls carry what schemas can encode: classes, dates, options. They end with their answer, with an error of the domain, with a defect,
+ * or with an `RpcClientError` that carries the `Killed` when the server's port or the link ends before. Who is interrupted interrupts the
+ * handler, wherever that runs. Streams are read at the pace of their reader, spans go on at the other side, and any number of calls are
+ * under way at once.
+ *
+ * `docs/services.md` says when to use it, and when plain messages.
+ *
+ * **Gotchas**
+ *
+ * It is imported as `effect-mp/Rpc`, and no part of `effect-mp` itself: programs that do not use it do not load it. `effect/rpc` may change
+ * from one version of Effect to the next, and this with it.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as RcMap from "effect/RcMap"
+import * as Result from "effect/Result"
+import type * as EffectRpc from "effect/rpc/Rpc"
+import * as RpcClient from "effect/rpc/RpcClient"
+import type { RpcClientError } from "effect/rpc/RpcClientError"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
+import * as RpcServer from "effect/rpc/RpcServer"
+import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import * as Global from "./Global.ts"
+import { NodeRouter, type Router } from "./internal/node/router.ts"
+import { makeProtocol } from "./internal/rpc/connections.ts"
+import { Listener } from "./internal/rpc/listener.ts"
+import { serialization } from "./internal/rpc/serialization.ts"
+import { reasons } from "./internal/values/reason.ts"
+import type { Node } from "./Node.ts"
+import * as Port from "./Port.ts"
+
+// ---- types
+
+declare const Serves: unique symbol
+
+/**
+ * What the port of a server takes: the calls of a group, and no messages of programs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Served<Rpcs extends EffectRpc.Any = any> = { readonly [Serves]?: (rpcs: Rpcs) => void }
+
+/**
+ * The address of a server: the ID of its port, a plain string. A server of more calls than a client asks for will do.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Address<Rpcs extends EffectRpc.Any = any> = Port.PortId<Served<Rpcs>>
+
+/**
+ * A client: one function for each call of the group, as `RpcClient.make` of Effect makes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Client<Rpcs extends EffectRpc.Any> = RpcClient.RpcClient<Rpcs, RpcClientError>
+
+/**
+ * Where a client finds its server: at an address, or where an effect says. That is asked before the first call, and again after each end of
+ * the connection; all calls that wait meanwhile wait for one answer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Target<Rpcs extends EffectRpc.Any = any, E = never, R = never> =
+  | Address<Rpcs>
+  | Effect.Effect<Address<Rpcs>, E, R>
+
+/**
+ * What the server of a group needs: its handlers, and its middleware.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ServerServices<Rpcs extends EffectRpc.Any> =
+  | EffectRpc.ToHandler<Rpcs>
+  | EffectRpc.Middleware<Rpcs>
+  | EffectRpc.ServicesServer<Rpcs>
+
+/**
+ * How calls are traced, at either side.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CallOptions {
+  /** No span for each call: calls take a third less time. Default: spans. */
+  readonly disableTracing?: boolean | undefined
+  /** What the names of spans begin with. */
+  readonly spanPrefix?: string | undefined
+  readonly spanAttributes?: Record<string, unknown> | undefined
+}
+
+/**
+ * Settings of a server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ServerOptions extends CallOptions {
+  /**
+   * What its port is called: whoever knows its node then knows its address (`address`), and the server that comes after it has the same.
+   * Default: a name that no other port ever has.
+   */
+  readonly name?: string | undefined
+  /** How many calls are handled at once. Default: any number. */
+  readonly concurrency?: number | "unbounded" | undefined
+  /** Whether a defect ends its own call alone, and not all calls of that client. Default: yes. */
+  readonly disableFatalDefects?: boolean | undefined
+  /** Runs when a client is gone, with the number that handlers know it by. */
+  readonly onDisconnect?: ((clientId: number) => Effect.Effect<void>) | undefined
+}
+
+// ---- servers
+
+const listen = <R = never>(name: string | undefined): Effect.Effect<Listener<R>, never, Node | Scope.Scope | R> =>
+  Effect.gen(function*() {
+    const router = yield* NodeRouter
+    const id = name === undefined ? router.names.localId() : yield* named(router, name)
+    return new Listener(router, id, yield* Effect.context<R | Scope.Scope>(), yield* serialization)
+  })
+
+const named = (router: Router, name: string): Effect.Effect<string> => {
+  const id = `${router.nodeId}#${name}`
+  if (name === "") return Effect.die(new TypeError("Rpc: the name of a server must not be empty"))
+  return router.ports.has(id) ? Effect.die(new TypeError(`Rpc: there is a port ${id} already`)) : Effect.succeed(id)
+}
+
+const running = <Rpcs extends EffectRpc.Any>(
+  group: RpcGroup.RpcGroup<Rpcs>,
+  protocol: RpcServer.Protocol["Service"],
+  options: ServerOptions | undefined
+): Effect.Effect<never, never, ServerServices<Rpcs>> =>
+  Effect.provideService(RpcServer.make(group, { disableFatalDefects: true, ...options }), RpcServer.Protocol, protocol)
+
+/**
+ * Serves a group in the current scope, and answers the address. The server is a port: it ends with the scope, or when it is killed, and
+ * then all calls that are open end at both sides.
+ *
+ * **Details**
+ *
+ * Handlers come from `group.toLayer`. They run side by side, each in a scope of its own: what a call acquires is released with the
+ * call, and what it forks as its child ends with it. A call is interrupted when its caller is, when the client's port or node is gone,
+ * and when the server ends.
+ *
+ * Calls are encoded as the `RpcSerialization` service says, if there is one: at both sides the same. Default: `layerSchemaBinary` of
+ * Effect. `layerJson` is for links that speak JSON, and for people who read what passes.
+ *
+ * What a client sends that is no rpc ends its own connection, and nothing else.
+ *
+ * **Gotchas**
+ *
+ * An answer that is larger than the caller's node takes (`maxMessageSize`) is a defect of the call. Answer with a stream.
+ *
+ * When a name is given, it must be free: a second server of that name on one node is a defect.
+ *
+ * **Example** (A service, and a client of it)
+ *
+ * ```ts
+ * import { Node } from "effect-mp"
+ * import * as PortRpc from "effect-mp/Rpc"
+ * import { DateTime, Effect, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ *
+ * class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { name: Schema.String }) {}
+ * class User extends Schema.Class<User>("User")({ name: Schema.String, born: Schema.DateTimeUtc }) {}
+ *
+ * const Users = RpcGroup.make(
+ *   Rpc.make("find", { payload: { name: Schema.String }, success: User, error: NotFound })
+ * )
+ *
+ * const UsersLive = Users.toLayer({
+ *   find: ({ name }) =>
+ *     name === "Ada"
+ *       ? Effect.succeed(new User({ name, born: DateTime.makeUnsafe("1815-12-10") }))
+ *       : Effect.fail(new NotFound({ name }))
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const server = yield* PortRpc.serve(Users)
+ *   const client = yield* PortRpc.client(Users, server)
+ *   const ada = yield* client.find({ name: "Ada" })
+ *   const error = yield* Effect.flip(client.find({ name: "Bob" }))
+ *   return [ada instanceof User, DateTime.formatIso(ada.born), error._tag]
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(UsersLive), Effect.provide(Node.layerLocal))
+ * ) // => [true, "1815-12-10T00:00:00.000Z", "NotFound"]
+ * ```
+ *
+ * @see {@link layer} for a server that is a Layer
+ * @see {@link implement} for one that other nodes spawn
+ * @category servers
+ * @since 0.1.0
+ */
+export const serve = <Rpcs extends EffectRpc.Any>(
+  group: RpcGroup.RpcGroup<Rpcs>,
+  options?: ServerOptions
+): Effect.Effect<Address<Rpcs>, never, Node | Scope.Scope | ServerServices<Rpcs>> =>
+  Effect.map(listen<ServerServices<Rpcs>>(options?.name), (listener) => {
+    listener.run(running(group, listener.protocol, options))
+    return listener.port.id
+  })
+
+/**
+ * `serve` as a Layer: the server lasts as long as that. Since a layer answers no address, it has a name.
+ *
+ * **Example** (A server and its client, each on a node of its own)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import * as PortRpc from "effect-mp/Rpc"
+ * import { Effect, Layer, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ *
+ * const Greetings = RpcGroup.make(Rpc.make("greet", { payload: { name: Schema.String }, success: Schema.String }))
+ * const Server = PortRpc.layer(Greetings, { name: "greetings" }).pipe(
+ *   Layer.provide(Greetings.toLayer({ greet: ({ name }) => Effect.succeed(`hello, ${name}`) })),
+ *   Layer.provide(Node.layer({ nodeId: "far", secret: "swordfish", binds: ["memory:1"] }))
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Node.addressBook(() => Effect.succeed(["memory:1"]))
+ *   const client = yield* PortRpc.client(Greetings, PortRpc.address(Greetings, "far", "greetings"))
+ *   return yield* client.greet({ name: "world" })
+ * })
+ *
+ * await Effect.runPromise(program.pipe(
+ *   Effect.scoped,
+ *   Effect.provide(Node.layer({ nodeId: "near", secret: "swordfish", binds: [] })),
+ *   Effect.provide(Server),
+ *   Effect.provide(Transport.layerMemory)
+ * )) // => "hello, world"
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <Rpcs extends EffectRpc.Any>(
+  group: RpcGroup.RpcGroup<Rpcs>,
+  options: ServerOptions & { readonly name: string }
+): Layer.Layer<never, never, Node | ServerServices<Rpcs>> => Layer.effectDiscard(serve(group, options))
+
+/**
+ * The protocol of servers for those who make them by Effect's own means: `RpcServer.layer`, `RpcServer.make`.
+ *
+ * **Gotchas**
+ *
+ * There a defect of one handler ends all calls of its client, unless `disableFatalDefects` is set.
+ *
+ * @see {@link layerClient} for the other side
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerServer = (options: { readonly name: string }): Layer.Layer<RpcServer.Protocol, never, Node> =>
+  Layer.effect(RpcServer.Protocol, Effect.map(listen(options.name), (listener) => listener.protocol))
+
+// ---- servers that others spawn
+
+/**
+ * The protocol of a server's port. Its `PortId` is the schema of addresses, for the messages of other ports; with it `Port.remote`
+ * declares a server with arguments: `Port.remote("example::users", [Schema.String], Rpc.protocol(Users))`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const protocol = <Rpcs extends EffectRpc.Any>(
+  _group: RpcGroup.RpcGroup<Rpcs>
+): Port.Protocol<Served<Rpcs>> => Port.protocol<Served<Rpcs>>({})
+
+/**
+ * Declares a server that others spawn, without arguments: once for both sides. One installs it with `implement`, the other one calls
+ * `Port.spawn`, or has a supervisor do it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const remote = <Rpcs extends EffectRpc.Any>(
+  name: `${string}::${string}`,
+  group: RpcGroup.RpcGroup<Rpcs>
+): Port.RemoteFunction<[], Served<Rpcs>> => Port.remote(name, [], protocol(group))
+
+/**
+ * Lets other nodes spawn servers of a group on this one, for as long as the layer lasts. Each server has handlers of its own, by the
+ * arguments that it was spawned with.
+ *
+ * **Details**
+ *
+ * Its address is known at once: clients may call right away, and their calls wait until the handlers are made. When these cannot be made, the
+ * server ends with the reason.
+ *
+ * **Example** (A counter wherever it is wanted)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import * as PortRpc from "effect-mp/Rpc"
+ * import { Effect, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ *
+ * const Counter = RpcGroup.make(Rpc.make("add", { payload: { n: Schema.Number }, success: Schema.Number }))
+ * const makeCounter = Port.remote("example::counter", [Schema.Number], PortRpc.protocol(Counter))
+ *
+ * const CounterLive = PortRpc.implement(makeCounter, Counter, (first) => {
+ *   let total = first
+ *   return Counter.toLayer({ add: ({ n }) => Effect.sync(() => total += n) })
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const counter = yield* Port.spawn(yield* Node.id, makeCounter, 40)
+ *   const client = yield* PortRpc.client(Counter, counter)
+ *   return yield* client.add({ n: 2 })
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(CounterLive), Effect.provide(Node.layerLocal))
+ * ) // => 42
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const implement = <Args extends ReadonlyArray<unknown>, Rpcs extends EffectRpc.Any, E, R>(
+  fn: Port.RemoteFunction<Args, Served<Rpcs>>,
+  group: RpcGroup.RpcGroup<Rpcs>,
+  handlers: (...args: Args) => Layer.Layer<EffectRpc.ToHandler<Rpcs>, E, R>,
+  options?: Omit<ServerOptions, "name">
+): Layer.Layer<
+  never,
+  never,
+  Node | R | Exclude<EffectRpc.Middleware<Rpcs> | EffectRpc.ServicesServer<Rpcs>, Scope.Scope>
+> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const router = yield* NodeRouter
+    const context = yield* Effect.context<Scope.Scope | R | ServerServices<Rpcs>>()
+    const chosen = yield* serialization
+    const start = (name: string, args: ReadonlyArray<unknown>): void => {
+      const listener = new Listener(router, `${router.nodeId}#${name}`, context, chosen)
+      const read = fn.read?.(args) ?? Result.succeed(args)
+      if (Result.isFailure(read)) return listener.port.kill(reasons.invalid_message(fn.name, read.failure))
+      listener.run(Effect.suspend(() =>
+        Effect.provide(running(group, listener.protocol, options), handlers(...read.success as unknown as Args), {
+          local: true
+        })
+      ))
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        router.functions.add(fn.name, start)
+      ),
+      (takeBack) => Effect.sync(takeBack)
+    )
+  }))
+
+// ---- clients
+
+/**
+ * The address of a server with a name, for whoever knows its node. It says nothing about whether there is one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const address = <Rpcs extends EffectRpc.Any>(
+  _group: RpcGroup.RpcGroup<Rpcs>,
+  nodeId: string,
+  name: string
+): Address<Rpcs> => `${nodeId}#${name}`
+
+const protocolFor = <Rpcs extends EffectRpc.Any, E, R>(
+  target: Target<Rpcs, E, R>
+): Effect.Effect<RpcClient.Protocol["Service"], never, Node | Scope.Scope | R> =>
+  Effect.gen(function*() {
+    const context = yield* Effect.context<Scope.Scope | R>()
+    const found = typeof target === "string" ? target : Effect.provideContext(target, context)
+    return yield* makeProtocol(yield* NodeRouter, context, yield* serialization, found)
+  })
+
+/**
+ * A client of a server, until the scope closes. It connects with the first call, and nothing waits for that.
+ *
+ * **Details**
+ *
+ * A call ends with its answer, an error of the domain, a defect of the handler, or an `RpcClientError`:
+ *
+ * - when the server's port ends, in order or not, or the link to its node is lost. `killed` has the reason. The call may have
+ *   run, or not, or in part: it is not repeated. Streams end so too, and do not go on;
+ * - when the server was not found, by a target that is an effect.
+ *
+ * The next call connects again. A call that is interrupted, or a client whose scope closes, interrupts the handlers at the server.
+ *
+ * **Gotchas**
+ *
+ * A server that never answers keeps its callers waiting: `Effect.timeout` ends the call, and the handler.
+ *
+ * Calls wait while the server's node takes no more, as `Port.snd` does. Bytes do not pass links that speak JSON: see `serve`.
+ *
+ * **Example** (A server that is asked for anew, since its supervisor has restarted it)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import * as PortRpc from "effect-mp/Rpc"
+ * import { Effect, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ *
+ * const Lines = RpcGroup.make(Rpc.make("upper", { payload: { line: Schema.String }, success: Schema.String }))
+ * const LinesLive = Lines.toLayer({ upper: ({ line }) => Effect.succeed(line.toUpperCase()) })
+ *
+ * const program = Effect.gen(function*() {
+ *   const supervised = yield* Supervisor.restart(Effect.provide(PortRpc.serve(Lines), LinesLive))
+ *   const client = yield* PortRpc.client(Lines, supervised.port)
+ *   const before = yield* client.upper({ line: "before" })
+ *   yield* Port.kil(yield* supervised.port, "crash")
+ *   // What is on its way at that moment fails, and may be repeated by those who know that it may run twice.
+ *   const after = yield* Effect.retry(client.upper({ line: "after" }), { times: 3 })
+ *   return [before, after]
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))
+ * ) // => ["BEFORE", "AFTER"]
+ * ```
+ *
+ * @see {@link killed} for why a call failed
+ * @category clients
+ * @since 0.1.0
+ */
+export const client = <Rpcs extends EffectRpc.Any, E = never, R = never>(
+  group: RpcGroup.RpcGroup<Rpcs>,
+  target: Target<Rpcs, E, R>,
+  options?: CallOptions
+): Effect.Effect<Client<Rpcs>, never, Node | Scope.Scope | EffectRpc.MiddlewareClient<Rpcs> | R> =>
+  Effect.flatMap(
+    protocolFor(target),
+    (protocol) => Effect.provideService(RpcClient.make(group, options), RpcClient.Protocol, protocol)
+  )
+
+/**
+ * The protocol of clients for those who make them by Effect's own means: `RpcClient.make`. Each client has a connection of its own.
+ *
+ * **Example** (A client as a service)
+ *
+ * ```ts
+ * import { Node } from "effect-mp"
+ * import * as PortRpc from "effect-mp/Rpc"
+ * import { Context, Effect, Layer, Schema } from "effect"
+ * import { Rpc, RpcClient, type RpcClientError, RpcGroup } from "effect/rpc"
+ *
+ * const Clock = RpcGroup.make(Rpc.make("hour", { success: Schema.Number }))
+ *
+ * class ClockClient extends Context.Service<
+ *   ClockClient,
+ *   RpcClient.FromGroup<typeof Clock, RpcClientError.RpcClientError>
+ * >()("example/ClockClient") {
+ *   static readonly layer = Layer.effect(ClockClient, RpcClient.make(Clock))
+ * }
+ *
+ * const live = Effect.gen(function*() {
+ *   const server = yield* PortRpc.serve(Clock)
+ *   return Layer.provide(ClockClient.layer, PortRpc.layerClient(server))
+ * })
+ *
+ * await Effect.runPromise(ClockClient.use((clock) => clock.hour()).pipe(
+ *   Effect.provide(Layer.unwrap(live)),
+ *   Effect.provide(Clock.toLayer({ hour: () => Effect.succeed(12) })),
+ *   Effect.provide(Node.layerLocal)
+ * )) // => 12
+ * ```
+ *
+ * @see {@link layerServer} for the other side
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerClient = <Rpcs extends EffectRpc.Any, E = never, R = never>(
+  target: Target<Rpcs, E, R>
+): Layer.Layer<RpcClient.Protocol, never, Node | Exclude<R, Scope.Scope>> =>
+  Layer.effect(RpcClient.Protocol, protocolFor(target))
+
+/**
+ * Why a call failed, where that is since the connection with the server has ended: the `Killed` of its port, with the reason. A port that
+ * ended in order has an empty one, and a link that was lost `["transport_error", node, text]`.
+ *
+ * **Example** (A server that ends)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import * as PortRpc from "effect-mp/Rpc"
+ * import { Effect, Option } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ *
+ * const Waiters = RpcGroup.make(Rpc.make("wait"))
+ *
+ * const program = Effect.gen(function*() {
+ *   const server = yield* PortRpc.serve(Waiters)
+ *   const client = yield* PortRpc.client(Waiters, server)
+ *   yield* Port.after("10 millis", Port.kil(server, "maintenance"))
+ *   const error = yield* Effect.flip(client.wait())
+ *   return Option.map(PortRpc.killed(error), ({ port, reason }) => [port === server, reason]).pipe(Option.getOrNull)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(
+ *   Effect.scoped,
+ *   Effect.provide(Waiters.toLayer({ wait: () => Effect.never })),
+ *   Effect.provide(Node.layerLocal)
+ * )) // => [true, ["maintenance"]]
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const killed = (error: RpcClientError): Option.Option<Port.Killed> =>
+  error.reason._tag === "RpcClientDefect" && isKilled(error.reason.cause)
+    ? Option.some(error.reason.cause)
+    : Option.none()
+
+/** By its tag: another copy of this package may have made it. */
+const isKilled = (cause: unknown): cause is Port.Killed => Predicate.isTagged(cause, "Killed")
+
+// ---- groups
+
+/**
+ * The servers of a group, as this node sees them: to choose one asks nobody. `group` begins to look at one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Group<Rpcs extends EffectRpc.Any> {
+  readonly name: string
+  /** The servers that this node knows of, and takes for reachable, in the order of their IDs. */
+  readonly members: Effect.Effect<ReadonlyArray<Address<Rpcs>>>
+  /** The servers as they are, then whoever comes and goes. */
+  readonly changes: Stream.Stream<Global.GroupChange>
+  /** Waits until there are so many servers, and answers them. */
+  readonly awaitMembers: (count: number) => Effect.Effect<ReadonlyArray<Address<Rpcs>>>
+  /** The address of a server: a target for a client that stays with it until it ends. */
+  readonly pick: (options?: Global.ChooseOptions) => Effect.Effect<Address<Rpcs>, Global.EmptyGroup>
+  /** Calls a server. Meanwhile that counts as busy, for those who choose by `"least-pending"`. */
+  readonly call: <A, E, R>(
+    use: (client: Client<Rpcs>) => Effect.Effect<A, E, R>,
+    options?: Global.CallOptions<E>
+  ) => Effect.Effect<A, E | Global.EmptyGroup, R>
+  /** Calls all servers at once, and collects what comes of it: from each one that takes no longer than `within`. */
+  readonly callAll: <A, E, R>(
+    use: (client: Client<Rpcs>) => Effect.Effect<A, E, R>,
+    options?: { readonly within?: Duration.Input | undefined }
+  ) => Effect.Effect<ReadonlyMap<Address<Rpcs>, Exit.Exit<A, E | Cause.TimeoutError>>, never, R>
+}
+
+/** So long a connection that nobody uses is kept. */
+const idleTime = "1 minute"
+
+/**
+ * Looks at a group of servers until the scope closes: as `Global.group`, with a client for each server that is called.
+ *
+ * **Details**
+ *
+ * A server becomes a member with `Global.register`, where it lives. What runs within `call` is called of one server; the next `call` may
+ * choose another one. Connections are kept for calls to come, and closed when they have not been used for a minute.
+ *
+ * The type says that the members serve the group, and nobody checks that they do: name groups after what their members serve.
+ *
+ * **Gotchas**
+ *
+ * What fails is repeated with another server only where `retry` says so: for calls that may run twice.
+ *
+ * **Example** (Workers behind a group)
+ *
+ * ```ts
+ * import { Global, Node, Port, Transport } from "effect-mp"
+ * import * as PortRpc from "effect-mp/Rpc"
+ * import { Effect, Layer, Schema } from "effect"
+ * import { Rpc, RpcGroup } from "effect/rpc"
+ *
+ * const Workers = RpcGroup.make(Rpc.make("double", { payload: { n: Schema.Number }, success: Schema.Number }))
+ * const WorkersLive = Workers.toLayer({ double: ({ n }) => Effect.succeed(2 * n) })
+ * const worker = PortRpc.serve(Workers).pipe(Effect.tap(Global.register("workers")))
+ *
+ * const node = Layer.provideMerge(Global.layer(), Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] }))
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* worker
+ *   const last = yield* worker
+ *   const workers = yield* PortRpc.group(Workers, "workers")
+ *   const double = workers.call((client) => client.double({ n: 21 }), { choose: "least-pending", retry: { times: 1 } })
+ *   yield* Port.kil(last)
+ *   return [yield* double, (yield* workers.members).length]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(
+ *   Effect.scoped,
+ *   Effect.provide(WorkersLive),
+ *   Effect.provide(node.pipe(Layer.provide(Transport.layerMemory)))
+ * )) // => [42, 1]
+ * ```
+ *
+ * @category groups
+ * @since 0.1.0
+ */
+export const group = <Rpcs extends EffectRpc.Any>(
+  group: RpcGroup.RpcGroup<Rpcs>,
+  name: string,
+  options?: CallOptions
+): Effect.Effect<
+  Group<Rpcs>,
+  Global.InvalidEntry,
+  Global.Global | Node | Scope.Scope | EffectRpc.MiddlewareClient<Rpcs>
+> =>
+  Effect.gen(function*() {
+    const servers = yield* Global.group<Served<Rpcs>>(name)
+    const clients = yield* RcMap.make({
+      lookup: (server: Address<Rpcs>) => client(group, server, options),
+      idleTimeToLive: idleTime
+    })
+    const using = <A, E, R>(use: (client: Client<Rpcs>) => Effect.Effect<A, E, R>) => (server: Address<Rpcs>) =>
+      Effect.acquireUseRelease(
+        Scope.make(),
+        (scope) => Effect.flatMap(Scope.provide(RcMap.get(clients, server), scope), use),
+        Scope.close
+      )
+    return {
+      name,
+      members: servers.members,
+      changes: servers.changes,
+      awaitMembers: servers.awaitMembers,
+      pick: servers.pick,
+      call: (use, options) => servers.call(using(use), options),
+      callAll: (use, options) => servers.callAll(using(use), options)
+    }
+  })
