@@ -73,7 +73,7 @@ describe("a child whose node is not there", () => {
       assert.strictEqual(yield* statusOf(supervised, "child"), "waiting")
       const told = lines.filter((line) => line.includes("waits for its node"))
       assert.strictEqual(told.length, 1)
-      assert.match(told[0]!, /WARN supervised: child waits for its node: transport_error: w/)
+      assert.match(told[0]!, /WARN here supervised: child waits for its node: transport_error: w/)
       const tree = yield* here.run(Supervisor.tree(supervised.supervisor))
       assert.match(Supervisor.render(tree, 200), /└─ child waiting.*, last end: transport_error: w/)
       yield* come("w")

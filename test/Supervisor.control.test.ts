@@ -64,7 +64,7 @@ describe("stopping", () => {
     }))
 
   test("abandons a child that does not end in time, and says which", () => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     return Effect.gen(function*() {
       const service = makeService()
       const supervised = yield* supervise(service.child, { id: "worker", shutdown: "3 seconds" })

@@ -205,7 +205,7 @@ describe("what a supervisor says of its children", () => {
     }))
 
   test("within a second is summed up at once when the supervisor ends", () => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     return Effect.gen(function*() {
       const kids = makeKids()
       const supervisor = yield* group([kids.kid("a")])
@@ -278,7 +278,7 @@ describe("a child that is asked to stop", () => {
   }
 
   test("is ended when its time is over, and needs no more time for that where it can be interrupted", () => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     return Effect.gen(function*() {
       const slow = makeSlow()
       const supervisor = yield* group([{ id: "slow", start: slow.start, shutdown: "3 seconds" }])

@@ -109,7 +109,7 @@ describe("a Layer under supervision", () => {
   }
 
   test("waits no longer for its users than it has time to end itself", () => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     return Effect.gen(function*() {
       const { layer, log } = makeConnections()
       yield* Effect.gen(function*() {

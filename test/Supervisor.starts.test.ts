@@ -274,7 +274,7 @@ describe("the start of a supervisor", () => {
     }))
 
   test("fails when those that do not stop in time have had it, and a warning names them", () => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     return Effect.gen(function*() {
       const kids = makeKids()
       const router = yield* NodeRouter

@@ -39,7 +39,7 @@ describe("stopping", () => {
     }))
 
   test("a child that does not stop in time is abandoned, named in a warning, and does not hold up the rest", () => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     return Effect.gen(function*() {
       const kids = makeKids()
       const supervisor = yield* group([kids.kid("a"), kids.kid("b", { shutdown: "1 second" })])
@@ -77,7 +77,7 @@ describe("stopping", () => {
   for (const restart of ["permanent", "transient", "temporary"] as const) {
     for (const reason of [[], ["shutdown"], ["shutdown", "details"], ["crash"]]) {
       test(`a ${restart} child that ends by itself (${reason.join(" ")}) while it is stopped: no restart, no error`, () => {
-        const logs = makeLogs()
+        const logs = makeLogs("no nodes")
         return Effect.gen(function*() {
           const kids = makeKids()
           const supervisor = yield* group([kids.kid("a", { restart }), kids.kid("b")])

@@ -92,7 +92,7 @@ describe("what a supervisor does", () => {
     }))
 
   test("is reported in limited depth, whatever a reason holds", () => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     return Effect.gen(function*() {
       const kids = makeKids()
       const supervisor = yield* group([kids.kid("a")])
@@ -110,7 +110,7 @@ describe("what a supervisor does", () => {
   })
 
   test("cannot flood: identical restarts within a second are summed up", () => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     return Effect.gen(function*() {
       const kids = makeKids()
       const supervisor = yield* group([kids.kid("a"), kids.kid("b")], { intensity: 10_000 })
@@ -130,7 +130,7 @@ describe("what a supervisor does", () => {
   })
 
   testWithWallClock("cannot flood either when the clock is set", (set) => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     return Effect.gen(function*() {
       const kids = makeKids()
       const supervisor = yield* group([kids.kid("a")])
@@ -142,7 +142,7 @@ describe("what a supervisor does", () => {
   })
 
   test("of a dynamic supervisor's children is summed up too: they are all alike", () => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     return Effect.gen(function*() {
       const pool = yield* Supervisor.dynamic({ start: () => Port.make({}), intensity: 10_000, name: "pool" })
       const ports = yield* Effect.forEach(Array.from({ length: 300 }), () => pool.startChild())

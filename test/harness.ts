@@ -60,12 +60,14 @@ export const within = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): E
     orElse: () => Effect.die(new Error(`waited in vain: ${what}`))
   })
 
-/** What was logged at Info or above, as one line each: `WARN node text`. */
-export const makeLogs = (): { readonly lines: Array<string>; readonly layer: Layer.Layer<never> } => {
+/** What was logged at Info or above, as one line each: `WARN node text`; or `WARN text`, where it says nothing whose node that is. */
+export const makeLogs = (
+  names: "nodes" | "no nodes" = "nodes"
+): { readonly lines: Array<string>; readonly layer: Layer.Layer<never> } => {
   const lines: Array<string> = []
   const logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
     const parts = [message].flat().map(String)
-    const node = fiber.getRef(References.CurrentLogAnnotations)["node"]
+    const node = names === "nodes" && fiber.getRef(References.CurrentLogAnnotations)["node"]
     lines.push([logLevel.toUpperCase(), node, ...parts, Cause.pretty(cause)].filter(Boolean).join(" "))
   })
   return { lines, layer: Logger.layer([logger]) }

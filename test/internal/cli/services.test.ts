@@ -81,7 +81,7 @@ const test = (
   body: (logs: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, Node.Node | Global.Global | Scope.Scope>
 ): void =>
   it.effect(title, () => {
-    const logs = makeLogs()
+    const logs = makeLogs("no nodes")
     const node = Layer.provideMerge(Global.layer({ global: true }), Layer.fresh(Node.layerLocal))
     return Effect.suspend(() => body(logs.lines)).pipe(
       Effect.scoped,
