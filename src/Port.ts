@@ -1641,13 +1641,13 @@ const reminder = (router: Router, port: string, message: AnyMessage) => {
  * @since 0.1.0
  */
 export const cal: {
-  <M extends Messages, const Tag extends CallTagOf<M>>(
+  <M extends Messages, const Tag extends CallTagOf<M> & string>(
+    protocol: Protocol<M>,
     port: PortId<M>,
     tag: Tag,
     ...args: ArgsOf<M, Tag>
   ): Effect.Effect<ReplyOf<M, Tag>, Killed, Node>
-  <M extends Messages, const Tag extends CallTagOf<M> & string>(
-    protocol: Protocol<M>,
+  <M extends Messages, const Tag extends CallTagOf<M>>(
     port: PortId<M>,
     tag: Tag,
     ...args: ArgsOf<M, Tag>
