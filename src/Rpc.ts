@@ -496,7 +496,8 @@ export const layerClient = <Rpcs extends EffectRpc.Any, E = never, R = never>(
 
 /**
  * Why a call failed, where that is since the connection with the server has ended: the `Killed` of its port, with the reason. A port that
- * ended in order has an empty one, and a link that was lost `["transport_error", node, text]`.
+ * ended in order has an empty one, and a link that was lost `["transport_error", node, text]`: then its `linkError` says why, such as
+ * `node_left` or `peer_silent`.
  *
  * **Example** (A server that ends)
  *
