@@ -1670,7 +1670,13 @@ export const cal: {
  * **Details**
  *
  * A port of our own kind does not begin with what nobody waits for any more: it is told when its caller runs out of patience, or is
- * interrupted, and how long that will wait, in case that nothing gets through. What has begun goes on.
+ * interrupted, and how long that will wait, in case that nothing gets through. When the link that such a call came on is lost, it is not
+ * begun either. What has begun goes on.
+ *
+ * **Gotchas**
+ *
+ * A `cal` without a limit that waits in a port is begun though the link to its caller is lost: a port does not know which of its
+ * messages came from where, and what looks like a call of that node may be one that another node passed on.
  *
  * @category calls
  * @since 0.1.0

@@ -438,7 +438,7 @@ export class Router implements NodeService, Host, PeerHost {
   receive(peer: Peer, to: unknown, message: Message, aside?: Aside): string | undefined {
     const name = portName(to)
     if (name === "" && message[0] === ownRequests.aside && aside === undefined) {
-      return this.receive(peer, message[2], message.slice(3), asideFromWire(message[1]) ?? nothingBeside)
+      return this.receive(peer, message[2], message.slice(3), asideFromWire(message[1], peer.link) ?? nothingBeside)
     }
     if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
