@@ -60,21 +60,16 @@ import * as Port from "./Port.ts"
  * **Example** (A child that stays where it is)
  *
  * ```ts
- * import { Node, Port, Supervisor } from "effect-mp"
- * import { Effect, Exit, Option } from "effect"
+ * import { Port, Supervisor } from "effect-mp"
+ * import { Exit, Option } from "effect"
  *
  * // A node that stopped in order will start its work itself when it is back. What is lost otherwise is made up for.
- * const restart = (exit: Exit.Exit<void, Port.Killed>) =>
+ * const restart = (exit: Exit.Exit<void, Port.Killed>): boolean =>
  *   Option.getOrUndefined(Exit.findErrorOption(exit))?.linkError !== "node_left"
  *
- * const program = Effect.gen(function*() {
- *   const supervised = yield* Supervisor.restart(Port.make({}), { restart })
- *   const first = yield* supervised.port
- *   yield* Port.kil(first, "crash")
- *   return (yield* supervised.port) === first
- * })
+ * export const worker = Supervisor.restart(Port.make({}), { restart })
  *
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => false
+ * restart(Exit.fail(new Port.Killed({ port: "far#worker", reason: ["crash"] }))) // => true
  * ```
  *
  * @category models
