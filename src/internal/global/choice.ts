@@ -18,18 +18,40 @@ export type Strategy = Choice | "least-pending" | { readonly key: string }
 export interface Places {
   readonly nodeId: string
   readonly isUp: (nodeId: string) => boolean
+  /** How long a message to a node and its answer take, as far as that is known. */
+  readonly roundTripMillis: (nodeId: string) => number | undefined
 }
 
 /** One of several, by a number from 0 up to 1. */
 export const oneOf = (members: ReadonlyArray<string>, chance: number): string | undefined =>
   members[Math.floor(chance * members.length)]
 
-/** Those on this very node; without any, those on nodes that there is a link to; without any, all of them. */
+/** Those on this very node; without any, those on nodes that there is a link to, and of these the quick ones; without any, all of them. */
 export const nearest = (members: ReadonlyArray<string>, places: Places): ReadonlyArray<string> => {
   const here = members.filter((member) => nodeOf(member) === places.nodeId)
   if (here.length > 0) return here
   const linked = members.filter((member) => places.isUp(nodeOf(member)))
-  return linked.length > 0 ? linked : members
+  return linked.length > 0 ? quickest(linked, places) : members
+}
+
+/** By so much a node may be slower than the quickest one, and is as near: a process that is busy needs as long to answer. */
+const leewayMillis = 5
+
+/**
+ * Those on nodes that take no more than twice as long as the quickest one, or hardly more. A node that nobody knows it of may be near. Where
+ * there is but one node, nothing is measured.
+ */
+const quickest = (members: ReadonlyArray<string>, places: Places): ReadonlyArray<string> => {
+  const nodes = new Set(members.map(nodeOf))
+  if (nodes.size < 2) return members
+  const known = new Map<string, number>()
+  for (const nodeId of nodes) {
+    const millis = places.roundTripMillis(nodeId)
+    if (millis !== undefined) known.set(nodeId, millis)
+  }
+  const least = Math.min(...known.values())
+  const most = Math.max(2 * least, least + leewayMillis)
+  return members.filter((member) => (known.get(nodeOf(member)) ?? 0) <= most)
 }
 
 /** Those with the fewest calls that are under way. */

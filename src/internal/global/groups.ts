@@ -31,6 +31,7 @@ export class Groups implements NodeListener {
     this.host = {
       nodeId: router.nodeId,
       isUp: (nodeId) => router.isUp(nodeId),
+      roundTripMillis: (nodeId) => router.roundTripMillis(nodeId),
       monitor: (port, watcher) => router.monitor(port, watcher)
     }
     this.follower = follower

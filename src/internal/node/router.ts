@@ -410,6 +410,11 @@ export class Router implements NodeService, Host, PeerHost {
     return this.peers.get(nodeId)?.link
   }
 
+  /** How long a message to another node and its answer take, as far as that is known. Sees to it that it will be. */
+  roundTripMillis(nodeId: string): number | undefined {
+    return this.linkTo(nodeId)?.measure(this.monotonic())
+  }
+
   upNodes(): Array<string> {
     return Array.from(this.peers.values()).filter((peer) => peer.state === "up").map((peer) => peer.nodeId)
   }
