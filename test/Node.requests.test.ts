@@ -450,7 +450,7 @@ describe("a link of our own kind", () => {
       const probed = (request: string) => raw.packets.filter((packet) => packet[1] === request)
       yield* until("all answers", () => probed("emp_probed").length === 2)
       assert.deepStrictEqual(probed("emp_probed"), [["", "emp_probed", 1.5], ["", "emp_probed", 7]])
-      const millis = () => node.router.roundTripMillis("raw")
+      const millis = () => node.router.roundTripMillis("raw", node.router.monotonic())
       assert.isUndefined(millis())
       yield* until("it is asked", () => probed("emp_probe").length === 1)
       const question = Number(probed("emp_probe")[0]![2])

@@ -18,8 +18,10 @@ export type Strategy = Choice | "least-pending" | { readonly key: string }
 export interface Places {
   readonly nodeId: string
   readonly isUp: (nodeId: string) => boolean
+  /** Milliseconds of a clock that never jumps. */
+  readonly monotonic: () => number
   /** How long a message to a node and its answer take, as far as that is known. */
-  readonly roundTripMillis: (nodeId: string) => number | undefined
+  readonly roundTripMillis: (nodeId: string, now: number) => number | undefined
 }
 
 /** One of several, by a number from 0 up to 1. */
@@ -42,16 +44,14 @@ const leewayMillis = 5
  * there is but one node, nothing is measured.
  */
 const quickest = (members: ReadonlyArray<string>, places: Places): ReadonlyArray<string> => {
-  const nodes = new Set(members.map(nodeOf))
-  if (nodes.size < 2) return members
-  const known = new Map<string, number>()
-  for (const nodeId of nodes) {
-    const millis = places.roundTripMillis(nodeId)
-    if (millis !== undefined) known.set(nodeId, millis)
-  }
-  const least = Math.min(...known.values())
+  const nodes = members.map(nodeOf)
+  if (nodes.every((nodeId) => nodeId === nodes[0])) return members
+  const now = places.monotonic()
+  const millis = nodes.map((nodeId) => places.roundTripMillis(nodeId, now))
+  let least = Infinity
+  for (const time of millis) if (time !== undefined && time < least) least = time
   const most = Math.max(2 * least, least + leewayMillis)
-  return members.filter((member) => (known.get(nodeOf(member)) ?? 0) <= most)
+  return members.filter((_, nth) => (millis[nth] ?? 0) <= most)
 }
 
 /** Those with the fewest calls that are under way. */

@@ -411,8 +411,8 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   /** How long a message to another node and its answer take, as far as that is known. Sees to it that it will be. */
-  roundTripMillis(nodeId: string): number | undefined {
-    return this.linkTo(nodeId)?.measure(this.monotonic())
+  roundTripMillis(nodeId: string, now: number): number | undefined {
+    return this.linkTo(nodeId)?.measure(now)
   }
 
   upNodes(): Array<string> {

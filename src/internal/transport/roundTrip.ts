@@ -12,15 +12,12 @@ const validityMillis = 10_000
 const most = 3
 
 export class RoundTrip {
+  /** As far as it is known. */
+  millis: number | undefined = undefined
   private times: ReadonlyArray<number> = []
   private askedAt = -Infinity
   private questions = 0
   private isOpen = false
-
-  /** As far as it is known. */
-  get millis(): number | undefined {
-    return this.times.length === 0 ? undefined : Math.min(...this.times)
-  }
 
   /** The number of the question that is to be sent, if it is time for one. */
   ask(now: number): number | undefined {
@@ -34,5 +31,6 @@ export class RoundTrip {
     if (!this.isOpen || question !== this.questions) return
     this.isOpen = false
     this.times = [...this.times.slice(1 - most), now - this.askedAt]
+    this.millis = Math.min(...this.times)
   }
 }

@@ -9,6 +9,7 @@ const places = (millis: Readonly<Record<string, number | undefined>>) => {
     asked,
     nodeId: "here",
     isUp: (nodeId: string) => nodeId in millis,
+    monotonic: () => 0,
     roundTripMillis: (nodeId: string) => {
       asked.push(nodeId)
       return millis[nodeId]
