@@ -19,7 +19,7 @@ import {
   within,
   type World
 } from "./harness.ts"
-import { connectRaw, ownKind, type RawPeer } from "./rawPeer.ts"
+import { connectRaw, type RawPeer } from "./rawPeer.ts"
 
 const overTcp = testOver(Transport.layerTcp)
 
@@ -437,28 +437,6 @@ describe("calls", () => {
       raw.socket.destroy()
       const exit = yield* within("the second call", Fiber.join(second))
       assert.deepStrictEqual(reasonOf(exit).slice(0, 2), ["transport_error", "raw"])
-    }))
-})
-
-describe("a link of our own kind", () => {
-  overTcp("is measured by numbers that come back, and by nothing else", (world) =>
-    Effect.gen(function*() {
-      const node = yield* world.start("node")
-      const raw = yield* connectRaw(node.address, { keys: ownKind(300_000) })
-      yield* until("it is up", () => isUp(node, "raw"))
-      raw.send(["", "emp_probe", 1.5], ["", "emp_probe"], ["", "emp_probe", "x".repeat(1000)], ["", "emp_probe", 7])
-      const probed = (request: string) => raw.packets.filter((packet) => packet[1] === request)
-      yield* until("all answers", () => probed("emp_probed").length === 2)
-      assert.deepStrictEqual(probed("emp_probed"), [["", "emp_probed", 1.5], ["", "emp_probed", 7]])
-      const millis = () => node.router.roundTripMillis("raw", node.router.monotonic())
-      assert.isUndefined(millis())
-      yield* until("it is asked", () => probed("emp_probe").length === 1)
-      const question = Number(probed("emp_probe")[0]![2])
-      raw.send(["", "emp_probed", question + 1], ["", "emp_probed", String(question)], ["", "emp_probed"], [])
-      yield* raw.settle
-      assert.isUndefined(millis())
-      raw.send(["", "emp_probed", question])
-      yield* until("it is known", () => millis() !== undefined)
     }))
 })
 
