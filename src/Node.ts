@@ -173,7 +173,8 @@ export interface Security {
 
 /**
  * Another node, as this one sees it now: `queued` messages wait for a link, `buffered` bytes have been sent and have not
- * left the process, `waiting` senders wait for room. `received` and `sent` count the bytes of the present link.
+ * left the process, `waiting` senders wait for room. `received` and `sent` count the bytes of the present link. `roundTripMillis`
+ * is how long a message and its answer take: among our own kind, where a group that takes the nearest member has measured it.
  *
  * @category models
  * @since 0.1.0
@@ -189,6 +190,7 @@ export interface PeerInfo {
   readonly waiting: number
   readonly received: number
   readonly sent: number
+  readonly roundTripMillis: number | undefined
 }
 
 /**
@@ -493,7 +495,8 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
       buffered: peer.link?.buffered ?? 0,
       waiting: peer.senders,
       received: peer.link?.received ?? 0,
-      sent: peer.link?.sent ?? 0
+      sent: peer.link?.sent ?? 0,
+      roundTripMillis: peer.link?.roundTrip.millis
     }))
 )
 

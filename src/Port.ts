@@ -928,6 +928,10 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  * a link), `snd` waits. Interrupted while it waits, it sends nothing. Where nothing can be interrupted, in a finalizer for
  * one, it does not wait.
  *
+ * A message is handled in the span that the fiber is in which sends it, here and on other nodes of our kind: `snd`, calls, and what an
+ * effect of `after` or `mon` sends, since that runs in the span that it was given in. What no fiber sends is in no span: the message form of
+ * `after` and of `mon`, and all of `sender` and `sndUnsafe`. So a port that reminds itself does not make one trace of all its life.
+ *
  * **Gotchas**
  *
  * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data, and
@@ -1068,7 +1072,7 @@ export interface Sender<M extends Messages = any> {
  * **Details**
  *
  * Each message is sent as by `snd`, with the same guarantee: the receiver never runs inside of the function. It answers whether a sender
- * that can wait may go on, as `sndUnsafe` does; `awaitRoom` waits.
+ * that can wait may go on, as `sndUnsafe` does; `awaitRoom` waits. Its messages are in no span.
  *
  * **Example** (A hot loop that waits when it should)
  *
@@ -1561,7 +1565,7 @@ export const fork = <A, E, R>(
  * **Details**
  *
  * Inside a port the effect runs in the port's turn, like a handler, and a failure kills the port; elsewhere a failure is
- * logged.
+ * logged. It runs in the span that `after` was called in; a message is handled in none.
  *
  * **Example** (A reminder)
  *
@@ -1641,13 +1645,13 @@ const reminder = (router: Router, port: string, message: AnyMessage) => {
  * @since 0.1.0
  */
 export const cal: {
-  <M extends Messages, const Tag extends CallTagOf<M>>(
+  <M extends Messages, const Tag extends CallTagOf<M> & string>(
+    protocol: Protocol<M>,
     port: PortId<M>,
     tag: Tag,
     ...args: ArgsOf<M, Tag>
   ): Effect.Effect<ReplyOf<M, Tag>, Killed, Node>
-  <M extends Messages, const Tag extends CallTagOf<M> & string>(
-    protocol: Protocol<M>,
+  <M extends Messages, const Tag extends CallTagOf<M>>(
     port: PortId<M>,
     tag: Tag,
     ...args: ArgsOf<M, Tag>
@@ -1670,7 +1674,13 @@ export const cal: {
  * **Details**
  *
  * A port of our own kind does not begin with what nobody waits for any more: it is told when its caller runs out of patience, or is
- * interrupted, and how long that will wait, in case that nothing gets through. What has begun goes on.
+ * interrupted, and how long that will wait, in case that nothing gets through. When the link that such a call came on is lost, it is not
+ * begun either. What has begun goes on.
+ *
+ * **Gotchas**
+ *
+ * A `cal` without a limit that waits in a port is begun though the link to its caller is lost: a port does not know which of its
+ * messages came from where, and what looks like a call of that node may be one that another node passed on.
  *
  * @category calls
  * @since 0.1.0

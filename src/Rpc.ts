@@ -54,7 +54,9 @@ declare const Serves: unique symbol
  * @category models
  * @since 0.1.0
  */
-export type Served<Rpcs extends EffectRpc.Any = any> = { readonly [Serves]?: (rpcs: Rpcs) => void }
+export type Served<Rpcs extends EffectRpc.Any = any> = {
+  readonly [Serves]?: { readonly [Call in Rpcs as Call["_tag"]]: Call }
+}
 
 /**
  * The address of a server: the ID of its port, a plain string. A server of more calls than a client asks for will do.
@@ -80,8 +82,8 @@ export type Client<Rpcs extends EffectRpc.Any> = RpcClient.RpcClient<Rpcs, RpcCl
  * @since 0.1.0
  */
 export type Target<Rpcs extends EffectRpc.Any = any, E = never, R = never> =
-  | Address<Rpcs>
-  | Effect.Effect<Address<Rpcs>, E, R>
+  | NoInfer<Address<Rpcs>>
+  | Effect.Effect<NoInfer<Address<Rpcs>>, E, R>
 
 /**
  * What the server of a group needs: its handlers, and its middleware.
@@ -494,7 +496,8 @@ export const layerClient = <Rpcs extends EffectRpc.Any, E = never, R = never>(
 
 /**
  * Why a call failed, where that is since the connection with the server has ended: the `Killed` of its port, with the reason. A port that
- * ended in order has an empty one, and a link that was lost `["transport_error", node, text]`.
+ * ended in order has an empty one, and a link that was lost `["transport_error", node, text]`: then its `linkError` says why, such as
+ * `node_left` or `peer_silent`.
  *
  * **Example** (A server that ends)
  *

@@ -53,6 +53,25 @@ import * as Port from "./Port.ts"
  * Which ends of a child are followed by a restart: `permanent` all, `transient` the abnormal ones, `temporary` none, or
  * those that a predicate says. Orderly ends are those without a reason, and with a reason that is tagged `shutdown`.
  *
+ * **Details**
+ *
+ * A child on another node ends when that node's link is lost, too. `linkError` of the `Killed` tells a predicate why it was.
+ *
+ * **Example** (A child that stays where it is)
+ *
+ * ```ts
+ * import { Port, Supervisor } from "effect-mp"
+ * import { Exit, Option } from "effect"
+ *
+ * // A node that stopped in order will start its work itself when it is back. What is lost otherwise is made up for.
+ * const restart = (exit: Exit.Exit<void, Port.Killed>): boolean =>
+ *   Option.getOrUndefined(Exit.findErrorOption(exit))?.linkError !== "node_left"
+ *
+ * export const worker = Supervisor.restart(Port.make({}), { restart })
+ *
+ * restart(Exit.fail(new Port.Killed({ port: "far#worker", reason: ["crash"] }))) // => true
+ * ```
+ *
  * @category models
  * @since 0.1.0
  */

@@ -12,7 +12,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { Global, Node, Port, Transport } from "../src/index.ts"
 import { LinkError } from "../src/internal/transport/linkError.ts"
 import { transports, until, within } from "./harness.ts"
-import { type MeshNode, meshTestOver, type MeshWorld } from "./meshWorld.ts"
+import { linkedTo, makeMeshWorld, type MeshNode, meshTestOver, type MeshWorld } from "./meshWorld.ts"
 
 const Worker = Port.protocol({
   whoAreYou: Port.message().replies(Schema.String),
@@ -162,6 +162,23 @@ describe("a member is chosen", () => {
       const here = yield* worker(a, "here")
       assert.deepStrictEqual(new Set(yield* pickNearest), new Set([here]))
     }))
+
+  it.live("on a node that answers quickly, if there is no worker here", () =>
+    Effect.gen(function*() {
+      const { a, b, seed, workers } = yield* twoNodes(yield* makeMeshWorld)
+      yield* a.run(Port.snd(b.id, "devnull"))
+      yield* linkedTo(a, "seed", "b")
+      const [near, far] = [yield* worker(seed, "near"), yield* worker(b, "far")]
+      yield* has(workers, [near, far])
+      const network = yield* Transport.MemoryNetwork
+      yield* network.shape({ from: "b", to: "a" }, { latency: "300 millis" })
+      const pick = Effect.replicateEffect(Effect.orDie(workers.pick({ choose: "nearest" })), 20)
+      yield* until("only the near one is chosen", () => Effect.map(pick, (picked) => !picked.includes(far)))
+      const peers = yield* a.run(Node.peers)
+      assert.isAtLeast(peers.find(({ nodeId }) => nodeId === "b")?.roundTripMillis ?? 0, 290)
+      yield* a.run(Port.kil(near))
+      yield* until("the far one is chosen", () => Effect.map(pick, (picked) => picked.includes(far)))
+    }).pipe(Effect.provide(Transport.layerMemory)))
 
   test("with the fewest calls under way", (world) =>
     Effect.gen(function*() {

@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Node, Port, Transport } from "../src/index.ts"
 import { nameOf } from "../src/internal/values/portId.ts"
-import { connect, roundTrip, testOver, transports, until } from "./harness.ts"
+import { connect, isDown, roundTrip, testOver, transports, until } from "./harness.ts"
 import { connectRaw, ownKind } from "./rawPeer.ts"
 import { SeededRandom } from "./simulation/random.ts"
 
@@ -89,6 +89,29 @@ for (const [name, layer] of transports) {
         yield* roundTrip(here, there)
         yield* go
         assert.deepStrictEqual([yield* Fiber.join(first), yield* Fiber.join(last)], [1, 3])
+        assert.deepStrictEqual(begun, [1, 3])
+      })
+  )
+
+  testOver(layer)(
+    `a call that waits in a port is not begun when its caller's link has been lost, over ${name}`,
+    (world) =>
+      Effect.gen(function*() {
+        const [here, there] = [yield* world.start("here"), yield* world.start("there")]
+        const { begun, go, port } = yield* there.run(makeWorker)
+        const call = (n: number) => fork(Effect.exit(here.run(Port.calTimeout(port, "1 hour", "job", n))))
+        yield* connect(here, there)
+        const lost = [yield* call(1), yield* call(2)]
+        yield* until("the first one begins", () => begun.length === 1)
+        yield* roundTrip(here, there)
+        yield* world.cut
+        yield* Effect.forEach(lost, Fiber.join)
+        yield* until("the other side knows", () => isDown(there, "here"))
+        yield* connect(here, there)
+        const again = yield* call(3)
+        yield* roundTrip(here, there)
+        yield* go
+        assert.deepStrictEqual(yield* Fiber.join(again), Exit.succeed(3))
         assert.deepStrictEqual(begun, [1, 3])
       })
   )

@@ -2,17 +2,7 @@
  * What the compiler says of the mistakes that programs make with ports: of the one that the project is built with, and of
  * the oldest one that its declarations are meant for. What must compile at all, and what must not, is in `Port.types.ts`.
  */
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
-import { Process, root } from "./processes.ts"
-
-interface Mistake {
-  readonly name: string
-  /** `▸` stands before what the compiler points at; `▹`, where the older one points at something else. */
-  readonly code: string
-  /** The lines that matter, from the first one on; `…` stands for anything. */
-  readonly says: ReadonlyArray<string>
-}
+import { type Mistake, whatCompilersSay } from "./mistakes.ts"
 
 const prelude = `import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -32,10 +22,11 @@ const makeChat = Port.remote("mistakes::chat", [Schema.String], Client)
 class Database extends Context.Service<Database, string>()("mistakes/Database") {}
 declare const chat: Port.PortId<typeof Chat.messages>
 declare const client: Port.PortId<typeof Client.messages>
+declare const counter: Port.PortId<{ readonly add: Port.Message<[number], number>; readonly log: Port.Message<[string]> }>
 declare const node: Node.Service
 declare const sendLine: Port.Sender<typeof Client.messages>
 declare const context: Context.Context<Node.Node | Scope.Scope>
-export type Used = [typeof makeChat, typeof chat, typeof client, Database, typeof node, typeof sendLine, typeof context, Effect.Effect<void>]
+export type Used = [typeof makeChat, typeof chat, typeof client, typeof counter, Database, typeof node, typeof sendLine, typeof context, Effect.Effect<void>]
 
 `
 
@@ -273,6 +264,16 @@ const mistakes: ReadonlyArray<Mistake> = [
     says: ["Argument of type '\"shout\"' is not assignable to parameter of type '\"count\"'."]
   },
   {
+    name: "a call with an argument that nobody answers",
+    code: "▹Port.cal(counter, ▸\"log\", \"hi\")",
+    says: ["Argument of type '\"log\"' is not assignable to parameter of type '\"add\"'."]
+  },
+  {
+    name: "a call with a wrong argument",
+    code: "▹Port.cal(counter, \"add\", ▸\"1\")",
+    says: ["Argument of type 'string' is not assignable to parameter of type 'number'."]
+  },
+  {
     name: "a schema that transforms",
     code: "Port.message(▸Schema.NumberFromString)",
     says: [
@@ -346,7 +347,7 @@ const mistakes: ReadonlyArray<Mistake> = [
   }
 ]
 
-/** Handlers whose arguments nobody typed: they compile, and would not if the arguments were `any`. */
+/** Handlers whose arguments nobody typed: they would not compile if the arguments were `any`. */
 const handlers = `
 export const ports = [
   Port.make(Chat, {
@@ -388,68 +389,9 @@ export const spawned = [
 ]
 `
 
-/** In the project, so that packages resolve as they do for everybody else; of this process alone. */
-const folder = `.examples/mistakes-${process.pid}`
-
-const unmarked = (code: string): string => code.replaceAll(/[▸▹]/g, "")
-
-/** `line,column` of what the compiler points at, as it writes it. */
-const placeOf = ({ code }: Mistake, older: boolean): string => {
-  const mark = older && code.includes("▹") ? "▹" : "▸"
-  // What has overloads it names by what stands behind the dot.
-  const before = prelude + unmarked(code.slice(0, code.indexOf(mark))) + (mark === "▹" ? "Port." : "")
-  const lines = before.split("\n")
-  return `${lines.length},${lines.at(-1)!.length + 1}`
-}
-
-const matches = (line: string | undefined, pattern: string): boolean => {
-  const expression = pattern.replaceAll(/[^\w\s…]/g, "\\$&").replaceAll("…", ".*")
-  return line !== undefined && new RegExp(`^${expression}$`).test(line)
-}
-
-describe.each([
-  ["the project's TypeScript", "typescript", false],
-  ["TypeScript 5.9", "typescript59", true]
-])("what %s says", (_, compiler, older) => {
-  const place = `${folder}-${compiler}`
-  /** By file: where and what, without the lines that introduce the last overload. */
-  const errors = new Map<string, Array<{ readonly at: string; readonly lines: ReadonlyArray<string> }>>()
-
-  beforeAll(async () => {
-    mkdirSync(`${root}${place}`, { recursive: true })
-    for (const [nth, { code }] of mistakes.entries()) {
-      writeFileSync(`${root}${place}/${nth}.ts`, prelude + unmarked(code))
-    }
-    writeFileSync(`${root}${place}/handlers.ts`, prelude + handlers)
-    const options = { extends: "../../tsconfig.json", include: ["*.ts"] }
-    writeFileSync(`${root}${place}/tsconfig.json`, JSON.stringify(options))
-    const args = [`node_modules/${compiler}/bin/tsc`, "--project", place, "--pretty", "false"]
-    const { stdout } = await new Process(args).ended
-    for (const text of stdout.split(/\n(?=\S)/)) {
-      const [, file, at = "", said = ""] = /^(\S+)\((\d+,\d+)\): error TS\d+: ([\s\S]*)$/.exec(text.trim()) ??
-        ["", text]
-      const lines = said.split("\n").map((line) => line.trim())
-      const overload = lines.findLastIndex((line) => line.endsWith("gave the following error."))
-      errors.set(file!, [...errors.get(file!) ?? [], { at, lines: lines.slice(overload + 1) }])
-    }
-  }, 120_000)
-  afterAll(() => rmSync(`${root}${place}`, { recursive: true, force: true }))
-
-  it("of handlers that leave the types of their arguments to the protocol: nothing", () => {
-    assert.deepStrictEqual(errors.get(`${place}/handlers.ts`), undefined)
-  })
-
-  it("of the package itself: nothing", () => {
-    assert.deepStrictEqual(Array.from(errors.keys()).filter((file) => !file.startsWith(place)), [])
-  })
-
-  it.each(mistakes.map((mistake, nth) => [mistake.name, mistake, nth] as const))("of %s", (_, mistake, nth) => {
-    const [error, ...more] = errors.get(`${place}/${nth}.ts`) ?? []
-    assert.isDefined(error, "it compiles")
-    assert.deepStrictEqual(more, [])
-    assert.strictEqual(error.at, placeOf(mistake, older))
-    for (const [line, pattern] of mistake.says.entries()) {
-      assert.isTrue(matches(error.lines[line], pattern), `not as expected: ${pattern}\n${error.lines.join("\n")}`)
-    }
-  })
+whatCompilersSay({
+  room: "Port",
+  prelude,
+  mistakes,
+  fine: { "handlers that leave the types of their arguments to the protocol": handlers }
 })

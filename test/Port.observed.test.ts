@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
@@ -131,6 +132,40 @@ for (const [name, layer] of transports) {
 }
 
 describe("a span", () => {
+  it.live("is that of the fiber which sends; what no fiber sends is in none", () => {
+    const { layer } = makeTracer()
+    return Effect.gen(function*() {
+      const node = yield* Node.Node
+      const parents = new Map<unknown, string | undefined>()
+      const port = yield* Port.make((tag: unknown) =>
+        Effect.map(Effect.option(Effect.currentSpan), (span) => {
+          const parent = Option.flatMap(span, ({ parent }) => parent)
+          parents.set(tag, Option.isSome(parent) && parent.value._tag === "Span" ? parent.value.name : undefined)
+        })
+      )
+      const send = yield* Port.sender(port)
+      const short = yield* Effect.scope
+      yield* Effect.withSpan(
+        Effect.gen(function*() {
+          const ends = yield* Port.make({})
+          yield* Port.snd(port, "snd")
+          yield* Effect.forkIn(Port.snd(port, "snd of a child"), short)
+          yield* Port.after("1 millis", Port.snd(port, "snd of after"))
+          yield* Port.mon(ends, () => Port.snd(port, "snd of mon"))
+          yield* Port.after("1 millis", port, "after")
+          yield* Port.mon(ends, port, "mon")
+          yield* Port.kil(ends)
+          Port.sndUnsafe(node, port, "sndUnsafe")
+          send("sender")
+        }),
+        "root"
+      )
+      yield* until("all came", () => parents.size === 8)
+      const inRoot = Array.from(parents).filter(([, parent]) => parent === "root").map(([tag]) => tag)
+      assert.sameMembers(inRoot, ["snd", "snd of a child", "snd of after", "snd of mon"])
+    }).pipe(Effect.scoped, Effect.provide([Node.layerLocal, layer]))
+  })
+
   const overTcp = testOver(Transport.layerTcp)
   const aside = ";effect-mp-aside=1"
 

@@ -27,9 +27,8 @@ const served = Effect.fnUntraced(function*(world: World) {
 const reasonOf = <A, E extends { readonly _tag: string }>(call: Effect.Effect<A, E | RpcClientError>) =>
   Effect.map(Effect.flip(within("the end of a call", call)), (error) => {
     assert.strictEqual(error._tag, "RpcClientError")
-    return Option.map(Rpc.killed(error as RpcClientError), ({ port, reason }) => ({ port, reason })).pipe(
-      Option.getOrThrow
-    )
+    const { linkError, port, reason } = Option.getOrThrow(Rpc.killed(error as RpcClientError))
+    return linkError === undefined ? { port, reason } : { port, reason, linkError }
   })
 
 /** How many ports the node has that are none of these. */
@@ -59,12 +58,22 @@ for (const [name, transport] of transports) {
           const call = yield* Effect.forkChild(reasonOf(client.slow({ id: `call ${loss}` })))
           yield* until("it is at work", () => journal.has(`call ${loss} begins`))
           yield* world.cut
-          const { port, reason } = yield* Fiber.join(call)
+          const { linkError, port, reason } = yield* Fiber.join(call)
           assert.strictEqual(port, server)
           assert.deepStrictEqual(reason.slice(0, 2), ["transport_error", "b"])
+          assert.strictEqual(linkError, "link_lost")
           yield* until("its handler hears of it", () => journal.has(`call ${loss} is interrupted`))
           assert.strictEqual(yield* within("the next call", client.greet({ name: "again" })), "hello, again")
         }
+      }))
+
+    test("tells callers that the server's node stopped in order", (world) =>
+      Effect.gen(function*() {
+        const { b, client, journal } = yield* served(world)
+        const call = yield* Effect.forkChild(reasonOf(client.slow({ id: "call" })))
+        yield* until("it is at work", () => journal.has("call begins"))
+        yield* b.stop
+        assert.strictEqual((yield* Fiber.join(call)).linkError, "node_left")
       }))
 
     test("fails the streams that are open", (world) =>

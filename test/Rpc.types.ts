@@ -87,3 +87,22 @@ export const supervised = Effect.gen(function*() {
   yield* Port.snd(desk, "meet", reader)
   return spawned
 })
+
+/** The servers behind a name are called as one of them is, and keep what they serve. */
+export const grouped = Effect.gen(function*() {
+  const servers = yield* Rpc.group(Users, "users")
+  const found: Effect.Effect<Date, NotFound | RpcClientError | Global.EmptyGroup> = servers.call(
+    (server) => server.find({ id: "x" }),
+    { choose: { key: "x" }, retry: { times: 1, while: (error) => error._tag === "RpcClientError" } }
+  )
+  yield* Rpc.client(Reader, servers.pick())
+  // @ts-expect-error a payload of another type
+  servers.call((server) => server.find({ id: 1 }))
+  // @ts-expect-error these do not count
+  const counting: Rpc.Group<Users> = yield* Rpc.group(Reader, "readers")
+  return [found, counting]
+})
+
+/** Whatever serves anything will do, and an address that says nothing is believed. */
+export const unsaid = (address: Rpc.Address) => [Rpc.client(Users, address), Rpc.client(Reader, address)]
+export const saidToNobody: Rpc.Address = users

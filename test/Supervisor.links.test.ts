@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -89,6 +90,34 @@ describe("a child on another node", () => {
             ([child]) => present() === 1 && child?.status === "running" && child.port !== before
           ))
         assert.isFalse(one.router.ports.has(before))
+      })
+  )
+
+  networkTest(
+    "is restarted, or is not, by why its node's link was lost",
+    (network) =>
+      Effect.gen(function*() {
+        const { here, one, present } = yield* pair()
+        const seen: Array<unknown> = []
+        const restart = (exit: Exit.Exit<void, Port.Killed>): boolean => {
+          const why = Option.getOrUndefined(Exit.findErrorOption(exit))?.linkError
+          seen.push(why)
+          return why !== "node_left"
+        }
+        const policy = { restart, intensity: 100, schedule: Schedule.spaced("100 millis") }
+        const supervised = yield* here.run(Supervisor.restart(Supervisor.spawn(["one"], Worker), policy))
+        yield* until("it runs", () => present() === 1)
+        yield* Effect.forEach(split, network.cut)
+        yield* until("its supervisor was asked", () => seen.length > 0)
+        yield* Effect.forEach(split, network.heal)
+        yield* until("it runs again", () => present() === 1 && isUp(here, "one"))
+        yield* until(
+          "its supervisor knows",
+          () => Effect.map(supervised.which, ([child]) => child?.status === "running")
+        )
+        yield* one.stop
+        yield* within("the end of the supervisor", here.run(Port.exit(supervised.supervisor)))
+        assert.deepStrictEqual(Array.from(new Set(seen)), ["peer_silent", "node_left"])
       })
   )
 

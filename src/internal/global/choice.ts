@@ -18,18 +18,40 @@ export type Strategy = Choice | "least-pending" | { readonly key: string }
 export interface Places {
   readonly nodeId: string
   readonly isUp: (nodeId: string) => boolean
+  /** Milliseconds of a clock that never jumps. */
+  readonly monotonic: () => number
+  /** How long a message to a node and its answer take, as far as that is known. */
+  readonly roundTripMillis: (nodeId: string, now: number) => number | undefined
 }
 
 /** One of several, by a number from 0 up to 1. */
 export const oneOf = (members: ReadonlyArray<string>, chance: number): string | undefined =>
   members[Math.floor(chance * members.length)]
 
-/** Those on this very node; without any, those on nodes that there is a link to; without any, all of them. */
+/** Those on this very node; without any, those on nodes that there is a link to, and of these the quick ones; without any, all of them. */
 export const nearest = (members: ReadonlyArray<string>, places: Places): ReadonlyArray<string> => {
   const here = members.filter((member) => nodeOf(member) === places.nodeId)
   if (here.length > 0) return here
   const linked = members.filter((member) => places.isUp(nodeOf(member)))
-  return linked.length > 0 ? linked : members
+  return linked.length > 0 ? quickest(linked, places) : members
+}
+
+/** By so much a node may be slower than the quickest one, and is as near: a process that is busy needs as long to answer. */
+const leewayMillis = 5
+
+/**
+ * Those on nodes that take no more than twice as long as the quickest one, or hardly more. A node that nobody knows it of may be near. Where
+ * there is but one node, nothing is measured.
+ */
+const quickest = (members: ReadonlyArray<string>, places: Places): ReadonlyArray<string> => {
+  const nodes = members.map(nodeOf)
+  if (nodes.every((nodeId) => nodeId === nodes[0])) return members
+  const now = places.monotonic()
+  const millis = nodes.map((nodeId) => places.roundTripMillis(nodeId, now))
+  let least = Infinity
+  for (const time of millis) if (time !== undefined && time < least) least = time
+  const most = Math.max(2 * least, least + leewayMillis)
+  return members.filter((_, nth) => (millis[nth] ?? 0) <= most)
 }
 
 /** Those with the fewest calls that are under way. */

@@ -31,6 +31,8 @@ export class Groups implements NodeListener {
     this.host = {
       nodeId: router.nodeId,
       isUp: (nodeId) => router.isUp(nodeId),
+      monotonic: () => router.monotonic(),
+      roundTripMillis: (nodeId, now) => router.roundTripMillis(nodeId, now),
       monitor: (port, watcher) => router.monitor(port, watcher)
     }
     this.follower = follower

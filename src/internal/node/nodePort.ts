@@ -114,7 +114,8 @@ const builtIn = (router: Router): Record<string, Request> => ({
 
   time: (from, prefix) => reply(router, from, prefix, router.now() / 1000),
 
-  [ownRequests.probe]: (from) => ownKind(router, from)?.beat(),
+  [ownRequests.probe]: (from, [question]) => ownKind(router, from)?.answerProbe(question),
+  [ownRequests.probed]: (from, [question]) => ownKind(router, from)?.roundTrip.answered(question, router.monotonic()),
   [ownRequests.bye]: (from) => {
     ownKind(router, from)?.lose(new LinkError({ reason: "node_left", peer: from }))
   },

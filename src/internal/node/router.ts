@@ -410,6 +410,11 @@ export class Router implements NodeService, Host, PeerHost {
     return this.peers.get(nodeId)?.link
   }
 
+  /** How long a message to another node and its answer take, as far as that is known. Sees to it that it will be. */
+  roundTripMillis(nodeId: string, now: number): number | undefined {
+    return this.linkTo(nodeId)?.measure(now)
+  }
+
   upNodes(): Array<string> {
     return Array.from(this.peers.values()).filter((peer) => peer.state === "up").map((peer) => peer.nodeId)
   }
@@ -438,7 +443,7 @@ export class Router implements NodeService, Host, PeerHost {
   receive(peer: Peer, to: unknown, message: Message, aside?: Aside): string | undefined {
     const name = portName(to)
     if (name === "" && message[0] === ownRequests.aside && aside === undefined) {
-      return this.receive(peer, message[2], message.slice(3), asideFromWire(message[1]) ?? nothingBeside)
+      return this.receive(peer, message[2], message.slice(3), asideFromWire(message[1], peer.link) ?? nothingBeside)
     }
     if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)

@@ -10,6 +10,8 @@ export interface Aside {
   readonly span: Tracer.AnySpan | undefined
   /** From now on. Nobody compares the clocks of two machines. */
   readonly patienceMillis: number | undefined
+  /** That it came on, from another node: with its end the sender's patience ends as well. */
+  readonly link?: { readonly isOver: boolean } | undefined
 }
 
 /** As plain data. */
@@ -19,11 +21,11 @@ export const asideToWire = ({ patienceMillis, span }: Aside): unknown => ({
 })
 
 /** What is not understood of it is not there: the message counts. */
-export const asideFromWire = (value: unknown): Aside | undefined => {
+export const asideFromWire = (value: unknown, link: Aside["link"]): Aside | undefined => {
   if (typeof value !== "object" || value === null) return undefined
   const span = "span" in value ? readSpan(value.span) : undefined
   const patienceMillis = "patience" in value && typeof value.patience === "number" ? value.patience : undefined
-  return span === undefined && patienceMillis === undefined ? undefined : { span, patienceMillis }
+  return span === undefined && patienceMillis === undefined ? undefined : { span, patienceMillis, link }
 }
 
 const readSpan = (value: unknown): Tracer.ExternalSpan | undefined => {

@@ -242,10 +242,10 @@ export class Cell implements Receiver, Runnable {
   }
 
   /** A message with what goes beside it: it is not begun if its sender does not wait that long, and handled in a span of its own. */
-  private beside(message: Message, { patienceMillis, span }: Aside): Task {
+  private beside(message: Message, { link, patienceMillis, span }: Aside): Task {
     const until = patienceMillis === undefined ? Infinity : this.host.monotonic() + patienceMillis
     const handle = (): unknown => {
-      if (until < Infinity && this.host.monotonic() >= until) return undefined
+      if (until < Infinity && (link?.isOver === true || this.host.monotonic() >= until)) return undefined
       return span === undefined ? this.handle(message) : this.handleIn(span, message)
     }
     return Object.assign(handle, { message })

@@ -11,6 +11,7 @@ import { type Framing, leastMessageSize, type Limits, limitsOf } from "./framing
 import type { SendBuffer } from "./framing/sendBuffer.ts"
 import { asideKey, type Greeting, ownKindKey, sizeKey, timeoutKey } from "./handshake/greeting.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
+import { RoundTrip } from "./roundTrip.ts"
 import type { Security } from "./security.ts"
 import type { Wire } from "./wire.ts"
 
@@ -62,8 +63,10 @@ const bufferLimit = 256 * 1024 * 1024
 
 /** Requests among our own kind, beside those of the protocol. */
 export const ownRequests = {
-  /** Asks for a sign of life on this very link. */
+  /** Asks for a sign of life on this very link, or, with a number, for an answer that has it. */
   probe: "emp_probe",
+  /** The answer: `emp_probed NUMBER`. */
+  probed: "emp_probed",
   /** The sender stops, in order. */
   bye: "emp_bye",
   /** The sender ends this link for a mistake of the receiver: `emp_end REASON DETAIL`. */
@@ -120,6 +123,8 @@ export class Link {
   private whenOver: ReadonlyArray<() => void> = []
   /** Told of each message that is sent. */
   private trace: ((to: string, message: Message) => void) | undefined = undefined
+  /** How long a message and its answer take, if somebody has asked for it. */
+  readonly roundTrip = new RoundTrip()
   /** Bytes that have come. */
   received = 0
   /** Bytes that were sent. */
@@ -269,6 +274,19 @@ export class Link {
   /** Asks for one: a node of another kind for the time, which it tells to a port that nobody has. */
   probe(): void {
     this.send("", this.incarnation === undefined ? ["time", `${this.home.nodeId}#${noPort}`] : [ownRequests.probe])
+  }
+
+  /** How long a message and its answer take, as far as that is known. Asks for it, if that was long ago: our own kind alone answers. */
+  measure(now: number): number | undefined {
+    const question = this.incarnation === undefined ? undefined : this.roundTrip.ask(now)
+    if (question !== undefined) this.send("", [ownRequests.probe, question])
+    return this.roundTrip.millis
+  }
+
+  /** Answers who measures. */
+  answerProbe(question: unknown): void {
+    if (typeof question === "number") this.send("", [ownRequests.probed, question])
+    else this.beat()
   }
 
   /** Ends the link in order: what was sent still leaves, within bounds. Nobody is told. */
