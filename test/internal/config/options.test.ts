@@ -119,6 +119,12 @@ describe("the options of a run", () => {
       await problem({ flags: { values: { cert: "no/such.pem" } } }),
       /^no\/such\.pem: cert: there is no such file$/
     )
+    // PEM in base64, as secrets of Kubernetes have it.
+    const encoded = Buffer.from(pem).toString("base64")
+    assert.strictEqual(
+      await problem({ flags: { values: { cert: encoded } } }),
+      "cert: it is neither PEM text nor the path of a PEM file"
+    )
     // It would be no certificate, and TLS for nobody.
     assert.match(await problem({ flags: { values: { cert: devNull } } }), /^\S+: cert: the file is empty$/)
     assert.match(
