@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { createHmac } from "node:crypto"
 import type { LinkError } from "../src/internal/transport/linkError.ts"
 import type { Carrier, Wire } from "../src/internal/transport/wire.ts"
 import { secret } from "./harness.ts"
@@ -26,7 +27,7 @@ class Conversation {
   readonly wire: Wire
   readonly dialled: boolean
   text = ""
-  lines = 0
+  readonly lines: Array<string> = []
   isClosed = false
   constructor(wire: Wire, dialled: boolean) {
     this.wire = wire
@@ -47,6 +48,8 @@ export class MemoryPerl {
   readonly address: string
   /** The connection that it is up by. */
   link: Conversation | undefined
+  /** The one that it has: others have to know it. */
+  secret = secret
   /** How often two connections were completed, and both lost. */
   switched = 0
   private readonly carrier: Carrier
@@ -87,13 +90,15 @@ export class MemoryPerl {
 
   private read(one: Conversation, text: string): void {
     one.text += text
-    for (let end = one.text.indexOf("\n"); end >= 0 && one.lines < 3 && !one.isClosed; end = one.text.indexOf("\n")) {
+    while (one.lines.length < 3 && !one.isClosed) {
+      const end = one.text.indexOf("\n")
+      if (end < 0) return
+      one.lines.push(one.text.slice(0, end))
       one.text = one.text.slice(end + 1)
-      one.lines++
-      if (one.lines === 2) this.greeted(one)
-      if (one.lines === 3) this.authenticated(one)
+      if (one.lines.length === 2) this.greeted(one)
+      if (one.lines.length === 3) this.authenticated(one)
     }
-    if (one.lines < 3 || one.isClosed) return
+    if (one.isClosed) return
     const asked = /\["","time","[^"#]*#([^"]*)"\]/g
     for (const [, port] of one.text.matchAll(asked)) {
       one.write(JSON.stringify([port, 1795205555.5]).repeat(this.answers))
@@ -103,11 +108,16 @@ export class MemoryPerl {
 
   private greeted(one: Conversation): void {
     if (this.link !== undefined || !one.dialled && this.conduct === "closes") one.close()
-    else one.write(`${opening(this.nodeId, secret).split("\n")[2]}\n`)
+    else one.write(`${opening(this.nodeId, this.secret).split("\n")[2]}\n`)
   }
 
   private authenticated(one: Conversation): void {
-    if (this.link === undefined) this.link = one
+    const [line, nonce, auth] = one.lines
+    const digest = createHmac("sha3-512", Buffer.from(this.secret, "latin1"))
+      .update(`${line}\n${nonce}\n${greeting(this.nodeId)}`)
+      .digest("hex")
+    if (auth?.split(";")[1] !== digest) one.close()
+    else if (this.link === undefined) this.link = one
     else {
       this.switched++
       this.link.close()
