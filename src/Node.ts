@@ -71,8 +71,8 @@ export interface Options {
    */
   readonly nodeIdInCert?: boolean | undefined
   /**
-   * Where to listen: `host:port`, `[v6]:port`, `*:port` (all interfaces, also those that come later), a bare port; port `*` is a
-   * free one. With a label, as in `10.0.0.1:4040@vpn`, only nodes dial it that have the label among their `scopes`. An empty
+   * Where to listen: `host:port`, `[v6]:port`, `*:port` (all interfaces, also those that come later), a bare port; port `*` or none is a
+   * free one, and an IPv6 address without brackets has none. With a label, as in `10.0.0.1:4040@vpn`, only nodes dial it that have the label among their `scopes`. An empty
    * list: the node can only dial. Default: `["*"]`, or `["127.0.0.1:*"]` without secret and certificate.
    */
   readonly binds?: ReadonlyArray<string> | undefined
@@ -413,7 +413,8 @@ const stop = (router: routers.Router): Effect.Effect<void> =>
  *
  * **Gotchas**
  *
- * A link that was made with the old secret stands, and says so, until it is made anew. A node without a network has nothing to renew.
+ * A link that was made with the old secret stands, and says so, until it is made anew. On a node without a network nothing changes:
+ * what it is given is checked, and that is all.
  *
  * **Example** (A new secret beside the old one)
  *

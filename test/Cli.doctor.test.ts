@@ -75,6 +75,17 @@ describe("emp doctor", () => {
       ],
       [[], { EMP_SECRET: undefined }, /PROBLEM +secret: there is neither a secret nor a certificate/],
       [["--bind", "192.0.2.1:1"], {}, /PROBLEM +bind 192\.0\.2\.1:1: .*does not have the address/],
+      [
+        ["--advertise", "no..such:1"],
+        {},
+        /WARNING +advertised no\.\.such:1: no\.\.such cannot be resolved here\n +→ fine if those who are to dial it can/
+      ],
+      [
+        ["--advertise", "localhost@vpn"],
+        {},
+        /WARNING +advertised localhost@vpn: .*, which leads others to themselves\n +→ advertise what others/
+      ],
+      [["--advertise", "fd00::5"], {}, /ok +advertised fd00::5: fd00::5$/m],
       [["--bind", address], {}, /WARNING +bind \S+: .*in use.*\n +→ fine if that is this very node/],
       [
         ["--service", "./gone.js"],

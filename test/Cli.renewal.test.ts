@@ -76,6 +76,9 @@ describe("a certificate that is given by its path", () => {
     const complained = saysAgain(a.node, "the certificate stays as it is")
     writeFileSync(join(folder, "c.pem"), readFileSync(fixture("c"), "utf8").slice(0, 300))
     await complained
+    const emptied = saysAgain(a.node, "the file is empty: the certificate stays as it is")
+    writeFileSync(join(folder, "c.pem"), "")
+    await emptied
     const missed = saysAgain(a.node, "there is no such file: the certificate stays as it is")
     rmSync(join(folder, "c.pem"))
     await missed

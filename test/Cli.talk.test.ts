@@ -131,7 +131,7 @@ describe("emp snd and emp cal", () => {
   it("have not done their work when they are interrupted before", async () => {
     for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       const call = begin(["cal", echo, "silent", "--seed", seed, "--timeout", "20"], { EMP_TRACE: "1" })
-      await call.sees(/SND \S+ \["silent"/)
+      await call.sees(/SND \S+ <- \["\w*","silent"/)
       assert.strictEqual((await call.end(signal)).code, code)
     }
   })
@@ -176,7 +176,7 @@ describe("emp snd and emp cal", () => {
 describe("emp mon", () => {
   it("waits for the end of a port, and shows its reason", async () => {
     const watcher = begin(["mon", echo, "--json", "--seed", seed], { EMP_TRACE: "1" })
-    await watcher.sees(/^SND worker \["mon1"/m)
+    await watcher.sees(/^SND worker <- \["","mon1"/m)
     // The supervisor brings the port back.
     await printed("snd", echo, "crash")
     const { code, stdout } = await watcher.exits()
@@ -222,7 +222,7 @@ describe("emp find and emp db", () => {
 
   it("follow a family", async () => {
     const follower = begin(["db", "mon", "tunes", "--seed", seed], { EMP_TRACE: "1" })
-    await follower.sees(/^RCV \S+ from seed \["g_chg1","tunes"/m)
+    await follower.sees(/^RCV seed -> \["","g_chg1","tunes"/m)
     await printed("db", "set", "tunes", "a", "[1]")
     await follower.sees(/^\+ a \[1\]$/m)
     await printed("db", "set", "tunes", "a", "[2]")
@@ -408,7 +408,7 @@ describe("emp ping, bench, eval, logs", () => {
 
   it("follow the log lines of all nodes, from a level on", async () => {
     const follower = begin(["logs", "--level", "warn", "--seed", seed], { EMP_TRACE: "1" })
-    await follower.sees(/^RCV \S+ from worker \[true\]$/m)
+    await follower.sees(/^RCV worker -> \["\w+",true\]$/m)
     await printed("snd", echo, "say", "look here")
     await follower.sees(/^\S+Z WARN +worker: look here$/m)
     await printed("snd", echo, "say", "\u001b]0;a title\u0007")
@@ -528,19 +528,19 @@ describe("a command of the network", () => {
   })
 
   it("is shown message by message with EMP_TRACE=1", () => {
-    assert.match(nodes[0]!.stderr, /^RCV seed from worker \["g_slave".*$/m)
-    assert.match(nodes[0]!.stderr, /^SND worker \[.*$/m)
+    assert.match(nodes[0]!.stderr, /^RCV worker -> \["","g_slave".*$/m)
+    assert.match(nodes[0]!.stderr, /^SND worker <- \[".*$/m)
     assert.notMatch(nodes[1]!.stderr, /^(?:RCV|SND) /m)
   })
 
   it("shows the messages of a command, and the answers, in the same way", async () => {
     const { code, stderr } = await begin(["cal", "seed", "time", "--seed", seed], { EMP_TRACE: "1" }).exits()
     assert.strictEqual(code, 0)
-    const [, reply = ""] = /^SND seed \["time","(emp\/\S+#\S+)"\]$/m.exec(stderr) ?? []
-    assert.match(stderr, new RegExp(`^RCV ${reply} from seed \\[\\d+`, "m"))
-    await nodes[0]!.sees(new RegExp(`^SND ${reply} \\[\\d+`, "m"))
+    const [, node = "", reply = ""] = /^SND seed <- \["","time","(emp\/\S+)#(\S+)"\]$/m.exec(stderr) ?? []
+    assert.match(stderr, new RegExp(`^RCV seed -> \\["${reply}",\\d+`, "m"))
+    await nodes[0]!.sees(new RegExp(`^SND ${node} <- \\["${reply}",\\d+`, "m"))
     for (const line of (stderr + nodes[0]!.stderr).split("\n").filter((line) => /^(?:RCV|SND)/.test(line))) {
-      assert.match(line, /^(?:RCV \S+ from|SND) [^\s#]+(?:#\S+)? \[.+/)
+      assert.match(line, /^(?:RCV [^\s#]+ ->|SND [^\s#]+ <-) \[".*/)
     }
   })
 

@@ -180,6 +180,16 @@ const reachEachOther = (...nodes: ReadonlyArray<TestNode>): Effect.Effect<void, 
     }
   })
 
+describe("a node without a network", () => {
+  it.effect("refuses a secret and a certificate that no node could have, and takes others", () =>
+    Effect.gen(function*() {
+      for (const [renewal, option] of [[{ secret: "\n" }, "secret"], [{ cert: "nothing" }, "cert"]] as const) {
+        assert.strictEqual((yield* Effect.flip(Node.renew(renewal))).option, option)
+      }
+      yield* Node.renew({ secret: ["new", "old"], cert: fixture("a") })
+    }).pipe(Effect.provide(Node.layerLocal)))
+})
+
 describe("a node of another kind", () => {
   const test = testOver(Transport.layerTcp)
   for (const [secret, position] of [["new", 0], ["old", 1]] as const) {

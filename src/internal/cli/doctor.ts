@@ -30,7 +30,7 @@ import { areFor, hasEnded, lastDay } from "../transport/certificate.ts"
 import { isWithoutTls } from "../transport/handshake/auth.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { readCredentials } from "../transport/tls.ts"
-import { isOwnSeed, readLabel, splitAddresses } from "../values/address.ts"
+import { formatAddress, isLoopback, isOwnSeed, parseAddress, readLabel, splitAddresses } from "../values/address.ts"
 import { didYouMean } from "../values/didYouMean.ts"
 import { commandPrefix } from "./network/commandId.ts"
 import { CommandFailed } from "./network/session.ts"
@@ -84,6 +84,7 @@ export const doctor = (sources: Sources | ConfigFileError, json: boolean) =>
         yield* add(perlServices(options.success))
         yield* add(yield* services(options.success))
         yield* add(yield* binds(options.success))
+        yield* add(yield* advertised(options.success))
         yield* add(yield* seeds(options.success))
       }
     }
@@ -219,6 +220,24 @@ const binds = (options: RunOptions) =>
       return found.includes("in use")
         ? warning(`bind ${bind}`, found, "fine if that is this very node, which runs already")
         : problem(`bind ${bind}`, found, "another address or port, or * for all that this machine has")
+    })).pipe(Effect.provide(Transport.layerTcp))
+
+/** Looks what others are told stands for: here, where names may be others than where they are dialled. */
+const advertised = (options: RunOptions) =>
+  Effect.forEach(splitAddresses(options.advertise ?? []), (text) =>
+    Effect.gen(function*() {
+      const what = `advertised ${text}`
+      const carrier = yield* Transport.Transport
+      const { host, port } = parseAddress(readLabel(text).address, os.hostname()) ?? { host: text, port: 0 }
+      // Without a port it has those of the binds. A name means the same at all of them.
+      const found = yield* Effect.exit(carrier.resolve(formatAddress({ host, port: port || 1 })))
+      if (Exit.isFailure(found)) {
+        return warning(what, `${host} cannot be resolved here`, "fine if those who are to dial it can; else correct it")
+      }
+      const hosts = found.value.map((address) => parseAddress(address, host)?.host ?? address)
+      return hosts.every(isLoopback)
+        ? warning(what, `${hosts.join(", ")}, which leads others to themselves`, "advertise what others can dial")
+        : ok(what, hosts.join(", "))
     })).pipe(Effect.provide(Transport.layerTcp))
 
 /** Clocks that differ by more make log lines of different machines hard to put in order, and certificates invalid. */

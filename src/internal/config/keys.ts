@@ -141,12 +141,12 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   }),
   binds: list(text((bind) => wrongBind(bind) === undefined), texts, {
     about: "Where to listen; an empty list is nowhere",
-    allowed: "an address: host:port, [v6]:port, *:port, or a bare port; port * is a free one",
+    allowed: "an address: host:port, [v6]:port, *:port, or a bare port; port * or none is a free one",
     example: "4040,127.0.0.1:4041"
   }),
   advertise: list(text((address) => wrongAdvertised(address) === undefined), texts, {
     about: "What others are told to dial, if not the binds",
-    allowed: "an address of one host: host:port, [v6]:port, or host, with the ports of the binds",
+    allowed: "an address of one host: host:port, [v6]:port, or host or v6, with the ports of the binds",
     example: "node1.example:4040"
   }),
   scopes: list(text(isLabel), texts, {

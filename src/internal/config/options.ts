@@ -144,14 +144,31 @@ const seconds = (setting: Setting<"monitor_timeout" | "connect_interval"> | unde
 const isPem = (value: string): boolean => value.includes("-----BEGIN")
 
 /** PEM text, or the path of a file that has it. */
-const readCert = Effect.fnUntraced(function*({ value }: Setting<"cert">) {
-  if (isPem(value)) return Redacted.make(value)
-  const files = yield* FileSystem.FileSystem
-  return yield* Effect.mapBoth(files.readFileString(value), {
-    onSuccess: (pem) => Redacted.make(pem),
-    onFailure: (error) => new InvalidConfig({ key: "cert", problem: inWords(error), from: value })
+const readCert = ({ value }: Setting<"cert">) =>
+  isPem(value) ? Effect.succeed(Redacted.make(value)) : readCertFile(value)
+
+/** The longest text that is taken for a path. */
+const longestPath = 400
+
+/**
+ * The text of a certificate's file. One that is empty was lost, or somebody is writing it: nobody means by it that the node is to do
+ * without a certificate, and let others in without TLS.
+ */
+export const readCertFile = (
+  file: string
+): Effect.Effect<Redacted.Redacted, InvalidConfig, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    const files = yield* FileSystem.FileSystem
+    // What is so long may be a private key in another form, and is not repeated.
+    if (file.length > longestPath) {
+      const problem = "it is neither PEM text nor the path of a PEM file"
+      return yield* new InvalidConfig({ key: "cert", problem, from: undefined })
+    }
+    const fail = (problem: string) => new InvalidConfig({ key: "cert", problem, from: file })
+    const pem = yield* Effect.mapError(files.readFileString(file), (error) => fail(inWords(error)))
+    if (pem.trim() === "") return yield* fail("the file is empty")
+    return Redacted.make(pem)
   })
-})
 
 /** `storable` is Perl's own, and stands in the list that AEMP has if nobody changes it. */
 const spoken = ({ place, value }: Setting<"framing_format">) => {

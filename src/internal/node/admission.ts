@@ -48,6 +48,8 @@ export class Attempt {
 const rivalGraceMillis = 1000
 /** Of two connections with one node, one may be closed by so much before the other is seen: ten times this. */
 const crossingStepMillis = 50
+/** A second connection that comes so soon behind a link may have been dialled before that stood. */
+const crossingMillis = 2000
 /** How long a node of another kind may take to authenticate on a connection beside a link with it. */
 const proofLimitMillis = 1000
 /** How long a link may take, at most, to prove that it lives when its node seems to have come back. */
@@ -58,12 +60,19 @@ const longProbeLimitMillis = 10_000
 export class Admission {
   /** By node ID: at most one connection with each node may be about to become a link. */
   private readonly pending = new Map<string, Attempt>()
+  /** When a link came up. */
+  private readonly since = new WeakMap<Link, number>()
   private readonly router: Router
   private readonly monitorTimeoutMillis: number
 
   constructor(router: Router, monitorTimeoutMillis: number) {
     this.router = router
     this.monitorTimeoutMillis = monitorTimeoutMillis
+  }
+
+  /** A connection has become this link. */
+  stands(link: Link): void {
+    this.since.set(link, this.router.monotonic())
   }
 
   /** The attempt is over: it has become a link, or has failed. */
@@ -184,8 +193,10 @@ export class Admission {
    * nothing on the first link takes its place. Strangers make nobody ask.
    */
   private besideOtherKind(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
+    // A host may have several addresses: where it is dialled, and where it dials from.
     const isSameHost = hostOf(attempt.wire.remote) === hostOf(first.address)
-    const refuse = attempt.refuse(isSameHost ? "second_connection" : "already_connected", first)
+    const isCrossing = attempt.since - (this.since.get(first) ?? -Infinity) < crossingMillis
+    const refuse = attempt.refuse(isSameHost || isCrossing ? "second_connection" : "already_connected", first)
     const limit = Math.min(this.monitorTimeoutMillis / 3, longProbeLimitMillis)
     return Effect.flatMap(Effect.timeoutOption(attempt.verified, proofLimitMillis), (verified) => {
       if (verified._tag === "None") return refuse

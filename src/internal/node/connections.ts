@@ -251,6 +251,7 @@ export class Connections implements Network {
   /** A link stands, unless its node has another one. From now on it is watched over. */
   private accept(link: Link, replaces: Link | undefined): boolean {
     if (!this.router.linked(link, replaces)) return false
+    this.admission.stands(link)
     const patience = {
       timeoutMillis: this.settings.monitorTimeoutMillis,
       peerTimeoutMillis: link.peerTimeoutMillis

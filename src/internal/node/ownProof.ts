@@ -32,6 +32,8 @@ export class OwnProof {
   private options: Options
   private readonly incarnation: string
   private proof: Proof
+  /** What was renewed last took the certificate away. */
+  private isWithoutTlsNow = false
   private readonly renewed = Latch.makeUnsafe()
 
   /** The options have been checked, and come to this proof. */
@@ -52,6 +54,7 @@ export class OwnProof {
       const options = { ...this.options, ...cert !== undefined && { cert }, ...secret !== undefined && { secret } }
       return Effect.map(check(options, this.proof.identity.nodeId, this.incarnation), (proof) => {
         this.options = options
+        this.isWithoutTlsNow = this.proof.credentials !== undefined && proof.credentials === undefined
         this.proof = proof
         this.renewed.openUnsafe()
       })
@@ -84,6 +87,9 @@ export class OwnProof {
     const { credentials, identity } = this.proof
     if (credentials === undefined && identity.secrets.length === 0) {
       log.warn("this node has neither a secret nor a certificate: nobody can connect to it")
+    }
+    if (this.isWithoutTlsNow) {
+      log.warn("this node has no certificate any more: it lets in whoever knows the secret, without TLS")
     }
     if (credentials !== undefined && isWithoutTls(identity.authAccept)) {
       log.warn("this node has a certificate, and lets others in without TLS: authAccept says so")

@@ -23,10 +23,11 @@ const pattern = /^(?:\[([^\s[\]@,]+)\]|(\*|[^\s\p{Cc}:[\]@,*]+))(?::(\d{1,5}|\*)
 
 /**
  * Reads `host:port`, `[v6]:port`, `host`, `host:*`, `*:port`, `*` and (digits only) a port on this host. A missing or
- * `*` port is 0; a host of `*` stays `*`.
+ * `*` port is 0; a host of `*` stays `*`. An IPv6 address without brackets has no port: all of it is the address.
  */
 export const parseAddress = (text: string, hostname: string): Address | undefined => {
   if (/^\d+$/.test(text)) return checked({ host: hostname, port: Number(text) })
+  if (net.isIPv6(text)) return { host: text, port: 0 }
   const [, v6, name, port] = pattern.exec(text) ?? []
   const host = v6 !== undefined && net.isIPv6(v6) ? v6 : name
   return host === undefined ? undefined : checked({ host, port: port === undefined || port === "*" ? 0 : Number(port) })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { readFileSync } from "node:fs"
+import { devNull } from "node:os"
 import { type RunOptions, runOptions } from "../../../src/internal/config/options.ts"
 import type { Sources } from "../../../src/internal/config/resolve.ts"
 import { makeLogs } from "../../harness.ts"
@@ -118,6 +119,14 @@ describe("the options of a run", () => {
       await problem({ flags: { values: { cert: "no/such.pem" } } }),
       /^no\/such\.pem: cert: there is no such file$/
     )
+    // PEM in base64, as secrets of Kubernetes have it.
+    const encoded = Buffer.from(pem).toString("base64")
+    assert.strictEqual(
+      await problem({ flags: { values: { cert: encoded } } }),
+      "cert: it is neither PEM text nor the path of a PEM file"
+    )
+    // It would be no certificate, and TLS for nobody.
+    assert.match(await problem({ flags: { values: { cert: devNull } } }), /^\S+: cert: the file is empty$/)
     assert.match(
       await problem({ document: { framing_format: ["storable"] } }),
       /^FILE: framing_format: has neither cbor nor json$/

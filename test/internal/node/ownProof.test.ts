@@ -76,6 +76,20 @@ describe("the certificate of a node", () => {
   )
 
   test(
+    "that is taken away is a warning, once",
+    Effect.gen(function*() {
+      const { lines, proof } = yield* watched(makePem(400))
+      yield* proof.renew({ cert: "", secret: "swordfish" })
+      yield* TestClock.adjust(dayMillis)
+      const gone = "WARN a this node has no certificate any more: it lets in whoever knows the secret, without TLS"
+      assert.deepStrictEqual(lines, [gone])
+      yield* proof.renew({ secret: "another" })
+      yield* TestClock.adjust(dayMillis)
+      assert.deepStrictEqual(lines, [gone])
+    })
+  )
+
+  test(
     "that trusts one which has ended is a warning",
     Effect.gen(function*() {
       const { lines } = yield* watched(makePem(400, 40))

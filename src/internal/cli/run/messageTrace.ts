@@ -1,9 +1,11 @@
 /**
- * `EMP_TRACE=1`: a line on standard error for each message that is sent or comes.
+ * `EMP_TRACE=1`: a line on standard error for each message that is sent or comes, as AEMP's own trace shows it: the other node, and
+ * the name of the port before the message.
  *
  * @internal
  */
 import type { Router } from "../../node/router.ts"
+import { nameOf, nodeOf } from "../../values/portId.ts"
 
 /** Of a message so much is shown. */
 const widest = 200
@@ -24,6 +26,6 @@ const show = (message: ReadonlyArray<unknown>): string => {
 /** Shows what a node sends and what comes to it from now on: over its links, and from port to port inside it. */
 export const traceMessages = (router: Router, write: (line: string) => void): void =>
   router.traceWith({
-    sent: (to, message) => write(`SND ${to} ${show(message)}`),
-    received: (port, from, message) => write(`RCV ${port} from ${from} ${show(message)}`)
+    sent: (to, message) => write(`SND ${nodeOf(to)} <- ${show([nameOf(to), ...message])}`),
+    received: (port, from, message) => write(`RCV ${from} -> ${show([nameOf(port), ...message])}`)
   })

@@ -9,8 +9,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Node from "../../../Node.ts"
-import { inWords } from "../../config/file.ts"
-import { checkProof, type RunOptions } from "../../config/options.ts"
+import { checkProof, readCertFile, type RunOptions } from "../../config/options.ts"
 import type { Reloads } from "./hangup.ts"
 
 /** How often the file of the certificate is looked at. It has changed when it was the same twice: nobody is at it any more. */
@@ -56,16 +55,17 @@ const watchFile = <R>(
       return Effect.logError(`${file}: ${problem}: the certificate stays as it is`)
     }
     const look = (file: string) =>
-      Effect.matchEffect(files.readFileString(file), {
-        onFailure: (error) => complain(file, inWords(error), "unreadable"),
-        onSuccess: (text) => {
+      Effect.matchEffect(readCertFile(file), {
+        onFailure: ({ problem }) => complain(file, problem, problem),
+        onSuccess: (read) => {
+          const text = Redacted.value(read)
           const { cert } = current()
           const isNew = cert === undefined || Redacted.value(cert) !== text
           const isSettled = text === seen
           seen = text
           if (!isNew) told = undefined
           if (!isNew || !isSettled || told === text) return Effect.void
-          return Effect.matchEffect(take(Redacted.make(text)), {
+          return Effect.matchEffect(take(read), {
             onFailure: ({ problem }) => complain(file, problem, text),
             onSuccess: () =>
               Effect.logInfo(
@@ -76,7 +76,12 @@ const watchFile = <R>(
       })
     const next = Effect.suspend(() => {
       const { certFile } = current()
-      return certFile === undefined ? Effect.void : look(certFile)
+      if (certFile === undefined) return Effect.void
+      // What came through a pipe does not come again: `--cert <(...)`.
+      return Effect.flatMap(
+        Effect.option(files.stat(certFile)),
+        (found) => found._tag === "Some" && found.value.type === "FIFO" ? Effect.void : look(certFile)
+      )
     })
     return yield* Effect.forever(Effect.andThen(Effect.sleep(lookMillis), next))
   })
