@@ -543,11 +543,14 @@ export class Cell implements Receiver, Runnable {
   }
 
   private finish(exit: PortExit): void {
-    const { parent, watchers } = this
-    this.parent = this.watchers = this.life = undefined
+    const { parent } = this
+    this.parent = this.life = undefined
     this.host.removed(this)
     if (parent !== undefined) removeFinalizer(parent, this)
-    if (!tell(watchers, exit, this.host) && Exit.isFailure(exit)) this.host.unmonitored(this, exit)
+    // One watcher may take back another one, which is not told then.
+    const isHeard = tell(this.watchers, exit, this.host)
+    this.watchers = undefined
+    if (!isHeard && Exit.isFailure(exit)) this.host.unmonitored(this, exit)
   }
 }
 
