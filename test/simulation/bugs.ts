@@ -325,7 +325,10 @@ const unsure: Plant = (process) => {
 
 /** By name: what is done, and which checker has to find it. */
 export const bugs: Readonly<
-  Record<string, { readonly plant: Plant; readonly finds: string; readonly isSupervised?: boolean }>
+  Record<
+    string,
+    { readonly plant: Plant; readonly finds: string; readonly isSupervised?: boolean; readonly isServed?: boolean }
+  >
 > = {
   "drop": { plant: dropOne, finds: "guarantee" },
   "duplicate": { plant: duplicateOne, finds: "guarantee" },
