@@ -13,6 +13,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Global from "../../src/Global.ts"
 import type { Router } from "../../src/internal/node/router.ts"
+import { connectFunction } from "../../src/internal/rpc/wire.ts"
 import * as Port from "../../src/Port.ts"
 import * as PortRpc from "../../src/Rpc.ts"
 import { makeNames, type Member, reasonOf, type RpcPart, type Services, shownReason } from "./member.ts"
@@ -44,6 +45,9 @@ const actions = {
 
 const kinds: Record<RpcKind, number> = { answer: 12, refuse: 3, die: 2, hang: 2, count: 5, breaks: 2, endless: 3 }
 
+/** So long it takes at most until servers know that clients are gone, where all is whole: milliseconds. */
+const goodbye = 1500
+
 /** So long callers wait who are not patient: milliseconds. */
 const longestPatience = 1000
 
@@ -69,6 +73,8 @@ export class Rpcs {
   private readonly clients = new Map<string, Client>()
   /** Calls that are open, and whose they are. */
   private readonly open = new Map<string, string>()
+  /** Ports that serve a client of one of the servers. */
+  private readonly connections = new Set<string>()
   private readonly watched = new Map<string, () => void>()
   private view: { readonly group: PortRpc.Group<Work>; readonly scope: Scope.Closeable } | undefined = undefined
   private requests = 0
@@ -127,9 +133,14 @@ export class Rpcs {
   get stopAll(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       for (const client of Array.from(this.clients.values())) yield* this.disconnect(client)
-      for (const port of Array.from(this.servers.keys())) yield* this.stop(port)
       for (const unwatch of this.watched.values()) unwatch()
       if (this.view !== undefined) yield* Scope.close(this.view.scope, Exit.void)
+      yield* Effect.sleep(goodbye)
+      const { connections, member: { emit, life } } = this
+      if (connections.size > 0) {
+        emit({ _tag: "Leaked", what: `${life} serves ${connections.size} clients that are gone` })
+      }
+      for (const port of Array.from(this.servers.keys())) yield* this.stop(port)
     })
   }
 
@@ -183,6 +194,7 @@ export class Rpcs {
       const port = yield* Scope.provide(served, scope)
       emit({ _tag: "RpcServes", life, port, isWorker })
       this.servers.set(port, { isWorker, scope })
+      this.countConnections(port)
       this.router.monitor(port, (exit) => {
         emit({ _tag: "RpcServed", life, port, reason: reasonOf(exit) })
         this.servers.delete(port)
@@ -190,6 +202,20 @@ export class Rpcs {
       })
       if (isWorker) yield* Effect.orDie(Scope.provide(Global.register(port, workers), scope))
     })
+  }
+
+  private countConnections(server: string): void {
+    const { connections, router: { functions, nodeId } } = this
+    const connect = connectFunction(server)
+    const accept = functions.get(connect)!
+    const takeBack = functions.add(connect, (name, args, from) => {
+      accept(name, args, from)
+      const port = `${nodeId}#${name}`
+      if (!this.router.ports.has(port)) return
+      connections.add(port)
+      this.router.monitor(port, () => connections.delete(port))
+    })
+    this.router.monitor(server, takeBack)
   }
 
   private stop(port: string): Effect.Effect<void> {

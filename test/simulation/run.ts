@@ -32,7 +32,7 @@ export interface Result {
 /** How often to look whether all is done, and how long an orderly end may take. */
 const glance = 200
 const endLimit = 20_000
-/** How long until what was ended is gone everywhere. */
+/** How long until what was ended is gone everywhere: clients first, then their servers. */
 const settling = 3000
 
 export const run = async (plan: Plan, options: WorldOptions = {}): Promise<Result> => {
