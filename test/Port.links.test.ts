@@ -157,6 +157,22 @@ describe("monitors", () => {
       assert.strictEqual(yield* Port.peval(other, Effect.succeed("alive")), "alive")
     })))
 
+  it.live("that another monitor takes back when it is told are not told", () =>
+    local(Effect.gen(function*() {
+      const node = yield* Node.Node
+      const port = yield* silent
+      const told: Array<string> = []
+      Port.monUnsafe(node, port, () => {
+        told.push("first")
+        takeBack()
+      })
+      const takeBack = Port.monUnsafe(node, port, () => told.push("second"))
+      Port.monUnsafe(node, port, () => told.push("third"))
+      yield* Port.kil(port)
+      yield* Port.exit(port)
+      assert.deepStrictEqual(told, ["first", "third"])
+    })))
+
   it.live("that have fired, or were taken back, leave nothing in their scope", () =>
     local(Effect.gen(function*() {
       const scope = yield* Scope.make()

@@ -67,9 +67,33 @@ const good: ReadonlyArray<Event> = [
   { _tag: "SupervisorOver", life: "a/1", supervisor: "s2" },
   { _tag: "ChildOver", life: "b/1", port: "b#5" },
   { _tag: "Set", life: "a/1", family: "f", key: "k", value: 1 },
+  { _tag: "RpcServes", life: "b/1", port: "b#work", isWorker: true },
+  { _tag: "RpcServes", life: "b/1", port: "b#7", isWorker: true },
+  { _tag: "RpcClient", life: "a/1", client: "rc" },
+  { _tag: "RpcAsked", life: "a/1", call: "r1", client: "rc", kind: "answer", n: 21, port: "b#work" },
+  { _tag: "RpcBegan", life: "b/1", call: "r1" },
+  { _tag: "RpcDone", life: "b/1", call: "r1" },
+  { _tag: "RpcTold", life: "a/1", call: "r1", about: "r1" },
+  { _tag: "RpcOver", life: "a/1", call: "r1", how: "answered", n: 42 },
+  { _tag: "RpcAsked", life: "a/1", call: "r2", client: "rc", kind: "count", n: 1, port: "b#work" },
+  { _tag: "RpcBegan", life: "b/1", call: "r2" },
+  { _tag: "RpcTold", life: "a/1", call: "r2", about: "r2", item: 1 },
+  { _tag: "RpcDone", life: "b/1", call: "r2" },
+  { _tag: "RpcOver", life: "a/1", call: "r2", how: "answered", n: undefined },
+  { _tag: "RpcAsked", life: "a/1", call: "r3", client: "rc", kind: "hang", n: 1, port: "b#work" },
+  { _tag: "RpcBegan", life: "b/1", call: "r3" },
+  { _tag: "RpcGaveUp", life: "a/1", call: "r3" },
+  { _tag: "RpcOver", life: "a/1", call: "r3", how: "interrupted" },
+  { _tag: "RpcDone", life: "b/1", call: "r3" },
+  { _tag: "Chosen", life: "a/1", port: "b#7" },
+  { _tag: "RpcAsked", life: "a/1", call: "r4", client: "rc", kind: "answer", n: 1, port: "b#7" },
+  { _tag: "RpcServed", life: "b/1", port: "b#7", reason: ["killed", "k"] },
+  { _tag: "SeenEnd", life: "a/1", port: "b#7" },
+  { _tag: "RpcOver", life: "a/1", call: "r4", how: "killed", port: "b#7", reason: ["killed", "k"] },
   { _tag: "Healed", lives },
   { _tag: "Seen", life: "a/1", family: "f", entries: { k: 1 } },
   { _tag: "Seen", life: "b/1", family: "f", entries: { k: 1 } },
+  { _tag: "Viewed", life: "a/1", members: ["b#work"] },
   { _tag: "Quiet", lives },
   { _tag: "Stopped", life: "b/1" },
   { _tag: "Stopped", life: "a/1" }
@@ -264,7 +288,77 @@ const bad: ReadonlyArray<readonly [checker: string, what: string, events: Readon
     instead({ _tag: "SupervisorUp", supervisor: "s1" }, { _tag: "SupervisorUp", life: "a/0", supervisor: "s1" })
       .toSpliced(indexOf({ _tag: "Healed" }), 0, { _tag: "Crashed", life: "a/0" })
   ],
-  ["doubles", "a child is there twice", without({ _tag: "ChildOver", port: "b#3" })]
+  ["doubles", "a child is there twice", without({ _tag: "ChildOver", port: "b#3" })],
+  [
+    "rpcs",
+    "an answer is wrong",
+    instead({ _tag: "RpcOver", call: "r1" }, { _tag: "RpcOver", life: "a/1", call: "r1", how: "answered", n: 43 })
+  ],
+  [
+    "rpcs",
+    "an answer is that of another call",
+    instead({ _tag: "RpcTold", call: "r1" }, { _tag: "RpcTold", life: "a/1", call: "r1", about: "r2" })
+  ],
+  [
+    "rpcs",
+    "a call ends twice",
+    behind({ _tag: "RpcOver", call: "r1" }, { _tag: "RpcOver", life: "a/1", call: "r1", how: "answered", n: 42 })
+  ],
+  ["rpcs", "a call does not end", without({ _tag: "RpcOver", call: "r3" })],
+  ["rpcs", "an item is missing", without({ _tag: "RpcTold", call: "r2" })],
+  [
+    "rpcs",
+    "an item comes twice",
+    behind({ _tag: "RpcTold", call: "r2" }, { _tag: "RpcTold", life: "a/1", call: "r2", about: "r2", item: 1 })
+  ],
+  ["rpcs", "who was not interrupted is told so", without({ _tag: "RpcGaveUp" })],
+  ["rpcs", "an answer comes of a handler that never ran", without({ _tag: "RpcBegan", call: "r1" })],
+  [
+    "rpcs",
+    "an answer comes of a handler that was interrupted",
+    behind({ _tag: "RpcBegan", call: "r1" }, { _tag: "RpcStopped", life: "b/1", call: "r1" })
+  ],
+  [
+    "rpcs",
+    "a handler runs twice",
+    behind({ _tag: "RpcDone", call: "r1" }, { _tag: "RpcBegan", life: "b/1", call: "r1" })
+  ],
+  ["rpcs", "a handler goes on for nobody", without({ _tag: "RpcDone", call: "r3" })],
+  [
+    "rpcs",
+    "a server is said to have ended otherwise",
+    instead({ _tag: "RpcOver", call: "r4" }, {
+      _tag: "RpcOver",
+      life: "a/1",
+      call: "r4",
+      how: "killed",
+      port: "b#7",
+      reason: ["killed", "by nobody"]
+    })
+  ],
+  [
+    "rpcs",
+    "a server that lives is said not to exist",
+    behind({ _tag: "RpcAsked", call: "r3" }, {
+      _tag: "RpcOver",
+      life: "a/1",
+      call: "r3",
+      how: "killed",
+      port: "b#work",
+      reason: ["no_such_port", "", "b#work"]
+    }).filter((event) => event._tag !== "RpcOver" || event.how !== "interrupted")
+  ],
+  [
+    "groups",
+    "a worker is chosen that was seen to end",
+    behind({ _tag: "SeenEnd" }, { _tag: "Chosen", life: "a/1", port: "b#7" })
+  ],
+  ["groups", "a worker is not seen", instead({ _tag: "Viewed" }, { _tag: "Viewed", life: "a/1", members: [] })],
+  [
+    "groups",
+    "a worker is seen that has ended",
+    instead({ _tag: "Viewed" }, { _tag: "Viewed", life: "a/1", members: ["b#7", "b#work"] })
+  ]
 ]
 
 describe("the checkers", () => {

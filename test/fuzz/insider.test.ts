@@ -5,9 +5,12 @@ import * as Scope from "effect/Scope"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { Global, Node, Port, Transport } from "../../src/index.ts"
+import { serialization } from "../../src/internal/rpc/serialization.ts"
+import * as Rpc from "../../src/Rpc.ts"
 import { until } from "../harness.ts"
 import { linkedTo, type MeshNode, meshTestOver } from "../meshWorld.ts"
 import { connectRaw, ownKind, type RawPeer } from "../rawPeer.ts"
+import { authClient, handlers, Journal, Users } from "../rpcService.ts"
 import { SeededRandom } from "../simulation/random.ts"
 import { sized } from "../size.ts"
 import { harm, type Known } from "./insider.ts"
@@ -47,9 +50,9 @@ const countTurns = Effect.acquireRelease(
 const victims = (node: MeshNode) =>
   Effect.all(Array.from({ length: 20 }, () => node.run(Port.make({ hello: () => {} }))))
 
-/** Two nodes that talk all the time: calls, a monitor on each side, a key of each. Answers how far they are. */
+/** Two nodes that talk all the time: calls of both kinds, a monitor on each side, a key of each. Answers how far they are. */
 const healthy = Effect.fnUntraced(function*(a: MeshNode, b: MeshNode) {
-  const state = { calls: 0, fired: 0, lost: 0 }
+  const state = { calls: 0, rpcs: 0, fired: 0, lost: 0 }
   let last = 0
   const server = yield* a.run(Port.make({
     next: (n: number, reply: string) => {
@@ -81,6 +84,11 @@ const healthy = Effect.fnUntraced(function*(a: MeshNode, b: MeshNode) {
         )
     )
   )))
+  const greet = yield* a.run(Effect.provide(Rpc.serve(Users), handlers(new Journal())))
+  const users = yield* b.run(Effect.provide(Rpc.client(Users, greet), authClient))
+  yield* Effect.forkScoped(
+    Effect.forever(Effect.tap(users.greet({ name: "b" }), () => Effect.sync(() => state.rpcs++)))
+  )
   return state
 })
 
@@ -101,11 +109,17 @@ describe("a peer that has the secret and means harm", () => {
             )
           ))
           const ports = yield* victims(a)
+          const busy = yield* a.run(Port.make({ hello: () => Effect.never }))
+          yield* a.run(Port.snd(busy, "hello"))
+          const victim = yield* a.run(Effect.provide(Rpc.serve(Users, { name: "users" }), handlers(new Journal())))
           const state = yield* healthy(a, b)
           const known: Known = {
             requests: Array.from(a.router.requests.names()),
             nodes: ["a", "b", "mallory", "nobody"],
             ports,
+            busy,
+            servers: [victim],
+            format: (yield* serialization).contentType,
             functions: [makeThere.name]
           }
           assert.include(known.requests, "snd")
@@ -120,10 +134,10 @@ describe("a peer that has the secret and means harm", () => {
                 peer = yield* Scope.provide(connectRaw(a.address, { nodeId: `mallory`, keys }), scope)
               }
               const text = harm(random, known, "mallory").map((packet) => JSON.stringify(packet)).join("")
-              const { calls } = state
+              const { calls, rpcs } = state
               const { turns } = counter
               peer.write(text)
-              yield* until(`the others go on in round ${round}`, () => state.calls > calls)
+              yield* until(`the others go on in round ${round}`, () => state.calls > calls && state.rpcs > rpcs)
               yield* until(
                 `the event loop turns in round ${round}`,
                 () => counter.turns - turns > Math.min(20, text.length / chunk)

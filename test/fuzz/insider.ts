@@ -7,6 +7,12 @@ import type { SeededRandom } from "../simulation/random.ts"
 
 /** What an insider knows. */
 export interface Known {
+  /** A port that never comes to an end with what it has in hand: what piles up piles up there. */
+  readonly busy: string
+  /** Ports that are rpc servers. */
+  readonly servers: ReadonlyArray<string>
+  /** What servers and clients call the way in which their calls are encoded. */
+  readonly format: string
   readonly requests: ReadonlyArray<string>
   readonly nodes: ReadonlyArray<string>
   /** Ports that it may kill. */
@@ -16,7 +22,21 @@ export interface Known {
 
 type Packet = ReadonlyArray<unknown>
 
-const kinds = { nonsense: 60, within: 8, monitors: 4, spawns: 3, kills: 6, relays: 6, large: 2, names: 6 }
+const kinds = {
+  nonsense: 60,
+  within: 8,
+  monitors: 4,
+  spawns: 3,
+  kills: 6,
+  relays: 6,
+  large: 2,
+  names: 6,
+  asides: 4,
+  abandons: 3,
+  refusals: 4,
+  addresses: 6,
+  calls: 8
+}
 
 /** The next packets of an insider, to be sent at once. */
 export const harm = (random: SeededRandom, known: Known, own: string): ReadonlyArray<Packet> => {
@@ -65,6 +85,16 @@ export const harm = (random: SeededRandom, known: Known, own: string): ReadonlyA
         "x".repeat(random.pick([20_000, 1_000_000])!),
         ...someArguments(random, known)
       ]]
+    case "asides":
+      return asides(random, known)
+    case "abandons":
+      return abandons(random, known)
+    case "refusals":
+      return refusals(random, known)
+    case "addresses":
+      return addresses(random, known)
+    case "calls":
+      return calls(random, known, own)
     case "names":
       return [
         someArguments(random, known),
@@ -74,6 +104,90 @@ export const harm = (random: SeededRandom, known: Known, own: string): ReadonlyA
         [""]
       ]
   }
+}
+
+/** Messages with something beside them that makes no sense, and some within others. */
+const asides = (random: SeededRandom, known: Known): ReadonlyArray<Packet> =>
+  Array.from({ length: 50 }, () => {
+    const beside = random.pick([
+      { patience: random.pick([-1, 0, 0.5, 1e308, 2 ** 53, "1", null, [1]]) },
+      { span: random.pick([["", "", true], ["x".repeat(10_000), "y", true], ["a", "b"], [1, 2, 3], "span", null, {}]) },
+      { patience: -1, span: ["trace", "span", anything(random, 0)] },
+      anything(random, 0)
+    ])
+    const to = random.pick([nameOf(random.pick(known.ports)), nameOf(random.pick(known.servers)), "", "x", 7, null])
+    const again = random.chance(0.3) ? ["emp_aside", anything(random, 0), ""] : []
+    return ["", "emp_aside", beside, to, ...again, random.pick(known.requests), ...someArguments(random, known)]
+  })
+
+/** That callers are gone who never called, in crowds. */
+const abandons = (random: SeededRandom, { busy, ports }: Known): ReadonlyArray<Packet> => {
+  const name = nameOf(random.pick([busy, busy, random.pick(ports)]))
+  const of = random.pick(["x".repeat(500), "guess", ""])!
+  return Array.from({ length: 500 }, (_, index) => [
+    "",
+    "emp_abandoned",
+    random.chance(0.9) ? name : random.pick(["", "x", 7, null]),
+    random.chance(0.9) ? `${of}${random.int(0, 1e9)}${index}` : random.pick(["", 7, null])
+  ])
+}
+
+/** That ports did not take calls which nobody made. */
+const refusals = (random: SeededRandom, known: Known): ReadonlyArray<Packet> =>
+  Array.from({ length: 50 }, () => [
+    "",
+    random.pick(["emp_refused", "emp_finish"]),
+    random.pick([nameOf(random.pick(known.ports)), `guess${random.int(0, 99)}`, "", 7, null]),
+    ...someArguments(random, known)
+  ])
+
+/** Where nodes are said to listen, with labels and without: for whoever asks, and in the database. */
+const addresses = (random: SeededRandom, { nodes }: Known): ReadonlyArray<Packet> => {
+  const some = (): unknown =>
+    random.pick([
+      ["127.0.0.1:1"],
+      ["home=127.0.0.1:1", "=", "x=", "=y", ""],
+      Array.from({ length: 1000 }, (_, index) => `l${index}=127.0.0.1:${index}`),
+      [anything(random, 0)],
+      anything(random, 0)
+    ])
+  return Array.from({ length: 20 }, () => {
+    const node = random.pick([...nodes, "", "x", 7])!
+    return random.chance(0.5)
+      ? ["", "g_found", node, some(), some()]
+      : ["", "g_upd", random.pick(["'emp_l", "'l", "'g"]), { [String(node)]: some() }, random.pick([null, [node]])]
+  })
+}
+
+/** A client of an rpc server that speaks as none does: connects, asks, acknowledges and interrupts what nobody asked, or sends what is no rpc. */
+const calls = (random: SeededRandom, known: Known, own: string): ReadonlyArray<Packet> => {
+  const partner = `${own}rpc${random.int(0, 1e9)}`
+  const connect = [
+    "",
+    "AnyEvent::MP::_spawn",
+    partner,
+    `effect_mp::rpc::${nameOf(random.pick(known.servers))}`,
+    random.pick([`${own}#client`, `${own}#client`, random.pick(known.ports), "", 7]),
+    random.pick([known.format, known.format, "text/plain", null])
+  ]
+  const id = (): unknown => random.pick([0, 1, 1, "1", -1, 1e308, "", "__proto__", null, [1]])
+  const name = () => random.pick(["greet", "hold", "count", "no such call", "__proto__", 7])
+  const messages = Array.from({ length: random.int(1, 60) }, () => {
+    const headers = random.pick([[], ["name"], ["name", "x"], [1, 2], "headers"])
+    switch (random.int(0, 4)) {
+      case 0:
+        return [partner, "q", id(), name(), anything(random, 0)]
+      case 1:
+        return [partner, "q", id(), name(), anything(random, 0), random.pick([true, false, 1]), headers]
+      case 2:
+        return [partner, "q", id(), name(), {}, false, headers, anything(random, 0), "span", random.pick([true, "yes"])]
+      case 3:
+        return [partner, random.pick(["a", "i", "i"]), id()]
+      default:
+        return [partner, random.pick(["x", "c", "d", "z"]), ...someArguments(random, known)]
+    }
+  })
+  return [connect, ...messages, ...random.chance(0.5) ? [["", "kil0", "client"]] : []]
 }
 
 /** Requests within requests: one that has another one carried out, and so on. */

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { Groups } from "../../src/internal/global/groups.ts"
 import { spawnRequest } from "../../src/internal/node/fullRequests.ts"
 import type { Peer } from "../../src/internal/node/peer.ts"
 import type { Router } from "../../src/internal/node/router.ts"
@@ -319,13 +320,121 @@ const deafChild: Plant = (_process, router) => {
   }
 }
 
+/** Changes what servers of rpc tell their clients, by the tag of the message. */
+const onTold = (
+  tag: string,
+  tell: (message: ReadonlyArray<unknown>, deliver: (message: ReadonlyArray<unknown>) => void, to: string) => void
+): Plant =>
+(_process, router) => {
+  const original = router.offer.bind(router)
+  router.offer = (to, message, aside) => {
+    if (message[0] !== tag || message.length !== 3) return original(to, message, aside)
+    tell(message, (message) => void original(to, message, aside), to)
+    return undefined
+  }
+}
+
+/** The end of a call gets lost on its way to the caller. */
+const loseExit: Plant = (process, router) => {
+  const hit = every(10)
+  onTold("x", (message, deliver) => {
+    if (!hit()) deliver(message)
+  })(process, router)
+}
+
+/** The items of a stream come twice. */
+const repeatChunk: Plant = (process, router) => {
+  const hit = every(10)
+  onTold("c", (message, deliver) => {
+    deliver(message)
+    if (hit()) deliver(message)
+  })(process, router)
+}
+
+/** A call is told how the one before it ended. */
+const swapExits: Plant = (process, router) => {
+  const last = new Map<string, unknown>()
+  const hit = every(10)
+  onTold("x", ([tag, id, exit], deliver, to) => {
+    const before = last.get(to)
+    last.set(to, exit)
+    deliver([tag, id, before !== undefined && hit() ? before : exit])
+  })(process, router)
+}
+
+/** Handlers are not told that nobody waits any more. */
+const deafHandler: Plant = (_process, router) => {
+  const original = router.receive.bind(router)
+  router.receive = (peer, name, message, aside) =>
+    message[0] === "i" && message.length === 2 ? undefined : original(peer, name, message, aside)
+}
+
+/** A server does not notice that a client is gone. */
+const keepConnection: Plant = (_process, router) => {
+  const clients = new Set<unknown>()
+  const add = router.functions.add.bind(router.functions)
+  router.functions.add = (name, start) =>
+    add(name, (port, args, from) => {
+      if (name.startsWith("effect_mp::rpc::")) clients.add(args[0])
+      start(port, args, from)
+    })
+  const monitor = router.monitor.bind(router)
+  router.monitor = (to, watcher) => monitor(to, clients.has(to) ? () => {} : watcher)
+}
+
+/** A client that connects again does not watch its connection. */
+const forgetReconnect: Plant = (_process, router) => {
+  const partners = new Set<string>()
+  const servers = new Set<unknown>()
+  const send = router.send.bind(router)
+  router.send = (to, message, ...rest) => {
+    const [request, name, connect] = message
+    if (request === spawnRequest && String(connect).startsWith("effect_mp::rpc::")) {
+      const server = `${to} ${String(connect)}`
+      if (servers.has(server)) partners.add(`${to}#${String(name)}`)
+      servers.add(server)
+    }
+    send(to, message, ...rest)
+  }
+  const monitor = router.monitor.bind(router)
+  router.monitor = (to, watcher) => monitor(to, partners.has(to) ? () => {} : watcher)
+}
+
+/** Changes what a node sees of groups. */
+const onGroups = (change: (groups: Groups) => void): Plant => (_process, router) => {
+  const add = router.listeners.add.bind(router.listeners)
+  router.listeners.add = (listener) => {
+    if (listener instanceof Groups) change(listener)
+    return add(listener)
+  }
+}
+
+/** Members whose node was lost stay away when it comes back. */
+const stayAway: Plant = onGroups((groups) => {
+  groups.up = () => {}
+})
+
+/** Members stay until the database says that they are gone. */
+const chooseEnded: Plant = onGroups((groups) => {
+  const view = groups.view.bind(groups)
+  groups.view = (name) => {
+    const open = view(name)
+    const ended = open.group["ended"]
+    ended.add = () => ended
+    return open
+  }
+})
+
 const unsure: Plant = (process) => {
   process.emit({ _tag: "Fault", what: String(Math.random()), nodes: [] })
 }
 
 /** By name: what is done, and which checker has to find it. */
 export const bugs: Readonly<
-  Record<string, { readonly plant: Plant; readonly finds: string; readonly isSupervised?: boolean }>
+  Record<
+    string,
+    { readonly plant: Plant; readonly finds: string; readonly isSupervised?: boolean; readonly isServed?: boolean }
+  >
 > = {
   "drop": { plant: dropOne, finds: "guarantee" },
   "duplicate": { plant: duplicateOne, finds: "guarantee" },
@@ -353,5 +462,13 @@ export const bugs: Readonly<
   "lose-entry": { plant: loseEntry, finds: "database" },
   "untied": { plant: untied, finds: "orphans", isSupervised: true },
   "deaf-child": { plant: deafChild, finds: "doubles", isSupervised: true },
+  "lose-exit": { plant: loseExit, finds: "rpcs", isServed: true },
+  "repeat-chunk": { plant: repeatChunk, finds: "rpcs", isServed: true },
+  "swap-exits": { plant: swapExits, finds: "rpcs", isServed: true },
+  "deaf-handler": { plant: deafHandler, finds: "rpcs", isServed: true },
+  "keep-connection": { plant: keepConnection, finds: "leaks", isServed: true },
+  "forget-reconnect": { plant: forgetReconnect, finds: "rpcs", isServed: true },
+  "stay-away": { plant: stayAway, finds: "groups", isServed: true },
+  "choose-ended": { plant: chooseEnded, finds: "groups", isServed: true },
   "unsure": { plant: unsure, finds: "nondeterminism" }
 }

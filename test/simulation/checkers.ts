@@ -2,7 +2,9 @@
  * What must hold in every run. Each checker sees all events in their order, and says what is wrong with one of them; none
  * knows how the events came about.
  */
+import { type Checker, hasBecome, text } from "./checker.ts"
 import type { Carried } from "./payloads.ts"
+import { groups, rpcs } from "./rpcCheckers.ts"
 import type { Event, Life, Reason, Trace } from "./trace.ts"
 
 export interface Violation {
@@ -11,20 +13,6 @@ export interface Violation {
   /** Which event it was. */
   readonly at: number
 }
-
-/** Answers what is wrong with an event, after all that came before it. */
-type Checker = (event: Event, at: number) => string | undefined
-
-const text = (reason: Reason): string => JSON.stringify(reason)
-
-/** Whether a reason is another one that has travelled: what cannot travel of it has become text. */
-const hasBecome = (before: Reason, after: Reason): boolean =>
-  before.length === after.length && before.every((part, index) => {
-    const other = after[index]
-    return JSON.stringify(part) === JSON.stringify(other) || isOdd(part) && typeof other === "string"
-  })
-
-const isOdd = (part: unknown): boolean => typeof part === "object" && part !== null && "odd" in part
 
 /** A life is over when its process is: nothing is heard of it any more. */
 const life = (): Checker => {
@@ -615,7 +603,9 @@ const checkers: Readonly<Record<string, () => Checker>> = {
   liveness,
   database,
   orphans,
-  doubles
+  doubles,
+  rpcs,
+  groups
 }
 
 /** All there are, by name. */

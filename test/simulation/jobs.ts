@@ -14,6 +14,7 @@ export interface Task {
   readonly from: number
   readonly nodes: number | undefined
   readonly isSupervised: boolean | undefined
+  readonly isServed: boolean | undefined
   readonly bug: string | undefined
   readonly jobs: number
   /** Which of the jobs this one is. */

@@ -37,6 +37,10 @@ const simulate = Command.make("simulate", {
     Flag.withDescription("Has supervisors in every run, and not in one of seven"),
     Flag.withDefault(false)
   ),
+  rpc: Flag.Boolean("rpc").pipe(
+    Flag.withDescription("Has calls by rpc in every run, and not in one of six"),
+    Flag.withDefault(false)
+  ),
   bug: Flag.Literals("bug", Object.keys(bugs)).pipe(
     Flag.withDescription("Plants a bug, that a checker has to find"),
     Flag.optional
@@ -58,9 +62,11 @@ const simulate = Command.make("simulate", {
     const nodes = Option.getOrUndefined(flags.nodes)
     const bug = Option.getOrUndefined(flags.bug)
     const isSupervised = flags.supervised ? true : undefined
+    const isServed = flags.rpc ? true : undefined
     const repeat = [
       nodes === undefined ? "" : ` --nodes ${nodes}`,
       flags.supervised ? " --supervised" : "",
+      flags.rpc ? " --rpc" : "",
       bug === undefined ? "" : ` --bug ${bug}`
     ].join("")
     const summary = new Summary()
@@ -71,8 +77,11 @@ const simulate = Command.make("simulate", {
     }
     const jobs = Math.max(1, Math.min(flags.jobs, flags.seeds))
     const work = !verbose
-      ? runAll({ seeds: flags.seeds, from: flags.from, nodes, isSupervised, bug, jobs, flags: repeat }, report)
-      : here({ ...flags, nodes, isSupervised, bug }, repeat, report)
+      ? runAll(
+        { seeds: flags.seeds, from: flags.from, nodes, isSupervised, isServed, bug, jobs, flags: repeat },
+        report
+      )
+      : here({ ...flags, nodes, isSupervised, isServed, bug }, repeat, report)
     return work.pipe(
       Effect.ensuring(Effect.suspend(() => {
         progress.stop()
@@ -90,7 +99,7 @@ const simulate = Command.make("simulate", {
 
 /** The seeds one after the other, in this process, with all that happens. */
 const here = (
-  flags: { seeds: number; from: number } & Pick<SeedOptions, "nodes" | "isSupervised" | "bug">,
+  flags: { seeds: number; from: number } & Pick<SeedOptions, "nodes" | "isSupervised" | "isServed" | "bug">,
   repeat: string,
   report: (report: SeedReport) => void
 ): Effect.Effect<void> =>

@@ -18,11 +18,19 @@ export interface Directory {
   readonly add: (port: string) => void
 }
 
+/** What a process draws from for rpc, and how its calls are encoded: as data, or as bytes, which not all links carry. */
+export interface RpcPart {
+  readonly random: SeededRandom
+  readonly isBinary: boolean
+}
+
 export interface Member {
   readonly life: Life
   readonly random: SeededRandom
   /** For what it does with supervisors, if it has any: what it draws for that changes nothing of the rest. */
   readonly supervisors?: SeededRandom | undefined
+  /** For what it does with rpc, if it does: the same holds. */
+  readonly rpcs?: RpcPart | undefined
   readonly directory: Directory
   readonly emit: (event: Event) => void
   /** How long to wait between two actions, on average, in milliseconds. */

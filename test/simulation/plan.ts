@@ -69,6 +69,8 @@ export interface Plan {
   readonly faults: ReadonlyArray<Fault>
   /** Whether the processes have supervisors with children on each other. */
   readonly isSupervised: boolean
+  /** Whether the processes call each other by rpc, and how these calls are encoded. */
+  readonly rpc: "binary" | "json" | undefined
   /** How long after that everybody must have come to an agreement. */
   readonly bound: number
 }
@@ -77,10 +79,15 @@ export interface PlanOptions {
   readonly nodes?: number | undefined
   /** Default: in every seventh seed. */
   readonly isSupervised?: boolean | undefined
+  /** Default: in every sixth seed. */
+  readonly isServed?: boolean | undefined
 }
 
 /** These seeds have supervisors. None of those in `seeds.ts` is among them, which so mean what they meant before there were any. */
 const hasSupervisors = (seed: number): boolean => seed % 7 === 4
+
+/** These seeds have calls by rpc. None of those in `seeds.ts` is among them. */
+const hasRpc = (seed: number): boolean => seed % 6 === 2
 
 const kinds: Record<FaultKind["kind"], number> = {
   cut: 4,
@@ -152,6 +159,12 @@ export const makePlan = (seed: number, options: PlanOptions = {}): Plan => {
     faults,
     // A node of another kind knows nothing of supervisors.
     isSupervised: !hasForeign && (options.isSupervised ?? hasSupervisors(seed)),
+    // Bytes do not pass links that speak JSON, and a node of another kind is taken for one that sends its text as bytes.
+    rpc: !(options.isServed ?? hasRpc(seed))
+      ? undefined
+      : !hasForeign && nodes.every(({ framings }) => framings[0] === "cbor")
+      ? "binary"
+      : "json",
     bound: 10_000 + 2 * Math.max(...nodes.map((node) => node.monitorTimeout))
   }
 }

@@ -26,7 +26,7 @@ import { ProcessClock, type SimulatedClock } from "./clock.ts"
 import { Gate } from "./gate.ts"
 import { type Census, census, grown } from "./leftovers.ts"
 import type { Directory } from "./member.ts"
-import type { NodePlan } from "./plan.ts"
+import type { NodePlan, Plan } from "./plan.ts"
 import type { SeededRandom } from "./random.ts"
 import type { Event, Life } from "./trace.ts"
 import { Workload } from "./workload.ts"
@@ -46,6 +46,8 @@ export interface ProcessOptions {
   readonly pace: number
   /** Whether its program has supervisors. */
   readonly isSupervised: boolean
+  /** Whether its program calls others by rpc, and how these calls are encoded. */
+  readonly rpc: Plan["rpc"]
   /** Called when the node is there, before anything runs on it. */
   readonly prepare?: ((process: Process, router: Router) => void) | undefined
 }
@@ -118,7 +120,7 @@ export class Process {
   }
 
   start(): void {
-    const { directory, emit, isSupervised, life, node, pace, random, seeds } = this.options
+    const { directory, emit, isSupervised, life, node, pace, random, rpc, seeds } = this.options
     const begin = Effect.gen({ self: this }, function*() {
       const below = yield* Layer.build(Node.layer({
         nodeId: node.id,
@@ -141,7 +143,8 @@ export class Process {
       const above = yield* Effect.provide(Layer.build(Global.layer({ seeds, global: node.isGlobal })), below)
       const context = yield* Effect.context<Scope.Scope>()
       const supervisors = isSupervised ? random.derive("supervisors") : undefined
-      const member = { life, random: random.derive("program"), supervisors, directory, emit, pace }
+      const rpcs = rpc && { random: random.derive("rpcs"), isBinary: rpc === "binary" }
+      const member = { life, random: random.derive("program"), supervisors, rpcs, directory, emit, pace }
       this.workload = new Workload(member, Context.merge(context, Context.merge(below, above)))
       yield* this.workload.moveIn
       this.mesh = Context.get(above, NodeMesh)
@@ -167,7 +170,11 @@ export class Process {
 
   /** What its program has left behind, once all that it made is gone. */
   get left(): ReadonlyArray<string> {
-    return this.atFirst === undefined ? [] : grown(this.atFirst, this.census)
+    const working = this.workload?.rpcs?.working ?? 0
+    return [
+      ...this.atFirst === undefined ? [] : grown(this.atFirst, this.census),
+      ...working === 0 ? [] : [`${working} handlers of calls at work`]
+    ]
   }
 
   /** Ends in order. It takes as long as it takes. */
@@ -175,7 +182,7 @@ export class Process {
     if (this.state !== "runs") return
     this.state = "stops"
     // As a program that is told to stop: nothing new begins in a scope that closes, however long that takes.
-    this.workload?.rest()
+    this.workload?.leave()
     const { emit, life } = this.options
     this.fork(Scope.close(this.scope, Exit.void), (exit) => {
       this.state = "stopped"

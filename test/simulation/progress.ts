@@ -18,6 +18,8 @@ export class Progress {
   private readonly channels = new Map<string, Channel>()
   /** Calls without an answer, and who asked. */
   private readonly calls = new Map<string, Life>()
+  /** Handlers of calls that are at work, and where. */
+  private readonly handlers = new Map<string, Life>()
   /** Reminders that have neither come nor were taken back, and whose they are. */
   private readonly reminders = new Map<string, Life>()
   /** What monitors have yet to send: for whom, when which port ends. */
@@ -83,6 +85,18 @@ export class Progress {
       case "Refused":
         this.calls.delete(event.call)
         break
+      case "RpcAsked":
+        this.calls.set(event.call, event.life)
+        break
+      case "RpcOver":
+        this.calls.delete(event.call)
+        break
+      case "RpcBegan":
+        this.handlers.set(event.call, event.life)
+        break
+      case "RpcDone":
+        this.handlers.delete(event.call)
+        break
       case "Set":
         this.familyOf(event.life, event.family).set(event.key, event.value)
         break
@@ -104,6 +118,7 @@ export class Progress {
     this.entries.delete(life)
     for (const [id, channel] of this.channels) if (channel.life === life) this.channels.delete(id)
     for (const [id, asker] of this.calls) if (asker === life) this.calls.delete(id)
+    for (const [id, server] of this.handlers) if (server === life) this.handlers.delete(id)
     for (const [id, owner] of this.reminders) if (owner === life) this.reminders.delete(id)
     for (const [id, note] of this.notes) if (note.life === life) this.notes.delete(id)
     for (const [port, owner] of this.ports) if (owner === life) this.ports.delete(port)
@@ -112,6 +127,8 @@ export class Progress {
   /** What the lives still wait for; `undefined` if nothing. */
   missing(core: ReadonlyArray<Life>): string | undefined {
     for (const [id, asker] of this.calls) if (core.includes(asker)) return `an answer to ${id}`
+    // Whoever has asked has an answer by now, or is gone.
+    for (const [id, server] of this.handlers) if (core.includes(server)) return `the end of the handler of ${id}`
     for (const [id, owner] of this.reminders) if (core.includes(owner)) return `that ${id} comes`
     for (const [id, { life, other, port }] of this.notes) {
       if (core.includes(life) && !this.ports.has(port) && this.ports.get(other) === life) {

@@ -32,7 +32,7 @@ export interface Result {
 /** How often to look whether all is done, and how long an orderly end may take. */
 const glance = 200
 const endLimit = 20_000
-/** How long until what was ended is gone everywhere. */
+/** How long until what was ended is gone everywhere: clients first, then their servers. */
 const settling = 3000
 
 export const run = async (plan: Plan, options: WorldOptions = {}): Promise<Result> => {
@@ -122,15 +122,23 @@ const agreement = async (world: World): Promise<string | undefined> => {
     await world.advanceTo(world.clock.now + glance)
     if (world.progress.missing(core.map(({ life }) => life)) !== undefined) continue
     seen = await look(world, core)
-    if (seen.length === 2 * core.length * families.length && seen.every((event) => isRight(world, event))) break
+    if (
+      seen.length === 2 * core.length * families.length && seen.every((event) => isRight(world, event)) &&
+      agreeOnWorkers(core)
+    ) break
   }
   if (world.clock.now >= deadline) {
     seen = await look(world, core)
     const wrong = seen.find((event) => !isRight(world, event))
     missing = world.progress.missing(core.map(({ life }) => life)) ??
-      (wrong && `that the database agrees: ${JSON.stringify(wrong)}`) ?? "every family of every process"
+      (wrong && `that the database agrees: ${JSON.stringify(wrong)}`) ??
+      (agreeOnWorkers(core) ? "every family of every process" : "that all see the workers that there are")
   }
   for (const event of seen) world.emit(event)
+  for (const { life, workload } of core) {
+    const members = workload!.rpcs?.seen.members
+    if (members !== undefined) world.emit({ _tag: "Viewed", life, members })
+  }
   if (world.plan.isSupervised) {
     await world.advanceTo(world.clock.now + settling)
     world.emit({ _tag: "Quiet", lives: core.map(({ life }) => life) })
@@ -143,6 +151,13 @@ const agreement = async (world: World): Promise<string | undefined> => {
     for (const what of await lasting(world, () => disagreements(core))) world.emit({ _tag: "Leaked", what })
   }
   return missing
+}
+
+/** Whether all see the workers that there are, where they look. */
+const agreeOnWorkers = (core: ReadonlyArray<Process>): boolean => {
+  const views = core.flatMap(({ workload }) => workload!.rpcs?.seen ?? [])
+  const workers = views.flatMap(({ own }) => own).toSorted().join()
+  return views.every(({ members }) => members?.join() === workers)
 }
 
 /** What is wrong, and is not put right in a while: supervisors may have something on its way whenever somebody looks. */

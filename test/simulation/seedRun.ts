@@ -24,7 +24,11 @@ const repeatEvery = 10
 
 export const runSeed = async (seed: number, options: SeedOptions = {}): Promise<Outcome> => {
   const bug = options.bug === undefined ? undefined : bugs[options.bug]
-  const plan = makePlan(seed, { ...options, isSupervised: options.isSupervised ?? bug?.isSupervised })
+  const plan = makePlan(seed, {
+    ...options,
+    isSupervised: options.isSupervised ?? bug?.isSupervised,
+    isServed: options.isServed ?? bug?.isServed
+  })
   const once = (): Promise<Result> => {
     return run(plan, { log: options.log, prepare: bug?.plant })
   }

@@ -141,9 +141,66 @@ export type Event =
   | { readonly _tag: "ChildOver"; readonly life: Life; readonly port: string }
   /** All has been whole for a while, and nobody does anything: every child of these lives has its supervisor, and its place. */
   | { readonly _tag: "Quiet"; readonly lives: ReadonlyArray<Life> }
+  // ---- rpc
+  /** A server is there; `isWorker`: it is registered in the group of workers as long as it lives. */
+  | { readonly _tag: "RpcServes"; readonly life: Life; readonly port: string; readonly isWorker: boolean }
+  | { readonly _tag: "RpcServed"; readonly life: Life; readonly port: string; readonly reason: Reason }
+  /** A client is there; `isShared`: its connections may be as old as the process. */
+  | { readonly _tag: "RpcClient"; readonly life: Life; readonly client: string; readonly isShared?: boolean }
+  /** Somebody calls: the server at `port`, or one that the client finds. */
+  | {
+    readonly _tag: "RpcAsked"
+    readonly life: Life
+    readonly call: string
+    readonly client: string
+    readonly kind: RpcKind
+    readonly n: number
+    readonly port: string | undefined
+  }
+  /** The handler of a call begins. */
+  | { readonly _tag: "RpcBegan"; readonly life: Life; readonly call: string }
+  /** It was interrupted. */
+  | { readonly _tag: "RpcStopped"; readonly life: Life; readonly call: string }
+  /** It is done, and has released what it had. */
+  | { readonly _tag: "RpcDone"; readonly life: Life; readonly call: string }
+  /** The caller is told an answer, or an item of a stream, that says which call it is about. */
+  | {
+    readonly _tag: "RpcTold"
+    readonly life: Life
+    readonly call: string
+    readonly about: string
+    readonly item?: number
+  }
+  /** The caller interrupts its call, or its client, or its process. */
+  | { readonly _tag: "RpcGaveUp"; readonly life: Life; readonly call: string }
+  /** How the call ended for its caller. */
+  | { readonly _tag: "RpcOver"; readonly life: Life; readonly call: string } & RpcEnd
+  // ---- groups
+  /** A worker was chosen from what the process sees of the group. */
+  | { readonly _tag: "Chosen"; readonly life: Life; readonly port: string }
+  /** A worker that was chosen has ended, as the process knows. */
+  | { readonly _tag: "SeenEnd"; readonly life: Life; readonly port: string }
+  /** The workers that a life sees at the end, when all is quiet. */
+  | { readonly _tag: "Viewed"; readonly life: Life; readonly members: ReadonlyArray<string> }
   // ---- leftovers
   /** Something that should be gone after all scopes are closed, or an error that nobody caught. */
   | { readonly _tag: "Leaked"; readonly what: string }
+
+/** What a handler does with a call. The last three are streams. */
+export type RpcKind = "answer" | "refuse" | "die" | "hang" | "count" | "breaks" | "endless"
+
+/** How a call ended. */
+export type RpcEnd =
+  /** With a number, unless it was a stream. */
+  | { readonly how: "answered"; readonly n: number | undefined }
+  /** The error of the domain, which says which call it is about. */
+  | { readonly how: "refused"; readonly by: string }
+  | { readonly how: "died"; readonly why: string }
+  /** The connection has ended. */
+  | { readonly how: "killed"; readonly port: string; readonly reason: Reason }
+  /** There was no worker, or the client was closed. */
+  | { readonly how: "unfound" | "closed" }
+  | { readonly how: "interrupted" }
 
 /** An event with the time it was seen at, in milliseconds of the run's own clock. */
 export type Stamped = Event & { readonly at: number }

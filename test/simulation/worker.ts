@@ -13,7 +13,12 @@ const send = (report: SeedReport): Promise<void> =>
   })
 
 for (let seed = task.from + task.offset; seed < task.from + task.seeds; seed += task.jobs) {
-  const outcome = await runSeed(seed, { nodes: task.nodes, isSupervised: task.isSupervised, bug: task.bug })
+  const outcome = await runSeed(seed, {
+    nodes: task.nodes,
+    isSupervised: task.isSupervised,
+    isServed: task.isServed,
+    bug: task.bug
+  })
   await send(reportOf(outcome, task.flags))
   // What a broken run has left still moves, and would disturb the next one: that is for another process.
   if (outcome.result.isBroken) break

@@ -21,6 +21,7 @@ import { Favours } from "./favours.ts"
 import { makeNames, type Member, reasonOf, type Services, shownReason } from "./member.ts"
 import { OnPurpose } from "./onPurpose.ts"
 import { anyDetails } from "./payloads.ts"
+import { Rpcs } from "./rpcs.ts"
 import { Supervisors } from "./supervisors.ts"
 
 /** Makes a port on another node. */
@@ -61,6 +62,7 @@ export class Workload {
   private readonly favours: Favours
   private readonly behaviour: Behaviour
   private readonly supervisors: Supervisors | undefined
+  readonly rpcs: Rpcs | undefined
   private readonly ports = new Set<string>()
   private isActing = true
 
@@ -76,6 +78,7 @@ export class Workload {
     this.behaviour = new Behaviour(member, this.name, () => this.isActing)
     this.supervisors = member.supervisors &&
       new Supervisors(member, member.supervisors, this.router, (effect) => this.run(effect))
+    this.rpcs = member.rpcs && new Rpcs(member, member.rpcs, this.router, (effect) => this.run(effect))
     this.database = new Database(member, this.router.nodeId, this.name)
   }
 
@@ -119,6 +122,7 @@ export class Workload {
       yield* this.makePort
       this.run(this.act)
       if (this.supervisors !== undefined) this.run(this.supervisors.act)
+      if (this.rpcs !== undefined) this.run(this.rpcs.act)
     }).pipe(Effect.provideContext(this.context))
   }
 
@@ -129,6 +133,7 @@ export class Workload {
       yield* this.favours.recallAll
       yield* this.database.deleteAll
       if (this.supervisors !== undefined) yield* this.supervisors.stopAll
+      if (this.rpcs !== undefined) yield* this.rpcs.stopAll
       for (const port of this.ports) yield* Port.kil(port)
     }))
   }
@@ -142,6 +147,13 @@ export class Workload {
   rest(): void {
     this.isActing = false
     this.supervisors?.rest()
+    this.rpcs?.rest()
+  }
+
+  /** The process is about to stop: nothing new begins, and what has begun is interrupted. */
+  leave(): void {
+    this.rest()
+    this.rpcs?.leave()
   }
 
   /** Runs something in the process. It fails the run when it fails, and ends with the process. */

@@ -156,6 +156,7 @@ export class World {
       },
       pace: this.plan.pace,
       isSupervised: this.plan.isSupervised,
+      rpc: this.plan.rpc,
       prepare: this.options.prepare
     })
     this.processes.push(process)

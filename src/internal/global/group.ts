@@ -15,6 +15,8 @@ import type { Change } from "./shards.ts"
 /** What a group needs of its node. */
 export interface GroupHost extends Places {
   readonly monitor: (port: string, watcher: Watcher) => () => void
+  /** Calls back when the node has answered: what it was told before that it knows, and has said what it had to say of it. */
+  readonly echo: (nodeId: string, answered: () => void) => void
 }
 
 /** Whether what is lost is the member's own node, and not one that the member ended with. */
@@ -33,6 +35,8 @@ export class Group {
   private readonly own = new Set<string>()
   /** Those that have ended, as far as the database does not know yet. */
   private readonly ended = new Set<string>()
+  /** Those of them that the database tells again: another port may have the ID by now, and its node is asked. By question. */
+  private readonly doubted = new Map<string, object>()
   /** Those whose node was lost, and has not come back so far. */
   private readonly away = new Set<string>()
   /** Those that were chosen are monitored: how to take that back. */
@@ -81,8 +85,11 @@ export class Group {
   familyChanged({ added, changed, deleted, entries }: FamilyChange): void {
     this.known = true
     for (const key of [...added, ...changed]) {
-      if (isMember(key, entries.get(key))) this.enter(this.told, key)
-      else this.leave(this.told, key)
+      if (!isMember(key, entries.get(key))) this.leave(this.told, key)
+      else {
+        this.enter(this.told, key)
+        this.doubt(key)
+      }
     }
     for (const key of deleted) this.leave(this.told, key)
     this.changed()
@@ -91,8 +98,11 @@ export class Group {
   /** This node registers members, or takes them out. */
   ownChanged({ deleted, set }: Change): void {
     for (const [key, value] of set) {
-      if (isMember(key, value)) this.enter(this.own, key)
-      else this.leave(this.own, key)
+      if (isMember(key, value)) {
+        // It is registered now, whatever had its ID before.
+        this.ended.delete(key)
+        this.enter(this.own, key)
+      } else this.leave(this.own, key)
     }
     for (const key of deleted) this.leave(this.own, key)
     this.changed()
@@ -109,6 +119,7 @@ export class Group {
   private leave(from: Set<string>, member: string): void {
     if (!from.delete(member) || this.told.has(member) || this.own.has(member)) return
     this.ended.delete(member)
+    this.doubted.delete(member)
     this.away.delete(member)
     this.monitors.get(member)?.()
     this.monitors.delete(member)
@@ -116,7 +127,10 @@ export class Group {
 
   nodeUp(nodeId: string): void {
     const back = Array.from(this.away).filter((member) => nodeOf(member) === nodeId)
-    for (const member of back) this.away.delete(member)
+    for (const member of back) {
+      this.away.delete(member)
+      this.doubt(member)
+    }
     if (back.length > 0) this.changed()
   }
 
@@ -128,14 +142,29 @@ export class Group {
 
   /** Tells of the end of a member as soon as it is known, from the first time that it is chosen. */
   private watch(member: string): void {
-    if (!this.isOpen || this.monitors.has(member) || this.ended.has(member)) return
+    if (!this.isOpen || this.monitors.has(member) || this.ended.has(member) && !this.doubted.has(member)) return
     const cancel = this.host.monitor(member, (exit) => {
       this.monitors.delete(member)
+      this.doubted.delete(member)
       if (isLost(member, exit)) this.goesAway(member)
       else this.ended.add(member)
       this.changed()
     })
     this.monitors.set(member, cancel)
+  }
+
+  /** Finds out whether one that has ended is there again: its node says at once that it is not, or answers. */
+  private doubt(member: string): void {
+    if (!this.isOpen || !this.ended.has(member) || this.doubted.has(member)) return
+    const question = {}
+    this.doubted.set(member, question)
+    this.watch(member)
+    this.host.echo(nodeOf(member), () => {
+      if (this.doubted.get(member) !== question) return
+      this.doubted.delete(member)
+      this.ended.delete(member)
+      this.changed()
+    })
   }
 
   private goesAway(member: string): void {
@@ -196,6 +225,7 @@ export class Group {
   /** Nobody looks at it any more. Whoever still has it sees what it was. */
   close(): void {
     this.isOpen = false
+    this.doubted.clear()
     for (const cancel of this.monitors.values()) cancel()
     this.monitors.clear()
     this.listeners.clear()

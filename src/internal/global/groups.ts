@@ -5,7 +5,10 @@
  * @internal
  */
 import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { NodeListener, Router } from "../node/router.ts"
+import { ReplyPort } from "../port/replyPort.ts"
+import { reasonFromExit } from "../values/reason.ts"
 import type { Follower } from "./follower.ts"
 import { Group, type GroupHost } from "./group.ts"
 import { type KeepTrying, keepTrying } from "./keepTrying.ts"
@@ -33,7 +36,15 @@ export class Groups implements NodeListener {
       isUp: (nodeId) => router.isUp(nodeId),
       monotonic: () => router.monotonic(),
       roundTripMillis: (nodeId, now) => router.roundTripMillis(nodeId, now),
-      monitor: (port, watcher) => router.monitor(port, watcher)
+      monitor: (port, watcher) => router.monitor(port, watcher),
+      echo: (nodeId, answered) => {
+        const reply = new ReplyPort(router)
+        reply.watches(router.monitor(nodeId, (exit) => reply.kill(reasonFromExit(exit))))
+        reply.onResult((result) => {
+          if (Exit.isSuccess(result)) answered()
+        })
+        router.request(nodeId, "time", reply.id)
+      }
     }
     this.follower = follower
     this.ownData = ownData

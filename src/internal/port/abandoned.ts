@@ -6,13 +6,17 @@
  */
 import type { Message } from "./receiver.ts"
 
+/** Beside those that wait, so many may be said to be abandoned that are in hand, or have just been answered. */
+const slack = 16
+
 export class Abandoned {
   /** The ports of the callers: said since the mailbox was looked at last, and before that. */
   private young = new Set<string>()
   private old = new Set<string>()
 
-  add(replyTo: string): void {
-    this.young.add(replyTo)
+  /** Of so many items that wait there are no more callers: whoever tells of more has made them up, and is not to fill the memory. */
+  add(replyTo: string, waiting: number): void {
+    if (this.young.size < waiting + slack) this.young.add(replyTo)
   }
 
   /** Whether the message is a call of one of them. */

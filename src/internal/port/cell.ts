@@ -225,7 +225,7 @@ export class Cell implements Receiver, Runnable {
   send(message: Message, aside?: Aside): void {
     if (this.doomed !== undefined) return
     const { capacity } = this.settings
-    if (capacity !== undefined && this.box.length + this.batch.length - this.index >= capacity) {
+    if (capacity !== undefined && this.waiting >= capacity) {
       return this.kill(reasons.mailbox_overflow(capacity))
     }
     this.put(aside === undefined ? message : this.beside(message, aside))
@@ -267,12 +267,18 @@ export class Cell implements Receiver, Runnable {
     })
   }
 
+  /** How many items wait, beside what is in hand. */
+  private get waiting(): number {
+    return this.box.length + this.batch.length - this.index
+  }
+
   /** Whoever waits at this port for an answer has gone: what it has asked is not begun, if it waits. */
   abandon(caller: string): void {
-    if (this.doomed !== undefined || !this.busy) return
+    const { waiting } = this
+    if (this.doomed !== undefined || waiting === 0) return
     const life = this.live()
     life.abandoned ??= new Abandoned()
-    life.abandoned.add(caller)
+    life.abandoned.add(caller, waiting)
   }
 
   /** Runs a task in the port's turn. Tasks are the port's own doing: a full mailbox takes them too. */
@@ -543,11 +549,14 @@ export class Cell implements Receiver, Runnable {
   }
 
   private finish(exit: PortExit): void {
-    const { parent, watchers } = this
-    this.parent = this.watchers = this.life = undefined
+    const { parent } = this
+    this.parent = this.life = undefined
     this.host.removed(this)
     if (parent !== undefined) removeFinalizer(parent, this)
-    if (!tell(watchers, exit, this.host) && Exit.isFailure(exit)) this.host.unmonitored(this, exit)
+    // One watcher may take back another one, which is not told then.
+    const isHeard = tell(this.watchers, exit, this.host)
+    this.watchers = undefined
+    if (!isHeard && Exit.isFailure(exit)) this.host.unmonitored(this, exit)
   }
 }
 

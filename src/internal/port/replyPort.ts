@@ -78,11 +78,12 @@ export class ReplyPort implements Receiver, Runnable {
   }
 
   run(): void {
-    const { result, resume, watchers } = this
+    const { result, resume } = this
     if (result === undefined) return
-    this.resume = this.watchers = undefined
+    this.resume = undefined
     resume?.(result)
-    tell(watchers, Exit.asVoid(result), this.host)
+    tell(this.watchers, Exit.asVoid(result), this.host)
+    this.watchers = undefined
   }
 
   broken(error: unknown): void {

@@ -24,8 +24,9 @@ export const withoutWatcher = (watchers: Watchers, watcher: Watcher): Watchers =
 export const tell = (watchers: Watchers, exit: PortExit, host: Pick<Host, "unheard">): boolean => {
   if (watchers === undefined) return false
   if (typeof watchers !== "function") {
+    const isHeard = watchers.size > 0
     tellWatchers(watchers, exit, host)
-    return watchers.size > 0
+    return isHeard
   }
   tellWatcher(watchers, exit, host)
   return true
