@@ -35,9 +35,9 @@ import { requireAllPlain, requirePlain } from "./internal/port/plainSchema.ts"
 import * as protocols from "./internal/port/protocol.ts"
 import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts"
 import { ReplyPort } from "./internal/port/replyPort.ts"
+import { type Settings, settingsOf } from "./internal/port/settings.ts"
 import { sndEffect } from "./internal/port/snd.ts"
 import * as link from "./internal/transport/link.ts"
-import { describe, quoted } from "./internal/values/describe.ts"
 import * as portId from "./internal/values/portId.ts"
 import * as reason from "./internal/values/reason.ts"
 import type { Node, Service as NodeService } from "./Node.ts"
@@ -90,9 +90,9 @@ export interface Protocol<M extends Messages> {
   readonly messages: M
   readonly PortId: Schema.Codec<PortId<M>, PortId<M>>
   /** @internal */
-  readonly validate: cell.Validate
+  readonly validate: protocols.Validate
   /** @internal */
-  readonly read: cell.Read | undefined
+  readonly read: protocols.Read | undefined
   /** @internal */
   readonly readReply: (tag: string, value: unknown) => Result.Result<unknown, string>
 }
@@ -657,72 +657,12 @@ const open = (
   id: string,
   context: Context.Context<never>,
   parent: Scope.Scope,
-  settings: cell.Settings
+  settings: Settings
 ): cell.Cell => {
   const made = new cell.Cell(router, id, settings, context)
   router.add(made)
   made.tie(parent)
   return made
-}
-
-const settingsOf = (
-  verb: string,
-  protocol: Protocol<Messages> | undefined,
-  options: Options | undefined
-): cell.Settings =>
-  options === undefined ? cell.usual : {
-    capacity: capacityOf(verb, options.mailbox),
-    refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse",
-    scopesMessages: oneOf(verb, "handlerScope", ["port", "message"], options.handlerScope) === "message",
-    concurrency: concurrencyOf(verb, protocol, options.concurrency)
-  }
-
-/** How many messages may wait. A number that counts nothing would be a limit that never holds, or always. */
-const capacityOf = (verb: string, mailbox = Infinity): number | undefined => {
-  if (mailbox === Infinity) return undefined
-  if (Number.isInteger(mailbox) && mailbox >= 0) return mailbox
-  throw new RangeError(`Port.${verb}: mailbox must be a whole number of messages, or Infinity; it is ${mailbox}`)
-}
-
-const concurrencyOf = (
-  verb: string,
-  protocol: Protocol<Messages> | undefined,
-  concurrency: Options["concurrency"] = 1
-): cell.Settings["concurrency"] => {
-  if (typeof concurrency === "object") {
-    const unknown = Object.keys(concurrency).find((tag) =>
-      protocol !== undefined && !Object.hasOwn(protocol.messages, tag)
-    )
-    if (unknown !== undefined) {
-      throw new RangeError(
-        `Port.${verb}: concurrency names the message ${quoted(unknown)}, which the protocol does not have`
-      )
-    }
-    return new Map(
-      Object.entries(concurrency).map(([tag, each]) => [tag, countOf(verb, `concurrency of ${tag}`, each)])
-    )
-  }
-  const count = countOf(verb, "concurrency", concurrency)
-  return count === 1 ? undefined : count
-}
-
-const countOf = (verb: string, option: string, count: Concurrency): number => {
-  if (count === "unbounded" || count === Infinity) return Infinity
-  if (Number.isInteger(count) && count >= 1) return count
-  throw new RangeError(
-    `Port.${verb}: ${option} must be a whole number of at least 1, or "unbounded"; it is ${describe(count)}`
-  )
-}
-
-/** One of the words that an option may be; the first of them if it is none. A program may have no types that say which. */
-const oneOf = <A extends string>(
-  verb: string,
-  option: string,
-  words: readonly [A, ...ReadonlyArray<A>],
-  word: A = words[0]
-): A => {
-  if (words.includes(word)) return word
-  throw new RangeError(`Port.${verb}: ${option} must be one of ${words.join(", ")}; it is ${describe(word)}`)
 }
 
 /** Gives a port its first handlers. */
@@ -1868,7 +1808,7 @@ export const receive: {
   ): Effect.Effect<Received<M>, Killed>
 } = (inbox: Inbox, wanted?: string | ((message: any) => boolean)): Effect.Effect<any, Killed> => {
   if (wanted === undefined) return inbox.take(() => true)
-  return inbox.take(typeof wanted === "string" ? (message) => cell.tagOf(message) === wanted : wanted)
+  return inbox.take(typeof wanted === "string" ? (message) => handling.tagOf(message) === wanted : wanted)
 }
 
 // ---- spawning ports on other nodes

@@ -4,12 +4,36 @@
  *
  * @internal
  */
+import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
+import { describeTag } from "../values/describe.ts"
+import type { Message } from "../values/plainData.ts"
 
 export interface Aside {
   readonly span: Tracer.AnySpan | undefined
   /** From now on. Nobody compares the clocks of two machines. */
   readonly patienceMillis: number | undefined
+}
+
+/** Handles a message in a child of the span that it was sent in. */
+export const handledIn = (
+  parent: Tracer.AnySpan,
+  node: string,
+  port: string,
+  message: Message,
+  handle: () => unknown
+): Effect.Effect<unknown, unknown> => {
+  const tag = describeTag(message[0])
+  const handled = Effect.suspend(() => {
+    const result = handle()
+    return Effect.isEffect(result) ? result as Effect.Effect<unknown, unknown> : Effect.void
+  })
+  return Effect.withSpan(handled, `handle ${tag}`, {
+    parent,
+    kind: "consumer",
+    attributes: { node, port, tag },
+    captureStackTrace: false
+  })
 }
 
 /** As plain data. */
