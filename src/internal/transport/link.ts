@@ -11,6 +11,7 @@ import { type Framing, leastMessageSize, type Limits, limitsOf } from "./framing
 import type { SendBuffer } from "./framing/sendBuffer.ts"
 import { asideKey, type Greeting, ownKindKey, sizeKey, timeoutKey } from "./handshake/greeting.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
+import { ownRequests, readAside } from "./ownRequests.ts"
 import type { Security } from "./security.ts"
 import type { Wire } from "./wire.ts"
 
@@ -59,20 +60,6 @@ const lingerTimeout = "2 seconds"
 const highWater = 1024 * 1024
 /** Beyond this many the link is given up: those that cannot wait have sent them. */
 const bufferLimit = 256 * 1024 * 1024
-
-/** Requests among our own kind, beside those of the protocol. */
-export const ownRequests = {
-  /** Asks for a sign of life on this very link. */
-  probe: "emp_probe",
-  /** The sender stops, in order. */
-  bye: "emp_bye",
-  /** The sender ends this link for a mistake of the receiver: `emp_end REASON DETAIL`. */
-  end: "emp_end",
-  /** A message with what goes beside it: `emp_aside ASIDE NAME MESSAGE...`. */
-  aside: "emp_aside",
-  /** Another live node, at this address, has the node ID of the receiver. */
-  duplicate: "emp_duplicate"
-} as const
 
 /** No port has this name: those that are made are letters and digits. */
 const noPort = "emp_probe"
@@ -193,8 +180,9 @@ export class Link {
   }
 
   private show(trace: (to: string, message: Message) => void, name: string, message: Message): void {
-    if (name === "" && message[0] === ownRequests.aside) trace(this.portOf(String(message[2])), message.slice(3))
-    else trace(this.portOf(name), message)
+    const held = name === "" ? readAside(message) : undefined
+    if (held === undefined) trace(this.portOf(name), message)
+    else trace(this.portOf(String(held.to)), held.message)
   }
 
   private sendBehind(name: string, message: Message): void {
