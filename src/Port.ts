@@ -21,11 +21,10 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import { spawnRequest } from "./internal/node/fullRequests.ts"
 import type { WaitFor } from "./internal/node/peer.ts"
 import { NodeRouter, type Router, routerOf } from "./internal/node/router.ts"
-import type { Aside } from "./internal/port/aside.ts"
+import { asideOf, send, sendLater } from "./internal/node/sending.ts"
 import * as cell from "./internal/port/cell.ts"
 import { addFinalizer, removeFinalizer } from "./internal/port/finalizers.ts"
 import * as handling from "./internal/port/handlers.ts"
@@ -889,51 +888,8 @@ export const snd: {
 
 const Snd = sndEffect<Node>((fiber, to, message) => {
   const router = Context.getUnsafe(fiber.context, NodeRouter)
-  const aside = asideOf(fiber)
-  const waitFor = router.offer(to, message, aside)
-  return waitFor === undefined ? Exit.void : sendLater(router, to, message, waitFor, aside)
+  return send(router, to, message, asideOf(fiber))
 })
-
-/** What goes beside the messages of a fiber: the span that it is in, if it is in one that others are to know of. */
-const asideOf = (
-  { cache: { span } }: Fiber.Fiber<unknown, unknown>,
-  patienceMillis?: number
-): Aside | undefined => {
-  const known = span === undefined || Context.get(span.annotations, Tracer.DisablePropagation) ? undefined : span
-  return known === undefined && patienceMillis === undefined ? undefined : { span: known, patienceMillis }
-}
-
-/**
- * Waits for what keeps a message from being sent, then sends it as it was when the waiting began. What cannot be interrupted,
- * such as a finalizer, must not wait: it sends at once.
- */
-const sendLater = (
-  router: Router,
-  port: string,
-  message: AnyMessage,
-  waitFor: WaitFor,
-  aside?: Aside
-): Effect.Effect<void> =>
-  Effect.uninterruptibleMask((restore) => {
-    const fixed = router.fixed(port, message)
-    const passOn = Effect.sync(() => router.sentOrNot(port))
-    const attempt = (waitFor: WaitFor): Effect.Effect<void> => {
-      const wait = router.whenItMay(port, waitFor)
-      const interruptible = restore(wait)
-      if (interruptible === wait) return Effect.sync(() => router.send(port, fixed))
-      return Effect.onError(interruptible, () => passOn).pipe(
-        Effect.flatMap((turn) => {
-          if (turn === "lost") return Effect.void
-          // A message that is refused after all must not hold up those who wait behind it.
-          const tried = turn === "send"
-            ? Effect.ensuring(Effect.sync(() => router.offerInTurn(port, fixed, aside)), passOn)
-            : Effect.sync(() => router.offer(port, fixed, aside))
-          return Effect.flatMap(tried, (again) => again === undefined ? Effect.void : attempt(again))
-        })
-      )
-    }
-    return attempt(waitFor)
-  })
 
 /**
  * `snd` where no Effect runs: in a callback, in a hot loop. Answers whether a sender that can wait may go on; the message is sent in

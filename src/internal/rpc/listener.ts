@@ -14,12 +14,12 @@ import type { FromClientEncoded, FromServerEncoded } from "effect/rpc/RpcMessage
 import * as RpcServer from "effect/rpc/RpcServer"
 import * as Scope from "effect/Scope"
 import type { Router } from "../node/router.ts"
+import { send } from "../node/sending.ts"
 import { Cell } from "../port/cell.ts"
 import { untraced } from "../port/contexts.ts"
 import { usual } from "../port/settings.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
 import { reasonFromExit, reasons } from "../values/reason.ts"
-import { offer } from "./offer.ts"
 import type { Serialization } from "./serialization.ts"
 import { connectFunction, readNote, readRequest, toClient } from "./wire.ts"
 
@@ -104,7 +104,7 @@ export class Listener<R = never> {
     const client = this.clients.get(clientId)
     const message = toClient(response)
     if (client === undefined || message === undefined) return Effect.void
-    return offer(this.router, client.port, message)
+    return send(this.router, client.port, message)
   }
 
   /** Somebody spawns a partner here. */
