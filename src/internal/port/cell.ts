@@ -380,7 +380,10 @@ export class Cell implements Receiver, Runnable {
     return undefined
   }
 
-  /** Has an effect run beside the activation, where that may be. Answers it if it may not. */
+  /**
+   * Has what a handler answered run beside the activation, where the port has hands for such messages. Answers it where the activation itself
+   * has to run it.
+   */
   private inHand(item: Item, effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> | undefined {
     const { hands } = this
     const message = messageOf(item)

@@ -62,7 +62,7 @@ export const makeProtocol = (
   const end = (id: number): Effect.Effect<void> => {
     const ending = clients.get(id)
     clients.delete(id)
-    return ending?.end ?? Effect.void
+    return ending?.end() ?? Effect.void
   }
   return Effect.map(
     RpcClient.Protocol.make((write) =>
@@ -104,7 +104,7 @@ class Client {
     this.scope = Scope.forkUnsafe(shared.scope)
   }
 
-  get end(): Effect.Effect<void> {
+  end(): Effect.Effect<void> {
     this.hasEnded = true
     return Scope.close(this.scope, Exit.void)
   }

@@ -18,7 +18,7 @@ import type { Wire } from "./wire.ts"
 /** Told what happens on a link. Called by the event loop: must not throw. */
 export interface LinkEvents {
   message(name: unknown, message: Message): void
-  /** Text has come that is no UTF-8: of what no character is made of, a replacement stands in the message. */
+  /** Text has come that is not UTF-8. What of it is no character stands in the message as U+FFFD. */
   damaged(): void
   /** The send buffer is empty again. */
   drained(): void
