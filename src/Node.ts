@@ -29,6 +29,7 @@ import type { PeerState } from "./internal/node/peer.ts"
 import * as routers from "./internal/node/router.ts"
 import type { Link } from "./internal/transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "./internal/transport/linkError.ts"
+import type * as security from "./internal/transport/security.ts"
 import { makePortNames, randomText } from "./internal/values/names.ts"
 import { Transport } from "./Transport.ts"
 
@@ -152,11 +153,7 @@ export type NodeEvent =
  * @category models
  * @since 0.1.0
  */
-export interface Proof {
-  readonly method: string
-  readonly subject: string | undefined
-  readonly secret: number | undefined
-}
+export type Proof = security.Proof
 
 /**
  * What protects a link: the version and the cipher of TLS, `undefined` in the clear; what the other node has proven itself with
@@ -165,11 +162,7 @@ export interface Proof {
  * @category models
  * @since 0.1.0
  */
-export interface Security {
-  readonly tls: { readonly version: string; readonly cipher: string } | undefined
-  readonly received: Proof
-  readonly sent: Proof
-}
+export type Security = security.Security
 
 /**
  * Another node, as this one sees it now: `queued` messages wait for a link, `buffered` bytes have been sent and have not

@@ -21,11 +21,10 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import { spawnRequest } from "./internal/node/fullRequests.ts"
 import type { WaitFor } from "./internal/node/peer.ts"
 import { NodeRouter, type Router, routerOf } from "./internal/node/router.ts"
-import type { Aside } from "./internal/port/aside.ts"
+import { asideOf, send, sendLater } from "./internal/node/sending.ts"
 import * as cell from "./internal/port/cell.ts"
 import { addFinalizer, removeFinalizer } from "./internal/port/finalizers.ts"
 import * as handling from "./internal/port/handlers.ts"
@@ -35,9 +34,9 @@ import { requireAllPlain, requirePlain } from "./internal/port/plainSchema.ts"
 import * as protocols from "./internal/port/protocol.ts"
 import type { Message as AnyMessage, Watcher } from "./internal/port/receiver.ts"
 import { ReplyPort } from "./internal/port/replyPort.ts"
+import { type Settings, settingsOf } from "./internal/port/settings.ts"
 import { sndEffect } from "./internal/port/snd.ts"
 import * as link from "./internal/transport/link.ts"
-import { describe, quoted } from "./internal/values/describe.ts"
 import * as portId from "./internal/values/portId.ts"
 import * as reason from "./internal/values/reason.ts"
 import type { Node, Service as NodeService } from "./Node.ts"
@@ -90,9 +89,9 @@ export interface Protocol<M extends Messages> {
   readonly messages: M
   readonly PortId: Schema.Codec<PortId<M>, PortId<M>>
   /** @internal */
-  readonly validate: cell.Validate
+  readonly validate: protocols.Validate
   /** @internal */
-  readonly read: cell.Read | undefined
+  readonly read: protocols.Read | undefined
   /** @internal */
   readonly readReply: (tag: string, value: unknown) => Result.Result<unknown, string>
 }
@@ -657,72 +656,12 @@ const open = (
   id: string,
   context: Context.Context<never>,
   parent: Scope.Scope,
-  settings: cell.Settings
+  settings: Settings
 ): cell.Cell => {
   const made = new cell.Cell(router, id, settings, context)
   router.add(made)
   made.tie(parent)
   return made
-}
-
-const settingsOf = (
-  verb: string,
-  protocol: Protocol<Messages> | undefined,
-  options: Options | undefined
-): cell.Settings =>
-  options === undefined ? cell.usual : {
-    capacity: capacityOf(verb, options.mailbox),
-    refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse",
-    scopesMessages: oneOf(verb, "handlerScope", ["port", "message"], options.handlerScope) === "message",
-    concurrency: concurrencyOf(verb, protocol, options.concurrency)
-  }
-
-/** How many messages may wait. A number that counts nothing would be a limit that never holds, or always. */
-const capacityOf = (verb: string, mailbox = Infinity): number | undefined => {
-  if (mailbox === Infinity) return undefined
-  if (Number.isInteger(mailbox) && mailbox >= 0) return mailbox
-  throw new RangeError(`Port.${verb}: mailbox must be a whole number of messages, or Infinity; it is ${mailbox}`)
-}
-
-const concurrencyOf = (
-  verb: string,
-  protocol: Protocol<Messages> | undefined,
-  concurrency: Options["concurrency"] = 1
-): cell.Settings["concurrency"] => {
-  if (typeof concurrency === "object") {
-    const unknown = Object.keys(concurrency).find((tag) =>
-      protocol !== undefined && !Object.hasOwn(protocol.messages, tag)
-    )
-    if (unknown !== undefined) {
-      throw new RangeError(
-        `Port.${verb}: concurrency names the message ${quoted(unknown)}, which the protocol does not have`
-      )
-    }
-    return new Map(
-      Object.entries(concurrency).map(([tag, each]) => [tag, countOf(verb, `concurrency of ${tag}`, each)])
-    )
-  }
-  const count = countOf(verb, "concurrency", concurrency)
-  return count === 1 ? undefined : count
-}
-
-const countOf = (verb: string, option: string, count: Concurrency): number => {
-  if (count === "unbounded" || count === Infinity) return Infinity
-  if (Number.isInteger(count) && count >= 1) return count
-  throw new RangeError(
-    `Port.${verb}: ${option} must be a whole number of at least 1, or "unbounded"; it is ${describe(count)}`
-  )
-}
-
-/** One of the words that an option may be; the first of them if it is none. A program may have no types that say which. */
-const oneOf = <A extends string>(
-  verb: string,
-  option: string,
-  words: readonly [A, ...ReadonlyArray<A>],
-  word: A = words[0]
-): A => {
-  if (words.includes(word)) return word
-  throw new RangeError(`Port.${verb}: ${option} must be one of ${words.join(", ")}; it is ${describe(word)}`)
 }
 
 /** Gives a port its first handlers. */
@@ -953,51 +892,8 @@ export const snd: {
 
 const Snd = sndEffect<Node>((fiber, to, message) => {
   const router = Context.getUnsafe(fiber.context, NodeRouter)
-  const aside = asideOf(fiber)
-  const waitFor = router.offer(to, message, aside)
-  return waitFor === undefined ? Exit.void : sendLater(router, to, message, waitFor, aside)
+  return send(router, to, message, asideOf(fiber))
 })
-
-/** What goes beside the messages of a fiber: the span that it is in, if it is in one that others are to know of. */
-const asideOf = (
-  { cache: { span } }: Fiber.Fiber<unknown, unknown>,
-  patienceMillis?: number
-): Aside | undefined => {
-  const known = span === undefined || Context.get(span.annotations, Tracer.DisablePropagation) ? undefined : span
-  return known === undefined && patienceMillis === undefined ? undefined : { span: known, patienceMillis }
-}
-
-/**
- * Waits for what keeps a message from being sent, then sends it as it was when the waiting began. What cannot be interrupted,
- * such as a finalizer, must not wait: it sends at once.
- */
-const sendLater = (
-  router: Router,
-  port: string,
-  message: AnyMessage,
-  waitFor: WaitFor,
-  aside?: Aside
-): Effect.Effect<void> =>
-  Effect.uninterruptibleMask((restore) => {
-    const fixed = router.fixed(port, message)
-    const passOn = Effect.sync(() => router.sentOrNot(port))
-    const attempt = (waitFor: WaitFor): Effect.Effect<void> => {
-      const wait = router.whenItMay(port, waitFor)
-      const interruptible = restore(wait)
-      if (interruptible === wait) return Effect.sync(() => router.send(port, fixed))
-      return Effect.onError(interruptible, () => passOn).pipe(
-        Effect.flatMap((turn) => {
-          if (turn === "lost") return Effect.void
-          // A message that is refused after all must not hold up those who wait behind it.
-          const tried = turn === "send"
-            ? Effect.ensuring(Effect.sync(() => router.offerInTurn(port, fixed, aside)), passOn)
-            : Effect.sync(() => router.offer(port, fixed, aside))
-          return Effect.flatMap(tried, (again) => again === undefined ? Effect.void : attempt(again))
-        })
-      )
-    }
-    return attempt(waitFor)
-  })
 
 /**
  * `snd` where no Effect runs: in a callback, in a hot loop. Answers whether a sender that can wait may go on; the message is sent in
@@ -1878,7 +1774,7 @@ export const receive: {
   ): Effect.Effect<Received<M>, Killed>
 } = (inbox: Inbox, wanted?: string | ((message: any) => boolean)): Effect.Effect<any, Killed> => {
   if (wanted === undefined) return inbox.take(() => true)
-  return inbox.take(typeof wanted === "string" ? (message) => cell.tagOf(message) === wanted : wanted)
+  return inbox.take(typeof wanted === "string" ? (message) => handling.tagOf(message) === wanted : wanted)
 }
 
 // ---- spawning ports on other nodes

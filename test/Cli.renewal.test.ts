@@ -7,15 +7,14 @@ import { devNull, tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import type { Status } from "../src/internal/node/status.ts"
-import { emp, type Process, root, start } from "./processes.ts"
+import { pem, pemFile } from "./certificates.ts"
+import { emp, type Process, start } from "./processes.ts"
 
 const makeFolder = (): string => {
   const folder = mkdtempSync(join(tmpdir(), "emp-renewal-"))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
-
-const fixture = (name: string): string => join(root, `test/fixtures/certs/${name}.pem`)
 
 type Environment = Record<string, string | undefined>
 const bare: Environment = { EMP_SECRET: undefined, EFFECT_MP_RC: devNull }
@@ -54,12 +53,12 @@ describe("a certificate that is given by its path", () => {
     const folder = makeFolder()
     const link = join(folder, "node.pem")
     // As Kubernetes does it: a link to a link to a folder, which is replaced.
-    for (const name of ["a", "c"]) copyFileSync(fixture(name), join(folder, `${name}.pem`))
+    for (const name of ["a", "c"]) copyFileSync(pemFile(name), join(folder, `${name}.pem`))
     symlinkSync("a.pem", link)
     const a = await startNode("a", ["--cert", link], {})
-    const b = await startNode("b", ["--cert", fixture("b"), "--seed", a.address], {})
+    const b = await startNode("b", ["--cert", pemFile("b"), "--seed", a.address], {})
     await b.node.sees(/sees 2/)
-    const ofCommand = ["--cert", fixture("b")]
+    const ofCommand = ["--cert", pemFile("b")]
 
     const replaced = saysAgain(a.node, readAgain)
     symlinkSync("c.pem", join(folder, "next"))
@@ -74,7 +73,7 @@ describe("a certificate that is given by its path", () => {
     assert.match(shown.stdout, /^b +up .* TLS 1\.3, CN=b$/m)
 
     const complained = saysAgain(a.node, "the certificate stays as it is")
-    writeFileSync(join(folder, "c.pem"), readFileSync(fixture("c"), "utf8").slice(0, 300))
+    writeFileSync(join(folder, "c.pem"), pem("c").slice(0, 300))
     await complained
     const emptied = saysAgain(a.node, "the file is empty: the certificate stays as it is")
     writeFileSync(join(folder, "c.pem"), "")
@@ -85,7 +84,7 @@ describe("a certificate that is given by its path", () => {
     assert.strictEqual((await statusOf("a", a.address, ofCommand)).nodeId, "a")
 
     const written = saysAgain(a.node, readAgain)
-    writeFileSync(join(folder, "c.pem"), readFileSync(fixture("a")))
+    writeFileSync(join(folder, "c.pem"), readFileSync(pemFile("a")))
     await written
     assert.strictEqual((await statusOf("a", a.address, ofCommand)).nodeId, "a")
     lostNothing(a.node, b.node)

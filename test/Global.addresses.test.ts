@@ -2,11 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import * as TestClock from "effect/testing/TestClock"
 import { Global, Node, Port, Transport } from "../src/index.ts"
 import { NodeMesh } from "../src/internal/global/mesh.ts"
 import { tcpCarrierWith } from "../src/internal/transport/tcp.ts"
-import { isUp, makeLogs, secret, until, within } from "./harness.ts"
+import { isUp, makeLogs, moveClockUntil, secret, until, within } from "./harness.ts"
 import { freeAddress, linkedTo, makeMeshWorld, meshTestOver, type MeshWorld } from "./meshWorld.ts"
 import { connectRaw, listenRaw } from "./rawPeer.ts"
 
@@ -204,15 +203,7 @@ describe("a seed", () => {
 })
 
 /** Moves the clock on until something holds. */
-const sees = (what: string, condition: () => boolean) =>
-  Effect.gen(function*() {
-    const end = performance.now() + 20_000
-    while (!condition()) {
-      if (performance.now() > end) return yield* Effect.die(new Error(`waited in vain: ${what}`))
-      yield* TestClock.adjust("100 millis")
-      yield* Effect.promise(() => new Promise<void>((done) => void setImmediate(done)))
-    }
-  })
+const sees = (what: string, condition: () => boolean) => moveClockUntil(what, condition, "100 millis")
 
 /** A node whose seed is a name, in a network that a test says all about. */
 const namedSeed = Effect.gen(function*() {

@@ -6,12 +6,12 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
-import * as fs from "node:fs"
 import * as net from "node:net"
 import { Global, Node, Transport } from "../src/index.ts"
 import { NodeMesh } from "../src/internal/global/mesh.ts"
 import { tcpCarrierWith } from "../src/internal/transport/tcp.ts"
 import type { Machine } from "../src/internal/transport/tcpListen.ts"
+import { pem } from "./certificates.ts"
 import { isUp, makeLogs, makeWorld, secret, until, within } from "./harness.ts"
 import { follow, freeAddress, type MeshNode, meshTestOver } from "./meshWorld.ts"
 import { connectRaw, greeting, listenRaw, ownKind } from "./rawPeer.ts"
@@ -107,7 +107,7 @@ const occupy = (address: string, accept: (socket: net.Socket) => void): Effect.E
     )
   })
 
-const cert = fs.readFileSync(new URL("fixtures/certs/shared.pem", import.meta.url), "utf8")
+const cert = pem("shared")
 
 /** Whether a node stands behind an address that this one has as a seed, as far as it knows. */
 const isSeed = (node: MeshNode, nodeId: string): boolean => node.mesh["follower"]["seeds"].isSeed(nodeId)

@@ -4,10 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
-import * as fs from "node:fs"
 import * as net from "node:net"
-import * as path from "node:path"
 import { Node, Port, Transport } from "../src/index.ts"
+import { pem, pemFile } from "./certificates.ts"
 import {
   connect,
   follow,
@@ -26,13 +25,10 @@ import {
 } from "./harness.ts"
 import { connectRaw } from "./rawPeer.ts"
 
-const fixture = (name: string): string =>
-  fs.readFileSync(new URL(`fixtures/certs/${name}.pem`, import.meta.url), "utf8")
-
 /** A node with a certificate of the fixtures, and no secret. */
 const withCert = (name: string, more: Node.Options = {}): Node.Options => ({
   secret: undefined,
-  cert: fixture(name),
+  cert: pem(name),
   ...more
 })
 
@@ -138,7 +134,7 @@ for (const [name, transport] of transports) {
         assert.isString(before?.tls?.cipher)
         assert.deepStrictEqual(before?.received, { method: "tls_sha3_512", subject: "CN=a", secret: undefined })
         assert.deepStrictEqual(before?.sent, { method: "tls_sha3_512", subject: "CN=b", secret: undefined })
-        yield* a.run(Node.renew({ cert: fixture("c") }))
+        yield* a.run(Node.renew({ cert: pem("c") }))
         yield* roundTrip(a, b)
         assert.deepStrictEqual(downs(events), [])
         assert.deepStrictEqual(yield* securityOf(b, "a"), before)
@@ -151,20 +147,20 @@ for (const [name, transport] of transports) {
       Effect.gen(function*() {
         const [a, b] = [yield* world.start("a"), yield* world.start("b")]
         yield* connect(a, b)
-        yield* a.run(Node.renew({ cert: fixture("a") }))
+        yield* a.run(Node.renew({ cert: pem("a") }))
         yield* roundTrip(a, b)
         const plain = yield* world.start("plain")
         const error = yield* Effect.flip(plain.dial(a.address))
         assert.include(["certificate_required", "handshake_closed"], error.reason)
-        yield* b.run(Node.renew({ cert: fixture("b") }))
+        yield* b.run(Node.renew({ cert: pem("b") }))
         yield* reconnect(world, a, b)
         assert.isDefined((yield* securityOf(a, "b"))?.tls)
       }))
 
     test("that let others in without TLS are worth a warning", (world) =>
       Effect.gen(function*() {
-        yield* world.start("quiet", { cert: fixture("a") })
-        yield* world.start("open", { cert: fixture("a"), authAccept: ["tls_sha3_512", "hmac_sha3_512"] })
+        yield* world.start("quiet", { cert: pem("a") })
+        yield* world.start("open", { cert: pem("a"), authAccept: ["tls_sha3_512", "hmac_sha3_512"] })
         assert.deepStrictEqual(world.logs.map((line) => line.slice(0, 90)), [
           "WARN open this node has a certificate, and lets others in without TLS: authAccept says so"
         ])
@@ -186,7 +182,7 @@ describe("a node without a network", () => {
       for (const [renewal, option] of [[{ secret: "\n" }, "secret"], [{ cert: "nothing" }, "cert"]] as const) {
         assert.strictEqual((yield* Effect.flip(Node.renew(renewal))).option, option)
       }
-      yield* Node.renew({ secret: ["new", "old"], cert: fixture("a") })
+      yield* Node.renew({ secret: ["new", "old"], cert: pem("a") })
     }).pipe(Effect.provide(Node.layerLocal)))
 })
 
@@ -219,7 +215,6 @@ describe("a certificate that has ended", () => {
 
 describe("a node that is refused by an alert of TLS", () => {
   const test = testOver(Transport.layerTcp)
-  const file = (name: string): string => path.join(import.meta.dirname, `fixtures/certs/${name}.pem`)
 
   /** Runs openssl until the scope closes. */
   const openssl = (args: ReadonlyArray<string>) =>
@@ -250,11 +245,11 @@ describe("a node that is refused by an alert of TLS", () => {
     Effect.gen(function*() {
       const either = [
         "-cert",
-        file("stranger"),
+        pemFile("stranger"),
         "-key",
-        file("stranger"),
+        pemFile("stranger"),
         "-CAfile",
-        file("stranger"),
+        pemFile("stranger"),
         version,
         "-quiet"
       ]

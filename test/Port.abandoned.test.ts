@@ -4,10 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
-import { Node, Port, Transport } from "../src/index.ts"
+import { Port, Transport } from "../src/index.ts"
 import { nameOf } from "../src/internal/values/portId.ts"
-import { connect, isDown, roundTrip, testOver, transports, until } from "./harness.ts"
+import { begin, connect, isDown, local, roundTrip, testOver, transports, until } from "./harness.ts"
 import { connectRaw, ownKind } from "./rawPeer.ts"
 import { SeededRandom } from "./simulation/random.ts"
 
@@ -26,19 +25,14 @@ const makeWorker = Effect.gen(function*() {
   return { begun, port, go: Deferred.succeed(gate, undefined) }
 })
 
-const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
-
-const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), Node.layerLocal)
-
 describe("a call that nobody waits for any more", () => {
   it.live("is not begun, be its caller interrupted or out of patience", () =>
     local(Effect.gen(function*() {
       const { begun, go, port } = yield* makeWorker
-      const first = yield* fork(Port.cal(port, "job", 1))
-      const interrupted = yield* fork(Port.cal(port, "job", 2))
-      const late = yield* fork(Effect.exit(Port.calTimeout(port, "1 millis", "job", 3)))
-      const last = yield* fork(Port.cal(port, "job", 4))
+      const first = yield* begin(Port.cal(port, "job", 1))
+      const interrupted = yield* begin(Port.cal(port, "job", 2))
+      const late = yield* begin(Effect.exit(Port.calTimeout(port, "1 millis", "job", 3)))
+      const last = yield* begin(Port.cal(port, "job", 4))
       yield* until("the first one begins", () => begun.length === 1)
       yield* Fiber.interrupt(interrupted)
       assert.isTrue(Exit.isFailure(yield* Fiber.join(late)))
@@ -59,14 +53,13 @@ describe("a call that nobody waits for any more", () => {
       const random = new SeededRandom("abandoned")
       const calls: Array<readonly [n: number, call: Fiber.Fiber<number, Port.Killed>]> = []
       for (let n = 0; n < 2000; n++) {
-        calls.push([n, yield* fork(Port.cal(port, "job", n))])
+        calls.push([n, yield* begin(Port.cal(port, "job", n))])
         if (random.chance(0.3)) yield* Fiber.interrupt(random.pick(calls)![1])
         if (random.chance(0.1)) yield* Effect.yieldNow
       }
       for (const [n, call] of calls) {
         const exit = yield* Fiber.await(call)
-        if (Exit.isSuccess(exit)) assert.strictEqual(exit.value, n)
-        if (Exit.isSuccess(exit)) assert.isTrue(begun.has(n))
+        if (Exit.isSuccess(exit)) assert.deepStrictEqual([exit.value, begun.has(n)], [n, true])
       }
       assert.isBelow(begun.size, 2000)
     })))
@@ -79,7 +72,7 @@ for (const [name, layer] of transports) {
       Effect.gen(function*() {
         const [here, there] = [yield* world.start("here"), yield* world.start("there")]
         const { begun, go, port } = yield* there.run(makeWorker)
-        const call = (n: number) => fork(here.run(Port.cal(port, "job", n)))
+        const call = (n: number) => begin(here.run(Port.cal(port, "job", n)))
         const first = yield* call(1)
         yield* connect(here, there)
         const interrupted = yield* call(2)
@@ -99,7 +92,7 @@ for (const [name, layer] of transports) {
       Effect.gen(function*() {
         const [here, there] = [yield* world.start("here"), yield* world.start("there")]
         const { begun, go, port } = yield* there.run(makeWorker)
-        const call = (n: number) => fork(Effect.exit(here.run(Port.calTimeout(port, "1 hour", "job", n))))
+        const call = (n: number) => begin(Effect.exit(here.run(Port.calTimeout(port, "1 hour", "job", n))))
         yield* connect(here, there)
         const lost = [yield* call(1), yield* call(2)]
         yield* until("the first one begins", () => begun.length === 1)

@@ -5,15 +5,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
-import { makeLogs, reasonOf, until } from "./harness.ts"
-
-const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), Node.layerLocal)
+import { local, makeLogs, reasonOf, until } from "./harness.ts"
 
 /** Handlers that go on, by what they answer with. Each says that it has handled `n`. */
 const going = {

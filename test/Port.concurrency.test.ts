@@ -3,15 +3,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
-import { Node, Port } from "../src/index.ts"
+import { Port } from "../src/index.ts"
 import { NodeRouter } from "../src/internal/node/router.ts"
 import { reasonFromExit } from "../src/internal/values/reason.ts"
-import { until } from "./harness.ts"
+import { begin, local, until } from "./harness.ts"
 import { SeededRandom } from "./simulation/random.ts"
-
-const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), Node.layerLocal)
 
 const Work = Port.protocol({
   job: Port.message(Schema.Number).replies(Schema.Number),
@@ -38,7 +34,7 @@ const makeWorker = (options: Port.Options) =>
         begun.push(text)
       }
     }, options)
-    const call = (n: number) => Effect.forkScoped(Port.cal(port, "job", n), { startImmediately: true })
+    const call = (n: number) => begin(Port.cal(port, "job", n))
     const release = (n: number) => Effect.suspend(() => Deferred.succeed(gates.get(n)!, undefined))
     const has = (...what: ReadonlyArray<number | string>) =>
       until(`begun: ${what.join()}`, () => begun.join() === what.join())
@@ -80,7 +76,7 @@ describe("a port that handles several messages at once", () => {
       const { call, count, has, port } = yield* makeWorker({ concurrency: 3 })
       const calls = yield* Effect.forEach([1, 2, 3, 4], call)
       yield* has(1, 2, 3)
-      const ended = yield* Effect.forkScoped(Port.exit(port), { startImmediately: true })
+      const ended = yield* begin(Port.exit(port))
       yield* Port.kil(port, "enough")
       assert.deepStrictEqual(reasonFromExit(yield* Fiber.join(ended)), ["enough"])
       assert.deepStrictEqual([count.now, count.most], [0, 3])
@@ -111,7 +107,7 @@ describe("a port that handles several messages at once", () => {
         wait: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted++)),
         fail: () => Effect.andThen(Effect.yieldNow, Effect.fail("boom"))
       }, { concurrency: "unbounded" })
-      const ended = yield* Effect.forkScoped(Port.exit(port), { startImmediately: true })
+      const ended = yield* begin(Port.exit(port))
       for (const tag of ["wait", "wait", "fail"]) yield* Port.snd(port, tag)
       assert.deepStrictEqual(reasonFromExit(yield* Fiber.join(ended)).slice(0, 2), ["fail", "boom"])
       assert.strictEqual(interrupted, 2)
@@ -120,7 +116,7 @@ describe("a port that handles several messages at once", () => {
   it.live("counts those that wait, and not those in hand, against its mailbox", () =>
     local(Effect.gen(function*() {
       const port = yield* Port.make(() => Effect.never, { concurrency: 2, mailbox: 1 })
-      const ended = yield* Effect.forkScoped(Port.exit(port), { startImmediately: true })
+      const ended = yield* begin(Port.exit(port))
       for (const n of [1, 2, 3]) {
         yield* Port.snd(port, n)
         yield* settled
@@ -195,8 +191,8 @@ describe("a call that is answered later", () => {
   it.live("leaves the port free for others meanwhile", () =>
     local(Effect.gen(function*() {
       const { port, waiting } = yield* makeLock
-      const first = yield* Effect.forkScoped(Port.cal(port, "acquire"), { startImmediately: true })
-      const second = yield* Effect.forkScoped(Port.cal(port, "acquire"), { startImmediately: true })
+      const first = yield* begin(Port.cal(port, "acquire"))
+      const second = yield* begin(Port.cal(port, "acquire"))
       yield* until("both wait", () => waiting.length === 2)
       yield* Port.snd(port, "release")
       assert.isTrue(yield* Fiber.join(first))
@@ -208,7 +204,7 @@ describe("a call that is answered later", () => {
   it.live("tells that its caller is gone", () =>
     local(Effect.gen(function*() {
       const { port, waiting } = yield* makeLock
-      const call = yield* Effect.forkScoped(Port.cal(port, "acquire"), { startImmediately: true })
+      const call = yield* begin(Port.cal(port, "acquire"))
       yield* until("it waits", () => waiting.length === 1)
       yield* Fiber.interrupt(call)
       yield* until("it waits no more", () => waiting.length === 0)
@@ -217,7 +213,7 @@ describe("a call that is answered later", () => {
   it.live("may be failed by whoever has it", () =>
     local(Effect.gen(function*() {
       const { port, waiting } = yield* makeLock
-      const call = yield* Effect.forkScoped(Port.cal(port, "acquire"), { startImmediately: true })
+      const call = yield* begin(Port.cal(port, "acquire"))
       yield* until("it waits", () => waiting.length === 1)
       yield* Port.kil(waiting[0]!, "denied", "not today")
       assert.deepStrictEqual((yield* Effect.flip(Fiber.join(call))).reason, ["denied", "not today"])

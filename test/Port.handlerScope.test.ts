@@ -1,11 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
-import { Node, Port } from "../src/index.ts"
-
-const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), Node.layerLocal)
+import { Port } from "../src/index.ts"
+import { local } from "./harness.ts"
 
 const Files = Port.protocol({ read: Port.message(Schema.String).replies(Schema.String), crash: Port.message() })
 

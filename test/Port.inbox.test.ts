@@ -2,22 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
-import { Node, Port } from "../src/index.ts"
+import { Port } from "../src/index.ts"
 import { reasonFromExit } from "../src/internal/values/reason.ts"
-import { connect, testOver, transports, until } from "./harness.ts"
+import { begin, connect, local, testOver, transports, until } from "./harness.ts"
 import { SeededRandom } from "./simulation/random.ts"
-
-const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), Node.layerLocal)
 
 const Numbers = Port.protocol({
   odd: Port.message(Schema.Number),
   even: Port.message(Schema.Number),
   ask: Port.message(Schema.String).replies(Schema.Number)
 })
-
-const fork = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
 
 describe("an inbox", () => {
   it.live("gives its messages in the order of arrival", () =>
@@ -42,8 +36,8 @@ describe("an inbox", () => {
   it.live("serves those who wait by what they want, the first before the last", () =>
     local(Effect.gen(function*() {
       const inbox = yield* Port.inbox(Numbers)
-      const even = yield* fork(Port.receive(inbox, "even"))
-      const [first, second] = [yield* fork(Port.receive(inbox)), yield* fork(Port.receive(inbox))]
+      const even = yield* begin(Port.receive(inbox, "even"))
+      const [first, second] = [yield* begin(Port.receive(inbox)), yield* begin(Port.receive(inbox))]
       for (const n of [1, 3]) yield* Port.snd(inbox.port, "odd", n)
       yield* Port.snd(inbox.port, "even", 2)
       assert.deepStrictEqual([yield* Fiber.join(even), yield* Fiber.join(first), yield* Fiber.join(second)], [
@@ -56,8 +50,8 @@ describe("an inbox", () => {
   it.live("loses nothing to a reader that has gone, or whose wish throws", () =>
     local(Effect.gen(function*() {
       const inbox = yield* Port.inbox(Numbers)
-      const gone = yield* fork(Port.receive(inbox))
-      const broken = yield* fork(Effect.exit(Port.receive(inbox, () => {
+      const gone = yield* begin(Port.receive(inbox))
+      const broken = yield* begin(Effect.exit(Port.receive(inbox, () => {
         throw new Error("no wish")
       })))
       yield* Fiber.interrupt(gone)
@@ -69,7 +63,7 @@ describe("an inbox", () => {
   it.live("answers calls when its program does", () =>
     local(Effect.gen(function*() {
       const inbox = yield* Port.inbox(Numbers)
-      const call = yield* fork(Port.cal(inbox.port, "ask", "how many"))
+      const call = yield* begin(Port.cal(inbox.port, "ask", "how many"))
       const [, , replyTo] = yield* Port.receive(inbox, "ask")
       yield* Port.reply(replyTo, 42)
       assert.strictEqual(yield* Fiber.join(call), 42)
@@ -78,7 +72,7 @@ describe("an inbox", () => {
   it.live("fails its readers when it ends, and from then on", () =>
     local(Effect.gen(function*() {
       const inbox = yield* Port.inbox()
-      const reader = yield* fork(Effect.flip(Port.receive(inbox)))
+      const reader = yield* begin(Effect.flip(Port.receive(inbox)))
       yield* Port.kil(inbox.port, "enough")
       assert.deepStrictEqual((yield* Fiber.join(reader)).reason, ["enough"])
       assert.deepStrictEqual((yield* Effect.flip(Port.receive(inbox, "tag"))).reason, ["enough"])
@@ -87,7 +81,7 @@ describe("an inbox", () => {
   it.live("ends when more wait than it may hold", () =>
     local(Effect.gen(function*() {
       const inbox = yield* Port.inbox(undefined, { mailbox: 2 })
-      const ended = yield* fork(Port.exit(inbox.port))
+      const ended = yield* begin(Port.exit(inbox.port))
       for (const n of [1, 2]) {
         yield* Port.snd(inbox.port, n)
         assert.deepStrictEqual(yield* Port.receive(inbox), [n])
@@ -111,14 +105,14 @@ describe("an inbox", () => {
           const tag = random.pick(tags)!
           if (random.chance(0.5)) yield* Port.snd(inbox.port, tag, sent++)
           else {
-            const reader = yield* fork(Effect.map(Port.receive(inbox, tag), (message) => got.push(message)))
+            const reader = yield* begin(Effect.map(Port.receive(inbox, tag), (message) => got.push(message)))
             if (random.chance(0.3)) yield* Fiber.interrupt(reader)
           }
           if (random.chance(0.3)) yield* Effect.yieldNow
         }
         for (const tag of tags) {
           const rest = Effect.forever(Effect.map(Port.receive(inbox, tag), (message) => got.push(message)))
-          yield* fork(rest)
+          yield* begin(rest)
         }
         yield* until(`all of seed ${seed}`, () => got.length === sent)
         for (const tag of tags) {

@@ -9,9 +9,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { Node, Port } from "../src/index.ts"
 import { reasonFromExit } from "../src/internal/values/reason.ts"
-
-const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), Node.layerLocal)
+import { local } from "./harness.ts"
 
 const silent = Port.make(() => {})
 

@@ -13,9 +13,7 @@ import { Node, Port } from "../src/index.ts"
 import { NodeRouter } from "../src/internal/node/router.ts"
 import { nameOf } from "../src/internal/values/portId.ts"
 import { reasonFromExit } from "../src/internal/values/reason.ts"
-
-const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), Node.layerLocal)
+import { local } from "./harness.ts"
 
 /** How a port ended, as its reason list; fails the test if it does not within five seconds. */
 const reasonOf = (port: Port.PortId) =>

@@ -13,6 +13,7 @@ import {
   collector,
   connect,
   hasWaiting,
+  local,
   makeLogs,
   peerOf,
   reasonOf,
@@ -22,9 +23,6 @@ import {
   within,
   type World
 } from "./harness.ts"
-
-const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), Node.layerLocal)
 
 const Client = Port.protocol({ line: Port.message(Schema.String), both: Port.message(Schema.String, Schema.Number) })
 

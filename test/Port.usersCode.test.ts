@@ -6,13 +6,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
-import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
-import { collector, connect, makeLogs, reasonOf, testOver, transports, until, watch, within } from "./harness.ts"
-
-const local = <A, E>(effect: Effect.Effect<A, E, Node.Node | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), Node.layerLocal)
+import { collector, connect, local, makeLogs, reasonOf, testOver, transports, until, watch, within } from "./harness.ts"
 
 const failureOf = (exit: Exit.Exit<unknown, unknown>): string =>
   Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "none"

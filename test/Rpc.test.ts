@@ -9,13 +9,11 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Stream from "effect/Stream"
-import * as fs from "node:fs"
 import { type Node, Port } from "../src/index.ts"
 import * as Rpc from "../src/Rpc.ts"
+import { pem } from "./certificates.ts"
 import { testOver, transports, until, within, type World } from "./harness.ts"
 import { clientOn, Denied, Journal, NotFound, serveOn, User } from "./rpcService.ts"
-
-const pem = (name: string): string => fs.readFileSync(new URL(`fixtures/certs/${name}.pem`, import.meta.url), "utf8")
 
 const kinds = [
   ...transports.map(([name, transport]) => [name, transport, {}] as const),

@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as crypto from "node:crypto"
-import * as fs from "node:fs"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import { Node, Port, Transport } from "../src/index.ts"
+import { pem } from "./certificates.ts"
 import {
   areParted,
   collector,
@@ -22,8 +22,6 @@ import {
   watch,
   within
 } from "./harness.ts"
-
-const pem = (name: string): string => fs.readFileSync(new URL(`fixtures/certs/${name}.pem`, import.meta.url), "utf8")
 
 /** A node whose proof is a certificate alone. */
 const withCert = (name: string, more: Node.Options = {}): Node.Options => ({

@@ -5,13 +5,16 @@
 import { it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
 import { NodeRouter, type Router } from "../src/internal/node/router.ts"
 import type { Carrier, Wire, WireEvents } from "../src/internal/transport/wire.ts"
 import * as Node from "../src/Node.ts"
@@ -35,6 +38,15 @@ export const testOver = (transport: Layer.Layer<Transport.Transport>) =>
   timeout?: number
 ): void => it.live(title, () => Effect.flatMap(makeWorld, body).pipe(Effect.provide(transport)), timeout)
 
+/** Runs a body on a node without a network. */
+export const local = <A, E>(body: Effect.Effect<A, E, Node.Node | Scope.Scope>): Effect.Effect<A, E> =>
+  Effect.provide(Effect.scoped(body), Node.layerLocal)
+
+/** Forks an effect that has begun when this returns. */
+export const begin = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<Fiber.Fiber<A, E>, never, R | Scope.Scope> => Effect.forkScoped(effect, { startImmediately: true })
+
 /** Milliseconds that a test waits before it calls it an error: much longer than even a busy machine needs. */
 const patienceMillis = 30_000
 
@@ -52,6 +64,24 @@ export const until = (
       yield* Effect.sleep("2 millis")
     }
   })
+
+/** The same where time is a `TestClock`: moves it on, step by step, and lets sockets have their turn. */
+export const moveClockUntil = (
+  what: string,
+  condition: () => boolean,
+  step: Duration.Input
+): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const end = performance.now() + patienceMillis
+    while (!condition()) {
+      if (performance.now() > end) return yield* Effect.die(new Error(`waited in vain: ${what}`))
+      yield* TestClock.adjust(step)
+      yield* socketTurn
+    }
+  })
+
+/** Lets sockets have their turn, whatever the clock says. */
+export const socketTurn = Effect.promise(() => new Promise<void>((done) => void setTimeout(done, 1)))
 
 /** The effect's result, unless the deadline passes. */
 export const within = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

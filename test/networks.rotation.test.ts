@@ -1,7 +1,8 @@
 /** Secrets and certificates that change on several hosts while messages go between them. */
 import { assert, describe } from "@effect/vitest"
-import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import { renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { pem } from "./certificates.ts"
 import { hearEachOther, hearEachOtherAgain, lost, makeFolder, runNode } from "./chaos/hostedNodes.ts"
 import { type Host, onHosts } from "./chaos/namespaces.ts"
 import type { Process } from "./processes.ts"
@@ -45,9 +46,7 @@ const secrets = (seed: string): Rotation => {
 /** In a file, which is read again when it changes: it is another one at once, as editors and Kubernetes do it. */
 const certificates = (seed: string): Rotation => {
   const folder = makeFolder()
-  const [old, next] = ["shared", "stranger"].map((name) =>
-    readFileSync(new URL(`fixtures/certs/${name}.pem`, import.meta.url), "utf8")
-  )
+  const [old, next] = ["shared", "stranger"].map(pem)
   const trusted = (pem: string): string => pem.slice(pem.indexOf("-----BEGIN CERTIFICATE"))
   const write = (nodeId: string, pem: string): string => {
     const file = join(folder, `${nodeId}.pem`)

@@ -14,7 +14,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   node: ["values", "transport", "port"],
   global: ["values", "transport", "port", "node"],
   supervisor: ["values", "node", "Node", "Port"],
-  rpc: ["values", "port", "node", "Node", "Port"],
+  rpc: ["values", "port", "node"],
   config: ["values", "transport", "node"],
   cli: ["values", "transport", "node", "global", "config", "Node", "Transport", "Port", "Global", "Supervisor"]
 }
@@ -106,6 +106,7 @@ describe("the walls between rooms", () => {
     ["internal/node/router.ts", "internal/cli/doctor.ts"],
     ["internal/config/options.ts", "internal/cli/run/node.ts"],
     ["internal/config/options.ts", "Node.ts"],
+    ["internal/rpc/listener.ts", "Port.ts"],
     ["Port.ts", "Global.ts"],
     ["Global.ts", "Rpc.ts"],
     ["index.ts", "Rpc.ts"],

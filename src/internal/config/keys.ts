@@ -80,17 +80,25 @@ const seconds = (about: string, example: string): Kind<number> =>
 const names = (known: ReadonlyArray<string>, about: string, example: string): Kind<ReadonlyArray<string>> =>
   list(Schema.Literals(known), texts, { about, allowed: `one of ${known.join(", ")}`, example })
 
-/** `MODULE#EXPORT`, perhaps with arguments for the function that makes the service. */
-export type ServiceSpec = string | readonly [spec: string, ...args: ReadonlyArray<Schema.Json>]
 const Secret = text((secret) => secret !== "" && isSecret(secret))
 const SecretList = Schema.Array(Secret).pipe(
   Schema.check(Schema.makeFilter(({ length }) => length > 0 && length <= mostSecrets))
 )
 
+/** `MODULE#EXPORT`, perhaps with arguments for the function that makes the service. */
+export type ServiceSpec = string | readonly [spec: string, ...args: ReadonlyArray<Schema.Json>]
+
 const ServiceSchema: Schema.ConstraintDecoder<ServiceSpec> = Schema.Union([
   Schema.NonEmptyString,
   Schema.TupleWithRest(Schema.Tuple([Schema.NonEmptyString]), [Schema.Json])
 ])
+
+const listOfServices = (about: string): Kind<ReadonlyArray<ServiceSpec>> =>
+  list(ServiceSchema, services, {
+    about,
+    allowed: "a service: MODULE, MODULE#EXPORT, or in JSON [\"MODULE#EXPORT\", ARGUMENT, ...]",
+    example: "./greeter.js,./clock.js#hourly"
+  })
 
 /** What a configuration can have. */
 export interface Configuration {
@@ -159,16 +167,8 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     allowed: "an address: host:port, [v6]:port, *:port, or a bare port of this host; * is this very node",
     example: "10.0.0.1:4040,10.0.0.2:4040"
   }),
-  services: list(ServiceSchema, services, {
-    about: "What to run: MODULE or MODULE#EXPORT",
-    allowed: "a service: MODULE, MODULE#EXPORT, or in JSON [\"MODULE#EXPORT\", ARGUMENT, ...]",
-    example: "./greeter.js,./clock.js#hourly"
-  }),
-  emp_services: list(ServiceSchema, services, {
-    about: "The same for effect-mp alone, in place of services",
-    allowed: "a service: MODULE, MODULE#EXPORT, or in JSON [\"MODULE#EXPORT\", ARGUMENT, ...]",
-    example: "./greeter.js,./clock.js#hourly"
-  }),
+  services: listOfServices("What to run: MODULE or MODULE#EXPORT"),
+  emp_services: listOfServices("The same for effect-mp alone, in place of services"),
   monitor_timeout: seconds("Seconds of silence after which a node counts as dead", "30"),
   connect_interval: seconds("Seconds that finding and dialling a node may take", "2"),
   framing_format: names(["cbor", "json", "storable"], "Framings that we speak, the best first", "cbor,json"),

@@ -108,16 +108,16 @@ export class Group {
     this.changed()
   }
 
-  private enter(from: Set<string>, member: string): void {
-    from.add(member)
+  private enter(list: Set<string>, member: string): void {
+    list.add(member)
     // Its node says that it is there.
     this.away.delete(member)
     // What is here costs nothing to watch.
     if (nodeOf(member) === this.host.nodeId) this.watch(member)
   }
 
-  private leave(from: Set<string>, member: string): void {
-    if (!from.delete(member) || this.told.has(member) || this.own.has(member)) return
+  private leave(list: Set<string>, member: string): void {
+    if (!list.delete(member) || this.told.has(member) || this.own.has(member)) return
     this.ended.delete(member)
     this.doubted.delete(member)
     this.away.delete(member)

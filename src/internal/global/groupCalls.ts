@@ -21,11 +21,13 @@ export interface Named {
   readonly group: Group
 }
 
+/** Documented as `Global.ChooseOptions`. */
 export interface ChooseOptions {
   readonly choose?: Strategy | undefined
   readonly whenEmpty?: "fail" | "wait" | undefined
 }
 
+/** Documented as `Global.CallOptions`. */
 export interface CallOptions<E> extends ChooseOptions {
   readonly retry?: {
     readonly times: number
@@ -82,17 +84,16 @@ export const call = <A, E, R>(
   use: Use<A, E, R>,
   options: CallOptions<E>
 ): Effect.Effect<A, E | EmptyGroup, R> => {
-  const { retry, whenEmpty } = options
-  const first = (member: string) => attempt(member, new Set(), retry?.times ?? 0)
+  const { retry } = options
   const attempt = (
     member: string,
     before: ReadonlySet<string>,
     left: number
   ): Effect.Effect<A, E | EmptyGroup, R> => {
-    const used: Effect.Effect<A, E | EmptyGroup, R> = counted(named.group, member, use)
+    const used = counted(named.group, member, use)
     if (left === 0) return used
     const tried = new Set([...before, member])
-    return Effect.catch(counted(named.group, member, use), (error) => {
+    return Effect.catch(used, (error) => {
       if (retry?.while?.(error) === false) return Effect.fail(error)
       return Effect.matchEffect(choose(named, options, tried), {
         // That nobody is left says less than why the last one failed.
@@ -101,7 +102,7 @@ export const call = <A, E, R>(
       })
     })
   }
-  return Effect.flatMap(choose(named, { choose: options.choose, whenEmpty }), first)
+  return Effect.flatMap(choose(named, options), (member) => attempt(member, new Set(), retry?.times ?? 0))
 }
 
 /** Uses all members at once, and collects what comes of that. */

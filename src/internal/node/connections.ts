@@ -22,7 +22,7 @@ import type { InvalidOption } from "./options.ts"
 import type { OwnProof, Renewal } from "./ownProof.ts"
 import type { Peer } from "./peer.ts"
 import type { Router } from "./router.ts"
-import { search } from "./search.ts"
+import { resolveEach, search } from "./search.ts"
 
 /** What a node's connections are made with. */
 export interface ConnectionSettings {
@@ -43,9 +43,6 @@ export interface ConnectionSettings {
 
 /** How many incoming connections may be in their handshakes at once; beyond it the oldest one has to go. */
 const maxHandshakes = 1000
-
-/** A name gets so long to be resolved before its node is dialled elsewhere, as RFC 8305 has it. */
-const resolveMillis = 250
 
 /** What a dialled connection tells of the node behind its address. */
 interface DialListener {
@@ -226,17 +223,9 @@ export class Connections implements Network {
         orElse: () => Effect.fail(new LinkError({ reason: "handshake_timeout", peer: wire.remote }))
       }),
       Effect.onError(() => Effect.sync(() => wire.destroy())),
-      // Of two connections with one node the other side closes one, without a word.
-      Effect.catch((error) => {
-        const closed = attempt
-        if (!isClosed.has(error.reason) || closed === undefined) return Effect.fail(error)
-        // It holds up nobody while the other one is awaited.
-        this.admission.leave(closed)
-        return Effect.flatMap(
-          this.admission.isCrossed(closed),
-          (isCrossed) => isCrossed ? closed.refuse("crossing_connection") : Effect.fail(error)
-        )
-      }),
+      Effect.catch((error) =>
+        attempt !== undefined && closings.has(error.reason) ? this.closed(attempt, error) : Effect.fail(error)
+      ),
       Effect.tapError((error) =>
         Effect.sync(() => {
           if (error.reason === "node_id_taken") router.log.alarm("node ID taken", error.message)
@@ -245,6 +234,16 @@ export class Connections implements Network {
       Effect.ensuring(Effect.sync(() => {
         if (attempt !== undefined) this.admission.leave(attempt)
       }))
+    )
+  }
+
+  /** The other side has closed the connection: of two with one node it closes one, without a word. */
+  private closed(attempt: Attempt, error: LinkError): Effect.Effect<never, LinkError> {
+    // While the other connection is awaited, this one holds up nobody.
+    this.admission.leave(attempt)
+    return Effect.flatMap(
+      this.admission.isCrossed(attempt),
+      (isCrossed) => isCrossed ? attempt.refuse("crossing_connection") : Effect.fail(error)
     )
   }
 
@@ -269,27 +268,14 @@ export class Connections implements Network {
     this.router.log.warn(`this process stood still for ${Math.round(late)} ms: silent nodes get that time once more`)
   }
 
-  /**
-   * All addresses of a peer that this node dials, with those of names in the place of the names: each may lead to another node. A name
-   * that takes its time, or stands for nothing, is left to be dialled: it holds up nobody, and says then what is wrong with it.
-   */
-  private eachAddress(peer: Peer, found: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, LinkError> {
+  /** All addresses of a peer that this node dials, with those of names in the place of the names. */
+  private addressesFor(peer: Peer, found: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, LinkError> {
     const addresses = this.dialable(found)
+    if (addresses.length > 0) return resolveEach(addresses, (address) => this.resolve(address))
     const detail = found.length === 0
       ? undefined
       : `no known address in the scopes of this node, but ${found.join(", ")}`
-    if (addresses.length === 0) {
-      return Effect.fail(new LinkError({ reason: "no_known_address", peer: peer.nodeId, detail }))
-    }
-    const resolve = (address: string): Effect.Effect<ReadonlyArray<string>> =>
-      Effect.timeoutOrElse(this.carrier.resolve(address), {
-        duration: resolveMillis,
-        orElse: () => Effect.succeed([address])
-      }).pipe(Effect.orElseSucceed(() => [address]))
-    return Effect.map(
-      Effect.forEach(addresses, resolve, { concurrency: "unbounded" }),
-      (all) => Array.from(new Set(all.flat()))
-    )
+    return Effect.fail(new LinkError({ reason: "no_known_address", peer: peer.nodeId, detail }))
   }
 
   /** Finds a peer and dials its addresses, until it is up or the time is over. */
@@ -313,7 +299,7 @@ export class Connections implements Network {
         scope: this.scope
       })
     return Effect.suspend(() => this.findAddresses(nodeId)).pipe(
-      Effect.flatMap((found) => this.eachAddress(peer, found)),
+      Effect.flatMap((found) => this.addressesFor(peer, found)),
       Effect.flatMap(dialAll),
       Effect.timeoutOrElse({
         duration: connectIntervalMillis,
@@ -335,7 +321,7 @@ export class Connections implements Network {
 }
 
 /** The other side has closed the connection, and has not said why. */
-const isClosed: ReadonlySet<LinkErrorReason> = new Set(["handshake_closed", "tls_closed"])
+const closings: ReadonlySet<LinkErrorReason> = new Set(["handshake_closed", "tls_closed"])
 
 /**
  * Why an incoming connection is refused though all is well: both sides dial at once; a seed finds itself; a Perl node whose seed

@@ -4,8 +4,9 @@
  * @internal
  */
 import type { Message, Receiver } from "../port/receiver.ts"
-import { type Link, ownRequests } from "../transport/link.ts"
+import type { Link } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
+import { ownRequests } from "../transport/ownRequests.ts"
 import { quoted } from "../values/describe.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"

@@ -8,8 +8,9 @@ import { type Aside, asideToWire } from "../port/aside.ts"
 import { enqueue, type Runnable } from "../port/readyQueue.ts"
 import { type Host, type Message, type Receiver, tellWatchers, type Watcher } from "../port/receiver.ts"
 import { leastMessageSize } from "../transport/framing/framing.ts"
-import { type Link, type LinkEvents, ownRequests, UnsendableMessage } from "../transport/link.ts"
+import { type Link, type LinkEvents, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, transportErrorText } from "../transport/linkError.ts"
+import { readAside, withAside } from "../transport/ownRequests.ts"
 import { describe, quoted } from "../values/describe.ts"
 import { type Copied, copy, culprit } from "../values/plainData.ts"
 import { exitFromReason, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
@@ -82,7 +83,7 @@ export class Peer implements LinkEvents, Runnable {
     if (link === undefined || this.queueing) {
       const fixed = this.fixed(name, message)
       if (aside === undefined) this.keep(name, fixed)
-      else this.keep("", withAside(name, fixed, aside))
+      else this.keep("", withAside(asideToWire(aside), name, fixed))
     } else if (aside === undefined || !link.takesAsides) link.send(name, message)
     else sendBeside(link, name, message, aside)
   }
@@ -296,10 +297,10 @@ export class Peer implements LinkEvents, Runnable {
   /** Sends what waited for a link, as the other side takes it. */
   private sendAsTaken(link: Link, name: string, message: Message): void {
     if (name !== "") return link.send(name, message)
-    const [request] = message
-    if (request === abandonedRequest && link.incarnation === undefined) return
-    if (request === ownRequests.aside && !link.takesAsides) return link.send(String(message[2]), message.slice(3))
-    link.send(name, this.understood(message))
+    if (message[0] === abandonedRequest && link.incarnation === undefined) return
+    const held = link.takesAsides ? undefined : readAside(message)
+    if (held === undefined) link.send(name, this.understood(message))
+    else link.send(String(held.to), held.message)
   }
 
   /** Sends parts of which those that cannot travel go as text; and shortened, if all of them are more than a message may be. */
@@ -388,19 +389,12 @@ export class Peer implements LinkEvents, Runnable {
   }
 }
 
-const withAside = (name: string, message: Message, aside: Aside): Message => [
-  ownRequests.aside,
-  asideToWire(aside),
-  name,
-  ...message
-]
-
 /**
  * What cannot be sent so is sent alone: it may just fit, and if it does not, the sender learns where in the message the culprit is.
  */
 const sendBeside = (link: Link, name: string, message: Message, aside: Aside): void => {
   try {
-    link.send("", withAside(name, message, aside))
+    link.send("", withAside(asideToWire(aside), name, message))
   } catch (error) {
     if (!(error instanceof UnsendableMessage)) throw error
     link.send(name, message)

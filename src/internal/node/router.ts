@@ -12,8 +12,9 @@ import { type Aside, asideFromWire } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
-import { type Link, ownRequests, UnsendableMessage } from "../transport/link.ts"
+import { type Link, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
+import { ownRequests, readAside } from "../transport/ownRequests.ts"
 import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
@@ -442,8 +443,9 @@ export class Router implements NodeService, Host, PeerHost {
 
   receive(peer: Peer, to: unknown, message: Message, aside?: Aside): string | undefined {
     const name = portName(to)
-    if (name === "" && message[0] === ownRequests.aside && aside === undefined) {
-      return this.receive(peer, message[2], message.slice(3), asideFromWire(message[1], peer.link) ?? nothingBeside)
+    const held = name === "" && aside === undefined ? readAside(message) : undefined
+    if (held !== undefined) {
+      return this.receive(peer, held.to, held.message, asideFromWire(held.aside, peer.link) ?? nothingBeside)
     }
     if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
@@ -506,6 +508,7 @@ export class Router implements NodeService, Host, PeerHost {
   }
 }
 
+/** Beside a message whose aside says nothing that is understood: there is none within it. */
 const nothingBeside: Aside = { span: undefined, patienceMillis: undefined }
 
 /** Why links end that would stand otherwise, and may end for that again. */

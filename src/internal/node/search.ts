@@ -9,6 +9,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Link } from "../transport/link.ts"
 import { isConnectedAlready, type LinkError, type LinkErrorReason } from "../transport/linkError.ts"
+import type { Carrier } from "../transport/wire.ts"
 import type { NodeLog } from "./nodeLog.ts"
 
 /** A node that is searched for, and how it is dialled. */
@@ -28,10 +29,31 @@ export interface Search {
   readonly scope: Scope.Scope
 }
 
+/** A name gets so long to be resolved before its node is dialled elsewhere, as RFC 8305 has it. */
+const resolveMillis = 250
 /** RFC 8305: an address gets so long before the next one is dialled beside it. */
 const pacedMillis = 250
 /** The same where somebody of another kind has greeted: to a Perl node a second handshake is a mistake, which it logs. */
 const leastOfOtherKindMillis = 400
+
+/**
+ * Puts the addresses of names in the place of the names: each may lead to another node. A name that takes its time, or stands for nothing,
+ * is left to be dialled: it holds up nobody, and says then what is wrong with it.
+ */
+export const resolveEach = (
+  addresses: ReadonlyArray<string>,
+  resolve: Carrier["resolve"]
+): Effect.Effect<ReadonlyArray<string>> => {
+  const resolved = (address: string): Effect.Effect<ReadonlyArray<string>> =>
+    resolve(address).pipe(
+      Effect.timeoutOrElse({ duration: resolveMillis, orElse: () => Effect.succeed([address]) }),
+      Effect.orElseSucceed(() => [address])
+    )
+  return Effect.map(
+    Effect.forEach(addresses, resolved, { concurrency: "unbounded" }),
+    (all) => Array.from(new Set(all.flat()))
+  )
+}
 
 /**
  * Dials a list of addresses, each a while after the one before it, or when that one has failed; earlier attempts go

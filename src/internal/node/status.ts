@@ -33,6 +33,8 @@ const SecurityStatus = Schema.Struct({
   sent: Proof
 })
 
+export type SecurityStatus = typeof SecurityStatus.Type
+
 /** Another node, as the observed one sees it. Bytes are those of the present link. */
 export const PeerStatus = Schema.Struct({
   nodeId: Schema.String,

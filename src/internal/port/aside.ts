@@ -4,7 +4,10 @@
  *
  * @internal
  */
+import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
+import { describeTag } from "../values/describe.ts"
+import type { Message } from "../values/plainData.ts"
 
 export interface Aside {
   readonly span: Tracer.AnySpan | undefined
@@ -12,6 +15,27 @@ export interface Aside {
   readonly patienceMillis: number | undefined
   /** That it came on, from another node: with its end the sender's patience ends as well. */
   readonly link?: { readonly isOver: boolean } | undefined
+}
+
+/** Handles a message in a child of the span that it was sent in. */
+export const handledIn = (
+  parent: Tracer.AnySpan,
+  node: string,
+  port: string,
+  message: Message,
+  handle: () => unknown
+): Effect.Effect<unknown, unknown> => {
+  const tag = describeTag(message[0])
+  const handled = Effect.suspend(() => {
+    const result = handle()
+    return Effect.isEffect(result) ? result as Effect.Effect<unknown, unknown> : Effect.void
+  })
+  return Effect.withSpan(handled, `handle ${tag}`, {
+    parent,
+    kind: "consumer",
+    attributes: { node, port, tag },
+    captureStackTrace: false
+  })
 }
 
 /** As plain data. */

@@ -13,9 +13,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import type * as Tracer from "effect/Tracer"
-import { describeTag } from "../values/describe.ts"
-import { readName } from "../values/portId.ts"
 import {
   exitFromReason,
   Killed,
@@ -26,7 +23,8 @@ import {
   reasons
 } from "../values/reason.ts"
 import { Abandoned } from "./abandoned.ts"
-import type { Aside } from "./aside.ts"
+import { type Aside, handledIn } from "./aside.ts"
+import { borrow, giveBack } from "./borrowed.ts"
 import { contextFor, type Contexts, naming, untraced } from "./contexts.ts"
 import { addFinalizer, removeFinalizer } from "./finalizers.ts"
 import {
@@ -35,53 +33,25 @@ import {
   type Handler,
   handlerOf,
   type Handlers,
+  tagOf,
   withHandler,
   withoutHandler
 } from "./handlers.ts"
-import { type Concurrency, Hands } from "./hands.ts"
+import { Hands } from "./hands.ts"
 import { isSuccess, syncOf } from "./immediate.ts"
+import type { Protocol } from "./protocol.ts"
 import { afterPass, enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
 import { type Host, type Message, type Receiver, type Watcher, Witness } from "./receiver.ts"
+import type { Settings } from "./settings.ts"
 import { isSnd } from "./snd.ts"
 import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 
 /** Something that runs in the port's turn, between two messages. */
 export interface Task {
   (): unknown
-  /** That the task handles. */
+  /** The message that it handles, if it handles one: with what goes beside it. */
   readonly message?: Message
 }
-
-/** Why a message is refused: the reason that its port is killed with. */
-export type Validate = (message: Message) => Reason | undefined
-
-/** What a message says, where that is more than what stands there. */
-export type Read = (message: Message) => Message
-
-/** What a typed port speaks. */
-export interface Protocol {
-  /** Messages from other nodes are held against it. */
-  readonly validate: Validate
-  /** How they are read before that, if it takes more than to look at them. */
-  readonly read: Read | undefined
-  /** Which messages are answered: those that have a reply. */
-  readonly messages: Readonly<Record<string, { readonly reply: unknown }>>
-}
-
-/** What a port's maker may want otherwise than most. */
-export interface Settings {
-  /** How many messages may wait. `undefined`: as many as there are. */
-  readonly capacity: number | undefined
-  /** Whether a message that no handler takes, or that the protocol does not know so, leaves the port alone. */
-  readonly refuses: boolean
-  /** Whether each message has a scope of its own, which closes when it is handled. */
-  readonly scopesMessages: boolean
-  /** How many messages are handled at once. `undefined`: one after the other. */
-  readonly concurrency: Concurrency | undefined
-}
-
-/** What a port is made with that has no options: one for all of them. */
-export const usual: Settings = { capacity: undefined, refuses: false, scopesMessages: false, concurrency: undefined }
 
 /** Re-exported as `Port.Self`, where it is documented. */
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
@@ -138,7 +108,7 @@ export class Cell implements Receiver, Runnable {
     this.host = host
     this.id = id
     this.settings = settings
-    this.hands = settings.concurrency === undefined ? undefined : new Hands(settings.concurrency)
+    this.hands = settings.limits === undefined ? undefined : new Hands(settings.limits)
     this.creator = context
   }
 
@@ -246,25 +216,10 @@ export class Cell implements Receiver, Runnable {
     const until = patienceMillis === undefined ? Infinity : this.host.monotonic() + patienceMillis
     const handle = (): unknown => {
       if (until < Infinity && (link?.isOver === true || this.host.monotonic() >= until)) return undefined
-      return span === undefined ? this.handle(message) : this.handleIn(span, message)
+      if (span === undefined) return this.handle(message)
+      return handledIn(span, this.host.nodeId, this.id, message, () => this.handle(message))
     }
     return Object.assign(handle, { message })
-  }
-
-  /** Handles a message in a child of the span that it was sent in. */
-  private handleIn(parent: Tracer.AnySpan, message: Message): Effect.Effect<unknown, unknown> {
-    const tag = describeTag(message[0])
-    const handled = Effect.suspend(() => {
-      const result = this.handle(message)
-      return Effect.isEffect(result) ? result as Effect.Effect<unknown, unknown> : Effect.void
-    })
-    const attributes = { node: this.host.nodeId, port: this.id, tag }
-    return Effect.withSpan(handled, `handle ${tag}`, {
-      parent,
-      kind: "consumer",
-      attributes,
-      captureStackTrace: false
-    })
   }
 
   /** How many items wait, beside what is in hand. */
@@ -431,7 +386,10 @@ export class Cell implements Receiver, Runnable {
     return undefined
   }
 
-  /** Has an effect run beside the activation, where that may be. Answers it if it may not. */
+  /**
+   * Has what a handler answered run beside the activation, where the port has hands for such messages. Answers it where the activation itself
+   * has to run it.
+   */
   private inHand(item: Item, effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> | undefined {
     const { hands } = this
     const message = messageOf(item)
@@ -440,7 +398,7 @@ export class Cell implements Receiver, Runnable {
     const context = contextFor(life, this.host.nodeId, this.id, name)
     if (hands === undefined || message === undefined) return effect
     const tag = name ?? ""
-    if (!hands.take(tag)) return effect
+    if (!hands.mayTake(tag)) return effect
     const fiber = Effect.runForkWith(context)(effect)
     const left = (exit: Exit.Exit<unknown, unknown>): void => {
       hands.remove(tag, fiber)
@@ -560,27 +518,8 @@ export class Cell implements Receiver, Runnable {
   }
 }
 
-/** The fiber of the pass, while it stands for that of the port whose turn it is. */
-let borrowed: Fiber.Fiber<unknown, unknown> | undefined = undefined
-
-/** What an effect does that needs no fiber of its own may ask for the current one, and for its services. */
-const borrow = (context: Context.Context<never>): void => {
-  if (borrowed !== undefined) return
-  borrowed = Fiber.getCurrent()
-  borrowed?.setContext(context)
-}
-
-const giveBack = (): void => {
-  if (borrowed === undefined) return
-  borrowed.setContext(Context.empty())
-  borrowed = undefined
-}
-
 /** Whether what stands in a table of ports is a port of a program. */
 export const isCell = (receiver: Receiver): receiver is Cell => receiver._tag === "Port"
 
 /** The message that stands in a mailbox, be it alone or with something beside it. */
 const messageOf = (item: Item | undefined): Message | undefined => typeof item === "function" ? item.message : item
-
-/** Perl does not tell a number from its text. */
-export const tagOf = ([tag]: Message): string | undefined => typeof tag === "string" ? tag : readName(tag)

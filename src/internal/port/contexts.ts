@@ -56,7 +56,7 @@ export const naming = (
 }
 
 /** What is made in a span may outlive it: a port does. */
-export const untraced = (context: Context.Context<never>): Context.Context<never> =>
+export const untraced = <R>(context: Context.Context<R>): Context.Context<R> =>
   Context.getOrUndefined(context, Tracer.ParentSpan) === undefined
     ? context
-    : Context.omit(Tracer.ParentSpan)(context) as Context.Context<never>
+    : Context.omit(Tracer.ParentSpan)(context) as Context.Context<R>

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { readName } from "../values/portId.ts"
 import { syncOf } from "./immediate.ts"
 import type { Message } from "./receiver.ts"
 import { isSnd } from "./snd.ts"
@@ -23,13 +24,6 @@ class Entry {
     this.tag = tag
     this.handler = handler
   }
-}
-
-/** A scope for each message: what the handler acquires is released when it is done. What needs no fiber acquires nothing. */
-export const scopingEach = (handler: Handler): Handler => (...args) => {
-  const result = handler(...args)
-  if (!Effect.isEffect(result) || Exit.isExit(result) || isSnd(result) || syncOf(result) !== undefined) return result
-  return Effect.scoped(result)
 }
 
 /** As many stand in a list. */
@@ -72,6 +66,9 @@ const asMap = (first: Entry): Map<string, Handler> => {
   return all
 }
 
+/** Which handler a message is for. Perl does not tell a number from its text. */
+export const tagOf = ([tag]: Message): string | undefined => typeof tag === "string" ? tag : readName(tag)
+
 /** Without the tag. Spelled out, because a rest array per message costs as much as the message. */
 export const callTagged = (handler: Handler, m: Message): unknown => {
   switch (m.length) {
@@ -100,4 +97,11 @@ export const callWhole = (handler: Handler, m: Message): unknown => {
     default:
       return handler(...m)
   }
+}
+
+/** A scope for each message: what the handler acquires is released when it is done. What needs no fiber acquires nothing. */
+export const scopingEach = (handler: Handler): Handler => (...args) => {
+  const result = handler(...args)
+  if (!Effect.isEffect(result) || Exit.isExit(result) || isSnd(result) || syncOf(result) !== undefined) return result
+  return Effect.scoped(result)
 }

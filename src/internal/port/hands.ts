@@ -7,7 +7,7 @@
 import type * as Fiber from "effect/Fiber"
 
 /** How many messages are handled at once: of all tags together, or of each tag (one, where it is not named). */
-export type Concurrency = number | ReadonlyMap<string, number>
+export type Limits = number | ReadonlyMap<string, number>
 
 /** Of limits for all tags there is one count. */
 const all = ""
@@ -15,12 +15,12 @@ const all = ""
 export class Hands {
   /** The port waits for one of them to leave. */
   isAwaited = false
-  private readonly concurrency: Concurrency
+  private readonly limits: Limits
   private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   private readonly counts = new Map<string, number>()
 
-  constructor(concurrency: Concurrency) {
-    this.concurrency = concurrency
+  constructor(limits: Limits) {
+    this.limits = limits
   }
 
   get areEmpty(): boolean {
@@ -28,13 +28,13 @@ export class Hands {
   }
 
   /** Whether messages with this tag are handled beside the activation at all. */
-  take(tag: string): boolean {
+  mayTake(tag: string): boolean {
     return this.limitOf(tag) > 1
   }
 
   /** Whether one more message with this tag has to wait. */
   areFullFor(tag: string): boolean {
-    return this.take(tag) && this.countOf(this.keyOf(tag)) >= this.limitOf(tag)
+    return this.mayTake(tag) && this.countOf(this.keyOf(tag)) >= this.limitOf(tag)
   }
 
   add(tag: string, fiber: Fiber.Fiber<unknown, unknown>): void {
@@ -54,11 +54,11 @@ export class Hands {
   }
 
   private limitOf(tag: string): number {
-    return typeof this.concurrency === "number" ? this.concurrency : this.concurrency.get(tag) ?? 1
+    return typeof this.limits === "number" ? this.limits : this.limits.get(tag) ?? 1
   }
 
   private keyOf(tag: string): string {
-    return typeof this.concurrency === "number" ? all : tag
+    return typeof this.limits === "number" ? all : tag
   }
 
   private countOf(key: string): number {

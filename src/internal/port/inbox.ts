@@ -7,7 +7,8 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { Killed, reasonFromExit, reasons } from "../values/reason.ts"
-import { type Cell, tagOf } from "./cell.ts"
+import type { Cell } from "./cell.ts"
+import { tagOf } from "./handlers.ts"
 import type { Message } from "./receiver.ts"
 
 export type Wants = (message: Message) => boolean

@@ -9,11 +9,27 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { describe, quoted } from "../values/describe.ts"
 import { isPortId, readName } from "../values/portId.ts"
-import { reasons } from "../values/reason.ts"
-import type { Read, Validate } from "./cell.ts"
+import { type Reason, reasons } from "../values/reason.ts"
 import { compileItems } from "./compiledSchema.ts"
 import type { Handler } from "./handlers.ts"
 import { itemsReader, type ReadItems } from "./perl.ts"
+import type { Message } from "./receiver.ts"
+
+/** Why a message is refused: the reason that its port is killed with. */
+export type Validate = (message: Message) => Reason | undefined
+
+/** What a message says, where that is more than what stands there. */
+export type Read = (message: Message) => Message
+
+/** What a typed port speaks. */
+export interface Protocol {
+  /** Messages from other nodes are held against it. */
+  readonly validate: Validate
+  /** How they are read before that, if it takes more than to look at them. */
+  readonly read: Read | undefined
+  /** Which messages are answered: those that have a reply. */
+  readonly messages: Readonly<Record<string, { readonly reply: unknown }>>
+}
 
 /** A schema that validates and does not transform: messages are plain data. */
 export type AnySchema = Schema.Codec<any, any>

@@ -16,12 +16,13 @@ import type { FromClientEncoded, FromServerEncoded } from "effect/rpc/RpcMessage
 import * as Scope from "effect/Scope"
 import { spawnRequest } from "../node/fullRequests.ts"
 import type { Router } from "../node/router.ts"
-import { Cell, usual } from "../port/cell.ts"
+import { send } from "../node/sending.ts"
+import { Cell } from "../port/cell.ts"
 import type { Message } from "../port/receiver.ts"
+import { usual } from "../port/settings.ts"
 import { describe } from "../values/describe.ts"
 import { nodeOf } from "../values/portId.ts"
 import { Killed, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
-import { offer } from "./offer.ts"
 import type { Serialization } from "./serialization.ts"
 import { connectFunction, readChunk, readDefect, readExit, toServer } from "./wire.ts"
 
@@ -61,7 +62,7 @@ export const makeProtocol = (
   const end = (id: number): Effect.Effect<void> => {
     const ending = clients.get(id)
     clients.delete(id)
-    return ending?.end ?? Effect.void
+    return ending?.end() ?? Effect.void
   }
   return Effect.map(
     RpcClient.Protocol.make((write) =>
@@ -103,7 +104,7 @@ class Client {
     this.scope = Scope.forkUnsafe(shared.scope)
   }
 
-  get end(): Effect.Effect<void> {
+  end(): Effect.Effect<void> {
     this.hasEnded = true
     return Scope.close(this.scope, Exit.void)
   }
@@ -129,7 +130,8 @@ class Client {
       if (typeof target !== "string") return Effect.flatMap(this.find(target), () => this.request(message))
       this.connect(target)
     }
-    return this.connection === undefined ? Effect.void : offer(router, this.connection.partner, message)
+    // Its span travels in it, and not beside it.
+    return this.connection === undefined ? Effect.void : send(router, this.connection.partner, message)
   }
 
   /** Asks where the server is, in a fiber that no caller takes with it. */

@@ -13,12 +13,13 @@ import * as Queue from "effect/Queue"
 import type { FromClientEncoded, FromServerEncoded } from "effect/rpc/RpcMessage"
 import * as RpcServer from "effect/rpc/RpcServer"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import type { Router } from "../node/router.ts"
-import { Cell, usual } from "../port/cell.ts"
+import { send } from "../node/sending.ts"
+import { Cell } from "../port/cell.ts"
+import { untraced } from "../port/contexts.ts"
+import { usual } from "../port/settings.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
 import { reasonFromExit, reasons } from "../values/reason.ts"
-import { offer } from "./offer.ts"
 import type { Serialization } from "./serialization.ts"
 import { connectFunction, readNote, readRequest, toClient } from "./wire.ts"
 
@@ -53,9 +54,8 @@ export class Listener<R = never> {
     this.port.onDefault((tag) =>
       router.log.warnSome(`sent to ${id}`, `${id} is an rpc server, and was sent a message`, tag)
     )
-    // What is made in a span outlives it: the spans of calls are children of their callers'.
-    const untraced = Context.omit(Tracer.ParentSpan)(context) as Context.Context<R | Scope.Scope>
-    this.context = this.port.contextOver(untraced)
+    // The spans of calls are children of their callers'.
+    this.context = this.port.contextOver(untraced(context))
     const protocol = Effect.runSync(RpcServer.Protocol.make((write) => Effect.sync(() => this.serving(write))))
     this.protocol = {
       ...protocol,
@@ -104,7 +104,7 @@ export class Listener<R = never> {
     const client = this.clients.get(clientId)
     const message = toClient(response)
     if (client === undefined || message === undefined) return Effect.void
-    return offer(this.router, client.port, message)
+    return send(this.router, client.port, message)
   }
 
   /** Somebody spawns a partner here. */

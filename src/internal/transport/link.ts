@@ -11,6 +11,7 @@ import { type Framing, leastMessageSize, type Limits, limitsOf } from "./framing
 import type { SendBuffer } from "./framing/sendBuffer.ts"
 import { asideKey, type Greeting, ownKindKey, sizeKey, timeoutKey } from "./handshake/greeting.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
+import { ownRequests, readAside } from "./ownRequests.ts"
 import { RoundTrip } from "./roundTrip.ts"
 import type { Security } from "./security.ts"
 import type { Wire } from "./wire.ts"
@@ -18,7 +19,7 @@ import type { Wire } from "./wire.ts"
 /** Told what happens on a link. Called by the event loop: must not throw. */
 export interface LinkEvents {
   message(name: unknown, message: Message): void
-  /** Text has come that is no UTF-8: of what no character is made of, a replacement stands in the message. */
+  /** Text has come that is not UTF-8. What of it is no character stands in the message as U+FFFD. */
   damaged(): void
   /** The send buffer is empty again. */
   drained(): void
@@ -60,22 +61,6 @@ const lingerTimeout = "2 seconds"
 const highWater = 1024 * 1024
 /** Beyond this many the link is given up: those that cannot wait have sent them. */
 const bufferLimit = 256 * 1024 * 1024
-
-/** Requests among our own kind, beside those of the protocol. */
-export const ownRequests = {
-  /** Asks for a sign of life on this very link, or, with a number, for an answer that has it. */
-  probe: "emp_probe",
-  /** The answer: `emp_probed NUMBER`. */
-  probed: "emp_probed",
-  /** The sender stops, in order. */
-  bye: "emp_bye",
-  /** The sender ends this link for a mistake of the receiver: `emp_end REASON DETAIL`. */
-  end: "emp_end",
-  /** A message with what goes beside it: `emp_aside ASIDE NAME MESSAGE...`. */
-  aside: "emp_aside",
-  /** Another live node, at this address, has the node ID of the receiver. */
-  duplicate: "emp_duplicate"
-} as const
 
 /** No port has this name: those that are made are letters and digits. */
 const noPort = "emp_probe"
@@ -198,8 +183,9 @@ export class Link {
   }
 
   private show(trace: (to: string, message: Message) => void, name: string, message: Message): void {
-    if (name === "" && message[0] === ownRequests.aside) trace(this.portOf(String(message[2])), message.slice(3))
-    else trace(this.portOf(name), message)
+    const held = name === "" ? readAside(message) : undefined
+    if (held === undefined) trace(this.portOf(name), message)
+    else trace(this.portOf(String(held.to)), held.message)
   }
 
   private sendBehind(name: string, message: Message): void {

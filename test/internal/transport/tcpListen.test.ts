@@ -5,7 +5,7 @@ import * as net from "node:net"
 import * as os from "node:os"
 import { tcpCarrierWith } from "../../../src/internal/transport/tcp.ts"
 import { reachable } from "../../../src/internal/values/address.ts"
-import { makeLogs } from "../../harness.ts"
+import { makeLogs, moveClockUntil, socketTurn } from "../../harness.ts"
 
 const real = reachable(Object.values(os.networkInterfaces()).flat().map((entry) => entry!.address))
 /** An address that this machine has, and that is none of its loopback interface. */
@@ -31,18 +31,8 @@ const makeMachine = (...addresses: ReadonlyArray<string>) => {
   return Object.assign(machine, { listen, resolve: carrier.resolve })
 }
 
-/** Lets sockets have their turn. */
-const turn = Effect.promise(() => new Promise<void>((done) => void setTimeout(done, 5)))
-
 /** Moves the clock on until something holds. */
-const sees = (what: string, condition: () => boolean) =>
-  Effect.gen(function*() {
-    const end = performance.now() + 20_000
-    while (!condition()) {
-      if (performance.now() > end) return yield* Effect.die(new Error(`waited in vain: ${what}`))
-      yield* Effect.andThen(TestClock.adjust("2 seconds"), turn)
-    }
-  })
+const sees = (what: string, condition: () => boolean) => moveClockUntil(what, condition, "2 seconds")
 
 const looks = (machine: { readonly looks: number }, more: number) => {
   const enough = machine.looks + more
@@ -190,7 +180,7 @@ describe("a bind that stands for itself", () => {
     Effect.gen(function*() {
       const machine = makeMachine("10.0.0.4")
       yield* machine.listen("127.0.0.1:*")
-      yield* Effect.andThen(TestClock.adjust("1 minute"), turn)
+      yield* Effect.andThen(TestClock.adjust("1 minute"), socketTurn)
       assert.strictEqual(machine.looks, 0)
     }))
 })

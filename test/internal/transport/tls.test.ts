@@ -3,15 +3,12 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as crypto from "node:crypto"
-import * as fs from "node:fs"
 import { areFor, namesOf } from "../../../src/internal/transport/certificate.ts"
 import { readCredentials, type Secured, type TlsEvents, TlsWire } from "../../../src/internal/transport/tls.ts"
 import type { Wire, WireEvents } from "../../../src/internal/transport/wire.ts"
 import * as Transport from "../../../src/Transport.ts"
+import { pem } from "../../certificates.ts"
 import { until } from "../../harness.ts"
-
-const pem = (name: string): string =>
-  fs.readFileSync(new URL(`../../fixtures/certs/${name}.pem`, import.meta.url), "utf8")
 
 /** One end of TLS, and what it was told. */
 class Probe implements TlsEvents {

@@ -8,29 +8,21 @@ import * as Global from "../../../Global.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
-import { showSecurity } from "../../transport/security.ts"
 import { showDuration } from "../../values/duration.ts"
 import { columns, print, printJson, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
 import { isCommand } from "./commandId.ts"
 import {
-  allNodes,
-  ask,
+  type Answer,
   askAll,
   askStatus,
-  isOwnKind,
+  isOfOtherKind,
   lookAt,
-  type Network,
   type OtherKind,
   type Problem,
-  reach,
-  roundTrip,
-  type Session,
-  within
-} from "./session.ts"
-
-type Answer = Status | OtherKind | Problem
-
-export const isOfOtherKind = (answer: Answer): answer is OtherKind => "kind" in answer
+  roundTrip
+} from "./nodes.ts"
+import { showSecurity } from "./security.ts"
+import { allNodes, ask, isOwnKind, type Network, reach, type Session, within } from "./session.ts"
 
 /** The nodes that a node has links to, without those of commands. */
 const linksOf = (status: Status): ReadonlyArray<string> =>

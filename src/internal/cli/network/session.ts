@@ -19,7 +19,6 @@ import type { Sources } from "../../config/resolve.ts"
 import { listenersFamily, scopedFamily } from "../../global/families.ts"
 import { NodeMesh } from "../../global/mesh.ts"
 import { NodeRouter } from "../../node/router.ts"
-import { Status, statusRequest } from "../../node/status.ts"
 import { isWildcard, parseAddress, readLabel, splitAddresses } from "../../values/address.ts"
 import { reasonFromExit } from "../../values/reason.ts"
 import { traceMessages } from "../run/messageTrace.ts"
@@ -146,60 +145,12 @@ export const askFor = (session: Session, nodeId: string, otherwise: string, ...r
     return yield* within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} ${otherwise}`)
   })
 
-/** What a node says of itself. Nodes of other kinds do not know the question. */
-export const askStatus = (session: Session, nodeId: string) =>
-  Effect.flatMap(
-    ask(session, nodeId, statusRequest),
-    ([status]) =>
-      // A node speaks for itself only.
-      Schema.is(Status)(status) && status.nodeId === nodeId
-        ? Effect.succeed(status)
-        : failed(`node ${nodeId} gave an answer that makes no sense`)
-  )
-
-/** What is known of a node of another kind: no more than what it greets with, and how fast it answers. */
-export interface OtherKind {
-  readonly nodeId: string
-  readonly kind: string
-  readonly addresses: ReadonlyArray<string>
-  readonly roundTripMillis: number
-}
-
-/** How long a node takes to answer the simplest question of the protocol. */
-export const roundTrip = (session: Session, nodeId: string) =>
-  Effect.suspend(() => {
-    const began = performance.now()
-    return Effect.map(ask(session, nodeId, "time"), () => performance.now() - began)
-  })
-
 /** Whether a node is of our own kind, once there is a link to it. */
 export const isOwnKind = (session: Session, nodeId: string) =>
   Effect.andThen(reach(session, nodeId), Effect.map(NodeRouter, (router) => router.isOwnKind(nodeId)))
 
-/** What a node is: of our own kind it says so itself. */
-export const lookAt = (session: Session, nodeId: string) =>
-  Effect.gen(function*() {
-    if (yield* isOwnKind(session, nodeId)) return yield* askStatus(session, nodeId)
-    const roundTripMillis = yield* roundTrip(session, nodeId)
-    const provider = (yield* NodeRouter).linkTo(nodeId)?.provider
-    const addresses = (yield* knownNodes(session)).get(nodeId)
-    const isText = (address: unknown): address is string => typeof address === "string"
-    return {
-      nodeId,
-      kind: kindOf(provider),
-      addresses: Array.isArray(addresses) ? addresses.filter(isText) : [],
-      roundTripMillis
-    } satisfies OtherKind
-  })
-
-/** AnyEvent::MP calls itself `AE-` and its version. */
-const kindOf = (provider: string | undefined): string => {
-  if (provider === undefined) return "another kind"
-  return provider.startsWith("AE-") ? `AnyEvent::MP (${provider})` : provider.slice(0, 40)
-}
-
 /** All nodes that the network knows, without those of commands, and the addresses that they listen on. */
-const knownNodes = (session: Session) =>
+export const knownNodes = (session: Session) =>
   Effect.gen(function*() {
     const mesh = yield* NodeMesh
     const family = (name: string) =>
@@ -219,28 +170,4 @@ export const allNodes = (session: Session) =>
   })
 
 /** Whether a node listens nowhere: only nodes that it has dialled itself can talk to it. */
-const listensNowhere = (addresses: unknown): boolean => Array.isArray(addresses) && addresses.length === 0
-
-/** A node that cannot be asked, or does not answer. */
-export interface Problem {
-  readonly nodeId: string
-  readonly problem: string
-}
-
-/** Asks each node for the same, and says of those that do not answer why. */
-export const askAll = <A, E, R>(
-  session: Session,
-  names: ReadonlyArray<string>,
-  askOne: (session: Session, nodeId: string) => Effect.Effect<A, E, R>
-) =>
-  Effect.gen(function*() {
-    const known = yield* knownNodes(session)
-    const router = yield* NodeRouter
-    const one = (nodeId: string) => {
-      if (!router.isUp(nodeId) && listensNowhere(known.get(nodeId))) {
-        return Effect.succeed<A | Problem>({ nodeId, problem: "listens nowhere" })
-      }
-      return Effect.orElseSucceed(askOne(session, nodeId), (): A | Problem => ({ nodeId, problem: "does not answer" }))
-    }
-    return yield* Effect.forEach(names, one, { concurrency: 16 })
-  })
+export const listensNowhere = (addresses: unknown): boolean => Array.isArray(addresses) && addresses.length === 0

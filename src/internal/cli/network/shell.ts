@@ -20,7 +20,8 @@ import { printable } from "../../values/printable.ts"
 import { print } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
 import * as look from "./look.ts"
-import { allNodes, askStatus, failed, type Network, reach, type Session } from "./session.ts"
+import { askStatus } from "./nodes.ts"
+import { allNodes, failed, type Network, reach, type Session } from "./session.ts"
 import * as talk from "./talk.ts"
 
 /** Where the lines are kept, and how many. Who has no home has no history. */

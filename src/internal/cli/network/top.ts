@@ -11,8 +11,9 @@ import type { Status } from "../../node/status.ts"
 import { printable } from "../../values/printable.ts"
 import { print, printJson, showBytes, table } from "../terminal/screen.ts"
 import { isCommand } from "./commandId.ts"
-import { isOfOtherKind, overview, statuses } from "./look.ts"
-import { type Session } from "./session.ts"
+import { overview, statuses } from "./look.ts"
+import { isOfOtherKind } from "./nodes.ts"
+import type { Session } from "./session.ts"
 
 /** To the beginning of a terminal; the rest of a line; the rest of the screen. */
 const [home, restOfLine, restOfScreen] = ["\u001b[H", "\u001b[K", "\u001b[J"]

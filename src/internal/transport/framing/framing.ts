@@ -39,7 +39,7 @@ export interface DecoderOptions {
    * all text that way. Our own kind tells bigints from numbers; Perl does not.
    */
   readonly kind: PeerKind
-  /** Called for text that is no UTF-8: of what no character is made of, each place holds U+FFFD. */
+  /** Called for text that is not UTF-8. What of it is no character arrives as U+FFFD. */
   readonly damaged?: (() => void) | undefined
 }
 
