@@ -30,14 +30,15 @@ const makePem = (days: number, otherDays = 4000): string => {
   return `${own.join("")}${other[1]}`
 }
 
-/** Certificates are made in this very moment: the clock begins there. */
 const test = (title: string, body: Effect.Effect<unknown, unknown, Scope.Scope>): void =>
-  it.effect(title, () => Effect.andThen(TestClock.setTime(Date.now()), Effect.scoped(body)))
+  it.effect(title, () => Effect.scoped(body))
 
 /** A node's proof, and what it has logged of it, without the node. */
 const watched = (cert: string) => {
   const { layer, lines } = makeLogs()
   const started = Effect.gen(function*() {
+    // The certificate has been made in this very moment, however long that took: the clock begins here.
+    yield* TestClock.setTime(Date.now())
     const context = yield* Effect.context<Scope.Scope>()
     const options = { cert, nodeId: "a" }
     const proof = new OwnProof(options, "incarnation", yield* check(options, "a", "incarnation"))
