@@ -1,0 +1,37 @@
+/** The HTTP API: each request is a call of a worker, and each way that a call can end is an answer. */
+import type { Global } from "effect-mp"
+import * as PortRpc from "effect-mp/Rpc"
+import * as Effect from "effect/Effect"
+import { HttpApiBuilder } from "effect/http-api"
+import type { RpcClientError } from "effect/rpc/RpcClientError"
+import { group, JobsApi, NoWorker, type UnknownTemplate, Unsure, Workers } from "./jobs.ts"
+
+/** So long a request may take. */
+const patience = "10 seconds"
+
+/** What may run twice is tried again by other workers. What a worker has answered is an answer, an error of the domain too. */
+const mayRunTwice: Global.CallOptions<UnknownTemplate | RpcClientError> = {
+  choose: "least-pending",
+  whenEmpty: "wait",
+  retry: { times: 5, while: (error) => error._tag === "RpcClientError" }
+}
+
+/** What must not run twice is tried once, and not at all if there is nobody. */
+const atMostOnce: Global.ChooseOptions = { choose: "least-pending" }
+
+export const jobs = HttpApiBuilder.group(JobsApi, "jobs", (handlers) =>
+  Effect.gen(function*() {
+    const workers = yield* PortRpc.group(Workers, group)
+    return handlers
+      .handle("render", ({ payload }) =>
+        workers.call((worker) => worker.render(payload), mayRunTwice).pipe(
+          Effect.timeout(patience),
+          Effect.catchTag(["EmptyGroup", "RpcClientError", "TimeoutError"], () => Effect.fail(new NoWorker()))
+        ))
+      .handle("mail", ({ payload }) =>
+        workers.call((worker) => worker.mail(payload), atMostOnce).pipe(
+          Effect.timeout(patience),
+          Effect.catchTag("EmptyGroup", () => Effect.fail(new NoWorker())),
+          Effect.catchTag(["RpcClientError", "TimeoutError"], () => Effect.fail(new Unsure({ id: payload.id })))
+        ))
+  }))
