@@ -3,7 +3,7 @@
  * The front is a program with a node of its own, the seed of the network:
  *
  * export EMP_SECRET=swordfish
- * EMP_NODEID=front EMP_BINDS=127.0.0.1:4040 PORT=8080 node examples/jobs/front.ts
+ * EMP_NODEID=front EMP_BINDS=127.0.0.1:4040 node examples/jobs/front.ts
  * emp run --node-id worker1 --seed 127.0.0.1:4040 --service examples/jobs/worker.ts
  * emp run --node-id worker2 --seed 127.0.0.1:4040 --service examples/jobs/worker.ts
  *
