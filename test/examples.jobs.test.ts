@@ -52,6 +52,8 @@ describe("the jobs example, in one process", () => {
   interface Application extends Effect.Success<typeof startApplication> {
     /** Waits until so many letters have been begun, all in all. */
     readonly begun: (letters: number) => Effect.Effect<void>
+    /** Waits until so many of them have been given up. */
+    readonly givenUp: (letters: number) => Effect.Effect<void>
   }
 
   const test = (
@@ -59,15 +61,22 @@ describe("the jobs example, in one process", () => {
     body: (application: Application) => Effect.Effect<void, unknown, Scope.Scope | Transport.Transport>
   ) =>
     it.effect(title, () => {
-      let letters = 0
+      const letters: Array<Tracer.NativeSpan> = []
       const tracer = Tracer.make({
         span: (options) => {
-          if (options.name === "write") letters++
-          return new Tracer.NativeSpan(options)
+          const span = new Tracer.NativeSpan(options)
+          if (span.name === "write") letters.push(span)
+          return span
         }
       })
-      const begun = (count: number) => TestClock.withLive(until(`${count} letters are begun`, () => letters === count))
-      return Effect.flatMap(startApplication, (application) => body({ ...application, begun })).pipe(
+      const awaitLetters = (what: string, which: (letter: Tracer.NativeSpan) => boolean) => (count: number) =>
+        TestClock.withLive(until(`${count} letters are ${what}`, () => letters.filter(which).length === count))
+      const begun = awaitLetters("begun", () => true)
+      const givenUp = awaitLetters(
+        "given up",
+        ({ status }) => status._tag === "Ended" && Exit.hasInterrupts(status.exit)
+      )
+      return Effect.flatMap(startApplication, (application) => body({ ...application, begun, givenUp })).pipe(
         Effect.scoped,
         Effect.provideService(Tracer.Tracer, tracer),
         Effect.provide([Transport.layerMemory, NodeHttpServer.layerHttpServices, makeLogs().layer])
@@ -99,6 +108,15 @@ describe("the jobs example, in one process", () => {
       assert.strictEqual((yield* Fiber.join(rendering)).by, "second")
       assert.strictEqual((yield* Fiber.join(mailing))._tag, "Unsure")
       assert.deepStrictEqual(yield* TestConsole.logLines, [])
+    }))
+
+  test("interrupts the worker of those who hang up", ({ begun, givenUp, mail, startWorker }) =>
+    Effect.gen(function*() {
+      yield* startWorker("worker")
+      const mailing = yield* Effect.forkChild(mail({ payload: order }))
+      yield* begun(1)
+      yield* Fiber.interrupt(mailing)
+      yield* givenUp(1)
     }))
 
   test("waits ten seconds for a worker, where it may", ({ mail, render }) =>
