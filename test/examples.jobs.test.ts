@@ -2,6 +2,7 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Global, Node, Transport } from "effect-mp"
+import * as Rpc from "effect-mp/Rpc"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +19,7 @@ import type { AddressInfo } from "node:net"
 import { json } from "node:stream/consumers"
 import { onTestFinished } from "vitest"
 import { jobs } from "../examples/jobs/http.ts"
-import { group, JobsApi } from "../examples/jobs/jobs.ts"
+import { group, JobsApi, Workers } from "../examples/jobs/jobs.ts"
 import { worker } from "../examples/jobs/worker.ts"
 import { makeLogs, until } from "./harness.ts"
 import { freeAddress } from "./meshWorld.ts"
@@ -40,9 +41,9 @@ describe("the jobs example, in one process", () => {
     const handlers = yield* Layer.build(Layer.provide(jobs, Layer.succeedContext(node)))
     const { jobs: client } = yield* Effect.provide(HttpApiTest.groups(JobsApi, ["jobs"]), handlers)
     let workers = 0
-    const startWorker = Effect.fnUntraced(function*(nodeId: string) {
+    const startWorker = Effect.fnUntraced(function*(nodeId: string, server: typeof worker = worker) {
       const own = yield* startMemoryNode(nodeId, addresses)
-      yield* Layer.buildWithScope(Layer.provide(worker, Layer.succeedContext(own.node)), own.scope)
+      yield* Layer.buildWithScope(Layer.provide(server, Layer.succeedContext(own.node)), own.scope)
       yield* Effect.provide(Global.awaitGroup(group, ++workers), node)
       return { stop: Effect.andThen(Scope.close(own.scope, Exit.void), Effect.sync(() => workers--)) }
     })
@@ -108,6 +109,22 @@ describe("the jobs example, in one process", () => {
       assert.strictEqual((yield* Fiber.join(rendering)).by, "second")
       assert.strictEqual((yield* Fiber.join(mailing))._tag, "Unsure")
       assert.deepStrictEqual(yield* TestConsole.logLines, [])
+    }))
+
+  test("has another worker try what one takes too long for", ({ begun, givenUp, render, startWorker }) =>
+    Effect.gen(function*() {
+      const never = Effect.withSpan(Effect.never, "write")
+      const server = Rpc.serve(Workers).pipe(Effect.tap(Global.register(group)))
+      const handlers = Workers.toLayer({ render: () => never, mail: () => never })
+      yield* startWorker("stuck", Layer.effectDiscard(server).pipe(Layer.provide(handlers), Layer.orDie))
+      const rendering = yield* Effect.forkChild(render({ payload: order }))
+      yield* begun(1)
+      yield* startWorker("worker")
+      yield* TestClock.adjust("3 seconds")
+      yield* begun(2)
+      yield* TestClock.adjust("20 millis")
+      assert.strictEqual((yield* Fiber.join(rendering)).by, "worker")
+      yield* givenUp(1)
     }))
 
   test("interrupts the worker of those who hang up", ({ begun, givenUp, mail, startWorker }) =>
@@ -191,41 +208,51 @@ describe("the jobs example, as processes", () => {
     ])
   })
 
-  it("answers every request while workers are killed, and mails no letter twice", async () => {
+  it("answers every request while workers are killed and frozen, and mails no letter twice", async () => {
     const { post, startWorker } = await startApplication()
     const workers = await Promise.all(["one", "two"].map(startWorker))
     const over = new AbortController()
-    let sent = 0
-    const rendered: Array<unknown> = []
+    const rendered: Array<{ readonly who: number; readonly by: unknown }> = []
     const mailed = new Map<string, number>()
-    const renders = async () => {
+    const renders = async (who: number) => {
       while (!over.signal.aborted) {
-        const { answer, status } = await post("render", { ...order, id: `${++sent}` })
+        const { answer, status } = await post("render", order)
         assert.strictEqual(status, 200)
-        rendered.push(answer["by"])
+        rendered.push({ who, by: answer["by"] })
       }
     }
     const mails = async () => {
       while (!over.signal.aborted) {
-        const id = `${++sent}`
+        const id = `${mailed.size}`
+        mailed.set(id, 0)
         mailed.set(id, (await post("mail", { ...order, id })).status)
       }
     }
-    const answers = async (by: string) => {
+    const everybody = [1, 2, 3, 4, 5, 6, 7, 8]
+    const load = everybody.flatMap((who) => [renders(who), mails()])
+    /** What has been answered from now on comes to this. */
+    const since = async (what: string, holds: (answers: typeof rendered) => boolean) => {
       const before = rendered.length
-      await eventually(`${by} answers`, () => rendered.includes(by, before))
+      await eventually(what, () => holds(rendered.slice(before)))
     }
-    const load = Promise.all([1, 2, 3, 4, 5, 6, 7, 8].flatMap(() => [renders(), mails()]))
+    const answers = (by: string) => since(`${by} answers`, (answers) => answers.some((answer) => answer.by === by))
     const faults = async () => {
       await Promise.all([answers("one"), answers("two")])
       await workers[0]!.end("SIGKILL")
       await answers("two")
       workers.push(await startWorker("one"))
       await answers("one")
+      workers[1]!.child.kill("SIGSTOP")
+      await since(
+        "everybody is answered",
+        (answers) => everybody.every((who) => answers.filter((answer) => answer.who === who).length > 1)
+      )
+      workers[1]!.child.kill("SIGCONT")
+      await answers("two")
       await workers[1]!.end("SIGKILL")
       await answers("one")
     }
-    await Promise.all([load, faults().finally(() => over.abort())])
+    await Promise.all([...load, faults().finally(() => over.abort())])
 
     const lines = () =>
       workers.flatMap(({ stdout }) => Array.from(stdout.matchAll(/^mailed (\d+)$/gm), ([, id]) => id!))
