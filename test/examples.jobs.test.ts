@@ -45,7 +45,7 @@ describe("the jobs example, in one process", () => {
       const own = yield* startMemoryNode(nodeId, addresses)
       yield* Layer.buildWithScope(Layer.provide(server, Layer.succeedContext(own.node)), own.scope)
       yield* Effect.provide(Global.awaitGroup(group, ++workers), node)
-      return { stop: Effect.andThen(Scope.close(own.scope, Exit.void), Effect.sync(() => workers--)) }
+      return { stop: Scope.close(own.scope, Exit.void) }
     })
     return { ...client, startWorker }
   })
@@ -57,9 +57,18 @@ describe("the jobs example, in one process", () => {
     readonly givenUp: (letters: number) => Effect.Effect<void>
   }
 
+  /** What waits for the clock gets its time. */
+  const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.raceFirst(
+      effect,
+      Effect.forever(Effect.andThen(TestClock.adjust("20 millis"), TestClock.withLive(Effect.sleep("1 milli"))))
+    )
+
   const test = (
     title: string,
-    body: (application: Application) => Effect.Effect<void, unknown, Scope.Scope | Transport.Transport>
+    body: (
+      application: Application
+    ) => Effect.Effect<void, unknown, Scope.Scope | Transport.Transport | Transport.MemoryNetwork>
   ) =>
     it.effect(title, () => {
       const letters: Array<Tracer.NativeSpan> = []
@@ -77,8 +86,13 @@ describe("the jobs example, in one process", () => {
         "given up",
         ({ status }) => status._tag === "Ended" && Exit.hasInterrupts(status.exit)
       )
-      return Effect.flatMap(startApplication, (application) => body({ ...application, begun, givenUp })).pipe(
-        Effect.scoped,
+      return Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        const exit = yield* Effect.flatMap(startApplication, (application) => body({ ...application, begun, givenUp }))
+          .pipe(Scope.provide(scope), Effect.exit)
+        yield* inTime(Scope.close(scope, exit))
+        return yield* exit
+      }).pipe(
         Effect.provideService(Tracer.Tracer, tracer),
         Effect.provide([Transport.layerMemory, NodeHttpServer.layerHttpServices, makeLogs().layer])
       )
@@ -98,17 +112,27 @@ describe("the jobs example, in one process", () => {
 
   test("has another worker repeat what may run twice, and nothing else", ({ begun, mail, render, startWorker }) =>
     Effect.gen(function*() {
-      const first = yield* startWorker("first")
+      yield* startWorker("first")
       const rendering = yield* Effect.forkChild(render({ payload: order }))
       const mailing = yield* Effect.forkChild(Effect.flip(mail({ payload: order })))
       yield* begun(2)
       yield* startWorker("second")
-      yield* first.stop
+      const network = yield* Transport.MemoryNetwork
+      yield* network.reset({ from: "first", to: "front" })
       yield* begun(3)
       yield* TestClock.adjust("20 millis")
       assert.strictEqual((yield* Fiber.join(rendering)).by, "second")
       assert.strictEqual((yield* Fiber.join(mailing))._tag, "Unsure")
       assert.deepStrictEqual(yield* TestConsole.logLines, [])
+    }))
+
+  test("lets a worker that is told to stop finish what it has", ({ begun, mail, startWorker }) =>
+    Effect.gen(function*() {
+      const { stop } = yield* startWorker("worker")
+      const mailing = yield* Effect.forkChild(mail({ payload: order }))
+      yield* begun(1)
+      yield* inTime(stop)
+      assert.strictEqual((yield* Fiber.join(mailing)).by, "worker")
     }))
 
   test("has another worker try what one takes too long for", ({ begun, givenUp, render, startWorker }) =>
@@ -208,7 +232,7 @@ describe("the jobs example, as processes", () => {
     ])
   })
 
-  it("answers every request while workers are killed and frozen, and mails no letter twice", async () => {
+  it("answers every request while workers are stopped, killed and frozen, and mails no letter twice", async () => {
     const { post, startWorker } = await startApplication()
     const workers = await Promise.all(["one", "two"].map(startWorker))
     const over = new AbortController()
@@ -238,7 +262,11 @@ describe("the jobs example, as processes", () => {
     const answers = (by: string) => since(`${by} answers`, (answers) => answers.some((answer) => answer.by === by))
     const faults = async () => {
       await Promise.all([answers("one"), answers("two")])
-      await workers[0]!.end("SIGKILL")
+      await workers[0]!.end("SIGTERM")
+      await answers("two")
+      workers.push(await startWorker("one"))
+      await answers("one")
+      await workers[2]!.end("SIGKILL")
       await answers("two")
       workers.push(await startWorker("one"))
       await answers("one")

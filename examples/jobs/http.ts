@@ -5,7 +5,7 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { HttpApiBuilder } from "effect/http-api"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
-import { group, JobsApi, NoWorker, type UnknownTemplate, Unsure, Workers } from "./jobs.ts"
+import { group, JobsApi, NoWorker, type Order, type UnknownTemplate, Unsure, Workers } from "./jobs.ts"
 
 /** So long a request may take. */
 const patience = "10 seconds"
@@ -25,18 +25,19 @@ const atMostOnce: Global.ChooseOptions = { choose: "least-pending" }
 export const jobs = HttpApiBuilder.group(JobsApi, "jobs", (handlers) =>
   Effect.gen(function*() {
     const workers = yield* PortRpc.group(Workers, group)
+    const render = (order: Order) =>
+      workers.call((worker) => Effect.timeout(worker.render(order), patienceWithOne), mayRunTwice)
+    const mail = (order: Order) => workers.call((worker) => worker.mail(order), atMostOnce)
     return handlers
       .handle("render", ({ payload }) =>
-        workers.call((worker) =>
-          Effect.timeout(worker.render(payload), patienceWithOne), mayRunTwice).pipe(
-            Effect.timeout(patience),
-            Effect.catchTag(["EmptyGroup", "RpcClientError", "TimeoutError"], () => Effect.fail(new NoWorker()))
-          ))
+        render(payload).pipe(
+          Effect.timeout(patience),
+          Effect.catchTag(["EmptyGroup", "RpcClientError", "TimeoutError"], () => Effect.fail(new NoWorker()))
+        ))
       .handle("mail", ({ payload }) =>
-        workers.call((worker) =>
-          worker.mail(payload), atMostOnce).pipe(
-            Effect.timeout(patience),
-            Effect.catchTag("EmptyGroup", () => Effect.fail(new NoWorker())),
-            Effect.catchTag(["RpcClientError", "TimeoutError"], () => Effect.fail(new Unsure({ id: payload.id })))
-          ))
+        mail(payload).pipe(
+          Effect.timeout(patience),
+          Effect.catchTag("EmptyGroup", () => Effect.fail(new NoWorker())),
+          Effect.catchTag(["RpcClientError", "TimeoutError"], () => Effect.fail(new Unsure({ id: payload.id })))
+        ))
   }))

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 export const group = "letter workers"
 
 export const Order = Schema.Struct({ id: Schema.String, template: Schema.String, name: Schema.String })
+export type Order = typeof Order.Type
 
 export class Letter extends Schema.Class<Letter>("Letter")({
   text: Schema.String,

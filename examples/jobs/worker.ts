@@ -9,6 +9,7 @@ import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
 import { group, Letter, type Order, UnknownTemplate, Workers } from "./jobs.ts"
 import { tracing } from "./tracing.ts"
 
@@ -17,7 +18,7 @@ const templates = new Map([
   ["reminder", (name: string) => `Dear ${name}, have you forgotten us?`]
 ])
 
-const write = Effect.fn("write")(function*({ name, template }: typeof Order.Type) {
+const write = Effect.fn("write")(function*({ name, template }: Order) {
   const text = templates.get(template)
   if (text === undefined) return yield* new UnknownTemplate({ template })
   // What takes its time: a database, a printer.
@@ -25,14 +26,23 @@ const write = Effect.fn("write")(function*({ name, template }: typeof Order.Type
   return new Letter({ text: text(name), written: yield* DateTime.now, by: yield* Node.id })
 })
 
-const handlers = Workers.toLayer({
-  render: write,
-  mail: (order) => Effect.tap(write(order), Console.log(`mailed ${order.id}`))
-})
+/** Each letter needs a desk. Calls that wait for one are seen by those who choose by `"least-pending"`. */
+const handlers = (desks: Semaphore.Semaphore) =>
+  Workers.toLayer({
+    render: (order) => desks.withPermit(write(order)),
+    mail: (order) => desks.withPermit(Effect.tap(write(order), Console.log(`mailed ${order.id}`)))
+  })
 
-/** More calls than it can do at once wait here: those who choose by `"least-pending"` see that. */
-const server = PortRpc.serve(Workers, { concurrency: 16 }).pipe(Effect.tap(Global.register(group)))
+const allDesks = 16
 
-export const worker = Layer.effectDiscard(Supervisor.restart(server, { id: "worker" })).pipe(Layer.provide(handlers))
+export const worker = Layer.effectDiscard(Effect.gen(function*() {
+  const desks = yield* Semaphore.make(allDesks)
+  const server = PortRpc.serve(Workers).pipe(Effect.tap(Global.register(group)), Effect.provide(handlers(desks)))
+  const supervised = yield* Supervisor.restart(server, { id: "worker" })
+  // Told to stop, it leaves the group, gives others a moment to hear of that, and finishes the letters that it has.
+  const leave = Effect.flatMap(supervised.port, (port) => Global.del(group, port))
+  const finish = Effect.andThen(Effect.sleep("100 millis"), desks.take(allDesks))
+  yield* Effect.addFinalizer(() => Effect.ignore(Effect.andThen(leave, finish)))
+}))
 
 export default worker.pipe(Layer.provide(tracing("worker")))
