@@ -9,7 +9,6 @@ import * as Console from "effect/Console"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Semaphore from "effect/Semaphore"
 import { group, Letter, type Order, UnknownTemplate, Workers } from "./jobs.ts"
 import { tracing } from "./tracing.ts"
 
@@ -26,23 +25,22 @@ const write = Effect.fn("write")(function*({ name, template }: Order) {
   return new Letter({ text: text(name), written: yield* DateTime.now, by: yield* Node.id })
 })
 
-/** Each letter needs a desk. Calls that wait for one are seen by those who choose by `"least-pending"`. */
-const handlers = (desks: Semaphore.Semaphore) =>
-  Workers.toLayer({
-    render: (order) => desks.withPermit(write(order)),
-    mail: (order) => desks.withPermit(Effect.tap(write(order), Console.log(`mailed ${order.id}`)))
-  })
+const handlers = Workers.toLayer({
+  render: write,
+  mail: (order) => Effect.tap(write(order), Console.log(`mailed ${order.id}`))
+})
 
-const allDesks = 16
+/** More calls than it does at once wait here: those who choose by `"least-pending"` see that. */
+const server = PortRpc.serve(Workers, { concurrency: 16 }).pipe(
+  Effect.tap(Global.register(group)),
+  Effect.provide(handlers)
+)
 
 export const worker = Layer.effectDiscard(Effect.gen(function*() {
-  const desks = yield* Semaphore.make(allDesks)
-  const server = PortRpc.serve(Workers).pipe(Effect.tap(Global.register(group)), Effect.provide(handlers(desks)))
   const supervised = yield* Supervisor.restart(server, { id: "worker" })
-  // Told to stop, it leaves the group, gives others a moment to hear of that, and finishes the letters that it has.
+  // Told to stop, it leaves the group, and gives others a moment to hear of that. Then its supervisor lets it finish what it has.
   const leave = Effect.flatMap(supervised.port, (port) => Global.del(group, port))
-  const finish = Effect.andThen(Effect.sleep("100 millis"), desks.take(allDesks))
-  yield* Effect.addFinalizer(() => Effect.ignore(Effect.andThen(leave, finish)))
+  yield* Effect.addFinalizer(() => Effect.ignore(Effect.andThen(leave, Effect.sleep("100 millis"))))
 }))
 
 export default worker.pipe(Layer.provide(tracing("worker")))
