@@ -137,6 +137,22 @@ for (const [name, transport] of transports) {
         yield* until("it is interrupted", () => journal.has("call is interrupted"))
       }))
 
+    test("that waits for its own supervisor is not waited for", (world) =>
+      Effect.gen(function*() {
+        const b = yield* world.start("b")
+        const made = yield* Deferred.make<Effect.Effect<void, Port.Killed>>()
+        const restart = Adder.toLayer({
+          add: () => Effect.as(Effect.orDie(Effect.flatten(Deferred.await(made))), 1)
+        })
+        const supervised = yield* b.run(
+          Supervisor.restart(Effect.provide(Rpc.serve(Adder), restart), { shutdown: "infinity" }).pipe(quietly)
+        )
+        yield* Deferred.succeed(made, supervised.restart)
+        const client = yield* b.run(Rpc.client(Adder, supervised.port))
+        const error = yield* within("the end of the call", Effect.flip(client.add({ n: 1 })))
+        assert.deepStrictEqual(Option.map(Rpc.killed(error), ({ reason }) => reason), Option.some(["shutdown"]))
+      }))
+
     test("that ends right behind an answer has answered", (world) =>
       Effect.gen(function*() {
         const [a, b] = [yield* world.start("a"), yield* world.start("b")]
