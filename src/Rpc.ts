@@ -160,7 +160,8 @@ const running = <Rpcs extends EffectRpc.Any>(
  *
  * Handlers come from `group.toLayer`. They run side by side, each in a scope of its own: what a call acquires is released with the
  * call, and what it forks as its child ends with it. A call is interrupted when its caller is, when the client's port or node is gone,
- * and when the server ends.
+ * and when the server ends. A supervisor that stops it lets it finish, within its `shutdown` time; calls that come meanwhile are not begun,
+ * and fail when it has ended.
  *
  * Calls are encoded as the `RpcSerialization` service says, if there is one: at both sides the same. Default: `layerSchemaBinary` of
  * Effect. `layerJson` is for links that speak JSON, and for people who read what passes.

@@ -1,6 +1,7 @@
 /** Servers as other rooms have them: supervised, spawned elsewhere, in layers, with a name, in a group. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -14,7 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { Global, Port, Supervisor, Transport } from "../src/index.ts"
 import * as Rpc from "../src/Rpc.ts"
-import { makeLogs, reasonOf, testOver, transports, until, watch, within } from "./harness.ts"
+import { makeLogs, reasonOf, testOver, transports, until, watch, within, type World } from "./harness.ts"
 import { makeMeshWorld } from "./meshWorld.ts"
 import { authClient, clientOn, handlers, Journal, serveOn, Users } from "./rpcService.ts"
 
@@ -96,6 +97,73 @@ for (const [name, transport] of transports) {
             () => Effect.map(Effect.orDie(supervised.port), (other) => other !== port)
           )
         }
+      }))
+
+    /** A server that has a call at work, and that its supervisor has told to end. */
+    const stopping = Effect.fnUntraced(function*(world: World, shutdown?: Duration.Input) {
+      const [a, b] = [yield* world.start("a"), yield* world.start("b")]
+      const journal = new Journal()
+      const server = Effect.provide(Rpc.serve(Users), handlers(journal))
+      const supervised = yield* b.run(Supervisor.restart(server, { shutdown }).pipe(quietly))
+      const client = yield* clientOn(a, Effect.orDie(supervised.port))
+      const call = yield* Effect.forkScoped(Effect.exit(client.slow({ id: "call" })))
+      yield* until("it is at work", () => journal.has("call begins"))
+      const restart = yield* Effect.forkScoped(supervised.restart)
+      const isEnding = Effect.map(Effect.timeoutOption(Effect.orDie(supervised.port), "1 millis"), Option.isNone)
+      return { call, client, journal, restart: within("the restart", Fiber.join(restart)), isEnding }
+    })
+
+    test("that is stopped answers the calls that it has, and begins no other", (world) =>
+      Effect.gen(function*() {
+        const { call, client, isEnding, journal, restart } = yield* stopping(world)
+        yield* until("it is ending", () => isEnding)
+        const late = yield* Effect.forkChild(Effect.flip(client.slow({ id: "late" })), { startImmediately: true })
+        const other = yield* Effect.forkChild(client.slow({ id: "other" }), { startImmediately: true })
+        yield* Fiber.interrupt(other)
+        yield* Deferred.succeed(journal.go, undefined)
+        assert.deepStrictEqual(yield* within("the answer", Fiber.join(call)), Exit.succeed("call is done"))
+        const error = yield* within("the end of the late call", Fiber.join(late))
+        assert.deepStrictEqual(Option.map(Rpc.killed(error), ({ reason }) => reason), Option.some(["shutdown"]))
+        yield* restart
+        assert.deepStrictEqual(journal.lines, ["call begins"])
+        assert.strictEqual(yield* client.greet({ name: "world" }), "hello, world")
+      }))
+
+    test("that is stopped and takes longer than it may is interrupted", (world) =>
+      Effect.gen(function*() {
+        const { call, journal, restart } = yield* stopping(world, "20 millis")
+        yield* restart
+        assert.isTrue(Exit.isFailure(yield* within("the end of the call", Fiber.join(call))))
+        yield* until("it is interrupted", () => journal.has("call is interrupted"))
+      }))
+
+    test("that waits for its own supervisor is not waited for", (world) =>
+      Effect.gen(function*() {
+        const b = yield* world.start("b")
+        const made = yield* Deferred.make<Effect.Effect<void, Port.Killed>>()
+        const restart = Adder.toLayer({
+          add: () => Effect.as(Effect.orDie(Effect.flatten(Deferred.await(made))), 1)
+        })
+        const supervised = yield* b.run(
+          Supervisor.restart(Effect.provide(Rpc.serve(Adder), restart), { shutdown: "infinity" }).pipe(quietly)
+        )
+        yield* Deferred.succeed(made, supervised.restart)
+        const client = yield* b.run(Rpc.client(Adder, supervised.port))
+        const error = yield* within("the end of the call", Effect.flip(client.add({ n: 1 })))
+        assert.deepStrictEqual(Option.map(Rpc.killed(error), ({ reason }) => reason), Option.some(["shutdown"]))
+      }))
+
+    test("that ends right behind an answer has answered", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = [yield* world.start("a"), yield* world.start("b")]
+        const journal = new Journal()
+        const server = yield* serveOn(b, journal)
+        const client = yield* clientOn(a, server)
+        const call = yield* Effect.forkChild(Effect.exit(client.slow({ id: "call" })))
+        yield* until("it is at work", () => journal.has("call begins"))
+        yield* Deferred.succeed(journal.go, undefined)
+        yield* b.run(Port.kil(server, "crash"))
+        assert.deepStrictEqual(yield* within("the answer", Fiber.join(call)), Exit.succeed("call is done"))
       }))
 
     test("lives on another node where its supervisor says so", (world) =>

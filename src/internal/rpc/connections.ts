@@ -159,7 +159,11 @@ class Client {
     router.add(port)
     port.tie(this.scope)
     router.send(node, [spawnRequest, name, connectFunction(server), port.id, serialization.contentType])
-    const unwatch = router.monitor(connection.partner, (exit) => port.kill(reasonFromExit(exit)))
+    // In its turn: the answers that came before the end are answers.
+    const unwatch = router.monitor(
+      connection.partner,
+      (exit) => port.enter(() => port.kill(reasonFromExit(exit)))
+    )
     port.watch((exit) => {
       unwatch()
       this.connection = undefined

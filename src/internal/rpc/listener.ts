@@ -19,7 +19,7 @@ import { Cell } from "../port/cell.ts"
 import { untraced } from "../port/contexts.ts"
 import { usual } from "../port/settings.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
-import { reasonFromExit, reasons } from "../values/reason.ts"
+import { type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 import type { Serialization } from "./serialization.ts"
 import { connectFunction, readNote, readRequest, toClient } from "./wire.ts"
 
@@ -32,11 +32,33 @@ interface Client {
   readonly port: string
   /** Our port, which the client speaks to. */
   readonly partner: Cell
+  /** The calls that are not answered yet. */
+  readonly open: Set<unknown>
+}
+
+/** A server's own port: when it is told to finish, it ends when all open calls are answered. */
+class ServerPort extends Cell {
+  private open = 0
+  private finishing: Reason | undefined = undefined
+  get isFinishing(): boolean {
+    return this.finishing !== undefined
+  }
+  begin(): void {
+    this.open++
+  }
+  done(calls: number): void {
+    this.open -= calls
+    if (this.finishing !== undefined) this.finishAndEnd(this.finishing)
+  }
+  override finishAndEnd(reason: Reason): void {
+    this.finishing ??= reason
+    if (this.open === 0) super.finishAndEnd(this.finishing)
+  }
 }
 
 export class Listener<R = never> {
   /** The server: it ends with the scope that it was made in, and all its connections with it. */
-  readonly port: Cell
+  readonly port: ServerPort
   readonly protocol: ServerProtocol
   /** What the server, its connections and its handlers run in: its port's `Self` and Scope, and the services of whoever made it. */
   readonly context: Context.Context<R | Scope.Scope>
@@ -50,7 +72,7 @@ export class Listener<R = never> {
   constructor(router: Router, id: string, context: Context.Context<R | Scope.Scope>, serialization: Serialization) {
     this.router = router
     this.serialization = serialization
-    this.port = new Cell(router, id, usual, context)
+    this.port = new ServerPort(router, id, usual, context)
     this.port.onDefault((tag) =>
       router.log.warnSome(`sent to ${id}`, `${id} is an rpc server, and was sent a message`, tag)
     )
@@ -104,7 +126,23 @@ export class Listener<R = never> {
     const client = this.clients.get(clientId)
     const message = toClient(response)
     if (client === undefined || message === undefined) return Effect.void
-    return send(this.router, client.port, message)
+    const sent = send(this.router, client.port, message)
+    if (response._tag === "Chunk") return sent
+    if (!Exit.isExit(sent)) return Effect.ensuring(sent, Effect.sync(() => this.answered(client, response)))
+    this.answered(client, response)
+    return sent
+  }
+
+  /** A defect answers all calls of its client, an exit one. */
+  private answered({ open }: Client, response: FromServerEncoded): void {
+    if (response._tag === "Exit" && open.delete(response.requestId)) this.port.done(1)
+    if (response._tag === "Defect") this.forget(open)
+  }
+
+  private forget(open: Client["open"]): void {
+    const calls = open.size
+    open.clear()
+    this.port.done(calls)
   }
 
   /** Somebody spawns a partner here. */
@@ -116,16 +154,17 @@ export class Listener<R = never> {
     // A node speaks for its own ports, and for nobody else's.
     if (!isPortId(client) || nodeOf(client) !== from) partner.kill(refused("the client is no port of its node"))
     else if (format !== contentType) partner.kill(refused(`the client speaks ${format}, and the server ${contentType}`))
-    else this.connect({ id: ++this.lastClient, port: client, partner })
+    else this.connect({ id: ++this.lastClient, port: client, partner, open: new Set() })
   }
 
   private connect(client: Client): void {
-    const { id, partner, port } = client
+    const { id, open, partner, port } = client
     this.clients.set(id, client)
     const unwatch = this.router.monitor(port, () => partner.kill([]))
     partner.watch(() => {
       unwatch()
       this.clients.delete(id)
+      this.forget(open)
       Queue.offerUnsafe(this.disconnects, id)
     })
     // Spelled out, as the arguments of nearly all messages here: a rest array for each of them shows.
@@ -139,8 +178,14 @@ export class Listener<R = never> {
   }
 
   /** Hands a message to the server. The next one of the client waits until it is decoded, and its handler has begun. */
-  private take({ id, partner }: Client, message: FromClientEncoded | undefined): Effect.Effect<unknown> | void {
+  private take({ id, open, partner }: Client, message: FromClientEncoded | undefined): Effect.Effect<unknown> | void {
     if (message === undefined) return partner.kill(refused("the client sent what is no message of rpc"))
+    if (message._tag === "Request" && !open.has(message.id)) {
+      // As what waits in the mailbox of a port that finishes: it is not begun, and its caller hears of the end.
+      if (this.port.isFinishing) return
+      open.add(message.id)
+      this.port.begin()
+    }
     const fiber = Effect.runForkWith(this.context)(this.write(id, message))
     if (fiber.pollUnsafe() === undefined) return Effect.onInterrupt(Fiber.await(fiber), () => Fiber.interrupt(fiber))
   }
