@@ -93,6 +93,31 @@ describe("a certificate that is given by its path", () => {
 })
 
 describe("SIGHUP", () => {
+  it("takes no certificate away, whatever becomes of the file that named it", async () => {
+    const folder = makeFolder()
+    const file = join(folder, "rc.json")
+    const document = JSON.stringify({ cert: fixture("a") })
+    writeFileSync(file, document)
+    // The secret is still there: whoever knows it would come in without TLS.
+    const a = await startNode("a", ["--no-watchdog"], { EFFECT_MP_RC: file, EMP_SECRET: "swordfish" })
+    const hangUp = async (text: string) => {
+      const done = saysAgain(a.node, text)
+      a.node.child.kill("SIGHUP")
+      await done
+    }
+    for (const text of ["", "{}", "{\"cert\": null}"]) {
+      writeFileSync(file, text)
+      await hangUp("stay as they are: node option cert: the configuration has no certificate any more")
+    }
+    rmSync(file)
+    await hangUp("stay as they are: node option cert: the configuration has no certificate any more")
+    writeFileSync(file, document)
+    await hangUp("secret and certificate were read again")
+    const without = start([emp, "status", "--seed", a.address, "--timeout", "2"], { ...bare, EMP_SECRET: "swordfish" })
+    assert.notStrictEqual((await without.exits()).code, 0)
+    assert.strictEqual((await statusOf("a", a.address, ["--cert", fixture("b")])).nodeId, "a")
+  })
+
   for (const args of [[], ["--no-watchdog"]]) {
     it(`has a node read its secrets again, and loses no link: emp run ${args.join(" ")}`, async () => {
       const folder = makeFolder()

@@ -24,6 +24,9 @@ const received = (
     return inbox[0] ?? ended[0]!
   }).pipe(Effect.scoped, Effect.provide(Node.layerLocal), Effect.runPromise)
 
+/** So long that to look at each part of it again for each of its characters would take minutes. */
+const long = 500_000
+
 const { Boolean, Int, Number: Numeric, String: Str, Text } = Port.perl
 const refused = ["invalid_message"]
 
@@ -54,6 +57,16 @@ describe("of what Perl may send", () => {
 
   it.each(["", " ", "x", "5x", "0x10", "1 2", "1e", "--1", null, true, [], {}, [5]])("%o is none", async (form) => {
     assert.deepStrictEqual(await received([Numeric], form), refused)
+  })
+
+  it.each([
+    ["digits", "1".repeat(long)],
+    ["digits behind a point", `1.${"1".repeat(long)}`],
+    ["digits of an exponent", `1e${"1".repeat(long)}`],
+    ["spaces", " ".repeat(long)],
+    ["spaces behind a digit", `1${" ".repeat(long)}`]
+  ])("a text of many %s and a letter is none, and costs no more than to read it", async (_, text) => {
+    assert.deepStrictEqual(await received([Numeric], `${text}x`), refused)
   })
 
   it.each<[unknown, unknown]>([["12", 12], ["1e3", 1000], [7, 7], ["1.5", refused], [1.5, refused], [

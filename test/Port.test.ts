@@ -391,6 +391,20 @@ describe("messages from other nodes", () => {
       assert.strictEqual((yield* reasonOf(port))[0], "invalid_message")
     })))
 
+  it.live("may have a key of any length that does not fit: it costs no more than to read it", () =>
+    local(Effect.gen(function*() {
+      const port = yield* Port.make(
+        Port.protocol({ prices: Port.message(Schema.Record(Schema.String, Schema.Number)) }),
+        {
+          prices: () => {}
+        }
+      )
+      // To look at each part of it again for each of its characters would take minutes.
+      const key = " ".repeat(500_000)
+      ;(yield* NodeRouter).portNamed(nameOf(port))!.sendForeign(["prices", { [key]: "none" }])
+      assert.strictEqual((yield* reasonOf(port))[0], "invalid_message")
+    })))
+
   it.live("must name a port to reply to where the message is a call", () =>
     local(Effect.gen(function*() {
       const port = yield* greeter([])

@@ -19,8 +19,8 @@ const readKey = "effect-mp/perl"
 
 const isRead = (annotation: unknown): annotation is Read => typeof annotation === "function"
 
-/** As Perl writes numbers, and reads them from text without a warning. */
-const decimal = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i
+/** As Perl writes numbers, and reads them from text without a warning. Each digit fits in one place: the text may be long. */
+const decimal = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i
 const infinite = /^\s*([+-]?)inf(?:inity)?\s*$/i
 const notANumber = /^\s*[+-]?nan\s*$/i
 

@@ -87,7 +87,8 @@ const checking = (tuple: AnySchema): CheckArguments => {
 const thrownBy = (error: unknown): unknown =>
   error instanceof Error && Cause.isCause(error.cause) ? Cause.squash(error.cause) : error
 
-const inOneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, " ")
+/** What is wrong may name a key of the message, which may be long and of spaces: each character is looked at once. */
+const inOneLine = (text: string): string => text.split("\n").map((line) => line.trim()).filter(Boolean).join(" ")
 
 /** What a protocol says of messages from other nodes. Tags that it does not name are left to the handlers. */
 export const validator = (messages: Readonly<Record<string, MessageShape>>): Validate => {

@@ -4,6 +4,7 @@
  * @internal
  */
 import type * as net from "node:net"
+import { getSystemErrorMessage } from "node:util"
 import type { ReadableSocket, Reader } from "./sharedReads.ts"
 import type { Wire, WireEvents } from "./wire.ts"
 
@@ -122,7 +123,7 @@ export class TcpWire implements Wire {
   }
 }
 
-/** System errors in the words that AEMP nodes use for them. */
+/** System errors in the words that AEMP nodes use for them, or else in the system's: Node's own have call and address in them too. */
 export const errorText = (error: NodeJS.ErrnoException): string => {
   switch (error.code) {
     case "ECONNRESET":
@@ -141,6 +142,6 @@ export const errorText = (error: NodeJS.ErrnoException): string => {
     case "EAI_AGAIN":
       return "the name cannot be resolved"
     default:
-      return error.message
+      return error.errno === undefined ? error.message : getSystemErrorMessage(error.errno)
   }
 }

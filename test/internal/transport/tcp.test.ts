@@ -179,6 +179,17 @@ describe("a name that is dialled", () => {
       assert.include(error.message, "the name cannot be resolved")
     }))
 
+  for (const code of ["ENETUNREACH", "EHOSTUNREACH", "EACCES"] as const) {
+    it.live(`and fails otherwise is told in words, without calls and addresses: ${code}`, () =>
+      Effect.gen(function*() {
+        const errno = -os.constants.errno[code]
+        const error = Object.assign(new Error(`connect ${code} 10.0.0.1:1 - Local (0.0.0.0:0)`), { code, errno })
+        const lookup: Machine["lookup"] = (_name, _options, callback) => callback(error, [])
+        const { detail } = yield* Effect.flip(tcpCarrierWith({ lookup }).dial("seed.example:4040", "node"))
+        assert.match(detail ?? "", /^[a-z ]+$/)
+      }))
+  }
+
   it.live("and answers nowhere says what the first address said", () =>
     Effect.gen(function*() {
       const port = yield* freePort

@@ -18,6 +18,17 @@ const lookMillis = 2000
 /** What the node goes by, as the configuration gave it. */
 type Proof = Pick<RunOptions, "secret" | "cert" | "certFile">
 
+/**
+ * Whether the configuration has no certificate any more. Its file may be empty or missing for a moment while somebody writes it, and
+ * whoever knows the secret would come in without TLS from then on.
+ */
+const hasLost = (before: Proof, now: Proof): boolean => before.cert !== undefined && now.cert === undefined
+
+const certificateIsLost = new Node.InvalidOption({
+  option: "cert",
+  problem: "the configuration has no certificate any more: restart the node if it is to do without"
+})
+
 /** Keeps the node that it runs on up to date. `reread` reads the whole configuration. */
 export const renewing = <E extends Error, R>(first: Proof, reloads: Reloads, reread: Effect.Effect<RunOptions, E, R>) =>
   Effect.gen(function*() {
@@ -28,6 +39,7 @@ export const renewing = <E extends Error, R>(first: Proof, reloads: Reloads, rer
       })
     const reload = reread.pipe(
       Effect.tap(checkProof),
+      Effect.tap((options) => hasLost(current, options) ? Effect.fail(certificateIsLost) : Effect.void),
       Effect.flatMap(renew),
       Effect.andThen(
         Effect.logInfo("secret and certificate were read again: connections that are made from now on go by them")
