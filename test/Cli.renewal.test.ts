@@ -96,7 +96,7 @@ describe("SIGHUP", () => {
   it("takes no certificate away, whatever becomes of the file that named it", async () => {
     const folder = makeFolder()
     const file = join(folder, "rc.json")
-    const document = JSON.stringify({ cert: fixture("a") })
+    const document = JSON.stringify({ cert: pemFile("a") })
     writeFileSync(file, document)
     // The secret is still there: whoever knows it would come in without TLS.
     const a = await startNode("a", ["--no-watchdog"], { EFFECT_MP_RC: file, EMP_SECRET: "swordfish" })
@@ -115,7 +115,7 @@ describe("SIGHUP", () => {
     await hangUp("secret and certificate were read again")
     const without = start([emp, "status", "--seed", a.address, "--timeout", "2"], { ...bare, EMP_SECRET: "swordfish" })
     assert.notStrictEqual((await without.exits()).code, 0)
-    assert.strictEqual((await statusOf("a", a.address, ["--cert", fixture("b")])).nodeId, "a")
+    assert.strictEqual((await statusOf("a", a.address, ["--cert", pemFile("b")])).nodeId, "a")
   })
 
   for (const args of [[], ["--no-watchdog"]]) {
