@@ -72,9 +72,10 @@ export interface Options {
    */
   readonly nodeIdInCert?: boolean | undefined
   /**
-   * Where to listen: `host:port`, `[v6]:port`, `*:port` (all interfaces, also those that come later), a bare port; port `*` or none is a
-   * free one, and an IPv6 address without brackets has none. With a label, as in `10.0.0.1:4040@vpn`, only nodes dial it that have the label among their `scopes`. An empty
-   * list: the node can only dial. Default: `["*"]`, or `["127.0.0.1:*"]` without secret and certificate.
+   * Where to listen: `host:port`, `[v6]:port`, `*:port` (all interfaces, also those that come later), a bare port; port `*` or none
+   * is a free one. An IPv6 address without brackets has none. With a label, as in `10.0.0.1:4040@vpn`, only nodes dial it that have
+   * the label among their `scopes`. An empty list: the node can only dial. Default: `["*"]`, or `["127.0.0.1:*"]` without secret
+   * and certificate.
    */
   readonly binds?: ReadonlyArray<string> | undefined
   /**
