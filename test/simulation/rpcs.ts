@@ -43,7 +43,15 @@ const actions = {
   stop: 2
 }
 
-const kinds: Record<RpcKind, number> = { answer: 12, refuse: 3, die: 2, hang: 2, count: 5, breaks: 2, endless: 3 }
+const kinds: Record<Exclude<RpcKind, "wrong">, number> = {
+  answer: 12,
+  refuse: 3,
+  die: 2,
+  hang: 2,
+  count: 5,
+  breaks: 2,
+  endless: 3
+}
 
 /** So long it takes at most until servers know that clients are gone, where all is whole: milliseconds. */
 const goodbye = 1500
@@ -236,7 +244,7 @@ export class Rpcs {
     const { emit, life } = this.member
     const name = this.name("client")
     const options = this.callOptions
-    const worker = random.chance(0.4) ? random.pick(this.seen.members ?? []) : undefined
+    const worker = random.chance(0.7) ? random.pick(this.seen.members ?? []) : undefined
     const node = random.pick(this.member.directory.nodes())
     const isLed = view !== undefined && random.chance(0.3)
     const port = worker ?? (node === undefined ? undefined : PortRpc.address(Work, node, random.pick(serverNames)!))
