@@ -137,9 +137,9 @@ export class Workload {
       yield* this.favours.recallAll
       yield* this.database.deleteAll
       if (this.supervisors !== undefined) yield* this.supervisors.stopAll
+      for (const port of this.ports) yield* Port.kil(port)
       if (this.asks !== undefined) yield* this.asks.stopAll
       if (this.rpcs !== undefined) yield* this.rpcs.stopAll
-      for (const port of this.ports) yield* Port.kil(port)
     }))
   }
 
