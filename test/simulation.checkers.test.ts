@@ -85,6 +85,8 @@ const good: ReadonlyArray<Event> = [
   { _tag: "RpcGaveUp", life: "a/1", call: "r3" },
   { _tag: "RpcOver", life: "a/1", call: "r3", how: "interrupted" },
   { _tag: "RpcDone", life: "b/1", call: "r3" },
+  { _tag: "RpcAsked", life: "a/1", call: "r5", client: "rc", kind: "wrong", n: 1, port: "b#work" },
+  { _tag: "RpcOver", life: "a/1", call: "r5", how: "rejected" },
   { _tag: "Chosen", life: "a/1", port: "b#7" },
   { _tag: "RpcAsked", life: "a/1", call: "r4", client: "rc", kind: "answer", n: 1, port: "b#7" },
   { _tag: "RpcServed", life: "b/1", port: "b#7", reason: ["killed", "k"] },
@@ -303,6 +305,11 @@ const bad: ReadonlyArray<readonly [checker: string, what: string, events: Readon
     "rpcs",
     "a call ends twice",
     behind({ _tag: "RpcOver", call: "r1" }, { _tag: "RpcOver", life: "a/1", call: "r1", how: "answered", n: 42 })
+  ],
+  [
+    "rpcs",
+    "a call that was right is refused by its port",
+    instead({ _tag: "RpcOver", call: "r1" }, { _tag: "RpcOver", life: "a/1", call: "r1", how: "rejected" })
   ],
   ["rpcs", "a call does not end", without({ _tag: "RpcOver", call: "r3" })],
   ["rpcs", "an item is missing", without({ _tag: "RpcTold", call: "r2" })],

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { Groups } from "../../src/internal/global/groups.ts"
-import { spawnRequest } from "../../src/internal/node/fullRequests.ts"
+import { refusedRequest, spawnRequest } from "../../src/internal/node/fullRequests.ts"
 import type { Peer } from "../../src/internal/node/peer.ts"
 import type { Router } from "../../src/internal/node/router.ts"
 import { ReplyPort } from "../../src/internal/port/replyPort.ts"
@@ -362,6 +362,14 @@ const swapExits: Plant = (process, router) => {
   })(process, router)
 }
 
+/** Callers do not hear that their calls were refused. */
+const loseRefusal: Plant = (_process, router) => {
+  const original = router.handleRequest.bind(router)
+  router.handleRequest = (from, request, args) => {
+    if (request !== refusedRequest) original(from, request, args)
+  }
+}
+
 /** Handlers are not told that nobody waits any more. */
 const deafHandler: Plant = (_process, router) => {
   const original = router.receive.bind(router)
@@ -465,6 +473,7 @@ export const bugs: Readonly<
   "lose-exit": { plant: loseExit, finds: "rpcs", isServed: true },
   "repeat-chunk": { plant: repeatChunk, finds: "rpcs", isServed: true },
   "swap-exits": { plant: swapExits, finds: "rpcs", isServed: true },
+  "lose-refusal": { plant: loseRefusal, finds: "rpcs", isServed: true },
   "deaf-handler": { plant: deafHandler, finds: "rpcs", isServed: true },
   "keep-connection": { plant: keepConnection, finds: "leaks", isServed: true },
   "forget-reconnect": { plant: forgetReconnect, finds: "rpcs", isServed: true },

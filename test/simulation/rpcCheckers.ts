@@ -132,6 +132,8 @@ export const rpcs = (): Checker => {
         return wrongAnswer(call, over)
       case "killed":
         return wrongReason(call, over)
+      case "rejected":
+        return call.kind === "wrong" && call.server === undefined ? undefined : "wrongly"
       case "unfound":
         return call.port === undefined ? undefined : "though it named its server"
       case "closed":

@@ -1,6 +1,5 @@
 /**
- * Servers of rpc that come and go, clients that call them under their names and by their group, and what became of each call. All of it is
- * told as events.
+ * Clients of rpc that call servers under their names and by their group, and what became of each call. All of it is told as events.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -13,21 +12,16 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Global from "../../src/Global.ts"
 import type { Router } from "../../src/internal/node/router.ts"
-import { connectFunction } from "../../src/internal/rpc/wire.ts"
 import * as Port from "../../src/Port.ts"
 import * as PortRpc from "../../src/Rpc.ts"
 import { makeNames, type Member, reasonOf, type RpcPart, type Services, shownReason } from "./member.ts"
 import type { SeededRandom } from "./random.ts"
-import { Handlers, streams, Unwilling, Work } from "./rpcGroup.ts"
+import { streams, type Unwilling, Work } from "./rpcGroup.ts"
 import { serializationOf } from "./rpcSerialization.ts"
+import { RpcServers, serverNames, workers } from "./rpcServers.ts"
 import type { RpcEnd, RpcKind } from "./trace.ts"
 
-/** The group that some of the servers are in. */
-const workers = "workers"
-/** What servers are called, on any node: the next one of the name takes the place of the last one. */
-const serverNames = ["work1", "work2"]
-/** How many of each a process has at most. */
-const serverLimit = 4
+/** How many a process has at most, beside those of its group. */
 const clientLimit = 4
 
 const actions = {
@@ -43,7 +37,15 @@ const actions = {
   stop: 2
 }
 
-const kinds: Record<RpcKind, number> = { answer: 12, refuse: 3, die: 2, hang: 2, count: 5, breaks: 2, endless: 3 }
+const kinds: Record<Exclude<RpcKind, "wrong">, number> = {
+  answer: 12,
+  refuse: 3,
+  die: 2,
+  hang: 2,
+  count: 5,
+  breaks: 2,
+  endless: 3
+}
 
 /** So long it takes at most until servers know that clients are gone, where all is whole: milliseconds. */
 const goodbye = 1500
@@ -68,13 +70,10 @@ export class Rpcs {
   private readonly run: (effect: Effect.Effect<unknown, never, Services>) => void
   private readonly serialization: RpcSerialization.RpcSerialization["Service"]
   private readonly name: (kind: string) => string
-  private readonly handlers: Handlers
-  private readonly servers = new Map<string, { readonly isWorker: boolean; readonly scope: Scope.Closeable }>()
+  private readonly servers: RpcServers
   private readonly clients = new Map<string, Client>()
   /** Calls that are open, and whose they are. */
   private readonly open = new Map<string, string>()
-  /** Ports that serve a client of one of the servers. */
-  private readonly connections = new Set<string>()
   private readonly watched = new Map<string, () => void>()
   private view: { readonly group: PortRpc.Group<Work>; readonly scope: Scope.Closeable } | undefined = undefined
   private requests = 0
@@ -92,8 +91,8 @@ export class Rpcs {
     this.router = router
     this.run = run
     this.name = makeNames(`${member.life}:rpc`)
-    this.handlers = new Handlers(member, random)
     this.serialization = serializationOf(isBinary)
+    this.servers = new RpcServers(member, random, router, this.serialization, run)
   }
 
   rest(): void {
@@ -108,13 +107,12 @@ export class Rpcs {
 
   /** How many handlers are at work. */
   get working(): number {
-    return this.handlers.working
+    return this.servers.working
   }
 
   /** Its servers that are in the group, and the members that it sees; `undefined` until it looks. */
   get seen(): { readonly own: ReadonlyArray<string>; readonly members: ReadonlyArray<string> | undefined } {
-    const own = Array.from(this.servers).filter(([, { isWorker }]) => isWorker).map(([port]) => port)
-    return { own, members: this.view && Effect.runSync(this.view.group.members) }
+    return { own: this.servers.workers, members: this.view && Effect.runSync(this.view.group.members) }
   }
 
   get act(): Effect.Effect<void, never, Services> {
@@ -136,21 +134,21 @@ export class Rpcs {
       for (const unwatch of this.watched.values()) unwatch()
       if (this.view !== undefined) yield* Scope.close(this.view.scope, Exit.void)
       yield* Effect.sleep(goodbye)
-      const { connections, member: { emit, life } } = this
+      const { member: { emit, life }, servers: { all, connections } } = this
       if (connections.size > 0) {
         emit({ _tag: "Leaked", what: `${life} serves ${connections.size} clients that are gone` })
       }
-      for (const port of Array.from(this.servers.keys())) yield* this.stop(port)
+      for (const port of all) yield* this.servers.stop(port)
     })
   }
 
   private once(action: keyof typeof actions): Effect.Effect<unknown, never, Services> {
     const { random } = this
     const client = random.pick(Array.from(this.clients.values()))
-    const server = random.pick(Array.from(this.servers.keys()))
+    const server = random.pick(this.servers.all)
     switch (action) {
       case "serve":
-        return this.servers.size < serverLimit ? this.serve : Effect.void
+        return this.servers.serve
       case "connect":
         return this.clients.size < clientLimit ? this.connect : Effect.void
       case "call":
@@ -172,55 +170,8 @@ export class Rpcs {
         return worker === undefined ? Effect.void : Port.kil(worker, "killed", this.name("k"))
       }
       case "stop":
-        return server === undefined ? Effect.void : this.stop(server)
+        return server === undefined ? Effect.void : this.servers.stop(server)
     }
-  }
-
-  // ---- servers
-
-  /** One more server: with a name if there is one that no other has, and perhaps in the group. */
-  private get serve(): Effect.Effect<void, never, Services> {
-    const { emit, life } = this.member
-    const free = serverNames.filter((name) => !this.router.ports.has(`${this.router.nodeId}#${name}`))
-    const name = this.random.chance(0.6) ? this.random.pick(free) : undefined
-    const isWorker = this.random.chance(0.7)
-    const concurrency = this.random.pick([undefined, 8])
-    return Effect.gen({ self: this }, function*() {
-      const scope = yield* Scope.fork(yield* Effect.scope)
-      const served = PortRpc.serve(Work, { name, concurrency }).pipe(
-        Effect.provide(this.handlers.layer),
-        Effect.provideService(RpcSerialization.RpcSerialization, this.serialization)
-      )
-      const port = yield* Scope.provide(served, scope)
-      emit({ _tag: "RpcServes", life, port, isWorker })
-      this.servers.set(port, { isWorker, scope })
-      this.countConnections(port)
-      this.router.monitor(port, (exit) => {
-        emit({ _tag: "RpcServed", life, port, reason: reasonOf(exit) })
-        this.servers.delete(port)
-        this.run(Scope.close(scope, Exit.void))
-      })
-      if (isWorker) yield* Effect.orDie(Scope.provide(Global.register(port, workers), scope))
-    })
-  }
-
-  private countConnections(server: string): void {
-    const { connections, router: { functions, nodeId } } = this
-    const connect = connectFunction(server)
-    const accept = functions.get(connect)!
-    const takeBack = functions.add(connect, (name, args, from) => {
-      accept(name, args, from)
-      const port = `${nodeId}#${name}`
-      if (!this.router.ports.has(port)) return
-      connections.add(port)
-      this.router.monitor(port, () => connections.delete(port))
-    })
-    this.router.monitor(server, takeBack)
-  }
-
-  private stop(port: string): Effect.Effect<void> {
-    const server = this.servers.get(port)
-    return server === undefined ? Effect.void : Scope.close(server.scope, Exit.void)
   }
 
   // ---- clients
@@ -236,7 +187,7 @@ export class Rpcs {
     const { emit, life } = this.member
     const name = this.name("client")
     const options = this.callOptions
-    const worker = random.chance(0.4) ? random.pick(this.seen.members ?? []) : undefined
+    const worker = random.chance(0.7) ? random.pick(this.seen.members ?? []) : undefined
     const node = random.pick(this.member.directory.nodes())
     const isLed = view !== undefined && random.chance(0.3)
     const port = worker ?? (node === undefined ? undefined : PortRpc.address(Work, node, random.pick(serverNames)!))

@@ -186,8 +186,8 @@ export type Event =
   /** Something that should be gone after all scopes are closed, or an error that nobody caught. */
   | { readonly _tag: "Leaked"; readonly what: string }
 
-/** What a handler does with a call. The last three are streams. */
-export type RpcKind = "answer" | "refuse" | "die" | "hang" | "count" | "breaks" | "endless"
+/** What a handler does with a call. The last three are streams; of a wrong one no handler hears. */
+export type RpcKind = "answer" | "refuse" | "die" | "hang" | "wrong" | "count" | "breaks" | "endless"
 
 /** How a call ended. */
 export type RpcEnd =
@@ -201,6 +201,8 @@ export type RpcEnd =
   /** There was no worker, or the client was closed. */
   | { readonly how: "unfound" | "closed" }
   | { readonly how: "interrupted" }
+  /** The port did not take it. */
+  | { readonly how: "rejected" }
 
 /** An event with the time it was seen at, in milliseconds of the run's own clock. */
 export type Stamped = Event & { readonly at: number }

@@ -14,6 +14,7 @@ import * as Scope from "effect/Scope"
 import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import { type LinkError, transportErrorText } from "../../src/internal/transport/linkError.ts"
 import * as Port from "../../src/Port.ts"
+import { Asks } from "./asks.ts"
 import { Behaviour } from "./behaviour.ts"
 import { Channels } from "./channels.ts"
 import { Database } from "./database.ts"
@@ -63,6 +64,7 @@ export class Workload {
   private readonly behaviour: Behaviour
   private readonly supervisors: Supervisors | undefined
   readonly rpcs: Rpcs | undefined
+  private readonly asks: Asks | undefined
   private readonly ports = new Set<string>()
   private isActing = true
 
@@ -79,6 +81,7 @@ export class Workload {
     this.supervisors = member.supervisors &&
       new Supervisors(member, member.supervisors, this.router, (effect) => this.run(effect))
     this.rpcs = member.rpcs && new Rpcs(member, member.rpcs, this.router, (effect) => this.run(effect))
+    this.asks = member.rpcs && new Asks(member, member.rpcs, this.router, (effect) => this.run(effect))
     this.database = new Database(member, this.router.nodeId, this.name)
   }
 
@@ -123,6 +126,7 @@ export class Workload {
       this.run(this.act)
       if (this.supervisors !== undefined) this.run(this.supervisors.act)
       if (this.rpcs !== undefined) this.run(this.rpcs.act)
+      if (this.asks !== undefined) this.run(this.asks.act)
     }).pipe(Effect.provideContext(this.context))
   }
 
@@ -133,8 +137,9 @@ export class Workload {
       yield* this.favours.recallAll
       yield* this.database.deleteAll
       if (this.supervisors !== undefined) yield* this.supervisors.stopAll
-      if (this.rpcs !== undefined) yield* this.rpcs.stopAll
       for (const port of this.ports) yield* Port.kil(port)
+      if (this.asks !== undefined) yield* this.asks.stopAll
+      if (this.rpcs !== undefined) yield* this.rpcs.stopAll
     }))
   }
 
@@ -148,12 +153,14 @@ export class Workload {
     this.isActing = false
     this.supervisors?.rest()
     this.rpcs?.rest()
+    this.asks?.rest()
   }
 
   /** The process is about to stop: nothing new begins, and what has begun is interrupted. */
   leave(): void {
     this.rest()
     this.rpcs?.leave()
+    this.asks?.leave()
   }
 
   /** Runs something in the process. It fails the run when it fails, and ends with the process. */
