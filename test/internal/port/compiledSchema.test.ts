@@ -114,7 +114,7 @@ const isOrdinary = (value: unknown): boolean => {
 describe("a compiled schema", () => {
   it("says of every value what the schema says of it", () => {
     const seen = new Map<string, number>()
-    const rounds = sized(4000, 200_000)
+    const rounds = sized(4000, 100_000)
     for (let seed = 0; seed < rounds; seed++) {
       const random = new SeededRandom(`compiled ${seed}`)
       const drawn = randomSchema(random)
