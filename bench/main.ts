@@ -131,7 +131,7 @@ const shown = (value: number, unit: string): string => {
 
 const shownGoal = ({ goal, unit }: { readonly goal?: Line["goal"]; readonly unit: string }): string => {
   if (goal === undefined) return ""
-  if ("ratio" in goal) return `>= ${goal.ratio} of it`
+  if ("ratio" in goal) return `>= ${Number(goal.ratio.toFixed(3))} of it`
   return "atLeast" in goal ? `>= ${shown(goal.atLeast, unit)}` : `<= ${shown(goal.atMost, unit)}`
 }
 

@@ -1,4 +1,4 @@
-/** W10: one process, messages in bursts to 100 ports: to each in turn, or to members of a group that are chosen for each message. */
+/** W11: one process, messages in bursts to 100 ports: to each in turn, or to members of a group that are chosen for each message. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Global, Node, Port, Transport } from "../../src/index.ts"
@@ -43,7 +43,7 @@ const side = (
 })
 
 export const choices: Workload = {
-  name: "W10",
+  name: "W11",
   title: "one process, 100,000 messages to 100 ports",
   unit: "/s",
   sides: {
