@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { Port } from "../src/index.ts"
 import * as Rpc from "../src/Rpc.ts"
-import { type TestNode, testOver, transports, until } from "./harness.ts"
+import { roundTrip, type TestNode, testOver, transports, until } from "./harness.ts"
 import { held, nothingRemains } from "./remains.ts"
 import { clientOn, handlers, Journal, serveOn, Users } from "./rpcService.ts"
 
@@ -79,7 +79,12 @@ describe("nothing remains", () => {
             yield* Effect.forkChild(Effect.exit(client.hold({ id: "call" })), { startImmediately: true })
             if (n % 3 === 0) yield* b.run(Port.kil(server, "enough"))
           }).pipe(Effect.scoped),
-        settled: until("all are gone", () => portsOf(nodes) === 2 && journal.working === 0),
+        settled: Effect.gen(function*() {
+          yield* until("all are gone", () => portsOf(nodes) === 2 && journal.working === 0)
+          // And both nodes have heard of it.
+          yield* roundTrip(a, b)
+          yield* roundTrip(b, a)
+        }),
         count: () => heldBy(nodes)
       })
     }))
