@@ -147,7 +147,11 @@ export class Group {
       this.monitors.delete(member)
       this.doubted.delete(member)
       if (isLost(member, exit)) this.goesAway(member)
-      else this.ended.add(member)
+      else {
+        this.ended.add(member)
+        // What is said of an end may be late, and of the port that had this ID before.
+        if (!isTagged(reasonFromExit(exit), "no_such_port")) this.doubt(member)
+      }
       this.changed()
     })
     this.monitors.set(member, cancel)

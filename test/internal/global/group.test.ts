@@ -59,6 +59,12 @@ describe("a member that has ended, and that the database tells again", () => {
     assert.deepStrictEqual(group.members, [far])
   })
 
+  it("is one again when that was said of the one before it, late, and the database tells nothing new", () => {
+    const { echoes, group } = afterTheEnd()
+    echoes[0]?.()
+    assert.deepStrictEqual(group.members, [far])
+  })
+
   it("is none when its node says that it is dead, and then answers", () => {
     const { echoes, ends, group, tells } = afterTheEnd()
     tells(far)
