@@ -145,12 +145,12 @@ export class Group {
     if (!this.isOpen || this.monitors.has(member) || this.ended.has(member) && !this.doubted.has(member)) return
     const cancel = this.host.monitor(member, (exit) => {
       this.monitors.delete(member)
-      this.doubted.delete(member)
+      const isAnswer = this.doubted.delete(member)
       if (isLost(member, exit)) this.goesAway(member)
       else {
         this.ended.add(member)
         // What is said of an end may be late, and of the port that had this ID before.
-        if (!isTagged(reasonFromExit(exit), "no_such_port")) this.doubt(member)
+        if (!isAnswer) this.doubt(member)
       }
       this.changed()
     })
