@@ -35,7 +35,7 @@ export class Group {
   private readonly own = new Set<string>()
   /** Those that have ended, as far as the database does not know yet. */
   private readonly ended = new Set<string>()
-  /** Those of them that the database tells again: another port may have the ID by now, and its node is asked. By question. */
+  /** Those of them that may be there: another port may have the ID by now, and the node is asked. By question. */
   private readonly doubted = new Map<string, object>()
   /** Those whose node was lost, and has not come back so far. */
   private readonly away = new Set<string>()
@@ -157,7 +157,7 @@ export class Group {
     this.monitors.set(member, cancel)
   }
 
-  /** Finds out whether one that has ended is there again: its node says at once that it is not, or answers. */
+  /** Finds out whether one that has ended is there all the same: its node says at once that it is not, or answers. */
   private doubt(member: string): void {
     if (!this.isOpen || !this.ended.has(member) || this.doubted.has(member)) return
     const question = {}

@@ -50,7 +50,7 @@ const afterTheEnd = () => {
   return view
 }
 
-describe("a member that has ended, and that the database tells again", () => {
+describe("a member that has ended, as it is said", () => {
   it("is one again when its node has answered, and has not said that it is dead", () => {
     const { echoes, group, tells } = afterTheEnd()
     tells(far)
@@ -63,6 +63,14 @@ describe("a member that has ended, and that the database tells again", () => {
     const { echoes, group } = afterTheEnd()
     echoes[0]?.()
     assert.deepStrictEqual(group.members, [far])
+  })
+
+  it("is not asked for again when its node says that it is dead, whatever it says of why", () => {
+    const { echoes, ends, group } = afterTheEnd()
+    for (let i = 0; i < 3; i++) ends(far, "killed")
+    assert.strictEqual(echoes.length, 1)
+    echoes[0]?.()
+    assert.deepStrictEqual(group.members, [])
   })
 
   it("is none when its node says that it is dead, and then answers", () => {
