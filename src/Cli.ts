@@ -21,12 +21,11 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import { configGroups, runParams, runSources } from "./internal/cli/config/commands.ts"
-import { commandPrefix, isCommand } from "./internal/cli/network/commandId.ts"
 import { talkGroups } from "./internal/cli/network/commands.ts"
-import { hangups } from "./internal/cli/run/hangup.ts"
+import { run } from "./internal/cli/run/command.ts"
 import * as services from "./internal/cli/run/service.ts"
-import { isWatched, watchdog } from "./internal/cli/run/watchdog.ts"
-import { CurrentEnding, Ending, endless } from "./internal/cli/terminal/interruption.ts"
+import { isWatched } from "./internal/cli/run/watchdog.ts"
+import { CurrentEnding, Ending } from "./internal/cli/terminal/interruption.ts"
 import { UsageError } from "./internal/cli/terminal/usage.ts"
 import { version } from "./internal/values/version.ts"
 
@@ -48,82 +47,6 @@ export const ServiceError = services.ServiceError
  * @since 0.1.0
  */
 export type ServiceError = services.ServiceError
-
-const run = Command.make("run", {
-  ...runParams,
-  allowEval: Flag.Boolean("allow-eval").pipe(
-    Flag.withDescription("Let every node of the network run code on this one"),
-    Flag.withDefault(false)
-  ),
-  watchdog: Flag.Boolean("watchdog").pipe(
-    Flag.withDescription(
-      "Run the node in a process of its own, and start it again when it dies or hangs; or --no-watchdog"
-    ),
-    Flag.withDefault(true)
-  ),
-  hangTimeout: Flag.Finite("hang-timeout").pipe(
-    Flag.withDescription("After how many seconds without a sign of life the node counts as hanging. Default: 30"),
-    Flag.filter((seconds) => seconds >= 2, () => "2 or more"),
-    Flag.withDefault(30)
-  ),
-  watch: Flag.Boolean("watch").pipe(
-    Flag.withDescription("Restart the node when a source file beside one of its services changes"),
-    Flag.withDefault(false)
-  )
-}, (input) =>
-  Effect.gen(function*() {
-    const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
-    const sources = yield* runSources(input)
-    const { runOptions } = yield* Effect.promise(() => import("./internal/config/options.ts"))
-    const reloads = yield* hangups
-    // The node's watchdog has read the same configuration, and has logged already what there is to say of it.
-    const options = yield* Effect.provideService(
-      runOptions(sources),
-      References.MinimumLogLevel,
-      isWatched() ? "None" : yield* References.MinimumLogLevel
-    )
-    if (isCommand(options.nodeId ?? "")) {
-      const problem = `node ID ${options.nodeId}: those that begin with ${commandPrefix} are of commands`
-      return yield* new UsageError({ problem })
-    }
-    if (options.perlServices.length > 0 && !isWatched()) {
-      yield* Effect.logInfo(`skipping the services of AnyEvent::MP: ${options.perlServices.join(", ")}`)
-    }
-    if (input.watchdog && !isWatched()) {
-      const watched = input.watch ? options.services.flatMap(services.fileOf) : []
-      return yield* endless(watchdog({ hangSeconds: input.hangTimeout, watched, reloads }))
-    }
-    if (input.watch && !input.watchdog) {
-      return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
-    }
-    const { runNode } = yield* Effect.promise(() => import("./internal/cli/run/node.ts"))
-    const { renewing } = yield* Effect.promise(() => import("./internal/cli/run/renewal.ts"))
-    return yield* endless(
-      runNode(
-        options,
-        Effect.forEach(options.services, services.load),
-        { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" },
-        renewing(options, reloads, Effect.flatMap(runSources(input), runOptions))
-      ),
-      "outlives its readers"
-    )
-  }).pipe(Effect.scoped)).pipe(
-    Command.withDescription("Run a node until it is interrupted"),
-    Command.withExamples([
-      {
-        command: "EMP_SECRET=swordfish emp run --node-id seed --bind 127.0.0.1:4040",
-        description: "A node that others can use as seed"
-      },
-      {
-        command: "EMP_SECRET=swordfish emp run --node-id anon/ --seed 127.0.0.1:4040 --service ./receiver.ts",
-        description: "A node that joins it and runs a service"
-      },
-      {
-        command: "emp run profile seed",
-        description: "A node as the profile seed of the configuration file has it"
-      }
-    ])
-  )
 
 const demo = Command.make("demo", {}, () =>
   Effect.flatMap(
