@@ -221,6 +221,30 @@ export const readChain = (
     return steps
   })
 
+/** What may follow a chain that is not finished: other words, or what the last one takes. */
+export interface Following {
+  readonly words: ReadonlyArray<Word>
+  readonly taker: Word | undefined
+}
+
+/** Nothing for what is no chain. */
+export const following = (chain: ReadonlyArray<string>): Following | undefined => {
+  if (!byName.has(chain[0] ?? "")) return undefined
+  let rest = chain
+  while (rest.length > 0) {
+    const [name = "", ...behind] = rest
+    const word = byName.get(name)
+    if (word === undefined) return { words: [], taker: undefined }
+    const isTaking = word.takes === "some" || (word.takes !== "nothing" && behind.length === 0)
+    if (isTaking) return { words: [], taker: word }
+    rest = word.takes === "nothing" ? behind : behind.slice(1)
+  }
+  return {
+    words: groups.flatMap(({ words }) => words).filter(({ isUnlisted }) => isUnlisted !== true),
+    taker: undefined
+  }
+}
+
 /** An empty text is an empty list. */
 const isEmptyList = (word: Word, given: ReadonlyArray<string>): boolean => word.argument === "list" && given.length > 0
 

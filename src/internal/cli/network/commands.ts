@@ -9,7 +9,8 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { runParams, runSources } from "../config/commands.ts"
+import * as Redacted from "effect/Redacted"
+import { runParams, sourcesOf } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { commandPrefix } from "./commandId.ts"
@@ -36,26 +37,14 @@ type Flags = Command.Command.Config.Infer<typeof flags>
 
 const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: Flags) =>
   Effect.map(
-    runSources({
-      profile,
-      seeds,
-      secret,
-      cert,
-      norc,
-      nodeid: Option.none(),
-      binds: [],
-      advertise: [],
-      scopes: [],
-      services: [],
-      monitor_timeout: Option.none(),
-      connect_interval: Option.none(),
-      framing_format: [],
-      auth_offer: [],
-      auth_accept: [],
-      max_message_size: Option.none(),
-      node_id_in_cert: Option.none(),
-      force: Option.none(),
-      words: []
+    sourcesOf({ values: {} }, {
+      profile: Option.getOrUndefined(profile),
+      norc: Option.getOrUndefined(norc),
+      values: {
+        seeds: seeds.length === 0 ? undefined : seeds,
+        secret: Option.getOrUndefined(Option.map(secret, Redacted.value)),
+        cert: Option.getOrUndefined(cert)
+      }
     }),
     (sources): Session => ({ sources, nodeId: nodeid, timeoutSeconds: timeout, json })
   )
