@@ -17,7 +17,7 @@ import { version } from "../src/internal/values/version.ts"
 const pathsBelow = ({ subcommands }: Command.Command.Any): ReadonlyArray<ReadonlyArray<string>> => [
   [],
   ...subcommands.flatMap(({ commands }) => commands).filter(({ unlisted }) => !unlisted)
-    .flatMap((below) => pathsBelow(below).map((path) => [below.name, ...path]))
+    .flatMap((below) => pathsBelow(below).map((path) => [below.name].concat(path)))
 ]
 
 const answerTo = (words: ReadonlyArray<string>): Promise<string> => {
@@ -35,7 +35,7 @@ const answerTo = (words: ReadonlyArray<string>): Promise<string> => {
 export const makeAnswers = async (): Promise<Readonly<Record<string, string>>> => {
   const asked = [
     ["--version"],
-    ...pathsBelow(command).map((path) => [...path, "--help"]),
+    ...pathsBelow(command).map((path) => path.concat("--help")),
     ...Object.keys(scripts).map((shell) => ["--completions", shell])
   ]
   return Object.fromEntries(await Promise.all(asked.map(async (words) => [words.join(" "), await answerTo(words)])))

@@ -138,7 +138,8 @@ const leastLevel = Layer.effect(
 )
 
 /** Standard output is for results; what happens is logged to standard error. */
-const logging = Layer.merge(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]), leastLevel)
+const logging = (json: boolean) =>
+  Layer.merge(Logger.layer([Logger.withConsoleError(json ? Logger.formatJson : Logger.formatLogFmt)]), leastLevel)
 
 /**
  * Runs `emp` with the arguments of this process, and ends the process: 0 for success, and when a command that only ends by a
@@ -158,7 +159,7 @@ export const main = (): void => {
   NodeRuntime.runMain(
     reported(runWords(words), json).pipe(
       Effect.provideService(CurrentEnding, ending),
-      Effect.provide(Layer.mergeAll(NodeServices.layer, logging, presenting(json), builtIns))
+      Effect.provide(Layer.mergeAll(NodeServices.layer, logging(json), presenting(json), builtIns))
     ),
     { teardown: teardownOf(ending), disableErrorReporting: true }
   )

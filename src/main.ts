@@ -5,6 +5,7 @@
  * command's start is spent on.
  */
 import { existsSync, readFileSync } from "node:fs"
+import { stripVTControlCharacters } from "node:util"
 
 /** What whoever installs this package brings along. A bundle has it inside, and never fails for want of it. */
 const peers = ["effect", "@effect/platform-node"]
@@ -14,11 +15,11 @@ const built = new URL("./internal/cli/bundle/", import.meta.url)
 const builtCli = new URL("Cli.js", built)
 
 /** They load services, which have to find the very modules of `effect` and of this package that their node is made of. */
-const loadServices = ["run", "doctor"]
+const loadServices = new Set(["run", "doctor"])
 
 /** Whether what the build has made can do it. What a JSON list says is read later. */
 const isServed = (words: ReadonlyArray<string>): boolean =>
-  existsSync(builtCli) && !words.some((word) => loadServices.includes(word) || word.startsWith("["))
+  existsSync(builtCli) && !words.some((word) => loadServices.has(word) || word.startsWith("["))
 
 const isInstalled = (name: string): boolean => {
   try {
@@ -54,8 +55,6 @@ const hasColors = (): boolean => {
   return process.stdout.isTTY || !["", "0", "false"].includes(forced.toLowerCase())
 }
 
-const withoutColors = (text: string): string => text.replaceAll(/\u001b\[[0-9;]*m/g, "")
-
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 const words = process.argv.slice(2)
 if (major < 22 || major === 22 && minor < 19) {
@@ -63,7 +62,7 @@ if (major < 22 || major === 22 && minor < 19) {
 } else {
   const answer = readAnswer(words)
   if (answer !== undefined) {
-    process.stdout.on("error", lost).write(hasColors() ? answer : withoutColors(answer))
+    process.stdout.on("error", lost).write(hasColors() ? answer : stripVTControlCharacters(answer))
   } else {
     try {
       const { main } = isServed(words) ? await import(builtCli.href) : await import("./Cli.ts")

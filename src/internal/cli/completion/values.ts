@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Global from "../../../Global.ts"
 import { profilesOf } from "../../config/document.ts"
@@ -19,14 +20,21 @@ import type { Candidate, Completion, Source } from "./line.ts"
 const patienceSeconds = 0.4
 
 const sessionOf = ({ flags }: Completion) =>
-  Effect.map(
-    sourcesOf({ values: {} }, {
+  Effect.gen(function*() {
+    const began = yield* Clock.currentTimeMillis
+    const sources = yield* sourcesOf({ values: {} }, {
       profile: flags.get("profile"),
       norc: flags.has("norc") ? true : undefined,
       values: { seeds: flags.get("seed"), secret: flags.get("secret"), cert: flags.get("cert") }
-    }),
-    (sources): Session => ({ sources, nodeId: commandPrefix, timeoutSeconds: patienceSeconds, json: false })
-  )
+    })
+    return {
+      sources,
+      nodeId: commandPrefix,
+      timeoutSeconds: patienceSeconds,
+      endsAtMillis: began + 1000 * patienceSeconds,
+      json: false
+    } satisfies Session
+  })
 
 /** The families of the database, without those of AnyEvent::MP's own. A group is one too. */
 const families = (session: Session) =>

@@ -113,9 +113,9 @@ export const find = (session: Session, group: string) =>
   Effect.gen(function*() {
     yield* checkFamily(group)
     const members = (yield* within(session, Global.find(group), "no answer")).toSorted()
-    if (session.json) return yield* printJson(members)
+    if (session.json) yield* printJson(members)
     if (members.length === 0) return yield* failed(`nobody is in the group ${group}`)
-    yield* Effect.forEach(members, print, { discard: true })
+    if (!session.json) yield* Effect.forEach(members, print, { discard: true })
   })
 
 /** Reads a family, or one of its keys. */
@@ -127,7 +127,9 @@ export const dbGet = (session: Session, family: string, key: string | undefined)
       if (!entries.has(key)) return yield* failed(`family ${family} has no key ${JSON.stringify(key)}`)
       return yield* session.json ? printJson(entries.get(key)) : print(show(entries.get(key)))
     }
-    if (session.json) return yield* printJson(Object.fromEntries(entries))
+    if (session.json) yield* printJson(Object.fromEntries(entries))
+    if (entries.size === 0) return yield* failed(`there is nothing in the family ${family}`)
+    if (session.json) return
     const sorted = Array.from(entries).toSorted(([left], [right]) => left < right ? -1 : 1)
     yield* Effect.forEach(sorted, ([name, value]) => print(`${name} ${stringify(value)}`), { discard: true })
   })

@@ -71,11 +71,14 @@ export const reported = <A, E, R>(effect: Effect.Effect<A, E, R>, json: boolean)
     return json ? tell({ tag: "defect", message: Cause.pretty(cause), exitCode: 1 }, json) : Effect.logError(cause)
   })
 
+/** What is said already, and what is for those who have the program before them. */
+const unsaid = new Set(["_tag", "name", "message", "stack", "cause"])
+
 /** What of an error can be said in JSON. A secret never can. */
 const detailsOf = (error: Error): object =>
   Object.fromEntries(
     Object.entries(error).filter(([name, value]) =>
-      !["_tag", "name", "message", "stack", "cause"].includes(name) &&
+      !unsaid.has(name) && !name.startsWith("~") && value !== error.message &&
       (["string", "number", "boolean"].includes(typeof value) || isTexts(value))
     )
   )

@@ -32,9 +32,9 @@ export const unpacked = (words: ReadonlyArray<string>): Result.Result<ReadonlyAr
   })
 }
 
-const helpFlags = ["--help", "-h"]
+const helpFlags = new Set(["--help", "-h"])
 /** Flags of all commands that take the next word. */
-const globalsWithValue = ["--log-level", "--completions"]
+const globalsWithValue = new Set(["--log-level", "--completions"])
 
 /**
  * Help for what is no command is an error, which it is without the flag. Effect's command line shows help before it looks at what else
@@ -45,14 +45,14 @@ export const withoutHelpForNothing = (
   command: Command.Command.Any
 ): ReadonlyArray<string> => {
   const own = beforeOperands(words)
-  if (!own.some((word) => helpFlags.includes(word))) return words
+  if (!own.some((word) => helpFlags.has(word))) return words
   let reached: Command.Command.Any = command
   for (const [nth, word] of own.entries()) {
-    if (word.startsWith("-") || globalsWithValue.includes(own[nth - 1] ?? "")) continue
+    if (word.startsWith("-") || globalsWithValue.has(own[nth - 1] ?? "")) continue
     const below = reached.subcommands.flatMap(({ commands }) => commands)
     if (below.length === 0) return words
     const named = below.find(({ alias, name }) => name === word || alias === word)
-    if (named === undefined) return words.filter((word) => !helpFlags.includes(word))
+    if (named === undefined) return words.filter((word) => !helpFlags.has(word))
     reached = named
   }
   return words
