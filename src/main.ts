@@ -49,11 +49,7 @@ const lost = (error: NodeJS.ErrnoException): void => {
 }
 
 /** As Effect's command line decides it. */
-const hasColors = (): boolean => {
-  const { FORCE_COLOR: forced = "", NO_COLOR: none = "", TERM: term } = process.env
-  if (term === "dumb" || none !== "") return false
-  return process.stdout.isTTY || !["", "0", "false"].includes(forced.toLowerCase())
-}
+const hasColors = (): boolean => process.stdout.isTTY && !process.env["NO_COLOR"]
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 const words = process.argv.slice(2)

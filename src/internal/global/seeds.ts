@@ -71,8 +71,8 @@ export class Seeds {
       const problem = wrongSeed(name)
       const [address] = problem === undefined ? connections.dialable([name]) : []
       if (address !== undefined) {
-        const state = { isName: false, doors: [], isResolving: false, failure: undefined }
-        return { name, address, ...state, problems: new Set<string>() }
+        const problems = new Set<string>()
+        return { name, address, isName: false, doors: [], isResolving: false, failure: undefined, problems }
       }
       if (problem === undefined) router.log.info(`seed ${name} is for nodes that have its label among their scopes`)
       else router.log.alarm(`seed ${name}`, `seed ${problem}: this node goes on without it`)

@@ -245,8 +245,9 @@ export const following = (chain: ReadonlyArray<string>): Following | undefined =
   }
 }
 
-/** An empty text is an empty list. */
-const isEmptyList = (word: Word, given: ReadonlyArray<string>): boolean => word.argument === "list" && given.length > 0
+/** An empty text is an empty list, but for seeds: it is a variable that was not set. */
+const isEmptyList = (word: Word, given: ReadonlyArray<string>): boolean =>
+  word.argument === "list" && word.name !== "seeds" && given.length > 0
 
 const unknownWord = (name: string, isChained: boolean): string =>
   isChained

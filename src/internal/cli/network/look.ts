@@ -9,7 +9,8 @@ import * as Supervisor from "../../../Supervisor.ts"
 import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
 import { showDuration } from "../../values/duration.ts"
-import { columns, print, printJson, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
+import type { Outputs } from "../outputs.ts"
+import { columns, print, printOutput, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
 import { isCommand } from "./commandId.ts"
 import {
   type Answer,
@@ -48,6 +49,15 @@ export const statuses = (session: Session) =>
   Effect.flatMap(allNodes(session), (names) => askAll(session, names, lookAt))
 
 const entriesOf = (status: Status): number => Object.values(status.families).reduce((sum, count) => sum + count, 0)
+
+/** For programs: with the counts that the table shows. */
+export const forPrograms = (answer: Answer): Outputs["status"][number] =>
+  "links" in answer ? withoutCommands(answer) : answer
+
+const withoutCommands = (answer: Status | OtherKind) =>
+  isOfOtherKind(answer)
+    ? answer
+    : { ...answer, links: answer.links - commandsOf(answer), entries: answer.isGlobal ? entriesOf(answer) : null }
 
 /** The nodes in a table, and those of other kinds, of which less is known, in one below it. */
 export const overview = (answers: ReadonlyArray<Answer>): string => {
@@ -125,11 +135,11 @@ export const status = (session: Session, node: string | undefined) =>
   Effect.gen(function*() {
     if (node !== undefined) {
       const one = yield* lookAt(session, node)
-      if (session.json) return yield* printJson(one)
+      if (session.json) return yield* printOutput("status NODE", withoutCommands(one))
       return yield* print(isOfOtherKind(one) ? otherNodes([one]) : details(one))
     }
     const answers = yield* statuses(session)
-    yield* session.json ? printJson(answers) : print(overview(answers))
+    yield* session.json ? printOutput("status", answers.map(forPrograms)) : print(overview(answers))
     yield* unlessSilent(answers)
   })
 
@@ -168,7 +178,8 @@ export const trace = (session: Session, from: string | undefined, form: "text" |
     }
     const links = withHearsay(told)
     yield* form === "json"
-      ? printJson(
+      ? printOutput(
+        "trace",
         Object.fromEntries(Array.from(links, ([node, others]) => [node, typeof others === "string" ? null : others]))
       )
       : print(form === "dot" ? dot(links) : listed(links))
@@ -228,7 +239,7 @@ export const tree = (session: Session, node: string) =>
     const text = supervisors.length === 0
       ? `node ${node} has no supervisors`
       : roots.map((root) => Supervisor.render(root)).join("\n\n")
-    yield* session.json ? printJson(roots) : print(text)
+    yield* session.json ? printOutput("tree", roots) : print(text)
     if (silent.length > 0) yield* failed(`supervisors of node ${node} do not answer: ${silent.join(", ")}`)
   })
 
@@ -250,7 +261,10 @@ export const ping = (session: Session, node: string, count: number) =>
     })
     const sum = Effect.suspend(() => {
       const { max, median, min } = spread(times)
-      if (session.json) return printJson({ node, count: times.length, lost, min, median, max })
+      if (session.json) {
+        const figures = times.length === 0 ? { min: null, median: null, max: null } : { min, median, max }
+        return printOutput("ping", { node, count: times.length, lost, ...figures })
+      }
       const figures = `min ${showMillis(min)}, median ${showMillis(median)}, max ${showMillis(max)}`
       return print(
         `${times.length} round trips${lost === 0 ? "" : `, ${lost} without an answer`}${
@@ -275,7 +289,7 @@ export const bench = (session: Session, node: string) =>
     const single = yield* measure(roundTrip(session, node), 1)
     const many = yield* measure(roundTrip(session, node), 64)
     yield* session.json
-      ? printJson({ node, roundTrips: single, concurrentRoundTrips: many })
+      ? printOutput("bench", { node, roundTrips: single, concurrentRoundTrips: many })
       : print(`${single} round trips/s one after the other, ${many}/s with 64 at a time`)
   })
 
