@@ -112,14 +112,14 @@ describe("--json", () => {
     ["errors TAG", "no_such_port"],
     ["showprofile"],
     ["showconfig"]
-  ])("prints for %s what the code says", async (name: Name, ...args) => {
+  ])("prints for %s what the code says", async (name, ...args) => {
     const words = name.replaceAll(/ [A-Z]+/g, "").split(" ")
     const isOfNetwork = !/^(?:errors|show)/.test(name)
     const { code, stderr, stdout } = isOfNetwork
       ? await ended(...words, ...args)
       : await begin(...words, ...args, "--json").exits()
     assert.deepStrictEqual([code, stderr], [0, ""])
-    const schema: Schema.ConstraintDecoder<unknown> = outputs[name]
+    const schema: Schema.ConstraintDecoder<unknown> = outputs[names.find((known) => known === name)!]
     Schema.decodeUnknownSync(schema, { onExcessProperty: "error" })(JSON.parse(stdout))
   })
 

@@ -24,9 +24,9 @@ export const oddValue = (key: string, value: unknown): string | undefined => {
   return `${key}: ${value} seconds are ${what}; from ${least} to ${most} make sense`
 }
 
-/** Keys beside those of a node, at the top and in a profile. */
-const topKeys = ["version", "profile"]
-const profileKeys = ["parent"]
+/** Keys beside those of a node, at the top and in a profile. `eval` holds Perl code for AnyEvent::MP. */
+const topKeys = ["version", "profile", "eval"]
+const profileKeys = ["parent", "eval"]
 
 const unknownKeys = (object: JsonObject, others: ReadonlyArray<string>, where: string): ReadonlyArray<string> => {
   const known = [...keys, ...others]

@@ -42,7 +42,7 @@ complete -F _emp emp
 `
 
 const zsh = `#compdef emp
-# Completion of emp for zsh: eval "$(emp --completions zsh)", behind compinit
+# Completion of emp for zsh: a file _emp in a folder of fpath, or eval "$(emp --completions zsh)" behind compinit
 _emp() {
   local -a lines candidates
   local line
@@ -56,7 +56,11 @@ _emp() {
   done
   _describe -V emp candidates
 }
-compdef _emp emp
+if [[ "\$funcstack[1]" == _emp ]]; then
+  _emp "$@"
+else
+  compdef _emp emp
+fi
 `
 
 const fish = `# Completion of emp for fish: emp --completions fish | source
