@@ -102,6 +102,20 @@ describe("a line of bash is completed", () => {
   })
 })
 
+describe("emp --completions", () => {
+  it.each(["bash", "zsh", "fish"])("prints a script of %s that asks emp", async (shell) => {
+    const { code, stdout } = await startEmp(["--completions", shell]).exits()
+    assert.match(stdout, /__complete -- /)
+    assert.strictEqual(code, 0)
+  })
+
+  it("prints one for powershell that knows commands and flags", async () => {
+    const { code, stdout } = await startEmp(["--completions", "powershell"]).exits()
+    assert.include(stdout, "hang-timeout")
+    assert.strictEqual(code, 0)
+  })
+})
+
 describe("a shell that asks", () => {
   const ask = async (words: ReadonlyArray<string>, more: Record<string, string> = {}) =>
     await startEmp(["__complete", "--", ...words], { ...env, ...more }).exits()

@@ -16,14 +16,14 @@ const makeFolder = (): string => {
   return folder
 }
 
-/** What it says. Lines that went on in the next one are whole again; none was longer than the screen, but for a path. */
+/** What it says. Where there is no terminal no line goes on in the next one. */
 const doctor = async (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}) => {
   const secret = { EMP_SECRET: "a secret of some length" }
   const ended = await startEmp(["doctor", "--bind", "127.0.0.1:*", ...args], { ...secret, ...env }).exits()
   if (!args.includes("--json")) {
-    for (const line of ended.stdout.split("\n")) assert.match(line, /^.{0,80}$|^.{9}\S+$|^\w+ +\S+ \S+$/)
+    for (const line of ended.stdout.trimEnd().split("\n")) assert.match(line, /^(?:ok|WARNING|PROBLEM) |^ {9}→ /)
   }
-  return { ...ended, stdout: ended.stdout.replaceAll(/\n {9}(?!→)/g, " ") }
+  return ended
 }
 
 describe("emp doctor", () => {
@@ -247,28 +247,6 @@ describe("emp init where no folder can be made", () => {
       /^emp: .*: name a folder that is empty or not there yet, and that you may write to; not \/proc\/x/
     )
     assert.deepStrictEqual([code, stdout], [1, ""])
-  })
-})
-
-describe("the completions of emp", () => {
-  it("complete commands and flags in bash", async () => {
-    const { code, stdout } = await startEmp(["--completions", "bash"]).exits()
-    assert.strictEqual(code, 0)
-    const typed = (...words: ReadonlyArray<string>): string => `
-      COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_LINE="\${COMP_WORDS[*]}"; COMPREPLY=()
-      COMP_POINT=\${#COMP_LINE}; COMP_CWORD=${words.length - 1}; _emp emp '${words.at(-1)}' '${words.at(-2)}'
-      echo "\${COMPREPLY[*]}"`
-    const script = [stdout, typed("emp", "doc"), typed("emp", "run", "--hang"), typed("emp", "db", "")].join("\n")
-    const completed = spawnSync("bash", ["--norc"], { input: script, encoding: "utf8" })
-    assert.strictEqual(completed.stdout, "doctor\n--hang-timeout\nget set del mon\n", completed.stderr)
-  })
-
-  it("are there for other shells too", async () => {
-    for (const shell of ["zsh", "fish"]) {
-      const { code, stdout } = await startEmp(["--completions", shell]).exits()
-      assert.strictEqual(code, 0)
-      assert.include(stdout, "hang-timeout")
-    }
   })
 })
 

@@ -45,18 +45,21 @@ const zsh = `#compdef emp
 # Completion of emp for zsh: a file _emp in a folder of fpath, or eval "$(emp --completions zsh)" behind compinit
 _emp() {
   local -a lines candidates
-  local line
+  local line name about
   lines=("\${(@f)$("\${words[1]/#\\~/$HOME}" ${askedCommand} -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ "\${lines[1]}" == ${filesWanted} ]]; then
+    [[ "\${words[CURRENT]}" == --*=* ]] && compset -P '*='
     _files
     return
   fi
   for line in "\${lines[@]}"; do
-    [[ -n "$line" ]] && candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+    name=\${\${line%%$'\\t'*}//:/\\\\:}
+    about=\${line#*$'\\t'}
+    [[ -n "$name" ]] && candidates+=("$name\${about:+:$about}")
   done
   _describe -V emp candidates
 }
-if [[ "\$funcstack[1]" == _emp ]]; then
+if [[ "$funcstack[1]" == _emp ]]; then
   _emp "$@"
 else
   compdef _emp emp
