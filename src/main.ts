@@ -30,7 +30,7 @@ const isInstalled = (name: string): boolean => {
 }
 
 const refuse = (problem: string): void => {
-  console.error(`emp ${problem}`)
+  console.error(`emp: ${problem}`)
   process.exitCode = 1
 }
 

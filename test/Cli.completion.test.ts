@@ -71,6 +71,7 @@ describe("a line of bash is completed", () => {
     assert.deepStrictEqual(inBash("status", "--pro"), ["--profile"])
     assert.deepStrictEqual(inBash("logs", "--level", "w"), ["warn"])
     assert.deepStrictEqual(inBash("logs", "--level=w"), ["warn"])
+    assert.deepStrictEqual(inBash("run", "--auth-offer", "hm"), ["hmac_sha3_512"])
   })
 
   it("with nodes, groups and families of the network", async () => {

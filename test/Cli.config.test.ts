@@ -275,6 +275,49 @@ describe("a wrong configuration command", () => {
     }
   })
 
+  it("that is empty is missing, also among seeds, where it is a variable that was not set", async () => {
+    const { emp, entries, fails } = makeHome()
+    for (const key of ["nodeid", "seeds"]) {
+      const { code, message } = await fails(key, "")
+      assert.match(message, new RegExp(`^${key}: its \\w+ is missing, as in: emp ${key} `))
+      assert.strictEqual(code, 2)
+    }
+    const run = await fails("run", "--secret", "x", "--seed", "")
+    assert.match(run.message, /^seeds: "" is not an address/)
+    assert.deepStrictEqual(entries(), [])
+    await emp("seeds", "[]", "binds", "")
+    assert.strictEqual(
+      await emp("showprofile", "--json"),
+      "{\n  \"version\": 1,\n  \"seeds\": [],\n  \"binds\": []\n}\n"
+    )
+  })
+
+  it("that cannot be meant is taken, with a warning", async () => {
+    const { document, start } = makeHome("{\"sercet\": \"x\"}")
+    const { code, stderr } = await start(["connect_interval", "0.0001"]).exits()
+    assert.match(stderr, /^emp: connect_interval: 0.0001 seconds are so short a time .*\n$/)
+    assert.strictEqual(code, 0)
+    assert.strictEqual(document()["connect_interval"], 0.0001)
+    const shown = await start(["showconfig"]).exits()
+    assert.match(shown.stderr, /^emp: .*: there is no key "sercet", it means nothing; did you mean "secret"\?$/m)
+    assert.match(shown.stderr, /^emp: connect_interval: /m)
+    const run = await start([
+      "run",
+      "--secret",
+      "x",
+      "--bind",
+      "127.0.0.1:*",
+      "--connect-interval",
+      "2",
+      "--service",
+      "./no.js"
+    ]).exits()
+    assert.strictEqual(run.stderr.match(/level=WARN .*did you mean \\"secret\\"/g)?.length, 1)
+    assert.notInclude(run.stderr, "connect_interval")
+    const doctor = await start(["doctor", "--secret", "x", "--bind", "127.0.0.1:*"]).exits()
+    assert.match(doctor.stdout, /^WARNING +configuration: .*"sercet"/m)
+  })
+
   it("at the start gets a suggestion too", async () => {
     const { code, stderr } = await makeHome().start(["gensecrt"]).exits()
     assert.match(stderr, /unknown subcommand "gensecrt" for "emp"; did you mean "gensecret"\?\n/)

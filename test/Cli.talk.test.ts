@@ -381,6 +381,29 @@ describe("emp status, top, trace, tree", () => {
   })
 })
 
+describe("emp ping", () => {
+  it("sums up when it is interrupted", async () => {
+    await using ping = begin(["ping", "worker", "-c", "100000", "--seed", seed])
+    await ping.sees(/^worker: .*\nworker: .* ms$/m)
+    const { code, stdout } = await ping.end("SIGINT")
+    assert.match(stdout, /^\d+ round trips: min \S+ ms, median \S+ ms, max \S+ ms\n$/m)
+    assert.strictEqual(code, 130)
+  })
+
+  it("goes on when an answer does not come, and says how many there were", async () => {
+    let asked = 0
+    using odd = await strangeSeed("odd", ownKind(30_000), {
+      time: (peer, to) => {
+        if (asked++ !== 1) peer.send([String(to).split("#")[1], 5])
+      }
+    })
+    const { code, stderr, stdout } = await odd.run("ping", "odd", "-c", "3", "--timeout", "2", "--json")
+    const found = JSON.parse(stdout) as { readonly count: number; readonly lost: number }
+    assert.deepInclude(found, { count: 2, lost: 1 }, stderr)
+    assert.strictEqual(code, 1)
+  })
+})
+
 describe("emp ping, bench, eval, logs", () => {
   it("measure round trips", async () => {
     const text = await printed("ping", "worker", "-c", "3")

@@ -192,7 +192,7 @@ describe("the package", () => {
     const { status, stderr, stdout } = runEmp(folder, "run", "--norc")
     assert.strictEqual(
       stderr,
-      "emp needs @effect/platform-node beside effect-mp: npm install @effect/platform-node\n"
+      "emp: needs @effect/platform-node beside effect-mp: npm install @effect/platform-node\n"
     )
     assert.deepStrictEqual([status, stdout], [1, ""])
   })

@@ -57,7 +57,9 @@ const named = (words: Iterable<string>): Found => ({ candidates: Array.from(word
 const valueFor = ({ name, type }: FlagDescriptor | ArgumentDescriptor): Found => {
   if (type._tag === "Choice") return named(type.values)
   if (type._tag === "Path") return { source: "files" }
-  return name === "level" ? named(logLevels) : { source: sourceOf[name] }
+  if (name === "level") return named(logLevels)
+  const key = name === "framing" ? "framing_format" : name.replaceAll("-", "_")
+  return sourceOf[name] === undefined && isKey(key) ? valueOfKey(key) : { source: sourceOf[name] }
 }
 
 /** What stands at the cursor of the operands of a chain, or of `emp run` in AEMP's form. */

@@ -21,6 +21,7 @@ import {
   type OtherKind,
   type Problem,
   roundTrip,
+  silent,
   unlessSilent
 } from "./nodes.ts"
 import { showSecurity } from "./security.ts"
@@ -233,15 +234,22 @@ export const tree = (session: Session, node: string) =>
       { concurrency: 16 }
     )
     const found = trees.flatMap((tree) => tree._tag === "Some" ? [tree.value] : [])
-    const silent = supervisors.filter((_, at) => trees[at]?._tag === "None")
+    const missing = supervisors.filter((_, at) => trees[at]?._tag === "None")
     const below = new Set(found.flatMap(({ children }) => children.map(({ port }) => port)))
     const roots = found.filter(({ port }) => !below.has(port))
     const text = supervisors.length === 0
       ? `node ${node} has no supervisors`
       : roots.map((root) => Supervisor.render(root)).join("\n\n")
     yield* session.json ? printOutput("tree", roots) : print(text)
-    if (silent.length > 0) yield* failed(`supervisors of node ${node} do not answer: ${silent.join(", ")}`)
+    missing.push(...roots.flatMap(unanswered))
+    if (missing.length > 0) yield* failed(`supervisors do not answer: ${missing.join(", ")}`)
   })
+
+/** The supervisors in a tree that stand there as those that do not answer. */
+const unanswered = ({ children }: Supervisor.Tree): ReadonlyArray<string> =>
+  children.flatMap(({ port, tree }) =>
+    typeof tree === "object" ? unanswered(tree) : tree === silent ? [String(port)] : []
+  )
 
 export const ping = (session: Session, node: string, count: number) =>
   Effect.gen(function*() {
@@ -267,9 +275,9 @@ export const ping = (session: Session, node: string, count: number) =>
       }
       const figures = `min ${showMillis(min)}, median ${showMillis(median)}, max ${showMillis(max)}`
       return print(
-        `${times.length} round trips${lost === 0 ? "" : `, ${lost} without an answer`}${
-          times.length === 0 ? "" : `: ${figures}`
-        }`
+        `${times.length} round ${times.length === 1 ? "trip" : "trips"}${
+          lost === 0 ? "" : `, ${lost} without an answer`
+        }${times.length === 0 ? "" : `: ${figures}`}`
       )
     })
     const all = Effect.gen(function*() {

@@ -15,8 +15,8 @@ export interface Problem {
   readonly problem: string
 }
 
-/** Whoever can be asked, and says nothing. */
-const silent = "does not answer"
+/** Whoever can be asked, and says nothing: in a tree, too. */
+export const silent = "does not answer"
 
 /** What is known of a node of another kind: no more than what it greets with, and how fast it answers. */
 export interface OtherKind {
