@@ -29,8 +29,11 @@ const begin = (args: ReadonlyArray<string>, more: Record<string, string> = {}): 
   return started
 }
 
-/** A command of one go. */
-const run = async (...args: ReadonlyArray<string>): Promise<Ended> => await begin([...args, "--seed", seed]).exits()
+/** A command of one go. It has more time than people would give it. */
+const run = async (...args: ReadonlyArray<string>): Promise<Ended> => {
+  const patience = args.includes("--timeout") ? [] : ["--timeout", "25"]
+  return await begin([...args, "--seed", seed, ...patience]).exits()
+}
 
 /** What a command prints that succeeds. */
 const printed = async (...args: ReadonlyArray<string>): Promise<string> => {
@@ -166,8 +169,8 @@ describe("emp snd and emp cal", () => {
     )
     assert.include(await refused(2, "snd", echo, "{\"a\":"), "column 6: expected a value, found the end")
     assert.include(
-      await refused(3, "cal", echo, "silent", "--timeout", "0.5"),
-      `${echo} has not answered (after 0.5 s)`
+      await refused(3, "cal", echo, "silent", "--timeout", "5"),
+      `${echo} has not answered (after 5 s)`
     )
     assert.include(await refused(2, "snd"), "port")
   })
@@ -394,12 +397,15 @@ describe("emp ping", () => {
     let asked = 0
     using odd = await strangeSeed("odd", ownKind(30_000), {
       time: (peer, to) => {
-        if (asked++ !== 1) peer.send([String(to).split("#")[1], 5])
+        // Nodes ask each other for it too.
+        if (++asked <= 3) peer.send([String(to).split("#")[1], 5])
       }
     })
-    const { code, stderr, stdout } = await odd.run("ping", "odd", "-c", "3", "--timeout", "2", "--json")
+    const { code, stderr, stdout } = await odd.run("ping", "odd", "-c", "5", "--timeout", "2", "--json")
     const found = JSON.parse(stdout) as { readonly count: number; readonly lost: number }
-    assert.deepInclude(found, { count: 2, lost: 1 }, stderr)
+    assert.strictEqual(found.count + found.lost, 5, stderr)
+    assert.isAbove(found.count, 0)
+    assert.isAbove(found.lost, 1)
     assert.strictEqual(code, 1)
   })
 })
