@@ -20,7 +20,7 @@ const nodes: Array<Process> = []
 let seed = ""
 
 beforeAll(async () => {
-  writeFileSync(rc, JSON.stringify({ profile: { worker: {}, "web server": {} } }))
+  writeFileSync(rc, JSON.stringify({ profile: { worker: {}, "web server": {}, "*": {} } }))
   mkdirSync(join(folder, "certificates"))
   writeFileSync(join(folder, "cert one.pem"), "")
   const start = async (...args: ReadonlyArray<string>): Promise<string> => {
@@ -86,7 +86,8 @@ describe("a line of bash is completed", () => {
 
   it("with profiles, also behind other commands of a chain", () => {
     assert.deepStrictEqual(inBash("gensecret", "profi"), ["profile"])
-    assert.deepStrictEqual(inBash("gensecret", "profile", ""), ["worker", "web\\ server"])
+    assert.deepStrictEqual(inBash("gensecret", "profile", ""), ["worker", "web\\ server", "\\*"])
+    assert.deepStrictEqual(inBash("gensecret", "profile", "web\\ s"), ["web\\ server"])
     assert.deepStrictEqual(inBash("gensecret", "profile", "worker", "auth_accept", "hm"), ["hmac_sha3_512"])
     assert.deepStrictEqual(inBash("run", "profile", "wo"), ["worker"])
     assert.deepStrictEqual(inBash("status", "--profile", "wo"), ["worker"])

@@ -25,7 +25,8 @@ const begin = (...args: ReadonlyArray<string>): Process => {
   nodes.push(started)
   return started
 }
-const ended = async (...args: ReadonlyArray<string>) => await begin(...args, "--json", "--seed", seed, "--timeout", "25").exits()
+const ended = async (...args: ReadonlyArray<string>) =>
+  await begin(...args, "--json", "--seed", seed, "--timeout", "25").exits()
 
 beforeAll(async () => {
   writeFileSync(rc, JSON.stringify({ monitor_timeout: 20, profile: { worker: { nodeid: "worker/" } } }))

@@ -14,9 +14,9 @@ export const filesWanted = ":files"
 /** Bash takes words apart at `:` and `=`, and wants only the rest of what is put together again here. */
 const bash = `# Completion of emp for bash: eval "$(emp --completions bash)"
 _emp() {
-  local IFS=$'\\n' words=() piece before='' i
+  local words=() piece before='' i
   for ((i = 1; i <= COMP_CWORD; i++)); do
-    piece=\${COMP_WORDS[i]}
+    piece=\${COMP_WORDS[i]//\\\\/}
     if ((\${#words[@]})) && [[ $piece == [:=]* || $before == *[:=] ]]; then
       words[\${#words[@]} - 1]+=$piece
     else
@@ -30,13 +30,13 @@ _emp() {
   COMPREPLY=()
   if [[ $lines == ${filesWanted} ]]; then
     compopt -o filenames 2>/dev/null
-    for line in $(compgen -f -- "\${word#"$apart"}"); do COMPREPLY+=("$line"); done
+    while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "\${word#"$apart"}")
     return
   fi
-  for line in $lines; do
+  while IFS= read -r line; do
     line=\${line%%$'\\t'*}
-    COMPREPLY+=("$(printf %q "\${line#"$apart"}")")
-  done
+    [[ $line ]] && COMPREPLY+=("$(printf %q "\${line#"$apart"}")")
+  done <<< "$lines"
 }
 complete -F _emp emp
 `
