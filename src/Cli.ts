@@ -143,8 +143,8 @@ const logging = (json: boolean) =>
 
 /**
  * Runs `emp` with the arguments of this process, and ends the process: 0 for success, and when a command that only ends by a
- * signal got one, 1 for a failure, 2 for a wrong command line, 3 for a time that was up, 130 (SIGINT) and 143 (SIGTERM) for a
- * command that had not done its work. A second signal ends it at once.
+ * signal got one, 1 for a failure, or when less was found than was asked for, 2 for a wrong command line, 3 for a time that was up, 130
+ * (SIGINT) and 143 (SIGTERM) for a command that had not done its work. A second signal ends it at once.
  *
  * @category running
  * @since 0.1.0

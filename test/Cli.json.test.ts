@@ -45,7 +45,17 @@ beforeAll(async () => {
     ...service
   )
   await worker.sees(/is ready/)
-  const { code, stderr } = await begin("db", "set", "settings", "limit", "{\"max\":5}", "--seed", seed).exits()
+  const { code, stderr } = await begin(
+    "db",
+    "set",
+    "settings",
+    "limit",
+    "{\"max\":5}",
+    "--seed",
+    seed,
+    "--timeout",
+    "25"
+  ).exits()
   assert.strictEqual(code, 0, stderr)
 })
 afterAll(async () => {
