@@ -76,10 +76,8 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
       Global.layer({ seeds }),
       Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [], advertise: [] }), Transport.layerTcp)
     )
-    const joined = within(
-      session,
-      Effect.raceFirst(Global.joined, refused),
-      `no seed has answered: ${seeds.join(", ")}`
+    const joined = within(session, Effect.raceFirst(Global.joined, refused), "").pipe(
+      Effect.catchTag("TimedOut", () => unanswered(session, seeds))
     )
     return yield* Effect.andThen(traced, Effect.andThen(joined, body)).pipe(Effect.scoped, Effect.provide(node))
   })
@@ -110,6 +108,14 @@ const refused = Effect.gen(function*() {
     yield* Effect.sleep("20 millis")
   }
 })
+
+/** No seed has answered: why, as far as that is known. */
+const unanswered = (session: Session, seeds: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const failures = (yield* NodeRouter).observed.seeding?.failures ?? []
+    const why = failures.length === 0 ? seeds.join(", ") : failures.map(({ message }) => message).join("; ")
+    return yield* new TimedOut({ problem: `no seed has answered: ${why} (after ${session.timeoutSeconds} s)` })
+  })
 
 /** `EMP_TRACE=1` is for commands too. */
 const traced = Effect.gen(function*() {
