@@ -20,6 +20,7 @@ import * as crypto from "node:crypto"
 import * as os from "node:os"
 import { Connections } from "./internal/node/connections.ts"
 import * as gaugesOf from "./internal/node/gauges.ts"
+import { measureLoopDelay } from "./internal/node/loopDelay.ts"
 import type { FindAddresses, Network } from "./internal/node/network.ts"
 import { expand } from "./internal/node/nodeId.ts"
 import { installNodePort } from "./internal/node/nodePort.ts"
@@ -311,6 +312,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
       yield* Effect.addFinalizer(() => stop(router))
       yield* Effect.forkScoped(gaugesOf.publish(router))
+      yield* measureLoopDelay
       yield* router.network.listen(checked.binds)
       return router
     })

@@ -42,7 +42,7 @@ export const read = (router: Router): Gauges => {
     queuedMessages: sum((peer) => peer.queued),
     unsentBytes: sum((peer) => peer.link?.buffered ?? 0),
     waitingSenders: sum((peer) => peer.senders),
-    refusedMessages: router.refusedMessages
+    refusedMessages: router.counts.refused
   }
 }
 

@@ -25,9 +25,15 @@ export interface Seeding {
   tryNow(): void
 }
 
+/** How many entries the data of the network has, on a global node. */
+export const entriesOf = ({ families }: NetworkStatus): number =>
+  Object.values(families).reduce((sum, size) => sum + size, 0)
+
 const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
 
 export class Observed {
+  /** How often supervisors of this node have started a child again. */
+  restarts = 0
   private readonly ports = new Set<string>()
   private readNetwork: (() => NetworkStatus) | undefined = undefined
   private readSeeding: Seeding | undefined = undefined

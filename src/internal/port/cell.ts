@@ -34,6 +34,7 @@ import {
   handlerOf,
   type Handlers,
   tagOf,
+  takesFiber,
   withHandler,
   withoutHandler
 } from "./handlers.ts"
@@ -193,9 +194,10 @@ export class Cell implements Receiver, Runnable {
   }
 
   send(message: Message, aside?: Aside): void {
-    if (this.doomed !== undefined) return
+    if (this.doomed !== undefined) return void this.host.counts.dropped.port_ended++
     const { capacity } = this.settings
     if (capacity !== undefined && this.waiting >= capacity) {
+      this.host.counts.dropped.port_ended++
       return this.kill(reasons.mailbox_overflow(capacity))
     }
     this.put(aside === undefined ? message : this.beside(message, aside))
@@ -215,15 +217,19 @@ export class Cell implements Receiver, Runnable {
   private beside(message: Message, { link, patienceMillis, span }: Aside): Task {
     const until = patienceMillis === undefined ? Infinity : this.host.monotonic() + patienceMillis
     const handle = (): unknown => {
-      if (until < Infinity && (link?.isOver === true || this.host.monotonic() >= until)) return undefined
+      if (until < Infinity && (link?.isOver === true || this.host.monotonic() >= until)) return this.expired()
       if (span === undefined) return this.handle(message)
       return handledIn(span, this.host.nodeId, this.id, message, () => this.handle(message))
     }
     return Object.assign(handle, { message })
   }
 
+  private expired(): undefined {
+    this.host.counts.dropped.expired++
+  }
+
   /** How many items wait, beside what is in hand. */
-  private get waiting(): number {
+  get waiting(): number {
     return this.box.length + this.batch.length - this.index
   }
 
@@ -276,11 +282,22 @@ export class Cell implements Receiver, Runnable {
     this.doomed = exit
     this.host.ending(this, exit)
     Context.get(this.creator, Witness)?.sawEnd(this.id, exit)
+    this.countWaiting()
     this.box = this.batch = noItems
+    this.index = 0
     if (this.life?.fiber === undefined && !this.busy) {
       this.busy = true
       enqueue(this)
     } else this.handIsFree()
+  }
+
+  /** What waits is dropped. */
+  private countWaiting(): void {
+    if (this.waiting === 0) return
+    const isMessage = (item: Item | undefined): boolean => messageOf(item) !== undefined
+    for (const items of [this.batch.slice(this.index), this.box]) {
+      this.host.counts.dropped.port_ended += items.filter(isMessage).length
+    }
   }
 
   run(): void {
@@ -368,7 +385,24 @@ export class Cell implements Receiver, Runnable {
     const item = this.batch[this.index]!
     // What has been handled is held no longer.
     this.batch[this.index++] = undefined
+    return this.host.counts.handling.isDue() ? this.measured(item) : this.carriedOut(item, this.handle(item))
+  }
+
+  /** The same, and notes how long it takes. */
+  private measured(item: Item): Effect.Effect<unknown, unknown> | undefined {
+    const { counts: { handling } } = this.host
+    const since = this.host.monotonic()
+    const weight = handling.begin(since)
+    const done = (): void => handling.end(weight, this.host.monotonic() - since)
     const result = this.handle(item)
+    if (takesFiber(result)) return this.carriedOut(item, Effect.ensuring(result, Effect.sync(done)))
+    const pending = this.carriedOut(item, result)
+    done()
+    return pending
+  }
+
+  /** Carries out what a handler has answered. Answers the effect if that needs a fiber of its own. */
+  private carriedOut(item: Item, result: unknown): Effect.Effect<unknown, unknown> | undefined {
     if (result === undefined || result === null || isSuccess(result)) return undefined
     if (isSnd(result)) {
       return this.host.offer(result.to, result.message) === undefined ? undefined : this.inHand(item, result)
@@ -426,11 +460,16 @@ export class Cell implements Receiver, Runnable {
 
   private handle(item: Item): unknown {
     if (typeof item === "function") return item()
-    if (this.life?.abandoned?.has(item) === true) return undefined
+    if (this.life?.abandoned?.has(item) === true) return this.expired()
     const name = tagOf(item)
     const tagged = name === undefined ? undefined : handlerOf(this.tags, name)
-    if (tagged !== undefined) return callTagged(tagged, item)
-    return this.fallback !== undefined ? callWhole(this.fallback, item) : this.refuse(item)
+    if (tagged !== undefined) {
+      this.host.counts.handled++
+      return callTagged(tagged, item)
+    }
+    if (this.fallback === undefined) return this.refuse(item)
+    this.host.counts.handled++
+    return callWhole(this.fallback, item)
   }
 
   /** There is nobody for the message. */

@@ -1,0 +1,43 @@
+/**
+ * How long something takes that happens very often: a histogram that is cheap to fill. As long as few happen each of them is measured; of
+ * many only some are, and each of those stands for all since the one before.
+ *
+ * @internal
+ */
+
+/** The upper ends of the buckets, in milliseconds: from what a plain handler takes to what a person does not wait for. */
+export const bucketMillis: ReadonlyArray<number> = [0.1, 0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
+
+/** Where measurements follow each other more quickly, half as many will do. */
+const quickMillis = 1
+const longestStride = 128
+
+export class Durations {
+  /** How many were that long: for each of `bucketMillis`, and for what took longer. */
+  readonly counts: Array<number> = Array.from({ length: bucketMillis.length + 1 }, () => 0)
+  sumMillis = 0
+  private stride = 1
+  /** So many are to come until one is measured. */
+  private left = 1
+  private lastAt = -Infinity
+
+  /** Something begins: whether it is to be measured. */
+  isDue(): boolean {
+    return --this.left <= 0
+  }
+
+  /** What is to be measured begins. Answers for how many it stands. */
+  begin(nowMillis: number): number {
+    const weight = this.stride
+    this.stride = nowMillis - this.lastAt < quickMillis ? Math.min(2 * weight, longestStride) : 1
+    this.left = this.stride
+    this.lastAt = nowMillis
+    return weight
+  }
+
+  end(weight: number, millis: number): void {
+    const at = bucketMillis.findIndex((most) => millis <= most)
+    this.counts[at < 0 ? bucketMillis.length : at]! += weight
+    this.sumMillis += weight * millis
+  }
+}
