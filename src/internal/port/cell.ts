@@ -44,7 +44,7 @@ import { afterPass, enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
 import { type Host, type Message, type Receiver, type Watcher, Witness } from "./receiver.ts"
 import type { Settings } from "./settings.ts"
 import { isSnd } from "./snd.ts"
-import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
+import { count, tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 
 /** Something that runs in the port's turn, between two messages. */
 export interface Task {
@@ -68,6 +68,9 @@ interface Life extends Contexts {
   abandoned: Abandoned | undefined
   /** It goes when the pass is over, unless the port is awake then. */
   isGoing: boolean
+  /** Since when what was taken up last has been there, and what has come since: as far as the port had to leave it for a while. */
+  batchSince: number | undefined
+  boxSince: number | undefined
 }
 
 type Item = Message | Task
@@ -75,6 +78,8 @@ type Item = Message | Task
 /** Messages that are handled in one operation of a fiber, which yields to the event loop every 2048 operations. */
 const stride = 8
 const noItems: Array<Item | undefined> = []
+/** The batch of a port that is neither in the run queue nor being run. */
+const atRest: Array<Item | undefined> = []
 const nothing = (): void => {}
 
 export class Cell implements Receiver, Runnable {
@@ -98,11 +103,13 @@ export class Cell implements Receiver, Runnable {
   /** What is handled beside the activation, where that may be. */
   private readonly hands: Hands | undefined
   private box = noItems
-  /** What is being handled, without what has been. */
-  private batch = noItems
+  /** What is being handled, without what has been. A port that has one other than `atRest` will look at the mailbox by itself. */
+  private batch = atRest
   private index = 0
-  /** In the run queue, or being run: it will look at the mailbox by itself. */
-  private busy = false
+  /** How many messages handlers were called for. */
+  handled = 0
+  /** In tenths of a second after the node: in milliseconds it would need more room after three weeks. */
+  private readonly bornAt: number
 
   constructor(host: Host, id: string, settings: Settings, context: Context.Context<never>) {
     this.host = host
@@ -110,6 +117,7 @@ export class Cell implements Receiver, Runnable {
     this.settings = settings
     this.hands = settings.limits === undefined ? undefined : new Hands(settings.limits)
     this.creator = context
+    this.bornAt = Math.floor(host.roughly() / 100)
   }
 
   get _tag(): "Port" {
@@ -132,7 +140,9 @@ export class Cell implements Receiver, Runnable {
       pending: undefined,
       fiber: undefined,
       abandoned: undefined,
-      isGoing: false
+      isGoing: false,
+      batchSince: undefined,
+      boxSince: undefined
     }
   }
 
@@ -222,6 +232,27 @@ export class Cell implements Receiver, Runnable {
     return Object.assign(handle, { message })
   }
 
+  /** Milliseconds after the node. */
+  get bornMillis(): number {
+    return this.bornAt * 100
+  }
+
+  /** How many messages wait, beside what is in hand. */
+  get mailbox(): number {
+    return this.doomed === undefined ? this.waiting : 0
+  }
+
+  /** Since when the oldest message is there that waits or is in hand, in milliseconds after the node; `undefined` if there is none. */
+  get oldestSince(): number | undefined {
+    const { life } = this
+    if (life === undefined || this.doomed !== undefined) return undefined
+    return life.fiber !== undefined || this.index < this.batch.length ? life.batchSince : life.boxSince
+  }
+
+  get monitors(): number {
+    return count(this.watchers)
+  }
+
   /** How many items wait, beside what is in hand. */
   private get waiting(): number {
     return this.box.length + this.batch.length - this.index
@@ -243,9 +274,12 @@ export class Cell implements Receiver, Runnable {
 
   private put(item: Item): void {
     if (this.box !== noItems) this.box.push(item)
-    else this.box = [item]
-    if (!this.busy) {
-      this.busy = true
+    else {
+      this.box = [item]
+      if (this.life?.fiber !== undefined) this.life.boxSince = this.host.roughly()
+    }
+    if (this.batch === atRest) {
+      this.batch = noItems
       enqueue(this)
     }
   }
@@ -276,11 +310,10 @@ export class Cell implements Receiver, Runnable {
     this.doomed = exit
     this.host.ending(this, exit)
     Context.get(this.creator, Witness)?.sawEnd(this.id, exit)
+    const isAtRest = this.batch === atRest
     this.box = this.batch = noItems
-    if (this.life?.fiber === undefined && !this.busy) {
-      this.busy = true
-      enqueue(this)
-    } else this.handIsFree()
+    if (isAtRest) enqueue(this)
+    else this.handIsFree()
   }
 
   run(): void {
@@ -292,8 +325,17 @@ export class Cell implements Receiver, Runnable {
     const fiber = Effect.runForkWith(life.named)(life.activation)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) this.fiberEnded(exit)
-    // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
-    else fiber.addObserver((exit) => this.fiberEnded(exit))
+    else {
+      // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
+      this.noteWaiting(life)
+      fiber.addObserver((exit) => this.fiberEnded(exit))
+    }
+  }
+
+  /** Something is left for later: what is there now has been there since now, unless more is known of it. */
+  private noteWaiting(life: Life): void {
+    life.batchSince ??= this.host.roughly()
+    if (this.box.length > 0) life.boxSince ??= this.host.roughly()
   }
 
   broken(error: unknown): void {
@@ -326,7 +368,12 @@ export class Cell implements Receiver, Runnable {
     this.index = 0
     this.batch = this.box
     this.box = noItems
-    this.life?.abandoned?.turn()
+    const { life } = this
+    if (life !== undefined) {
+      life.abandoned?.turn()
+      life.batchSince = life.boxSince
+      life.boxSince = undefined
+    }
     return this.batch.length > 0 && this.hasFreeHand()
   }
 
@@ -427,6 +474,7 @@ export class Cell implements Receiver, Runnable {
   private handle(item: Item): unknown {
     if (typeof item === "function") return item()
     if (this.life?.abandoned?.has(item) === true) return undefined
+    this.handled++
     const name = tagOf(item)
     const tagged = name === undefined ? undefined : handlerOf(this.tags, name)
     if (tagged !== undefined) return callTagged(tagged, item)
@@ -449,12 +497,12 @@ export class Cell implements Receiver, Runnable {
 
   private activationEnded(): void {
     if (this.doomed !== undefined || this.box.length > 0 || this.index < this.batch.length) {
+      if (this.doomed === undefined) this.noteWaiting(this.live())
       if (this.doomed !== undefined || this.hasFreeHand()) enqueue(this)
       else this.hands!.isAwaited = true
       return
     }
-    this.busy = false
-    this.batch = noItems
+    this.batch = atRest
     this.index = 0
     if (this.life === undefined || this.life.isGoing) return
     this.life.isGoing = true
@@ -464,7 +512,7 @@ export class Cell implements Receiver, Runnable {
   passEnded(): void {
     if (this.life === undefined) return
     this.life.isGoing = false
-    if (!this.busy) this.life = undefined
+    if (this.batch === atRest) this.life = undefined
   }
 
   /** What runs in the port failed: that is its end. If the port has ended already, it is the cleanup that failed. */
