@@ -56,6 +56,8 @@ export interface NodeListener {
 
 /** Told when a port begins to end. Its finalizers may keep it for as long as they like. */
 export interface EndingWatcher {
+  /** Whose port it is: for operators. */
+  readonly child: { readonly id: string; readonly supervisor: string }
   readonly ending: (port: string, exit: PortExit) => void
 }
 
@@ -91,6 +93,8 @@ export class Router implements NodeService, Host, PeerHost {
   readonly log: NodeLog
   readonly network: Network
   readonly bornAt: number
+  /** When the node began, by the clock that never jumps. */
+  readonly began: number
   readonly counts = new Counts()
   readonly traffic = new Traffic()
   /** The node takes no new calls, and is about to stop. */
@@ -101,6 +105,7 @@ export class Router implements NodeService, Host, PeerHost {
   private readonly named = new Map<string, Receiver>()
   private readonly endings = new Map<string, EndingWatcher>()
   private tracing: Trace | undefined = undefined
+  private rough: number | undefined = undefined
   /** How many requests are being carried out, each within the one before it. */
   private nesting = 0
 
@@ -116,6 +121,7 @@ export class Router implements NodeService, Host, PeerHost {
     this.context = context
     this.log = new NodeLog(nodeId, context)
     this.bornAt = this.now()
+    this.began = this.monotonic()
     this.network = connect(this)
   }
 
@@ -131,6 +137,14 @@ export class Router implements NodeService, Host, PeerHost {
   /** Milliseconds of a clock that never jumps. */
   monotonic(): number {
     return Number(Context.get(this.context, Clock.Clock).monotonicTimeNanosUnsafe()) / 1e6
+  }
+
+  roughly(): number {
+    if (this.rough !== undefined) return this.rough
+    setImmediate(() => {
+      this.rough = undefined
+    })
+    return this.rough = this.monotonic() - this.began
   }
 
   /** Runs an effect with the node's clock and loggers, for callers that have none. */
@@ -354,11 +368,17 @@ export class Router implements NodeService, Host, PeerHost {
     this.ports.delete(id)
     if (this.named.size > 0) this.named.delete(nameOf(id))
     if (this.endings.size > 0) this.endings.delete(id)
+    this.observed.ended(id)
   }
 
   /** Tells when a port of this node begins to end: for the one who supervises it. Monitors are told when it has ended. */
   watchEnding(port: string, watcher: EndingWatcher): void {
     if (this.ports.has(port)) this.endings.set(port, watcher)
+  }
+
+  /** The child of a supervisor of this node that a port is. */
+  childOf(port: string): EndingWatcher["child"] | undefined {
+    return this.endings.get(port)?.child
   }
 
   refused({ id }: Receiver, message: Message, reason: Reason): void {

@@ -18,7 +18,7 @@ export interface Dropped {
 }
 
 export class Counts {
-  /** Messages that a handler was called with. */
+  /** Messages that a handler was called for: each port tells of its own when it is done with some. */
   handled = 0
   /** Messages that a port did not take, and lived on. */
   refused = 0
@@ -29,6 +29,11 @@ export class Counts {
   readonly latency = new Durations()
   /** How long handlers take, with what their effects wait for. */
   readonly handling = new Durations()
+
+  haveHandled(messages: number): void {
+    this.handled += messages
+    this.handling.pass(messages)
+  }
 
   get allDropped(): number {
     const { expired, no_link, no_port, port_ended } = this.dropped

@@ -17,22 +17,26 @@ export class Durations {
   readonly counts: Array<number> = Array.from({ length: bucketMillis.length + 1 }, () => 0)
   sumMillis = 0
   private stride = 1
-  /** So many are to come until one is measured. */
-  private left = 1
+  /** How many there were since the last one that was measured. */
+  private passed = 0
   private lastAt = -Infinity
 
-  /** Something begins: whether it is to be measured. */
-  isDue(): boolean {
-    return --this.left <= 0
+  /** Whether the next one is to be measured. */
+  get isDue(): boolean {
+    return this.passed + 1 >= this.stride
   }
 
-  /** What is to be measured begins. Answers for how many it stands. */
+  /** One that is to be measured begins. Answers for how many it stands: it is among those that `pass`. */
   begin(nowMillis: number): number {
-    const weight = this.stride
-    this.stride = nowMillis - this.lastAt < quickMillis ? Math.min(2 * weight, longestStride) : 1
-    this.left = this.stride
+    const weight = this.passed + 1
+    this.passed = -1
+    this.stride = nowMillis - this.lastAt < quickMillis ? Math.min(2 * this.stride, longestStride) : 1
     this.lastAt = nowMillis
     return weight
+  }
+
+  pass(count: number): void {
+    this.passed += count
   }
 
   end(weight: number, millis: number): void {

@@ -36,6 +36,8 @@ export interface Host {
   readonly counts: Counts
   /** Milliseconds of a clock that never jumps. */
   monotonic(): number
+  /** Milliseconds after the node began, as they were at some moment of this turn of the event loop: to ask costs nearly nothing. */
+  roughly(): number
   /** Sends a message, unless something speaks against it: then it answers what a sender that can wait is to wait for. */
   offer(to: string, message: Message): string | undefined
   /** The port is there: its ID leads to it from now on. */

@@ -28,7 +28,8 @@ export class ReplyPort implements Receiver, Runnable {
     this.host = host
     const { calls, latency } = host.counts
     calls.open++
-    this.measured = latency.isDue() ? measure(host) : undefined
+    this.measured = latency.isDue ? measure(host) : undefined
+    latency.pass(1)
     host.add(this)
   }
 

@@ -10,6 +10,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
+import { NodeRouter } from "../../node/router.ts"
 import { exitFromReason, isOrderly, isTagged, type Reason, reasonFromExit, showReason } from "../../values/reason.ts"
 import { type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
 
@@ -63,6 +64,8 @@ export const runServices = (
 
 const start = Effect.fnUntraced(function*({ isLayer, spec, start }: Service) {
   const port = yield* Port.make(() => {})
+  const { observed } = yield* NodeRouter
+  observed.role(port, { kind: "service", what: spec })
   const body = Effect.provideService(start, Port.Self, port)
   const done = Effect.andThen(Effect.logInfo(`service ${spec}: is done`), Port.kil(port))
   if (isLayer) yield* body
