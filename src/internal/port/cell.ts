@@ -34,7 +34,6 @@ import {
   handlerOf,
   type Handlers,
   tagOf,
-  takesFiber,
   withHandler,
   withoutHandler
 } from "./handlers.ts"
@@ -441,33 +440,10 @@ export class Cell implements Receiver, Runnable {
 
   /** Handles a message, and carries out what its handler answers. Answers the effect if that needs a fiber of its own. */
   private handleNext(): Effect.Effect<unknown, unknown> | undefined {
-    const item = this.take()
-    return this.carriedOut(item, this.handle(item))
-  }
-
-  private take(): Item {
     const item = this.batch[this.index]!
     // What has been handled is held no longer.
     this.batch[this.index++] = undefined
-    return item
-  }
-
-  /** The same, and notes how long it takes. */
-  private handleMeasured(): Effect.Effect<unknown, unknown> | undefined {
-    const { counts: { handling } } = this.host
-    const item = this.take()
-    const since = this.host.monotonic()
-    const weight = handling.begin(since)
-    const done = (): void => handling.end(weight, this.host.monotonic() - since)
     const result = this.handle(item)
-    if (takesFiber(result)) return this.carriedOut(item, Effect.ensuring(result, Effect.sync(done)))
-    const pending = this.carriedOut(item, result)
-    done()
-    return pending
-  }
-
-  /** Carries out what a handler has answered. Answers the effect if that needs a fiber of its own. */
-  private carriedOut(item: Item, result: unknown): Effect.Effect<unknown, unknown> | undefined {
     if (result === undefined || result === null || isSuccess(result)) return undefined
     if (isSnd(result)) {
       return this.host.offer(result.to, result.message) === undefined ? undefined : this.inHand(item, result)
@@ -485,6 +461,25 @@ export class Cell implements Receiver, Runnable {
     return undefined
   }
 
+  /** The same, and notes how long it takes until the handler has left. */
+  private handleMeasured(): Effect.Effect<unknown, unknown> | undefined {
+    const { counts } = this.host
+    const since = this.host.monotonic()
+    const weight = counts.handling.begin(since)
+    let pending: Effect.Effect<unknown, unknown> | undefined
+    let done: (() => void) | undefined
+    counts.measuring = () => counts.handling.end(weight, this.host.monotonic() - since)
+    try {
+      pending = this.handleNext()
+    } finally {
+      done = counts.measuring
+      counts.measuring = undefined
+    }
+    if (pending !== undefined && done !== undefined) return Effect.ensuring(pending, Effect.sync(done))
+    done?.()
+    return pending
+  }
+
   /**
    * Has what a handler answered run beside the activation, where the port has hands for such messages. Answers it where the activation itself
    * has to run it.
@@ -499,7 +494,10 @@ export class Cell implements Receiver, Runnable {
     const tag = name ?? ""
     if (!hands.mayTake(tag)) return effect
     const fiber = Effect.runForkWith(context)(effect)
+    const measured = this.host.counts.measuring
+    this.host.counts.measuring = undefined
     const left = (exit: Exit.Exit<unknown, unknown>): void => {
+      measured?.()
       hands.remove(tag, fiber)
       if (Exit.isFailure(exit)) this.fail(exit.cause)
       this.handIsFree()

@@ -29,6 +29,8 @@ export class Counts {
   readonly latency = new Durations()
   /** How long handlers take, with what their effects wait for. */
   readonly handling = new Durations()
+  /** Notes how long the handler took that is being called now, if that is measured: whoever carries on with it takes it. */
+  measuring: (() => void) | undefined = undefined
 
   haveHandled(messages: number): void {
     this.handled += messages

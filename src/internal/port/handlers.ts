@@ -99,12 +99,9 @@ export const callWhole = (handler: Handler, m: Message): unknown => {
   }
 }
 
-/** Whether what a handler has answered is an effect that no plain call can carry out. */
-export const takesFiber = (result: unknown): result is Effect.Effect<unknown, unknown> =>
-  Effect.isEffect(result) && !Exit.isExit(result) && !isSnd(result) && syncOf(result) === undefined
-
 /** A scope for each message: what the handler acquires is released when it is done. What needs no fiber acquires nothing. */
 export const scopingEach = (handler: Handler): Handler => (...args) => {
   const result = handler(...args)
-  return takesFiber(result) ? Effect.scoped(result) : result
+  if (!Effect.isEffect(result) || Exit.isExit(result) || isSnd(result) || syncOf(result) !== undefined) return result
+  return Effect.scoped(result)
 }
