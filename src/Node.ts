@@ -21,6 +21,7 @@ import * as os from "node:os"
 import { Connections } from "./internal/node/connections.ts"
 import * as gaugesOf from "./internal/node/gauges.ts"
 import { measureLoopDelay } from "./internal/node/loopDelay.ts"
+import { NodeMetrics } from "./internal/node/metrics.ts"
 import type { FindAddresses, Network } from "./internal/node/network.ts"
 import { expand } from "./internal/node/nodeId.ts"
 import { installNodePort } from "./internal/node/nodePort.ts"
@@ -311,8 +312,11 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       const router = yield* makeRouter(expanded, connect)
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
       yield* Effect.addFinalizer(() => stop(router))
-      yield* Effect.forkScoped(gaugesOf.publish(router))
       yield* measureLoopDelay
+      yield* Effect.acquireRelease(
+        Effect.sync(() => new NodeMetrics(router, context)),
+        (metrics) => Effect.sync(() => metrics.remove())
+      )
       yield* router.network.listen(checked.binds)
       return router
     })

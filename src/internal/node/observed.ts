@@ -40,6 +40,7 @@ const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
 export class Observed {
   /** How often supervisors of this node have started a child again. */
   restarts = 0
+  private readonly lacks = new Map<symbol, string>()
   private readonly ports = new Set<string>()
   private readonly roles = new Map<string, Role>()
   private readGroups: ((port: string) => ReadonlyArray<string>) | undefined = undefined
@@ -98,6 +99,17 @@ export class Observed {
     this.ports.add(port)
     this.role(port, { kind: "supervisor", what: name })
     return () => void this.ports.delete(port)
+  }
+
+  /** Says what the node lacks before it is ready, in words. The result says that it is there. */
+  lacking(what: string): () => void {
+    const key = Symbol(what)
+    this.lacks.set(key, what)
+    return () => void this.lacks.delete(key)
+  }
+
+  get awaited(): ReadonlyArray<string> {
+    return Array.from(this.lacks.values())
   }
 
   get networkStatus(): NetworkStatus {

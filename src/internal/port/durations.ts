@@ -16,6 +16,8 @@ export class Durations {
   /** How many were that long: for each of `bucketMillis`, and for what took longer. */
   readonly counts: Array<number> = Array.from({ length: bucketMillis.length + 1 }, () => 0)
   sumMillis = 0
+  shortestMillis = 0
+  longestMillis = 0
   private stride = 1
   /** How many there were since the last one that was measured. */
   private passed = 0
@@ -40,6 +42,8 @@ export class Durations {
   }
 
   end(weight: number, millis: number): void {
+    this.shortestMillis = this.longestMillis === 0 ? millis : Math.min(this.shortestMillis, millis)
+    this.longestMillis = Math.max(this.longestMillis, millis)
     const at = bucketMillis.findIndex((most) => millis <= most)
     this.counts[at < 0 ? bucketMillis.length : at]! += weight
     this.sumMillis += weight * millis
