@@ -28,7 +28,8 @@ const histogramOf = ({ counts, longestMillis, shortestMillis, sumMillis }: Durat
     count += more
     return [(bucketMillis[at] ?? Infinity) / 1000, count]
   })
-  return { buckets, count, min: shortestMillis / 1000, max: longestMillis / 1000, sum: sumMillis / 1000 }
+  const min = count === 0 ? 0 : shortestMillis / 1000
+  return { buckets, count, min, max: longestMillis / 1000, sum: sumMillis / 1000 }
 }
 
 export class NodeMetrics {

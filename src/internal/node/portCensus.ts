@@ -22,15 +22,12 @@ export interface PortsSeen {
 const named = 10
 /** So many are looked at in one turn: a node with no more than that is counted at once. */
 const atOnce = 5000
-/** What was found out is not so soon found out again. */
-const validityMillis = 500
 
 const bySize = (a: Cell, b: Cell): number => b.mailbox - a.mailbox
 
 export class PortCensus {
   private readonly router: Router
   private isCounting = false
-  private countedAt = -Infinity
   private seen: PortsSeen = { waiting: 0, oldestMillis: 0, largest: [] }
 
   constructor(router: Router) {
@@ -39,7 +36,7 @@ export class PortCensus {
 
   /** As the ports were counted last. On a node with very many ports they are counted until somebody asks the next time. */
   latest(): PortsSeen {
-    if (!this.isCounting && this.router.monotonic() - this.countedAt >= validityMillis) {
+    if (!this.isCounting) {
       this.isCounting = true
       this.router.fork(this.count)
     }
@@ -67,7 +64,6 @@ export class PortCensus {
     const ports = largest.toSorted(bySize).slice(0, named).map(({ id }) => id)
     const list = yield* readPorts(router, { ports })
     this.seen = { waiting, oldestMillis: now - oldestSince, largest: list.ports }
-    this.countedAt = router.monotonic()
     this.isCounting = false
   })
 }

@@ -16,7 +16,7 @@ export class Durations {
   /** How many were that long: for each of `bucketMillis`, and for what took longer. */
   readonly counts: Array<number> = Array.from({ length: bucketMillis.length + 1 }, () => 0)
   sumMillis = 0
-  shortestMillis = 0
+  shortestMillis = Infinity
   longestMillis = 0
   private stride = 1
   /** How many there were since the last one that was measured. */
@@ -42,7 +42,7 @@ export class Durations {
   }
 
   end(weight: number, millis: number): void {
-    this.shortestMillis = this.longestMillis === 0 ? millis : Math.min(this.shortestMillis, millis)
+    this.shortestMillis = Math.min(this.shortestMillis, millis)
     this.longestMillis = Math.max(this.longestMillis, millis)
     const at = bucketMillis.findIndex((most) => millis <= most)
     this.counts[at < 0 ? bucketMillis.length : at]! += weight
