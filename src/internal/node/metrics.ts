@@ -22,7 +22,9 @@ interface Series {
 const nothing = (): void => {}
 const read = <S>(get: () => S) => ({ get, update: nothing, modify: nothing })
 
-const histogramOf = ({ counts, longestMillis, shortestMillis, sumMillis }: Durations): Metric.HistogramState => {
+const histogramOf = (durations: Durations): Metric.HistogramState => {
+  const { counts, longestMillis, shortestMillis, sumMillis } = durations
+  durations.looked()
   let count = 0
   const buckets = counts.map((more, at): [number, number] => {
     count += more

@@ -203,10 +203,10 @@ export class Cell implements Receiver, Runnable {
   }
 
   send(message: Message, aside?: Aside): void {
-    if (this.doomed !== undefined) return void this.host.counts.dropped.port_ended++
+    if (this.doomed !== undefined) return this.drop()
     const { capacity } = this.settings
     if (capacity !== undefined && this.waiting >= capacity) {
-      this.host.counts.dropped.port_ended++
+      this.drop()
       return this.kill(reasons.mailbox_overflow(capacity))
     }
     this.put(aside === undefined ? message : this.beside(message, aside))
@@ -231,6 +231,10 @@ export class Cell implements Receiver, Runnable {
       return handledIn(span, this.host.nodeId, this.id, message, () => this.handle(message))
     }
     return Object.assign(handle, { message })
+  }
+
+  private drop(): void {
+    this.host.counts.dropped.port_ended++
   }
 
   private expired(): undefined {
@@ -367,11 +371,13 @@ export class Cell implements Receiver, Runnable {
     const { counts } = this.host
     const before = this.handled
     try {
-      let isDue = counts.handling.isDue
-      while (this.more()) {
-        const pending = isDue ? this.handleMeasured() : this.handleNext()
+      if (counts.handling.isDue && this.more()) {
+        const pending = this.handleMeasured()
         if (pending !== undefined) return pending
-        isDue = false
+      }
+      while (this.more()) {
+        const pending = this.handleNext()
+        if (pending !== undefined) return pending
       }
     } catch (error) {
       if (this.doomed === undefined) this.fail(Cause.die(error))

@@ -10,7 +10,7 @@ export const bucketMillis: ReadonlyArray<number> = [0.1, 0.5, 1, 5, 10, 25, 50, 
 
 /** Where measurements follow each other more quickly, half as many will do. */
 const quickMillis = 1
-const longestStride = 128
+const longestStride = 256
 
 export class Durations {
   /** How many were that long: for each of `bucketMillis`, and for what took longer. */
@@ -35,6 +35,11 @@ export class Durations {
     this.stride = nowMillis - this.lastAt < quickMillis ? Math.min(2 * this.stride, longestStride) : 1
     this.lastAt = nowMillis
     return weight
+  }
+
+  /** Somebody has looked: what comes next is measured, be it the last for long. */
+  looked(): void {
+    this.stride = 1
   }
 
   pass(count: number): void {

@@ -12,6 +12,12 @@ import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 /** What a call ends with: the reply, or why there is none. */
 export type Result = Exit.Exit<Message, Killed>
 
+/** When a call began whose latency is measured, and for how many it stands. */
+interface Measured {
+  readonly since: number
+  readonly weight: number
+}
+
 export class ReplyPort implements Receiver, Runnable {
   readonly id: string
   private readonly host: Host
@@ -20,8 +26,7 @@ export class ReplyPort implements Receiver, Runnable {
   private watchers: Watchers = undefined
   /** Takes back the monitor of the port that was asked. */
   private unwatch: (() => void) | undefined = undefined
-  /** Of a call whose latency is measured: when it began, and for how many it stands. */
-  private readonly measured: { readonly since: number; readonly weight: number } | undefined
+  private readonly measured: Measured | undefined
 
   constructor(host: Host) {
     this.id = host.names.localId()
@@ -76,11 +81,18 @@ export class ReplyPort implements Receiver, Runnable {
   }
 
   private count(end: "answered" | "failed" | "abandoned"): void {
-    const { calls, latency } = this.host.counts
+    const { calls } = this.host.counts
     calls.open--
-    calls[end]++
-    if (end !== "answered" || this.measured === undefined) return
-    latency.end(this.measured.weight, this.host.monotonic() - this.measured.since)
+    if (end === "failed") calls.failed++
+    else if (end === "abandoned") calls.abandoned++
+    else {
+      calls.answered++
+      if (this.measured !== undefined) this.noteLatency(this.measured)
+    }
+  }
+
+  private noteLatency({ since, weight }: Measured): void {
+    this.host.counts.latency.end(weight, this.host.monotonic() - since)
   }
 
   private end(result: Result): void {
@@ -112,7 +124,7 @@ export class ReplyPort implements Receiver, Runnable {
   }
 }
 
-const measure = (host: Host): { readonly since: number; readonly weight: number } => {
+const measure = (host: Host): Measured => {
   const since = host.monotonic()
   return { since, weight: host.counts.latency.begin(since) }
 }

@@ -31,8 +31,8 @@ describe("durations", () => {
 
   it("measures few of many, which stand for all", () => {
     const durations = new Durations()
-    assert.isBelow(happen(durations, Array.from({ length: 100_000 }, () => 0.001), 0.2), 1000)
-    assert.isAbove(sum(durations.counts), 100_000 - 128)
+    assert.isBelow(happen(durations, Array.from({ length: 100_000 }, () => 0.001), 0.2), 500)
+    assert.isAbove(sum(durations.counts), 100_000 - 256)
     assert.strictEqual(durations.counts[1], sum(durations.counts))
   })
 
@@ -54,7 +54,7 @@ describe("durations", () => {
         const durations = new Durations()
         happen(durations, pauses, 1)
         assert.isAtMost(sum(durations.counts), pauses.length)
-        assert.isAbove(sum(durations.counts), pauses.length - 128)
+        assert.isAbove(sum(durations.counts), pauses.length - 256)
       })
   )
 })
