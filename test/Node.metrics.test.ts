@@ -3,10 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import * as Schema from "effect/Schema"
+import * as TestClock from "effect/testing/TestClock"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
@@ -18,7 +20,8 @@ import { connect, testOver, transports, until } from "./harness.ts"
 const exposed = Effect.map(Effect.andThen(Metric.snapshot, PrometheusMetrics.format()), readExposition)
 
 /** Metrics of no other test. */
-const apart = Effect.provideService(Metric.MetricRegistry, new Map())
+const apart = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => Effect.provideService(effect, Metric.MetricRegistry, new Map()))
 
 const local = Layer.provide(Node.layer({ nodeId: "alone", binds: [] }), Transport.layerMemory)
 
@@ -122,9 +125,89 @@ describe("metrics of ports", () => {
         sample.name === "effect_mp_port_mailbox_messages"
       )
       assert.strictEqual(found?.labels["what"], `${name}/${name}`)
-    }).pipe(Effect.scoped, Effect.provide(local), Effect.provideService(Metric.MetricRegistry, new Map())), {
+    }).pipe(Effect.scoped, Effect.provide(local), apart), {
     arbitrary: { runs: 20 }
   })
+})
+
+/** Sums and counts of a histogram. */
+const histogram = (seen: Exposition, name: string) => ({
+  count: valueOf(seen, `${name}_count`),
+  seconds: valueOf(seen, `${name}_sum`)
+})
+
+describe("durations", () => {
+  const handled = "effect_mp_handler_duration_seconds"
+  const settings = [{}, { concurrency: 2 }, { handlerScope: "message" }] as const
+
+  it.effect.each(settings)("of handlers last until they have left, %o", (options) =>
+    Effect.gen(function*() {
+      const port = yield* Port.make({ wait: () => Effect.sleep("2 seconds"), plain: () => {} }, options)
+      yield* Port.snd(port, "plain")
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(histogram(yield* exposed, handled), { count: 1, seconds: 0 })
+      yield* Port.snd(port, "wait")
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(histogram(yield* exposed, handled), { count: 1, seconds: 0 })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(histogram(yield* exposed, handled), { count: 2, seconds: 2 })
+      const bucket = (le: string): number => valueOf(seen, `${handled}_bucket`, { le })
+      const seen = yield* exposed
+      assert.deepStrictEqual(["0.0001", "1", "2.5", "+Inf"].map(bucket), [1, 1, 2, 2])
+    }).pipe(Effect.scoped, Effect.provide(local), apart))
+
+  it.effect("of calls are those of calls that are answered; the others are counted", () =>
+    Effect.gen(function*() {
+      const port = yield* Port.make({
+        slow: (reply) => Effect.delay(Port.snd(reply, "answer"), "3 seconds"),
+        die: () => Effect.failCause(Cause.die("OnPurpose"))
+      }, { concurrency: 10 })
+      const answered = yield* Effect.forkChild(Port.cal(port, "slow"), { startImmediately: true })
+      const impatient = yield* Effect.forkChild(Port.calTimeout(port, "1 second", "slow"), { startImmediately: true })
+      yield* Effect.yieldNow
+      assert.strictEqual(valueOf(yield* exposed, "effect_mp_open_calls"), 2)
+      yield* TestClock.adjust("3 seconds")
+      yield* Fiber.join(answered)
+      yield* Fiber.await(impatient)
+      yield* Effect.exit(Port.cal(port, "die"))
+      const seen = yield* exposed
+      assert.deepStrictEqual(histogram(seen, "effect_mp_call_duration_seconds"), { count: 1, seconds: 3 })
+      const calls = (result: string): number => valueOf(seen, "effect_mp_calls_total", { result })
+      assert.deepStrictEqual(["answered", "failed", "abandoned"].map(calls), [1, 1, 1])
+      assert.strictEqual(valueOf(seen, "effect_mp_open_calls"), 0)
+    }).pipe(Effect.scoped, Effect.provide(local), apart))
+})
+
+describe("dropped messages", () => {
+  const dropped = (seen: Exposition): ReadonlyArray<number> =>
+    ["no_port", "port_ended", "expired", "no_link"].map((reason) =>
+      valueOf(seen, "effect_mp_messages_dropped_total", { reason })
+    )
+
+  it.effect("are counted by what became of their port, their caller or their link", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const port = yield* Port.make({ wait: () => Deferred.await(gate), ask: (reply) => Port.snd(reply) })
+      yield* Port.snd("alone#nobody", "lost")
+      yield* Effect.repeat(Port.snd(port, "wait"), { times: 3 })
+      const call = yield* Effect.forkChild(Effect.exit(Port.calTimeout(port, "1 second", "ask")))
+      yield* Effect.yieldNow
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(call)
+      assert.deepStrictEqual(dropped(yield* exposed), [1, 0, 0, 0])
+      yield* Deferred.succeed(gate, undefined)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(dropped(yield* exposed), [1, 0, 1, 0])
+      const stuck = yield* Port.make({ wait: () => Effect.never })
+      yield* Effect.repeat(Port.snd(stuck, "wait"), { times: 5 })
+      yield* Effect.yieldNow
+      yield* Port.kil(stuck)
+      yield* Port.snd(stuck, "too late")
+      assert.deepStrictEqual(dropped(yield* exposed), [1, 6, 1, 0])
+      yield* Effect.repeat(Port.snd("nowhere#port", "lost"), { times: 2 })
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(dropped(yield* exposed), [1, 6, 1, 3])
+    }).pipe(Effect.scoped, Effect.provide(local), apart))
 })
 
 const Step = Schema.Literals(["make", "send", "call", "nobody", "refused", "kill", "die", "look"])
@@ -172,7 +255,7 @@ describe("counters", () => {
         else yield* Port.snd(port, "look")
         yield* look
       }
-    }).pipe(Effect.scoped, Effect.provide(local), Effect.provideService(Metric.MetricRegistry, new Map())), {
+    }).pipe(Effect.scoped, Effect.provide(local), apart), {
     arbitrary: { runs: 30 }
   })
 })
