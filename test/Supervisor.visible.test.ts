@@ -70,7 +70,7 @@ describe("what a supervisor does", () => {
       const counts = yield* Metric.snapshot
       const of = (tag: string) => {
         const found = counts.find(({ attributes, id }) =>
-          id === "effect_mp_supervisor_events" && attributes?.["supervisor"] === "visible" &&
+          id === "effect_mp_supervisor_events_total" && attributes?.["supervisor"] === "visible" &&
           attributes["event"] === tag
         )
         return found?.type === "Counter" ? found.state.count : 0

@@ -12,6 +12,7 @@ import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
 import { isTagged, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
 import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./fullRequests.ts"
+import { answerPorts, portsRequest } from "./portList.ts"
 import type { Request, Router } from "./router.ts"
 import { answerStatus, statusRequest } from "./status.ts"
 
@@ -112,6 +113,7 @@ const builtIn = (router: Router): Record<string, Request> => ({
   },
 
   [statusRequest]: answerStatus(router),
+  [portsRequest]: answerPorts(router),
 
   time: (from, prefix) => reply(router, from, prefix, router.now() / 1000),
 
@@ -215,4 +217,7 @@ const tie = (router: Router, child: Receiver, owner: string): void => {
     )
   })
   child.watch(release)
+  if (router.observed.roleOf(child.id) === undefined) {
+    router.observed.role(child.id, { kind: "child", what: `of ${owner}` })
+  }
 }

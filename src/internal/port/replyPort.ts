@@ -12,6 +12,12 @@ import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 /** What a call ends with: the reply, or why there is none. */
 export type Result = Exit.Exit<Message, Killed>
 
+/** When a call began whose latency is measured, and for how many it stands. */
+interface Measured {
+  readonly since: number
+  readonly weight: number
+}
+
 export class ReplyPort implements Receiver, Runnable {
   readonly id: string
   private readonly host: Host
@@ -20,10 +26,15 @@ export class ReplyPort implements Receiver, Runnable {
   private watchers: Watchers = undefined
   /** Takes back the monitor of the port that was asked. */
   private unwatch: (() => void) | undefined = undefined
+  private readonly measured: Measured | undefined
 
   constructor(host: Host) {
     this.id = host.names.localId()
     this.host = host
+    const { calls, latency } = host.counts
+    calls.open++
+    this.measured = latency.isDue ? measure(host) : undefined
+    latency.pass(1)
     host.add(this)
   }
 
@@ -65,6 +76,26 @@ export class ReplyPort implements Receiver, Runnable {
   /** Ends with the result of the call. Only the first one counts. The caller goes on in its turn, not in the replier's. */
   finish(result: Result): void {
     if (this.result !== undefined) return
+    this.count(Exit.isSuccess(result) ? "answered" : "failed")
+    this.end(result)
+  }
+
+  private count(end: "answered" | "failed" | "abandoned"): void {
+    const { calls } = this.host.counts
+    calls.open--
+    if (end === "failed") calls.failed++
+    else if (end === "abandoned") calls.abandoned++
+    else {
+      calls.answered++
+      if (this.measured !== undefined) this.noteLatency(this.measured)
+    }
+  }
+
+  private noteLatency({ since, weight }: Measured): void {
+    this.host.counts.latency.end(weight, this.host.monotonic() - since)
+  }
+
+  private end(result: Result): void {
     this.result = result
     this.host.removed(this)
     this.unwatch?.()
@@ -74,7 +105,9 @@ export class ReplyPort implements Receiver, Runnable {
   /** Nobody waits for the call any more. */
   abandon(): void {
     this.resume = undefined
-    this.finish(Exit.succeed([]))
+    if (this.result !== undefined) return
+    this.count("abandoned")
+    this.end(Exit.succeed([]))
   }
 
   run(): void {
@@ -89,4 +122,9 @@ export class ReplyPort implements Receiver, Runnable {
   broken(error: unknown): void {
     this.host.unheard(`the reply port ${this.id} is broken`, error)
   }
+}
+
+const measure = (host: Host): Measured => {
+  const since = host.monotonic()
+  return { since, weight: host.counts.latency.begin(since) }
 }

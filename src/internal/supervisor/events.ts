@@ -91,7 +91,7 @@ export class Reporter {
   private counter(tag: Event["_tag"]): Metric.Counter<number> {
     const known = this.counters.get(tag)
     if (known !== undefined) return known
-    const counter = Metric.counter("effect_mp_supervisor_events", {
+    const counter = Metric.counter("effect_mp_supervisor_events_total", {
       description: "What happened to supervised children",
       attributes: { supervisor: this.name, event: tag },
       incremental: true
