@@ -12,22 +12,16 @@ import type { Receiver } from "../port/receiver.ts"
 import { isPortId } from "../values/portId.ts"
 import { localNamesOf } from "./localNames.ts"
 import type { Role } from "./observed.ts"
+import { mostPorts, type Sorting, sortings, usualPorts } from "./portOptions.ts"
 import type { Request, Router } from "./router.ts"
 
 export const portsRequest = "emp_ports"
-
-/** So many ports are told at most, and by default. */
-export const mostPorts = 1000
-const usualPorts = 100
 
 /** So many ports are looked at before the node does something else. */
 const atOnce = 5000
 
 /** So many different questions wait for their turn. */
 const mostQuestions = 64
-
-export const sortings = ["mailbox", "handled", "age", "oldest"] as const
-export type Sorting = (typeof sortings)[number]
 
 const Options = Schema.Struct({
   sort: Schema.optionalKey(Schema.Literals(sortings)),

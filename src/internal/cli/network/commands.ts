@@ -9,6 +9,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { mostPorts, sortings } from "../../node/portOptions.ts"
 import { runParams, runSources } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
@@ -63,7 +64,8 @@ const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: 
 const modules = {
   session: () => import("./session.ts"),
   look: () => import("./look.ts"),
-  talk: () => import("./talk.ts")
+  talk: () => import("./talk.ts"),
+  ports: () => import("./ports.ts")
 }
 
 /** Runs what a command does, on a node that has joined the network. */
@@ -117,6 +119,15 @@ const cal = Command.make(
 ).pipe(
   Command.withDescription("Send a message with a port to reply to, and show the reply"),
   Command.withExamples([{ command: "emp cal seed time" }])
+)
+
+const kil = Command.make(
+  "kil",
+  { ...flags, jsonArgs, port, words },
+  (input) => on(input, modules.ports, ({ kil }, session) => kil(session, input.port, input.words, input.jsonArgs))
+).pipe(
+  Command.withDescription("End a port, with a reason or in order, and wait until it has ended"),
+  Command.withExamples([{ command: "emp kil receiver#a" }, { command: "emp kil receiver#a too_slow" }])
 )
 
 const mon = Command.make(
@@ -249,6 +260,48 @@ const top = Command.make(
   Command.withExamples([{ command: "emp top" }])
 )
 
+const ps = Command.make(
+  "ps",
+  {
+    ...flags,
+    node: anyNode,
+    sort: Flag.Literals("sort", sortings).pipe(
+      Flag.withDescription(
+        "What comes first: the most messages that wait, the most handled, the oldest port, the oldest message. Default: mailbox"
+      ),
+      Flag.withDefault("mailbox")
+    ),
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("How many ports are shown. Default: 20"),
+      Flag.filter((limit) => limit > 0 && limit <= mostPorts, () => `from 1 to ${mostPorts}`),
+      Flag.withDefault(20)
+    )
+  },
+  (input) =>
+    on(
+      input,
+      modules.ports,
+      ({ ps }, session) => ps(session, Option.getOrUndefined(input.node), input.sort, input.limit)
+    )
+).pipe(
+  Command.withDescription("Show the ports of all nodes, or of one: what they are, what waits, what they have handled"),
+  Command.withExamples([{ command: "emp ps" }, { command: "emp ps worker --sort oldest --limit 5" }])
+)
+
+const groups = Command.make(
+  "groups",
+  { ...flags, group: Argument.String("group").pipe(Argument.optional) },
+  (input) =>
+    on(
+      input,
+      () => import("./groups.ts"),
+      ({ groups }, session) => groups(session, Option.getOrUndefined(input.group))
+    )
+).pipe(
+  Command.withDescription("Show the groups of the network, or one of them, with what their members are"),
+  Command.withExamples([{ command: "emp groups" }, { command: "emp groups eg_receivers" }])
+)
+
 const trace = Command.make(
   "trace",
   {
@@ -341,6 +394,6 @@ const shell = Command.make(
 
 /** In their groups, as `emp --help` lists them. */
 export const talkGroups = [
-  { group: "Talk", commands: [snd, cal, mon, find, db, evaluate, restart, shell] },
-  { group: "Look", commands: [status, top, trace, tree, ping, bench, logs] }
+  { group: "Talk", commands: [snd, cal, mon, kil, find, db, evaluate, restart, shell] },
+  { group: "Look", commands: [status, top, ps, groups, trace, tree, ping, bench, logs] }
 ] as const

@@ -7,7 +7,7 @@ import * as Console from "effect/Console"
 import { stringify } from "../../values/exactJson.ts"
 import { printable, printableJson } from "../../values/printable.ts"
 
-const widest = 80
+export const widest = 80
 
 /** Spaces between two columns. */
 const gap = 2
@@ -29,7 +29,7 @@ export const wrap = (text: string, indent = 2): string => {
   return lines.join("\n")
 }
 
-const clip = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
+export const clip = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
 
 /**
  * Rows in columns, each as wide as its widest cell. The first one stands to the left, the others where `align` says; the last
