@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake/auth.ts"
-import { isLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
+import { isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { InvalidConfig } from "./errors.ts"
 
@@ -73,6 +73,19 @@ const truth = (about: string): Kind<boolean> => ({
   decode: decodeTruth
 })
 
+/** One address to listen on. A number is a port. */
+const bind = (about: About): Kind<string> => ({
+  ...about,
+  isList: false,
+  decode: (raw) => {
+    const address = typeof raw === "number" ? String(raw) : raw
+    const isBind = typeof address === "string" && readLabel(address).label === undefined
+    return isBind && wrongBind(address) === undefined ? Result.succeed(address) : Result.fail(raw)
+  }
+})
+
+const isUrl = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? "")
+
 const Positive = Schema.Union([Schema.Finite, Schema.FiniteFromString]).pipe(Schema.check(Schema.isGreaterThan(0)))
 const seconds = (about: string, example: string): Kind<number> =>
   one(Positive, { about, allowed: "a number of seconds above zero", example })
@@ -122,6 +135,8 @@ export interface Configuration {
   /** In bytes. */
   readonly max_message_size: number
   readonly node_id_in_cert: boolean
+  readonly metrics: string
+  readonly otlp: string
   readonly secure: boolean
   readonly autocork: boolean
   readonly nodelay: boolean
@@ -185,6 +200,16 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     }
   ),
   node_id_in_cert: truth("Whether a certificate must be for its node's ID"),
+  metrics: bind({
+    about: "Where metrics and probes are served by HTTP",
+    allowed: "an address: host:port, [v6]:port, *:port, or a bare port of the loopback interface",
+    example: "9464"
+  }),
+  otlp: one(text(isUrl), {
+    about: "A collector of OpenTelemetry: traces, metrics, logs",
+    allowed: "the URL of a collector, http or https",
+    example: "http://localhost:4318"
+  }),
   secure: truth("For AnyEvent::MP only: run no code for others"),
   autocork: truth("For AnyEvent::MP only: collect what is sent"),
   nodelay: truth("For AnyEvent::MP only: do not wait for more to send")

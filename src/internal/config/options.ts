@@ -51,6 +51,10 @@ export interface RunOptions extends NodeOptions {
   /** Where the certificate comes from, if it was given by a path. */
   readonly certFile: string | undefined
   readonly seeds: ReadonlyArray<string>
+  /** Where metrics are served. */
+  readonly metrics?: string | undefined
+  /** The collector that they are sent to. */
+  readonly otlp?: string | undefined
   readonly services: ReadonlyArray<ServiceSpec>
   /** Services of AnyEvent::MP, which has the same file: they are not run here. */
   readonly perlServices: ReadonlyArray<string>
@@ -83,6 +87,8 @@ export const runOptions = (
       certFile: settings.cert && !isPem(settings.cert.value) ? settings.cert.value : undefined,
       binds: node.binds ?? ["*"],
       seeds: settings.seeds?.value ?? [],
+      metrics: settings.metrics?.value,
+      otlp: settings.otlp?.value,
       ...servicesOf(settings)
     }
   })

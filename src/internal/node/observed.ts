@@ -25,6 +25,10 @@ export interface Seeding {
   tryNow(): void
 }
 
+/** How many entries the data of the network has, on a global node. */
+export const entriesOf = ({ families }: NetworkStatus): number =>
+  Object.values(families).reduce((sum, size) => sum + size, 0)
+
 /** What a port is, beside a port: in the words of the room that made it. */
 export interface Role {
   readonly kind: string
@@ -34,6 +38,9 @@ export interface Role {
 const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
 
 export class Observed {
+  /** How often supervisors of this node have started a child again. */
+  restarts = 0
+  private readonly lacks = new Map<symbol, string>()
   private readonly ports = new Set<string>()
   private readonly roles = new Map<string, Role>()
   private readGroups: ((port: string) => ReadonlyArray<string>) | undefined = undefined
@@ -92,6 +99,17 @@ export class Observed {
     this.ports.add(port)
     this.role(port, { kind: "supervisor", what: name })
     return () => void this.ports.delete(port)
+  }
+
+  /** Says what the node lacks before it is ready, in words. The result says that it is there. */
+  lacking(what: string): () => void {
+    const key = Symbol(what)
+    this.lacks.set(key, what)
+    return () => void this.lacks.delete(key)
+  }
+
+  get awaited(): ReadonlyArray<string> {
+    return Array.from(this.lacks.values())
   }
 
   get networkStatus(): NetworkStatus {

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type Aside, asideFromWire } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
+import { Counts } from "../port/counts.ts"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import { type Link, UnsendableMessage } from "../transport/link.ts"
@@ -26,6 +27,7 @@ import { Observed } from "./observed.ts"
 import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
 import { type Place, Places } from "./places.ts"
 import { Registry } from "./registry.ts"
+import { Traffic } from "./traffic.ts"
 import type { Turn } from "./waiters.ts"
 
 /**
@@ -93,8 +95,10 @@ export class Router implements NodeService, Host, PeerHost {
   readonly bornAt: number
   /** When the node began, by the clock that never jumps. */
   readonly began: number
-  /** How many messages the node's ports have refused. */
-  refusedMessages = 0
+  readonly counts = new Counts()
+  readonly traffic = new Traffic()
+  /** The node takes no new calls, and is about to stop. */
+  isDraining = false
   private readonly context: Context.Context<never>
   private readonly places = new Places()
   /** Ports of ours that others have sent to, by the name that they know them by. */
@@ -252,9 +256,11 @@ export class Router implements NodeService, Host, PeerHost {
       if (!force) return place.peer.offer(place.name, message, aside)
       place.peer.send(place.name, message)
     } else if (!isPortId(to)) {
+      this.counts.dropped.no_port++
       this.log.warnSome("malformed port ID", `a message to the malformed port ID ${quoted(to)} was dropped`, message)
     } else if (nameOf(to) === "") this.ports.get(this.nodeId)?.send(message)
     // To a port of ours that is gone: dropped, as AEMP does. Only a monitor tells.
+    else this.counts.dropped.no_port++
     return undefined
   }
 
@@ -376,7 +382,7 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   refused({ id }: Receiver, message: Message, reason: Reason): void {
-    this.refusedMessages++
+    this.counts.refused++
     this.log.warnSome(`messages refused by ${id}`, `port ${id} refused a message: ${describeList(reason, 2)}`)
     const to = message.at(-1)
     if (!isPortId(to)) return
@@ -457,6 +463,7 @@ export class Router implements NodeService, Host, PeerHost {
     const peer = this.peer(link.nodeId)
     if (this.tracing !== undefined) link.traceWith(this.tracing.sent)
     link.attach(peer)
+    this.traffic.add(link)
     peer.up(link)
     return true
   }
@@ -469,9 +476,14 @@ export class Router implements NodeService, Host, PeerHost {
     }
     if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
-    if (name !== "") this.receiverNamed(name)?.sendForeign(message, aside)
+    if (name !== "") this.deliverForeign(this.receiverNamed(name), message, aside)
     else this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
     return undefined
+  }
+
+  private deliverForeign(receiver: Receiver | undefined, message: Message, aside?: Aside): void {
+    if (receiver === undefined) this.counts.dropped.no_port++
+    else receiver.sendForeign(message, aside)
   }
 
   damaged({ nodeId }: Peer): void {

@@ -203,9 +203,10 @@ export class Cell implements Receiver, Runnable {
   }
 
   send(message: Message, aside?: Aside): void {
-    if (this.doomed !== undefined) return
+    if (this.doomed !== undefined) return void this.host.counts.dropped.port_ended++
     const { capacity } = this.settings
     if (capacity !== undefined && this.waiting >= capacity) {
+      this.host.counts.dropped.port_ended++
       return this.kill(reasons.mailbox_overflow(capacity))
     }
     this.put(aside === undefined ? message : this.beside(message, aside))
@@ -225,11 +226,15 @@ export class Cell implements Receiver, Runnable {
   private beside(message: Message, { link, patienceMillis, span }: Aside): Task {
     const until = patienceMillis === undefined ? Infinity : this.host.monotonic() + patienceMillis
     const handle = (): unknown => {
-      if (until < Infinity && (link?.isOver === true || this.host.monotonic() >= until)) return undefined
+      if (until < Infinity && (link?.isOver === true || this.host.monotonic() >= until)) return this.expired()
       if (span === undefined) return this.handle(message)
       return handledIn(span, this.host.nodeId, this.id, message, () => this.handle(message))
     }
     return Object.assign(handle, { message })
+  }
+
+  private expired(): undefined {
+    this.host.counts.dropped.expired++
   }
 
   /** Milliseconds after the node. */
@@ -254,7 +259,7 @@ export class Cell implements Receiver, Runnable {
   }
 
   /** How many items wait, beside what is in hand. */
-  private get waiting(): number {
+  get waiting(): number {
     return this.box.length + this.batch.length - this.index
   }
 
@@ -310,10 +315,20 @@ export class Cell implements Receiver, Runnable {
     this.doomed = exit
     this.host.ending(this, exit)
     Context.get(this.creator, Witness)?.sawEnd(this.id, exit)
+    this.countWaiting()
     const isAtRest = this.batch === atRest
     this.box = this.batch = noItems
     if (isAtRest) enqueue(this)
     else this.handIsFree()
+  }
+
+  /** What waits is dropped. */
+  private countWaiting(): void {
+    if (this.waiting === 0) return
+    const isMessage = (item: Item | undefined): boolean => messageOf(item) !== undefined
+    for (const items of [this.batch.slice(this.index), this.box]) {
+      this.host.counts.dropped.port_ended += items.filter(isMessage).length
+    }
   }
 
   run(): void {
@@ -349,14 +364,19 @@ export class Cell implements Receiver, Runnable {
 
   /** Handles all that waits, as long as that takes no fiber. Answers the first effect that needs one. */
   private handlePlainly(): Effect.Effect<unknown, unknown> | undefined {
+    const { counts } = this.host
+    const before = this.handled
     try {
+      let isDue = counts.handling.isDue
       while (this.more()) {
-        const pending = this.handleNext()
+        const pending = isDue ? this.handleMeasured() : this.handleNext()
         if (pending !== undefined) return pending
+        isDue = false
       }
     } catch (error) {
       if (this.doomed === undefined) this.fail(Cause.die(error))
     } finally {
+      counts.haveHandled(this.handled - before)
       giveBack()
     }
     return undefined
@@ -399,13 +419,21 @@ export class Cell implements Receiver, Runnable {
       life.pending = undefined
       return pending
     }
-    for (let left = stride; left > 0; left--) {
-      const next = this.handleNext()
-      if (next !== undefined) {
-        if (life.fiber !== undefined && life.fiber.context !== life.named) life.fiber.setContext(life.named)
-        return next
+    const { counts } = this.host
+    const before = this.handled
+    try {
+      let isDue = counts.handling.isDue
+      for (let left = stride; left > 0; left--) {
+        const next = isDue ? this.handleMeasured() : this.handleNext()
+        if (next !== undefined) {
+          if (life.fiber !== undefined && life.fiber.context !== life.named) life.fiber.setContext(life.named)
+          return next
+        }
+        isDue = false
+        if (!this.more()) break
       }
-      if (!this.more()) break
+    } finally {
+      counts.haveHandled(this.handled - before)
     }
     return Effect.void
   }
@@ -433,6 +461,25 @@ export class Cell implements Receiver, Runnable {
     return undefined
   }
 
+  /** The same, and notes how long it takes until the handler has left. */
+  private handleMeasured(): Effect.Effect<unknown, unknown> | undefined {
+    const { counts } = this.host
+    const since = this.host.monotonic()
+    const weight = counts.handling.begin(since)
+    let pending: Effect.Effect<unknown, unknown> | undefined
+    let done: (() => void) | undefined
+    counts.measuring = () => counts.handling.end(weight, this.host.monotonic() - since)
+    try {
+      pending = this.handleNext()
+    } finally {
+      done = counts.measuring
+      counts.measuring = undefined
+    }
+    if (pending !== undefined && done !== undefined) return Effect.ensuring(pending, Effect.sync(done))
+    done?.()
+    return pending
+  }
+
   /**
    * Has what a handler answered run beside the activation, where the port has hands for such messages. Answers it where the activation itself
    * has to run it.
@@ -447,7 +494,10 @@ export class Cell implements Receiver, Runnable {
     const tag = name ?? ""
     if (!hands.mayTake(tag)) return effect
     const fiber = Effect.runForkWith(context)(effect)
+    const measured = this.host.counts.measuring
+    this.host.counts.measuring = undefined
     const left = (exit: Exit.Exit<unknown, unknown>): void => {
+      measured?.()
       hands.remove(tag, fiber)
       if (Exit.isFailure(exit)) this.fail(exit.cause)
       this.handIsFree()
@@ -473,7 +523,7 @@ export class Cell implements Receiver, Runnable {
 
   private handle(item: Item): unknown {
     if (typeof item === "function") return item()
-    if (this.life?.abandoned?.has(item) === true) return undefined
+    if (this.life?.abandoned?.has(item) === true) return this.expired()
     this.handled++
     const name = tagOf(item)
     const tagged = name === undefined ? undefined : handlerOf(this.tags, name)
@@ -483,6 +533,7 @@ export class Cell implements Receiver, Runnable {
 
   /** There is nobody for the message. */
   refuse(message: Message): undefined {
+    this.handled--
     const reason = reasons.unhandled_message(message[0])
     if (this.settings.refuses) this.host.refused(this, message, reason)
     else this.kill(reason)

@@ -8,6 +8,7 @@ import type { PortNames } from "../values/names.ts"
 import type { Message } from "../values/plainData.ts"
 import type { PortExit, Reason } from "../values/reason.ts"
 import type { Aside } from "./aside.ts"
+import type { Counts } from "./counts.ts"
 
 export type { Message } from "../values/plainData.ts"
 
@@ -31,6 +32,8 @@ export interface Receiver {
 export interface Host {
   readonly nodeId: string
   readonly names: PortNames
+  /** Added to by all ports of the node. */
+  readonly counts: Counts
   /** Milliseconds of a clock that never jumps. */
   monotonic(): number
   /** Milliseconds after the node began, as they were at some moment of this turn of the event loop: to ask costs nearly nothing. */

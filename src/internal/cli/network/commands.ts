@@ -55,6 +55,8 @@ const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: 
       auth_accept: [],
       max_message_size: Option.none(),
       node_id_in_cert: Option.none(),
+      metrics: Option.none(),
+      otlp: Option.none(),
       force: Option.none(),
       words: []
     }),
