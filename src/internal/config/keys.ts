@@ -51,6 +51,10 @@ const texts = (raw: unknown): ReadonlyArray<unknown> =>
     return typeof text === "string" ? splitAddresses([text]) : [text]
   })
 
+/** Elements of which at least one has to be there when somebody writes a text: an empty one is a variable that was not set. */
+const atLeastOne = (raw: unknown): ReadonlyArray<unknown> =>
+  [raw].flat().some((element) => element === "") ? [""] : texts(raw)
+
 /** The elements of a list of services. A text is one with commas; what stands in a list is taken as it is. */
 const services = (raw: unknown): ReadonlyArray<unknown> => Array.isArray(raw) ? raw : texts(raw)
 
@@ -177,8 +181,8 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     allowed: "a label: letters, digits, _ and -",
     example: "vpn,public"
   }),
-  seeds: list(text((seed) => wrongSeed(seed) === undefined), texts, {
-    about: "Nodes to connect to at the start",
+  seeds: list(text((seed) => wrongSeed(seed) === undefined), atLeastOne, {
+    about: "Nodes to connect to at the start; [] is none",
     allowed: "an address: host:port, [v6]:port, *:port, or a bare port of this host; * is this very node",
     example: "10.0.0.1:4040,10.0.0.2:4040"
   }),

@@ -13,6 +13,7 @@ import { profilesOf } from "./document.ts"
 import { InvalidConfig } from "./errors.ts"
 import { inWords } from "./file.ts"
 import type { Key, ServiceSpec } from "./keys.ts"
+import { oddities } from "./oddities.ts"
 import { resolve, type Resolved, type Setting, type Sources } from "./resolve.ts"
 
 /** The options that programs know, each with its key in a configuration. */
@@ -70,6 +71,7 @@ export const resolveAloud = (sources: Sources): Effect.Effect<Resolved, InvalidC
       yield* Effect.logWarning(`${sources.file} has no profile ${JSON.stringify(profile)}${meant}`)
     }
     if (orphan !== undefined) yield* Effect.logWarning(`profile ${orphan.profile}: ${orphan.problem}`)
+    for (const odd of oddities(sources, resolved)) yield* Effect.logWarning(odd)
     return resolved
   })
 

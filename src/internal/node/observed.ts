@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import type { LinkError } from "../transport/linkError.ts"
 
 /** What is known of the network that a node is part of. */
 export interface NetworkStatus {
@@ -21,6 +22,8 @@ export interface Seeding {
   readonly isAwaited: boolean
   /** Whether there is nobody who could tell where other nodes are. */
   readonly isCutOff: boolean
+  /** Why none of the seeds could be reached; nothing as long as one is up, or has not been tried. */
+  readonly failures: ReadonlyArray<LinkError>
   /** Tries those again, now, that are down. */
   tryNow(): void
 }

@@ -112,7 +112,11 @@ type RunInput = Command.Command.Config.Infer<typeof runParams>
 /** Where the configuration of `emp run` comes from. */
 export const runSources = Effect.fnUntraced(function*(input: RunInput) {
   const words = yield* Effect.fromResult(readArguments(input.words))
-  const flags = yield* Effect.fromResult(readFlags(input))
+  return yield* sourcesOf(words, yield* Effect.fromResult(readFlags(input)))
+})
+
+/** Where a configuration comes from for which these are the arguments in AEMP's form, and the flags. */
+export const sourcesOf = Effect.fnUntraced(function*(words: Arguments, flags: Arguments) {
   const { surroundings } = yield* loadSurroundings
   const { read } = yield* Effect.promise(() => import("../../config/file.ts"))
   const isRead = !(flags.norc ?? words.norc ?? false)

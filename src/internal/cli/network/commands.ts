@@ -7,10 +7,12 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import { mostPorts, sortings } from "../../node/portOptions.ts"
-import { runParams, runSources } from "../config/commands.ts"
+import { runParams, sourcesOf } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { commandPrefix } from "./commandId.ts"
@@ -27,7 +29,9 @@ const flags = {
     Flag.withDefault(commandPrefix)
   ),
   timeout: Flag.Finite("timeout").pipe(
-    Flag.withDescription("How many seconds to wait for an answer. Default: 5"),
+    Flag.withDescription(
+      "Seconds for all that a command has to wait for; of those that go on (top, logs, mon, ping, bench, shell) for each answer. Default: 5"
+    ),
     Flag.filter((seconds) => seconds > 0, () => "more than 0 seconds"),
     Flag.withDefault(5)
   ),
@@ -36,32 +40,25 @@ const flags = {
 type Flags = Command.Command.Config.Infer<typeof flags>
 
 const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: Flags) =>
-  Effect.map(
-    runSources({
-      profile,
-      seeds,
-      secret,
-      cert,
-      norc,
-      nodeid: Option.none(),
-      binds: [],
-      advertise: [],
-      scopes: [],
-      services: [],
-      monitor_timeout: Option.none(),
-      connect_interval: Option.none(),
-      framing_format: [],
-      auth_offer: [],
-      auth_accept: [],
-      max_message_size: Option.none(),
-      node_id_in_cert: Option.none(),
-      metrics: Option.none(),
-      otlp: Option.none(),
-      force: Option.none(),
-      words: []
-    }),
-    (sources): Session => ({ sources, nodeId: nodeid, timeoutSeconds: timeout, json })
-  )
+  Effect.gen(function*() {
+    const began = yield* Clock.currentTimeMillis
+    const sources = yield* sourcesOf({ values: {} }, {
+      profile: Option.getOrUndefined(profile),
+      norc: Option.getOrUndefined(norc),
+      values: {
+        seeds: seeds.length === 0 ? undefined : seeds,
+        secret: Option.getOrUndefined(Option.map(secret, Redacted.value)),
+        cert: Option.getOrUndefined(cert)
+      }
+    })
+    return {
+      sources,
+      nodeId: nodeid,
+      timeoutSeconds: timeout,
+      endsAtMillis: began + 1000 * timeout,
+      json
+    } satisfies Session
+  })
 
 const modules = {
   session: () => import("./session.ts"),
@@ -82,6 +79,13 @@ const on = <A, E, R, M>(
     const made = yield* session(input)
     return yield* connected(made, body(module, made))
   })
+
+/** The same for what goes on for as long as somebody wants it to: the time is that of each answer. */
+const follow = <A, E, R, M>(
+  input: Flags,
+  from: () => Promise<M>,
+  body: (module: M, session: Session) => Effect.Effect<A, E, R>
+) => on(input, from, (module, session) => body(module, { ...session, endsAtMillis: undefined }))
 
 const port = Argument.String("port").pipe(Argument.withDescription("A port ID, or a node ID for its node port"))
 const node = Argument.String("node").pipe(Argument.withDescription("A node ID"))
@@ -135,7 +139,7 @@ const kil = Command.make(
 const mon = Command.make(
   "mon",
   { ...flags, port },
-  (input) => on(input, modules.talk, ({ mon }, session) => endless(mon(session, input.port)))
+  (input) => follow(input, modules.talk, ({ mon }, session) => endless(mon(session, input.port)))
 ).pipe(
   Command.withDescription("Wait for the end of a port, and show its reason"),
   Command.withExamples([{ command: "emp mon receiver#a" }, {
@@ -146,8 +150,8 @@ const mon = Command.make(
 
 const evaluate = Command.make(
   "eval",
-  { ...flags, node, code: Argument.String("expression") },
-  (input) => on(input, modules.talk, ({ evaluate }, session) => evaluate(session, input.node, input.code))
+  { ...flags, node, code: Argument.String("expression").pipe(Argument.atLeast(1)) },
+  (input) => on(input, modules.talk, ({ evaluate }, session) => evaluate(session, input.node, input.code.join(" ")))
 ).pipe(
   Command.withDescription("Run JavaScript on a node that was started with --allow-eval: an expression, or statements"),
   Command.withExamples([{ command: "emp eval seed 'process.uptime()'" }])
@@ -216,7 +220,7 @@ const dbDel = Command.make(
 const dbMon = Command.make(
   "mon",
   { ...flags, family },
-  (input) => on(input, modules.talk, ({ dbMon }, session) => endless(dbMon(session, input.family)))
+  (input) => follow(input, modules.talk, ({ dbMon }, session) => endless(dbMon(session, input.family)))
 ).pipe(
   Command.withDescription("Show a family and follow its changes"),
   Command.withExamples([{ command: "emp db mon eg_receivers" }])
@@ -252,7 +256,7 @@ const top = Command.make(
     )
   },
   (input) =>
-    on(
+    follow(
       input,
       () => import("./top.ts"),
       ({ top }, session) => endless(top(session, Option.getOrUndefined(input.rounds)))
@@ -343,7 +347,7 @@ const ping = Command.make("ping", {
     Flag.filter((count) => count > 0, () => "1 or more"),
     Flag.withDefault(5)
   )
-}, (input) => on(input, modules.look, ({ ping }, session) => ping(session, input.node, input.count))).pipe(
+}, (input) => follow(input, modules.look, ({ ping }, session) => ping(session, input.node, input.count))).pipe(
   Command.withDescription("Measure round trips to a node"),
   Command.withExamples([{ command: "emp ping worker -c 10" }])
 )
@@ -351,7 +355,7 @@ const ping = Command.make("ping", {
 const bench = Command.make(
   "bench",
   { ...flags, node },
-  (input) => on(input, modules.look, ({ bench }, session) => bench(session, input.node))
+  (input) => follow(input, modules.look, ({ bench }, session) => bench(session, input.node))
 ).pipe(
   Command.withDescription("Measure how many round trips to a node there can be in a second"),
   Command.withExamples([{ command: "emp bench worker" }])
@@ -370,7 +374,7 @@ const logs = Command.make(
     )
   },
   (input) =>
-    on(
+    follow(
       input,
       () => import("./logs.ts"),
       ({ logs }, session) => endless(logs(session, Option.getOrUndefined(input.node), input.level))
@@ -384,7 +388,7 @@ const shell = Command.make(
   "shell",
   { ...flags, node: anyNode },
   (input) =>
-    on(
+    follow(
       input,
       () => import("./shell.ts"),
       ({ shell }, session) => endless(shell(session, Option.getOrUndefined(input.node)))

@@ -9,9 +9,9 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Status } from "../../node/status.ts"
 import { printable } from "../../values/printable.ts"
-import { print, printJson, showBytes, table } from "../terminal/screen.ts"
+import { print, printOutput, showBytes, table } from "../terminal/screen.ts"
 import { isCommand } from "./commandId.ts"
-import { overview, statuses } from "./look.ts"
+import { forPrograms, overview, statuses } from "./look.ts"
 import { isOfOtherKind } from "./nodes.ts"
 import type { Session } from "./session.ts"
 
@@ -90,7 +90,7 @@ export const top = (session: Session, rounds: number | undefined) => {
       if (round > 0) yield* Effect.sleep("1 second")
       const answers = yield* statuses(impatient)
       if (session.json) {
-        yield* printJson(answers)
+        yield* printOutput("top", answers.map(forPrograms))
         continue
       }
       const at = yield* Clock.currentTimeMillis

@@ -6,6 +6,7 @@
 import * as Console from "effect/Console"
 import { stringify } from "../../values/exactJson.ts"
 import { printable, printableJson } from "../../values/printable.ts"
+import type { Outputs } from "../outputs.ts"
 
 export const widest = 80
 
@@ -16,6 +17,9 @@ export const print = (text: string) => Console.log(printable(text))
 
 /** Prints a line of JSON, with nothing that steers a terminal either. */
 export const printJson = (value: unknown) => Console.log(printableJson(stringify(value) ?? "null"))
+
+/** What a command prints with `--json`. */
+export const printOutput = <C extends keyof Outputs>(_command: C, value: Outputs[C]) => printJson(value)
 
 /** Breaks a line at its spaces, the rest of it `indent` columns in. What has no spaces stays whole, so that it can be copied. */
 export const wrap = (text: string, indent = 2): string => {
