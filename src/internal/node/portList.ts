@@ -137,7 +137,7 @@ const statusOf = (router: Router, receiver: Receiver, name: string | undefined, 
   const named = name === undefined ? { port: receiver.id } : { port: receiver.id, name }
   const role = roleOf(router, receiver)
   if (!isCell(receiver)) {
-    const ageMillis = receiver._tag === "NodePort" ? now : 0
+    const ageMillis = receiver._tag === "NodePort" ? Math.round(now) : 0
     return { ...named, ...role, mailbox: 0, handled: 0, ageMillis, oldestMillis: 0, monitors: 0 }
   }
   const { handled, mailbox, monitors, oldestSince = now } = receiver
@@ -146,8 +146,8 @@ const statusOf = (router: Router, receiver: Receiver, name: string | undefined, 
     ...role,
     mailbox,
     handled,
-    ageMillis: Math.max(0, now - receiver.bornMillis),
-    oldestMillis: Math.max(0, now - oldestSince),
+    ageMillis: Math.round(Math.max(0, now - receiver.bornMillis)),
+    oldestMillis: Math.round(Math.max(0, now - oldestSince)),
     monitors
   }
 }

@@ -17,6 +17,7 @@ import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { commandPrefix } from "./commandId.ts"
 import type { Session } from "./session.ts"
+import { topSortings } from "./topSorting.ts"
 
 const flags = {
   profile: runParams.profile,
@@ -253,17 +254,21 @@ const top = Command.make(
       Flag.withDescription("Draw so many times, and end"),
       Flag.filter((rounds) => rounds > 0, () => "1 or more"),
       Flag.optional
+    ),
+    sort: Flag.Literals("sort", topSortings).pipe(
+      Flag.withDescription("What the nodes are sorted by at first. Default: name"),
+      Flag.withDefault("name")
     )
   },
   (input) =>
     follow(
       input,
       () => import("./top.ts"),
-      ({ top }, session) => endless(top(session, Option.getOrUndefined(input.rounds)))
+      ({ top }, session) => endless(top(session, Option.getOrUndefined(input.rounds), input.sort))
     )
 ).pipe(
-  Command.withDescription("Watch all nodes, every second"),
-  Command.withExamples([{ command: "emp top" }])
+  Command.withDescription("Watch all nodes, every second: messages, mailboxes, event loop, CPU, memory, restarts"),
+  Command.withExamples([{ command: "emp top" }, { command: "emp top --sort messages" }])
 )
 
 const ps = Command.make(

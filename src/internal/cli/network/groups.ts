@@ -10,7 +10,7 @@ import { globalsFamily, isFamilyName } from "../../global/families.ts"
 import { membersOf } from "../../global/member.ts"
 import { NodeMesh } from "../../global/mesh.ts"
 import { mostPorts } from "../../node/portOptions.ts"
-import { print, printJson } from "../terminal/screen.ts"
+import { print, printOutput } from "../terminal/screen.ts"
 import { askStatus } from "./nodes.ts"
 import { askPorts, describePort } from "./ports.ts"
 import { ask, failed, isOwnKind, type Network, type Session, within } from "./session.ts"
@@ -92,7 +92,7 @@ export const groups = (session: Session, group: string | undefined): Effect.Effe
     const found = names.flatMap((name, at) => isGroup(families[at] ?? []) ? [[name, families[at] ?? []] as const] : [])
     const described = yield* membersIn(session, new Map(found))
     if (group !== undefined && described.length === 0) return yield* failed(`nobody is in the group ${group}`)
-    if (session.json) return yield* printJson(described)
+    if (session.json) return yield* printOutput("groups", described)
     yield* print(
       described.length === 0
         ? "there are no groups"

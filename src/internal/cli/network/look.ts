@@ -40,6 +40,9 @@ import {
 const linksOf = (status: Status): ReadonlyArray<string> =>
   status.peers.filter(({ nodeId, state }) => state === "up" && !isCommand(nodeId)).map(({ nodeId }) => nodeId)
 
+/** How many links a node has but those to commands. */
+export const linksIn = (status: Status): number => status.links - commandsOf(status)
+
 /** How many commands have a link to a node, this one among them. */
 const commandsOf = (status: Status): number =>
   status.peers.filter(({ nodeId, state }) => state === "up" && isCommand(nodeId)).length
@@ -67,7 +70,7 @@ export const overview = (answers: ReadonlyArray<Answer>): string => {
   return tables.join("\n\n")
 }
 
-const otherNodes = (others: ReadonlyArray<OtherKind>): string =>
+export const otherNodes = (others: ReadonlyArray<OtherKind>): string =>
   columns([
     ["NODE", "KIND", "ROUND TRIP", "ADDRESSES"],
     ...others.map(({ addresses, kind, nodeId, roundTripMillis }) => [
@@ -173,7 +176,7 @@ export const trace = (session: Session, from: string | undefined, form: "text" |
       for (const answer of yield* askAll<Told, unknown, Network>(session, wave, linksTold)) {
         told.set(answer.nodeId, answer)
       }
-      const named = Array.from(told.values()).flatMap(linksIn)
+      const named = Array.from(told.values()).flatMap(namedBy)
       wave = Array.from(new Set(named)).filter((name) => !told.has(name))
     }
     const links = withHearsay(told)
@@ -186,12 +189,12 @@ export const trace = (session: Session, from: string | undefined, form: "text" |
     yield* unlessSilent(told.values())
   })
 
-const linksIn = (told: Told | Problem): ReadonlyArray<string> => "links" in told ? told.links ?? [] : []
+const namedBy = (told: Told | Problem): ReadonlyArray<string> => "links" in told ? told.links ?? [] : []
 
 /** Of a node that does not say, what others say of their links to it. */
 const withHearsay = (told: ReadonlyMap<string, Told | Problem>): Links => {
   const linkedTo = (node: string): ReadonlyArray<string> =>
-    Array.from(told).flatMap(([other, answer]) => linksIn(answer).includes(node) ? [other] : [])
+    Array.from(told).flatMap(([other, answer]) => namedBy(answer).includes(node) ? [other] : [])
   return new Map(
     Array.from(told, ([node, answer]) => [
       node,

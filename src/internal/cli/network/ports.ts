@@ -12,9 +12,9 @@ import type { Sorting } from "../../node/portOptions.ts"
 import { NodeRouter } from "../../node/router.ts"
 import { showDuration } from "../../values/duration.ts"
 import { reasonFromExit } from "../../values/reason.ts"
-import { clip, columns, print, printJson, widest } from "../terminal/screen.ts"
+import { columns, cutMiddle, print, printOutput, widest } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
-import { askAll, type Problem } from "./nodes.ts"
+import { askAll, type Problem, unlessSilent } from "./nodes.ts"
 import { allNodes, ask, failed, isOwnKind, reachPort, type Session, within } from "./session.ts"
 import { printEnd, readArguments } from "./talk.ts"
 
@@ -38,7 +38,7 @@ const measures: Record<Sorting, (port: PortStatus) => number> = {
 }
 
 /** `what` has what the rest of the line leaves; the IDs of ports stay whole, so that they can be copied. */
-const showPorts = (ports: ReadonlyArray<PortStatus>): string => {
+export const showPorts = (ports: ReadonlyArray<PortStatus>): string => {
   const head = ["PORT", "MAILBOX", "HANDLED", "OLDEST", "AGE", "MON"]
   const rows = ports.map((port) => [
     port.port,
@@ -52,7 +52,7 @@ const showPorts = (ports: ReadonlyArray<PortStatus>): string => {
   const width = Math.max(...lines.map((line) => line.length))
   const whats = ["WHAT", ...ports.map(describePort)]
   return lines.map((line, at) =>
-    `${line.padEnd(width)}  ${clip(whats[at] ?? "", Math.max(20, widest - width - 2))}`.trimEnd()
+    `${line.padEnd(width)}  ${cutMiddle(whats[at] ?? "", Math.max(20, widest - width - 2))}`.trimEnd()
   ).join("\n")
 }
 
@@ -74,12 +74,13 @@ export const ps = (session: Session, node: string | undefined, sort: Sorting, li
     const total = lists.reduce((sum, list) => sum + list.total, 0)
     const measure = measures[sort]
     const ports = lists.flatMap((list) => list.ports).toSorted((a, b) => measure(b) - measure(a)).slice(0, limit)
-    if (session.json) return yield* printJson({ total, ports, problems })
-    yield* print([
+    const text = [
       showPorts(ports),
       ...ports.length < total ? [`${ports.length} of ${total} ports, those with the most first: ${sort}`] : [],
       ...problems.map(({ nodeId, problem }) => `node ${nodeId} ${problem}`)
-    ].join("\n"))
+    ].join("\n")
+    yield* session.json ? printOutput("ps", { total, ports, problems }) : print(text)
+    yield* unlessSilent(problems)
   })
 
 /** Ends a port, and waits until it has. */

@@ -35,6 +35,26 @@ export const wrap = (text: string, indent = 2): string => {
 
 export const clip = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
 
+/** The beginning and the end of a text that is too wide: of names that are made by one scheme these differ. */
+export const cutMiddle = (text: string, width: number): string => {
+  if (text.length <= width) return text
+  const end = (width - 1) >> 1
+  return `${text.slice(0, width - 1 - end)}…${text.slice(text.length - end)}`
+}
+
+/** Names, each in so much room. Those that would look the same then stay whole. */
+export const cutNames = (names: ReadonlyArray<string>, width: number): ReadonlyArray<string> => {
+  const whole = new Map<string, Set<string>>()
+  for (const name of names) {
+    const cut = cutMiddle(name, width)
+    whole.set(cut, (whole.get(cut) ?? new Set()).add(name))
+  }
+  return names.map((name) => {
+    const cut = cutMiddle(name, width)
+    return whole.get(cut)?.size === 1 ? cut : name
+  })
+}
+
 /**
  * Rows in columns, each as wide as its widest cell. The first one stands to the left, the others where `align` says; the last
  * one may have several lines.
@@ -47,12 +67,13 @@ export const columns = (rows: ReadonlyArray<ReadonlyArray<string>>, align: "left
   return rows.map((row) => row.map(pad).join(" ".repeat(gap)).trimEnd().replaceAll("\n", `\n${last}`)).join("\n")
 }
 
-/** A table of figures: what stands in the first column is clipped where the others leave it too little room. */
+/** A table of figures: the names in the first column are cut where the others leave them too little room. */
 export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const all = [head, ...rows]
   const widths = head.slice(1).map((_, at) => Math.max(...all.map((row) => row[at + 1]?.length ?? 0)))
   const room = Math.max(8, widest - widths.reduce((sum, width) => sum + width + gap, 0))
-  return columns(all.map((row) => row.map((cell, at) => at === 0 ? clip(cell, room) : cell)), "right")
+  const names = cutNames(all.map(([name = ""]) => name), room)
+  return columns(all.map((row, at) => row.with(0, names[at] ?? "")), "right")
 }
 
 /** `1.4 GB`, `312 kB`, `80 B`. */
