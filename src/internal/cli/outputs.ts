@@ -104,6 +104,8 @@ export const outputs = {
     }))
   }),
   "ps": Schema.Struct({ total: Schema.Finite, ports: Schema.Array(PortStatus), problems: Schema.Array(Problem) }),
+  "tap": Schema.Struct({ at: Schema.Finite, from: Schema.String, text: Schema.String }),
+  "kil": Schema.Struct({ port: Schema.String, reason: Reply }),
   "groups": Schema.Array(Schema.Struct({
     group: Schema.String,
     members: Schema.Array(Schema.Struct({

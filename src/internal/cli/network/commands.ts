@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { mostPorts, sortings } from "../../node/portOptions.ts"
+import { longestTapMillis, mostTapped } from "../../node/tapLimits.ts"
 import { runParams, sourcesOf } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
@@ -107,6 +108,14 @@ const owner = Flag.String("node").pipe(
   ),
   Flag.optional
 )
+
+/** Throws for what is no time, or too long. */
+const millisOf = (text: string): number => {
+  const [, count, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? []
+  const millis = Number(count) * (unit === "ms" ? 1 : unit === "s" ? 1000 : 60_000)
+  if (millis >= 1 && millis <= longestTapMillis) return millis
+  throw new RangeError(text)
+}
 
 const snd = Command.make(
   "snd",
@@ -343,6 +352,33 @@ const tree = Command.make(
   Command.withExamples([{ command: "emp tree worker" }])
 )
 
+const tap = Command.make(
+  "tap",
+  {
+    ...flags,
+    port,
+    for: Flag.String("for").pipe(
+      Flag.withDescription("For how long at most, as in 500ms, 10s, 2m; 10m at most. Default: 10s"),
+      Flag.mapTryCatch(millisOf, () => "a time like 500ms, 10s or 2m, and no longer than 10m"),
+      Flag.withDefault(10_000)
+    ),
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("How many messages at most. Default: 100"),
+      Flag.filter((limit) => limit > 0 && limit <= mostTapped, () => `from 1 to ${mostTapped}`),
+      Flag.withDefault(100)
+    )
+  },
+  (input) =>
+    follow(
+      input,
+      () => import("./tap.ts"),
+      ({ tap }, session) => endless(tap(session, input.port, input.for, input.limit))
+    )
+).pipe(
+  Command.withDescription("Show the messages that come to a port, for a while"),
+  Command.withExamples([{ command: "emp tap worker#a" }, { command: "emp tap worker#a --for 1m --limit 1000" }])
+)
+
 const ping = Command.make("ping", {
   ...flags,
   node,
@@ -406,5 +442,5 @@ const shell = Command.make(
 /** In their groups, as `emp --help` lists them. */
 export const talkGroups = [
   { group: "Talk", commands: [snd, cal, mon, kil, find, db, evaluate, restart, shell] },
-  { group: "Look", commands: [status, top, ps, groups, trace, tree, ping, bench, logs] }
+  { group: "Look", commands: [status, top, ps, groups, trace, tree, tap, ping, bench, logs] }
 ] as const
