@@ -345,11 +345,11 @@ const trace = Command.make(
 
 const tree = Command.make(
   "tree",
-  { ...flags, node },
-  (input) => on(input, modules.look, ({ tree }, session) => tree(session, input.node))
+  { ...flags, node: anyNode },
+  (input) => on(input, modules.look, ({ tree }, session) => tree(session, Option.getOrUndefined(input.node)))
 ).pipe(
-  Command.withDescription("Show the supervisors of a node, and all that is below them"),
-  Command.withExamples([{ command: "emp tree worker" }])
+  Command.withDescription("Show the supervisors of all nodes, or of one, and all that is below them"),
+  Command.withExamples([{ command: "emp tree" }, { command: "emp tree worker" }])
 )
 
 const tap = Command.make(
