@@ -22,6 +22,7 @@ import * as os from "node:os"
 import { Connections } from "./internal/node/connections.ts"
 import * as gaugesOf from "./internal/node/gauges.ts"
 import { measureLoopDelay } from "./internal/node/loopDelay.ts"
+import { type TraceLine as TracedMessage, traceMessages, writeLine } from "./internal/node/messageTrace.ts"
 import { NodeMetrics } from "./internal/node/metrics.ts"
 import type { FindAddresses, Network } from "./internal/node/network.ts"
 import { expand } from "./internal/node/nodeId.ts"
@@ -234,6 +235,59 @@ const makeRouter = Effect.fnUntraced(function*(
   installNodePort(router)
   return router
 })
+
+/**
+ * A message that a node sends or gets: `way` is `sent` or `received`, `node` the other node (or this one, from port to port within it),
+ * `port` the ID of the port that the message is for, and `message` its tag and arguments.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TraceLine = TracedMessage
+
+/**
+ * Shows each message that the node sends or gets, until the scope closes: to a function, or as a line on standard error, as `EMP_TRACE=1`
+ * does for `emp run`. Without it messages cost nothing more.
+ *
+ * **When to use**
+ *
+ * To find out who says what to whom. As a Layer, `Layer.effectDiscard(Node.trace())`, it lasts as long as the node. `emp tap` shows the
+ * messages of one port of a node that runs.
+ *
+ * **Gotchas**
+ *
+ * Messages may hold what is nobody's business, and nothing is taken out of them: what goes into a file or to others, and what is left out
+ * of that, is up to the function.
+ *
+ * The function is called where the message is on its way, and holds it up for as long as it takes. It must not change the message. What
+ * it throws is logged, and the message goes on.
+ *
+ * **Example** (The tags of all messages within a program)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const seen: Array<unknown> = []
+ *   // The tag alone: the arguments may hold a password.
+ *   yield* Node.trace(({ message, way }) => seen.push([way, message[0]]))
+ *   const port = yield* Port.make({ login: (_password) => Effect.void })
+ *   yield* Port.snd(port, "login", "swordfish")
+ *   return seen
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => [["sent", "login"]]
+ * ```
+ *
+ * @category observing
+ * @since 0.1.0
+ */
+export const trace = (show: (line: TraceLine) => unknown = writeLine): Effect.Effect<void, never, Node | Scope.Scope> =>
+  Effect.gen(function*() {
+    const router = yield* NodeRouter
+    yield* Effect.acquireRelease(Effect.sync(() => traceMessages(router, show)), (end) => Effect.sync(end))
+  })
 
 /**
  * A node without a network. Its ports reach each other and nobody else.

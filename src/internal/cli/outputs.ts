@@ -5,6 +5,7 @@
  * @internal
  */
 import * as Schema from "effect/Schema"
+import { PortStatus } from "../node/portList.ts"
 import { Status } from "../node/status.ts"
 
 const Texts = Schema.Array(Schema.String)
@@ -26,6 +27,7 @@ interface Tree {
   readonly port: string
   readonly node: string
   readonly strategy: string
+  readonly owner?: string | undefined
   readonly children: ReadonlyArray<Child>
 }
 
@@ -39,6 +41,7 @@ interface Child {
   readonly lastReason?: ReadonlyArray<unknown> | undefined
   readonly node?: string | undefined
   readonly tree?: Tree | string | undefined
+  readonly made: ReadonlyArray<Tree>
 }
 
 const Child: Schema.Codec<Child> = Schema.Struct({
@@ -50,7 +53,8 @@ const Child: Schema.Codec<Child> = Schema.Struct({
   uptime: Schema.optional(Schema.Finite),
   lastReason: Schema.optional(Reply),
   node: Schema.optional(Schema.String),
-  tree: Schema.optional(Schema.Union([Schema.suspend(() => Tree), Schema.String]))
+  tree: Schema.optional(Schema.Union([Schema.suspend(() => Tree), Schema.String])),
+  made: Schema.Array(Schema.suspend(() => Tree))
 })
 
 const Tree: Schema.Codec<Tree> = Schema.Struct({
@@ -58,7 +62,26 @@ const Tree: Schema.Codec<Tree> = Schema.Struct({
   port: Schema.String,
   node: Schema.String,
   strategy: Schema.String,
+  owner: Schema.optional(Schema.String),
   children: Schema.Array(Child)
+})
+
+/** A node in a line of `top`; what it does not tell is null. */
+const TopRow = Schema.Struct({
+  nodeId: Schema.String,
+  uptime: Schema.Finite,
+  draining: Schema.NullOr(Schema.Boolean),
+  links: Schema.Finite,
+  ports: Schema.Finite,
+  messagesPerSecond: Schema.NullOr(Schema.Finite),
+  inPerSecond: Schema.NullOr(Schema.Finite),
+  outPerSecond: Schema.NullOr(Schema.Finite),
+  cpuPercent: Schema.NullOr(Schema.Finite),
+  mailbox: Schema.NullOr(Schema.Finite),
+  busiest: Schema.Array(PortStatus),
+  loopDelay: Schema.NullOr(Schema.Struct({ meanMillis: Schema.Finite, maxMillis: Schema.Finite })),
+  memory: Schema.Finite,
+  restarts: Schema.NullOr(Schema.Finite)
 })
 
 const Tag = Schema.Struct({ tag: Schema.String, text: Schema.String })
@@ -74,7 +97,28 @@ export const outputs = {
   "db mon": Schema.Struct({ added: Texts, changed: Texts, deleted: Texts, set: Entries }),
   "status": Schema.Array(Schema.Union([OwnKind, OtherKind, Problem])),
   "status NODE": Schema.Union([OwnKind, OtherKind]),
-  "top": Schema.Array(Schema.Union([OwnKind, OtherKind, Problem])),
+  "top": Schema.Struct({
+    at: Schema.Finite,
+    nodes: Schema.Array(Schema.Union([TopRow, OtherKind, Problem])),
+    links: Schema.Array(Schema.Struct({
+      from: Schema.String,
+      to: Schema.String,
+      bytesPerSecond: Schema.Finite,
+      queued: Schema.Finite
+    }))
+  }),
+  "ps": Schema.Struct({ total: Schema.Finite, ports: Schema.Array(PortStatus), problems: Schema.Array(Problem) }),
+  "tap": Schema.Struct({ at: Schema.Finite, from: Schema.String, text: Schema.String }),
+  "kil": Schema.Struct({ port: Schema.String, reason: Reply }),
+  "groups": Schema.Array(Schema.Struct({
+    group: Schema.String,
+    members: Schema.Array(Schema.Struct({
+      port: Schema.String,
+      node: Schema.String,
+      kind: Schema.String,
+      what: Schema.String
+    }))
+  })),
   "trace": Schema.Record(Schema.String, Schema.NullOr(Texts)),
   "tree": Schema.Array(Tree),
   "ping": Schema.Struct({

@@ -15,6 +15,7 @@ import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./
 import { answerPorts, portsRequest } from "./portList.ts"
 import type { Request, Router } from "./router.ts"
 import { answerStatus, statusRequest } from "./status.ts"
+import { answerTaps, tapRequest } from "./tap.ts"
 
 /** The port with the empty name. It lives as long as its node: it cannot be killed, and a monitor of it stays silent. */
 class NodePort implements Receiver {
@@ -114,6 +115,7 @@ const builtIn = (router: Router): Record<string, Request> => ({
 
   [statusRequest]: answerStatus(router),
   [portsRequest]: answerPorts(router),
+  [tapRequest]: answerTaps(router),
 
   time: (from, prefix) => reply(router, from, prefix, router.now() / 1000),
 

@@ -12,22 +12,16 @@ import type { Receiver } from "../port/receiver.ts"
 import { isPortId } from "../values/portId.ts"
 import { localNamesOf } from "./localNames.ts"
 import type { Role } from "./observed.ts"
+import { mostPorts, type Sorting, sortings, usualPorts } from "./portOptions.ts"
 import type { Request, Router } from "./router.ts"
 
 export const portsRequest = "emp_ports"
-
-/** So many ports are told at most, and by default. */
-export const mostPorts = 1000
-const usualPorts = 100
 
 /** So many ports are looked at before the node does something else. */
 const atOnce = 5000
 
 /** So many different questions wait for their turn. */
 const mostQuestions = 64
-
-export const sortings = ["mailbox", "handled", "age", "oldest"] as const
-export type Sorting = (typeof sortings)[number]
 
 const Options = Schema.Struct({
   sort: Schema.optionalKey(Schema.Literals(sortings)),
@@ -78,32 +72,42 @@ const measure = (receiver: Receiver, sort: Sorting, now: number): number => {
   }
 }
 
+interface Candidate {
+  readonly receiver: Receiver
+  readonly measure: number
+  readonly handled: number
+}
+
+/** Of two that are equal otherwise the one comes first that has handled more, and of those the older one. */
+const inOrder = (a: Candidate, b: Candidate): number => b.measure - a.measure || b.handled - a.handled
+
 /** The first ones of many: what is kept is never more than twice as much as is asked for. */
 class Leaders {
   private readonly limit: number
-  private kept: Array<readonly [receiver: Receiver, measure: number, handled: number]> = []
-  /** Who has less is not among them. */
-  private least = -Infinity
+  private kept: Array<Candidate> = []
+  /** Who does not come before this one is not among them. */
+  private last: Candidate | undefined = undefined
 
   constructor(limit: number) {
     this.limit = limit
   }
 
   offer(receiver: Receiver, measure: number): void {
-    if (measure < this.least) return
-    this.kept.push([receiver, measure, isCell(receiver) ? receiver.handled : -1])
+    const candidate = { receiver, measure, handled: isCell(receiver) ? receiver.handled : -1 }
+    if (this.last !== undefined && inOrder(this.last, candidate) <= 0) return
+    this.kept.push(candidate)
     if (this.kept.length < 2 * this.limit) return
     this.cut()
-    this.least = this.kept.at(-1)![1]
+    this.last = this.kept.at(-1)
   }
 
   private cut(): void {
-    this.kept = this.kept.toSorted((a, b) => b[1] - a[1] || b[2] - a[2]).slice(0, this.limit)
+    this.kept = this.kept.toSorted(inOrder).slice(0, this.limit)
   }
 
   get all(): ReadonlyArray<Receiver> {
     this.cut()
-    return this.kept.map(([receiver]) => receiver)
+    return this.kept.map(({ receiver }) => receiver)
   }
 }
 
@@ -143,7 +147,7 @@ const statusOf = (router: Router, receiver: Receiver, name: string | undefined, 
   const named = name === undefined ? { port: receiver.id } : { port: receiver.id, name }
   const role = roleOf(router, receiver)
   if (!isCell(receiver)) {
-    const ageMillis = receiver._tag === "NodePort" ? now : 0
+    const ageMillis = receiver._tag === "NodePort" ? Math.round(now) : 0
     return { ...named, ...role, mailbox: 0, handled: 0, ageMillis, oldestMillis: 0, monitors: 0 }
   }
   const { handled, mailbox, monitors, oldestSince = now } = receiver
@@ -152,8 +156,8 @@ const statusOf = (router: Router, receiver: Receiver, name: string | undefined, 
     ...role,
     mailbox,
     handled,
-    ageMillis: Math.max(0, now - receiver.bornMillis),
-    oldestMillis: Math.max(0, now - oldestSince),
+    ageMillis: Math.round(Math.max(0, now - receiver.bornMillis)),
+    oldestMillis: Math.round(Math.max(0, now - oldestSince)),
     monitors
   }
 }

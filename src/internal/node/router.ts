@@ -7,7 +7,8 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import { type Aside, asideFromWire } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
 import { Counts } from "../port/counts.ts"
@@ -99,11 +100,13 @@ export class Router implements NodeService, Host, PeerHost {
   readonly traffic = new Traffic()
   /** The node takes no new calls, and is about to stop. */
   isDraining = false
-  private readonly context: Context.Context<never>
+  private readonly context: Context.Context<Scope.Scope>
   private readonly places = new Places()
   /** Ports of ours that others have sent to, by the name that they know them by. */
   private readonly named = new Map<string, Receiver>()
   private readonly endings = new Map<string, EndingWatcher>()
+  private readonly traces = new Set<Trace>()
+  /** All of them in one: nothing, as long as nobody looks. */
   private tracing: Trace | undefined = undefined
   private rough: number | undefined = undefined
   /** How many requests are being carried out, each within the one before it. */
@@ -152,10 +155,33 @@ export class Router implements NodeService, Host, PeerHost {
     Effect.runForkWith(this.context)(effect)
   }
 
-  /** Shows each message to this one from now on; `undefined`: to nobody. */
-  traceWith(trace: Trace | undefined): void {
-    this.tracing = trace
-    for (const { link } of this.peers.values()) link?.traceWith(trace?.sent)
+  /** Does something after a time, as long as the node is there. The result takes that back. */
+  after(millis: number, act: () => void): () => void {
+    const fiber = Effect.runForkWith(this.context)(Effect.delay(Effect.sync(act), millis))
+    Fiber.runIn(fiber, Context.get(this.context, Scope.Scope))
+    return () => fiber.interruptUnsafe()
+  }
+
+  /** Shows each message to this one from now on. It must not throw. The result ends that. */
+  trace(trace: Trace): () => void {
+    this.traces.add(trace)
+    this.tracesChanged()
+    return () => {
+      if (this.traces.delete(trace)) this.tracesChanged()
+    }
+  }
+
+  private tracesChanged(): void {
+    const all = Array.from(this.traces)
+    this.tracing = all.length === 0 ? undefined : all.length === 1 ? all[0] : {
+      sent: (to, message) => {
+        for (const { sent } of all) sent(to, message)
+      },
+      received: (port, from, message) => {
+        for (const { received } of all) received(port, from, message)
+      }
+    }
+    for (const { link } of this.peers.values()) link?.traceWith(this.tracing?.sent)
   }
 
   // ---- messages
@@ -247,7 +273,10 @@ export class Router implements NodeService, Host, PeerHost {
     else if (receiver === undefined) {
       // What our own kind says of a link is said by the side that holds it, and by nobody in its name.
       if (!ofLink(to, message)) this.sendElsewhere(to, message, true)
-    } else receiver.sendForeign(message)
+    } else {
+      if (this.tracing !== undefined) this.tracing.received(to, from, message)
+      receiver.sendForeign(message)
+    }
   }
 
   private sendElsewhere(to: string, message: Message, force: boolean, aside?: Aside): WaitFor | undefined {

@@ -8,14 +8,20 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { mostPorts, sortings } from "../../node/portOptions.ts"
+import { longestTapMillis, mostTapped } from "../../node/tapLimits.ts"
+import { version } from "../../values/version.ts"
 import { runParams, sourcesOf } from "../config/commands.ts"
+import { presentingInShell } from "../terminal/failures.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { commandPrefix } from "./commandId.ts"
-import type { Session } from "./session.ts"
+import type { Network, Session } from "./session.ts"
+import { topSortings } from "./topSorting.ts"
 
 const flags = {
   profile: runParams.profile,
@@ -29,7 +35,7 @@ const flags = {
   ),
   timeout: Flag.Finite("timeout").pipe(
     Flag.withDescription(
-      "Seconds for all that a command has to wait for; of those that go on (top, logs, mon, ping, bench, shell) for each answer. Default: 5"
+      "Seconds for all that a command has to wait for; of those that go on (top, tap, logs, mon, ping, bench, shell) for each answer. Default: 5"
     ),
     Flag.filter((seconds) => seconds > 0, () => "more than 0 seconds"),
     Flag.withDefault(5)
@@ -62,10 +68,16 @@ const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: 
 const modules = {
   session: () => import("./session.ts"),
   look: () => import("./look.ts"),
-  talk: () => import("./talk.ts")
+  talk: () => import("./talk.ts"),
+  ports: () => import("./ports.ts")
 }
 
-/** Runs what a command does, on a node that has joined the network. */
+/** What a shell is connected by, for the commands that are typed into it. */
+const InShell = Context.Reference<Context.Context<Network> | undefined>("effect-mp/Cli/InShell", {
+  defaultValue: () => undefined
+})
+
+/** Runs what a command does, on a node that has joined the network: its own one, or that of the shell that it is typed into. */
 const on = <A, E, R, M>(
   input: Flags,
   from: () => Promise<M>,
@@ -75,7 +87,10 @@ const on = <A, E, R, M>(
     const { connected } = yield* Effect.promise(modules.session)
     const module = yield* Effect.promise(from)
     const made = yield* session(input)
-    return yield* connected(made, body(module, made))
+    const shell = yield* InShell
+    return yield* shell === undefined
+      ? connected(made, body(module, made))
+      : Effect.provideContext(Effect.scoped(body(module, made)), shell)
   })
 
 /** The same for what goes on for as long as somebody wants it to: the time is that of each answer. */
@@ -105,6 +120,14 @@ const owner = Flag.String("node").pipe(
   Flag.optional
 )
 
+/** Throws for what is no time, or too long. */
+const millisOf = (text: string): number => {
+  const [, count, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? []
+  const millis = Number(count) * (unit === "ms" ? 1 : unit === "s" ? 1000 : 60_000)
+  if (millis >= 1 && millis <= longestTapMillis) return millis
+  throw new RangeError(text)
+}
+
 const snd = Command.make(
   "snd",
   { ...flags, jsonArgs, port, words },
@@ -123,6 +146,15 @@ const cal = Command.make(
 ).pipe(
   Command.withDescription("Send a message with a port to reply to, and show the reply"),
   Command.withExamples([{ command: "emp cal seed time" }])
+)
+
+const kil = Command.make(
+  "kil",
+  { ...flags, jsonArgs, port, words },
+  (input) => on(input, modules.ports, ({ kil }, session) => kil(session, input.port, input.words, input.jsonArgs))
+).pipe(
+  Command.withDescription("End a port, with a reason or in order, and wait until it has ended"),
+  Command.withExamples([{ command: "emp kil receiver#a" }, { command: "emp kil receiver#a too_slow" }])
 )
 
 const mon = Command.make(
@@ -242,17 +274,63 @@ const top = Command.make(
       Flag.withDescription("Draw so many times, and end"),
       Flag.filter((rounds) => rounds > 0, () => "1 or more"),
       Flag.optional
+    ),
+    sort: Flag.Literals("sort", topSortings).pipe(
+      Flag.withDescription("What the nodes are sorted by at first. Default: name"),
+      Flag.withDefault("name")
     )
   },
   (input) =>
     follow(
       input,
       () => import("./top.ts"),
-      ({ top }, session) => endless(top(session, Option.getOrUndefined(input.rounds)))
+      ({ top }, session) => endless(top(session, Option.getOrUndefined(input.rounds), input.sort))
     )
 ).pipe(
-  Command.withDescription("Watch all nodes, every second"),
-  Command.withExamples([{ command: "emp top" }])
+  Command.withDescription("Watch all nodes, every second: messages, mailboxes, event loop, CPU, memory, restarts"),
+  Command.withExamples([{ command: "emp top" }, { command: "emp top --sort messages" }])
+)
+
+const ps = Command.make(
+  "ps",
+  {
+    ...flags,
+    node: anyNode,
+    sort: Flag.Literals("sort", sortings).pipe(
+      Flag.withDescription(
+        "What comes first: the most messages that wait, the most handled, the oldest port, the oldest message. Default: mailbox"
+      ),
+      Flag.withDefault("mailbox")
+    ),
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("How many ports are shown. Default: 20"),
+      Flag.filter((limit) => limit > 0 && limit <= mostPorts, () => `from 1 to ${mostPorts}`),
+      Flag.withDefault(20)
+    )
+  },
+  (input) =>
+    on(
+      input,
+      modules.ports,
+      ({ ps }, session) => ps(session, Option.getOrUndefined(input.node), input.sort, input.limit)
+    )
+).pipe(
+  Command.withDescription("Show the ports of all nodes, or of one: what they are, what waits, what they have handled"),
+  Command.withExamples([{ command: "emp ps" }, { command: "emp ps worker --sort oldest --limit 5" }])
+)
+
+const groups = Command.make(
+  "groups",
+  { ...flags, group: Argument.String("group").pipe(Argument.optional) },
+  (input) =>
+    on(
+      input,
+      () => import("./groups.ts"),
+      ({ groups }, session) => groups(session, Option.getOrUndefined(input.group))
+    )
+).pipe(
+  Command.withDescription("Show the groups of the network, or one of them, with what their members are"),
+  Command.withExamples([{ command: "emp groups" }, { command: "emp groups eg_receivers" }])
 )
 
 const trace = Command.make(
@@ -278,11 +356,38 @@ const trace = Command.make(
 
 const tree = Command.make(
   "tree",
-  { ...flags, node },
-  (input) => on(input, modules.look, ({ tree }, session) => tree(session, input.node))
+  { ...flags, node: anyNode },
+  (input) => on(input, modules.look, ({ tree }, session) => tree(session, Option.getOrUndefined(input.node)))
 ).pipe(
-  Command.withDescription("Show the supervisors of a node, and all that is below them"),
-  Command.withExamples([{ command: "emp tree worker" }])
+  Command.withDescription("Show the supervisors of all nodes, or of one, and all that is below them"),
+  Command.withExamples([{ command: "emp tree" }, { command: "emp tree worker" }])
+)
+
+const tap = Command.make(
+  "tap",
+  {
+    ...flags,
+    port,
+    for: Flag.String("for").pipe(
+      Flag.withDescription("For how long at most, as in 500ms, 10s, 2m; 10m at most. Default: 10s"),
+      Flag.mapTryCatch(millisOf, () => "a time like 500ms, 10s or 2m, and no longer than 10m"),
+      Flag.withDefault(10_000)
+    ),
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("How many messages at most. Default: 100"),
+      Flag.filter((limit) => limit > 0 && limit <= mostTapped, () => `from 1 to ${mostTapped}`),
+      Flag.withDefault(100)
+    )
+  },
+  (input) =>
+    follow(
+      input,
+      () => import("./tap.ts"),
+      ({ tap }, session) => endless(tap(session, input.port, input.for, input.limit))
+    )
+).pipe(
+  Command.withDescription("Show the messages that come to a port, for a while"),
+  Command.withExamples([{ command: "emp tap worker#a" }, { command: "emp tap worker#a --for 1m --limit 1000" }])
 )
 
 const ping = Command.make("ping", {
@@ -338,15 +443,31 @@ const shell = Command.make(
     follow(
       input,
       () => import("./shell.ts"),
-      ({ shell }, session) => endless(shell(session, Option.getOrUndefined(input.node)))
+      ({ shell }, session) => endless(shell(session, Option.getOrUndefined(input.node), shellCommands()))
     )
 ).pipe(
   Command.withDescription("Give commands line by line, on one connection; help shows them"),
   Command.withExamples([{ command: "emp shell worker" }])
 )
 
+const talking = [snd, cal, mon, kil, find, db, evaluate, restart] as const
+const looking = [status, top, ps, groups, trace, tree, tap, ping, bench, logs] as const
+
 /** In their groups, as `emp --help` lists them. */
 export const talkGroups = [
-  { group: "Talk", commands: [snd, cal, mon, find, db, evaluate, restart, shell] },
-  { group: "Look", commands: [status, top, trace, tree, ping, bench, logs] }
+  { group: "Talk", commands: [...talking, shell] },
+  { group: "Look", commands: looking }
 ] as const
+
+/** What a shell knows: all of them but itself, in their own words. */
+const shellCommands = () => {
+  const all = Command.make("emp").pipe(Command.withSubcommands([...talking, ...looking]))
+  return {
+    described: [...talking, ...looking].map(({ description = "", name }) => [name, description] as const),
+    run: (words: ReadonlyArray<string>, network: Context.Context<Network>) =>
+      Command.runWith(all, { version })(words).pipe(
+        Effect.provideService(InShell, network),
+        Effect.provide(presentingInShell)
+      )
+  }
+}

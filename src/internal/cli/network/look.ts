@@ -8,6 +8,7 @@ import * as Global from "../../../Global.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
+import { readForest } from "../../supervisor/tree.ts"
 import { showDuration } from "../../values/duration.ts"
 import type { Outputs } from "../outputs.ts"
 import { columns, print, printOutput, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
@@ -41,6 +42,9 @@ import {
 const linksOf = (status: Status): ReadonlyArray<string> =>
   status.peers.filter(({ nodeId, state }) => state === "up" && !isCommand(nodeId)).map(({ nodeId }) => nodeId)
 
+/** How many links a node has but those to commands. */
+export const linksIn = (status: Status): number => status.links - commandsOf(status)
+
 /** How many commands have a link to a node, this one among them. */
 const commandsOf = (status: Status): number =>
   status.peers.filter(({ nodeId, state }) => state === "up" && isCommand(nodeId)).length
@@ -68,7 +72,7 @@ export const overview = (answers: ReadonlyArray<Answer>): string => {
   return tables.join("\n\n")
 }
 
-const otherNodes = (others: ReadonlyArray<OtherKind>): string =>
+export const otherNodes = (others: ReadonlyArray<OtherKind>): string =>
   columns([
     ["NODE", "KIND", "ROUND TRIP", "ADDRESSES"],
     ...others.map(({ addresses, kind, nodeId, roundTripMillis }) => [
@@ -174,7 +178,7 @@ export const trace = (session: Session, from: string | undefined, form: "text" |
       for (const answer of yield* askAll<Told, unknown, Network>(session, wave, linksTold)) {
         told.set(answer.nodeId, answer)
       }
-      const named = Array.from(told.values()).flatMap(linksIn)
+      const named = Array.from(told.values()).flatMap(namedBy)
       wave = Array.from(new Set(named)).filter((name) => !told.has(name))
     }
     const links = withHearsay(told)
@@ -187,12 +191,12 @@ export const trace = (session: Session, from: string | undefined, form: "text" |
     yield* unlessSilent(told.values())
   })
 
-const linksIn = (told: Told | Problem): ReadonlyArray<string> => "links" in told ? told.links ?? [] : []
+const namedBy = (told: Told | Problem): ReadonlyArray<string> => "links" in told ? told.links ?? [] : []
 
 /** Of a node that does not say, what others say of their links to it. */
 const withHearsay = (told: ReadonlyMap<string, Told | Problem>): Links => {
   const linkedTo = (node: string): ReadonlyArray<string> =>
-    Array.from(told).flatMap(([other, answer]) => linksIn(answer).includes(node) ? [other] : [])
+    Array.from(told).flatMap(([other, answer]) => namedBy(answer).includes(node) ? [other] : [])
   return new Map(
     Array.from(told, ([node, answer]) => [
       node,
@@ -223,26 +227,21 @@ const dot = (links: Links): string => {
   return ["graph network {", ...Array.from(new Set([...alone, ...pairs]), (line) => `  ${line}`), "}"].join("\n")
 }
 
-/** The supervisors of a node that are nobody's children, and all that is below them. */
-export const tree = (session: Session, node: string) =>
+/** The supervisors of a node, or of all nodes, that are nobody's children, and all that is below them. */
+export const tree = (session: Session, node: string | undefined) =>
   Effect.gen(function*() {
-    const { supervisors } = yield* askStatus(session, node)
     const patient = yield* withHalfTheTime(session)
-    const trees = yield* Effect.forEach(
-      supervisors,
-      (port) => Effect.option(within(patient, Supervisor.tree(port), `${port} has not answered`)),
-      { concurrency: 16 }
-    )
-    const found = trees.flatMap((tree) => tree._tag === "Some" ? [tree.value] : [])
-    const missing = supervisors.filter((_, at) => trees[at]?._tag === "None")
-    const below = new Set(found.flatMap(({ children }) => children.map(({ port }) => port)))
-    const roots = found.filter(({ port }) => !below.has(port))
+    const answers = node === undefined ? yield* statuses(patient) : [yield* askStatus(session, node)]
+    const supervisors = answers.flatMap((answer) => "supervisors" in answer ? answer.supervisors : [])
+    const { roots, silent: quiet } = yield* within(patient, readForest(supervisors), "the supervisors have not answered")
+    const where = node === undefined ? "the network" : `node ${node}`
     const text = supervisors.length === 0
-      ? `node ${node} has no supervisors`
+      ? `${where} has no supervisors`
       : roots.map((root) => Supervisor.render(root)).join("\n\n")
     yield* session.json ? printOutput("tree", roots) : print(text)
-    missing.push(...roots.flatMap(unanswered))
-    if (missing.length > 0) yield* failed(`supervisors do not answer: ${missing.join(", ")}`)
+    const missing = [...quiet, ...roots.flatMap(unanswered)]
+    if (missing.length > 0) yield* failed(`supervisors of ${where} do not answer: ${missing.join(", ")}`)
+    yield* unlessSilent(answers)
   })
 
 /** The supervisors in a tree that stand there as those that do not answer. */

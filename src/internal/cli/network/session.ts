@@ -18,11 +18,11 @@ import { hasProof, runOptions } from "../../config/options.ts"
 import type { Sources } from "../../config/resolve.ts"
 import { listenersFamily, scopedFamily } from "../../global/families.ts"
 import { NodeMesh } from "../../global/mesh.ts"
+import { traceMessages, writeLine } from "../../node/messageTrace.ts"
 import { NodeRouter } from "../../node/router.ts"
 import type { LinkErrorReason } from "../../transport/linkError.ts"
 import { isWildcard, parseAddress, readLabel, splitAddresses } from "../../values/address.ts"
 import { reasonFromExit } from "../../values/reason.ts"
-import { traceMessages } from "../run/messageTrace.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { isCommand } from "./commandId.ts"
 
@@ -121,7 +121,7 @@ const unanswered = (session: Session, seeds: ReadonlyArray<string>) =>
 const traced = Effect.gen(function*() {
   const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
   const router = yield* NodeRouter
-  if (trace !== "" && trace !== "0") traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
+  if (trace !== "" && trace !== "0") traceMessages(router, writeLine)
 })
 
 /** A node that runs on this machine with the same configuration is as good as a seed. */

@@ -45,7 +45,7 @@ const printReply = (session: Session, reply: ReadonlyArray<unknown>) =>
   session.json ? printOutput("cal", reply) : print(reply.map(show).join(" "))
 
 /** How a port ended, for people and for programs. */
-const printEnd = (session: Session, port: string, reason: ReadonlyArray<unknown>) =>
+export const printEnd = (session: Session, port: string, reason: ReadonlyArray<unknown>) =>
   session.json
     ? printOutput("mon", { port, reason })
     : print(`${port} ended: ${reason.length === 0 ? "no reason" : reason.map(show).join(": ")}`)
@@ -152,7 +152,7 @@ const ownerOfOwnKind = (session: Session, node: string | undefined) =>
     )
   })
 
-const checkFamily = (family: string): Effect.Effect<void, UsageError> =>
+export const checkFamily = (family: string): Effect.Effect<void, UsageError> =>
   isFamilyName(family) ? Effect.void : new UsageError({
     problem: `${JSON.stringify(family)} is no family: its name begins with a letter and holds no '`
   })

@@ -15,6 +15,7 @@ import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Transport from "../../../Transport.ts"
 import { checkProof, type RunOptions } from "../../config/options.ts"
+import { traceMessages, writeLine } from "../../node/messageTrace.ts"
 import { expand } from "../../node/nodeId.ts"
 import { answerKnown } from "../../node/nodePort.ts"
 import { NodeRouter, type Router } from "../../node/router.ts"
@@ -23,7 +24,6 @@ import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
 import { catcher, catchingLogger } from "./logCatcher.ts"
-import { traceMessages } from "./messageTrace.ts"
 import type { Service, ServiceError } from "./service.ts"
 import { runServices } from "./services.ts"
 import { Stage } from "./stage.ts"
@@ -105,7 +105,7 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
     tellWatchdog("restart")
   })
   if (allowEval) router.requests.add("eval", evaluateFor(router))
-  if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
+  if (trace) traceMessages(router, writeLine)
 })
 
 /** Runs JavaScript, in which `node` is the node: an expression, or statements, perhaps with a `return`. Answers `["", RESULT]` or `[ERROR]`. */

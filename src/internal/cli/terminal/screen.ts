@@ -4,11 +4,12 @@
  * @internal
  */
 import * as Console from "effect/Console"
+import { cutNames } from "../../values/cut.ts"
 import { stringify } from "../../values/exactJson.ts"
 import { printable, printableJson } from "../../values/printable.ts"
 import type { Outputs } from "../outputs.ts"
 
-const widest = 80
+export const widest = 80
 
 /** Spaces between two columns. */
 const gap = 2
@@ -33,7 +34,7 @@ export const wrap = (text: string, indent = 2): string => {
   return lines.join("\n")
 }
 
-const clip = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
+export const clip = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
 
 /**
  * Rows in columns, each as wide as its widest cell. The first one stands to the left, the others where `align` says; the last
@@ -47,12 +48,13 @@ export const columns = (rows: ReadonlyArray<ReadonlyArray<string>>, align: "left
   return rows.map((row) => row.map(pad).join(" ".repeat(gap)).trimEnd().replaceAll("\n", `\n${last}`)).join("\n")
 }
 
-/** A table of figures: what stands in the first column is clipped where the others leave it too little room. */
+/** A table of figures: the names in the first column are cut where the others leave them too little room. */
 export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const all = [head, ...rows]
   const widths = head.slice(1).map((_, at) => Math.max(...all.map((row) => row[at + 1]?.length ?? 0)))
   const room = Math.max(8, widest - widths.reduce((sum, width) => sum + width + gap, 0))
-  return columns(all.map((row) => row.map((cell, at) => at === 0 ? clip(cell, room) : cell)), "right")
+  const names = cutNames(all.map(([name = ""]) => name), room)
+  return columns(all.map((row, at) => row.with(0, names[at] ?? "")), "right")
 }
 
 /** `1.4 GB`, `312 kB`, `80 B`. */
