@@ -20,11 +20,12 @@ import { isOwnSeed, splitAddresses, wrongSeed } from "../../values/address.ts"
 import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
+import { isWatched, tellWatchdog } from "./channel.ts"
 import { catcher, catchingLogger } from "./logCatcher.ts"
 import { traceMessages } from "./messageTrace.ts"
 import type { Service, ServiceError } from "./service.ts"
 import { runServices } from "./services.ts"
-import { isWatched, obey, restartRequest, tellWatchdog } from "./watchdog.ts"
+import { beKnownAs, obey, restartRequest } from "./watched.ts"
 
 /** What only the command line can say. */
 export interface RunSwitches {
@@ -73,12 +74,13 @@ export const runNode = (
 
 const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, watched: boolean) {
   const router = yield* NodeRouter
+  beKnownAs(router.nodeId)
   catcher.attach(router)
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
     router.log.warn(`node ${from} asks this one to restart`)
-    tellWatchdog("restart")
+    tellWatchdog({ restart: true })
   })
   if (allowEval) router.requests.add("eval", evaluateFor(router))
   if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
@@ -126,7 +128,6 @@ const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Service>) {
   const addresses = yield* Node.addresses
   const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
   yield* Console.log(`node ${nodeId} is ready, ${where}`)
-  // Services that fail from the start have failed by then: such a node is not to be started again and again.
-  yield* Effect.forkScoped(Effect.delay(Effect.sync(() => tellWatchdog("ready")), "3 seconds"))
+  tellWatchdog({ ready: true })
   return yield* failed
 })

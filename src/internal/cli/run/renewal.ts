@@ -10,7 +10,18 @@ import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Node from "../../../Node.ts"
 import { checkProof, readCertFile, type RunOptions } from "../../config/options.ts"
-import type { Reloads } from "./hangup.ts"
+import { heedHangups } from "./hangup.ts"
+
+/** Gets an element when the configuration is to be read again. */
+export const hangups = Effect.gen(function*() {
+  const reloads = yield* Queue.sliding<"reload">(1)
+  const listen = Effect.sync(() => heedHangups(() => Queue.offerUnsafe(reloads, "reload")))
+  yield* Effect.acquireRelease(listen, (unlisten) => Effect.sync(unlisten))
+  return reloads
+})
+
+/** Gets an element for every hangup. */
+type Reloads = Queue.Dequeue<"reload">
 
 /** How often the file of the certificate is looked at. It has changed when it was the same twice: nobody is at it any more. */
 const lookMillis = 2000
