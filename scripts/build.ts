@@ -1,7 +1,7 @@
 /**
  * Builds `dist/`: JavaScript and declarations of `src/`, with `emp` executable. Runs on any Node that npm brings, so that
  * `npm ci` can call it before the pinned one is on the PATH. The page that `emp errors` shows becomes part of the code: no file
- * beside it is read. `dist/` is replaced when all is there: a build that fails
+ * beside it is read. `emp` itself is one file, which loads the others only when it needs them. `dist/` is replaced when all is there: a build that fails
  * leaves the last one alone, and what runs from it hardly notices.
  */
 import { execFileSync } from "node:child_process"
@@ -15,7 +15,10 @@ try {
   execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", name], { cwd: root, stdio: "inherit" })
   const page = readFileSync(new URL("docs/errors.md", root), "utf8")
   writeFileSync(new URL("internal/cli/errorPage.js", fresh), `export const errorPage = ${JSON.stringify(page)}\n`)
-  chmodSync(new URL("main.js", fresh), 0o755)
+  const options = ["--bundle", "--platform=node", "--format=cjs", "--external:./main.js", "--log-level=warning"]
+  execFileSync("esbuild", ["emp.js", ...options, "--outfile=emp.cjs"], { cwd: fresh, stdio: "inherit" })
+  for (const left of ["emp.js", "emp.d.ts"]) rmSync(new URL(left, fresh))
+  chmodSync(new URL("emp.cjs", fresh), 0o755)
   rmSync(dist, { recursive: true, force: true })
   renameSync(fresh, dist)
 } finally {

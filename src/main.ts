@@ -2,7 +2,6 @@
 /**
  * The `emp` executable: checks that Node can run it, and that what it needs is installed, and hands over to `Cli`.
  */
-import { isWatched } from "./internal/cli/run/channel.ts"
 
 /** What whoever installs this package brings along. A bundle has it inside, and never fails for want of it. */
 const peers = ["effect", "@effect/platform-node"]
@@ -15,14 +14,6 @@ const isInstalled = (name: string): boolean => {
   }
 }
 
-/**
- * `emp run` begins as the watchdog of a node, which needs nothing of the library: no memory for it, beside each node. What may be
- * meant otherwise the command line finds out.
- */
-const isForWatchdog = ([command, ...rest]: ReadonlyArray<string>): boolean =>
-  command === "run" && !isWatched() &&
-  !rest.some((word) => /^-(h$|-(help|version|completions|(no-)?watchdog))/.test(word))
-
 const refuse = (problem: string): void => {
   console.error(`emp ${problem}`)
   process.exitCode = 1
@@ -31,9 +22,6 @@ const refuse = (problem: string): void => {
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 if (major < 22 || major === 22 && minor < 19) {
   refuse(`needs Node 22.19 or later; this is ${process.versions.node}`)
-} else if (isForWatchdog(process.argv.slice(2))) {
-  const { main } = await import("./internal/cli/run/watchdog.ts")
-  await main()
 } else {
   try {
     const { main } = await import("./Cli.ts")

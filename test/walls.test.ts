@@ -19,7 +19,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   cli: ["values", "transport", "node", "global", "config", "Node", "Transport", "Port", "Global", "Supervisor"]
 }
 
-/** The faces, and what each may import. `main` starts the command line, or a watchdog; `index` has what a program needs. */
+/** The faces, and what each may import. `main` starts the command line, and `emp` that or a watchdog; `index` has what a program needs. */
 const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Transport: ["values", "transport"],
   Node: ["values", "transport", "port", "node", "config", "Transport"],
@@ -29,7 +29,8 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Rpc: ["values", "node", "rpc", "Node", "Port", "Global"],
   Cli: ["values", "config", "cli"],
   index: ["Global", "Node", "Port", "Supervisor", "Transport"],
-  main: ["Cli", "cli"]
+  main: ["Cli"],
+  emp: ["main", "cli"]
 }
 
 /** The room of a file: the folder below `internal/`, or the name of the face. */
