@@ -23,6 +23,8 @@ export interface Seeding {
   readonly isCutOff: boolean
   /** Tries those again, now, that are down. */
   tryNow(): void
+  /** Goes by these seeds from now on. */
+  use(seeds: ReadonlyArray<string>): void
 }
 
 const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }

@@ -149,6 +149,15 @@ const restart = Command.make(
   Command.withExamples([{ command: "emp restart worker" }])
 )
 
+const reload = Command.make(
+  "reload",
+  { ...flags, node },
+  (input) => on(input, () => import("./reload.ts"), ({ reload }, session) => reload(session, input.node))
+).pipe(
+  Command.withDescription("Have a node that emp run runs read its configuration again"),
+  Command.withExamples([{ command: "emp reload worker", description: "As SIGHUP does it" }])
+)
+
 const find = Command.make(
   "find",
   { ...flags, group: Argument.String("group") },
@@ -341,6 +350,6 @@ const shell = Command.make(
 
 /** In their groups, as `emp --help` lists them. */
 export const talkGroups = [
-  { group: "Talk", commands: [snd, cal, mon, find, db, evaluate, restart, shell] },
+  { group: "Talk", commands: [snd, cal, mon, find, db, evaluate, restart, reload, shell] },
   { group: "Look", commands: [status, top, trace, tree, ping, bench, logs] }
 ] as const

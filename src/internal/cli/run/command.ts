@@ -11,13 +11,13 @@ import { isLessThanOrEqualTo as isAtMost } from "effect/LogLevel"
 import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import type { RunOptions } from "../../config/options.ts"
 import { runParams, runSources } from "../config/commands.ts"
 import { commandPrefix, isCommand } from "../network/commandId.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { isWatched, tellWatchdog } from "./channel.ts"
-import { hangups } from "./renewal.ts"
-import * as services from "./service.ts"
+import { fileOf } from "./service.ts"
 
 /** The node has ended for good, and its watchdog ends with the same exit code. Why, the node has said itself. */
 export class NodeEnded extends Schema.TaggedError<NodeEnded>()("NodeEnded", { code: Schema.Number }) {
@@ -72,6 +72,7 @@ export const run = Command.make("run", {
     const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
     const sources = yield* runSources(input)
     const { runOptions } = yield* Effect.promise(() => import("../../config/options.ts"))
+    const { hangups, reloading } = yield* Effect.promise(() => import("./reload.ts"))
     const reloads = yield* hangups
     const options = yield* runOptions(sources)
     const { nodeId = "" } = options
@@ -83,19 +84,21 @@ export const run = Command.make("run", {
       yield* Effect.logInfo(`skipping the services of AnyEvent::MP: ${options.perlServices.join(", ")}`)
     }
     const least = yield* References.MinimumLogLevel
-    const watched = input.watch ? options.services.flatMap(services.fileOf) : []
     const logged = { warnings: isAtMost(least, "Warn"), errors: isAtMost(least, "Error") }
-    tellWatchdog({
-      settings: { nodeId, hangSeconds: input.hangTimeout, watched, logFormat: "logfmt", logged }
-    })
+    const tellSettings = ({ services }: RunOptions): void => {
+      const watched = input.watch ? services.flatMap(fileOf) : []
+      tellWatchdog({ settings: { nodeId, hangSeconds: input.hangTimeout, watched, logFormat: "logfmt", logged } })
+    }
+    tellSettings(options)
     const { runNode } = yield* Effect.promise(() => import("./node.ts"))
-    const { renewing } = yield* Effect.promise(() => import("./renewal.ts"))
+    const { loadServices } = yield* Effect.promise(() => import("./services.ts"))
+    const reread = Effect.flatMap(runSources(input), runOptions)
     return yield* endless(
       runNode(
         options,
-        Effect.forEach(options.services, services.load),
+        loadServices(options.services),
         { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" },
-        renewing(options, reloads, Effect.flatMap(runSources(input), runOptions))
+        (services) => reloading({ first: options, reloads, reread, services, took: tellSettings })
       ),
       "outlives its readers"
     )
