@@ -2,9 +2,9 @@
  * What a watchdog is beside its node: a small process with a name of its own, which a service manager hears of the node from.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { devNull, tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { eventually, isAlive, Process, root, start, startEmp } from "./processes.ts"
@@ -154,4 +154,39 @@ describe("a service manager", () => {
       await receiver.sees(/^STOPPING=1/m)
     }
   )
+})
+
+describe.skipIf(!isInstalled("script"))("a terminal that is gone", () => {
+  /** Runs a command in a terminal of its own until its node has begun, and takes the terminal away. Answers the notes of the service. */
+  const inTerminal = async (before: string, args: string) => {
+    const notes = join(folder(), "notes")
+    const noted = (): string => existsSync(notes) ? readFileSync(notes, "utf8") : ""
+    const node = `"${process.execPath}" dist/emp.cjs run --norc --bind 127.0.0.1:* --node-id t`
+    const command = `${before} ${node} --service test/fixtures/noted.ts ${args}`
+    const env = { ...process.env, NOTES: notes, EMP_SECRET: "swordfish", SHELL: "/bin/sh" }
+    const terminal = spawn("script", ["--quiet", "--command", command, devNull], { cwd: root, env, stdio: "ignore" })
+    onTestFinished(() => void terminal.kill("SIGKILL"))
+    await eventually("the service has begun", () => noted().includes("begins"))
+    const worker = Number(/process (\d+)/.exec(noted())![1])
+    onTestFinished(() => {
+      if (isAlive(worker)) process.kill(worker, "SIGKILL")
+    })
+    terminal.kill("SIGKILL")
+    return { noted, worker }
+  }
+
+  it.each(["", "--no-watchdog", "--no-watchdog > /dev/null"])("ends the node, in order: emp run %s", async (args) => {
+    const { noted, worker } = await inTerminal("", args)
+    await gone(worker)
+    assert.include(noted(), "ends")
+  })
+
+  it.each(["", "--no-watchdog"])("is nothing to a node that was started with nohup: emp run %s", async (args) => {
+    const { noted, worker } = await inTerminal("nohup", `${args} > ${devNull} 2>&1`)
+    // The next one is there, and has gone, when the first one has heard of its terminal.
+    const { worker: other } = await inTerminal("", args)
+    await gone(other)
+    assert.isTrue(isAlive(worker))
+    assert.notInclude(noted(), "ends")
+  })
 })

@@ -68,7 +68,7 @@ const save = (
     if (before !== undefined) yield* replace(`${file}~`, before, Effect.void)
     yield* replace(file, `${JSON.stringify({ version: 1, ...document }, undefined, 2)}\n`, isHeld)
   }).pipe(
-    Effect.catchTag("PlatformError", (error) => fail(file, `cannot be written: ${error.message}`)),
+    Effect.catchTag("PlatformError", (error) => fail(file, `cannot be written: ${inWords(error)}`)),
     Effect.uninterruptible
   )
 
