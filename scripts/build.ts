@@ -1,8 +1,9 @@
 /**
  * Builds `dist/`: JavaScript and declarations of `src/`, with `emp` executable. Runs on any Node that npm brings, so that
  * `npm ci` can call it before the pinned one is on the PATH. The page that `emp errors` shows becomes part of the code: no file
- * beside it is read. Beside the modules there is the command line in few files, with its help as text: see `main.ts`.
- * `dist/` is replaced when all is there: a build that fails leaves the last one alone, and what runs from it hardly notices.
+ * beside it is read. `emp` itself is one small file, which loads others only when it needs them: the modules, or the command line in
+ * few files, with its help as text. `dist/` is replaced when all is there: a build that fails leaves the last one alone, and what
+ * runs from it hardly notices.
  */
 import { build } from "esbuild"
 import { execFileSync } from "node:child_process"
@@ -15,6 +16,21 @@ const dist = new URL("dist/", root)
 const name = `.dist.${process.pid}/`
 const fresh = new URL(name, root)
 const bundle = new URL("internal/cli/bundle/", fresh)
+
+/** What is installed as `emp`. */
+const bundleStart = async (): Promise<void> => {
+  await build({
+    entryPoints: [fileURLToPath(new URL("emp.js", fresh))],
+    outfile: fileURLToPath(new URL("emp.cjs", fresh)),
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    external: ["./main.js"],
+    logLevel: "warning"
+  })
+  for (const left of ["emp.js", "emp.d.ts"]) rmSync(new URL(left, fresh))
+  chmodSync(new URL("emp.cjs", fresh), 0o755)
+}
 
 /** The command line, and what it needs of other packages, whose licenses go with it. */
 const bundleCommands = async (): Promise<void> => {
@@ -45,7 +61,7 @@ try {
   execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", name], { cwd: root, stdio: "inherit" })
   const page = readFileSync(new URL("docs/errors.md", root), "utf8")
   writeFileSync(new URL("internal/cli/errorPage.js", fresh), `export const errorPage = ${JSON.stringify(page)}\n`)
-  chmodSync(new URL("main.js", fresh), 0o755)
+  await bundleStart()
   mkdirSync(bundle)
   await bundleCommands()
   writeFileSync(new URL("answers.json", bundle), JSON.stringify(await makeAnswers()))

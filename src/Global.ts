@@ -46,7 +46,7 @@ import { connectGlobals, Seeds } from "./internal/global/seeds.ts"
 import * as service from "./internal/global/service.ts"
 import { checker, type Misfit, sift, siftChange } from "./internal/global/typedFamily.ts"
 import { NodeRouter } from "./internal/node/router.ts"
-import { splitAddresses } from "./internal/values/address.ts"
+import { isOwnSeed, splitAddresses } from "./internal/values/address.ts"
 import { readName } from "./internal/values/portId.ts"
 import { isOrderly, reasonFromExit, showReason } from "./internal/values/reason.ts"
 import * as Node from "./Node.ts"
@@ -252,7 +252,12 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
         get failures() {
           return seeds.failures
         },
-        tryNow: () => seeds.tryNow()
+        tryNow: () => seeds.tryNow(),
+        use: (names: ReadonlyArray<string>) => {
+          const all = splitAddresses(names)
+          if (all.some(isOwnSeed)) mesh.becomeGlobal()
+          seeds.use(all)
+        }
       }
       yield* Effect.acquireRelease(
         Effect.sync(() => router.observed.seeds(seeding)),

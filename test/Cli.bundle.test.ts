@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { version } from "../src/internal/values/version.ts"
-import { emp, start } from "./processes.ts"
+import { root, start } from "./processes.ts"
 
 describe.each([["in chunks", true], ["in one file", false]])("a bundle of emp %s", (_, splitting) => {
   let folder = ""
@@ -16,7 +16,7 @@ describe.each([["in chunks", true], ["in one file", false]])("a bundle of emp %s
     folder = mkdtempSync(join(tmpdir(), "emp-bundle-"))
     bundled = join(folder, "emp.mjs")
     await build({
-      entryPoints: { emp },
+      entryPoints: { emp: join(root, "dist/main.js") },
       outdir: folder,
       outExtension: { ".js": ".mjs" },
       bundle: true,

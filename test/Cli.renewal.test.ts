@@ -107,12 +107,12 @@ describe("SIGHUP", () => {
     }
     for (const text of ["", "{}", "{\"cert\": null}"]) {
       writeFileSync(file, text)
-      await hangUp("stay as they are: node option cert: the configuration has no certificate any more")
+      await hangUp("stays as it is: node option cert: the configuration has no certificate any more")
     }
     rmSync(file)
-    await hangUp("stay as they are: node option cert: the configuration has no certificate any more")
+    await hangUp("stays as it is: node option cert: the configuration has no certificate any more")
     writeFileSync(file, document)
-    await hangUp("secret and certificate were read again")
+    await hangUp("the configuration was read again")
     const without = start([emp, "status", "--seed", a.address, "--timeout", "2"], { ...bare, EMP_SECRET: "swordfish" })
     assert.notStrictEqual((await without.exits()).code, 0)
     assert.strictEqual((await statusOf("a", a.address, ["--cert", pemFile("b")])).nodeId, "a")
@@ -124,7 +124,7 @@ describe("SIGHUP", () => {
       const file = join(folder, "rc.json")
       const write = (secret: unknown) => writeFileSync(file, JSON.stringify({ secret }), { mode: 0o600 })
       const env = { EFFECT_MP_RC: file }
-      const reloaded = "secret and certificate were read again"
+      const reloaded = "the configuration was read again"
       const reload = async ({ node }: { readonly node: Process }) => {
         const done = saysAgain(node, reloaded)
         node.child.kill("SIGHUP")
@@ -145,11 +145,11 @@ describe("SIGHUP", () => {
       assert.match(shown.stdout, /^emp\S+ +up .* clear, older secret$/m)
       await reload(b)
 
-      const refused = saysAgain(a.node, "secret and certificate stay as they are")
+      const refused = saysAgain(a.node, "the configuration stays as it is")
       writeFileSync(file, "{ broken")
       a.node.child.kill("SIGHUP")
       await refused
-      const missing = saysAgain(a.node, "secret and certificate stay as they are")
+      const missing = saysAgain(a.node, "the configuration stays as it is")
       write(null)
       a.node.child.kill("SIGHUP")
       await missing

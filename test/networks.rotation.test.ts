@@ -38,7 +38,7 @@ const secrets = (seed: string): Rotation => {
     renew: (nodeId, node, secret) => {
       write(nodeId, secret)
       node.child.kill("SIGHUP")
-      return readAgain(node, "secret and certificate were read again")
+      return readAgain(node, "the configuration was read again")
     }
   }
 }

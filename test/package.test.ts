@@ -105,7 +105,7 @@ describe("the package", () => {
       "README.md",
       "CHANGELOG.md",
       ...readdirSync(join(root, "docs")).map((file) => `docs/${file}`),
-      ...sources.flatMap((file) => [`dist/${file}.js`, `dist/${file}.d.ts`]),
+      ...sources.flatMap((file) => file === "emp" ? [`dist/${file}.cjs`] : [`dist/${file}.js`, `dist/${file}.d.ts`]),
       ...readdirSync(join(root, bundle)).map((file) => `${bundle}/${file}`)
     ])
   })

@@ -8,7 +8,7 @@ import { onTestFinished } from "vitest"
 
 export const root = fileURLToPath(new URL("..", import.meta.url))
 /** As built: what services import as `effect-mp` is the same code then. */
-export const emp = fileURLToPath(new URL("../dist/main.js", import.meta.url))
+export const emp = fileURLToPath(new URL("../dist/emp.cjs", import.meta.url))
 
 /** Seconds that a test waits for a process before it calls it an error: much longer than even a busy machine needs. */
 const patience = 30

@@ -19,7 +19,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   cli: ["values", "transport", "node", "global", "config", "Node", "Transport", "Port", "Global", "Supervisor"]
 }
 
-/** The faces, and what each may import. `main` starts the command line; `index` has what a program needs. */
+/** The faces, and what each may import. `main` starts the command line, and `emp` that or a watchdog; `index` has what a program needs. */
 const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Transport: ["values", "transport"],
   Node: ["values", "transport", "port", "node", "config", "Transport"],
@@ -29,7 +29,8 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Rpc: ["values", "node", "rpc", "Node", "Port", "Global"],
   Cli: ["values", "config", "cli"],
   index: ["Global", "Node", "Port", "Supervisor", "Transport"],
-  main: ["Cli"]
+  main: ["Cli"],
+  emp: ["main", "cli"]
 }
 
 /** The room of a file: the folder below `internal/`, or the name of the face. */
@@ -75,6 +76,12 @@ const circles = (all: Imports): ReadonlyArray<string> => {
   return found
 }
 
+/** All that a file leads to, itself among it. */
+const reached = (file: string, found = new Set<string>()): ReadonlySet<string> => {
+  if (!found.has(file)) { for (const target of imports.get(found.add(file) && file) ?? []) reached(target, found) }
+  return found
+}
+
 const withImport = (from: string, to: string): Imports =>
   new Map([...imports, [from, [...imports.get(from) ?? [], to]]])
 
@@ -89,6 +96,18 @@ describe("the walls between rooms", () => {
 
   it("have doors downwards only", () => {
     assert.deepStrictEqual(forbidden(imports), [])
+  })
+
+  it("keep the library out of the watchdog, which alone has timers of Node", () => {
+    const watchdog = reached("internal/cli/run/watchdog.ts")
+    const texts = new Map(Array.from(imports.keys(), (file) => [file, readFileSync(`${root}src/${file}`, "utf8")]))
+    const having = (pattern: RegExp) => Array.from(texts).filter(([, text]) => pattern.test(text)).map(([file]) => file)
+    const withLibrary = having(/(?:from |import\()"(?!node:|\.)/)
+    assert.deepStrictEqual(withLibrary.filter((file) => watchdog.has(file)), [])
+    assert.deepStrictEqual(
+      having(/\b(?:setTimeout|setInterval|Date\.now)\(|new Date\(\)/),
+      ["nodeProcess", "watchdog", "watchdogLog", "watchedFiles"].map((name) => `internal/cli/run/${name}.ts`)
+    )
   })
 
   it("enclose no circle", () => {

@@ -5,8 +5,15 @@ import { onTestFinished } from "vitest"
 import { eventually, isAlive, type Process, startEmp } from "./processes.ts"
 
 /** A node under its watchdog, and the process that the node is in. */
-export const startWatched = async (args: ReadonlyArray<string> = [], service = "test/fixtures/services.ts#fragile") => {
-  const watchdog = startEmp(["run", "--bind", "127.0.0.1:*", "--node-id", "fragile", "--service", service, ...args])
+export const startWatched = async (
+  args: ReadonlyArray<string> = [],
+  service = "test/fixtures/services.ts#fragile",
+  env: Record<string, string> = {}
+) => {
+  const watchdog = startEmp(
+    ["run", "--bind", "127.0.0.1:*", "--node-id", "fragile", "--service", service, ...args],
+    env
+  )
   const worker = await nthWorker(watchdog, 0)
   const [, address = ""] = await watchdog.sees(/is ready, listening on (\S+)/)
   return { watchdog, worker, address }

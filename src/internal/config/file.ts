@@ -49,7 +49,8 @@ export const inWords = ({ message, reason }: PlatformError, folder?: string): st
   const named = folder === undefined ? "" : `the folder ${folder}`
   if (reason._tag === "NotFound") return named === "" ? "there is no such file" : `${named} is not there`
   if (reason._tag === "PermissionDenied") return `you may not ${named === "" ? "read it" : `write into ${named}`}`
-  return message
+  // As the system has it: that the disk is full, for one.
+  return reason.cause instanceof Error ? reason.cause.message : message
 }
 
 /** Reads the file. One that is not there is empty. */

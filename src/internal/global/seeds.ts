@@ -56,7 +56,7 @@ interface Seed {
 }
 
 export class Seeds {
-  private readonly seeds: ReadonlyArray<Seed>
+  private seeds: ReadonlyArray<Seed>
   /** This node is a seed itself, wherever it listens. */
   private readonly isOne: boolean
   private readonly router: Router
@@ -98,6 +98,13 @@ export class Seeds {
     )
     const known = all.filter((failure) => failure !== undefined)
     return known.length === all.length ? known : []
+  }
+
+  /** From now on these are the seeds. Those that were seeds before stay as they are, all others are forgotten. */
+  use(names: ReadonlyArray<string>): void {
+    const { seeds } = new Seeds(this.router, this.connections, names)
+    this.seeds = seeds.map((seed) => this.seeds.find(({ name }) => name === seed.name) ?? seed)
+    this.wake?.()
   }
 
   /** Dials those that are down, now. */
@@ -248,6 +255,7 @@ export class Seeds {
 
   /** Something is wrong with a seed, or one address of it: told once, if the seed has no other address that may do. */
   private problem(seed: Seed, door: Door | undefined, what: string, text: string): Effect.Effect<void> {
+    if (!this.seeds.includes(seed)) return Effect.void
     const mayDo = (other: Door): boolean => other !== door && (other.isOurs || this.isUp(other) || other.isDialling)
     if (seed.problems.has(what) || seed.doors.some(mayDo)) return Effect.logDebug(text)
     seed.problems.add(what)

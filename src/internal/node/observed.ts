@@ -26,6 +26,8 @@ export interface Seeding {
   readonly failures: ReadonlyArray<LinkError>
   /** Tries those again, now, that are down. */
   tryNow(): void
+  /** Goes by these seeds from now on. */
+  use(seeds: ReadonlyArray<string>): void
 }
 
 /** How many entries the data of the network has, on a global node. */

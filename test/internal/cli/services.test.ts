@@ -6,8 +6,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { Global, Node, Port, Supervisor } from "../../../src/index.ts"
-import { toService } from "../../../src/internal/cli/run/service.ts"
-import { runServices } from "../../../src/internal/cli/run/services.ts"
+import { type ServiceEnvironment, toService } from "../../../src/internal/cli/run/service.ts"
+import { Services } from "../../../src/internal/cli/run/services.ts"
 import { makeLogs } from "../../harness.ts"
 import { sleep } from "../../supervised.ts"
 
@@ -70,8 +70,9 @@ const forms: ReadonlyArray<readonly [what: string, service: (part: Part) => unkn
 ]
 
 const run = Effect.fnUntraced(function*(exported: unknown) {
-  const failed = yield* runServices([yield* toService("app.ts", exported, [])])
-  const running = yield* Effect.forkScoped(failed, { startImmediately: true })
+  const services = new Services(yield* Effect.context<ServiceEnvironment>())
+  yield* services.begin([yield* toService("app.ts", exported, [])])
+  const running = yield* Effect.forkScoped(services.failed, { startImmediately: true })
   yield* sleep("1 second")
   return running
 })

@@ -8,12 +8,13 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
+import * as Random from "effect/Random"
 import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as crypto from "node:crypto"
-import * as os from "node:os"
 import { ConfigFileError } from "../../config/errors.ts"
 import { fail, inWords, read } from "../../config/file.ts"
 
@@ -38,11 +39,11 @@ export const modify = <A extends { readonly document: Schema.JsonObject }, E>(
     }
     return yield* locked(
       target,
-      Effect.gen(function*() {
+      Effect.fnUntraced(function*(isHeld) {
         const stored = yield* read(target)
         const result = yield* Effect.fromResult(change(stored.document))
         const isSame = Equal.equals(result.document, stored.document)
-        if (!isSame) yield* save(target, stored.text, result.document)
+        if (!isSame) yield* save(target, stored.text, result.document, isHeld)
         return { result, lostComments: !isSame && stored.hasComments }
       })
     )
@@ -60,114 +61,108 @@ const targetOf = (file: string): Effect.Effect<string, never, FileSystem.FileSys
 const save = (
   file: string,
   before: string | undefined,
-  document: Schema.JsonObject
+  document: Schema.JsonObject,
+  isHeld: Effect.Effect<void, ConfigFileError>
 ): Effect.Effect<void, ConfigFileError, FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function*() {
-    if (before !== undefined) yield* replace(`${file}~`, before)
-    yield* replace(file, `${JSON.stringify({ version: 1, ...document }, undefined, 2)}\n`)
+    if (before !== undefined) yield* replace(`${file}~`, before, Effect.void)
+    yield* replace(file, `${JSON.stringify({ version: 1, ...document }, undefined, 2)}\n`, isHeld)
   }).pipe(
-    Effect.mapError((error) => fail(file, `cannot be written: ${error.message}`)),
+    Effect.catchTag("PlatformError", (error) => fail(file, `cannot be written: ${inWords(error)}`)),
     Effect.uninterruptible
   )
 
 /** Readers see all of the old text or all of the new one, even if the machine goes down. Only its owner can read it. */
 const replace = (
   file: string,
-  text: string
-): Effect.Effect<void, PlatformError, FileSystem.FileSystem | Path.Path> =>
+  text: string,
+  isHeld: Effect.Effect<void, ConfigFileError>
+): Effect.Effect<void, PlatformError | ConfigFileError, FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const fresh = `${file}.new`
     // Left behind by a process that was killed.
     yield* files.remove(fresh, { force: true })
-    yield* Effect.scoped(Effect.gen(function*() {
+    const written = Effect.scoped(Effect.gen(function*() {
       const opened = yield* files.open(fresh, { flag: "wx", mode: 0o600 })
       yield* opened.writeAll(new TextEncoder().encode(text))
       yield* opened.sync
     }))
-    yield* files.rename(fresh, file)
+    const moved = Effect.andThen(isHeld, files.rename(fresh, file))
+    yield* Effect.onError(Effect.andThen(written, moved), () => Effect.ignore(files.remove(fresh, { force: true })))
     // Not every system lets a folder be synced.
     yield* Effect.flatMap(files.open(path.dirname(file)), (folder) => folder.sync).pipe(Effect.scoped, Effect.ignore)
   })
 
-/** Who holds the lock: a process ID alone may be that of a later process. */
-const holder = { pid: process.pid, host: os.hostname(), token: crypto.randomUUID() }
-/** How long one that wants to change the file waits for the lock of another. */
-const patienceMillis = 5000
+/** A lock is held for moments. One that is older than this was left behind, whatever has become of the process that made it. */
+const staleMillis = 10_000
+/** How long one that wants to change the file waits for others. */
+const patienceMillis = 3 * staleMillis
 
-/** Runs while no other process does. `FILE.lock` is there for as long. */
+/**
+ * Runs while no other process does. Each makes a lock of its own, `FILE.lock-...`, and then looks whether there is another one: of two, the
+ * later one sees the other. Who sees one takes its own back, and tries again a little later. No name is used twice: what was left
+ * behind can be removed by everybody, and nobody can remove the lock of somebody else instead. `isHeld` fails when that has been done,
+ * since this process stood still.
+ */
 const locked = <A, E, R>(
   file: string,
-  effect: Effect.Effect<A, E, R>
+  effect: (isHeld: Effect.Effect<void, ConfigFileError>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ConfigFileError, R | FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function*() {
     const files = yield* FileSystem.FileSystem
-    const lock = `${file}.lock`
+    const path = yield* Path.Path
+    const lock = `${file}.lock-${crypto.randomUUID()}`
     const deadline = (yield* Clock.currentTimeMillis) + patienceMillis
+    const unlock = Effect.ignore(files.remove(lock, { force: true }))
+    const isHeld = Effect.mapError(files.access(lock), () => fail(file, "cannot be changed: that took too long"))
+    const attempt = Effect.gen(function*() {
+      yield* Effect.scoped(files.open(lock, { flag: "wx", mode: 0o600 }))
+      return yield* isAlone(lock, `${path.basename(file)}.lock-`)
+    }).pipe(Effect.mapError((error) => fail(file, `cannot be changed: ${inWords(error, path.dirname(file))}`)))
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
-        while (!(yield* create(file, lock))) {
-          if (yield* takeOver(lock)) continue
-          if ((yield* Clock.currentTimeMillis) >= deadline) return yield* fail(file, yield* tooLong(lock))
-          yield* restore(Effect.sleep("20 millis"))
+        for (let longest = 20;; longest = Math.min(longest * 2, 320)) {
+          if (yield* Effect.onError(attempt, () => unlock)) {
+            return yield* Effect.ensuring(restore(effect(isHeld)), unlock)
+          }
+          yield* unlock
+          if ((yield* Clock.currentTimeMillis) >= deadline) {
+            return yield* fail(file, `is being changed by others for more than ${patienceMillis / 1000} s`)
+          }
+          yield* restore(Effect.flatMap(Random.nextBetween(1, longest), Effect.sleep))
         }
-        return yield* Effect.ensuring(restore(effect), Effect.ignore(files.remove(lock, { force: true })))
       })
     )
   })
 
-/** Makes the lock; answers whether it was not there. */
-const create = Effect.fnUntraced(function*(file: string, lock: string) {
-  const files = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  return yield* files.writeFileString(lock, JSON.stringify(holder), { flag: "wx", mode: 0o600 }).pipe(
-    Effect.as(true),
-    Effect.catchTag("PlatformError", (error) =>
-      error.reason._tag === "AlreadyExists"
-        ? Effect.succeed(false)
-        : Effect.fail(fail(file, `cannot be changed: ${inWords(error, path.dirname(file))}`)))
-  )
-})
-
-const Holder = Schema.Struct({ pid: Schema.Int, host: Schema.String, token: Schema.String })
-const decodeHolder = Schema.decodeUnknownOption(Schema.fromJsonString(Holder))
-
-/**
- * Removes the lock of a process that is dead; answers whether it did. When two processes find such a lock, the slower of them
- * must not remove the lock that the faster one has made since: only the process that could make `FILE.lock.takeover` looks once
- * more, and removes what it sees then.
- */
-const takeOver = Effect.fnUntraced(function*(lock: string) {
-  const files = yield* FileSystem.FileSystem
-  const isStale = Effect.map(Effect.option(files.readFileString(lock)), (text) => {
-    const found = text._tag === "Some" ? decodeHolder(text.value) : text
-    return found._tag === "Some" && found.value.host === holder.host && !isAlive(found.value)
+/** Whether there is no other lock. Those that were left behind go. How old they are is seen by the clock that dates them all. */
+const isAlone = (
+  lock: string,
+  prefix: string
+): Effect.Effect<boolean, PlatformError, FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function*() {
+    const files = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const folder = path.dirname(lock)
+    const madeAt = (file: string) =>
+      Effect.map(Effect.option(files.stat(file)), (found) =>
+        Option.getOrUndefined(Option.flatMap(found, ({ mtime }) => mtime)))
+    const now = yield* madeAt(lock)
+    const names = yield* files.readDirectory(folder)
+    for (
+      const name of names.filter((name) =>
+        name.startsWith(prefix) && name !== path.basename(lock)
+      )
+    ) {
+      const other = path.join(folder, name)
+      const since = yield* madeAt(other)
+      if (now === undefined) return false
+      if (since === undefined) continue
+      // Somebody may have set the clock.
+      if (Math.abs(now.getTime() - since.getTime()) <= staleMillis) return false
+      yield* files.remove(other, { force: true })
+    }
+    return now !== undefined
   })
-  if (!(yield* isStale)) return false
-  const guard = `${lock}.takeover`
-  const isOurs = yield* Effect.isSuccess(files.writeFileString(guard, "", { flag: "wx", mode: 0o600 }))
-  if (!isOurs) return false
-  const removed = Effect.gen(function*() {
-    return (yield* isStale) && (yield* Effect.isSuccess(files.remove(lock)))
-  })
-  return yield* Effect.ensuring(removed, Effect.ignore(files.remove(guard)))
-})
-
-const isAlive = ({ pid, token }: typeof Holder.Type): boolean => {
-  if (pid === holder.pid) return token === holder.token
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    // The process is there, and belongs to another user.
-    return error instanceof Error && "code" in error && error.code === "EPERM"
-  }
-}
-
-const tooLong = Effect.fnUntraced(function*(lock: string) {
-  const files = yield* FileSystem.FileSystem
-  const text = yield* Effect.orElseSucceed(files.readFileString(lock), () => "")
-  const found = decodeHolder(text)
-  const who = found._tag === "Some" ? `process ${found.value.pid} on ${found.value.host}` : "another process"
-  return `is being changed by ${who} for more than ${patienceMillis / 1000} s; if none is, remove ${lock}`
-})

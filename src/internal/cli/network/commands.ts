@@ -187,6 +187,15 @@ const restart = Command.make(
   Command.withExamples([{ command: "emp restart worker" }])
 )
 
+const reload = Command.make(
+  "reload",
+  { ...flags, node },
+  (input) => on(input, () => import("./reload.ts"), ({ reload }, session) => reload(session, input.node))
+).pipe(
+  Command.withDescription("Have a node that emp run runs read its configuration again"),
+  Command.withExamples([{ command: "emp reload worker", description: "As SIGHUP does it" }])
+)
+
 const find = Command.make(
   "find",
   { ...flags, group: Argument.String("group") },
@@ -450,7 +459,7 @@ const shell = Command.make(
   Command.withExamples([{ command: "emp shell worker" }])
 )
 
-const talking = [snd, cal, mon, kil, find, db, evaluate, restart] as const
+const talking = [snd, cal, mon, kil, find, db, evaluate, restart, reload] as const
 const looking = [status, top, ps, groups, trace, tree, tap, ping, bench, logs] as const
 
 /** In their groups, as `emp --help` lists them. */

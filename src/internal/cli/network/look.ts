@@ -233,7 +233,11 @@ export const tree = (session: Session, node: string | undefined) =>
     const patient = yield* withHalfTheTime(session)
     const answers = node === undefined ? yield* statuses(patient) : [yield* askStatus(session, node)]
     const supervisors = answers.flatMap((answer) => "supervisors" in answer ? answer.supervisors : [])
-    const { roots, silent: quiet } = yield* within(patient, readForest(supervisors), "the supervisors have not answered")
+    const { roots, silent: quiet } = yield* within(
+      patient,
+      readForest(supervisors),
+      "the supervisors have not answered"
+    )
     const where = node === undefined ? "the network" : `node ${node}`
     const text = supervisors.length === 0
       ? `${where} has no supervisors`

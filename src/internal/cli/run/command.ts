@@ -7,14 +7,40 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
+import { isLessThanOrEqualTo as isAtMost } from "effect/LogLevel"
 import * as References from "effect/References"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import type { RunOptions } from "../../config/options.ts"
 import { runParams, runSources } from "../config/commands.ts"
 import { commandPrefix, isCommand } from "../network/commandId.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
-import { hangups } from "./hangup.ts"
-import * as services from "./service.ts"
-import { isWatched, watchdog } from "./watchdog.ts"
+import { isWatched, tellWatchdog } from "./channel.ts"
+import { fileOf } from "./service.ts"
+
+/** The node has ended for good, and its watchdog ends with the same exit code. Why, the node has said itself. */
+export class NodeEnded extends Schema.TaggedError<NodeEnded>()("NodeEnded", { code: Schema.Number }) {
+  override readonly [Runtime.errorExitCode] = this.code
+  override readonly [Runtime.errorReported] = false
+  override get message(): string {
+    return `the node ended with exit code ${this.code}`
+  }
+}
+
+/** Runs the command line of this process again, as often as it takes, until it is interrupted. */
+const watchdog = Effect.flatMap(
+  Effect.promise(() => import("./watchdog.ts")),
+  ({ Watchdog }) =>
+    Effect.callback<void, NodeEnded>((resume) => {
+      const watchdog = new Watchdog()
+      void watchdog.ended.then((code) => resume(code === 0 ? Effect.void : Effect.fail(new NodeEnded({ code }))))
+      return Effect.promise(() => {
+        watchdog.stop()
+        return watchdog.ended
+      })
+    })
+)
 
 export const run = Command.make("run", {
   ...runParams,
@@ -39,38 +65,40 @@ export const run = Command.make("run", {
   )
 }, (input) =>
   Effect.gen(function*() {
-    const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
-    const sources = yield* runSources(input)
-    const { runOptions } = yield* Effect.promise(() => import("../../config/options.ts"))
-    const reloads = yield* hangups
-    // The node's watchdog has read the same configuration, and has logged already what there is to say of it.
-    const options = yield* Effect.provideService(
-      runOptions(sources),
-      References.MinimumLogLevel,
-      isWatched() ? "None" : yield* References.MinimumLogLevel
-    )
-    if (isCommand(options.nodeId ?? "")) {
-      const problem = `node ID ${options.nodeId}: those that begin with ${commandPrefix} are of commands`
-      return yield* new UsageError({ problem })
-    }
-    if (options.perlServices.length > 0 && !isWatched()) {
-      yield* Effect.logInfo(`skipping the services of AnyEvent::MP: ${options.perlServices.join(", ")}`)
-    }
-    if (input.watchdog && !isWatched()) {
-      const watched = input.watch ? options.services.flatMap(services.fileOf) : []
-      return yield* endless(watchdog({ hangSeconds: input.hangTimeout, watched, reloads }))
-    }
+    if (input.watchdog && !isWatched()) return yield* endless(watchdog)
     if (input.watch && !input.watchdog) {
       return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
     }
+    const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
+    const sources = yield* runSources(input)
+    const { runOptions } = yield* Effect.promise(() => import("../../config/options.ts"))
+    const { hangups, reloading } = yield* Effect.promise(() => import("./reload.ts"))
+    const reloads = yield* hangups
+    const options = yield* runOptions(sources)
+    const { nodeId = "" } = options
+    if (isCommand(nodeId)) {
+      const problem = `node ID ${nodeId}: those that begin with ${commandPrefix} are of commands`
+      return yield* new UsageError({ problem })
+    }
+    if (options.perlServices.length > 0) {
+      yield* Effect.logInfo(`skipping the services of AnyEvent::MP: ${options.perlServices.join(", ")}`)
+    }
+    const least = yield* References.MinimumLogLevel
+    const logged = { warnings: isAtMost(least, "Warn"), errors: isAtMost(least, "Error") }
+    const tellSettings = ({ services }: RunOptions): void => {
+      const watched = input.watch ? services.flatMap(fileOf) : []
+      tellWatchdog({ settings: { nodeId, hangSeconds: input.hangTimeout, watched, logFormat: "logfmt", logged } })
+    }
+    tellSettings(options)
     const { runNode } = yield* Effect.promise(() => import("./node.ts"))
-    const { renewing } = yield* Effect.promise(() => import("./renewal.ts"))
+    const { loadServices } = yield* Effect.promise(() => import("./services.ts"))
+    const reread = Effect.flatMap(runSources(input), runOptions)
     return yield* endless(
       runNode(
         options,
-        Effect.forEach(options.services, services.load),
+        loadServices(options.services),
         { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" },
-        renewing(options, reloads, Effect.flatMap(runSources(input), runOptions))
+        (services) => reloading({ first: options, reloads, reread, services, took: tellSettings })
       ),
       "outlives its readers"
     )

@@ -11,6 +11,7 @@ import type { Router } from "../../node/router.ts"
 import { UnsendableMessage } from "../../transport/link.ts"
 import { describe } from "../../values/describe.ts"
 import { isPortId, nodeOf } from "../../values/portId.ts"
+import type { Line } from "./channel.ts"
 
 /**
  * `emp_logs LEVEL PORT REPLYPORT`: lines of this level and above to a port of the node that asks, for a minute, unless the port
@@ -106,6 +107,11 @@ class Catcher {
       const least = levels.findIndex((name) => perlLevel(name) <= most)
       if (isPortId(port) && least >= 0) this.listen(router, port, { least, until: Infinity, isPerl: true })
     })
+  }
+
+  /** What the watchdog of this node has logged before the node was started. */
+  earlier(lines: ReadonlyArray<Line>): void {
+    for (const [, level, text] of lines) this.line(level, text, {})
   }
 
   line(level: string, text: string, annotations: Readonly<Record<string, unknown>>): void {

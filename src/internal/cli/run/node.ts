@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Console from "effect/Console"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -23,11 +24,12 @@ import { isOwnSeed, splitAddresses, wrongSeed } from "../../values/address.ts"
 import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
+import { isWatched, tellWatchdog } from "./channel.ts"
 import { catcher, catchingLogger } from "./logCatcher.ts"
-import type { Service, ServiceError } from "./service.ts"
-import { runServices } from "./services.ts"
+import type { Service, ServiceEnvironment, ServiceError } from "./service.ts"
+import { Services } from "./services.ts"
 import { Stage } from "./stage.ts"
-import { isWatched, obey, restartRequest, tellWatchdog } from "./watchdog.ts"
+import { beKnownAs, obey, restartRequest } from "./watched.ts"
 
 /** What only the command line can say. */
 export interface RunSwitches {
@@ -42,13 +44,15 @@ type NodeOptions = Omit<RunOptions, "services" | "perlServices">
 
 /**
  * Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. `load` makes the
- * services, or says which one cannot be had. `renewing` runs on the node beside them.
+ * services, or says which one cannot be had. `reloading` runs on the node beside them, and gets them when they have started.
  */
 export const runNode = (
   options: NodeOptions,
   load: Effect.Effect<ReadonlyArray<Service>, ServiceError>,
   switches: RunSwitches,
-  renewing: Effect.Effect<unknown, never, Node.Node | FileSystem.FileSystem | Path.Path> = Effect.void
+  reloading: (
+    services: Effect.Effect<Services>
+  ) => Effect.Effect<unknown, never, Node.Node | FileSystem.FileSystem | Path.Path> = () => Effect.void
 ) =>
   Effect.gen(function*() {
     const watched = isWatched()
@@ -65,14 +69,15 @@ export const runNode = (
     const { nodeId } = options.otlp === undefined
       ? options
       : yield* expand(options.nodeId ?? "%n/", os.hostname())
+    const started = yield* Deferred.make<Services>()
     const node = Layer.provideMerge(
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
       Layer.provide(Node.layer({ ...options, nodeId }), Transport.layerTcp)
     )
     // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it.
     const body = prepare(switches, watched, stage).pipe(
-      Effect.andThen(Effect.forkScoped(renewing)),
-      Effect.andThen(serve(services))
+      Effect.andThen(Effect.forkScoped(reloading(Deferred.await(started)))),
+      Effect.andThen(serve(services, started))
     )
     const running = body.pipe(
       Effect.scoped,
@@ -96,13 +101,14 @@ const serveMetrics = Effect.fnUntraced(function*(bind: string | undefined, stage
 
 const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, watched: boolean, stage: Stage) {
   const router = yield* NodeRouter
+  beKnownAs(router.nodeId)
   catcher.attach(router)
   stage.nodeStarted(router)
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
     router.log.warn(`node ${from} asks this one to restart`)
-    tellWatchdog("restart")
+    tellWatchdog({ restart: true })
   })
   if (allowEval) router.requests.add("eval", evaluateFor(router))
   if (trace) traceMessages(router, writeLine)
@@ -134,7 +140,7 @@ const compile = (code: string): (node: unknown) => Promise<unknown> => {
 }
 
 /** A seed that cannot be one; `Global` would go on without it. */
-const checkSeeds = ({ binds = ["*"], seeds }: NodeOptions): Effect.Effect<void, Node.InvalidOption> => {
+export const checkSeeds = ({ binds = ["*"], seeds }: NodeOptions): Effect.Effect<void, Node.InvalidOption> => {
   const all = splitAddresses(seeds)
   const own = binds.length === 0 ? all.find(isOwnSeed) : undefined
   const problem = own === undefined
@@ -143,14 +149,16 @@ const checkSeeds = ({ binds = ["*"], seeds }: NodeOptions): Effect.Effect<void, 
   return problem === undefined ? Effect.void : Effect.fail(new Node.InvalidOption({ option: "seeds", problem }))
 }
 
-const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Service>) {
-  const failed = yield* runServices(services)
+const serve = Effect.fnUntraced(function*(loaded: ReadonlyArray<Service>, started: Deferred.Deferred<Services>) {
+  const services = new Services(yield* Effect.context<ServiceEnvironment>())
+  yield* services.begin(loaded)
+  yield* Deferred.succeed(started, services)
+  const { failed } = services
   yield* Effect.raceFirst(Global.joined, failed)
   const nodeId = yield* Node.id
   const addresses = yield* Node.addresses
   const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
   yield* Console.log(`node ${nodeId} is ready, ${where}`)
-  // Services that fail from the start have failed by then: such a node is not to be started again and again.
-  yield* Effect.forkScoped(Effect.delay(Effect.sync(() => tellWatchdog("ready")), "3 seconds"))
+  tellWatchdog({ ready: true })
   return yield* failed
 })

@@ -1,55 +1,63 @@
 /**
- * A node of `emp run` takes a new secret and a new certificate while it runs: on SIGHUP both are read from the configuration again, and
- * a certificate that is given by its path when the file changes. What cannot be used changes nothing, and is an error in the log.
+ * A node of `emp run` takes a new secret and a new certificate while it runs: when its configuration is read again, and a certificate that
+ * is given by its path when the file changes. What cannot be used changes nothing, and is an error in the log.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
-import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Node from "../../../Node.ts"
-import { checkProof, readCertFile, type RunOptions } from "../../config/options.ts"
-import type { Reloads } from "./hangup.ts"
+import { readCertFile, type RunOptions } from "../../config/options.ts"
 
 /** How often the file of the certificate is looked at. It has changed when it was the same twice: nobody is at it any more. */
 const lookMillis = 2000
 
 /** What the node goes by, as the configuration gave it. */
-type Proof = Pick<RunOptions, "secret" | "cert" | "certFile">
+export type Proof = Pick<RunOptions, "secret" | "cert" | "certFile">
 
 /**
- * Whether the configuration has no certificate any more. Its file may be empty or missing for a moment while somebody writes it, and
+ * The configuration has no certificate any more. Its file may be empty or missing for a moment while somebody writes it, and
  * whoever knows the secret would come in without TLS from then on.
  */
-const hasLost = (before: Proof, now: Proof): boolean => before.cert !== undefined && now.cert === undefined
-
 const certificateIsLost = new Node.InvalidOption({
   option: "cert",
   problem: "the configuration has no certificate any more: restart the node if it is to do without"
 })
 
-/** Keeps the node that it runs on up to date. `reread` reads the whole configuration. */
-export const renewing = <E extends Error, R>(first: Proof, reloads: Reloads, reread: Effect.Effect<RunOptions, E, R>) =>
-  Effect.gen(function*() {
-    let current = first
-    const renew = ({ cert, certFile, secret }: Proof) =>
-      Effect.map(Node.renew({ secret, cert: cert ?? "" }), () => {
-        current = { cert, certFile, secret }
-      })
-    const reload = reread.pipe(
-      Effect.tap(checkProof),
-      Effect.tap((options) => hasLost(current, options) ? Effect.fail(certificateIsLost) : Effect.void),
-      Effect.flatMap(renew),
-      Effect.andThen(
-        Effect.logInfo("secret and certificate were read again: connections that are made from now on go by them")
-      ),
-      Effect.catch((error) => Effect.logError(`secret and certificate stay as they are: ${error.message}`)),
-      Effect.catchDefect((defect) => Effect.logError("secret and certificate stay as they are", defect))
-    )
-    const watching = watchFile(() => current, (cert) => renew({ ...current, cert }))
-    return yield* Effect.raceFirst(Effect.forever(Effect.andThen(Queue.take(reloads), reload)), watching)
-  })
+/** What the node proves itself with now. */
+export class OwnProof {
+  current: Proof
+
+  constructor(first: Proof) {
+    this.current = first
+  }
+
+  check({ cert }: Proof): Effect.Effect<void, Node.InvalidOption> {
+    return this.current.cert !== undefined && cert === undefined ? Effect.fail(certificateIsLost) : Effect.void
+  }
+
+  /** The keys of the configuration that are not as they were. */
+  changes({ cert, secret }: Proof): ReadonlyArray<"secret" | "cert"> {
+    const text = ({ cert }: Pick<Proof, "cert">) => cert && Redacted.value(cert)
+    const texts = ({ secret }: Pick<Proof, "secret">) => secret.map((one) => Redacted.value(one)).join("\n")
+    return [
+      ...texts(this.current) === texts({ secret }) ? [] : ["secret" as const],
+      ...text(this.current) === text({ cert }) ? [] : ["cert" as const]
+    ]
+  }
+
+  take({ cert, certFile, secret }: Proof): Effect.Effect<void, Node.InvalidOption, Node.Node> {
+    return Effect.map(Node.renew({ secret, cert: cert ?? "" }), () => {
+      this.current = { cert, certFile, secret }
+    })
+  }
+
+  /** Takes what has changed in the file that the certificate comes from, for ever. */
+  get watching() {
+    return watchFile(() => this.current, (cert) => this.take({ ...this.current, cert }))
+  }
+}
 
 /** Looks at the file that the certificate comes from, and takes what has changed. */
 const watchFile = <R>(

@@ -43,6 +43,7 @@ export type ServiceEnvironment = Node | Global | Scope.Scope
 export interface Service {
   /** As it was given. */
   readonly spec: string
+  readonly args: ReadonlyArray<Schema.Json>
   /** A Layer has started when its effect ends. Any other effect may run as long as the node; it lasts as long as what it makes. */
   readonly isLayer: boolean
   readonly start: Effect.Effect<unknown, ServiceError, ServiceEnvironment>
@@ -145,11 +146,11 @@ export const toService = (
       : value
     if (Layer.isLayer(given)) {
       const layer = given as Layer.Layer<never, unknown, ServiceEnvironment>
-      return { spec, isLayer: true, start: named(spec, Layer.build(layer)) }
+      return { spec, args, isLayer: true, start: named(spec, Layer.build(layer)) }
     }
     if (Effect.isEffect(given)) {
       const run = Effect.flatMap(given as Effect.Effect<unknown, unknown, ServiceEnvironment>, lasting)
-      return { spec, isLayer: false, start: named(spec, run) }
+      return { spec, args, isLayer: false, start: named(spec, run) }
     }
     return yield* refuse("the export is neither a Layer nor an Effect")
   })

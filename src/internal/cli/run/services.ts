@@ -3,16 +3,19 @@
  *
  * @internal
  */
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
+import type { ServiceSpec } from "../../config/keys.ts"
 import { NodeRouter, type Router } from "../../node/router.ts"
 import { exitFromReason, isOrderly, isTagged, type Reason, reasonFromExit, showReason } from "../../values/reason.ts"
-import { type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
+import { load, type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
 
 /** What fails is started again after a moment; what fails four times within a minute is for whoever looks after the node. */
 const restarts = {
@@ -24,83 +27,199 @@ const restarts = {
   )
 } as const
 
+/** Loads services, or says which one cannot be had. */
+export const loadServices = (
+  wanted: ReadonlyArray<ServiceSpec>
+): Effect.Effect<ReadonlyArray<Service>, ServiceError> => Effect.forEach(wanted, load)
+
+/** A service that is a child of the supervisor. */
+interface Running extends Service {
+  readonly id: string
+  readonly presence: Presence
+}
+
+const isOf = ({ args, spec }: Service, wanted: ServiceSpec): boolean =>
+  Equal.equals([spec, ...args], typeof wanted === "string" ? [wanted] : wanted)
+
+/** What a change starts and stops, by name; nothing is done before `apply`. If a service cannot be started, all is as it was before. */
+export interface Change {
+  readonly started: ReadonlyArray<string>
+  readonly stopped: ReadonlyArray<string>
+  readonly apply: Effect.Effect<void, ServiceError>
+}
+
 /**
- * Starts services, each in a port of its own: a Layer has started when it is built, an Effect runs in the port, and its end is
- * the service's. A supervisor that one of them makes is linked to that port: when it gives up, the service has failed. Answers what fails when one of them could not be kept alive.
+ * The services of a node, each in a port of its own: a Layer has started when it is built, an Effect runs in the port, and its end is
+ * the service's. A supervisor that one of them makes is linked to that port: when it gives up, the service has failed.
  */
-export const runServices = (
-  services: ReadonlyArray<Service>
-): Effect.Effect<Effect.Effect<never, ServiceError>, ServiceError, ServiceEnvironment> =>
-  Effect.gen(function*() {
-    const failed = yield* Deferred.make<never, ServiceError>()
-    if (services.length === 0) return Deferred.await(failed)
-    const router = yield* NodeRouter
-    const supervisor = yield* Supervisor.make({
-      name: "services",
-      intensity: restarts.intensity,
-      period: restarts.period,
-      children: services.map((service, at) => ({
-        // One service may run twice.
-        id: services.findIndex(({ spec }) => spec === service.spec) === at
-          ? service.spec
-          : `${service.spec} (${at + 1})`,
-        start: start(service, router, new Presence(router, service.spec)),
-        restart: "transient" as const,
-        schedule: restarts.schedule,
-        shutdown: "infinity" as const
-      }))
-    }).pipe(
-      Effect.catchTag("StartError", ({ child, exit }) => failure(child, reasonFromExit(exit))),
-      Effect.catchTag("InvalidSpec", Effect.die)
-    )
-    yield* Port.mon(supervisor.supervisor, (exit) => {
-      const reason = reasonFromExit(exit)
-      if (isOrderly(reason)) return Effect.void
-      // This reason goes on with the child's name, and with the reason of the child's last end.
-      const gaveUp = isTagged(reason, "restart_limit")
-      return Deferred.fail(failed, gaveUp ? failure(String(reason[2]), reason.slice(3)) : failure("services", reason))
-    })
-    return Deferred.await(failed)
-  })
+export class Services {
+  private readonly context: Context.Context<ServiceEnvironment>
+  private readonly failing = Deferred.makeUnsafe<never, ServiceError>()
+  /** There is none as long as there never was a service. */
+  private supervisor: Supervisor.Supervisor | undefined = undefined
+  private running: ReadonlyArray<Running> = []
 
-/** Whether a service is there: as long as it is not, the node is not ready. */
-class Presence {
-  private readonly router: Router
-  private readonly spec: string
-  private found: (() => void) | undefined
-
-  constructor(router: Router, spec: string) {
-    this.router = router
-    this.spec = spec
-    this.isMissing("has not started yet")
+  constructor(context: Context.Context<ServiceEnvironment>) {
+    this.context = context
   }
 
-  private isMissing(why: string): void {
-    this.found ??= this.router.observed.lacking(`service ${this.spec}: ${why}`)
+  /** Fails when one of them could not be kept alive. */
+  get failed(): Effect.Effect<never, ServiceError> {
+    return Deferred.await(this.failing)
+  }
+
+  /** Starts the first ones. */
+  begin(services: ReadonlyArray<Service>): Effect.Effect<void, ServiceError> {
+    return services.length === 0 ? Effect.void : this.supervise(this.named(services))
+  }
+
+  /** Has the node run these: those of them that it runs already are left alone, and others are loaded now. */
+  changeTo(wanted: ReadonlyArray<ServiceSpec>): Effect.Effect<Change, ServiceError> {
+    const stopping = [...this.running]
+    const missing = wanted.filter((spec) => {
+      const at = stopping.findIndex((running) => isOf(running, spec))
+      if (at >= 0) stopping.splice(at, 1)
+      return at < 0
+    })
+    return Effect.map(loadServices(missing), (loaded) => {
+      const starting = this.named(loaded)
+      return {
+        started: starting.map(({ id }) => id),
+        stopped: stopping.map(({ id }) => id),
+        apply: this.replace(stopping, starting)
+      }
+    })
+  }
+
+  private replace(old: ReadonlyArray<Running>, fresh: ReadonlyArray<Running>): Effect.Effect<void, ServiceError> {
+    return Effect.gen({ self: this }, function*() {
+      const before = this.running
+      // The new ones may need what the old ones hold.
+      yield* Effect.forEach(old.toReversed(), (service) => this.stop(service), { discard: true })
+      yield* Effect.catch(
+        Effect.forEach(fresh, (service) => this.add(service), { discard: true }),
+        (error) =>
+          Effect.gen({ self: this }, function*() {
+            const added = this.running.filter((service) => fresh.includes(service))
+            yield* Effect.forEach(added.toReversed(), (service) => this.stop(service), { discard: true })
+            yield* Effect.forEach(old, (service) => this.add(service), { discard: true })
+            this.running = before
+            return yield* error
+          })
+      )
+    })
+  }
+
+  private add(service: Running): Effect.Effect<void, ServiceError> {
+    const { supervisor } = this
+    if (supervisor === undefined) return this.supervise([service])
+    return supervisor.startChild(childOf(service)).pipe(
+      Effect.tapError(() => Effect.sync(() => service.presence.isMissed(undefined))),
+      Effect.provideContext(this.context),
+      Effect.mapError((error) =>
+        error._tag === "StartError"
+          ? failure(service.spec, reasonFromExit(error.exit))
+          : new ServiceError({ service: service.spec, reason: "failed", problem: error.message })
+      ),
+      Effect.andThen(Effect.sync(() => {
+        this.running = [...this.running, service]
+      }))
+    )
+  }
+
+  /** It may have ended by itself. */
+  private stop(service: Running): Effect.Effect<void> {
+    this.running = this.running.filter((other) => other !== service)
+    service.presence.isMissed(undefined)
+    const { supervisor } = this
+    if (supervisor === undefined) return Effect.void
+    return Effect.ignore(Effect.andThen(supervisor.terminateChild(service.id), supervisor.deleteChild(service.id)))
+  }
+
+  private supervise(services: ReadonlyArray<Running>): Effect.Effect<void, ServiceError> {
+    return Effect.gen({ self: this }, function*() {
+      const supervisor: Supervisor.Supervisor = yield* Supervisor.make({
+        name: "services",
+        intensity: restarts.intensity,
+        period: restarts.period,
+        children: services.map(childOf)
+      }).pipe(
+        Effect.catchTag("StartError", ({ child, exit }) => failure(child, reasonFromExit(exit))),
+        Effect.catchTag("InvalidSpec", Effect.die)
+      )
+      yield* Port.mon(supervisor.supervisor, (exit) => {
+        const reason = reasonFromExit(exit)
+        if (isOrderly(reason)) return Effect.void
+        // This reason goes on with the child's name, and with the reason of the child's last end.
+        const gaveUp = isTagged(reason, "restart_limit")
+        return Deferred.fail(
+          this.failing,
+          gaveUp ? failure(String(reason[2]), reason.slice(3)) : failure("services", reason)
+        )
+      })
+      this.supervisor = supervisor
+      this.running = services
+    }).pipe(Effect.provideContext(this.context))
+  }
+
+  /** One service may run twice. */
+  private named(services: ReadonlyArray<Service>): ReadonlyArray<Running> {
+    const router = Context.get(this.context, NodeRouter)
+    const taken = new Set(this.running.map(({ id }) => id))
+    return services.map((service) => {
+      let id = service.spec
+      for (let nth = 2; taken.has(id); nth++) id = `${service.spec} (${nth})`
+      taken.add(id)
+      return { ...service, id, presence: new Presence(router, id) }
+    })
+  }
+}
+
+const childOf = (service: Running) => {
+  service.presence.isMissed("has not started yet")
+  return {
+    id: service.id,
+    start: start(service),
+    restart: "transient" as const,
+    schedule: restarts.schedule,
+    shutdown: "infinity" as const
+  }
+}
+
+/** Whether a service is there: as long as one that is wanted is not, the node is not ready. */
+class Presence {
+  private readonly router: Router
+  private readonly id: string
+  private found: (() => void) | undefined
+
+  constructor(router: Router, id: string) {
+    this.router = router
+    this.id = id
+  }
+
+  /** Why it is not there; `undefined`: it is, or nobody wants it. */
+  isMissed(why: string | undefined): void {
+    this.found?.()
+    this.found = why === undefined ? undefined : this.router.observed.lacking(`service ${this.id}: ${why}`)
   }
 
   /** It runs in this port: when that ends, and not in order, the service is started again. */
   runsIn(port: string): void {
+    this.router.observed.role(port, { kind: "service", what: this.id })
     this.router.monitor(port, (exit) => {
-      if (!isOrderly(reasonFromExit(exit))) this.isMissing("has ended, and is started again")
+      if (!isOrderly(reasonFromExit(exit))) this.isMissed("has ended, and is started again")
     })
-  }
-
-  hasStarted(): void {
-    this.found?.()
-    this.found = undefined
   }
 }
 
-const start = Effect.fnUntraced(function*({ isLayer, spec, start }: Service, router: Router, presence: Presence) {
+const start = Effect.fnUntraced(function*({ isLayer, presence, spec, start }: Running) {
   const port = yield* Port.make(() => {})
-  router.observed.role(port, { kind: "service", what: spec })
   presence.runsIn(port)
   const body = Effect.provideService(start, Port.Self, port)
   const done = Effect.andThen(Effect.logInfo(`service ${spec}: is done`), Port.kil(port))
   if (isLayer) yield* body
   else yield* Port.peval(port, Port.fork(Effect.andThen(body, done)))
-  presence.hasStarted()
+  presence.isMissed(undefined)
   return port
 })
 

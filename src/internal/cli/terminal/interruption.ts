@@ -6,9 +6,7 @@
 import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-
-/** The exit code of a process that a second signal ends. */
-export const atOnce = 130
+import { atOnce } from "./exitCodes.ts"
 
 /** As shells have it: 128 and the number of the signal. */
 const codes = { SIGINT: 130, SIGTERM: 143 } as const

@@ -3,12 +3,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type * as FileSystem from "effect/FileSystem"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
+import * as PlatformError from "effect/PlatformError"
 import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
-import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import { join } from "node:path"
@@ -152,6 +153,8 @@ describe("a change of a configuration file", () => {
   it("is made in spite of what a killed process left behind", async () => {
     const file = makeFile("{}")
     fs.writeFileSync(`${file}.new`, "{ half")
+    fs.writeFileSync(`${file}.lock-1`, "")
+    fs.utimesSync(`${file}.lock-1`, 0, 0)
     await run(modify(file, set({ nodeid: "a" })))
     assert.deepStrictEqual(JSON.parse(text(file)), { version: 1, nodeid: "a" })
     assert.deepStrictEqual(others(file), ["rc.json~"])
@@ -167,56 +170,110 @@ describe("a change of a configuration file", () => {
   })
 })
 
-describe("the lock", () => {
-  /** The ID of a process that has ended. */
-  const deadPid = (): number => spawnSync(process.execPath, ["-e", "0"]).pid
-  const lockOf = (pid: number, host = os.hostname()) => JSON.stringify({ pid, host, token: "x" })
+/** A lock of another process, made so long ago. */
+const lockedSince = (file: string, millis: number): string => {
+  const lock = `${file}.lock-other`
+  fs.writeFileSync(lock, "")
+  const made = new Date(Date.now() - millis)
+  fs.utimesSync(lock, made, made)
+  return lock
+}
 
-  it("of a process that is dead is taken over, by one of many", async () => {
+describe("the lock", () => {
+  it.each(["past", "future"])("that is from the %s counts no more, and goes", async (time) => {
     const file = makeFile("{}")
-    fs.writeFileSync(`${file}.lock`, lockOf(deadPid()))
+    lockedSince(file, time === "past" ? 11_000 : -3_600_000)
     const names = Array.from({ length: 20 }, (_, nth) => `key${nth}`)
     await run(Effect.forEach(names, (name) => modify(file, set({ [name]: 1 })), { concurrency: "unbounded" }))
     assert.sameMembers(Object.keys(JSON.parse(text(file))), ["version", ...names])
     assert.deepStrictEqual(others(file), ["rc.json~"])
   })
 
-  it("of an earlier process with our ID is taken over", async () => {
+  it("is waited for until it is old", async () => {
     const file = makeFile("{}")
-    fs.writeFileSync(`${file}.lock`, lockOf(process.pid))
+    lockedSince(file, 9000)
     await run(modify(file, set({ nodeid: "a" })))
     assert.deepStrictEqual(others(file), ["rc.json~"])
   })
 
-  const waiting: ReadonlyArray<[string, () => string, RegExp]> = [
-    ["of a process that lives", () => lockOf(process.ppid), new RegExp(`process ${process.ppid} on `)],
-    ["of a process of another machine", () => lockOf(deadPid(), "elsewhere"), /process \d+ on elsewhere /],
-    ["that says nothing", () => "", /another process /]
-  ]
-  for (const [what, lock, who] of waiting) {
-    it.effect(`${what} is waited for, and left alone`, () =>
-      Effect.gen(function*() {
-        const file = makeFile("{}")
-        fs.writeFileSync(`${file}.lock`, lock())
-        const fiber = yield* Effect.forkChild(Effect.flip(modify(file, set({ nodeid: "a" }))))
-        // Files take real time between the sleeps of the clock.
-        while (fiber.pollUnsafe() === undefined) {
-          yield* TestClock.adjust("100 millis")
-          yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-        }
-        const error = yield* Fiber.join(fiber)
-        assert.match(error.message, who)
-        assert.match(error.message, /for more than 5 s; if none is, remove \S+rc\.json\.lock$/)
-        assert.strictEqual(text(file), "{}")
-        assert.isTrue(fs.existsSync(`${file}.lock`))
-      }).pipe(Effect.provide(NodeServices.layer)))
-  }
+  it.effect("is not waited for without end", () =>
+    Effect.gen(function*() {
+      const file = makeFile("{}")
+      lockedSince(file, 0)
+      const fiber = yield* Effect.forkChild(Effect.flip(modify(file, set({ nodeid: "a" }))))
+      // Files take real time between the sleeps of the clock.
+      while (fiber.pollUnsafe() === undefined) {
+        yield* TestClock.adjust("500 millis")
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      }
+      assert.match((yield* Fiber.join(fiber)).message, /is being changed by others for more than 30 s$/)
+      assert.strictEqual(text(file), "{}")
+      assert.deepStrictEqual(others(file), ["rc.json.lock-other"])
+    }).pipe(Effect.provide(NodeServices.layer)))
 
   it("is given up when who waits for it is interrupted", async () => {
     const file = makeFile("{}")
-    fs.writeFileSync(`${file}.lock`, lockOf(process.ppid))
+    lockedSince(file, 0)
     const exit = await run(Effect.exit(Effect.timeout(modify(file, set({ nodeid: "a" })), "100 millis")))
     assert.isTrue(Exit.isFailure(exit))
-    assert.deepStrictEqual(others(file), ["rc.json.lock"])
+    assert.deepStrictEqual(others(file), ["rc.json.lock-other"])
+  })
+})
+
+/** The files of this machine, until something that changes them is done for the nth time: from then on, `fault` is in its place. */
+const faulty = (
+  limit: number,
+  fault: (step: string) => Effect.Effect<never, PlatformError.PlatformError>,
+  spared = ""
+) =>
+  Layer.effect(
+    FileSystem.FileSystem,
+    Effect.map(FileSystem.FileSystem, (files) => {
+      let done = 0
+      const step = <A, R>(name: string, effect: Effect.Effect<A, PlatformError.PlatformError, R>) =>
+        Effect.suspend(() => name === spared || done++ < limit ? effect : fault(name))
+      return FileSystem.FileSystem.of({
+        ...files,
+        open: (path, options) => step("open", files.open(path, options)),
+        rename: (from, to) => step("rename", files.rename(from, to)),
+        remove: (path, options) => step("remove", files.remove(path, options))
+      })
+    })
+  ).pipe(Layer.provideMerge(NodeServices.layer))
+
+const modifyWith = (file: string, key: string, layer: ReturnType<typeof faulty>) =>
+  Effect.runPromise(Effect.exit(Effect.provide(modify(file, set({ [key]: true })), layer)))
+
+describe("a change of a configuration file that does not come to its end", () => {
+  const steps = Array.from({ length: 12 }, (_, nth) => nth)
+
+  it.each(steps)("since its process was killed after %i steps keeps nobody from another one", async (limit) => {
+    const file = makeFile("{ \"nodeid\": \"a\" }")
+    await modifyWith(file, "killed", faulty(limit, () => Effect.die("killed")))
+    const killed = JSON.parse(text(file)) as JsonObject
+    for (const name of others(file)) fs.utimesSync(`${join(file, "..")}/${name}`, 0, 0)
+    await run(modify(file, set({ next: true })))
+    assert.deepStrictEqual(JSON.parse(text(file)), { ...killed, version: 1, nodeid: "a", next: true })
+    assert.deepStrictEqual(others(file), ["rc.json~"])
+  })
+
+  it.each(steps)("since the disk is full after %i steps leaves all as it was", async (limit) => {
+    const file = makeFile("{ \"nodeid\": \"a\" }")
+    const full = (method: string) =>
+      Effect.fail(
+        PlatformError.systemError({
+          _tag: "Unknown",
+          module: "FileSystem",
+          method,
+          description: "no space left on device"
+        })
+      )
+    const exit = await modifyWith(file, "lost", faulty(limit, full, "remove"))
+    if (Exit.isSuccess(exit)) return
+    assert.include(String(exit.cause), "no space left on device")
+    assert.strictEqual(text(file), "{ \"nodeid\": \"a\" }")
+    assert.deepStrictEqual(others(file).filter((name) => name !== "rc.json~"), [])
+    await run(modify(file, set({ next: true })))
+    assert.deepStrictEqual(JSON.parse(text(file)), { version: 1, nodeid: "a", next: true })
   })
 })

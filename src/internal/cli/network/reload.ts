@@ -1,0 +1,29 @@
+/**
+ * `emp reload`: has a node read its configuration again.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { type Reloaded, reloadRequest, showReloaded } from "../run/reloaded.ts"
+import { print, printJson } from "../terminal/screen.ts"
+import { ask, askFor, failed, type Session } from "./session.ts"
+
+const isReloaded: (value: unknown) => value is Reloaded = Schema.is(Schema.Struct({
+  taken: Schema.Array(Schema.String),
+  needsRestart: Schema.Array(Schema.String),
+  wrong: Schema.optionalKey(Schema.String)
+}))
+
+/** Shows what has come of it. Where nothing has changed since something is wrong, the command has failed. */
+export const reload = (session: Session, node: string) =>
+  Effect.gen(function*() {
+    const [can] = yield* ask(session, node, "can", reloadRequest)
+    if (can !== true) return yield* failed(`node ${node} was not started by emp run`)
+    const otherwise = "has not read its configuration again yet, and may still do so"
+    const [reloaded] = yield* askFor(session, node, otherwise, reloadRequest)
+    if (!isReloaded(reloaded)) return yield* failed(`node ${node} does not say what has come of it`)
+    if (session.json) yield* printJson(reloaded)
+    if (reloaded.wrong !== undefined) return yield* failed(`node ${node}: ${showReloaded(reloaded)}`)
+    if (!session.json) yield* print(`node ${node}: ${showReloaded(reloaded)}`)
+  })
