@@ -31,6 +31,7 @@ import type { Link } from "./internal/transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "./internal/transport/linkError.ts"
 import type * as security from "./internal/transport/security.ts"
 import { makePortNames, randomText } from "./internal/values/names.ts"
+import { version } from "./internal/values/version.ts"
 import { Transport } from "./Transport.ts"
 
 /**
@@ -309,9 +310,12 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
         new Connections(router, carrier, { ...checked, proof, makeNonce }, context)
       const router = yield* makeRouter(expanded, connect)
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
+      router.log.life("starting", `node ${router.nodeId} starts: ${describeProcess}`)
       yield* Effect.addFinalizer(() => stop(router))
       yield* Effect.forkScoped(gaugesOf.publish(router))
       yield* router.network.listen(checked.binds)
+      const where = router.addresses.length === 0 ? "nowhere" : `on ${router.addresses.join(", ")}`
+      router.log.of("Transport").life("listening", `node ${router.nodeId} listens ${where}`)
       return router
     })
   )
@@ -376,6 +380,8 @@ export const layerConfig = (
 /** 66 random bytes in base64, as Perl sends them. */
 const makeNonce = Effect.sync(() => crypto.randomBytes(66).toString("base64"))
 
+const describeProcess = `effect-mp ${version}, Node ${process.versions.node}, process ${process.pid}`
+
 /** Ends all links in order: what was sent still leaves, and whoever waits for a peer is released at once. */
 const stop = (router: routers.Router): Effect.Effect<void> =>
   Effect.gen(function*() {
@@ -388,6 +394,7 @@ const stop = (router: routers.Router): Effect.Effect<void> =>
     )
     for (const peer of peers) peer.lost(new LinkError({ reason: "node_stopped", peer: peer.nodeId }))
     yield* Fiber.join(closing)
+    router.log.life("stopped", `node ${router.nodeId} has stopped`)
   })
 
 /**

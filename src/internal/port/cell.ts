@@ -469,10 +469,17 @@ export class Cell implements Receiver, Runnable {
 
   /** What runs in the port failed: that is its end. If the port has ended already, it is the cleanup that failed. */
   private fail(cause: Cause.Cause<unknown>): void {
-    if (this.doomed === undefined) this.kill(reasonFromCause(cause))
-    else if (!Cause.hasInterruptsOnly(cause)) {
+    if (this.doomed === undefined) {
+      this.kill(reasonFromCause(cause))
+      this.crashed(cause)
+    } else if (!Cause.hasInterruptsOnly(cause)) {
       this.host.unheard(`the cleanup in port ${this.id}, which has ended, failed`, cause)
     }
+  }
+
+  private crashed(cause: Cause.Cause<unknown>): void {
+    const { doomed, life } = this
+    if (doomed !== undefined) this.host.crashed(this, doomed, cause, life?.named ?? this.creator)
   }
 
   /** Runs an effect in the port, beside its handlers. Its failure kills the port; its interruption does not. */

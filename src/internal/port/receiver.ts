@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type { PortNames } from "../values/names.ts"
 import type { Message } from "../values/plainData.ts"
@@ -45,6 +46,8 @@ export interface Host {
   refused(receiver: Receiver, message: Message, reason: Reason): void
   /** Something failed that no caller is left to hear of. */
   unheard(what: string, cause: unknown): void
+  /** What runs in the port has failed, so that it ends. `context` is what failed there, or what the port was made in. */
+  crashed(receiver: Receiver, exit: PortExit, cause: Cause.Cause<unknown>, context: Context.Context<never>): void
   /** The port has ended, not in order, and nobody monitored it. */
   unmonitored(receiver: Receiver, exit: PortExit): void
 }

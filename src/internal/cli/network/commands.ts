@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import { runParams, runSources } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
-import { commandPrefix } from "./commandId.ts"
+import { commandPrefix } from "../../values/commandId.ts"
 import type { Session } from "./session.ts"
 
 const flags = {

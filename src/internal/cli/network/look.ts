@@ -10,7 +10,7 @@ import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
 import { showDuration } from "../../values/duration.ts"
 import { columns, print, printJson, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
-import { isCommand } from "./commandId.ts"
+import { isCommand } from "../../values/commandId.ts"
 import {
   type Answer,
   askAll,

@@ -23,7 +23,7 @@ import { isWildcard, parseAddress, readLabel, splitAddresses } from "../../value
 import { reasonFromExit } from "../../values/reason.ts"
 import { traceMessages } from "../run/messageTrace.ts"
 import { UsageError } from "../terminal/usage.ts"
-import { isCommand } from "./commandId.ts"
+import { isCommand } from "../../values/commandId.ts"
 
 /** A command that could not do what it was asked to. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", { problem: Schema.String }) {
