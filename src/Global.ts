@@ -237,7 +237,10 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
       )
       if (options.global === true) mesh.becomeGlobal()
       else if ((options.seeds ?? []).length === 0) {
-        router.log.of("Global").life("seeds", `node ${router.nodeId} has no seeds: it joins when others use it as theirs`)
+        router.log.of("Global").life(
+          "seeds",
+          `node ${router.nodeId} has no seeds: it joins when others use it as theirs`
+        )
       }
       const seeding = {
         get hasOthers() {

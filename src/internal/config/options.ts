@@ -12,7 +12,7 @@ import { didYouMean } from "../values/didYouMean.ts"
 import { profilesOf } from "./document.ts"
 import { InvalidConfig } from "./errors.ts"
 import { inWords } from "./file.ts"
-import type { Key, ServiceSpec } from "./keys.ts"
+import type { Key, LogFormat, ServiceSpec } from "./keys.ts"
 import { resolve, type Resolved, type Setting, type Sources } from "./resolve.ts"
 
 /** The options that programs know, each with its key in a configuration. */
@@ -52,6 +52,10 @@ export interface RunOptions extends NodeOptions {
   readonly certFile: string | undefined
   readonly seeds: ReadonlyArray<string>
   readonly services: ReadonlyArray<ServiceSpec>
+  /** For want of it the terminal decides. */
+  readonly logFormat: LogFormat | undefined
+  /** As `logLevels.ts` reads it. */
+  readonly logLevel: ReadonlyArray<string>
   /** Services of AnyEvent::MP, which has the same file: they are not run here. */
   readonly perlServices: ReadonlyArray<string>
 }
@@ -83,6 +87,8 @@ export const runOptions = (
       certFile: settings.cert && !isPem(settings.cert.value) ? settings.cert.value : undefined,
       binds: node.binds ?? ["*"],
       seeds: settings.seeds?.value ?? [],
+      logFormat: settings.log_format?.value,
+      logLevel: settings.log_level?.value ?? [],
       ...servicesOf(settings)
     }
   })

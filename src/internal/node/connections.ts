@@ -161,7 +161,10 @@ export class Connections implements Network {
       Effect.catch((error) =>
         Effect.sync(() => {
           if (unremarkable.has(error.reason)) this.log.debug(error.message)
-          else this.log.about({ error: error.reason }).warnSome("refused strangers", `refused a connection from ${error.message}`)
+          else {this.log.about({ error: error.reason }).warnSome(
+              "refused strangers",
+              `refused a connection from ${error.message}`
+            )}
         })
       ),
       Effect.ensuring(Effect.sync(() => this.handshakes.delete(wire)))

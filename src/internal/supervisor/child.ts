@@ -168,7 +168,9 @@ export class Child {
   /** A supervisor below has told of what its own child's start failed with; and what was asked to end has not failed. */
   private startFailed(cause: Cause.Cause<unknown>): void {
     const { id } = this.spec
-    if (!isForeseen(reasonFromCause(cause)) && !isStartError(Cause.squash(cause))) this.crashed(`the child ${id} could not be started`, cause)
+    if (!isForeseen(reasonFromCause(cause)) && !isStartError(Cause.squash(cause))) {
+      this.crashed(`the child ${id} could not be started`, cause)
+    }
   }
 
   private crashed(what: string, cause: Cause.Cause<unknown>): void {

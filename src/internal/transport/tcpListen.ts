@@ -155,7 +155,9 @@ const listenOnHosts = (
     if (first !== undefined && bound.length === 0) return yield* failedToListen(bind, first)
     const addresses = (): ReadonlyArray<string> => bound.flatMap((address) => told(machine, address)).map(formatAddress)
     if (first !== undefined) {
-      const text = `${bind} also stands for an address that this host does not have: listening on ${addresses().join(", ")}`
+      const text = `${bind} also stands for an address that this host does not have: listening on ${
+        addresses().join(", ")
+      }`
       yield* ofTransport(Effect.logInfo(text))
     }
     return { addresses, look: bound.some((address) => isWildcard(address.host)) ? Effect.void : undefined }

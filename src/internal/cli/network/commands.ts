@@ -9,10 +9,10 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { commandPrefix } from "../../values/commandId.ts"
 import { runParams, runSources } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
-import { commandPrefix } from "../../values/commandId.ts"
 import type { Session } from "./session.ts"
 
 const flags = {
@@ -54,6 +54,8 @@ const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: 
       auth_accept: [],
       max_message_size: Option.none(),
       node_id_in_cert: Option.none(),
+      log_format: Option.none(),
+      log_level: Option.none(),
       force: Option.none(),
       words: []
     }),
@@ -309,20 +311,61 @@ const logs = Command.make(
     node: anyNode,
     level: Flag.String("level").pipe(
       Flag.withDescription(
-        "The least level: trace, debug, info, warn, error, fatal. Default: info. A node has what its EMP_VERBOSE lets through"
+        "The least level: trace, debug, info, warn, error, fatal. Default: info. A node has what its log_level lets through"
       ),
       Flag.withDefault("info")
+    ),
+    tail: Flag.Int("tail").pipe(
+      Flag.withDescription("So many of the last lines of each node, before those that come"),
+      Flag.filter((count) => count >= 0, () => "0 or more"),
+      Flag.optional
+    ),
+    since: Flag.String("since").pipe(
+      Flag.withDescription("The lines since a time, before those that come: 10m, 2h, 10:30, 2026-03-01T10:30"),
+      Flag.optional
+    ),
+    follow: Flag.Boolean("follow").pipe(
+      Flag.withDescription("Stay, and show what comes; or --no-follow"),
+      Flag.withDefault(true)
     )
   },
   (input) =>
     on(
       input,
       () => import("./logs.ts"),
-      ({ logs }, session) => endless(logs(session, Option.getOrUndefined(input.node), input.level))
+      ({ logs }, session) => {
+        const shown = logs(session, Option.getOrUndefined(input.node), {
+          level: input.level,
+          tail: Option.getOrUndefined(input.tail),
+          since: Option.getOrUndefined(input.since),
+          follow: input.follow
+        })
+        return input.follow ? endless(shown) : shown
+      }
     )
 ).pipe(
   Command.withDescription("Follow the log lines of all nodes that emp run runs, or of one"),
-  Command.withExamples([{ command: "emp logs --level warn" }])
+  Command.withExamples([
+    { command: "emp logs --level warn" },
+    { command: "emp logs worker --since 10m --no-follow", description: "What a node has said of late" }
+  ])
+)
+
+const logLevel = Command.make(
+  "log-level",
+  { ...flags, node, spec: Argument.String("levels").pipe(Argument.optional) },
+  (input) =>
+    on(
+      input,
+      () => import("./logs.ts"),
+      ({ logLevel }, session) => logLevel(session, input.node, Option.getOrUndefined(input.spec))
+    )
+).pipe(
+  Command.withDescription("Show how much a node logs, or change it until the node ends"),
+  Command.withExamples([
+    { command: "emp log-level worker" },
+    { command: "emp log-level worker info,Transport=debug,greeter=trace" }
+  ])
 )
 
 const shell = Command.make(
@@ -342,5 +385,5 @@ const shell = Command.make(
 /** In their groups, as `emp --help` lists them. */
 export const talkGroups = [
   { group: "Talk", commands: [snd, cal, mon, find, db, evaluate, restart, shell] },
-  { group: "Look", commands: [status, top, trace, tree, ping, bench, logs] }
+  { group: "Look", commands: [status, top, trace, tree, ping, bench, logs, logLevel] }
 ] as const

@@ -8,9 +8,9 @@ import * as Global from "../../../Global.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
+import { isCommand } from "../../values/commandId.ts"
 import { showDuration } from "../../values/duration.ts"
 import { columns, print, printJson, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
-import { isCommand } from "../../values/commandId.ts"
 import {
   type Answer,
   askAll,

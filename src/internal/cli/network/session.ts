@@ -20,10 +20,10 @@ import { listenersFamily, scopedFamily } from "../../global/families.ts"
 import { NodeMesh } from "../../global/mesh.ts"
 import { NodeRouter } from "../../node/router.ts"
 import { isWildcard, parseAddress, readLabel, splitAddresses } from "../../values/address.ts"
+import { isCommand } from "../../values/commandId.ts"
 import { reasonFromExit } from "../../values/reason.ts"
 import { traceMessages } from "../run/messageTrace.ts"
 import { UsageError } from "../terminal/usage.ts"
-import { isCommand } from "../../values/commandId.ts"
 
 /** A command that could not do what it was asked to. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", { problem: Schema.String }) {

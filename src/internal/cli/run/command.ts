@@ -8,13 +8,17 @@ import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
-import { runParams, runSources } from "../config/commands.ts"
 import { commandPrefix, isCommand } from "../../values/commandId.ts"
+import { runParams, runSources } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { hangups } from "./hangup.ts"
 import * as services from "./service.ts"
 import { isWatched, watchdog } from "./watchdog.ts"
+
+const loadLog = Effect.promise(() => import("./log.ts"))
+
+const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.flatMap(loadLog, ({ withLog }) => withLog(effect))
 
 export const run = Command.make("run", {
   ...runParams,
@@ -49,6 +53,8 @@ export const run = Command.make("run", {
       References.MinimumLogLevel,
       isWatched() ? "None" : yield* References.MinimumLogLevel
     )
+    const { beginLog } = yield* loadLog
+    beginLog(options)
     if (isCommand(options.nodeId ?? "")) {
       const problem = `node ID ${options.nodeId}: those that begin with ${commandPrefix} are of commands`
       return yield* new UsageError({ problem })
@@ -74,7 +80,7 @@ export const run = Command.make("run", {
       ),
       "outlives its readers"
     )
-  }).pipe(Effect.scoped)).pipe(
+  }).pipe(Effect.scoped, logged)).pipe(
     Command.withDescription("Run a node until it is interrupted"),
     Command.withExamples([
       {

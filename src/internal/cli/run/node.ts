@@ -35,7 +35,7 @@ export interface RunSwitches {
 }
 
 /** What a node is run with, but for its services. */
-type NodeOptions = Omit<RunOptions, "services" | "perlServices">
+type NodeOptions = Omit<RunOptions, "services" | "perlServices" | "logFormat" | "logLevel">
 
 /**
  * Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. `load` makes the
