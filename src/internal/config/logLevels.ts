@@ -78,12 +78,16 @@ const readEntry = (text: string): Result.Result<Entry, string> => {
 
 /** What is nearly the name of a room is a mistake. Everything else may be the name of a service. */
 const checkName = (name: string): Result.Result<void, string> => {
-  if (modules.some((module) => module === name) || !/^[A-Za-z]+$/.test(name)) return Result.void
-  const meant = didYouMean(name.toLowerCase(), modules.map((module) => module.toLowerCase()))
-  const module = modules.find((module) => meant.includes(`"${module.toLowerCase()}"`))
-  return module === undefined
+  const isKnown = modules.some((module) => module === name)
+  const [first = ""] = name.toLowerCase()
+  const alike = isKnown || !/^[A-Za-z]+$/.test(name)
+    ? []
+    : modules.filter((module) => module.toLowerCase()[0] === first)
+  const meant = alike.map((module) => didYouMean(name.toLowerCase(), [module.toLowerCase()]) === "" ? "" : module)
+    .find((module) => module !== "")
+  return meant === undefined
     ? Result.void
-    : Result.fail(`${JSON.stringify(name)} is no module; did you mean ${JSON.stringify(module)}?`)
+    : Result.fail(`${JSON.stringify(name)} is no module; did you mean ${JSON.stringify(meant)}?`)
 }
 
 /** What is wrong with one entry, if anything is. */

@@ -10,8 +10,8 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as References from "effect/References"
 import * as Scope from "effect/Scope"
+import type { Annotations } from "../port/receiver.ts"
 import { isCommand } from "../values/commandId.ts"
 import {
   isForeseen,
@@ -29,7 +29,6 @@ import { LogLimiter } from "./logLimiter.ts"
 export type Module = "Port" | "Node" | "Transport" | "Global" | "Supervisor" | "Rpc" | "Cli"
 
 type Level = "Debug" | "Info" | "Warn" | "Error"
-type Annotations = Readonly<Record<string, unknown>>
 
 /** Writes a line at some level. */
 type Write = (text: string, ...details: ReadonlyArray<unknown>) => void
@@ -101,7 +100,9 @@ export class NodeLog {
   }
 
   private fork(lines: Effect.Effect<void>): Fiber.Fiber<unknown> {
-    return Effect.runForkWith(this.context)(Effect.annotateLogs(lines, { ...this.annotations, node: this.nodeId }))
+    // A port may have been made by one of another node, whose lines it must not bear.
+    const annotations = Object.assign({ node: "" }, this.annotations, { node: this.nodeId })
+    return Effect.runForkWith(this.context)(Effect.annotateLogs(lines, annotations))
   }
 
   debug(text: string): void {
@@ -181,13 +182,12 @@ export class NodeLog {
    * What runs in a port has failed, and the port ends for that. What somebody has asked for, or what follows from the loss of a node, is
    * no mistake of the port.
    */
-  crashed(port: string, exit: PortExit, cause: Cause.Cause<unknown>, context: Context.Context<never>): void {
+  crashed(port: string, exit: PortExit, cause: Cause.Cause<unknown>): void {
     this.bounds.reported.add(exit)
-    const log = this.of("Port").about({ ...Context.get(context, References.CurrentLogAnnotations), port })
     const reason = reasonFromExit(exit)
     const text = `port ${port} failed: ${showReason(exit)}`
-    if (isForeseen(reason)) log.debug(text)
-    else log.about(errorOf(reason)).crash(text, "port", cause)
+    if (isForeseen(reason)) this.debug(text)
+    else this.about(errorOf(reason)).crash(text, "port", cause)
   }
 
   /** A port has ended, and nobody monitored it. */

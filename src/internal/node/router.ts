@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import { type Aside, asideFromWire } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
 import { enqueue } from "../port/readyQueue.ts"
-import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
+import type { Annotations, Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import { type Link, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "../transport/linkError.ts"
 import { ownRequests, readAside } from "../transport/ownRequests.ts"
@@ -371,12 +371,12 @@ export class Router implements NodeService, Host, PeerHost {
     if (receiver?._tag === "ReplyPort") receiver.kill(reason)
   }
 
-  unheard(what: string, cause: unknown): void {
-    this.log.of("Port").crash(what, "unheard", cause)
+  unheard(what: string, cause: unknown, where: Annotations = {}): void {
+    this.log.of("Port").about(where).crash(what, "unheard", cause)
   }
 
-  crashed({ id }: Receiver, exit: PortExit, cause: Cause.Cause<unknown>, context: Context.Context<never>): void {
-    this.log.crashed(id, exit, cause, context)
+  crashed({ id }: Receiver, exit: PortExit, cause: Cause.Cause<unknown>, where: Annotations): void {
+    this.log.of("Port").about(where).crashed(id, exit, cause)
   }
 
   unmonitored({ id }: Receiver, exit: PortExit): void {

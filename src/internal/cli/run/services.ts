@@ -42,7 +42,7 @@ export const runServices = (
         id: services.findIndex(({ spec }) => spec === service.spec) === at
           ? service.spec
           : `${service.spec} (${at + 1})`,
-        start: start(service),
+        start: Effect.annotateLogs(start(service), "service", service.spec),
         restart: "transient" as const,
         schedule: restarts.schedule,
         shutdown: "infinity" as const
