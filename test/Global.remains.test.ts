@@ -29,7 +29,8 @@ const heldBy = ({ mesh, router }: MeshNode): number =>
       router.ports,
       router.peers
     ],
-    [router]
+    // What the log tells seldom, and how often it came: of 256 kinds at most, and for a minute.
+    [router, router.log["bounds"], router.log["context"]]
   )
 
 /** A global node that has begun all that it does by itself. */

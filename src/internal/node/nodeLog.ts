@@ -38,8 +38,6 @@ class Bounds {
   /** The ends of ports that were told with their causes. */
   readonly reported = new WeakSet<PortExit>()
   private readonly limiters = new Map<Level, LogLimiter>()
-  /** Errors that were told: what fails goes on to whoever waits for it, and fails there as well. */
-  private readonly told = new WeakSet<WeakKey>()
   isClosed = false
 
   /** Lines of one level keep none of another from being told. */
@@ -53,16 +51,6 @@ class Bounds {
 
   get levels(): Iterable<Level> {
     return this.limiters.keys()
-  }
-
-  /** Whether all errors of a cause were told before. From now on they were. */
-  knows(cause: Cause.Cause<unknown>): boolean {
-    const objects = cause.reasons
-      .map((reason) => reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : undefined)
-      .filter((error) => typeof error === "object" && error !== null)
-    const isKnown = objects.length > 0 && objects.every((error) => this.told.has(error))
-    for (const error of objects) this.told.add(error)
-    return isKnown
   }
 }
 
@@ -143,12 +131,11 @@ export class NodeLog {
   }
 
   /**
-   * Code of users failed: told where that happens, with the cause, and once, however far it goes from there. One kind is what
-   * fails in one place of one service.
+   * Code of users failed: told where that happens, with the cause, as often as `warnSome`. One kind is what fails in one place of one
+   * service.
    */
   crash(what: string, kind: string, cause: unknown): void {
     const told = Cause.isCause(cause) ? cause : Cause.die(cause)
-    if (this.bounds.knows(told)) return
     this.limited("Error", `${kind}: ${placeOf(told)} ${String(this.annotations["service"] ?? "")}`, what, [told])
   }
 

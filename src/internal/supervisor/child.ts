@@ -16,7 +16,7 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { type Router, Witness } from "../node/router.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
-import { exitFromReason, isForeseen, type PortExit, reasonFromCause, reasons } from "../values/reason.ts"
+import { exitFromReason, isForeseen, Killed, type PortExit, reasonFromCause, reasons } from "../values/reason.ts"
 import { isStartError } from "./errors.ts"
 import { Memory, Starter } from "./spawnOn.ts"
 import type { CheckedChild, ChildType } from "./spec.ts"
@@ -165,12 +165,11 @@ export class Child {
     })
   }
 
-  /** A supervisor below has told of what its own child's start failed with; and what was asked to end has not failed. */
+  /** What was asked to end has not failed; and what a port, or a child below, failed with was told there. */
   private startFailed(cause: Cause.Cause<unknown>): void {
-    const { id } = this.spec
-    if (!isForeseen(reasonFromCause(cause)) && !isStartError(Cause.squash(cause))) {
-      this.crashed(`the child ${id} could not be started`, cause)
-    }
+    const error = Cause.squash(cause)
+    if (isStartError(error) || error instanceof Killed || isForeseen(reasonFromCause(cause))) return
+    this.crashed(`the child ${this.spec.id} could not be started`, cause)
   }
 
   private crashed(what: string, cause: Cause.Cause<unknown>): void {
