@@ -98,7 +98,7 @@ const askedBy = (from: string, [first, second]: ReadonlyArray<unknown>) =>
 /** Times that a calendar has. */
 const isTime = (at: number): boolean => Math.abs(at) <= 8.64e15
 
-class Catcher {
+export class LogCatcher {
   private router: Router | undefined = undefined
   private readonly listeners = new Map<string, Listener>()
   private readonly ring = new LogRing()
@@ -244,8 +244,6 @@ class Catcher {
   }
 }
 
-export const catcher = new Catcher()
-
 /** Sends a line, cut if the listener's node takes none of that length. */
 const sendCut = (line: ReadonlyArray<unknown>, send: (line: ReadonlyArray<unknown>) => void): void => {
   try {
@@ -276,18 +274,23 @@ const showCause = (cause: Cause.Cause<unknown>): string => {
   }
 }
 
-/** All that a process logs: each line whose level its module, or its service, lets through. */
-export const catchingLogger = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
-  const annotations = fiber.getRef(References.CurrentLogAnnotations)
-  if (!catcher.shows(logLevel, annotations)) return
-  const parts = [message].flat().map((part) => typeof part === "string" ? part : describe(part))
-  catcher.line({
-    at: date.getTime(),
-    level: logLevel,
-    text: parts.join(" ").toWellFormed(),
-    cause: cause.reasons.length === 0 ? undefined : showCause(cause),
-    annotations: Object.fromEntries(
-      Object.entries(annotations).map(([name, value]) => [name.toWellFormed(), describe(value)])
-    )
+/** Gives to a catcher what is logged: each line whose level its module, or its service, lets through. */
+export const loggerOf = (catcher: LogCatcher): Logger.Logger<unknown, void> =>
+  Logger.make(({ cause, date, fiber, logLevel, message }) => {
+    const annotations = fiber.getRef(References.CurrentLogAnnotations)
+    if (!catcher.shows(logLevel, annotations)) return
+    const parts = [message].flat().map((part) => typeof part === "string" ? part : describe(part))
+    catcher.line({
+      at: date.getTime(),
+      level: logLevel,
+      text: parts.join(" ").toWellFormed(),
+      cause: cause.reasons.length === 0 ? undefined : showCause(cause),
+      annotations: Object.fromEntries(
+        Object.entries(annotations).map(([name, value]) => [name.toWellFormed(), describe(value)])
+      )
+    })
   })
-})
+
+/** That of this process. */
+export const catcher = new LogCatcher()
+export const catchingLogger = loggerOf(catcher)
