@@ -79,6 +79,9 @@ const readLevel = (level: string) => {
     : Effect.succeed(wanted)
 }
 
+/** A node that comes while lines are followed may have started so long before: it has taken that to join. */
+const joiningMillis = 10_000
+
 const unitMillis: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** Milliseconds since 1970: of a time, `10:30` of today or `2026-03-01T10:30`, or of so long ago, `90s`, `10m`, `2h`, `1d`. */
@@ -124,7 +127,7 @@ class Reader {
     this.begun = begun
   }
 
-  /** Goes on listening, or begins with it. Of a node that comes later all lines are wanted. */
+  /** Goes on listening, or begins with it. Of a node that comes later all lines are wanted, from its start on. */
   follow(isFirst: boolean) {
     return Effect.gen({ self: this }, function*() {
       const link = (yield* NodeRouter).linkTo(this.name)
@@ -134,7 +137,7 @@ class Reader {
         return accepted === true ? undefined : yield* failed(`node ${this.name} takes no more listeners`)
       }
       const isKnown = this.lastAt > -Infinity
-      const { level, since = this.begun } = this.wanted
+      const { level, since = this.begun - joiningMillis } = this.wanted
       const what = isKnown ? { level, since: this.lastAt } : isFirst ? this.wanted : { level, since }
       const [answer] = yield* ask(this.session, this.name, logTailRequest, { ...what, follow: this.port })
       if (answer !== true) yield* failed(`node ${this.name}: ${show(answer)}`)
