@@ -264,6 +264,9 @@ export const layerLocal: Layer.Layer<Node> = Layer.effect(
  *
  * **Details**
  *
+ * What happens in the node's life is logged at Info: that it starts, listens and stops, which nodes are up, and which are down and why.
+ * Of what others can cause only a few lines a minute are told.
+ *
  * The layer is ready when all binds listen. When it closes, what was sent still leaves (within two seconds), then the
  * links end, and other nodes see this one go down.
  *

@@ -35,7 +35,7 @@ export const surroundings = (isRead: boolean): Effect.Effect<Surroundings, Confi
       environment: [
         { variable: "EMP_SECRET", values: { secret: held(Option.map(secret, Redacted.value)) } },
         { variable: "EMP_CERT", values: { cert: held(cert) } },
-        { variable: "EMP_VERBOSE", values: { log_level: levelOfVerbosity(held(verbose) ?? "") } }
+        { variable: "EMP_VERBOSE", values: { log_level: levelOfVerbosity(held(verbose) ?? "")?.toLowerCase() } }
       ],
       flags: { values: {} }
     }

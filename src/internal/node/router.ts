@@ -14,7 +14,7 @@ import { isCell } from "../port/cell.ts"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Annotations, Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import { type Link, UnsendableMessage } from "../transport/link.ts"
-import { LinkError, type LinkErrorReason, transportErrorText } from "../transport/linkError.ts"
+import { inWords, LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { ownRequests, readAside } from "../transport/ownRequests.ts"
 import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
@@ -55,6 +55,8 @@ export interface NodeListener {
 
 /** Told when a port begins to end. Its finalizers may keep it for as long as they like. */
 export interface EndingWatcher {
+  /** Which child of a supervisor it is, for the log. */
+  readonly child?: string
   readonly ending: (port: string, exit: PortExit) => void
 }
 
@@ -376,7 +378,10 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   crashed({ id }: Receiver, exit: PortExit, cause: Cause.Cause<unknown>, where: Annotations): void {
-    this.log.of("Port").about(where).crashed(id, exit, cause)
+    const child = this.endings.get(id)?.child
+    const log = this.log.of("Port").about(where)
+    if (child === undefined) log.crashed(id, exit, cause)
+    else log.about({ child }).crashed(id, exit, cause)
   }
 
   unmonitored({ id }: Receiver, exit: PortExit): void {
@@ -521,7 +526,7 @@ export class Router implements NodeService, Host, PeerHost {
       log.about({ peer: nodeId }).warnSome(`mistakes of ${nodeId}`, `lost the link to ${error.message}`)
     } else if (error.reason === "node_left") log.life("down", `node ${nodeId} has left: it stopped in order`, nodeId)
     else if (error.reason !== "node_stopped") {
-      log.life("down", `node ${nodeId} is down: ${transportErrorText(error)}`, nodeId)
+      log.life("down", `node ${nodeId} is down: ${inWords(error)}`, nodeId)
     }
   }
 }

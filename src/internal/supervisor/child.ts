@@ -225,7 +225,10 @@ export class Child {
     if (early !== undefined && !this.router.ports.has(port)) return this.ended(run, early, listener)
     this.router.monitor(port, (exit) => this.ended(run, exit, listener))
     if (early !== undefined) return this.beginsToEnd(run, early, listener)
-    this.router.watchEnding(port, { ending: (_port, exit) => this.beginsToEnd(run, exit, listener) })
+    this.router.watchEnding(port, {
+      child: this.spec.id,
+      ending: (_port, exit) => this.beginsToEnd(run, exit, listener)
+    })
   }
 
   /** Whether a port lives, as far as this node knows: of ports of other nodes only a monitor will tell. */

@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import * as Node from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import { exitFromReason, isOrderly, isTagged, type Reason, reasonFromExit, showReason } from "../../values/reason.ts"
@@ -33,6 +34,7 @@ export const runServices = (
   Effect.gen(function*() {
     const failed = yield* Deferred.make<never, ServiceError>()
     if (services.length === 0) return Deferred.await(failed)
+    const node = yield* Node.id
     const supervisor = yield* Supervisor.make({
       name: "services",
       intensity: restarts.intensity,
@@ -42,7 +44,7 @@ export const runServices = (
         id: services.findIndex(({ spec }) => spec === service.spec) === at
           ? service.spec
           : `${service.spec} (${at + 1})`,
-        start: Effect.annotateLogs(start(service), "service", service.spec),
+        start: Effect.annotateLogs(start(service), { node, service: service.spec }),
         restart: "transient" as const,
         schedule: restarts.schedule,
         shutdown: "infinity" as const
