@@ -25,6 +25,8 @@ export default defineConfig({
     // On two cores: most of the time a test waits for a process or for a timeout, and others can use that time.
     maxWorkers: 6,
     sequence: { sequencer: ProcessesFirst },
+    // A node says what happens in its life. Of tests that pass nobody reads it.
+    silent: "passed-only",
     // Loading the modules anew for each file would take as long as all unit tests together. No module of ours keeps anything
     // but the run queue of ports, which is empty when a test is over.
     isolate: false,

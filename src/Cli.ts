@@ -25,6 +25,7 @@ import { presenting, reported, teardownOf } from "./internal/cli/terminal/failur
 import { CurrentEnding, Ending } from "./internal/cli/terminal/interruption.ts"
 import { UsageError } from "./internal/cli/terminal/usage.ts"
 import { unpacked, wantsJson, withoutHelpForNothing } from "./internal/cli/terminal/words.ts"
+import { levelOfVerbosity } from "./internal/config/logLevels.ts"
 import { version } from "./internal/values/version.ts"
 
 /**
@@ -119,16 +120,13 @@ export const command = Command.make("emp").pipe(
   Command.withSubcommands([run, demo, doctor, init, errors, ...talkGroups, ...configGroups, completion])
 )
 
-/** AEMP's levels, from 0 (nothing) to 9 (everything). */
-const verbosity = ["None", "Fatal", "Fatal", "Fatal", "Error", "Warn", "Info", "Info", "Debug", "Trace"] as const
-
 const leastLevel = Layer.effect(
   References.MinimumLogLevel,
   Effect.suspend(() =>
     reported(
       Effect.gen(function*() {
         const text = Option.getOrElse(yield* Config.option(Config.String("EMP_VERBOSE")), () => "") || "7"
-        const level = /^\d$/.test(text) ? verbosity[Number(text)] : undefined
+        const level = levelOfVerbosity(text)
         if (level !== undefined) return level
         return yield* new UsageError({ problem: `EMP_VERBOSE: ${JSON.stringify(text)} is no number from 0 to 9` })
       }),

@@ -237,7 +237,10 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
       )
       if (options.global === true) mesh.becomeGlobal()
       else if ((options.seeds ?? []).length === 0) {
-        yield* Effect.logInfo(`node ${router.nodeId} has no seeds: it joins when others use it as theirs`)
+        router.log.of("Global").life(
+          "seeds",
+          `node ${router.nodeId} has no seeds: it joins when others use it as theirs`
+        )
       }
       const seeding = {
         get hasOthers() {
@@ -509,7 +512,7 @@ export const reg = (
       const cancel = router.monitor(port, (exit) => {
         if (!isOrderly(reasonFromExit(exit))) {
           const text = `port ${port}, registered in ${family}, has ended: ${showReason(exit)}`
-          router.log.warnSome(`registered in ${family}`, text)
+          router.log.of("Global").warnSome(`registered in ${family}`, text)
         }
         router.fork(Scope.close(own, Exit.void))
       })
@@ -651,7 +654,8 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
       logged.set(key, problem)
       const [oldest] = logged.keys()
       if (oldest !== undefined && logged.size > mostLogged) logged.delete(oldest)
-      return Effect.logWarning(`family ${name}: the value of ${key} does not fit: ${problem}`)
+      const text = `family ${name}: the value of ${key} does not fit: ${problem}`
+      return Effect.annotateLogs(Effect.logWarning(text), "module", "Global")
     }, { discard: true })
   return {
     name,

@@ -36,6 +36,7 @@ import type { Link } from "./internal/transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "./internal/transport/linkError.ts"
 import type * as security from "./internal/transport/security.ts"
 import { makePortNames, randomText } from "./internal/values/names.ts"
+import { version } from "./internal/values/version.ts"
 import { Transport } from "./Transport.ts"
 
 /**
@@ -321,6 +322,9 @@ export const layerLocal: Layer.Layer<Node> = Layer.effect(
  *
  * **Details**
  *
+ * What happens in the node's life is logged at Info: that it starts, listens and stops, which nodes are up, and which are down and why.
+ * Of what others can cause only a few lines a minute are told.
+ *
  * The layer is ready when all binds listen. When it closes, what was sent still leaves (within two seconds), then the
  * links end, and other nodes see this one go down.
  *
@@ -367,6 +371,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
         new Connections(router, carrier, { ...checked, proof, makeNonce }, context)
       const router = yield* makeRouter(expanded, connect)
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
+      router.log.life("starting", `node ${router.nodeId} starts: ${describeProcess}`)
       yield* Effect.addFinalizer(() => stop(router))
       yield* measureLoopDelay
       yield* Effect.acquireRelease(
@@ -374,6 +379,8 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
         (metrics) => Effect.sync(() => metrics.remove())
       )
       yield* router.network.listen(checked.binds)
+      const where = router.addresses.length === 0 ? "nowhere" : `on ${router.addresses.join(", ")}`
+      router.log.of("Transport").life("listening", `node ${router.nodeId} listens ${where}`)
       return router
     })
   )
@@ -438,6 +445,8 @@ export const layerConfig = (
 /** 66 random bytes in base64, as Perl sends them. */
 const makeNonce = Effect.sync(() => crypto.randomBytes(66).toString("base64"))
 
+const describeProcess = `effect-mp ${version}, Node ${process.versions.node}, process ${process.pid}`
+
 /** Ends all links in order: what was sent still leaves, and whoever waits for a peer is released at once. */
 const stop = (router: routers.Router): Effect.Effect<void> =>
   Effect.gen(function*() {
@@ -450,6 +459,7 @@ const stop = (router: routers.Router): Effect.Effect<void> =>
     )
     for (const peer of peers) peer.lost(new LinkError({ reason: "node_stopped", peer: peer.nodeId }))
     yield* Fiber.join(closing)
+    router.log.life("stopped", `node ${router.nodeId} has stopped`)
   })
 
 /**

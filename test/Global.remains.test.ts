@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -29,7 +30,8 @@ const heldBy = ({ mesh, router }: MeshNode): number =>
       router.ports,
       router.peers
     ],
-    [router]
+    // What the log tells seldom, and how often it came: of 256 kinds at most, and for a minute.
+    [router, router.log["bounds"], router.log["context"], Context.get(router.log["context"], Scope.Scope)]
   )
 
 /** A global node that has begun all that it does by itself. */

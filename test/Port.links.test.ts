@@ -52,7 +52,7 @@ describe("monitors", () => {
       yield* Effect.scoped(silent)
       while ((yield* Node.gauges).ports > 0) yield* Effect.yieldNow
       assert.sameMembers(logs, [
-        `port ${failing}, which nobody monitored, has ended: fail: boom`,
+        `port ${failing} failed: fail: boom`,
         `port ${killed}, which nobody monitored, has ended: why: 1`
       ])
     })).pipe(Effect.provide(logger))

@@ -90,17 +90,27 @@ export const within = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): E
     orElse: () => Effect.die(new Error(`waited in vain: ${what}`))
   })
 
-/** What was logged at Info or above, as one line each: `WARN node text`; or `WARN text`, where it says nothing whose node that is. */
+/** What every node says of its life. */
+const ofLife =
+  /^INFO (\S+ )?(node \S+ (starts|listens|is up|is down|has left|has stopped|is the master|is a global)|seed .* is (reached|lost))/
+
+/**
+ * What was logged at Info or above, as one line each: `WARN node text`; or `WARN text`, where it says nothing whose node that is. What nodes
+ * say of their lives is apart from that.
+ */
 export const makeLogs = (
   names: "nodes" | "no nodes" = "nodes"
-): { readonly lines: Array<string>; readonly layer: Layer.Layer<never> } => {
+): { readonly lines: Array<string>; readonly life: Array<string>; readonly layer: Layer.Layer<never> } => {
   const lines: Array<string> = []
+  const life: Array<string> = []
   const logger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
     const parts = [message].flat().map(String)
     const node = names === "nodes" && fiber.getRef(References.CurrentLogAnnotations)["node"]
-    lines.push([logLevel.toUpperCase(), node, ...parts, Cause.pretty(cause)].filter(Boolean).join(" "))
+    const line = [logLevel.toUpperCase(), node, ...parts, Cause.pretty(cause)].filter(Boolean).join(" ")
+    if (ofLife.test(line)) life.push(line)
+    else lines.push(line)
   })
-  return { lines, layer: Logger.layer([logger]) }
+  return { lines, life, layer: Logger.layer([logger]) }
 }
 
 /** One running node. */

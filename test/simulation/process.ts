@@ -15,6 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Global from "../../src/Global.ts"
 import { type Mesh, NodeMesh } from "../../src/internal/global/mesh.ts"
 import { Connections } from "../../src/internal/node/connections.ts"
+import { LogLimiter } from "../../src/internal/node/logLimiter.ts"
 import { NodeRouter, type Router } from "../../src/internal/node/router.ts"
 import { ownKindKey } from "../../src/internal/transport/handshake/greeting.ts"
 import type { Carrier } from "../../src/internal/transport/wire.ts"
@@ -215,7 +216,13 @@ export class Process {
 
 /** Of what happens often only some lines are logged: the one that nobody expects could be among the others. */
 const tellAll = (log: Router["log"]): void => {
-  log.warnSome = (_kind, text, ...details) => log.warn(text, ...details)
+  log["bounds"].limiter = () => new Unlimited()
+}
+
+class Unlimited extends LogLimiter {
+  override line() {
+    return { _tag: "tell" } as const
+  }
 }
 
 const causeText = (reason: unknown): string => {

@@ -134,6 +134,7 @@ export const outputs = {
     Schema.Struct({ node: Schema.String, at: Schema.Finite, level: Schema.String, text: Schema.String }),
     [Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite]))]
   ),
+  "log-level": Schema.Struct({ node: Schema.String, levels: Schema.String }),
   "errors": Schema.Array(Tag),
   "errors TAG": Tag,
   "doctor": Schema.Array(Schema.Struct({

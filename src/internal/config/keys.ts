@@ -11,6 +11,7 @@ import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake
 import { isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { InvalidConfig } from "./errors.ts"
+import { wrongLevel } from "./logLevels.ts"
 
 interface About {
   readonly about: string
@@ -19,6 +20,8 @@ interface About {
 }
 
 interface Kind<A> extends About {
+  /** What is wrong with a value, where more can be said than what is allowed. */
+  readonly explain?: (culprit: unknown) => string | undefined
   /** A list is given as JSON, or with commas. */
   readonly isList: boolean
   /** Answers the value, or else what of it is wrong. */
@@ -117,6 +120,10 @@ const listOfServices = (about: string): Kind<ReadonlyArray<ServiceSpec>> =>
     example: "./greeter.js,./clock.js#hourly"
   })
 
+/** How lines of a log are written: `cli/run/logFormat.ts` does it. */
+export const logFormats = ["logfmt", "json", "pretty"] as const
+export type LogFormat = typeof logFormats[number]
+
 /** What a configuration can have. */
 export interface Configuration {
   readonly nodeid: string
@@ -141,6 +148,9 @@ export interface Configuration {
   readonly node_id_in_cert: boolean
   readonly metrics: string
   readonly otlp: string
+  readonly log_format: LogFormat
+  /** `LEVEL` or `NAME=LEVEL`. */
+  readonly log_level: ReadonlyArray<string>
   readonly secure: boolean
   readonly autocork: boolean
   readonly nodelay: boolean
@@ -214,6 +224,19 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     allowed: "the URL of a collector, http or https",
     example: "http://localhost:4318"
   }),
+  log_format: one(Schema.Literals(logFormats), {
+    about: "How emp run writes its log",
+    allowed: `one of ${logFormats.join(", ")}`,
+    example: "json"
+  }),
+  log_level: {
+    ...list(text((entry) => wrongLevel(entry) === undefined), texts, {
+      about: "What is logged, at least; also by module or service",
+      allowed: "LEVEL or NAME=LEVEL",
+      example: "info,Transport=debug"
+    }),
+    explain: wrongLevel
+  },
   secure: truth("For AnyEvent::MP only: run no code for others"),
   autocork: truth("For AnyEvent::MP only: collect what is sent"),
   nodelay: truth("For AnyEvent::MP only: do not wait for more to send")
@@ -232,6 +255,6 @@ export const decode = <K extends Key>(
   return Result.mapError(kind.decode(raw), (culprit) => {
     // What may be a secret is not repeated.
     const what = key === "secret" || key === "cert" ? "it" : JSON.stringify(culprit).slice(0, 80)
-    return new InvalidConfig({ key, problem: `${what} is not ${kind.allowed}`, from })
+    return new InvalidConfig({ key, problem: kind.explain?.(culprit) ?? `${what} is not ${kind.allowed}`, from })
   })
 }

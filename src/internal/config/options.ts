@@ -12,7 +12,7 @@ import { didYouMean } from "../values/didYouMean.ts"
 import { profilesOf } from "./document.ts"
 import { InvalidConfig } from "./errors.ts"
 import { inWords } from "./file.ts"
-import type { Key, ServiceSpec } from "./keys.ts"
+import type { Key, LogFormat, ServiceSpec } from "./keys.ts"
 import { oddities } from "./oddities.ts"
 import { resolve, type Resolved, type Setting, type Sources } from "./resolve.ts"
 
@@ -36,6 +36,15 @@ export const keyOf: { readonly [O in keyof Required<Options> | "seeds"]: Key } =
 
 type OptionName = keyof typeof keyOf
 
+/** The same, and what is of `emp run` alone. */
+export const runKeyOf = {
+  ...keyOf,
+  metrics: "metrics",
+  otlp: "otlp",
+  logFormat: "log_format",
+  logLevel: "log_level"
+} as const satisfies { readonly [O in keyof RunOptions]?: Key }
+
 export const optionNames = Object.keys(keyOf).filter((name): name is OptionName => Object.hasOwn(keyOf, name))
 
 /** What a configuration says of a node. */
@@ -57,6 +66,10 @@ export interface RunOptions extends NodeOptions {
   /** The collector that they are sent to. */
   readonly otlp?: string | undefined
   readonly services: ReadonlyArray<ServiceSpec>
+  /** For want of it the terminal decides. */
+  readonly logFormat: LogFormat | undefined
+  /** As `logLevels.ts` reads it. */
+  readonly logLevel: ReadonlyArray<string>
   /** Services of AnyEvent::MP, which has the same file: they are not run here. */
   readonly perlServices: ReadonlyArray<string>
 }
@@ -91,6 +104,8 @@ export const runOptions = (
       seeds: settings.seeds?.value ?? [],
       metrics: settings.metrics?.value,
       otlp: settings.otlp?.value,
+      logFormat: settings.log_format?.value,
+      logLevel: settings.log_level?.value ?? [],
       ...servicesOf(settings)
     }
   })

@@ -10,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import * as os from "node:os"
 import type { ConfigFileError } from "./errors.ts"
 import { defaultFile } from "./file.ts"
+import { levelOfVerbosity } from "./logLevels.ts"
 import type { Sources } from "./resolve.ts"
 
 /** What a configuration comes from, but for what the file holds and what whoever reads it says. */
@@ -18,13 +19,14 @@ export type Surroundings = Omit<Sources, "document" | "words">
 const variables = Config.all({
   rc: Config.option(Config.String("EFFECT_MP_RC")),
   secret: Config.option(Config.Redacted("EMP_SECRET")),
-  cert: Config.option(Config.String("EMP_CERT"))
+  cert: Config.option(Config.String("EMP_CERT")),
+  verbose: Config.option(Config.String("EMP_VERBOSE"))
 })
 
 /** The file's place, the environment and the host. A variable that is empty is none. */
 export const surroundings = (isRead: boolean): Effect.Effect<Surroundings, Config.ConfigError | ConfigFileError> =>
   Effect.gen(function*() {
-    const { cert, rc, secret } = yield* variables
+    const { cert, rc, secret, verbose } = yield* variables
     const held = (value: Option.Option<string>) => Option.getOrUndefined(value) || undefined
     return {
       // A file that is not read need not have a place.
@@ -32,7 +34,8 @@ export const surroundings = (isRead: boolean): Effect.Effect<Surroundings, Confi
       hostname: os.hostname(),
       environment: [
         { variable: "EMP_SECRET", values: { secret: held(Option.map(secret, Redacted.value)) } },
-        { variable: "EMP_CERT", values: { cert: held(cert) } }
+        { variable: "EMP_CERT", values: { cert: held(cert) } },
+        { variable: "EMP_VERBOSE", values: { log_level: levelOfVerbosity(held(verbose) ?? "")?.toLowerCase() } }
       ],
       flags: { values: {} }
     }

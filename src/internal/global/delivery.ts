@@ -112,7 +112,7 @@ export class Delivery {
     this.reported.add(nodeId)
     const most = this.mostFor(nodeId)
     const size = most === Infinity ? "" : `, which takes no messages of more than ${most + envelope} bytes`
-    this.router.log.warn(
+    this.router.log.of("Global").warn(
       `node ${nodeId}${size}: it cannot be told of the entry ${
         JSON.stringify(key.slice(0, 60))
       } of family ${family}, nor of others like it`

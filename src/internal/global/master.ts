@@ -42,6 +42,10 @@ export class Master {
     const [startedAt, count] = this.term
     this.current = nodeId
     this.term = [startedAt, count + 1]
+    const log = this.router.log.of("Global")
+    if (nodeId === this.router.nodeId) {
+      log.life("master", `node ${nodeId} is a global node: others can use it as a seed`)
+    } else log.life("master", `node ${nodeId} is the master of this node`, nodeId)
   }
 
   /** The link to the master is lost. */

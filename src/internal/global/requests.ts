@@ -42,7 +42,10 @@ type Handler = (parts: Parts, name: string) => Request
 type Handlers = Readonly<Record<string, Handler>>
 
 const dropMalformed = ({ router }: Parts, from: string, name: string): void =>
-  router.log.warnSome(`malformed requests of ${from}`, `node ${from} sent a malformed ${name}, which was dropped`)
+  router.log.of("Global").warnSome(
+    `malformed requests of ${from}`,
+    `node ${from} sent a malformed ${name}, which was dropped`
+  )
 
 /** A request whose arguments are read first: `read` answers `undefined` for what makes no sense, which is dropped. */
 const reading =

@@ -7,8 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Network } from "../node/network.ts"
+import type { NodeLog } from "../node/nodeLog.ts"
 import type { Router } from "../node/router.ts"
-import { isConnectedAlready, type LinkError } from "../transport/linkError.ts"
+import { isConnectedAlready, type LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { isOwnSeed, wrongSeed } from "../values/address.ts"
 import { globalsFamily } from "./families.ts"
 import { Flaps, keepTrying } from "./keepTrying.ts"
@@ -60,11 +61,13 @@ export class Seeds {
   /** This node is a seed itself, wherever it listens. */
   private readonly isOne: boolean
   private readonly router: Router
+  private readonly log: NodeLog
   private readonly connections: Network
   private wake: (() => void) | undefined = undefined
 
   constructor(router: Router, connections: Network, names: ReadonlyArray<string>) {
     this.router = router
+    this.log = router.log.of("Global")
     this.connections = connections
     this.isOne = names.some(isOwnSeed)
     this.seeds = names.filter((name) => !isOwnSeed(name)).flatMap((name) => {
@@ -74,8 +77,8 @@ export class Seeds {
         const problems = new Set<string>()
         return { name, address, isName: false, doors: [], isResolving: false, failure: undefined, problems }
       }
-      if (problem === undefined) router.log.info(`seed ${name} is for nodes that have its label among their scopes`)
-      else router.log.alarm(`seed ${name}`, `seed ${problem}: this node goes on without it`)
+      if (problem === undefined) this.log.info(`seed ${name} is for nodes that have its label among their scopes`)
+      else this.log.alarm(`seed ${name}`, `seed ${problem}: this node goes on without it`)
       return []
     })
   }
@@ -113,7 +116,11 @@ export class Seeds {
   }
 
   isSeed(nodeId: string): boolean {
-    return this.seeds.some((seed) => seed.doors.some((door) => door.nodeId === nodeId))
+    return this.seedOf(nodeId) !== undefined
+  }
+
+  private seedOf(nodeId: string): Seed | undefined {
+    return this.seeds.find(({ doors }) => doors.some((door) => door.nodeId === nodeId))
   }
 
   /** Dials every address of a seed whose node is not up, for ever. What a name stands for is asked again and again. */
@@ -121,7 +128,7 @@ export class Seeds {
     const { connections, router } = this
     if (this.isOne && router.addresses.length > 0) mesh.becomeGlobal()
     else if (this.isOne) {
-      router.log.alarm(
+      this.log.alarm(
         "seed *",
         "seed * is this very node, which tells nobody where it listens: it needs binds for that"
       )
@@ -139,7 +146,9 @@ export class Seeds {
         this.wake = trying.wake
         const flaps = new Flaps(() => router.monotonic())
         const lost = (nodeId: string): void => {
-          if (!this.isSeed(nodeId)) return
+          const seed = this.seedOf(nodeId)
+          if (seed === undefined) return
+          this.log.life(`lost ${seed.name}`, `seed ${seed.name}, node ${nodeId}, is lost: it is dialled again`, nodeId)
           if (flaps.isHabit(nodeId)) trying.wakeLater()
           else trying.wake()
         }
@@ -173,7 +182,7 @@ export class Seeds {
           return Effect.forkIn(restMillis === 0 ? dial : Effect.delay(dial, restMillis), scope)
         }, { discard: true })
       })),
-      Effect.annotateLogs("node", this.router.nodeId)
+      Effect.annotateLogs({ node: this.router.nodeId, module: "Global" })
     )
   }
 
@@ -221,16 +230,18 @@ export class Seeds {
     }
     return Effect.matchEffect(this.connections.dial(door.address, authenticated), {
       onSuccess: ({ nodeId }) => {
-        seed.problems.clear()
-        return Effect.as(Effect.logDebug(`${titleOf(seed, door)} is node ${nodeId}`), false)
+        this.reached(seed, door, nodeId)
+        return Effect.succeed(false)
       },
       onFailure: (error) => {
         if (error.reason === "self_connect") return Effect.as(this.meetsItself(seed, door, mesh), false)
         if (!isConnectedAlready.has(error.reason)) return Effect.as(this.failed(seed, door, error), false)
         if (proven === undefined) return Effect.as(Effect.logDebug(error.message), true)
         // The node came up when nobody knew yet that it stands at this address.
-        seed.problems.clear()
-        if (this.router.isUp(proven)) mesh.seedUp(proven)
+        if (this.router.isUp(proven)) {
+          this.reached(seed, door, proven)
+          mesh.seedUp(proven)
+        } else seed.problems.clear()
         return Effect.succeed(false)
       }
     })
@@ -247,6 +258,11 @@ export class Seeds {
       : Effect.logInfo(`${titleOf(seed, door)} is this very node, which is a global node now`)
   }
 
+  private reached(seed: Seed, door: Door, nodeId: string): void {
+    seed.problems.clear()
+    this.log.life(`reached ${seed.name}`, `${titleOf(seed, door)} is reached: it is node ${nodeId}`, nodeId)
+  }
+
   private failed(seed: Seed, door: Door, error: LinkError): Effect.Effect<void> {
     door.failure = error
     const name = seed.isName ? ` ${seed.name} at` : ""
@@ -254,12 +270,18 @@ export class Seeds {
   }
 
   /** Something is wrong with a seed, or one address of it: told once, if the seed has no other address that may do. */
-  private problem(seed: Seed, door: Door | undefined, what: string, text: string): Effect.Effect<void> {
+  private problem(
+    seed: Seed,
+    door: Door | undefined,
+    what: LinkErrorReason | "unproven",
+    text: string
+  ): Effect.Effect<void> {
     if (!this.seeds.includes(seed)) return Effect.void
     const mayDo = (other: Door): boolean => other !== door && (other.isOurs || this.isUp(other) || other.isDialling)
     if (seed.problems.has(what) || seed.doors.some(mayDo)) return Effect.logDebug(text)
     seed.problems.add(what)
-    return Effect.sync(() => this.router.log.warnSome(`seed ${seed.name}`, `${text}; trying on`))
+    const log = what === "unproven" ? this.log : this.log.about({ error: what })
+    return Effect.sync(() => log.warnSome(`seed ${seed.name}`, `${text}; trying on`))
   }
 }
 

@@ -212,7 +212,7 @@ export class Admission {
   private duplicate(attempt: Attempt, first: Link): Effect.Effect<never, LinkError> {
     const { greeting: { nodeId }, wire } = attempt
     first.duplicate(wire.remote)
-    this.router.log.alarm(
+    this.router.log.about({ error: "duplicate_node" }).alarm(
       `two nodes with the ID ${nodeId}`,
       `two live nodes have the node ID ${nodeId}: at ${first.address}, and at ${wire.remote}, which is refused`
     )

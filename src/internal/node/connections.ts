@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -18,6 +19,7 @@ import { inScopes } from "../values/address.ts"
 import { Admission, Attempt } from "./admission.ts"
 import { Listeners } from "./listeners.ts"
 import type { FindAddresses, Network } from "./network.ts"
+import type { NodeLog } from "./nodeLog.ts"
 import type { InvalidOption } from "./options.ts"
 import type { OwnProof, Renewal } from "./ownProof.ts"
 import type { Peer } from "./peer.ts"
@@ -68,6 +70,8 @@ export class Connections implements Network {
   /** All handshakes, by the nonces that we sent in them. */
   private readonly openHandshakes = new Map<string, OpenHandshake>()
   private readonly router: Router
+  /** Of connections. */
+  private readonly log: NodeLog
   private readonly carrier: Carrier
   private readonly admission: Admission
   private readonly listeners: Listeners
@@ -78,14 +82,15 @@ export class Connections implements Network {
 
   constructor(router: Router, carrier: Carrier, settings: ConnectionSettings, context: Context.Context<Scope.Scope>) {
     this.router = router
+    this.log = router.log.of("Transport")
     this.carrier = carrier
     this.admission = new Admission(router, settings.monitorTimeoutMillis)
-    this.listeners = new Listeners(settings.advertise, router.log)
+    this.listeners = new Listeners(settings.advertise, this.log)
     this.settings = settings
     this.scope = Context.get(context, Scope.Scope)
     const fork = Effect.runForkWith(context)
     this.fork = (effect) => {
-      const fiber = fork(Effect.annotateLogs(effect, "node", router.nodeId))
+      const fiber = fork(Effect.annotateLogs(effect, { node: router.nodeId, module: "Transport" }))
       return Fiber.runIn(fiber, this.scope)
     }
   }
@@ -155,9 +160,12 @@ export class Connections implements Network {
     return this.handshake(wire, false, {}).pipe(
       Effect.catch((error) =>
         Effect.sync(() => {
-          if (unremarkable.has(error.reason)) return this.router.log.debug(error.message)
+          if (unremarkable.has(error.reason)) return this.log.debug(error.message)
           this.router.traffic.refusedHandshakes++
-          this.router.log.warnSome("refused strangers", `refused a connection from ${error.message}`)
+          this.log.about({ error: error.reason }).warnSome(
+            "refused strangers",
+            `refused a connection from ${error.message}`
+          )
         })
       ),
       Effect.ensuring(Effect.sync(() => this.handshakes.delete(wire)))
@@ -229,7 +237,9 @@ export class Connections implements Network {
       ),
       Effect.tapError((error) =>
         Effect.sync(() => {
-          if (error.reason === "node_id_taken") router.log.alarm("node ID taken", error.message)
+          if (error.reason === "node_id_taken") {
+            this.log.about({ error: error.reason }).alarm("node ID taken", error.message)
+          }
         })
       ),
       Effect.ensuring(Effect.sync(() => {
@@ -281,7 +291,7 @@ export class Connections implements Network {
 
   /** Finds a peer and dials its addresses, until it is up or the time is over. */
   private connect(peer: Peer): Effect.Effect<void> {
-    const { router, settings: { connectIntervalMillis, monitorTimeoutMillis } } = this
+    const { settings: { connectIntervalMillis, monitorTimeoutMillis } } = this
     const { nodeId } = peer
     const failed = (error: LinkError) =>
       Effect.sync(() => {
@@ -296,7 +306,7 @@ export class Connections implements Network {
         isWanted: () => peer.state === "connecting",
         connectIntervalMillis,
         monitorTimeoutMillis,
-        log: router.log,
+        log: this.log,
         scope: this.scope
       })
     return Effect.suspend(() => this.findAddresses(nodeId)).pipe(
@@ -313,7 +323,7 @@ export class Connections implements Network {
           peer: peer.nodeId,
           detail: "the address book failed"
         })
-        router.log.warnSome("address book", error.message, defect)
+        this.log.crash(error.message, "address book", Cause.die(defect))
         return Effect.fail(error)
       }),
       Effect.catch(failed)

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,9 +14,9 @@ import { type Aside, asideFromWire } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
 import { Counts } from "../port/counts.ts"
 import { enqueue } from "../port/readyQueue.ts"
-import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
+import type { Annotations, Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import { type Link, UnsendableMessage } from "../transport/link.ts"
-import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
+import { inWords, LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { ownRequests, readAside } from "../transport/ownRequests.ts"
 import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
@@ -425,8 +426,15 @@ export class Router implements NodeService, Host, PeerHost {
     if (receiver?._tag === "ReplyPort") receiver.kill(reason)
   }
 
-  unheard(what: string, cause: unknown): void {
-    this.log.warnSome("unheard", what, cause)
+  unheard(what: string, cause: unknown, where: Annotations = {}): void {
+    this.log.of("Port").about(where).crash(what, "unheard", cause)
+  }
+
+  crashed({ id }: Receiver, exit: PortExit, cause: Cause.Cause<unknown>, where: Annotations): void {
+    const child = this.endings.get(id)?.child
+    const log = this.log.of("Port").about(where)
+    if (child === undefined) log.crashed(id, exit, cause)
+    else log.about({ child }).crashed(id, exit, cause)
   }
 
   unmonitored({ id }: Receiver, exit: PortExit): void {
@@ -551,6 +559,8 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   cameUp(peer: Peer): void {
+    const { link, nodeId } = peer
+    if (link !== undefined) this.log.life("up", `node ${nodeId} is up: ${describeLink(link)}`, nodeId)
     this.tellListeners((listener) => listener.up(peer.nodeId))
   }
 
@@ -564,10 +574,25 @@ export class Router implements NodeService, Host, PeerHost {
     if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
     this.places.clear()
     if (!wasUp) return
-    if (mistakes.has(error.reason)) this.log.warnSome(`mistakes of ${peer.nodeId}`, `lost the link to ${error.message}`)
+    this.tellOfLoss(peer.nodeId, error)
     this.tellListeners((listener) => listener.down(peer.nodeId, error))
   }
+
+  /** Why a link was lost, in words. When this node stops, it loses all of them. */
+  private tellOfLoss(nodeId: string, error: LinkError): void {
+    const log = this.log.about({ error: error.reason })
+    if (mistakes.has(error.reason)) {
+      log.about({ peer: nodeId }).warnSome(`mistakes of ${nodeId}`, `lost the link to ${error.message}`)
+    } else if (error.reason === "node_left") log.life("down", `node ${nodeId} has left: it stopped in order`, nodeId)
+    else if (error.reason !== "node_stopped") {
+      log.life("down", `node ${nodeId} is down: ${inWords(error)}`, nodeId)
+    }
+  }
 }
+
+/** What the other side of a link is, where, and whether others can read along. */
+const describeLink = ({ address, kind, security }: Link): string =>
+  `${kind === "own" ? "effect-mp" : "AnyEvent::MP"} at ${address}, ${security.tls?.version ?? "without TLS"}`
 
 /** Beside a message whose aside says nothing that is understood: there is none within it. */
 const nothingBeside: Aside = { span: undefined, patienceMillis: undefined }

@@ -24,7 +24,7 @@ export interface Search {
   readonly connectIntervalMillis: number
   /** How long a handshake may take. */
   readonly monitorTimeoutMillis: number
-  readonly log: Pick<NodeLog, "debug" | "warnSome">
+  readonly log: NodeLog
   /** Attempts go on in this scope when the search is over: they may still bring the node up. */
   readonly scope: Scope.Scope
 }
@@ -107,7 +107,7 @@ export const search = (wanted: Search): Effect.Effect<void, LinkError> =>
 const failed = (log: Search["log"], error: LinkError): void => {
   if (unremarkable.has(error.reason)) log.debug(error.message)
   // Whoever stands at the address has not authenticated.
-  else log.warnSome(`dialled: ${error.reason}`, error.message)
+  else log.about({ error: error.reason }).warnSome(`dialled: ${error.reason}`, error.message)
 }
 
 /** Why a connection that we dialled fails though all is well, or when everybody was told already: two nodes with one ID. */

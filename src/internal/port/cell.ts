@@ -25,7 +25,7 @@ import {
 import { Abandoned } from "./abandoned.ts"
 import { type Aside, handledIn } from "./aside.ts"
 import { borrow, giveBack } from "./borrowed.ts"
-import { contextFor, type Contexts, naming, untraced } from "./contexts.ts"
+import { contextFor, type Contexts, naming, placeOf, untraced } from "./contexts.ts"
 import { addFinalizer, removeFinalizer } from "./finalizers.ts"
 import {
   callTagged,
@@ -358,7 +358,11 @@ export class Cell implements Receiver, Runnable {
   }
 
   broken(error: unknown): void {
-    this.host.unheard(`port ${this.id} is broken`, error)
+    this.unheard(`port ${this.id} is broken`, error)
+  }
+
+  private unheard(what: string, cause: unknown): void {
+    this.host.unheard(what, cause, placeOf(this.creator, this.id))
   }
 
   /** Whether a handler of the port runs in this very fiber: then the port handles nothing else before that has left. */
@@ -505,7 +509,7 @@ export class Cell implements Receiver, Runnable {
     const left = (exit: Exit.Exit<unknown, unknown>): void => {
       measured?.()
       hands.remove(tag, fiber)
-      if (Exit.isFailure(exit)) this.fail(exit.cause)
+      if (Exit.isFailure(exit)) this.fail(exit.cause, tag)
       this.handIsFree()
     }
     hands.add(tag, fiber)
@@ -548,7 +552,7 @@ export class Cell implements Receiver, Runnable {
   private fiberEnded(exit: Exit.Exit<unknown, unknown>): void {
     const life = this.live()
     life.fiber = life.pending = undefined
-    if (Exit.isFailure(exit)) this.fail(exit.cause)
+    if (Exit.isFailure(exit)) this.fail(exit.cause, life.tag)
     this.activationEnded()
   }
 
@@ -573,11 +577,18 @@ export class Cell implements Receiver, Runnable {
   }
 
   /** What runs in the port failed: that is its end. If the port has ended already, it is the cleanup that failed. */
-  private fail(cause: Cause.Cause<unknown>): void {
-    if (this.doomed === undefined) this.kill(reasonFromCause(cause))
-    else if (!Cause.hasInterruptsOnly(cause)) {
-      this.host.unheard(`the cleanup in port ${this.id}, which has ended, failed`, cause)
+  private fail(cause: Cause.Cause<unknown>, tag?: string): void {
+    if (this.doomed === undefined) {
+      this.kill(reasonFromCause(cause))
+      this.crashed(cause, tag)
+    } else if (!Cause.hasInterruptsOnly(cause)) {
+      this.unheard(`the cleanup in port ${this.id}, which has ended, failed`, cause)
     }
+  }
+
+  private crashed(cause: Cause.Cause<unknown>, tag: string | undefined): void {
+    const { doomed } = this
+    if (doomed !== undefined) this.host.crashed(this, doomed, cause, placeOf(this.creator, this.id, tag))
   }
 
   /** Runs an effect in the port, beside its handlers. Its failure kills the port; its interruption does not. */
@@ -606,7 +617,7 @@ export class Cell implements Receiver, Runnable {
     const closing = this.scope && Scope.closeUnsafe(this.scope, exit)
     if (closing === undefined) return this.finish(exit)
     Effect.runForkWith(this.context())(Effect.uninterruptible(closing)).addObserver((closed) => {
-      if (Exit.isFailure(closed)) this.host.unheard(`a finalizer of port ${this.id} failed`, closed.cause)
+      if (Exit.isFailure(closed)) this.unheard(`a finalizer of port ${this.id} failed`, closed.cause)
       this.finish(exit)
     })
   }

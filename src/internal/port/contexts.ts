@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as References from "effect/References"
 import * as Tracer from "effect/Tracer"
 import { describeTag } from "../values/describe.ts"
+import type { Annotations } from "./receiver.ts"
 
 /** Of one port, while something runs in it. */
 export interface Contexts {
@@ -47,12 +48,14 @@ export const naming = (
   port: string,
   tag?: string
 ): Context.Context<never> => {
-  const where = { ...Context.get(context, References.CurrentLogAnnotations), node, port }
-  return Context.add(
-    context,
-    References.CurrentLogAnnotations,
-    tag === undefined ? where : { ...where, tag: describeTag(tag) }
-  )
+  const where = placeOf(context, port, tag)
+  return Context.add(context, References.CurrentLogAnnotations, { ...where, node })
+}
+
+/** What log lines say of a port, and of the message that is handled there. It may have been made where another one was. */
+export const placeOf = (context: Context.Context<never>, port: string, tag?: string): Annotations => {
+  const { tag: _other, ...annotations } = Context.get(context, References.CurrentLogAnnotations)
+  return tag === undefined ? { ...annotations, port } : { ...annotations, port, tag: describeTag(tag) }
 }
 
 /** What is made in a span may outlive it: a port does. */

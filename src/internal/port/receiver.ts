@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type { PortNames } from "../values/names.ts"
 import type { Message } from "../values/plainData.ts"
@@ -28,6 +29,9 @@ export interface Receiver {
   watch(watcher: Watcher): () => void
 }
 
+/** What a line of the log says beside its text. */
+export type Annotations = Readonly<Record<string, unknown>>
+
 /** What a port needs of its node. */
 export interface Host {
   readonly nodeId: string
@@ -48,8 +52,10 @@ export interface Host {
   removed(receiver: Receiver): void
   /** The port did not take a message, and lives on: whoever waits for an answer to it waits in vain. */
   refused(receiver: Receiver, message: Message, reason: Reason): void
-  /** Something failed that no caller is left to hear of. */
-  unheard(what: string, cause: unknown): void
+  /** Something failed that no caller is left to hear of; `where` says of the line in the log where that was. */
+  unheard(what: string, cause: unknown, where?: Annotations): void
+  /** What runs in the port has failed, so that it ends. */
+  crashed(receiver: Receiver, exit: PortExit, cause: Cause.Cause<unknown>, where: Annotations): void
   /** The port has ended, not in order, and nobody monitored it. */
   unmonitored(receiver: Receiver, exit: PortExit): void
 }

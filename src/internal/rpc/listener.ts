@@ -74,7 +74,7 @@ export class Listener<R = never> {
     this.serialization = serialization
     this.port = new ServerPort(router, id, usual, context)
     this.port.onDefault((tag) =>
-      router.log.warnSome(`sent to ${id}`, `${id} is an rpc server, and was sent a message`, tag)
+      router.log.of("Rpc").warnSome(`sent to ${id}`, `${id} is an rpc server, and was sent a message`, tag)
     )
     // The spans of calls are children of their callers'.
     this.context = this.port.contextOver(untraced(context))

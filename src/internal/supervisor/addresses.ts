@@ -28,7 +28,7 @@ export const openAddress = <E>(
     Effect.catchDefect(Port.snd(port, ...message), (error) =>
       Effect.sync(() => {
         const what = `a message for ${port} could not be passed on`
-        router.log.warnSome(what, what, error)
+        router.log.of("Supervisor").warnSome(what, what, error)
       }))
   const address = Port.makeUnsafe(
     services,

@@ -16,7 +16,8 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { type Router, Witness } from "../node/router.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
-import { exitFromReason, type PortExit, reasons } from "../values/reason.ts"
+import { exitFromReason, isForeseen, Killed, type PortExit, reasonFromCause, reasons } from "../values/reason.ts"
+import { isStartError } from "./errors.ts"
 import { Memory, Parent, Starter } from "./spawnOn.ts"
 import type { CheckedChild, ChildType } from "./spec.ts"
 
@@ -163,11 +164,23 @@ export class Child {
       // The start may have had itself ended before it had to wait for anything, when there was no fiber to interrupt yet.
       if (starting.isCancelled) starting.fiber.interruptUnsafe()
       starting.fiber.addObserver((exit) => {
+        if (Exit.isFailure(exit) && !starting.isCancelled) this.startFailed(exit.cause)
         if (this.starting === starting) this.startIsOver()
         if (starting.left !== undefined) Deferred.doneUnsafe(starting.left, Exit.void)
         answer(exit)
       })
     })
+  }
+
+  /** What was asked to end has not failed; and what a port, or a child below, failed with was told there. */
+  private startFailed(cause: Cause.Cause<unknown>): void {
+    const error = Cause.squash(cause)
+    if (isStartError(error) || error instanceof Killed || isForeseen(reasonFromCause(cause))) return
+    this.crashed(`the child ${this.spec.id} could not be started`, cause)
+  }
+
+  private crashed(what: string, cause: Cause.Cause<unknown>): void {
+    this.router.log.of("Supervisor").about({ child: this.spec.id }).crash(what, "child", cause)
   }
 
   /** The time that its start may take is over. Answers whether there is a start to end. */
@@ -365,7 +378,7 @@ export class Child {
   private release(closing: Effect.Effect<void>): Effect.Effect<void> {
     return Effect.catchCause(
       closing,
-      (cause) => Effect.logWarning(`a finalizer of the child ${this.spec.id} failed`, cause)
+      (cause) => Effect.sync(() => this.crashed(`a finalizer of the child ${this.spec.id} failed`, cause))
     )
   }
 

@@ -10,6 +10,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import { nodeOf } from "../values/portId.ts"
 import { type PortExit, showReason } from "../values/reason.ts"
 import { isOrderly } from "./decisions.ts"
 
@@ -213,6 +214,8 @@ const line = (event: Event): Line => {
 }
 
 const annotations = (event: Event, supervisor: string): Record<string, unknown> => ({
+  node: nodeOf(supervisor),
+  module: "Supervisor",
   supervisor,
   child: event.child,
   event: event._tag,

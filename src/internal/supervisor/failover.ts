@@ -211,7 +211,7 @@ export class Failover {
 
   private conflict(node: string): void {
     const why = this.parted.has(node) ? "which had lost each other" : "which had not met before"
-    this.router.log.warnSome(
+    this.router.log.of("Supervisor").warnSome(
       `failover ${this.options.name} on ${node}`,
       `failover ${this.options.name}: ran on ${this.router.nodeId} and ${node}, ${why}`
     )
@@ -295,7 +295,7 @@ export class Failover {
   private serve<P, E>(child: Effect.Effect<P, E, Node | Scope.Scope>): Effect.Effect<void, never, Node | Scope.Scope> {
     const { name, ...policy } = this.options
     return Effect.gen({ self: this }, function*() {
-      yield* Effect.logInfo(`failover ${name}: starts here, on ${this.router.nodeId}`)
+      this.router.log.of("Supervisor").info(`failover ${name}: starts here, on ${this.router.nodeId}`)
       const { handle, running, single } = yield* keep(
         child,
         { ...policy, id: name, name: `failover ${name}` },

@@ -72,7 +72,7 @@ export const answerWith =
     const replyTo = message.at(-1)
     if (!isPortId(replyTo)) {
       const what = `the supervisor ${name} got a message that asks for no answer`
-      return router.log.warnSome(what, what, message.slice(0, 3))
+      return router.log.of("Supervisor").warnSome(what, what, message.slice(0, 3))
     }
     const reply = (...what: ReadonlyArray<unknown>) => void router.send(replyTo, what)
     const known = typeof tag === "string" && Object.hasOwn(requests, tag) ? tag as RequestTag : undefined

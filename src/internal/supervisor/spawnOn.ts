@@ -224,7 +224,7 @@ class Leftovers implements NodeListener {
       this.ports.delete(port)
       this.router.monitor(port, (exit: PortExit) => {
         if (reasonFromExit(exit)[1] !== givenUp) return
-        this.router.log.warnSome(
+        this.router.log.of("Supervisor").warnSome(
           `ran on: ${node}`,
           `${port} ran on after its node was lost and its supervisor went on without it: it was killed`
         )

@@ -22,9 +22,13 @@ export class LinkError extends Schema.TaggedError<LinkError>()("LinkError", {
   detail: Schema.optional(Schema.String)
 }) {
   override get message(): string {
-    return `${this.peer}: ${texts[this.reason]}${this.detail === undefined ? "" : ` (${this.detail})`}`
+    return `${this.peer}: ${inWords(this)}`
   }
 }
+
+/** Why it was, without whose connection it was. */
+export const inWords = ({ detail, reason }: Pick<LinkError, "detail" | "reason">): string =>
+  `${texts[reason]}${detail === undefined ? "" : ` (${detail})`}`
 
 /** The text of a `transport_error` reason, as AEMP words it where it has words. */
 export const transportErrorText = ({ detail, reason }: LinkError): string => {

@@ -155,12 +155,16 @@ const listenOnHosts = (
     if (first !== undefined && bound.length === 0) return yield* failedToListen(bind, first)
     const addresses = (): ReadonlyArray<string> => bound.flatMap((address) => told(machine, address)).map(formatAddress)
     if (first !== undefined) {
-      yield* Effect.logInfo(
-        `${bind} also stands for an address that this host does not have: listening on ${addresses().join(", ")}`
-      )
+      const text = `${bind} also stands for an address that this host does not have: listening on ${
+        addresses().join(", ")
+      }`
+      yield* ofTransport(Effect.logInfo(text))
     }
     return { addresses, look: bound.some((address) => isWildcard(address.host)) ? Effect.void : undefined }
   })
+
+/** A line of the log that names its room. */
+const ofTransport = Effect.annotateLogs({ module: "Transport" })
 
 /** What others can dial: `0.0.0.0` is listened on at every interface of IPv4, `::` at those of both families. */
 export const told = (machine: Machine, { host, port }: Address): ReadonlyArray<Address> => {
@@ -193,9 +197,9 @@ const listenOnEach = (
       Effect.catch(open(host), (error) => {
         const text = `${bind} stands for a new address: ${failedAt(host, error).message}; trying on`
         // An address that has just come may not be ready yet.
-        if (isNotHere(error) || warned.has(host)) return Effect.logDebug(text)
+        if (isNotHere(error) || warned.has(host)) return ofTransport(Effect.logDebug(text))
         warned.add(host)
-        return Effect.logWarning(text)
+        return ofTransport(Effect.logWarning(text))
       })
     const wanted = (): ReadonlyArray<string> => dialable(machine, () => true)
     const look = Effect.suspend(() => {

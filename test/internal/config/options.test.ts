@@ -44,6 +44,8 @@ describe("the options of a run", () => {
       perlServices: [],
       metrics: undefined,
       otlp: undefined,
+      logFormat: undefined,
+      logLevel: [],
       monitorTimeout: Duration.seconds(30),
       connectInterval: Duration.seconds(2),
       framings: ["cbor", "json"],

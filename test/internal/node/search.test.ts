@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
+import { NodeLog } from "../../../src/internal/node/nodeLog.ts"
 import { search } from "../../../src/internal/node/search.ts"
 import type { Link } from "../../../src/internal/transport/link.ts"
 import { LinkError } from "../../../src/internal/transport/linkError.ts"
@@ -35,7 +37,7 @@ const searched = (places: ReadonlyArray<Place>, connectIntervalMillis = 2000, wa
         isWanted: () => true,
         connectIntervalMillis,
         monitorTimeoutMillis: 30_000,
-        log: { debug: () => {}, warnSome: () => {} },
+        log: new NodeLog("a", yield* Effect.context<Scope.Scope>()),
         scope: yield* Effect.scope
       }),
       { startImmediately: true }

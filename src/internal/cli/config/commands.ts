@@ -93,6 +93,11 @@ export const runParams = {
   auth_offer: list("auth-offer", "A method to authenticate with, the best first"),
   auth_accept: list("auth-accept", "A method with which others may authenticate"),
   max_message_size: text("max-message-size", "How many bytes a message may have"),
+  log_format: text(
+    "log-format",
+    "How the log is written: logfmt, json or pretty. Default: pretty on a terminal, else logfmt"
+  ),
+  log_level: text("log-level", "The least level of the log, also by module or service: info,Transport=debug"),
   node_id_in_cert: switched("node-id-in-cert", "Certificates must be for the node IDs of their nodes"),
   metrics: text(
     "metrics",
@@ -154,7 +159,9 @@ const readFlags = (input: RunInput): Result.Result<Arguments, InvalidConfig> =>
         max_message_size: Option.getOrUndefined(input.max_message_size),
         node_id_in_cert: Option.getOrUndefined(input.node_id_in_cert),
         metrics: Option.getOrUndefined(input.metrics),
-        otlp: Option.getOrUndefined(input.otlp)
+        otlp: Option.getOrUndefined(input.otlp),
+        log_format: Option.getOrUndefined(input.log_format),
+        log_level: Option.getOrUndefined(input.log_level)
       }
     })
   )

@@ -14,12 +14,12 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { mostPorts, sortings } from "../../node/portOptions.ts"
 import { longestTapMillis, mostTapped } from "../../node/tapLimits.ts"
+import { commandPrefix } from "../../values/commandId.ts"
 import { version } from "../../values/version.ts"
 import { runParams, sourcesOf } from "../config/commands.ts"
 import { presentingInShell } from "../terminal/failures.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
-import { commandPrefix } from "./commandId.ts"
 import type { Network, Session } from "./session.ts"
 import { topSortings } from "./topSorting.ts"
 
@@ -429,20 +429,61 @@ const logs = Command.make(
     node: anyNode,
     level: Flag.String("level").pipe(
       Flag.withDescription(
-        "The least level: trace, debug, info, warn, error, fatal. Default: info. A node has what its EMP_VERBOSE lets through"
+        "The least level: trace, debug, info, warn, error, fatal. Default: info. A node has what its log_level lets through"
       ),
       Flag.withDefault("info")
+    ),
+    tail: Flag.Int("tail").pipe(
+      Flag.withDescription("So many of the last lines of each node, before those that come"),
+      Flag.filter((count) => count >= 0, () => "0 or more"),
+      Flag.optional
+    ),
+    since: Flag.String("since").pipe(
+      Flag.withDescription("The lines since a time, before those that come: 10m, 2h, 10:30, 2026-03-01T10:30"),
+      Flag.optional
+    ),
+    follow: Flag.Boolean("follow").pipe(
+      Flag.withDescription("Stay, and show what comes; or --no-follow"),
+      Flag.withDefault(true)
     )
   },
   (input) =>
     follow(
       input,
       () => import("./logs.ts"),
-      ({ logs }, session) => endless(logs(session, Option.getOrUndefined(input.node), input.level))
+      ({ logs }, session) => {
+        const shown = logs(session, Option.getOrUndefined(input.node), {
+          level: input.level,
+          tail: Option.getOrUndefined(input.tail),
+          since: Option.getOrUndefined(input.since),
+          follow: input.follow
+        })
+        return input.follow ? endless(shown) : shown
+      }
     )
 ).pipe(
   Command.withDescription("Follow the log lines of all nodes that emp run runs, or of one"),
-  Command.withExamples([{ command: "emp logs --level warn" }])
+  Command.withExamples([
+    { command: "emp logs --level warn" },
+    { command: "emp logs worker --since 10m --no-follow", description: "What a node has said of late" }
+  ])
+)
+
+const logLevel = Command.make(
+  "log-level",
+  { ...flags, node, spec: Argument.String("levels").pipe(Argument.optional) },
+  (input) =>
+    on(
+      input,
+      () => import("./logs.ts"),
+      ({ logLevel }, session) => logLevel(session, input.node, Option.getOrUndefined(input.spec))
+    )
+).pipe(
+  Command.withDescription("Show how much a node logs, or change it until the node ends"),
+  Command.withExamples([
+    { command: "emp log-level worker" },
+    { command: "emp log-level worker info,Transport=debug,greeter=trace" }
+  ])
 )
 
 const shell = Command.make(
@@ -460,7 +501,7 @@ const shell = Command.make(
 )
 
 const talking = [snd, cal, mon, kil, find, db, evaluate, restart, reload] as const
-const looking = [status, top, ps, groups, trace, tree, tap, ping, bench, logs] as const
+const looking = [status, top, ps, groups, trace, tree, tap, ping, bench, logs, logLevel] as const
 
 /** In their groups, as `emp --help` lists them. */
 export const talkGroups = [

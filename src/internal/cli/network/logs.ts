@@ -3,50 +3,176 @@
  *
  * @internal
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
 import { NodeRouter } from "../../node/router.ts"
 import type { Link } from "../../transport/link.ts"
-import { levels, logsRequest, nameOfPerlLevel, perlLevel, perlLogsRequest } from "../run/logCatcher.ts"
+import {
+  levels,
+  logLevelRequest,
+  logsRequest,
+  logTailRequest,
+  nameOfPerlLevel,
+  perlLevel,
+  perlLogsRequest
+} from "../run/logCatcher.ts"
 import { print, printOutput } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { allNodes, ask, failed, isOwnKind, type Session } from "./session.ts"
 import { show } from "./talk.ts"
 
 const Line = Schema.Tuple([Schema.Finite, Schema.String, Schema.String, Schema.Record(Schema.String, Schema.String)])
+const isLine = Schema.is(Line)
 
-/** Follows the lines of one node or of all, those that come later too, until it is interrupted. */
-export const logs = (session: Session, node: string | undefined, level: string) =>
+/** Which lines are wanted of those that were logged before, and how long to stay. */
+export interface LogsOptions {
+  /** The least level, as it was given. */
+  readonly level: string
+  /** So many of the last ones. */
+  readonly tail: number | undefined
+  /** Those from this time on, as it was given. */
+  readonly since: string | undefined
+  /** Whether lines that come later are wanted too. */
+  readonly follow: boolean
+}
+
+/** Shows the last lines of one node or of all, and follows those that come later until it is interrupted. */
+export const logs = (session: Session, node: string | undefined, options: LogsOptions) =>
   Effect.gen(function*() {
-    const wanted = levels.find((known) => known.toLowerCase() === level.toLowerCase())
-    if (wanted === undefined) {
-      return yield* new UsageError({
-        problem: `${JSON.stringify(level)} is none of ${levels.join(", ").toLowerCase()}`
-      })
+    const now = yield* Clock.currentTimeMillis
+    const level = yield* readLevel(options.level)
+    const since = options.since === undefined ? undefined : yield* readTime(options.since, now)
+    const wanted: Wanted = {
+      level,
+      ...since === undefined ? {} : { since },
+      ...options.tail === undefined ? {} : { tail: options.tail }
     }
-    const names = new Map<string, string>()
-    const portFor = Effect.fnUntraced(function*(name: string) {
-      const known = names.get(name)
-      if (known !== undefined) return known
-      const port: string = yield* Port.make({
-        line: (...line: ReadonlyArray<unknown>) => Schema.is(Line)(line) ? printLine(session, name, line) : Effect.void
-      })
-      names.set(name, port)
-      return port
-    })
-    const perl = new PerlLogs(session, wanted)
-    const subscribe = Effect.fnUntraced(function*(name: string) {
+    const readers = new Map<string, Reader>()
+    const readerOf = (name: string): Reader => {
+      const reader = readers.get(name) ?? new Reader(session, name, wanted, now)
+      readers.set(name, reader)
+      return reader
+    }
+    const perl = new PerlLogs(session, level)
+    const read = Effect.fnUntraced(function*(name: string, isFirst: boolean) {
       if (!(yield* isOwnKind(session, name))) return yield* perl.subscribe(name)
-      const [accepted] = yield* ask(session, name, logsRequest, wanted, yield* portFor(name))
-      if (accepted !== true) yield* failed(`node ${name} takes no more listeners`)
+      yield* options.follow ? readerOf(name).follow(isFirst) : readerOf(name).show
     })
-    if (node !== undefined) yield* subscribe(node)
+    const all = node === undefined ? yield* allNodes(session) : [node]
+    if (!options.follow) return yield* Effect.forEach(all, (name) => read(name, true), { discard: true })
+    if (node !== undefined) yield* read(node, true)
+    let isFirst = true
     const again = Effect.gen(function*() {
       const all = node === undefined ? yield* allNodes(session) : [node]
-      yield* Effect.forEach(all, (name) => Effect.ignore(subscribe(name)), { concurrency: 16, discard: true })
+      yield* Effect.forEach(all, (name) => Effect.ignore(read(name, isFirst)), { concurrency: 16, discard: true })
+      isFirst = false
     })
     return yield* Effect.forever(Effect.andThen(Effect.ignore(again), Effect.sleep("2 seconds")))
+  })
+
+const readLevel = (level: string) => {
+  const wanted = levels.find((known) => known.toLowerCase() === level.toLowerCase())
+  return wanted === undefined
+    ? Effect.fail(new UsageError({ problem: `${JSON.stringify(level)} is none of ${levels.join(", ").toLowerCase()}` }))
+    : Effect.succeed(wanted)
+}
+
+/** A node that comes while lines are followed may have started so long before: it has taken that to join. */
+const joiningMillis = 10_000
+
+const unitMillis: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** Milliseconds since 1970: of a time, `10:30` of today or `2026-03-01T10:30`, or of so long ago, `90s`, `10m`, `2h`, `1d`. */
+export const readTime = (text: string, now: number): Effect.Effect<number, UsageError> => {
+  const [, count = "", unit = ""] = /^(\d+(?:\.\d+)?)([smhd])$/.exec(text) ?? []
+  const today = new Date(now).toDateString()
+  const at = unit === ""
+    ? Date.parse(/^\d\d?:\d\d(:\d\d)?$/.test(text) ? `${today} ${text}` : text)
+    : now - Number(count) * unitMillis[unit]!
+  return Number.isNaN(at)
+    ? Effect.fail(
+      new UsageError({ problem: `${JSON.stringify(text)} is no time: 90s, 10m, 2h, 1d, 10:30 or 2026-03-01T10:30` })
+    )
+    : Effect.succeed(at)
+}
+
+/** What a node is asked for, as `emp_log_tail` has it. */
+interface Wanted {
+  readonly level: (typeof levels)[number]
+  readonly tail?: number
+  readonly since?: number
+}
+
+/**
+ * The lines of one node of our own kind. It is asked for what came before when there is a link to it that was not there before: from the
+ * last line on that it has told, as it may be another process by then.
+ */
+class Reader {
+  private readonly session: Session
+  private readonly name: string
+  private readonly wanted: Wanted
+  private readonly begun: number
+  private port: string | undefined = undefined
+  private link: Link | undefined = undefined
+  /** Nothing of it is told twice: the time of the last line, and all lines of that time. */
+  private lastAt = -Infinity
+  private lastTexts = new Set<string>()
+
+  constructor(session: Session, name: string, wanted: Wanted, begun: number) {
+    this.session = session
+    this.name = name
+    this.wanted = wanted
+    this.begun = begun
+  }
+
+  /** Goes on listening, or begins with it. Of a node that comes later all lines are wanted, from its start on. */
+  follow(isFirst: boolean) {
+    return Effect.gen({ self: this }, function*() {
+      const link = (yield* NodeRouter).linkTo(this.name)
+      this.port ??= yield* Port.make({ line: (...line: ReadonlyArray<unknown>) => this.line(line) })
+      if (this.link === link && link !== undefined) {
+        const [accepted] = yield* ask(this.session, this.name, logsRequest, this.wanted.level, this.port)
+        return accepted === true ? undefined : yield* failed(`node ${this.name} takes no more listeners`)
+      }
+      const isKnown = this.lastAt > -Infinity
+      const { level, since = this.begun - joiningMillis } = this.wanted
+      const what = isKnown ? { level, since: this.lastAt } : isFirst ? this.wanted : { level, since }
+      const [answer] = yield* ask(this.session, this.name, logTailRequest, { ...what, follow: this.port })
+      if (answer !== true) yield* failed(`node ${this.name}: ${show(answer)}`)
+      this.link = link
+    })
+  }
+
+  /** Shows the last lines. */
+  get show() {
+    return Effect.gen({ self: this }, function*() {
+      const { since, tail = since === undefined ? 10 : undefined, ...others } = this.wanted
+      const what = { ...others, ...since === undefined ? {} : { since }, ...tail === undefined ? {} : { tail } }
+      const [answer] = yield* ask(this.session, this.name, logTailRequest, what)
+      if (!Array.isArray(answer)) return yield* failed(`node ${this.name}: ${show(answer)}`)
+      yield* Effect.forEach(answer, (line: unknown) => this.line(line), { discard: true })
+    })
+  }
+
+  private line(line: unknown): Effect.Effect<void> {
+    if (!isLine(line)) return Effect.void
+    const [at, , text] = line
+    if (at < this.lastAt || at === this.lastAt && this.lastTexts.has(text)) return Effect.void
+    if (at > this.lastAt) this.lastTexts.clear()
+    this.lastAt = at
+    this.lastTexts.add(text)
+    return printLine(this.session, this.name, line)
+  }
+}
+
+/** Shows the levels of a node's log, or changes them. */
+export const logLevel = (session: Session, node: string, spec: string | undefined) =>
+  Effect.gen(function*() {
+    const [isTaken, text] = yield* ask(session, node, logLevelRequest, spec ?? null)
+    if (isTaken !== true) return yield* new UsageError({ problem: show(text) })
+    yield* session.json ? printOutput("log-level", { node, levels: show(text) }) : print(show(text))
   })
 
 /**

@@ -9,10 +9,10 @@ import * as Supervisor from "../../../Supervisor.ts"
 import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
 import { readForest } from "../../supervisor/tree.ts"
+import { isCommand } from "../../values/commandId.ts"
 import { showDuration } from "../../values/duration.ts"
 import type { Outputs } from "../outputs.ts"
 import { columns, print, printOutput, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
-import { isCommand } from "./commandId.ts"
 import {
   type Answer,
   askAll,

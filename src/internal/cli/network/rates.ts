@@ -4,7 +4,7 @@
  * @internal
  */
 import type { Status } from "../../node/status.ts"
-import { isCommand } from "./commandId.ts"
+import { isCommand } from "../../values/commandId.ts"
 
 /** What is not known is `null`: there was no sample before, or the node does not tell. */
 export interface Rates {

@@ -22,9 +22,9 @@ import { traceMessages, writeLine } from "../../node/messageTrace.ts"
 import { NodeRouter } from "../../node/router.ts"
 import type { LinkErrorReason } from "../../transport/linkError.ts"
 import { isWildcard, parseAddress, readLabel, splitAddresses } from "../../values/address.ts"
+import { isCommand } from "../../values/commandId.ts"
 import { reasonFromExit } from "../../values/reason.ts"
 import { UsageError } from "../terminal/usage.ts"
-import { isCommand } from "./commandId.ts"
 
 /** A command that could not do what it was asked to. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", { problem: Schema.String }) {

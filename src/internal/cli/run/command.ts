@@ -12,8 +12,8 @@ import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type { RunOptions } from "../../config/options.ts"
+import { commandPrefix, isCommand } from "../../values/commandId.ts"
 import { runParams, runSources } from "../config/commands.ts"
-import { commandPrefix, isCommand } from "../network/commandId.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { isWatched, tellWatchdog } from "./channel.ts"
@@ -41,6 +41,10 @@ const watchdog = Effect.flatMap(
       })
     })
 )
+
+const loadLog = Effect.promise(() => import("./log.ts"))
+
+const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.flatMap(loadLog, ({ withLog }) => withLog(effect))
 
 export const run = Command.make("run", {
   ...runParams,
@@ -75,6 +79,8 @@ export const run = Command.make("run", {
     const { hangups, reloading } = yield* Effect.promise(() => import("./reload.ts"))
     const reloads = yield* hangups
     const options = yield* runOptions(sources)
+    const { beginLog } = yield* loadLog
+    beginLog(options)
     const { nodeId = "" } = options
     if (isCommand(nodeId)) {
       const problem = `node ID ${nodeId}: those that begin with ${commandPrefix} are of commands`
@@ -102,7 +108,7 @@ export const run = Command.make("run", {
       ),
       "outlives its readers"
     )
-  }).pipe(Effect.scoped)).pipe(
+  }).pipe(Effect.scoped, logged)).pipe(
     Command.withDescription("Run a node until it is interrupted"),
     Command.withExamples([
       {

@@ -1,17 +1,20 @@
 /**
- * AEMP's LogCatcher: a node that `emp run` runs passes its log lines on to those who have asked for them, for as long as they go
- * on asking.
+ * The log of a process that `emp run` runs: it is written in the format and at the levels that are wanted, the last lines are kept, and
+ * those who have asked for them get them, for as long as they go on asking, as by AEMP's LogCatcher.
  *
  * @internal
  */
 import * as Cause from "effect/Cause"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { defaultLevels, isShown, type LogLevels, readLevelText, showLevels } from "../../config/logLevels.ts"
 import type { Router } from "../../node/router.ts"
 import { UnsendableMessage } from "../../transport/link.ts"
 import { describe } from "../../values/describe.ts"
-import { isPortId, nodeOf } from "../../values/portId.ts"
-import type { Line } from "./channel.ts"
+import { isPortId, nameOf, nodeOf } from "../../values/portId.ts"
+import { type LogLine, LogRing, shortened } from "./logRing.ts"
 
 /**
  * `emp_logs LEVEL PORT REPLYPORT`: lines of this level and above to a port of the node that asks, for a minute, unless the port
@@ -19,6 +22,20 @@ import type { Line } from "./channel.ts"
  */
 export const logsRequest = "emp_logs"
 const validityMillis = 60_000
+
+/**
+ * `emp_log_level [SPEC] REPLYPORT`: the levels of the log, from now on, as `log_level` of the configuration has them. Answered by `true`
+ * and the levels that hold now, or by `false` and what is wrong.
+ */
+export const logLevelRequest = "emp_log_level"
+
+/**
+ * `emp_log_tail { tail, since, level, follow } REPLYPORT`: the last lines, so many, and none from before that time. Answered by a list of
+ * lines `[at, level, text, annotations]`, the oldest first. `follow` is a port of the node that asks: it gets the lines as `emp_logs` sends
+ * them, and in the same turn it becomes a listener, so that none is lost between the two and none comes twice; the answer is `true` then. What
+ * cannot be done is answered by a text that says why.
+ */
+export const logTailRequest = "emp_log_tail"
 
 /** So many characters of a line go to a node that does not take all of it. Any node takes so many. */
 const longestCut = 4000
@@ -61,12 +78,70 @@ interface Listener {
   readonly unwatch: () => void
 }
 
-/** Passes on what is logged in this process, once it is attached to the node that sends the lines. */
-class Catcher {
+const TailOptions = Schema.Struct({
+  tail: Schema.optionalKey(Schema.Finite),
+  since: Schema.optionalKey(Schema.Finite),
+  level: Schema.optionalKey(Schema.Literals(levels)),
+  follow: Schema.optionalKey(Schema.String)
+})
+
+/** A line as it travels. */
+const wireLine = ({ annotations, at, cause, level, text }: LogLine) =>
+  [at, level, cause === undefined ? text : `${text}\n${cause}`, annotations] as const
+
+/** What a request asks, and the port that is to get the answer: behind it, as calls have it, or before it. */
+const askedBy = (from: string, [first, second]: ReadonlyArray<unknown>) =>
+  isPortId(second) && nodeOf(second) === from && nameOf(second) !== ""
+    ? { to: second, argument: first }
+    : { to: first, argument: second }
+
+/** Times that a calendar has. */
+const isTime = (at: number): boolean => Math.abs(at) <= 8.64e15
+
+export class LogCatcher {
   private router: Router | undefined = undefined
   private readonly listeners = new Map<string, Listener>()
+  private readonly ring = new LogRing()
+  private write: ((line: LogLine) => void) | undefined = undefined
+  /** Lines that are not written yet. */
+  private held: Array<LogLine> | undefined = undefined
+  private levels = defaultLevels
   /** A line that is logged because another one is being sent is not sent itself: there would be no end. */
   private isSending = false
+
+  /** Lines are to be written, once it is known how. */
+  hold(): void {
+    this.held = []
+  }
+
+  /** How that is; `when they are held`: unless somebody has said so before. */
+  writeTo(write: (line: LogLine) => void, when?: "when they are held"): void {
+    const { held } = this
+    if (held === undefined && when !== undefined) return
+    this.held = undefined
+    this.write = write
+    held?.forEach(write)
+  }
+
+  /** From now on lines of these levels are written, kept, and passed on. */
+  setLevels(levels: LogLevels): void {
+    this.levels = levels
+  }
+
+  shows(level: string, { module, service }: Readonly<Record<string, unknown>>): boolean {
+    return isShown(this.levels, level, module, service)
+  }
+
+  /** What was logged before this process was there: by its watchdog. */
+  earlier(lines: ReadonlyArray<readonly [atMillis: number, level: string, text: string]>): void {
+    const annotations = { module: "Cli", process: "watchdog" }
+    const known = lines.filter(([at]) => isTime(at))
+    this.ring.earlier(
+      known.map(([at, level, text]) =>
+        shortened({ at, level, text: text.toWellFormed(), cause: undefined, annotations })
+      )
+    )
+  }
 
   attach(router: Router): void {
     this.router = router
@@ -78,6 +153,42 @@ class Catcher {
         this.listen(router, port, { least, until: router.now() + validityMillis, isPerl: false })
       if (isPortId(to)) router.relay(from, to, [...rest, isTaken])
     })
+    router.requests.add(logLevelRequest, (from, args) => {
+      const { argument, to } = askedBy(from, args)
+      const [isTaken, text] = this.levelsFor(router, from, argument)
+      if (isPortId(to)) router.relay(from, to, [isTaken, text])
+    })
+    router.requests.add(logTailRequest, (from, args) => {
+      const { argument, to } = askedBy(from, args)
+      if (isPortId(to)) this.tail(router, from, argument, (answer) => router.relay(from, to, [answer]))
+    })
+  }
+
+  private levelsFor(router: Router, from: string, spec: unknown): readonly [isTaken: boolean, text: string] {
+    if (spec === undefined || spec === null) return [true, showLevels(this.levels)]
+    if (typeof spec !== "string") return [false, "the levels are no text"]
+    const read = readLevelText(spec)
+    if (Result.isFailure(read)) return [false, read.failure]
+    this.setLevels(read.success)
+    const text = showLevels(read.success)
+    router.log.of("Cli").warnSome(`levels by ${from}`, `node ${from} has set the levels of the log to ${text}`)
+    return [true, text]
+  }
+
+  private tail(router: Router, from: string, options: unknown, answer: (with_: unknown) => void): void {
+    if (!Schema.is(TailOptions)(options)) return answer("the options are not { tail, since, level, follow }")
+    const { follow, level, since = -Infinity, tail = since === -Infinity ? 0 : Infinity } = options
+    const least = severity(level ?? "Trace")
+    const wanted = this.ring.all.filter((line) => line.at >= since && severity(line.level) >= least)
+    const lines = tail < 1 ? [] : wanted.slice(-tail).map(wireLine)
+    if (follow === undefined) return answerShort(lines, answer)
+    if (!isPortId(follow) || nodeOf(follow) !== from) return answer("the listener is no port of the node that asks")
+    if (!this.listen(router, follow, { least, until: router.now() + validityMillis, isPerl: false })) {
+      return answer("this node has as many listeners as it takes")
+    }
+    // The ring is small: whether a listener's link has room for it is not asked.
+    for (const line of lines) sendCut(["line", ...line], (line) => router.send(follow, line))
+    answer(true)
   }
 
   /** Answers false if there are too many listeners already. */
@@ -109,24 +220,23 @@ class Catcher {
     })
   }
 
-  /** What the watchdog of this node has logged before the node was started. */
-  earlier(lines: ReadonlyArray<Line>): void {
-    for (const [, level, text] of lines) this.line(level, text, {})
-  }
-
-  line(level: string, text: string, annotations: Readonly<Record<string, unknown>>): void {
+  line(line: LogLine): void {
+    if (this.held === undefined) this.write?.(line)
+    else this.held.push(line)
+    const short = shortened(line)
+    this.ring.add(short)
     const { router } = this
     if (router === undefined || this.listeners.size === 0 || this.isSending) return
     this.isSending = true
     try {
-      const now = router.now()
-      this.drop(now)
+      this.drop(router.now())
+      const [at, level, text, annotations] = wireLine(short)
       for (const [port, { isPerl, least }] of this.listeners) {
         if (severity(level) < least) continue
-        const line = isPerl
-          ? [now / 1000, "effect-mp", perlLevel(level), text]
-          : ["line", now, level, text, annotations]
-        offer(router, port, line)
+        const message = isPerl
+          ? [at / 1000, "effect-mp", perlLevel(level), text]
+          : ["line", at, level, text, annotations]
+        sendCut(message, (line) => void router.offer(port, line))
       }
     } finally {
       this.isSending = false
@@ -134,27 +244,53 @@ class Catcher {
   }
 }
 
-export const catcher = new Catcher()
-
 /** Sends a line, cut if the listener's node takes none of that length. */
-const offer = (router: Router, port: string, line: ReadonlyArray<unknown>): void => {
+const sendCut = (line: ReadonlyArray<unknown>, send: (line: ReadonlyArray<unknown>) => void): void => {
   try {
-    router.offer(port, line)
+    send(line)
   } catch (error) {
     if (!(error instanceof UnsendableMessage)) throw error
     const cut = (part: unknown): unknown => typeof part === "string" ? part.slice(0, longestCut).toWellFormed() : {}
-    router.offer(port, line.map((part) => typeof part === "number" ? part : cut(part)))
+    send(line.map((part) => typeof part === "number" ? part : cut(part)))
   }
 }
 
-/** Beside the logger that writes to standard error. */
-export const catchingLogger = Logger.make<unknown, void>(({ cause, fiber, logLevel, message }) => {
-  const parts = [message].flat().map((part) => typeof part === "string" ? part : describe(part))
-  if (cause.reasons.length > 0) parts.push(Cause.pretty(cause))
-  const annotations = Object.fromEntries(
-    Object.entries(fiber.getRef(References.CurrentLogAnnotations)).map((
-      [name, value]
-    ) => [name, String(value).toWellFormed()])
-  )
-  catcher.line(logLevel, parts.join(" ").toWellFormed(), annotations)
-})
+/** Answers with as many of the last lines as whoever asks takes in one message. */
+const answerShort = (lines: ReadonlyArray<unknown>, answer: (lines: ReadonlyArray<unknown>) => void): void => {
+  try {
+    answer(lines)
+  } catch (error) {
+    if (!(error instanceof UnsendableMessage) || lines.length === 0) throw error
+    answerShort(lines.slice(Math.ceil(lines.length / 2)), answer)
+  }
+}
+
+/** With stack traces. To look at an error may run its code, which may throw. */
+const showCause = (cause: Cause.Cause<unknown>): string => {
+  try {
+    return Cause.pretty(cause).toWellFormed()
+  } catch {
+    return describe(Cause.squash(cause))
+  }
+}
+
+/** Gives to a catcher what is logged: each line whose level its module, or its service, lets through. */
+export const loggerOf = (catcher: LogCatcher): Logger.Logger<unknown, void> =>
+  Logger.make(({ cause, date, fiber, logLevel, message }) => {
+    const annotations = fiber.getRef(References.CurrentLogAnnotations)
+    if (!catcher.shows(logLevel, annotations)) return
+    const parts = [message].flat().map((part) => typeof part === "string" ? part : describe(part))
+    catcher.line({
+      at: date.getTime(),
+      level: logLevel,
+      text: parts.join(" ").toWellFormed(),
+      cause: cause.reasons.length === 0 ? undefined : showCause(cause),
+      annotations: Object.fromEntries(
+        Object.entries(annotations).map(([name, value]) => [name.toWellFormed(), describe(value)])
+      )
+    })
+  })
+
+/** That of this process. */
+export const catcher = new LogCatcher()
+export const catchingLogger = loggerOf(catcher)

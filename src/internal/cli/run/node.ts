@@ -40,7 +40,7 @@ export interface RunSwitches {
 }
 
 /** What a node is run with, but for its services. */
-type NodeOptions = Omit<RunOptions, "services" | "perlServices">
+type NodeOptions = Omit<RunOptions, "services" | "perlServices" | "logFormat" | "logLevel">
 
 /**
  * Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. `load` makes the
@@ -107,7 +107,7 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
-    router.log.warn(`node ${from} asks this one to restart`)
+    router.log.of("Cli").warn(`node ${from} asks this one to restart`)
     tellWatchdog({ restart: true })
   })
   if (allowEval) router.requests.add("eval", evaluateFor(router))
@@ -122,7 +122,7 @@ const evaluateFor = (router: Router) => (from: string, [code, to, ...rest]: Read
   const known = answerKnown(router, code)
   if (known !== undefined) return reply("", ...known)
   const run = async (): Promise<unknown> => await compile(String(code))(router)
-  router.log.warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
+  router.log.of("Cli").warn(`node ${from} runs code here: ${describe(code).slice(0, 200)}`)
   run().then(
     (result) => reply("", culprit(result ?? null) === undefined ? result ?? null : inspect(result)),
     (error: unknown) => reply(describe(error))

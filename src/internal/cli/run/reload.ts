@@ -7,23 +7,30 @@
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Queue from "effect/Queue"
-import { checkProof, keyOf, optionNames, type RunOptions } from "../../config/options.ts"
+import { checkProof, runKeyOf, type RunOptions } from "../../config/options.ts"
 import { NodeRouter, type Router } from "../../node/router.ts"
 import { isPortId } from "../../values/portId.ts"
 import { tellWatchdog } from "./channel.ts"
 import { heedHangups } from "./hangup.ts"
+import { beginLog, setLevels } from "./log.ts"
 import { checkSeeds } from "./node.ts"
 import { type Reloaded, reloadRequest, showReloaded } from "./reloaded.ts"
 import { OwnProof } from "./renewal.ts"
 import type { Change, Services } from "./services.ts"
 
+type RunOptionName = keyof typeof runKeyOf
+
+const runOptionNames = Object.keys(runKeyOf).filter((name): name is RunOptionName => Object.hasOwn(runKeyOf, name))
+
 /** Options that a node takes while it runs, beside those of its proof; all others are for its next start. */
-const takes: { readonly [O in keyof typeof keyOf]?: (router: Router, options: RunOptions) => void } = {
-  seeds: (router, { seeds }) => router.observed.seeding?.use(seeds)
+const takes: { readonly [O in RunOptionName]?: (router: Router, options: RunOptions) => void } = {
+  seeds: (router, { seeds }) => router.observed.seeding?.use(seeds),
+  logFormat: (_router, options) => beginLog(options),
+  logLevel: (_router, options) => setLevels(options)
 }
 
 /** A node without seeds is a network of its own, from its start. */
-const isTakeable = (name: keyof typeof keyOf, { seeds }: RunOptions): boolean =>
+const isTakeable = (name: RunOptionName, { seeds }: RunOptions): boolean =>
   name === "seeds" ? seeds.length > 0 : takes[name] !== undefined
 
 /** Gets an element when the configuration is to be read again: by SIGHUP, which is heard from now on. */
@@ -70,7 +77,7 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
       const proofs = proof.changes(options)
       yield* proof.take(options)
       if (change !== undefined) yield* Effect.tapError(change.apply, () => Effect.ignore(proof.take(current)))
-      const changed = optionNames.filter((name) =>
+      const changed = runOptionNames.filter((name) =>
         name !== "secret" && name !== "cert" && !Equal.equals(options[name], used[name])
       )
       const taken = changed.filter((name) => isTakeable(name, options))
@@ -81,8 +88,8 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
       used.services = options.services
       took(options)
       return {
-        taken: [...proofs, ...taken.map((name) => keyOf[name]), ...showChange(change)],
-        needsRestart: changed.filter((name) => !taken.includes(name)).map((name) => keyOf[name])
+        taken: [...proofs, ...taken.map((name) => runKeyOf[name]), ...showChange(change)],
+        needsRestart: changed.filter((name) => !taken.includes(name)).map((name) => runKeyOf[name])
       }
     })
     const next = Effect.gen(function*() {

@@ -91,7 +91,7 @@ const importModule = (spec: string, path: string): Effect.Effect<Record<string, 
     }).pipe(
       Effect.catch((cause) =>
         Effect.flatMap(
-          cause instanceof SyntaxError ? placeOf(cause, url) : Effect.succeed(""),
+          cause instanceof SyntaxError ? placeOf(cause, url) : Effect.succeed(placeOfThrow(cause)),
           (place) => Effect.fail(refuse(isNotFound(cause), place + describe(cause)))
         )
       )
@@ -119,6 +119,13 @@ const placeOf = (error: SyntaxError, url: string): Effect.Effect<string> => {
   })
 }
 
+/** Where a module threw while it was loaded: `FILE:LINE:COLUMN: ` of the first frame that is no code of Node. */
+const placeOfThrow = (error: unknown): string => {
+  if (!(error instanceof Error) || isNotFound(error)) return ""
+  const [, url, place] = /^ +at .*?\(?(file:.+?)(:\d+:\d+)\)?$/m.exec(error.stack ?? "") ?? []
+  return url === undefined ? "" : `${fileURLToPath(url)}${place}: `
+}
+
 /** The place that a stack begins with: `FILE:LINE`, that line, perhaps with those before it, and a mark below the column. */
 const placeIn = (stack: string): string => {
   const [, file = "", line, before] = /^(?!node:)(.+):(\d+)\n(?:.*\n){1,5}?([ \t]*)\^/m.exec(stack) ?? []
@@ -142,7 +149,12 @@ export const toService = (
       ? yield* Effect.try({
         try: (): unknown => value(...args),
         catch: (cause) => failed(spec, cause)
-      })
+      }).pipe(Effect.tapError(({ cause }) =>
+        Effect.annotateLogs(Effect.logError("the service could not be made", Cause.die(cause)), {
+          module: "Cli",
+          service: spec
+        })
+      ))
       : value
     if (Layer.isLayer(given)) {
       const layer = given as Layer.Layer<never, unknown, ServiceEnvironment>
@@ -163,8 +175,13 @@ const lasting = (made: unknown): Effect.Effect<void, unknown, Node> => {
     : Effect.void
 }
 
+/** With the error behind it, whose stack the log shows. */
 const failed = (spec: string, error: unknown): ServiceError =>
-  new ServiceError({ service: spec, reason: "failed", problem: `failed: ${describe(error)}` })
+  Object.defineProperty(
+    new ServiceError({ service: spec, reason: "failed", problem: `failed: ${describe(error)}` }),
+    "cause",
+    { value: error }
+  )
 
 /** Whatever goes wrong in a service is told with its name. */
 const named = (spec: string, effect: Effect.Effect<unknown, unknown, ServiceEnvironment>): Service["start"] =>

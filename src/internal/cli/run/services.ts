@@ -179,7 +179,7 @@ const childOf = (service: Running) => {
   service.presence.isMissed("has not started yet")
   return {
     id: service.id,
-    start: start(service),
+    start: Effect.annotateLogs(start(service), { node: service.presence.nodeId, service: service.spec }),
     restart: "transient" as const,
     schedule: restarts.schedule,
     shutdown: "infinity" as const
@@ -195,6 +195,10 @@ class Presence {
   constructor(router: Router, id: string) {
     this.router = router
     this.id = id
+  }
+
+  get nodeId(): string {
+    return this.router.nodeId
   }
 
   /** Why it is not there; `undefined`: it is, or nobody wants it. */

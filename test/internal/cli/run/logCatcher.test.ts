@@ -1,23 +1,36 @@
 /** Who gets a node's log lines, and when they get no more. */
 import { assert, describe } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
-import { catcher, catchingLogger, logsRequest } from "../../../../src/internal/cli/run/logCatcher.ts"
+import type * as Scope from "effect/Scope"
+import {
+  LogCatcher,
+  loggerOf,
+  logLevelRequest,
+  logsRequest,
+  logTailRequest
+} from "../../../../src/internal/cli/run/logCatcher.ts"
 import { NodeRouter } from "../../../../src/internal/node/router.ts"
 import * as Node from "../../../../src/Node.ts"
 import * as Port from "../../../../src/Port.ts"
 import { quiet, sleep, test as testLocal } from "../../../supervised.ts"
 
-const test: typeof testLocal = (title, body) =>
+/** Each test has a log of its own. */
+const test = (
+  title: string,
+  body: (catcher: LogCatcher) => Effect.Effect<void, unknown, Node.Node | Scope.Scope>
+) =>
   testLocal(title, () =>
-    Effect.gen(function*() {
-      catcher.attach(yield* NodeRouter)
-      return yield* body()
-    }).pipe(
-      Effect.provide(Logger.layer([catchingLogger])),
-      Effect.provideService(References.MinimumLogLevel, "Trace")
-    ))
+    Effect.suspend(() => {
+      const catcher = new LogCatcher()
+      return Effect.andThen(Effect.map(NodeRouter, (router) => catcher.attach(router)), body(catcher)).pipe(
+        Effect.provide(Logger.layer([loggerOf(catcher)])),
+        Effect.provideService(References.MinimumLogLevel, "Trace")
+      )
+    }))
 
 /** A port that keeps the levels and texts of the lines that it gets. */
 const listener = Effect.gen(function*() {
@@ -123,5 +136,97 @@ describe("emp_logs", () => {
       assert.isTrue(yield* subscribe(ports[100]!.port))
       yield* log("heard")
       assert.deepStrictEqual(ports.filter(({ lines }) => lines.length > 0), [ports[100]])
+    }))
+})
+
+/** What the node answers to a request of its own. */
+const asked = (request: string, argument: unknown) =>
+  Effect.flatMap(Node.id, (id) => Port.calMessage(id, request, argument))
+
+const tailOf = (options: Record<string, unknown>) =>
+  Effect.map(asked(logTailRequest, options), ([lines]) => (lines as ReadonlyArray<ReadonlyArray<unknown>>))
+
+const texts = (lines: ReadonlyArray<ReadonlyArray<unknown>>) => lines.map(([, level, text]) => `${level} ${text}`)
+
+describe("emp_log_tail", () => {
+  test("has the last lines, from a level and a time on", () =>
+    Effect.gen(function*() {
+      yield* Effect.logWarning("first")
+      yield* sleep("1 minute")
+      const since = (yield* NodeRouter).now()
+      yield* Effect.annotateLogs(Effect.logInfo("second"), { service: "./x.ts", "\n=": 5n })
+      yield* Effect.logError("third", Cause.die(new TypeError("broken")))
+      assert.deepStrictEqual(
+        texts(yield* tailOf({ tail: 3, level: "Warn" })).slice(-2).map((line) => line.slice(0, 11)),
+        [
+          "Warn first",
+          "Error third"
+        ]
+      )
+      const [second, third, ...more] = yield* tailOf({ since })
+      assert.deepStrictEqual(second, [since, "Info", "second", { service: "./x.ts", "\n=": "5" }])
+      assert.match(String(third![2]), /^third\nTypeError: broken\n +at .*logCatcher.test.ts/)
+      assert.deepStrictEqual(more, [])
+      assert.strictEqual((yield* tailOf({ since, tail: 1 })).length, 1)
+      assert.deepStrictEqual(yield* tailOf({}), [])
+    }))
+
+  test("has lines of a watchdog, whose times no calendar need have", (catcher) =>
+    Effect.gen(function*() {
+      catcher.earlier([[-2, "Warn", "the node ended"], [-1, "Info", "is started again \ud800"], [
+        Infinity,
+        "Info",
+        "never"
+      ]])
+      assert.deepStrictEqual(texts((yield* tailOf({ since: -2 })).slice(0, 2)), [
+        "Warn the node ended",
+        "Info is started again \ufffd"
+      ])
+    }))
+
+  test("goes over into what comes later: nothing is lost between the two, nothing comes twice", () =>
+    Effect.gen(function*() {
+      const since = (yield* NodeRouter).now() + 1
+      yield* sleep("1 second")
+      const { lines, port } = yield* listener
+      let n = 0
+      const logging = yield* Effect.forkChild(
+        Effect.forever(Effect.andThen(Effect.suspend(() => Effect.logInfo(`line ${n++}`)), Effect.yieldNow)),
+        { startImmediately: true }
+      )
+      yield* quiet
+      assert.deepStrictEqual(yield* asked(logTailRequest, { since, follow: port }), [true])
+      yield* quiet
+      yield* Fiber.interrupt(logging)
+      yield* quiet
+      assert.isAbove(lines.length, 3)
+      assert.deepStrictEqual(lines, Array.from({ length: n }, (_, nth) => `Info line ${nth}`))
+    }))
+
+  test("refuses what makes no sense, and ports of other nodes", () =>
+    Effect.gen(function*() {
+      for (const options of [null, "10", [], { tail: "10" }, { level: "loud" }, { since: Number.NaN }]) {
+        assert.match(String(yield* asked(logTailRequest, options)), /^the options are not/)
+      }
+      assert.match(String(yield* asked(logTailRequest, { follow: "other#port" })), /no port of the node that asks/)
+    }))
+})
+
+describe("emp_log_level", () => {
+  test("changes the levels of the log, and shows them", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* asked(logLevelRequest, null), [true, "info"])
+      assert.deepStrictEqual(yield* asked(logLevelRequest, "error,Rpc=trace"), [true, "error,Rpc=trace"])
+      const since = (yield* NodeRouter).now() + 1
+      yield* sleep("1 second")
+      yield* Effect.logWarning("below")
+      yield* Effect.annotateLogs(Effect.logDebug("above"), "module", "Rpc")
+      assert.deepStrictEqual(texts(yield* tailOf({ since })), ["Debug above"])
+      assert.deepStrictEqual(yield* asked(logLevelRequest, "Rcp=trace"), [
+        false,
+        "\"Rcp\" is no module; did you mean \"Rpc\"?"
+      ])
+      assert.deepStrictEqual(yield* asked(logLevelRequest, 7), [false, "the levels are no text"])
+      assert.deepStrictEqual(yield* asked(logLevelRequest, null), [true, "error,Rpc=trace"])
     }))
 })

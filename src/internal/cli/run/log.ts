@@ -1,0 +1,53 @@
+/**
+ * The log of `emp run`: on standard error, as the configuration has it.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import * as Result from "effect/Result"
+import type { LogFormat } from "../../config/keys.ts"
+import { readLevels } from "../../config/logLevels.ts"
+import type { RunOptions } from "../../config/options.ts"
+import { catcher, catchingLogger } from "./logCatcher.ts"
+import { formatLine } from "./logFormat.ts"
+import type { LogLine } from "./logRing.ts"
+
+/** What a configuration says of the log. */
+export type LogOptions = Pick<RunOptions, "logFormat" | "logLevel">
+
+const writer = (format: LogFormat | undefined) => {
+  const isTerminal = process.stderr.isTTY
+  const isColored = isTerminal && (process.env["NO_COLOR"] ?? "") === ""
+  const chosen = format ?? (isTerminal ? "pretty" : "logfmt")
+  return (line: LogLine): void => void process.stderr.write(`${formatLine(chosen, line, isColored)}\n`)
+}
+
+/** The levels that a configuration has: its values were checked when it was read. */
+export const setLevels = ({ logLevel }: Pick<LogOptions, "logLevel">): void => {
+  const read = readLevels(logLevel)
+  if (Result.isSuccess(read)) catcher.setLevels(read.success)
+}
+
+/** The configuration has said what the log is like. */
+export const beginLog = (options: LogOptions): void => {
+  setLevels(options)
+  catcher.writeTo(writer(options.logFormat))
+}
+
+/**
+ * Runs an effect with the log of `emp run`. Lines wait until `beginLog` says how they are to be written, or the effect is over: what
+ * reads the configuration may have something to say of it.
+ */
+export const withLog = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(References.MinimumLogLevel, (least) => {
+    catcher.setLevels({ least: least === "All" ? "Trace" : least, named: new Map() })
+    catcher.hold()
+    return effect.pipe(
+      Effect.ensuring(Effect.sync(() => catcher.writeTo(writer(undefined), "when they are held"))),
+      Effect.provide(Logger.layer([catchingLogger])),
+      // Each line goes by the level of its module, which may change.
+      Effect.provideService(References.MinimumLogLevel, "All")
+    )
+  })
