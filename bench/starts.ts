@@ -1,6 +1,7 @@
 /** Processes of `emp`, as built: how soon they are there, and how soon others know that they are not. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import { spawnSync } from "node:child_process"
 import { devNull } from "node:os"
 import { Node, Port, Transport } from "../src/index.ts"
@@ -57,7 +58,7 @@ const untilFired = async (): Promise<number> => {
     return performance.now() - began
   })
   const watcher = Layer.provide(Node.layer({ secret, binds: [] }), Transport.layerTcp)
-  return await Effect.runPromise(Effect.scoped(watch).pipe(Effect.provide(watcher)))
+  return await Effect.runPromise(Effect.scoped(watch).pipe(Effect.provide([watcher, Logger.layer([])])))
 }
 
 /** For how long callers get no answer when the node is killed on which a service runs. */

@@ -332,6 +332,9 @@ export const layerLocal: Layer.Layer<Node> = Layer.effect(
  *
  * The node alone knows no other node. Nodes connect to it, or `Global.layer` finds them.
  *
+ * Effect's own logger writes to standard output, and so do the lines of the node. A program whose output others read has a logger that
+ * does not: `Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])`.
+ *
  * **Example** (Two nodes in one process)
  *
  * ```ts

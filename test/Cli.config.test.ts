@@ -10,6 +10,7 @@ import * as os from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { groups } from "../src/internal/cli/config/chain.ts"
+import { withoutLife } from "./life.ts"
 import { emp as executable, start as startNode, startEmp } from "./processes.ts"
 
 /** A home, with the configuration file in it, and `emp` for somebody who lives there. */
@@ -195,12 +196,12 @@ describe("a parent that is not there", () => {
     await node.sees(/is ready/)
     const { stderr } = await node.end("SIGTERM")
     assert.include(stderr.replaceAll("\\", ""), `message="${told}"`)
-    assert.match(stderr, /^\S+ level=WARN /)
+    assert.match(withoutLife(stderr), /^\S+ level=WARN /)
     const quiet = start(["run", "--no-watchdog", "--norc", "profile", "worker", "binds", "127.0.0.1:*"], {
       EMP_SECRET: "s"
     })
     await quiet.sees(/is ready/)
-    assert.strictEqual((await quiet.end("SIGTERM")).stderr, "")
+    assert.strictEqual(withoutLife((await quiet.end("SIGTERM")).stderr), "")
   })
 
   it("is told when it is taken away", async () => {
@@ -525,7 +526,7 @@ describe("emp run", () => {
     await node.sees(/is ready/)
     const { code, stderr, stdout } = await node.end("SIGTERM")
     assert.match(stdout, ready)
-    assert.deepStrictEqual([code, stderr], [0, ""])
+    assert.deepStrictEqual([code, withoutLife(stderr)], [0, ""])
   })
 
   it("connects nodes that share a configuration", async () => {

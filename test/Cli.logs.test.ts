@@ -68,7 +68,8 @@ describe("a node's log", () => {
       assert.match(line, / port=seed#\w+/)
     }
     assert.match(node.stderr, / broken effect.*\bat deep \(/)
-    assert.match(node.stderr, /message=hello service=\S+#broken .*port=seed#\w+ .*tag=say/)
+    const said = lines(node).find((line) => line.includes("message=hello")) ?? ""
+    for (const part of [/ node=seed/, / service=\S+#broken/, / port=seed#\w+/, / tag=say/]) assert.match(said, part)
   })
 })
 

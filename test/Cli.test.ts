@@ -9,6 +9,7 @@ import { onTestFinished } from "vitest"
 import { Node, Port, Transport } from "../src/index.ts"
 import { linkErrorReasons } from "../src/internal/transport/linkError.ts"
 import { version } from "../src/internal/values/version.ts"
+import { withoutLife } from "./life.ts"
 import { eventually, isAlive, type Process, start, startEmp, startNode, startRun } from "./processes.ts"
 
 describe("emp", () => {
@@ -151,7 +152,7 @@ describe("emp run, wrongly configured", () => {
     await new Promise((resolve) => server.once("listening", resolve))
     const address = `127.0.0.1:${(server.address() as net.AddressInfo).port}`
     const { code, stderr, stdout } = await startEmp(["run", "--bind", address]).exits()
-    assert.match(stderr, new RegExp(`^emp: ${address}: .*in use`))
+    assert.match(withoutLife(stderr), new RegExp(`^emp: ${address}: .*in use`))
     assert.strictEqual(stdout, "")
     assert.strictEqual(code, 1)
   })
@@ -186,7 +187,7 @@ describe("emp run", () => {
     const { stderr, stdout } = await node.end("SIGTERM")
     assert.match(address, /^127\.0\.0\.1:\d+,$/)
     assert.match(stdout, /^node quiet is ready, listening on 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+\n$/)
-    assert.strictEqual(stderr, "")
+    assert.strictEqual(withoutLife(stderr), "")
   })
 
   it("takes a certificate in the place of a secret", async () => {
@@ -236,7 +237,7 @@ describe("emp run", () => {
     // Whoever is quicker to notice closes the connection.
     await seed.sees(/((authentication failed: do both nodes have the same|a wrong) secret[^]*){2}/)
     const { code, stderr, stdout } = await stranger.end("SIGTERM")
-    assert.match(stderr, /^(.*cannot reach seed .*secret.*\n){1,2}$/)
+    assert.match(withoutLife(stderr), /^(.*cannot reach seed .*secret.*\n){1,2}$/)
     assert.strictEqual(stdout, "")
     assert.strictEqual(code, 0)
   })

@@ -20,6 +20,7 @@ import type { Carrier, Wire, WireEvents } from "../src/internal/transport/wire.t
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
+import { isOfLife } from "./life.ts"
 
 /** Its hexadecimal form has letters. */
 export const secret = "swordfish & mellon"
@@ -90,10 +91,6 @@ export const within = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): E
     orElse: () => Effect.die(new Error(`waited in vain: ${what}`))
   })
 
-/** What every node says of its life. */
-const ofLife =
-  /^INFO (\S+ )?(node \S+ (starts|listens|is up|is down|has left|has stopped|is the master|is a global)|seed .* is (reached|lost))/
-
 /**
  * What was logged at Info or above, as one line each: `WARN node text`; or `WARN text`, where it says nothing whose node that is. What nodes
  * say of their lives is apart from that.
@@ -107,7 +104,7 @@ export const makeLogs = (
     const parts = [message].flat().map(String)
     const node = names === "nodes" && fiber.getRef(References.CurrentLogAnnotations)["node"]
     const line = [logLevel.toUpperCase(), node, ...parts, Cause.pretty(cause)].filter(Boolean).join(" ")
-    if (ofLife.test(line)) life.push(line)
+    if (logLevel === "Info" && isOfLife(line)) life.push(line)
     else lines.push(line)
   })
   return { lines, life, layer: Logger.layer([logger]) }

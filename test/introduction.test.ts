@@ -169,7 +169,7 @@ describe("the introduction", () => {
     const verbose = reader.types("run", { EMP_VERBOSE: "9", EMP_TRACE: "1" })
     await verbose.sees(/^SND anon\/\S+ <- \["","g_slave"\]$/m)
     await verbose.sees(/^RCV anon\/\S+ -> \["","g_global"\]$/m)
-    await verbose.sees(/level=DEBUG .*seed \*:4040 at \S+ is node anon/)
+    await verbose.sees(/level=INFO .*seed \*:4040 at \S+ is reached: it is node anon/)
     await quiet.sees(/is ready/)
     assert.strictEqual(quiet.stderr, "")
   })

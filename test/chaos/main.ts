@@ -8,6 +8,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import { Chaos } from "./chaos.ts"
 import { report } from "./report.ts"
 
@@ -41,4 +42,7 @@ const command = Command.make("chaos", {
     }
   }))).pipe(Command.withDescription("Kill, stop and restart real processes, and check what they saw"))
 
-NodeRuntime.runMain(Command.run(command, { version: "1" }).pipe(Effect.provide(NodeServices.layer)))
+/** Standard output is for the result: the node that watches has a log of its own. */
+const logging = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
+
+NodeRuntime.runMain(Command.run(command, { version: "1" }).pipe(Effect.provide([NodeServices.layer, logging])))

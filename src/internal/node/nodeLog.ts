@@ -30,9 +30,6 @@ export type Module = "Port" | "Node" | "Transport" | "Global" | "Supervisor" | "
 
 type Level = "Debug" | "Info" | "Warn" | "Error"
 
-/** Writes a line at some level. */
-type Write = (text: string, ...details: ReadonlyArray<unknown>) => void
-
 /** What all that one node logs has in common. */
 class Bounds {
   /** The ends of ports that were told with their causes. */
@@ -102,10 +99,14 @@ export class NodeLog {
   }
 
   /** What cannot happen often. */
-  readonly warn: Write = (text, ...details) => this.write("Warn", text, details)
+  warn(text: string, ...details: ReadonlyArray<unknown>): void {
+    this.write("Warn", text, details)
+  }
 
   /** What keeps the node from its work. */
-  readonly error: Write = (text, ...details) => this.write("Error", text, details)
+  error(text: string, ...details: ReadonlyArray<unknown>): void {
+    this.write("Error", text, details)
+  }
 
   /**
    * What happens in the life of the node, perhaps to its link with another one; as often as `warnSome`. Nobody has to read of the nodes

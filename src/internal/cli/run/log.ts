@@ -17,10 +17,13 @@ import type { LogLine } from "./logRing.ts"
 /** What a configuration says of the log. */
 export type LogOptions = Pick<RunOptions, "logFormat" | "logLevel">
 
+/** The format, where the configuration leaves it to the terminal. */
+export const chosenFormat = (format: LogFormat | undefined): LogFormat =>
+  format ?? (process.stderr.isTTY ? "pretty" : "logfmt")
+
 const writer = (format: LogFormat | undefined) => {
-  const isTerminal = process.stderr.isTTY
-  const isColored = isTerminal && (process.env["NO_COLOR"] ?? "") === ""
-  const chosen = format ?? (isTerminal ? "pretty" : "logfmt")
+  const isColored = process.stderr.isTTY && (process.env["NO_COLOR"] ?? "") === ""
+  const chosen = chosenFormat(format)
   return (line: LogLine): void => void process.stderr.write(`${formatLine(chosen, line, isColored)}\n`)
 }
 
