@@ -16,6 +16,7 @@ import { checkSeeds } from "./node.ts"
 import { type Reloaded, reloadRequest, showReloaded } from "./reloaded.ts"
 import { OwnProof } from "./renewal.ts"
 import type { Change, Services } from "./services.ts"
+import { beKnownAs } from "./watched.ts"
 
 /** Options that a node takes while it runs, beside those of its proof; all others are for its next start. */
 const takes: { readonly [O in keyof typeof keyOf]?: (router: Router, options: RunOptions) => void } = {
@@ -80,6 +81,7 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
       }
       used.services = options.services
       took(options)
+      beKnownAs(router.nodeId)
       return {
         taken: [...proofs, ...taken.map((name) => keyOf[name]), ...showChange(change)],
         needsRestart: changed.filter((name) => !taken.includes(name)).map((name) => keyOf[name])
