@@ -32,7 +32,11 @@ describe("the watchdog of emp run", () => {
     assert.deepStrictEqual([watchdog.pid, worker].map(titleOf), ["emp watchdog fragile", "emp run fragile"])
     const drawn = startEmp(["run", "--bind", "127.0.0.1:*", "--node-id", "some/"])
     const [, nodeId] = await drawn.sees(/node (some\/\S+) is ready/)
-    await eventually("the watchdog has the whole name", () => titleOf(drawn.pid) === `emp watchdog ${nodeId}`)
+    const isKnown = () => titleOf(drawn.pid) === `emp watchdog ${nodeId}`
+    await eventually("the watchdog has the whole name", isKnown)
+    drawn.child.kill("SIGHUP")
+    await drawn.sees(/was read again/)
+    await eventually("it still has", isKnown)
   })
 
   it("lives within the command line where that was meant, and looks after the node as well", async () => {

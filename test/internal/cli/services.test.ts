@@ -5,10 +5,13 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { subscribe, unsubscribe } from "node:diagnostics_channel"
 import { Global, Node, Port, Supervisor } from "../../../src/index.ts"
 import { type ServiceEnvironment, toService } from "../../../src/internal/cli/run/service.ts"
 import { Services } from "../../../src/internal/cli/run/services.ts"
 import { makeLogs } from "../../harness.ts"
+import { SeededRandom } from "../../simulation/random.ts"
+import { sized } from "../../size.ts"
 import { sleep } from "../../supervised.ts"
 
 /** A service that can be made to crash, and how often it was started. */
@@ -141,5 +144,54 @@ describe("a service that makes something", () => {
       yield* until("it says so", () => logs.some((line) => line.includes("app.ts")))
       assert.isUndefined(running.pollUnsafe())
       assert.deepStrictEqual(logs.filter((line) => line.includes("app.ts")), ["INFO service app.ts: is done"])
+    }))
+})
+
+/** The services of the fixture that are there, by instance, for as long as the scope is open. */
+const listening = Effect.gen(function*() {
+  const there = new Map<number, string>()
+  const heard = (said: unknown): void => {
+    const { instance, isThere, name } = said as { instance: number; isThere: boolean; name: string }
+    if (isThere) there.set(instance, name)
+    else there.delete(instance)
+  }
+  const channel = "effect-mp:test:services"
+  yield* Effect.acquireRelease(
+    Effect.sync(() => subscribe(channel, heard)),
+    () => Effect.sync(() => unsubscribe(channel, heard))
+  )
+  return there
+})
+
+/** How often each name is there. */
+const counted = (names: Iterable<string>): ReadonlyArray<string> => Array.from(names).toSorted()
+
+describe("the services of a node that reads its configuration again", () => {
+  test("are those that are wanted, or the ones before; what is wanted as before runs on", () =>
+    Effect.gen(function*() {
+      const there = yield* listening
+      const random = new SeededRandom("services")
+      const services = new Services(yield* Effect.context<ServiceEnvironment>())
+      for (let round = 0; round < sized(60, 1000); round++) {
+        const before = new Map(there)
+        const names = Array.from({ length: random.int(0, 5) }, () => `s${random.int(0, 3)}`)
+        if (random.chance(0.25)) names.splice(random.int(0, names.length), 0, "broken")
+        const wanted = names.map((name) => ["test/fixtures/published.ts", name] as const)
+        const change = yield* services.changeTo(wanted)
+        assert.deepStrictEqual(new Map(there), before, "nothing is done before it is applied")
+        const exit = yield* Effect.exit(change.apply)
+        const isBroken = names.includes("broken")
+        assert.strictEqual(Exit.isFailure(exit), isBroken)
+        assert.deepStrictEqual(counted(there.values()), isBroken ? counted(before.values()) : counted(names))
+        // Of each name as many run on as were there and are wanted.
+        const kept = Array.from(before).filter(([instance]) => there.has(instance)).map(([, name]) => name)
+        const left = [...names]
+        const common = Array.from(before.values()).filter((name) => {
+          const at = left.indexOf(name)
+          if (at >= 0) left.splice(at, 1)
+          return at >= 0
+        })
+        assert.deepStrictEqual(counted(kept), counted(common))
+      }
     }))
 })

@@ -7,8 +7,6 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
-import { isLessThanOrEqualTo as isAtMost } from "effect/LogLevel"
-import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type { RunOptions } from "../../config/options.ts"
@@ -79,7 +77,7 @@ export const run = Command.make("run", {
     const { hangups, reloading } = yield* Effect.promise(() => import("./reload.ts"))
     const reloads = yield* hangups
     const options = yield* runOptions(sources)
-    const { beginLog } = yield* loadLog
+    const { beginLog, chosenFormat, isLogged } = yield* loadLog
     beginLog(options)
     const { nodeId = "" } = options
     if (isCommand(nodeId)) {
@@ -89,11 +87,12 @@ export const run = Command.make("run", {
     if (options.perlServices.length > 0) {
       yield* Effect.logInfo(`skipping the services of AnyEvent::MP: ${options.perlServices.join(", ")}`)
     }
-    const least = yield* References.MinimumLogLevel
-    const logged = { warnings: isAtMost(least, "Warn"), errors: isAtMost(least, "Error") }
-    const tellSettings = ({ services }: RunOptions): void => {
+    const tellSettings = ({ logFormat, services }: RunOptions): void => {
       const watched = input.watch ? services.flatMap(fileOf) : []
-      tellWatchdog({ settings: { nodeId, hangSeconds: input.hangTimeout, watched, logFormat: "logfmt", logged } })
+      const logged = { warnings: isLogged("Warn"), errors: isLogged("Error") }
+      tellWatchdog({
+        settings: { nodeId, hangSeconds: input.hangTimeout, watched, logFormat: chosenFormat(logFormat), logged }
+      })
     }
     tellSettings(options)
     const { runNode } = yield* Effect.promise(() => import("./node.ts"))

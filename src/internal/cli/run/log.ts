@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
 import type { LogFormat } from "../../config/keys.ts"
-import { readLevels } from "../../config/logLevels.ts"
+import { type LogLevel, readLevels } from "../../config/logLevels.ts"
 import type { RunOptions } from "../../config/options.ts"
 import { catcher, catchingLogger } from "./logCatcher.ts"
 import { formatLine } from "./logFormat.ts"
@@ -32,6 +32,9 @@ export const setLevels = ({ logLevel }: Pick<LogOptions, "logLevel">): void => {
   const read = readLevels(logLevel)
   if (Result.isSuccess(read)) catcher.setLevels(read.success)
 }
+
+/** Whether lines of the command line itself are shown at a level. */
+export const isLogged = (level: LogLevel): boolean => catcher.shows(level, { module: "Cli" })
 
 /** The configuration has said what the log is like. */
 export const beginLog = (options: LogOptions): void => {

@@ -16,6 +16,9 @@ export const checkMillis = 500
 /** Services that fail from the start have failed when the node has been ready for so long. */
 const provenMillis = 3000
 
+/** A node that is not ready yet loads modules, for which no beat can come: on a busy machine that takes its time. */
+export const startSeconds = 30
+
 export interface End {
   readonly code: number | null
   /** How the node ended, for people. */
@@ -94,10 +97,14 @@ export class NodeProcess {
     this.lived++
     this.silent++
     if (this.restart !== undefined) this.leaving++
-    const most = this.keeper.hangSeconds * 1000 / checkMillis
+    const { hangSeconds } = this.keeper
+    const most = hangSeconds * 1000 / checkMillis
+    const mostSilent = this.ready === undefined ? Math.max(hangSeconds, startSeconds) * 1000 / checkMillis : most
     this.keeper.checked(this.silent <= beatChecks)
-    if (this.silent <= most && this.leaving <= most || this.problem !== undefined) return
-    this.problem = this.silent > most ? "hung, and was killed" : `${this.restart}, did not end in time, and was killed`
+    if (this.silent <= mostSilent && this.leaving <= most || this.problem !== undefined) return
+    this.problem = this.silent > mostSilent
+      ? "hung, and was killed"
+      : `${this.restart}, did not end in time, and was killed`
     this.child.kill("SIGKILL")
     this.keeper.killing(this.problem)
   }

@@ -17,6 +17,7 @@ import { checkSeeds } from "./node.ts"
 import { type Reloaded, reloadRequest, showReloaded } from "./reloaded.ts"
 import { OwnProof } from "./renewal.ts"
 import type { Change, Services } from "./services.ts"
+import { beKnownAs } from "./watched.ts"
 
 type RunOptionName = keyof typeof runKeyOf
 
@@ -87,6 +88,7 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
       }
       used.services = options.services
       took(options)
+      beKnownAs(router.nodeId)
       return {
         taken: [...proofs, ...taken.map((name) => runKeyOf[name]), ...showChange(change)],
         needsRestart: changed.filter((name) => !taken.includes(name)).map((name) => runKeyOf[name])

@@ -63,6 +63,10 @@ export class Services {
     this.context = context
   }
 
+  private get router(): Router {
+    return Context.get(this.context, NodeRouter)
+  }
+
   /** Fails when one of them could not be kept alive. */
   get failed(): Effect.Effect<never, ServiceError> {
     return Deferred.await(this.failing)
@@ -70,7 +74,7 @@ export class Services {
 
   /** Starts the first ones. */
   begin(services: ReadonlyArray<Service>): Effect.Effect<void, ServiceError> {
-    return services.length === 0 ? Effect.void : this.supervise(this.named(services))
+    return services.length === 0 ? Effect.void : this.supervise(named(this.router, services, []))
   }
 
   /** Has the node run these: those of them that it runs already are left alone, and others are loaded now. */
@@ -82,7 +86,7 @@ export class Services {
       return at < 0
     })
     return Effect.map(loadServices(missing), (loaded) => {
-      const starting = this.named(loaded)
+      const starting = named(this.router, loaded, this.running.filter((service) => !stopping.includes(service)))
       return {
         started: starting.map(({ id }) => id),
         stopped: stopping.map(({ id }) => id),
@@ -91,30 +95,31 @@ export class Services {
     })
   }
 
+  /** The new ones may need what the old ones hold. */
   private replace(old: ReadonlyArray<Running>, fresh: ReadonlyArray<Running>): Effect.Effect<void, ServiceError> {
-    return Effect.gen({ self: this }, function*() {
-      const before = this.running
-      // The new ones may need what the old ones hold.
-      yield* Effect.forEach(old.toReversed(), (service) => this.stop(service), { discard: true })
-      yield* Effect.catch(
-        Effect.forEach(fresh, (service) => this.add(service), { discard: true }),
-        (error) =>
-          Effect.gen({ self: this }, function*() {
-            const added = this.running.filter((service) => fresh.includes(service))
-            yield* Effect.forEach(added.toReversed(), (service) => this.stop(service), { discard: true })
-            yield* Effect.forEach(old, (service) => this.add(service), { discard: true })
-            this.running = before
-            return yield* error
-          })
-      )
+    const each = (services: ReadonlyArray<Running>, does: (service: Running) => Effect.Effect<void, ServiceError>) =>
+      Effect.forEach(services, does, { discard: true })
+    const stop = (service: Running) => this.stop(service)
+    const startAgain = (service: Running) =>
+      Effect.catch(this.add(service), (error) => Effect.logError(`${error.message}; it is not there any more`))
+    const undo = Effect.suspend(() => {
+      const added = this.running.filter((service) => fresh.includes(service))
+      return Effect.andThen(each(added.toReversed(), stop), each(old, startAgain))
     })
+    return Effect.andThen(
+      each(old.toReversed(), stop),
+      Effect.tapError(each(fresh, (service) => this.add(service)), () => undo)
+    )
   }
 
   private add(service: Running): Effect.Effect<void, ServiceError> {
     const { supervisor } = this
-    if (supervisor === undefined) return this.supervise([service])
+    const added = supervisor === undefined ? this.supervise([service]) : this.addTo(supervisor, service)
+    return Effect.tapError(added, () => Effect.sync(() => service.presence.isMissed(undefined)))
+  }
+
+  private addTo(supervisor: Supervisor.Supervisor, service: Running): Effect.Effect<void, ServiceError> {
     return supervisor.startChild(childOf(service)).pipe(
-      Effect.tapError(() => Effect.sync(() => service.presence.isMissed(undefined))),
       Effect.provideContext(this.context),
       Effect.mapError((error) =>
         error._tag === "StartError"
@@ -161,18 +166,21 @@ export class Services {
       this.running = services
     }).pipe(Effect.provideContext(this.context))
   }
+}
 
-  /** One service may run twice. */
-  private named(services: ReadonlyArray<Service>): ReadonlyArray<Running> {
-    const router = Context.get(this.context, NodeRouter)
-    const taken = new Set(this.running.map(({ id }) => id))
-    return services.map((service) => {
-      let id = service.spec
-      for (let nth = 2; taken.has(id); nth++) id = `${service.spec} (${nth})`
-      taken.add(id)
-      return { ...service, id, presence: new Presence(router, id) }
-    })
-  }
+/** One service may run twice: names beside those of others. */
+const named = (
+  router: Router,
+  services: ReadonlyArray<Service>,
+  others: ReadonlyArray<Running>
+): ReadonlyArray<Running> => {
+  const taken = new Set(others.map(({ id }) => id))
+  return services.map((service) => {
+    let id = service.spec
+    for (let nth = 2; taken.has(id); nth++) id = `${service.spec} (${nth})`
+    taken.add(id)
+    return { ...service, id, presence: new Presence(router, id) }
+  })
 }
 
 const childOf = (service: Running) => {

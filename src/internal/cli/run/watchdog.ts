@@ -11,7 +11,7 @@
 import { atOnce } from "../terminal/exitCodes.ts"
 import type { FromNode, Settings } from "./channel.ts"
 import { heedHangups } from "./hangup.ts"
-import { checkMillis, type End, NodeProcess } from "./nodeProcess.ts"
+import { checkMillis, type End, NodeProcess, startSeconds } from "./nodeProcess.ts"
 import { ServiceManager } from "./serviceManager.ts"
 import { WatchdogLog } from "./watchdogLog.ts"
 import { watchFiles } from "./watchedFiles.ts"
@@ -21,9 +21,6 @@ const delayMillis = { first: 100, longest: 30_000 }
 
 /** A node that has lived for so long has the first delay before it again. */
 const calmMillis = 60_000
-
-/** Until the node has said otherwise, it hangs when it has been silent for so long. */
-const firstHangSeconds = 30
 
 export class Watchdog {
   /** With the exit code. Why the node has ended, it has said itself. */
@@ -86,24 +83,25 @@ export class Watchdog {
     const settings = (): Settings | undefined => this.settings
     const node = new NodeProcess({
       get hangSeconds() {
-        return settings()?.hangSeconds ?? firstHangSeconds
+        return settings()?.hangSeconds ?? startSeconds
       },
-      heard: (message) => this.hear(node, message),
+      heard: (message) => this.hear(message),
       checked: (hasBeaten) => {
         if (hasBeaten) this.manager.alive(checkMillis)
       },
       killing: (problem) => this.log.error(`the node ${problem}`)
     })
     this.node = node
+    // It hears of them when it listens.
+    node.tell({ lines: this.log.lines })
     const end = await node.ended
     this.node = undefined
     return end
   }
 
-  private hear(node: NodeProcess, { nodeId, ready, reloaded, settings }: FromNode): void {
+  private hear({ nodeId, ready, reloaded, settings }: FromNode): void {
     if (settings !== undefined) {
       this.goBy(settings)
-      node.tell({ lines: this.log.lines })
       this.unwatch()
       const complain = (problem: string): void => this.log.warn(problem)
       this.unwatch = watchFiles(settings.watched, (file) => this.changed(file), complain)
