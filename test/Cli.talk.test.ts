@@ -532,6 +532,9 @@ describe("a command of the network", () => {
     const wrong = await begin(["status", "--seed", seed, "--timeout", "600"], { EMP_SECRET: "other" }).exits()
     assert.strictEqual(wrong.code, 1)
     assert.match(wrong.stderr, /^emp: .*authentication failed: do both nodes have the same secret\?$/m)
+    const strict = await bare("--seed", seed, "--timeout", "600", "--cert", "test/fixtures/certs/a.pem")
+    assert.strictEqual(strict.code, 1)
+    assert.match(strict.stderr, /^emp: .*we have a certificate and demand TLS/m)
   })
 
   it.each([
