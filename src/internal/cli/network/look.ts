@@ -8,7 +8,6 @@ import * as Global from "../../../Global.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
-import { readForest } from "../../supervisor/tree.ts"
 import { showDuration } from "../../values/duration.ts"
 import type { Outputs } from "../outputs.ts"
 import { columns, print, printOutput, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
@@ -232,7 +231,11 @@ export const tree = (session: Session, node: string | undefined) =>
     const patient = yield* withHalfTheTime(session)
     const answers = node === undefined ? yield* statuses(patient) : [yield* askStatus(session, node)]
     const supervisors = answers.flatMap((answer) => "supervisors" in answer ? answer.supervisors : [])
-    const { roots, silent } = yield* within(patient, readForest(supervisors), "the supervisors have not answered")
+    const { roots, silent } = yield* within(
+      patient,
+      Supervisor.forest(supervisors),
+      "the supervisors have not answered"
+    )
     const where = node === undefined ? "the network" : `node ${node}`
     const text = supervisors.length === 0
       ? `${where} has no supervisors`
