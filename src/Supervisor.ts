@@ -1345,6 +1345,41 @@ export type TreeChild = trees.TreeChild
 export const tree = (supervisor: Port.PortId): Effect.Effect<Tree, AskError, Node> => trees.readTree(supervisor)
 
 /**
+ * What comes of reading many supervisors together: the `roots` are those that are below no other one of them, with all that is below them,
+ * and `silent` those that have not answered.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Forest = trees.Forest
+
+/**
+ * Looks at many supervisors together, each once: at all of a node, or of a network. One that is below another one stands there, and one that
+ * was made in the port of another one's child (a service of `emp run`, which ends with it) stands in what that child has `made`.
+ *
+ * **Example** (Two of which one is below the other)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const pool = Supervisor.make({ name: "pool", children: [{ id: "worker", start: Port.make({}) }] })
+ *   const app = yield* Supervisor.make({ name: "app", children: [{ id: "pool", start: pool }] })
+ *   const { roots } = yield* Supervisor.forest([yield* app.port("pool"), app.supervisor])
+ *   return roots.map((root) => root.name)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => ["app"]
+ * ```
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const forest = (supervisors: ReadonlyArray<Port.PortId>): Effect.Effect<Forest, never, Node> =>
+  trees.readForest(supervisors)
+
+/**
  * A tree as text, a line for each child: its name, its port, how long it runs, its restarts, and its last end. Lines are
  * cut at `width` (80), and of more than 20 children the rest is counted.
  *

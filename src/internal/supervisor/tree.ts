@@ -82,7 +82,7 @@ const readFrom = (port: string, walk: Walk): Effect.Effect<Tree, AskError, Node>
     return { ...flat, children }
   })
 
-/** What comes of reading many supervisors together. */
+/** Documented as `Supervisor.Forest`. */
 export interface Forest {
   /** Those that are below no other one, nor made in the port of one's child, with all that is below them. */
   readonly roots: ReadonlyArray<Tree>

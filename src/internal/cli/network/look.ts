@@ -8,7 +8,6 @@ import * as Global from "../../../Global.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
-import { readForest } from "../../supervisor/tree.ts"
 import { isCommand } from "../../values/commandId.ts"
 import { showDuration } from "../../values/duration.ts"
 import type { Outputs } from "../outputs.ts"
@@ -235,7 +234,7 @@ export const tree = (session: Session, node: string | undefined) =>
     const supervisors = answers.flatMap((answer) => "supervisors" in answer ? answer.supervisors : [])
     const { roots, silent: quiet } = yield* within(
       patient,
-      readForest(supervisors),
+      Supervisor.forest(supervisors),
       "the supervisors have not answered"
     )
     const where = node === undefined ? "the network" : `node ${node}`

@@ -135,8 +135,8 @@ export const drawRows = (rows: ReadonlyArray<Row>, view: View): string => {
 }
 
 export const help = [
-  "n u m b d c M r   sort by name, time up, messages/s, deepest mailbox, delay of the",
-  "                  event loop, CPU, memory, restarts; again: the other way round",
+  "n u m b d c M r   sort by name, time up, messages/s, deepest mailbox, delay of",
+  "                  the event loop, CPU, memory, restarts; again: the other way",
   "left, right       sort by the column before or behind",
   "up, down          go through the nodes",
   "?                 shows this, and hides it",
