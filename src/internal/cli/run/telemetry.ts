@@ -9,6 +9,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -68,6 +69,25 @@ const defaults = {
   OTEL_LOGS_EXPORTER: "otlp"
 }
 
+/** The exporters keep to themselves that a collector does not take what they send. It is said once, until the collector takes it again. */
+const warning = (url: string) => {
+  let isKnown = false
+  const taken = Effect.sync(() => {
+    isKnown = false
+  })
+  const refused = ({ message }: { readonly message: string }) =>
+    Effect.suspend(() => {
+      if (isKnown) return Effect.void
+      isKnown = true
+      return Effect.logWarning(`otlp: the collector at ${url} does not take what happens here: ${message}`)
+    })
+  const client = Effect.map(
+    HttpClient.HttpClient,
+    (client) => client.pipe(HttpClient.filterStatusOk, HttpClient.tap(() => taken), HttpClient.tapError(refused))
+  )
+  return Layer.provide(Layer.effect(HttpClient.HttpClient, client), FetchHttpClient.layer)
+}
+
 /** Sends what happens to a collector at this address. The variables of OpenTelemetry say more: headers, intervals, what is not sent. */
 export const sendTelemetry = (url: string, nodeId: string) => {
   const given = ConfigProvider.fromEnv({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: url } })
@@ -79,7 +99,7 @@ export const sendTelemetry = (url: string, nodeId: string) => {
   return Otlp.layerFromConfig({
     resource: { serviceVersion: version, attributes: { "service.instance.id": nodeId } }
   }).pipe(
-    Layer.provide([FetchHttpClient.layer, OtlpSerialization.layerJson]),
+    Layer.provide([warning(url), OtlpSerialization.layerJson]),
     Layer.provide(Layer.effect(ConfigProvider.ConfigProvider, provider))
   )
 }
