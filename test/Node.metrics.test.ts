@@ -13,8 +13,10 @@ import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
 import * as Transport from "../src/Transport.ts"
+import { pem } from "./certificates.ts"
 import { type Exposition, readExposition, valueOf } from "./exposition.ts"
 import { connect, testOver, transports, until } from "./harness.ts"
+import { connectRaw, dialRaw } from "./rawPeer.ts"
 
 /** What Prometheus would see now. What is new is there from the second reading on. */
 const exposed = Effect.map(Effect.andThen(Metric.snapshot, PrometheusMetrics.format()), readExposition)
@@ -74,6 +76,51 @@ describe.each(transports)("metrics over %s", (_, transport) => {
       assert.isAbove(Array.from(registry.keys()).filter((key) => !before.has(key)).length, 20)
       yield* node.stop
       assert.deepStrictEqual(Array.from(registry.keys()).filter((key) => !before.has(key)), [])
+    }))
+})
+
+describe("metrics of links", () => {
+  const test = testOver(Transport.layerTcp)
+
+  test("tell nodes of Perl from our own, and TLS from none", (world) =>
+    Effect.gen(function*() {
+      const both = { cert: pem("shared"), authAccept: ["tls_sha3_512", "hmac_sha3_512", "cleartext"] }
+      const [a, b] = [yield* world.start("a", both), yield* world.start("b", both)]
+      yield* connect(a, b)
+      const port = yield* a.run(Port.make({ item: () => {}, echo: (reply) => Port.snd(reply, "echo") }))
+      yield* b.run(Effect.repeat(Port.cal(port, "echo"), { times: 2 }))
+      const raw = yield* connectRaw(a.address)
+      for (let n = 0; n < 5; n++) raw.send([port.replace("a#", ""), "item"])
+      yield* raw.settle
+      const seen = yield* exposed
+      const received = (kind: string, tls: string) =>
+        valueOf(seen, "effect_mp_messages_received_total", { node: "a", kind, tls })
+      assert.deepStrictEqual([received("own", "true"), received("own", "false")], [3, 0])
+      assert.deepStrictEqual([received("perl", "true"), received("perl", "false")], [0, 5])
+      assert.strictEqual(valueOf(seen, "effect_mp_links", { node: "a", kind: "perl", tls: "false" }), 1)
+    }))
+
+  test("count who is refused, and not who connects and leaves", (world) =>
+    Effect.gen(function*() {
+      const node = yield* world.start("a")
+      yield* dialRaw(node.address, { secret: "wrong" })
+      yield* dialRaw(node.address, { opening: "" })
+      const refused = Effect.map(exposed, (seen) => valueOf(seen, "effect_mp_handshakes_refused_total", { node: "a" }))
+      yield* until("one is refused", () => Effect.map(refused, (count) => count === 1))
+    }))
+})
+
+describe("metrics of the event loop", () => {
+  testOver(Transport.layerMemory)("tell how long a handler has blocked it", (world) =>
+    Effect.gen(function*() {
+      yield* world.start("a")
+      const worst = Effect.map(exposed, ({ samples }) =>
+        samples.find(({ name }) => name === "effect_mp_event_loop_delay_max_seconds")?.value)
+      yield* until("it is measured", () =>
+        Effect.map(worst, (seconds) => seconds !== undefined))
+      const end = performance.now() + 250
+      while (performance.now() < end);
+      yield* until("it is told", () => Effect.map(worst, (seconds = 0) => seconds >= 0.2))
     }))
 })
 

@@ -9,7 +9,6 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as Metric from "effect/Metric"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as v8 from "node:v8"
@@ -124,10 +123,7 @@ const household = Effect.fnUntraced(function*(server: string, tcp: string, first
   const number = Math.floor(first / together)
   const seeds = [number % overTcp === 0 ? tcp : "memory:1"]
   const scope = yield* Scope.make()
-  // In a process of its own its metrics would go with it; here they would stay in the registry of the process.
-  const context = yield* Scope.provide(node(`c${first}`, [], { seeds }), scope).pipe(
-    Effect.provideService(Metric.MetricRegistry, new Map())
-  )
+  const context = yield* Scope.provide(node(`c${first}`, [], { seeds }), scope)
   const inside = Context.add(context, Scope.Scope, scope)
   yield* Effect.provideContext(
     Effect.andThen(

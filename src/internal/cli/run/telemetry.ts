@@ -4,20 +4,18 @@
  *
  * @internal
  */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as ConfigProvider from "effect/ConfigProvider"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
 import * as HttpRouter from "effect/http/HttpRouter"
-import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Otlp from "effect/observability/Otlp"
 import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
-import { createServer } from "node:http"
+import * as http from "node:http"
 import * as Node from "../../../Node.ts"
 import { probes } from "../../node/probes.ts"
 import { errorText } from "../../transport/tcpWire.ts"
@@ -34,30 +32,49 @@ const metrics = HttpRouter.use((router) =>
   )
 )
 
-const whyNot = (cause: unknown): string => cause instanceof Error ? errorText(cause) : String(cause)
+/** Answers by what answers requests of the Web, without what else Node's server of Effect brings along: it is for pages that are read. */
+const answerBy =
+  (handler: (request: Request) => Promise<Response>): http.RequestListener =>
+  async ({ method = "GET", url }, response) => {
+    try {
+      const answer = await handler(new Request(new URL(url ?? "/", "http://localhost"), { method }))
+      response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text())
+    } catch {
+      response.destroy()
+    }
+  }
+
+const openServer = (
+  bind: string,
+  listener: http.RequestListener
+): Effect.Effect<http.Server, Node.InvalidOption> =>
+  Effect.callback((resume) => {
+    const { host, port } = parseAddress(bind, loopback) ?? { host: loopback, port: 0 }
+    const server = http.createServer(listener)
+    const refuse = (error: Error): void => {
+      resume(Effect.fail(new Node.InvalidOption({ option: "metrics", problem: `${bind}: ${errorText(error)}` })))
+    }
+    server.once("error", refuse).listen({ port, ...host === "*" ? {} : { host } }, () => resume(Effect.succeed(server)))
+  })
+
+const loopback = "127.0.0.1"
 
 /**
  * Serves `/metrics`, `/healthz` and `/readyz` as long as the scope is open. A port alone is one of the loopback interface. Answers where.
  */
 export const serveTelemetry = (bind: string, lacks: Effect.Effect<ReadonlyArray<string>>) =>
   Effect.gen(function*() {
-    const { host, port } = parseAddress(bind, "127.0.0.1") ?? { host: "127.0.0.1", port: 0 }
-    const server = createServer()
-    const listening = NodeHttpServer.layer(() => server, { port, ...host === "*" ? {} : { host } })
-    const routes = HttpRouter.serve(Layer.mergeAll(metrics, probes(lacks)), {
-      disableLogger: true,
-      disableListenLog: true
-    })
-    const context = yield* Layer.build(Layer.provideMerge(routes, listening)).pipe(
-      Effect.catchTag("ServeError", ({ cause }) =>
-        Effect.fail(
-          new Node.InvalidOption({ option: "metrics", problem: `${bind}: ${whyNot(cause)}` })
-        ))
+    const routes = Layer.mergeAll(metrics, probes(lacks))
+    const { dispose, handler } = HttpRouter.toWebHandler(routes, { disableLogger: true })
+    yield* Effect.addFinalizer(() => Effect.promise(dispose))
+    const server = yield* Effect.acquireRelease(
+      openServer(bind, answerBy(handler)),
+      // Who keeps a connection open must not keep the process from ending.
+      (server) => Effect.sync(() => void server.close().closeAllConnections())
     )
-    // Who keeps a connection open must not keep the process from ending.
-    yield* Effect.addFinalizer(() => Effect.sync(() => void server.close().closeAllConnections()))
-    const { address } = Context.get(context, HttpServer.HttpServer)
-    return address._tag === "UnixPathAddress" ? bind : formatAddress({ host, port: address.port })
+    const address = server.address()
+    const port = typeof address === "object" ? address?.port ?? 0 : 0
+    return formatAddress({ host: parseAddress(bind, loopback)?.host ?? loopback, port })
   })
 
 /** What OpenTelemetry's own variables leave open. */
@@ -66,6 +83,25 @@ const defaults = {
   OTEL_TRACES_EXPORTER: "otlp",
   OTEL_METRICS_EXPORTER: "otlp",
   OTEL_LOGS_EXPORTER: "otlp"
+}
+
+/** The exporters keep to themselves that a collector does not take what they send. It is said once, until the collector takes it again. */
+const warning = (url: string) => {
+  let isKnown = false
+  const taken = Effect.sync(() => {
+    isKnown = false
+  })
+  const refused = ({ message }: { readonly message: string }) =>
+    Effect.suspend(() => {
+      if (isKnown) return Effect.void
+      isKnown = true
+      return Effect.logWarning(`otlp: the collector at ${url} does not take what happens here: ${message}`)
+    })
+  const client = Effect.map(
+    HttpClient.HttpClient,
+    (client) => client.pipe(HttpClient.filterStatusOk, HttpClient.tap(() => taken), HttpClient.tapError(refused))
+  )
+  return Layer.provide(Layer.effect(HttpClient.HttpClient, client), FetchHttpClient.layer)
 }
 
 /** Sends what happens to a collector at this address. The variables of OpenTelemetry say more: headers, intervals, what is not sent. */
@@ -79,7 +115,7 @@ export const sendTelemetry = (url: string, nodeId: string) => {
   return Otlp.layerFromConfig({
     resource: { serviceVersion: version, attributes: { "service.instance.id": nodeId } }
   }).pipe(
-    Layer.provide([FetchHttpClient.layer, OtlpSerialization.layerJson]),
+    Layer.provide([warning(url), OtlpSerialization.layerJson]),
     Layer.provide(Layer.effect(ConfigProvider.ConfigProvider, provider))
   )
 }
