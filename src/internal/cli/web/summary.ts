@@ -226,7 +226,7 @@ export const linksBetween = (
       const ends = links.get(key) ?? { a, b, roundTripMillis: undefined, queued: 0, forth: [], back: [] }
       links.set(key, ends)
       ends.queued += link.queued
-      const millis = link.roundTripMillis
+      const millis = link.roundTripMillis ?? undefined
       if (millis !== undefined) ends.roundTripMillis = Math.min(millis, ends.roundTripMillis ?? millis)
       if (before === undefined) continue
       const [sent, received] = id === a ? [ends.forth, ends.back] : [ends.back, ends.forth]
