@@ -151,7 +151,7 @@ export const summaryOf = (
   const [measured, old] = [measuredOf(status), before === undefined ? {} : measuredOf(before.status)]
   const messages = (way: "in" | "out" | "handled") => rate(old.messages?.[way], measured.messages?.[way], millis)
   const cpu = rate(old.cpuMillis, measured.cpuMillis, millis)
-  const startedAt = before === undefined ? undefined : known?.startedAt
+  const isSame = known !== undefined && known.pid === status.pid
   return {
     id: status.nodeId,
     state: "up",
@@ -159,7 +159,7 @@ export const summaryOf = (
     problem: null,
     lastSeenAt: null,
     // Told again and again it would be another one by some milliseconds.
-    startedAt: startedAt ?? Math.round(now.at - status.uptime),
+    startedAt: isSame ? known.startedAt : Math.round(now.at - status.uptime),
     pid: status.pid,
     version: status.version,
     runtime: status.runtime,
