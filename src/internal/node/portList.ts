@@ -72,32 +72,42 @@ const measure = (receiver: Receiver, sort: Sorting, now: number): number => {
   }
 }
 
+interface Candidate {
+  readonly receiver: Receiver
+  readonly measure: number
+  readonly handled: number
+}
+
+/** Of two that are equal otherwise the one comes first that has handled more, and of those the older one. */
+const inOrder = (a: Candidate, b: Candidate): number => b.measure - a.measure || b.handled - a.handled
+
 /** The first ones of many: what is kept is never more than twice as much as is asked for. */
 class Leaders {
   private readonly limit: number
-  private kept: Array<readonly [receiver: Receiver, measure: number, handled: number]> = []
-  /** Who has less is not among them. */
-  private least = -Infinity
+  private kept: Array<Candidate> = []
+  /** Who does not come before this one is not among them. */
+  private last: Candidate | undefined = undefined
 
   constructor(limit: number) {
     this.limit = limit
   }
 
   offer(receiver: Receiver, measure: number): void {
-    if (measure < this.least) return
-    this.kept.push([receiver, measure, isCell(receiver) ? receiver.handled : -1])
+    const candidate = { receiver, measure, handled: isCell(receiver) ? receiver.handled : -1 }
+    if (this.last !== undefined && inOrder(this.last, candidate) <= 0) return
+    this.kept.push(candidate)
     if (this.kept.length < 2 * this.limit) return
     this.cut()
-    this.least = this.kept.at(-1)![1]
+    this.last = this.kept.at(-1)
   }
 
   private cut(): void {
-    this.kept = this.kept.toSorted((a, b) => b[1] - a[1] || b[2] - a[2]).slice(0, this.limit)
+    this.kept = this.kept.toSorted(inOrder).slice(0, this.limit)
   }
 
   get all(): ReadonlyArray<Receiver> {
     this.cut()
-    return this.kept.map(([receiver]) => receiver)
+    return this.kept.map(({ receiver }) => receiver)
   }
 }
 

@@ -36,7 +36,7 @@ const flags = {
   ),
   timeout: Flag.Finite("timeout").pipe(
     Flag.withDescription(
-      "Seconds for all that a command has to wait for; of those that go on (top, logs, mon, ping, bench, shell) for each answer. Default: 5"
+      "Seconds for all that a command has to wait for; of those that go on (top, tap, logs, mon, ping, bench, shell) for each answer. Default: 5"
     ),
     Flag.filter((seconds) => seconds > 0, () => "more than 0 seconds"),
     Flag.withDefault(5)
