@@ -44,8 +44,10 @@ const bundleCommands = async (): Promise<void> => {
     format: "esm",
     logLevel: "error",
     metafile: true,
-    // What of the dependencies is CommonJS.
-    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` }
+    // What of the dependencies is CommonJS. Others of them make a `require` of their own, by the usual names.
+    banner: {
+      js: `import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);`
+    }
   })
   const packages = new Set(
     Object.keys(metafile.inputs).flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [])

@@ -135,6 +135,7 @@ export const outputs = {
     [Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite]))]
   ),
   "log-level": Schema.Struct({ node: Schema.String, levels: Schema.String }),
+  "web": Schema.Struct({ nodeId: Schema.String, url: Schema.String, allowsActions: Schema.Boolean }),
   "errors": Schema.Array(Tag),
   "errors TAG": Tag,
   "doctor": Schema.Array(Schema.Struct({

@@ -47,7 +47,9 @@ export const PeerStatus = Schema.Struct({
   queued: Count,
   unsent: Count,
   received: Count,
-  sent: Count
+  sent: Count,
+  /** As far as it is known. A node that is looked at finds it out. */
+  roundTripMillis: Schema.optionalKey(Schema.NullOr(Count))
 })
 
 /** What a node answers. Times are in milliseconds, sizes in bytes. */
@@ -131,6 +133,7 @@ export const readStatus = (router: Router): Status => {
   const { networkStatus } = router.observed
   const { families, ...network } = networkStatus
   const memory = process.memoryUsage()
+  const now = router.monotonic()
   return {
     nodeId: router.nodeId,
     version,
@@ -154,7 +157,8 @@ export const readStatus = (router: Router): Status => {
       queued: peer.queued,
       unsent: peer.link?.buffered ?? 0,
       received: peer.link?.received ?? 0,
-      sent: peer.link?.sent ?? 0
+      sent: peer.link?.sent ?? 0,
+      roundTripMillis: router.roundTripMillis(peer.nodeId, now) ?? null
     })),
     supervisors: Array.from(router.observed.supervisors).slice(0, most),
     ...network,

@@ -78,7 +78,7 @@ const membersIn = (session: Session, groups: ReadonlyMap<string, ReadonlyArray<s
   })
 
 /** A family is a group if somebody has registered a port in it: data may have any key, but hardly such ones. */
-const isGroup = (members: ReadonlyArray<string>): boolean => members.some((member) => member.includes("#"))
+export const isGroup = (members: ReadonlyArray<string>): boolean => members.some((member) => member.includes("#"))
 
 export const groups = (session: Session, group: string | undefined): Effect.Effect<void, unknown, Network> =>
   Effect.gen(function*() {
