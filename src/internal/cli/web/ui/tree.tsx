@@ -1,0 +1,145 @@
+/**
+ * A tree whose branches open and close, by the keyboard as well: arrows, Home, End. Only the rows that can be seen are drawn.
+ *
+ * @internal
+ */
+import type { ComponentChildren } from "preact"
+import { useEffect, useMemo, useRef, useState } from "preact/hooks"
+import { useWindow } from "./window.ts"
+
+export interface Branch {
+  /** Unique in the whole tree. */
+  readonly key: string
+  /** What is searched, and what is said of it. */
+  readonly label: string
+  readonly row: ComponentChildren
+  readonly children: ReadonlyArray<Branch>
+}
+
+interface Row {
+  readonly branch: Branch
+  readonly depth: number
+  readonly parent: number
+  readonly isOpen: boolean
+}
+
+/** The rows that are open. `closed` has the keys of those whose children are hidden. */
+const rowsOf = (branches: ReadonlyArray<Branch>, closed: ReadonlySet<string>): ReadonlyArray<Row> => {
+  const rows: Array<Row> = []
+  const add = (branch: Branch, depth: number, parent: number): void => {
+    const isOpen = !closed.has(branch.key)
+    const own = rows.push({ branch, depth, parent, isOpen }) - 1
+    if (isOpen) { for (const child of branch.children) add(child, depth + 1, own) }
+  }
+  for (const branch of branches) add(branch, 1, -1)
+  return rows
+}
+
+/** Branches that match, with all above them. */
+const matching = (branches: ReadonlyArray<Branch>, wanted: string): ReadonlyArray<Branch> =>
+  branches.flatMap((branch) => {
+    if (branch.label.toLowerCase().includes(wanted)) return [branch]
+    const children = matching(branch.children, wanted)
+    return children.length === 0 ? [] : [{ ...branch, children }]
+  })
+
+interface Properties {
+  readonly label: string
+  readonly branches: ReadonlyArray<Branch>
+  readonly filter: string
+}
+
+export const Tree = ({ branches, filter, label }: Properties) => {
+  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
+  const [current, setCurrent] = useState("")
+  const isMoved = useRef(false)
+  const wanted = filter.toLowerCase()
+  const rows = useMemo(
+    () => rowsOf(wanted === "" ? branches : matching(branches, wanted), closed),
+    [branches, wanted, closed]
+  )
+  const { above, below, box, end, first, onScroll, reveal } = useWindow(rows.length)
+  const place = Math.max(0, rows.findIndex(({ branch }) => branch.key === current))
+  useEffect(() => {
+    if (!isMoved.current) return
+    isMoved.current = false
+    box.current?.querySelector<HTMLElement>(`[data-row="${place}"]`)?.focus()
+  })
+  const move = (to: number): void => {
+    const row = rows[Math.max(0, Math.min(to, rows.length - 1))]
+    if (row === undefined) return
+    isMoved.current = true
+    reveal(rows.indexOf(row))
+    setCurrent(row.branch.key)
+  }
+  const toggle = ({ branch, isOpen }: Row): void => {
+    const next = new Set(closed)
+    if (isOpen) next.add(branch.key)
+    else next.delete(branch.key)
+    setClosed(next)
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const row = rows[place]
+    if (row === undefined) return
+    const hasChildren = row.branch.children.length > 0
+    const actions: Readonly<Record<string, () => void>> = {
+      ArrowDown: () => move(place + 1),
+      ArrowUp: () => move(place - 1),
+      Home: () => move(0),
+      End: () => move(rows.length - 1),
+      ArrowRight: () => hasChildren && !row.isOpen ? toggle(row) : move(hasChildren ? place + 1 : place),
+      ArrowLeft: () => hasChildren && row.isOpen ? toggle(row) : move(row.parent < 0 ? place : row.parent)
+    }
+    const action = actions[event.key]
+    if (action === undefined) return
+    event.preventDefault()
+    action()
+  }
+  return (
+    <div class="scrolls tree" ref={box} onScroll={onScroll}>
+      <ul role="tree" aria-label={label} onKeyDown={onKeyDown}>
+        <li role="none" style={{ height: `${above}px` }} />
+        {rows.slice(first, end).map((row, index) => (
+          <TreeRow
+            key={row.branch.key}
+            row={row}
+            place={first + index}
+            isCurrent={first + index === place}
+            onFocus={() => setCurrent(row.branch.key)}
+            onToggle={() => toggle(row)}
+          />
+        ))}
+        <li role="none" style={{ height: `${below}px` }} />
+      </ul>
+    </div>
+  )
+}
+
+interface RowProperties {
+  readonly row: Row
+  readonly place: number
+  readonly isCurrent: boolean
+  readonly onFocus: () => void
+  readonly onToggle: () => void
+}
+
+const TreeRow = ({ isCurrent, onFocus, onToggle, place, row }: RowProperties) => {
+  const hasChildren = row.branch.children.length > 0
+  return (
+    <li
+      role="treeitem"
+      class="branch"
+      data-row={place}
+      tabIndex={isCurrent ? 0 : -1}
+      aria-level={row.depth}
+      {...hasChildren ? { "aria-expanded": row.isOpen } : {}}
+      onFocus={onFocus}
+      style={{ paddingInlineStart: `${Math.min(row.depth - 1, 12) * 20 + 4}px` }}
+    >
+      <span class="twig" aria-hidden="true" onClick={hasChildren ? onToggle : undefined}>
+        {hasChildren ? row.isOpen ? "▾" : "▸" : "·"}
+      </span>
+      {row.branch.row}
+    </li>
+  )
+}
