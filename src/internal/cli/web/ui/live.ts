@@ -64,7 +64,7 @@ export const connect = (): void => {
     picture.set(applyChanges(picture.get(), changes))
   })
   opened.addEventListener("timeline", ({ data }: MessageEvent<string>) => {
-    const { entries, full }: TimelineEvent = JSON.parse(data)
+    const { entries, full }: typeof TimelineEvent.Type = JSON.parse(data)
     heard()
     timeline.set([...full ? [] : timeline.get(), ...entries].slice(-mostEntries))
   })

@@ -42,7 +42,7 @@ const query = (path: string, values: Readonly<Record<string, string | undefined>
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`
 }
 
-export const loadAbout = () => json<About>("/api/about")
+export const loadAbout = () => json<typeof About.Type>("/api/about")
 export const loadNode = (id: string, sort: PortSort) => json<NodeDetails>(query("/api/node", { id, sort }))
 export const loadSupervisors = () => json<Supervisors>("/api/supervisors")
 export const loadFamilies = () => json<Families>("/api/families")

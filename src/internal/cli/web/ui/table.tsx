@@ -16,6 +16,21 @@ export interface Column<Row> {
   readonly isNumber?: boolean
 }
 
+/** A column of numbers of which some may not be known. */
+export const numbers = <Row,>(
+  title: string,
+  value: (row: Row) => number | null,
+  show: (value: number) => string
+): Column<Row> => ({
+  title,
+  isNumber: true,
+  value: (row) => value(row) ?? undefined,
+  cell: (row) => {
+    const known = value(row)
+    return known === null ? "–" : show(known)
+  }
+})
+
 interface Order {
   readonly column: number
   readonly isDescending: boolean

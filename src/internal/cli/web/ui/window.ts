@@ -14,7 +14,7 @@ const spare = 8
 
 export interface Window {
   /** The element that scrolls. */
-  readonly box: RefObject<HTMLDivElement>
+  readonly box: RefObject<HTMLDivElement | null>
   readonly onScroll: () => void
   readonly first: number
   /** The one behind the last. */

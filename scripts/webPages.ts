@@ -1,0 +1,36 @@
+/**
+ * The pages of `emp web` as three texts: what of `src/internal/cli/web/ui/` a browser is sent. All that they need is in them.
+ */
+import { buildSync } from "esbuild"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+export interface WebPages {
+  readonly page: string
+  readonly script: string
+  readonly style: string
+}
+
+const ui = fileURLToPath(new URL("../src/internal/cli/web/ui/", import.meta.url))
+
+const bundled = (file: string): string => {
+  const { outputFiles } = buildSync({
+    entryPoints: [ui + file],
+    bundle: true,
+    write: false,
+    minify: true,
+    format: "iife",
+    // Browsers of the last two years: the style sheet needs `light-dark`.
+    target: ["chrome123", "firefox120", "safari17.5"],
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    logLevel: "error"
+  })
+  return outputFiles.map(({ text }) => text).join("")
+}
+
+export const webPages = (): WebPages => ({
+  page: readFileSync(`${ui}page.html`, "utf8"),
+  script: bundled("main.tsx"),
+  style: bundled("style.css")
+})
