@@ -6,9 +6,9 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 export interface WebPages {
-  readonly page: string
-  readonly script: string
-  readonly style: string
+  readonly html: string
+  readonly js: string
+  readonly css: string
 }
 
 const ui = fileURLToPath(new URL("../src/internal/cli/web/ui/", import.meta.url))
@@ -30,7 +30,7 @@ const bundled = (file: string): string => {
 }
 
 export const webPages = (): WebPages => ({
-  page: readFileSync(`${ui}page.html`, "utf8"),
-  script: bundled("main.tsx"),
-  style: bundled("style.css")
+  html: readFileSync(`${ui}page.html`, "utf8"),
+  js: bundled("main.tsx"),
+  css: bundled("style.css")
 })

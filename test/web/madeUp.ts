@@ -2,7 +2,16 @@
  * A network that there is not, as `emp web` would tell of it: as large as one likes, with names as hostile as one likes. For what a
  * real network of a few processes cannot show.
  */
-import type { Families, History, LinkSummary, NodeDetails, NodeSummary, Picture, Supervisors, SupervisorTree } from "../../src/internal/cli/web/api.ts"
+import type {
+  Families,
+  History,
+  LinkSummary,
+  NodeDetails,
+  NodeSummary,
+  Picture,
+  Supervisors,
+  SupervisorTree
+} from "../../src/internal/cli/web/api.ts"
 import { linkKey } from "../../src/internal/cli/web/changes.ts"
 
 /** Numbers that look like chance and are the same in each run. */
@@ -150,7 +159,11 @@ export const madeUpFamilies = (names: ReadonlyArray<string>): Families => ({
     name,
     total: 3,
     isGroup: index % 2 === 0,
-    entries: names.slice(0, 3).map((node) => ({ key: `${node}#m`, node, value: index % 2 === 0 ? null : JSON.stringify(name) }))
+    entries: names.slice(0, 3).map((node) => ({
+      key: `${node}#m`,
+      node,
+      value: index % 2 === 0 ? null : JSON.stringify(name)
+    }))
   }))
 })
 

@@ -84,9 +84,9 @@ export class MadeUpServer {
     }
     const answer = answers[pathname]
     if (answer !== undefined) return this.send(response, "application/json", JSON.stringify(answer()))
-    if (pathname === "/app.js") return this.send(response, "text/javascript", this.pages.script)
-    if (pathname === "/app.css") return this.send(response, "text/css", this.pages.style)
-    this.send(response, "text/html", this.pages.page)
+    if (pathname === "/app.js") return this.send(response, "text/javascript", this.pages.js)
+    if (pathname === "/app.css") return this.send(response, "text/css", this.pages.css)
+    this.send(response, "text/html", this.pages.html)
   }
   private stream(response: ServerResponse): void {
     response.writeHead(200, { "content-type": "text/event-stream" })
@@ -124,4 +124,7 @@ export class MadeUpServer {
 
 /** Names of so many nodes, as people give them. */
 export const ordinaryNames = (count: number): ReadonlyArray<string> =>
-  Array.from({ length: count }, (_, index) => index < 5 ? `seed-${index + 1}` : `worker-${String(index - 4).padStart(3, "0")}`)
+  Array.from(
+    { length: count },
+    (_, index) => index < 5 ? `seed-${index + 1}` : `worker-${String(index - 4).padStart(3, "0")}`
+  )

@@ -51,7 +51,14 @@ export const Actions = ({ nodeId }: { readonly nodeId: string }) => {
         const confirm = (): void =>
           ask({
             title: `${label} this node?`,
-            body: <><p><Text text={nodeId} most={200} /></p><p>{means}</p></>,
+            body: (
+              <>
+                <p>
+                  <Text text={nodeId} most={200} />
+                </p>
+                <p>{means}</p>
+              </>
+            ),
             action: { label, run: () => run({ action, node: nodeId }) }
           })
         return <button key={action} type="button" onClick={confirm}>{label} …</button>
@@ -66,8 +73,19 @@ export const Kil = ({ port }: { readonly port: string }) => {
   const confirm = (): void =>
     ask({
       title: "End this port?",
-      body: <><p><Text text={port} most={200} /></p><p>Its monitors hear of it; a supervisor may start it again.</p></>,
+      body: (
+        <>
+          <p>
+            <Text text={port} most={200} />
+          </p>
+          <p>Its monitors hear of it; a supervisor may start it again.</p>
+        </>
+      ),
       action: { label: "End it", run: () => run({ action: "kil", port }) }
     })
-  return <><button type="button" onClick={confirm}>End …</button> <Told outcome={outcome} /></>
+  return (
+    <>
+      <button type="button" onClick={confirm}>End …</button> <Told outcome={outcome} />
+    </>
+  )
 }

@@ -67,12 +67,16 @@ export const App = () => {
   }, [place])
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), heading.current?.focus())}>Skip to the content</a>
+      <a class="skip" href="#main" onClick={(event) => (event.preventDefault(), heading.current?.focus())}>
+        Skip to the content
+      </a>
       <header>
         <b class="brand">emp web</b>
         <nav aria-label="Pages">
           {pages.map((page) => (
-            <a key={page} href={href(page)} {...page === route.page ? { "aria-current": "page" as const } : {}}>{titles[page]}</a>
+            <a key={page} href={href(page)} {...page === route.page ? { "aria-current": "page" as const } : {}}>
+              {titles[page]}
+            </a>
           ))}
         </nav>
         <ConnectionState />
@@ -86,9 +90,11 @@ export const App = () => {
       </main>
       <footer>
         {about === undefined ? null : (
-          <>effect-mp {about.version}, by node <Text text={about.nodeId} /> · {about.allowsActions
-            ? "actions are allowed"
-            : "nothing can be changed from here: emp web --allow-actions would allow it"}</>
+          <>
+            effect-mp {about.version}, by node <Text text={about.nodeId} /> · {about.allowsActions
+              ? "actions are allowed"
+              : "nothing can be changed from here: emp web --allow-actions would allow it"}
+          </>
         )}
       </footer>
       <Dialog />

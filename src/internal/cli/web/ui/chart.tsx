@@ -37,7 +37,9 @@ const pathOf = (values: Line["values"], x: (index: number) => number, y: (value:
 
 const largestOf = (lines: ReadonlyArray<Line>): number => {
   let largest = 0
-  for (const { values } of lines) { for (const value of values) if (value !== undefined && value > largest) largest = value }
+  for (const { values } of lines) {
+    for (const value of values) if (value !== undefined && value > largest) largest = value
+  }
   return largest
 }
 
@@ -57,7 +59,12 @@ export const Chart = ({ base = 1000, lines, show, times, title }: Properties) =>
     setPointed(nearest(times, start + (event.clientX - left) / shownWidth * span))
   }
   const onKeyDown = (event: KeyboardEvent): void => {
-    const moves: Readonly<Record<string, number>> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: times.length - 1 }
+    const moves: Readonly<Record<string, number>> = {
+      ArrowLeft: at - 1,
+      ArrowRight: at + 1,
+      Home: 0,
+      End: times.length - 1
+    }
     const to = moves[event.key]
     if (to === undefined) return
     event.preventDefault()
@@ -150,7 +157,11 @@ const Values = ({ lines, show, times, title }: Pick<Properties, "lines" | "show"
         <thead>
           <tr>
             <th scope="col">Time</th>
-            {lines.map(({ name }) => <th key={name} scope="col" class="number"><bdi>{name}</bdi></th>)}
+            {lines.map(({ name }) => (
+              <th key={name} scope="col" class="number">
+                <bdi>{name}</bdi>
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>

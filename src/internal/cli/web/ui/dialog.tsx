@@ -30,14 +30,14 @@ export const Dialog = () => {
   const close = (): void => element.current?.close()
   return (
     <dialog ref={element} aria-labelledby="dialog-title" onClose={() => open.set(undefined)}>
-        <h2 id="dialog-title">{title}</h2>
-        <div class="dialog-body">{body}</div>
-        <div class="dialog-buttons">
-          <button type="button" autofocus onClick={close}>{action === undefined ? "Close" : "Cancel"}</button>
-          {action === undefined ? null : (
-            <button type="button" class="danger" onClick={() => (close(), action.run())}>{action.label}</button>
-          )}
-        </div>
+      <h2 id="dialog-title">{title}</h2>
+      <div class="dialog-body">{body}</div>
+      <div class="dialog-buttons">
+        <button type="button" autofocus onClick={close}>{action === undefined ? "Close" : "Cancel"}</button>
+        {action === undefined ?
+          null :
+          <button type="button" class="danger" onClick={() => (close(), action.run())}>{action.label}</button>}
+      </div>
     </dialog>
   )
 }

@@ -45,6 +45,10 @@ export const showAge = (millis: number): string => {
   }).filter(([count], place) => place === 0 || count > 0).map(([count, unit]) => `${count} ${unit}`).join(" ")
 }
 
+/** `1 node`, `2 nodes`. */
+export const counted = (count: number, what: string, several = `${what}s`): string =>
+  `${showCount(count)} ${count === 1 ? what : several}`
+
 const two = (value: number): string => String(value).padStart(2, "0")
 
 /** The time of day, where the browser is. */
@@ -84,7 +88,8 @@ export const cut = (text: string, most: number): Cut => {
 export const steps = (largest: number, base: 1000 | 1024 = 1000): ReadonlyArray<number> => {
   if (!(largest > 0)) return [0, 1]
   const rough = largest / 4
-  const unit = base === 1000 ? 1 : 1024 ** Math.max(0, Math.floor(Math.log(rough) / Math.log(1024)))
+  // Halves of a MiB are round, and thousands of KiB are not.
+  const unit = base === 1000 ? 1 : 1024 ** Math.max(0, Math.floor(Math.log(largest) / Math.log(1024)))
   const power = 10 ** Math.floor(Math.log10(rough / unit))
   const step = unit * power * ([1, 2, 5, 10].find((factor) => factor * power * unit >= rough) ?? 10)
   return Array.from({ length: Math.ceil(largest / step - 1e-9) + 1 }, (_, index) => index * step)

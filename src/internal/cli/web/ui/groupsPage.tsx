@@ -5,8 +5,9 @@
  */
 import { useState } from "preact/hooks"
 import type { Family } from "../api.ts"
-import { nodeHref } from "./routes.ts"
+import { counted } from "./format.ts"
 import { loadFamilies, loadFamily, useLoaded } from "./requests.ts"
+import { nodeHref } from "./routes.ts"
 import { type Column, Table } from "./table.tsx"
 import { Text } from "./text.tsx"
 
@@ -23,7 +24,11 @@ const members: ReadonlyArray<Column<Entry>> = [
 ]
 const entries: ReadonlyArray<Column<Entry>> = [
   { title: "Key", value: ({ key }) => key, cell: ({ key }) => <Text text={key} /> },
-  { title: "Value", value: ({ value }) => value ?? undefined, cell: ({ value }) => <Text text={value ?? ""} most={80} /> },
+  {
+    title: "Value",
+    value: ({ value }) => value ?? undefined,
+    cell: ({ value }) => <Text text={value ?? ""} most={80} />
+  },
   nodeOf
 ]
 
@@ -40,14 +45,26 @@ export const GroupsPage = () => {
       <section aria-labelledby="groups">
         <h2 id="groups">Groups</h2>
         {groups.length === 0
-          ? <p class="empty">No groups: a port becomes a member of one by <code>Global.group(…).join</code>.</p>
-          : groups.map((family) => <FamilyOf key={family.name} family={family} columns={members} what="members" />)}
+          ? (
+            <p class="empty">
+              No groups: a port becomes a member of one by <code>Global.group(…).join</code>.
+            </p>
+          )
+          : groups.map((family) => (
+            <FamilyOf key={family.name} family={family} columns={members} what="member" several="members" />
+          ))}
       </section>
       <section aria-labelledby="families">
         <h2 id="families">Families</h2>
         {families.length === 0
-          ? <p class="empty">No families: entries of the shared database are set by <code>Global.set</code>.</p>
-          : families.map((family) => <FamilyOf key={family.name} family={family} columns={entries} what="entries" />)}
+          ? (
+            <p class="empty">
+              No families: entries of the shared database are set by <code>Global.set</code>.
+            </p>
+          )
+          : families.map((family) => (
+            <FamilyOf key={family.name} family={family} columns={entries} what="entry" several="entries" />
+          ))}
       </section>
     </>
   )
@@ -57,31 +74,37 @@ interface Properties {
   readonly family: Family
   readonly columns: ReadonlyArray<Column<Entry>>
   readonly what: string
+  readonly several: string
 }
 
-const FamilyOf = ({ columns, family, what }: Properties) => {
+const FamilyOf = ({ columns, family, several, what }: Properties) => {
   const [isOpen, setOpen] = useState(false)
   return (
     <details class="family" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
-        <Text text={family.name} most={60} /> <small>{family.total} {what}</small>
+        <Text text={family.name} most={60} /> <small>{counted(family.total, what, several)}</small>
       </summary>
-      {isOpen ? <Entries columns={columns} family={family} what={what} /> : null}
+      {isOpen ? <Entries columns={columns} family={family} several={several} /> : null}
     </details>
   )
 }
 
-const Entries = ({ columns, family, what }: Properties) => {
+const Entries = ({ columns, family, several }: Omit<Properties, "what">) => {
   const isCut = family.total > family.entries.length
-  const { problem, value } = useLoaded(JSON.stringify([family.name, isCut]), () =>
-    isCut ? loadFamily(family.name) : Promise.resolve(family), 4000)
+  const { problem, value } = useLoaded(
+    JSON.stringify([family.name, isCut]),
+    () => isCut ? loadFamily(family.name) : Promise.resolve(family),
+    4000
+  )
   const shown = isCut ? value ?? family : family
   return (
     <>
       {problem === undefined ? null : <p class="problem">{problem}</p>}
-      {shown.total > shown.entries.length ? <p class="note">The first {shown.entries.length} of {shown.total}.</p> : null}
+      {shown.total > shown.entries.length
+        ? <p class="note">The first {shown.entries.length} of {shown.total}.</p>
+        : null}
       <Table
-        caption={`${what} of ${family.name.slice(0, 60)}`}
+        caption={`${several} of ${family.name.slice(0, 60)}`}
         columns={columns}
         rows={shown.entries}
         keyOf={({ key }) => key}

@@ -7,13 +7,13 @@ import { useState } from "preact/hooks"
 import type { NodeDetails } from "../api.ts"
 import { showTime, visible } from "./format.ts"
 import { Filter } from "./table.tsx"
-import { useWindow } from "./window.ts"
 import { Text } from "./text.tsx"
+import { useWindow } from "./window.ts"
 
 type LogLine = NodeDetails["log"]["lines"][number]
 
 /** Levels that one does not want to miss. */
-const severe = ["fatal", "error", "warn", "warning"]
+const severe: ReadonlySet<string> = new Set(["fatal", "error", "warn", "warning"])
 
 const textOf = ({ annotations, text }: LogLine): string =>
   [text, ...Object.entries(annotations).map(([name, value]) => `${name}=${value}`)].join(" ")
@@ -24,7 +24,7 @@ export const Log = ({ log }: { readonly log: NodeDetails["log"] | undefined }) =
   const lines = log?.lines ?? []
   const wanted = filter.toLowerCase()
   const shown = lines.filter((line) =>
-    (!isSevere || severe.includes(line.level.toLowerCase())) && textOf(line).toLowerCase().includes(wanted)
+    (!isSevere || severe.has(line.level.toLowerCase())) && textOf(line).toLowerCase().includes(wanted)
   )
   return (
     <section aria-labelledby="log">
@@ -47,11 +47,19 @@ const Lines = ({ lines }: { readonly lines: ReadonlyArray<LogLine> }) => {
   // The newest first: they are what one looks for, and nothing has to be scrolled to.
   const newest = lines.toReversed().slice(first, end)
   return (
-    <div class="scrolls log" ref={box} onScroll={onScroll} tabIndex={0} role="region" aria-label="Lines of the log, newest first">
+    <div
+      class="scrolls log"
+      ref={box}
+      onScroll={onScroll}
+      tabIndex={0}
+      role="region"
+      aria-label="Lines of the log, newest first"
+    >
       <div style={{ height: `${above}px` }} />
       {newest.map((line, index) => (
         <p key={lines.length - first - index} class={`level level-${line.level.toLowerCase()}`}>
-          <time>{showTime(line.at)}</time> <b>{visible(line.level).slice(0, 8)}</b> <Text text={textOf(line)} most={300} />
+          <time>{showTime(line.at)}</time> <b>{visible(line.level).slice(0, 8)}</b>{" "}
+          <Text text={textOf(line)} most={300} />
         </p>
       ))}
       <div style={{ height: `${below}px` }} />

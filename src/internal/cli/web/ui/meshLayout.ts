@@ -40,6 +40,8 @@ export const placesOf = (nodes: ReadonlyArray<Placed>): ReadonlyArray<Place> => 
   if (globals.length === 0 || globals.length * 3 > others.length) {
     return ring(sorted.map(({ id }) => id), 1, false)
   }
-  const beside = others.toSorted((one, other) => byText(one.master ?? "", other.master ?? "") || byText(one.id, other.id))
+  const beside = others.toSorted((one, other) =>
+    byText(one.master ?? "", other.master ?? "") || byText(one.id, other.id)
+  )
   return [...ring(globals.map(({ id }) => id), innerRadius, true), ...ring(beside.map(({ id }) => id), 1, false)]
 }

@@ -5,6 +5,7 @@
  */
 import type { LinkSummary, NodeSummary, Picture } from "../api.ts"
 import {
+  counted,
   showAge,
   showBytes,
   showBytesPerSecond,
@@ -17,11 +18,11 @@ import {
 import { picture as pictures } from "./live.ts"
 import { MeshPicture } from "./meshPicture.tsx"
 import { nodeHref } from "./routes.ts"
+import { State } from "./state.tsx"
 import { useStore } from "./store.ts"
 import { type Column, numbers, Table } from "./table.tsx"
 import { Text } from "./text.tsx"
 import { badMillis, badQueue, gradeOfLink, gradeOfNode, slowMillis, slowQueue } from "./trouble.ts"
-import { State } from "./state.tsx"
 
 const nodeColumns = (at: number): ReadonlyArray<Column<NodeSummary>> => [
   { title: "Node", value: ({ id }) => id, cell: ({ id }) => <Text text={id} href={nodeHref(id)} most={30} /> },
@@ -43,7 +44,8 @@ const nodeColumns = (at: number): ReadonlyArray<Column<NodeSummary>> => [
   {
     title: "Last seen",
     value: ({ lastSeenAt }) => lastSeenAt ?? undefined,
-    cell: ({ lastSeenAt }) => lastSeenAt === null ? "now" : `${showAge(at - lastSeenAt)} ago, at ${showTime(lastSeenAt)}`
+    cell: ({ lastSeenAt }) =>
+      lastSeenAt === null ? "now" : `${showAge(at - lastSeenAt)} ago, at ${showTime(lastSeenAt)}`
   }
 ]
 
@@ -62,8 +64,8 @@ const sentence = ({ isComplete, links, nodes }: Picture): string => {
     Array.from(links.values()).filter((link) => ["slow", "bad"].includes(gradeOfLink(link))).length
   const parts = [
     `${up} of ${all.length} nodes up`,
-    `${links.size} links`,
-    troubled === 0 ? "no node or link is slow" : `${troubled} nodes or links are slow`,
+    counted(links.size, "link"),
+    troubled === 0 ? "no node or link is slow" : counted(troubled, "node or link is slow", "nodes or links are slow"),
     ...isComplete ? [] : ["not all have answered yet"]
   ]
   return `${parts.join(" · ")}`
@@ -74,8 +76,8 @@ export const MeshPage = () => {
   if (picture.nodes.size === 0) {
     return (
       <p class="empty">
-        No nodes yet. They show as soon as they join the network: start one with <code>emp run</code>, with the same secret and
-        one of the same seeds.
+        No nodes yet. They show as soon as they join the network: start one with{" "}
+        <code>emp run</code>, with the same secret and one of the same seeds.
       </p>
     )
   }
@@ -115,15 +117,37 @@ export const MeshPage = () => {
 
 const Legend = () => (
   <ul class="legend" aria-label="Legend">
-    <li><LineKey grade="good" /> good</li>
-    <li><LineKey grade="slow" /> slow: round trip from {slowMillis} ms, or {slowQueue} messages wait</li>
-    <li><LineKey grade="bad" /> bad: from {badMillis} ms, or {badQueue} messages</li>
-    <li><LineKey grade="unknown" /> not measured</li>
-    <li><span class="grade-good">●</span> up</li>
+    <li>
+      <LineKey grade="good" /> good
+    </li>
+    <li>
+      <LineKey grade="slow" /> slow: round trip from {slowMillis} ms, or {slowQueue} messages wait
+    </li>
+    <li>
+      <LineKey grade="bad" /> very slow: from {badMillis} ms, or {badQueue} messages
+    </li>
+    <li>
+      <LineKey grade="unknown" /> not measured
+    </li>
+    <li>
+      <span class="grade-good">●</span> up
+    </li>
+    <li>
+      <span class="grade-slow">▲</span> up, slow
+    </li>
+    <li>
+      <span class="grade-bad">■</span> up, very slow
+    </li>
     <li>◇ draining</li>
-    <li><span class="state-silent">◐</span> silent</li>
-    <li><span class="state-unreachable">○</span> unreachable</li>
-    <li><span class="state-down">✕</span> down</li>
+    <li>
+      <span class="state-silent">◐</span> silent
+    </li>
+    <li>
+      <span class="state-unreachable">○</span> unreachable
+    </li>
+    <li>
+      <span class="state-down">✕</span> down
+    </li>
   </ul>
 )
 

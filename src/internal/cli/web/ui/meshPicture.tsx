@@ -8,13 +8,18 @@ import type { LinkSummary, NodeSummary, Picture } from "../api.ts"
 import { cut } from "./format.ts"
 import { type Place, placesOf } from "./meshLayout.ts"
 import { nodeHref } from "./routes.ts"
+import { State } from "./state.tsx"
+import { Text } from "./text.tsx"
 import { useColours } from "./theme.tsx"
-import { type Grade, gradeOfLink, gradeOfNode, grades, signs } from "./trouble.ts"
+import { type Grade, gradeOfLink, gradeOfNode, grades, gradeSigns, signs } from "./trouble.ts"
 
 /** The picture is a square of so many units; names stand around the ring. */
 const size = 1000
 const middle = size / 2
-const radius = 340
+const radius = 345
+
+/** Longer names would leave the picture at its sides. */
+const mostLetters = 14
 
 /** With more links than that, those without trouble are drawn only for the node that one points at. */
 const mostCalm = 3000
@@ -41,7 +46,8 @@ interface Drawn {
 /** Bent towards the middle, so that links of neighbours do not lie on the ring. */
 const trace = (pen: CanvasRenderingContext2D, from: Place, to: Place): void => {
   const [a, b] = [pointOf(from), pointOf(to)]
-  const pull = 0.35
+  // The nearer they are, the less: neighbours are linked along the ring.
+  const pull = 1 - 0.7 * Math.min(1, Math.hypot(a.x - b.x, a.y - b.y) / (2 * radius))
   pen.moveTo(a.x, a.y)
   pen.quadraticCurveTo(
     middle + ((a.x + b.x) / 2 - middle) * pull,
@@ -111,11 +117,22 @@ export const MeshPicture = ({ picture }: { readonly picture: Picture }) => {
     element.width = element.height = Math.round(width * devicePixelRatio)
     draw(element, drawn, places)
   }, [key, places, width, colours])
-  const all = Array.from(picture.nodes.values())
+  // Those in trouble are drawn last, above the others.
+  const all = Array.from(picture.nodes.values()).toSorted((one, other) => weightOf(one) - weightOf(other))
+  const signSize = Math.max(12, Math.min(28, 2 * Math.PI * radius / all.length * 1.35))
+  const pointedNode = pointed === undefined ? undefined : picture.nodes.get(pointed)
   const around = new Set(drawn.flatMap(({ isPointed, link }) => isPointed ? [link.a, link.b] : []))
   return (
     <div class={pointed === undefined ? "mesh" : "mesh has-pointed"}>
       <canvas ref={canvas} aria-hidden="true" />
+      {pointedNode === undefined ? null : (
+        <p class="mesh-caption">
+          <b>
+            <Text text={pointedNode.id} most={60} />
+          </b>{" "}
+          <State node={pointedNode} />
+        </p>
+      )}
       <svg viewBox={`0 0 ${size} ${size}`} role="group" aria-label="Nodes; the table tells the same">
         {all.map((node) => {
           const place = places.get(node.id)
@@ -128,22 +145,29 @@ export const MeshPicture = ({ picture }: { readonly picture: Picture }) => {
               place={place}
               isNear={around.has(node.id) || node.id === pointed}
               isPointed={node.id === pointed}
-              isNamed={isNamed(place, all.length, width)}
+              isNamed={isNamed(node, place, all.length, width)}
+              signSize={signSize}
               onPointed={setPointed}
             />
           )
         })}
       </svg>
       {picture.links.size > mostCalm
-        ? <p class="note">{picture.links.size} links: those without trouble are drawn for the node that you point at.</p>
+        ? (
+          <p class="note">
+            {picture.links.size} links: those without trouble are drawn for the node that you point at.
+          </p>
+        )
         : null}
     </div>
   )
 }
 
-/** Names stand around the ring where there is room for them; else only that of the node that one points at is shown. */
-const isNamed = ({ isInner }: Place, count: number, width: number): boolean =>
-  width > 480 && (isInner ? count < 60 : 2 * Math.PI * radius / count * width / size > 9)
+/** Names stand around the ring where there is room for them; else only those that are not up have theirs, and the node that one points at. */
+const isNamed = ({ state }: NodeSummary, { isInner }: Place, count: number, width: number): boolean =>
+  width > 480 && (state !== "up" || (isInner ? count < 60 : 2 * Math.PI * radius / count * width / size > 9))
+
+const weightOf = (node: NodeSummary): number => node.state === "up" ? grades.indexOf(gradeOfNode(node)) : grades.length
 
 interface NodeProperties {
   readonly state: NodeSummary["state"]
@@ -153,14 +177,17 @@ interface NodeProperties {
   readonly isNear: boolean
   readonly isPointed: boolean
   readonly isNamed: boolean
+  readonly signSize: number
   readonly onPointed: (id: string | undefined) => void
 }
 
-const MeshNode = ({ grade, isDraining, isNamed, isNear, isPointed, onPointed, place, state }: NodeProperties) => {
+const MeshNode = (
+  { grade, isDraining, isNamed, isNear, isPointed, onPointed, place, signSize, state }: NodeProperties
+) => {
   const { x, y } = pointOf(place)
   const isLeft = Math.cos(place.angle) < -1e-9
   const degrees = place.angle * 180 / Math.PI + (isLeft ? 180 : 0)
-  const { head, tail } = cut(place.id, 20)
+  const { head, tail } = cut(place.id, mostLetters)
   const name = `${head}${tail === "" ? "" : `…${tail}`}` || "(empty)"
   const classes = ["mesh-node", state === "up" ? `grade-${grade}` : `state-${state}`, isNear ? "is-near" : ""].join(" ")
   return (
@@ -173,17 +200,21 @@ const MeshNode = ({ grade, isDraining, isNamed, isNear, isPointed, onPointed, pl
       onFocus={() => onPointed(place.id)}
       onBlur={() => onPointed(undefined)}
     >
-      <circle class="target" cx={x} cy={y} r={24} />
-      <text class="sign" x={x} y={y}>{isDraining ? "◇" : signs[state]}</text>
-      {isNamed || isPointed ? (
-        <text
-          class={isPointed ? "name is-pointed" : "name"}
-          transform={`translate(${x} ${y}) rotate(${degrees}) translate(${isLeft ? -16 : 16} 0)`}
-          text-anchor={isLeft ? "end" : "start"}
-        >
-          {name}
-        </text>
-      ) : null}
+      <circle class="target" cx={x} cy={y} r={Math.max(10, signSize * 0.8)} />
+      <text class="sign" x={x} y={y} font-size={state === "up" ? signSize : Math.max(signSize, 22)}>
+        {isDraining ? "◇" : state === "up" ? gradeSigns[grade] : signs[state]}
+      </text>
+      {isNamed || isPointed ?
+        (
+          <text
+            class={isPointed ? "name is-pointed" : "name"}
+            transform={`translate(${x} ${y}) rotate(${degrees}) translate(${isLeft ? -16 : 16} 0)`}
+            text-anchor={isLeft ? "end" : "start"}
+          >
+            {name}
+          </text>
+        ) :
+        null}
     </a>
   )
 }

@@ -88,7 +88,11 @@ const Facts = ({ at, node }: { readonly at: number; readonly node: NodeSummary }
     <dt>State</dt>
     <dd>
       <State node={node} />
-      {node.problem === null ? null : <>: <Text text={node.problem} most={200} /></>}
+      {node.problem === null ? null : (
+        <>
+          : <Text text={node.problem} most={200} />
+        </>
+      )}
     </dd>
     {node.lastSeenAt === null ? null : (
       <>
@@ -101,19 +105,29 @@ const Facts = ({ at, node }: { readonly at: number; readonly node: NodeSummary }
     <dt>Process</dt>
     <dd>{node.pid === null ? "–" : node.pid}</dd>
     <dt>Version</dt>
-    <dd><Text text={[node.kind, node.version, node.runtime].filter((part) => part !== null).join(" ")} most={60} /></dd>
+    <dd>
+      <Text text={[node.kind, node.version, node.runtime].filter((part) => part !== null).join(" ")} most={60} />
+    </dd>
     <dt>Listens on</dt>
     <dd>
       {node.addresses.length === 0
         ? "nothing"
-        : node.addresses.map((address) => <span class="item" key={address}><Text text={address} /></span>)}
+        : node.addresses.map((address) => (
+          <span class="item" key={address}>
+            <Text text={address} />
+          </span>
+        ))}
     </dd>
     <dt>Part in the network</dt>
     <dd>
       {node.isGlobal === true ? `global, ${known(node.databaseEntries, showCount)} entries` : null}
       {node.isGlobal === true || node.master === null
         ? node.isGlobal === true ? null : "–"
-        : <>its data is at <Text text={node.master} href={nodeHref(node.master)} /></>}
+        : (
+          <>
+            its data is at <Text text={node.master} href={nodeHref(node.master)} />
+          </>
+        )}
     </dd>
   </dl>
 )

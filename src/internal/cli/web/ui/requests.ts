@@ -20,7 +20,9 @@ const request = async (path: string, options: RequestInit): Promise<Response> =>
 
 /** The server says what is wrong; where it cannot, the status has to do. */
 const problemOf = async (response: Response): Promise<string> => {
-  if (response.status === 401) return "this browser has no permission any more: open the address that emp web has printed"
+  if (response.status === 401) {
+    return "this browser has no permission any more: open the address that emp web has printed"
+  }
   const text = await response.text()
   try {
     const told: { readonly problem?: unknown } = JSON.parse(text)
@@ -69,7 +71,11 @@ export interface Loaded<A> {
  * one what is known is forgotten.
  */
 export const useLoaded = <A>(key: string, load: () => Promise<A>, everyMillis: number): Loaded<A> => {
-  const [state, setState] = useState<Loaded<A> & { readonly key: string }>({ key, value: undefined, problem: undefined })
+  const [state, setState] = useState<Loaded<A> & { readonly key: string }>({
+    key,
+    value: undefined,
+    problem: undefined
+  })
   const isVisible = useVisible()
   const latest = useRef(load)
   latest.current = load

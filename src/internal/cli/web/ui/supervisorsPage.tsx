@@ -3,19 +3,25 @@
  *
  * @internal
  */
-import { useMemo, useState } from "preact/hooks"
+import { useMemo } from "preact/hooks"
 import type { SupervisorChild, Supervisors, SupervisorTree } from "../api.ts"
-import { showAge } from "./format.ts"
+import { counted, showAge } from "./format.ts"
 import { loadSupervisors, useLoaded } from "./requests.ts"
 import { nodeHref } from "./routes.ts"
-import { Filter } from "./table.tsx"
 import { Text } from "./text.tsx"
 import { type Branch, Tree } from "./tree.tsx"
 
 const ofTree = (tree: SupervisorTree, path: string): Branch => ({
   key: path,
   label: `${tree.name} ${tree.strategy} ${tree.node}`,
-  row: <span class="cells"><b><Text text={tree.name} /></b> <small>{tree.strategy}</small></span>,
+  row: (
+    <span class="cells">
+      <b>
+        <Text text={tree.name} />
+      </b>{" "}
+      <small>{tree.strategy}</small>
+    </span>
+  ),
   children: childrenOf(tree, path)
 })
 
@@ -29,21 +35,27 @@ const ofChild = (child: SupervisorChild, node: string, path: string): Branch => 
   children: child.tree === null ? [] : childrenOf(child.tree, path)
 })
 
-const calm = ["running", "starting"]
+const calm: ReadonlySet<string> = new Set(["running", "starting"])
 
 /** `node` is that of the supervisor: where a child runs is said only when it is another one. */
 const Child = ({ child, node }: { readonly child: SupervisorChild; readonly node: string }) => (
   <span class="cells">
     <Text text={child.id} />
-    <span class={calm.includes(child.status) ? "grade-good" : "grade-bad"}>
+    <span class={calm.has(child.status) ? "grade-good" : "grade-bad"}>
       {child.status === "running" ? "●" : "◐"} {child.status}
     </span>
     {child.tree === null ? null : <small>{child.tree.strategy}</small>}
-    {child.restarts === 0 ? null : <span class="grade-slow">↻ {child.restarts} restarts</span>}
+    {child.restarts === 0 ? null : <span class="grade-slow">↻ {counted(child.restarts, "restart")}</span>}
     {child.uptimeMillis === null ? null : <small>for {showAge(child.uptimeMillis)}</small>}
-    {child.lastReason === null ? null : <small>last: <Text text={child.lastReason} most={60} /></small>}
+    {child.lastReason === null ? null : (
+      <small>
+        last: <Text text={child.lastReason} most={60} />
+      </small>
+    )}
     {child.node === null || child.node === node ? null : (
-      <small>on <Text text={child.node} href={nodeHref(child.node)} most={24} /></small>
+      <small>
+        on <Text text={child.node} href={nodeHref(child.node)} most={24} />
+      </small>
     )}
     {child.problem === null ? null : <span class="problem">{child.problem}</span>}
   </span>
@@ -55,7 +67,7 @@ const ofNode = ({ id, problem, trees }: Supervisors["nodes"][number]): Branch =>
   row: (
     <span class="cells">
       <Text text={id} href={nodeHref(id)} />
-      {problem === null ? <small>{trees.length} supervisors</small> : <span class="problem">{problem}</span>}
+      {problem === null ? <small>{counted(trees.length, "supervisor")}</small> : <span class="problem">{problem}</span>}
     </span>
   ),
   children: trees.map((tree) => ofTree(tree, `${JSON.stringify(id)}/${tree.port}`))
@@ -70,7 +82,7 @@ const totals = (branches: Supervisors["nodes"]) => {
     for (const child of tree.children) {
       children++
       restarts += child.restarts
-      if (!calm.includes(child.status)) troubled++
+      if (!calm.has(child.status)) troubled++
       if (child.tree !== null) count(child.tree)
     }
   }
@@ -80,29 +92,30 @@ const totals = (branches: Supervisors["nodes"]) => {
 
 export const SupervisorsPage = () => {
   const { problem, value } = useLoaded("supervisors", loadSupervisors, 3000)
-  const [filter, setFilter] = useState("")
   const nodes = value?.nodes.filter(({ problem, trees }) => trees.length > 0 || problem !== null)
   const branches = useMemo(() => nodes?.map(ofNode) ?? [], [value])
-  if (nodes === undefined) return <p class={problem === undefined ? "empty" : "problem"}>{problem ?? "Asking all nodes …"}</p>
+  if (nodes === undefined) {
+    return <p class={problem === undefined ? "empty" : "problem"}>{problem ?? "Asking all nodes …"}</p>
+  }
   const { children, restarts, troubled } = totals(nodes)
   return (
     <>
       {problem === undefined ? null : <p class="problem" role="alert">{problem}</p>}
       <p class="summary">
-        {children} children · {restarts} restarts · {troubled === 0 ? "all of them run" : `${troubled} do not run`}
+        {counted(children, "child", "children")} · {counted(restarts, "restart")} ·{" "}
+        {troubled === 0 ? "all of them run" : counted(troubled, "does not run", "do not run")}
         {value?.isCut === true ? " · there are more than are shown" : ""}
       </p>
       {nodes.length === 0
         ? (
           <p class="empty">
-            No supervisors. A service that should be started again when it ends stands below <code>Supervisor.layer</code>{" "}
-            or <code>Supervisor.make</code>; it then shows here.
+            No supervisors. A service that should be started again when it ends stands below{" "}
+            <code>Supervisor.layer</code> or <code>Supervisor.make</code>; it then shows here.
           </p>
         )
         : (
           <>
-            <Filter label="Filter: supervisors" value={filter} onValue={setFilter} count={children} all={children} />
-            <Tree label="Supervisors" branches={branches} filter={filter} />
+            <Tree label="Supervisors" branches={branches} />
           </>
         )}
     </>

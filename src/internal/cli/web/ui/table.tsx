@@ -17,7 +17,7 @@ export interface Column<Row> {
 }
 
 /** A column of numbers of which some may not be known. */
-export const numbers = <Row,>(
+export const numbers = <Row extends object>(
   title: string,
   value: (row: Row) => number | null,
   show: (value: number) => string
@@ -57,7 +57,11 @@ const compare = (one: number | string | undefined, other: number | string | unde
   return String(one) < String(other) ? -1 : Number(one !== other)
 }
 
-const sorted = <Row,>(rows: ReadonlyArray<Row>, column: Column<Row> | undefined, isDescending: boolean) => {
+const sorted = <Row extends object>(
+  rows: ReadonlyArray<Row>,
+  column: Column<Row> | undefined,
+  isDescending: boolean
+) => {
   if (column === undefined) return rows
   const direction = isDescending ? -1 : 1
   return rows.toSorted((one, other) => {
@@ -66,7 +70,7 @@ const sorted = <Row,>(rows: ReadonlyArray<Row>, column: Column<Row> | undefined,
   })
 }
 
-export const Table = <Row,>(properties: Properties<Row>) => {
+export const Table = <Row extends object>(properties: Properties<Row>) => {
   const { caption, columns, empty, keyOf, onSort, rows, textOf } = properties
   const [order, setOrder] = useState<Order>(properties.order ?? { column: 0, isDescending: false })
   const [filter, setFilter] = useState("")
@@ -85,37 +89,53 @@ export const Table = <Row,>(properties: Properties<Row>) => {
   }
   return (
     <div class="table">
-      {textOf === undefined ? null : (
-        <Filter label={`Filter: ${caption}`} value={filter} onValue={setFilter} count={shown.length} all={rows.length} />
-      )}
-      {shown.length === 0 ? <p class="empty">{rows.length === 0 ? empty : "Nothing here matches the filter."}</p> : (
-        <div class="scrolls" ref={box} onScroll={onScroll} tabIndex={0} role="region" aria-label={caption}>
-          <table aria-rowcount={shown.length + 1}>
-            <caption class="only-heard">{caption}</caption>
-            <thead>
-              <tr>
-                {columns.map((column, index) => (
-                  <Head key={column.title} column={column} order={order} index={index} onSort={() => sortBy(index)} />
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {above > 0 ? <Gap height={above} width={columns.length} /> : null}
-              {shown.slice(first, end).map((row, index) => (
-                <tr key={keyOf(row)} aria-rowindex={first + index + 2}>
-                  {columns.map((column) => <Cell key={column.title} column={column} row={row} />)}
+      {textOf === undefined ?
+        null :
+        (
+          <Filter
+            label={`Filter: ${caption}`}
+            value={filter}
+            onValue={setFilter}
+            count={shown.length}
+            all={rows.length}
+          />
+        )}
+      {shown.length === 0 ?
+        <p class="empty">{rows.length === 0 ? empty : "Nothing here matches the filter."}</p> :
+        (
+          <div class="scrolls" ref={box} onScroll={onScroll} tabIndex={0} role="region" aria-label={caption}>
+            <table aria-rowcount={shown.length + 1}>
+              <caption class="only-heard">{caption}</caption>
+              <thead>
+                <tr>
+                  {columns.map((column, index) => (
+                    <Head
+                      key={column.title}
+                      column={column}
+                      order={order}
+                      index={index}
+                      onSort={() => sortBy(index)}
+                    />
+                  ))}
                 </tr>
-              ))}
-              {below > 0 ? <Gap height={below} width={columns.length} /> : null}
-            </tbody>
-          </table>
-        </div>
-      )}
+              </thead>
+              <tbody>
+                {above > 0 ? <Gap height={above} width={columns.length} /> : null}
+                {shown.slice(first, end).map((row, index) => (
+                  <tr key={keyOf(row)} aria-rowindex={first + index + 2}>
+                    {columns.map((column) => <Cell key={column.title} column={column} row={row} />)}
+                  </tr>
+                ))}
+                {below > 0 ? <Gap height={below} width={columns.length} /> : null}
+              </tbody>
+            </table>
+          </div>
+        )}
     </div>
   )
 }
 
-const Cell = <Row,>({ column, row }: { readonly column: Column<Row>; readonly row: Row }) => (
+const Cell = <Row extends object>({ column, row }: { readonly column: Column<Row>; readonly row: Row }) => (
   <td class={column.isNumber ? "number" : undefined}>
     {column.cell === undefined ? column.value(row) ?? "–" : column.cell(row)}
   </td>
@@ -135,7 +155,7 @@ interface HeadProperties<Row> {
   readonly onSort: () => void
 }
 
-const Head = <Row,>({ column, index, onSort, order }: HeadProperties<Row>) => {
+const Head = <Row extends object>({ column, index, onSort, order }: HeadProperties<Row>) => {
   const isSorted = order.column === index
   const sign = isSorted ? order.isDescending ? "▾" : "▴" : ""
   return (
@@ -155,8 +175,9 @@ interface FilterProperties {
   readonly label: string
   readonly value: string
   readonly onValue: (value: string) => void
-  readonly count: number
-  readonly all: number
+  /** How many match, of how many. */
+  readonly count?: number
+  readonly all?: number
 }
 
 export const Filter = ({ all, count, label, onValue, value }: FilterProperties) => (
@@ -168,6 +189,6 @@ export const Filter = ({ all, count, label, onValue, value }: FilterProperties) 
       value={value}
       onInput={(event) => onValue(event.currentTarget.value)}
     />
-    <span role="status">{count === all ? `${all}` : `${count} of ${all}`}</span>
+    {count === undefined ? null : <span role="status">{count === all ? count : `${count} of ${all}`}</span>}
   </p>
 )

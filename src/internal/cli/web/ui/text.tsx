@@ -4,8 +4,8 @@
  *
  * @internal
  */
-import { cut, visible } from "./format.ts"
 import { ask } from "./dialog.tsx"
+import { cut, visible } from "./format.ts"
 
 interface Properties {
   readonly text: string
@@ -36,7 +36,11 @@ const Whole = ({ text }: { readonly text: string }) => (
     class="whole"
     aria-label="Show the whole text"
     title="Show the whole text"
-    onClick={() => ask({ title: `The whole text: ${text.length} characters`, body: <pre class="whole-text"><bdi>{visible(text)}</bdi></pre> })}
+    onClick={() =>
+      ask({
+        title: `The whole text: ${text.length} characters`,
+        body: <pre class="whole-text"><bdi>{visible(text)}</bdi></pre>
+      })}
   >
     ⋯
   </button>

@@ -51,7 +51,12 @@ export const ThemeChoice = () => {
   const current = useStore(theme, (value) => value)
   const next = themes[(themes.indexOf(current) + 1) % themes.length] ?? "auto"
   return (
-    <button type="button" class="theme" onClick={() => choose(next)} aria-label={`Colours: ${current}. Change to ${next}`}>
+    <button
+      type="button"
+      class="theme"
+      onClick={() => choose(next)}
+      aria-label={`Colours: ${current}. Change to ${next}`}
+    >
       {labels[current]}
     </button>
   )

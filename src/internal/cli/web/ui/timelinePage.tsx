@@ -23,8 +23,8 @@ const looks: Readonly<Record<TimelineEntry["kind"], readonly [sign: string, styl
   "children restarted": ["↻", "slow"],
   draining: ["◇", "unknown"],
   master: ["★", "unknown"],
-  split: ["⑂", "bad"],
-  merge: ["⋈", "good"],
+  split: ["≠", "bad"],
+  merge: ["≈", "good"],
   action: ["✎", "unknown"]
 }
 
@@ -73,16 +73,40 @@ export const TimelinePage = () => {
 const Entries = ({ entries }: { readonly entries: ReadonlyArray<TimelineEntry> }) => {
   const { above, below, box, end, first, onScroll } = useWindow(entries.length)
   return (
-    <div class="scrolls timeline" ref={box} onScroll={onScroll} tabIndex={0} role="region" aria-label="Events, newest first">
+    <div
+      class="scrolls timeline"
+      ref={box}
+      onScroll={onScroll}
+      tabIndex={0}
+      role="region"
+      aria-label="Events, newest first"
+    >
       <table aria-rowcount={entries.length}>
         <caption class="only-heard">Events, newest first</caption>
         <thead class="only-heard">
-          <tr><th scope="col">Time</th><th scope="col">What</th><th scope="col">Node</th><th scope="col">Details</th></tr>
+          <tr>
+            <th scope="col">Time</th>
+            <th scope="col">What</th>
+            <th scope="col">Node</th>
+            <th scope="col">Details</th>
+          </tr>
         </thead>
         <tbody>
-          {above > 0 ? <tr class="gap"><td style={{ height: `${above}px` }} /></tr> : null}
+          {above > 0
+            ? (
+              <tr class="gap">
+                <td style={{ height: `${above}px` }} />
+              </tr>
+            )
+            : null}
           {entries.slice(first, end).map((entry) => <Entry key={entry.number} entry={entry} />)}
-          {below > 0 ? <tr class="gap"><td style={{ height: `${below}px` }} /></tr> : null}
+          {below > 0
+            ? (
+              <tr class="gap">
+                <td style={{ height: `${below}px` }} />
+              </tr>
+            )
+            : null}
         </tbody>
       </table>
     </div>
@@ -91,9 +115,15 @@ const Entries = ({ entries }: { readonly entries: ReadonlyArray<TimelineEntry> }
 
 const Entry = ({ entry: { at, kind, node, text } }: { readonly entry: TimelineEntry }) => (
   <tr data-kind={kind}>
-    <td><time dateTime={new Date(at).toISOString()} title={showDay(at)}>{showTime(at)}</time></td>
-    <td class={`grade-${looks[kind][1]}`}><span aria-hidden="true">{looks[kind][0]}</span> {kind}</td>
+    <td>
+      <time dateTime={new Date(at).toISOString()} title={showDay(at)}>{showTime(at)}</time>
+    </td>
+    <td class={`grade-${looks[kind][1]}`}>
+      <span aria-hidden="true">{looks[kind][0]}</span> {kind}
+    </td>
     <td>{node === null ? "network" : <Text text={node} href={nodeHref(node)} most={30} />}</td>
-    <td><Text text={text} most={120} /></td>
+    <td>
+      <Text text={text} most={120} />
+    </td>
   </tr>
 )

@@ -5,6 +5,7 @@
  */
 import type { ComponentChildren } from "preact"
 import { useEffect, useMemo, useRef, useState } from "preact/hooks"
+import { Filter } from "./table.tsx"
 import { useWindow } from "./window.ts"
 
 export interface Branch {
@@ -46,13 +47,13 @@ const matching = (branches: ReadonlyArray<Branch>, wanted: string): ReadonlyArra
 interface Properties {
   readonly label: string
   readonly branches: ReadonlyArray<Branch>
-  readonly filter: string
 }
 
-export const Tree = ({ branches, filter, label }: Properties) => {
+export const Tree = ({ branches, label }: Properties) => {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
   const [current, setCurrent] = useState("")
   const isMoved = useRef(false)
+  const [filter, setFilter] = useState("")
   const wanted = filter.toLowerCase()
   const rows = useMemo(
     () => rowsOf(wanted === "" ? branches : matching(branches, wanted), closed),
@@ -95,23 +96,31 @@ export const Tree = ({ branches, filter, label }: Properties) => {
     event.preventDefault()
     action()
   }
+  const all = (): ReadonlySet<string> => new Set(rowsOf(branches, new Set()).map(({ branch }) => branch.key))
   return (
-    <div class="scrolls tree" ref={box} onScroll={onScroll}>
-      <ul role="tree" aria-label={label} onKeyDown={onKeyDown}>
-        <li role="none" style={{ height: `${above}px` }} />
-        {rows.slice(first, end).map((row, index) => (
-          <TreeRow
-            key={row.branch.key}
-            row={row}
-            place={first + index}
-            isCurrent={first + index === place}
-            onFocus={() => setCurrent(row.branch.key)}
-            onToggle={() => toggle(row)}
-          />
-        ))}
-        <li role="none" style={{ height: `${below}px` }} />
-      </ul>
-    </div>
+    <>
+      <div class="tree-head">
+        <Filter label={`Filter: ${label}`} value={filter} onValue={setFilter} />
+        <button type="button" onClick={() => setClosed(all())}>Close all</button>
+        <button type="button" onClick={() => setClosed(new Set())}>Open all</button>
+      </div>
+      <div class="scrolls tree" ref={box} onScroll={onScroll}>
+        <ul role="tree" aria-label={label} onKeyDown={onKeyDown}>
+          <li role="none" style={{ height: `${above}px` }} />
+          {rows.slice(first, end).map((row, index) => (
+            <TreeRow
+              key={row.branch.key}
+              row={row}
+              place={first + index}
+              isCurrent={first + index === place}
+              onFocus={() => setCurrent(row.branch.key)}
+              onToggle={() => toggle(row)}
+            />
+          ))}
+          <li role="none" style={{ height: `${below}px` }} />
+        </ul>
+      </div>
+    </>
   )
 }
 

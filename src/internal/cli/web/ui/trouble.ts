@@ -16,7 +16,8 @@ export const badMillis = 250
 export const slowQueue = 10
 export const badQueue = 1000
 
-const gradeBy = (value: number, slow: number, bad: number): Grade => value >= bad ? "bad" : value >= slow ? "slow" : "good"
+const gradeBy = (value: number, slow: number, bad: number): Grade =>
+  value >= bad ? "bad" : value >= slow ? "slow" : "good"
 
 const worse = (one: Grade, other: Grade): Grade => grades.indexOf(one) >= grades.indexOf(other) ? one : other
 
@@ -30,7 +31,15 @@ export const gradeOfLink = ({ queued, roundTripMillis }: Pick<LinkSummary, "queu
 export const gradeOfNode = ({ queuedMessages, roundTripMillis }: NodeSummary): Grade =>
   gradeOfLink({ roundTripMillis, queued: queuedMessages ?? 0 })
 
-export const signs: Readonly<Record<NodeSummary["state"], string>> = { up: "●", silent: "◐", unreachable: "○", down: "✕" }
+/** Of nodes that are up: what the picture shows. */
+export const gradeSigns: Readonly<Record<Grade, string>> = { unknown: "●", good: "●", slow: "▲", bad: "■" }
+
+export const signs: Readonly<Record<NodeSummary["state"], string>> = {
+  up: "●",
+  silent: "◐",
+  unreachable: "○",
+  down: "✕"
+}
 
 export const stateInWords: Readonly<Record<NodeSummary["state"], string>> = {
   up: "up",
