@@ -45,7 +45,9 @@ export const PeerStatus = Schema.Struct({
   queued: Count,
   unsent: Count,
   received: Count,
-  sent: Count
+  sent: Count,
+  /** As far as it is known. A node that is looked at finds it out. */
+  roundTripMillis: Schema.optionalKey(Count)
 })
 
 /** What a node answers. Times are in milliseconds, sizes in bytes. */
@@ -86,10 +88,13 @@ const securityStatus = ({ received, sent, tls }: Security) => ({
   sent: proofStatus(sent)
 })
 
+const roundTripOf = (roundTripMillis: number | undefined) => roundTripMillis === undefined ? {} : { roundTripMillis }
+
 export const readStatus = (router: Router): Status => {
   const held = gauges.read(router)
   const { families, ...network } = router.observed.networkStatus
   const memory = process.memoryUsage()
+  const now = router.monotonic()
   return {
     nodeId: router.nodeId,
     version,
@@ -113,7 +118,8 @@ export const readStatus = (router: Router): Status => {
       queued: peer.queued,
       unsent: peer.link?.buffered ?? 0,
       received: peer.link?.received ?? 0,
-      sent: peer.link?.sent ?? 0
+      sent: peer.link?.sent ?? 0,
+      ...roundTripOf(router.roundTripMillis(peer.nodeId, now))
     })),
     supervisors: Array.from(router.observed.supervisors).slice(0, most),
     ...network,

@@ -1,0 +1,215 @@
+/**
+ * What one page asks for when it is opened: a node in detail, the supervisors of the network, the families of its database. All of it
+ * is bounded, and what a node does not answer is missing, with the reason.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Global from "../../../Global.ts"
+import * as Port from "../../../Port.ts"
+import * as Supervisor from "../../../Supervisor.ts"
+import { membersOf } from "../../global/member.ts"
+import { stringify } from "../../values/exactJson.ts"
+import { exitFromReason, showReason } from "../../values/reason.ts"
+import { type Answer, askStatus, isOfOtherKind, lookAt } from "../network/nodes.ts"
+import { ask, failed, knownNodes, type Network, type Session, within } from "../network/session.ts"
+import {
+  type Families,
+  type Family,
+  type NodeDetails,
+  NotFound,
+  type Picture,
+  PortRow,
+  type PortSort,
+  type SupervisorChild,
+  type Supervisors,
+  type SupervisorTree
+} from "./api.ts"
+
+/** Asks for what not every node knows. One that does not know a request does not answer it, so it is asked first whether it does. */
+export const askIfKnown = (session: Session, nodeId: string, request: string, ...args: ReadonlyArray<unknown>) =>
+  Effect.gen(function*() {
+    const [can] = yield* ask(session, nodeId, "can", request)
+    if (can !== true) {
+      return yield* failed("the node does not know this: it is of an older version, or not run by emp run")
+    }
+    return yield* ask(session, nodeId, request, ...args)
+  })
+
+// ---- a node
+
+const mostPorts = 100
+const mostLines = 200
+
+const Ports = Schema.Struct({ total: Schema.Finite, ports: Schema.Array(PortRow) })
+const isPorts = Schema.is(Ports)
+
+const Line = Schema.Tuple([
+  Schema.Finite,
+  Schema.String,
+  Schema.String,
+  Schema.Record(Schema.String, Schema.String)
+])
+const isLines = Schema.is(Schema.Array(Line))
+
+const askPorts = (session: Session, nodeId: string, sort: PortSort) =>
+  Effect.gen(function*() {
+    const [answer] = yield* askIfKnown(session, nodeId, "emp_ports", { sort, limit: mostPorts })
+    if (!isPorts(answer)) return yield* failed("the node gave an answer that makes no sense")
+    return { total: answer.total, rows: answer.ports.slice(0, mostPorts), problem: null }
+  })
+
+const askLog = (session: Session, nodeId: string) =>
+  Effect.gen(function*() {
+    const [answer] = yield* askIfKnown(session, nodeId, "emp_log_tail", { tail: mostLines })
+    if (!isLines(answer)) return yield* failed("the node gave an answer that makes no sense")
+    const lines = answer.slice(-mostLines).map(([at, level, text, annotations]) => ({ at, level, text, annotations }))
+    return { lines, problem: null }
+  })
+
+/** What cannot be had is told in its place. */
+const orProblem = <A, B, E extends { readonly message: string }, R>(
+  effect: Effect.Effect<A, E, R>,
+  without: (problem: string) => B
+) => Effect.catch(effect, (error) => Effect.succeed(without(error.message)))
+
+export const nodeDetails = (
+  session: Session,
+  picture: Picture,
+  id: string,
+  sort: PortSort
+): Effect.Effect<NodeDetails, NotFound, Network> =>
+  Effect.gen(function*() {
+    const listed = yield* Effect.option(knownNodes(session))
+    const isKnown = picture.nodes.has(id) || listed._tag === "Some" && listed.value.has(id)
+    if (!isKnown) return yield* new NotFound({ problem: `there is no node ${id}` })
+    const looked = yield* orProblem(lookAt(session, id), (problem): Answer => ({ nodeId: id, problem }))
+    if (isOfOtherKind(looked) || "problem" in looked) {
+      const problem = "problem" in looked ? looked.problem : `is of another kind: ${looked.kind}`
+      return { id, status: null, problem, ports: { total: null, rows: [], problem }, log: { lines: [], problem } }
+    }
+    const [ports, log] = yield* Effect.all([
+      orProblem(askPorts(session, id, sort), (problem) => ({ total: null, rows: [], problem })),
+      orProblem(askLog(session, id), (problem) => ({ lines: [], problem }))
+    ], { concurrency: 2 })
+    return { id, status: looked, problem: null, ports, log }
+  })
+
+// ---- supervisors
+
+/** So many supervisors of the network are asked, and so many children of each are told. */
+const mostSupervisors = 1000
+const mostChildren = 200
+
+/** The trees of all nodes that answer. What is a child somewhere is shown there, on whichever node it runs. */
+export const supervisors = (session: Session, picture: Picture): Effect.Effect<Supervisors, never, Network> =>
+  Effect.gen(function*() {
+    const up = Array.from(picture.nodes.values()).filter(({ kind, state }) => state === "up" && kind === "effect-mp")
+    const owners = up.filter(({ supervisors }) => supervisors !== 0)
+    let left = mostSupervisors
+    let isCut = false
+    const asked = yield* Effect.forEach(owners, ({ id }) =>
+      Effect.gen(function*() {
+        const { supervisors } = yield* askStatus(session, id)
+        const ports = supervisors.slice(0, left)
+        left -= ports.length
+        if (ports.length < supervisors.length) isCut = true
+        const trees = yield* Effect.forEach(ports, (port) =>
+          Effect.option(within(session, Supervisor.tree(port), `${port} has not answered`)), { concurrency: 4 })
+        const found = trees.flatMap((tree) =>
+          tree._tag === "Some" ? [tree.value] : []
+        )
+        const silent = ports.length - found.length
+        return { id, trees: found, problem: silent === 0 ? null : `${silent} of its supervisors do not answer` }
+      }).pipe((node) => orProblem(node, (problem) => ({ id, trees: [], problem }))), { concurrency: 4 })
+    const below = new Set(
+      asked.flatMap(({ trees }) => trees.flatMap(({ children }) => children.map(({ port }) => port)))
+    )
+    const nodes = asked.map(({ id, problem, trees }) => ({
+      id,
+      trees: trees.filter(({ port }) => !below.has(port)).map(treeOf),
+      problem
+    }))
+    return { nodes, isCut: isCut || nodes.some(({ trees }) => trees.some(isLong)) }
+  })
+
+const isLong = (tree: SupervisorTree): boolean =>
+  tree.children.length >= mostChildren || tree.children.some((child) => child.tree !== null && isLong(child.tree))
+
+const treeOf = ({ children, name, node, port, strategy }: Supervisor.Tree): SupervisorTree => ({
+  name,
+  port,
+  node,
+  strategy,
+  children: children.slice(0, mostChildren).map(childOf)
+})
+
+const childOf = (
+  { id, lastReason, node, port, restarts, status, tree, type, uptime }: Supervisor.TreeChild
+): SupervisorChild => ({
+  id,
+  status,
+  type,
+  port: port ?? null,
+  node: node ?? null,
+  restarts,
+  uptimeMillis: uptime ?? null,
+  lastReason: lastReason === undefined ? null : showReason(exitFromReason("", lastReason)),
+  tree: typeof tree === "object" ? treeOf(tree) : null,
+  problem: typeof tree === "string" ? tree : null
+})
+
+// ---- families
+
+const mostFamilies = 100
+const shortList = 20
+const longList = 1000
+const longestValue = 500
+
+const familyOf = (name: string, entries: ReadonlyMap<string, unknown>, most: number): Family => {
+  const members = new Set(membersOf(entries))
+  const keys = Array.from(entries.keys()).toSorted().slice(0, most)
+  return {
+    name,
+    total: entries.size,
+    isGroup: entries.size > 0 && members.size === entries.size,
+    entries: keys.map((key) => ({
+      key,
+      node: members.has(key) ? Port.nodeOf(key) : null,
+      value: members.has(key) ? null : shortened(stringify(entries.get(key)) ?? "null")
+    }))
+  }
+}
+
+const shortened = (value: string): string =>
+  value.length > longestValue ? `${value.slice(0, longestValue - 1)}…` : value
+
+/** One family, with all of its entries up to a thousand. */
+export const family = (session: Session, name: string): Effect.Effect<Family, NotFound, Network> =>
+  within(session, Global.family(name), "the database has not answered").pipe(
+    Effect.mapError(({ message }) => new NotFound({ problem: message })),
+    Effect.flatMap((entries) =>
+      entries.size === 0
+        ? Effect.fail(new NotFound({ problem: `nothing is in the family ${name}` }))
+        : Effect.succeed(familyOf(name, entries, longList))
+    )
+  )
+
+/** The families that the node knows which holds this node's data: their names and sizes, and the first entries of each. */
+export const families = (session: Session): Effect.Effect<Families, never, Network> =>
+  Effect.gen(function*() {
+    const { master } = yield* Global.Global
+    if (master === undefined) return yield* failed("no node holds the database for this one at the moment")
+    const status = yield* askStatus(session, master)
+    const names = Object.keys(status.families).filter((name) => /^[A-Za-z]/.test(name)).toSorted()
+    const read = yield* Effect.forEach(
+      names.slice(0, mostFamilies),
+      (name) => Effect.option(within(session, Global.family(name), "no answer")),
+      { concurrency: 8 }
+    )
+    const families = read.flatMap((entries, at) =>
+      entries._tag === "Some" ? [familyOf(names[at] ?? "", entries.value, shortList)] : []
+    )
+    return { families, isCut: names.length > mostFamilies, problem: null }
+  }).pipe((all) => orProblem(all, (problem): Families => ({ families: [], isCut: false, problem })))
