@@ -5,7 +5,7 @@
  */
 import { useState } from "preact/hooks"
 import type { Family } from "../api.ts"
-import { counted } from "./format.ts"
+import { counted, cut } from "./format.ts"
 import { loadFamilies, loadFamily, useLoaded } from "./requests.ts"
 import { nodeHref } from "./routes.ts"
 import { type Column, Table } from "./table.tsx"
@@ -42,8 +42,8 @@ export const GroupsPage = () => {
     <>
       {told === undefined ? null : <p class="problem" role="alert">{told}</p>}
       {value.isCut ? <p class="note">There are more than are shown.</p> : null}
-      <section aria-labelledby="groups">
-        <h2 id="groups">Groups</h2>
+      <section>
+        <h2>Groups</h2>
         {groups.length === 0
           ? (
             <p class="empty">
@@ -54,8 +54,8 @@ export const GroupsPage = () => {
             <FamilyOf key={family.name} family={family} columns={members} what="member" several="members" />
           ))}
       </section>
-      <section aria-labelledby="families">
-        <h2 id="families">Families</h2>
+      <section>
+        <h2>Families</h2>
         {families.length === 0
           ? (
             <p class="empty">
@@ -104,7 +104,7 @@ const Entries = ({ columns, family, several }: Omit<Properties, "what">) => {
         ? <p class="note">The first {shown.entries.length} of {shown.total}.</p>
         : null}
       <Table
-        caption={`${several} of ${family.name.slice(0, 60)}`}
+        caption={`${several} of ${cut(family.name, 60).head}`}
         columns={columns}
         rows={shown.entries}
         keyOf={({ key }) => key}

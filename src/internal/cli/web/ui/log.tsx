@@ -27,8 +27,8 @@ export const Log = ({ log }: { readonly log: NodeDetails["log"] | undefined }) =
     (!isSevere || severe.has(line.level.toLowerCase())) && textOf(line).toLowerCase().includes(wanted)
   )
   return (
-    <section aria-labelledby="log">
-      <h2 id="log">Log</h2>
+    <section>
+      <h2>Log</h2>
       {log?.problem ? <p class="problem">{log.problem}</p> : null}
       <Filter label="Filter: log" value={filter} onValue={setFilter} count={shown.length} all={lines.length} />
       <label class="check">

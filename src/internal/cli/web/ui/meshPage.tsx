@@ -89,8 +89,8 @@ export const MeshPage = () => {
           <MeshPicture picture={picture} />
           <Legend />
         </section>
-        <section aria-labelledby="nodes">
-          <h2 id="nodes">Nodes</h2>
+        <section>
+          <h2>Nodes</h2>
           <Table
             caption="Nodes"
             columns={nodeColumns(picture.at)}

@@ -179,8 +179,8 @@ const Ports = ({ allowsActions, details, onSort }: PortsProperties) => {
   const rows = details?.ports.rows ?? []
   const total = details?.ports.total ?? rows.length
   return (
-    <section aria-labelledby="ports">
-      <h2 id="ports">Ports {total > rows.length ? <small>the first {rows.length} of {total}</small> : null}</h2>
+    <section>
+      <h2>Ports {total > rows.length ? <small>the first {rows.length} of {total}</small> : null}</h2>
       {details?.ports.problem ? <p class="problem">{details.ports.problem}</p> : null}
       <Table
         caption="Ports"
@@ -200,8 +200,8 @@ const Ports = ({ allowsActions, details, onSort }: PortsProperties) => {
 }
 
 const Links = ({ id, links }: { readonly id: string; readonly links: Picture["links"] }) => (
-  <section aria-labelledby="links">
-    <h2 id="links">Links</h2>
+  <section>
+    <h2>Links</h2>
     <Table
       caption="Links"
       columns={linkColumns(id)}

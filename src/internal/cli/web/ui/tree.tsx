@@ -1,10 +1,11 @@
 /**
- * A tree whose branches open and close, by the keyboard as well: arrows, Home, End. Only the rows that can be seen are drawn.
+ * A tree whose branches open and close, by the keyboard as well: arrows, Home, End, and Enter for the link of a row. Only the rows that
+ * can be seen are drawn, so the focus stays with the tree, which says which row is the current one.
  *
  * @internal
  */
 import type { ComponentChildren } from "preact"
-import { useEffect, useMemo, useRef, useState } from "preact/hooks"
+import { useId, useMemo, useState } from "preact/hooks"
 import { Filter } from "./table.tsx"
 import { useWindow } from "./window.ts"
 
@@ -52,7 +53,6 @@ interface Properties {
 export const Tree = ({ branches, label }: Properties) => {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
   const [current, setCurrent] = useState("")
-  const isMoved = useRef(false)
   const [filter, setFilter] = useState("")
   const wanted = filter.toLowerCase()
   const rows = useMemo(
@@ -61,15 +61,9 @@ export const Tree = ({ branches, label }: Properties) => {
   )
   const { above, below, box, end, first, onScroll, reveal } = useWindow(rows.length)
   const place = Math.max(0, rows.findIndex(({ branch }) => branch.key === current))
-  useEffect(() => {
-    if (!isMoved.current) return
-    isMoved.current = false
-    box.current?.querySelector<HTMLElement>(`[data-row="${place}"]`)?.focus()
-  })
   const move = (to: number): void => {
     const row = rows[Math.max(0, Math.min(to, rows.length - 1))]
     if (row === undefined) return
-    isMoved.current = true
     reveal(rows.indexOf(row))
     setCurrent(row.branch.key)
   }
@@ -83,19 +77,22 @@ export const Tree = ({ branches, label }: Properties) => {
     const row = rows[place]
     if (row === undefined) return
     const hasChildren = row.branch.children.length > 0
+    const current = box.current?.querySelector(`[data-row="${place}"]`)
     const actions: Readonly<Record<string, () => void>> = {
       ArrowDown: () => move(place + 1),
       ArrowUp: () => move(place - 1),
       Home: () => move(0),
+      Enter: () => current?.querySelector("a")?.click(),
       End: () => move(rows.length - 1),
       ArrowRight: () => hasChildren && !row.isOpen ? toggle(row) : move(hasChildren ? place + 1 : place),
       ArrowLeft: () => hasChildren && row.isOpen ? toggle(row) : move(row.parent < 0 ? place : row.parent)
     }
     const action = actions[event.key]
-    if (action === undefined) return
+    if (action === undefined || event.target !== event.currentTarget) return
     event.preventDefault()
     action()
   }
+  const id = useId()
   const all = (): ReadonlySet<string> => new Set(rowsOf(branches, new Set()).map(({ branch }) => branch.key))
   return (
     <>
@@ -105,16 +102,16 @@ export const Tree = ({ branches, label }: Properties) => {
         <button type="button" onClick={() => setClosed(new Set())}>Open all</button>
       </div>
       <div class="scrolls tree" ref={box} onScroll={onScroll}>
-        <ul role="tree" aria-label={label} onKeyDown={onKeyDown}>
+        <ul role="tree" aria-label={label} tabIndex={0} aria-activedescendant={`${id}-${place}`} onKeyDown={onKeyDown}>
           <li role="none" style={{ height: `${above}px` }} />
           {rows.slice(first, end).map((row, index) => (
             <TreeRow
               key={row.branch.key}
+              id={`${id}-${first + index}`}
               row={row}
               place={first + index}
               isCurrent={first + index === place}
-              onFocus={() => setCurrent(row.branch.key)}
-              onToggle={() => toggle(row)}
+              onToggle={() => (setCurrent(row.branch.key), toggle(row))}
             />
           ))}
           <li role="none" style={{ height: `${below}px` }} />
@@ -125,24 +122,23 @@ export const Tree = ({ branches, label }: Properties) => {
 }
 
 interface RowProperties {
+  readonly id: string
   readonly row: Row
   readonly place: number
   readonly isCurrent: boolean
-  readonly onFocus: () => void
   readonly onToggle: () => void
 }
 
-const TreeRow = ({ isCurrent, onFocus, onToggle, place, row }: RowProperties) => {
+const TreeRow = ({ id, isCurrent, onToggle, place, row }: RowProperties) => {
   const hasChildren = row.branch.children.length > 0
   return (
     <li
       role="treeitem"
-      class="branch"
+      id={id}
+      class={isCurrent ? "branch is-current" : "branch"}
       data-row={place}
-      tabIndex={isCurrent ? 0 : -1}
       aria-level={row.depth}
       {...hasChildren ? { "aria-expanded": row.isOpen } : {}}
-      onFocus={onFocus}
       style={{ paddingInlineStart: `${Math.min(row.depth - 1, 12) * 20 + 4}px` }}
     >
       <span class="twig" aria-hidden="true" onClick={hasChildren ? onToggle : undefined}>
