@@ -47,7 +47,7 @@ export const PeerStatus = Schema.Struct({
   received: Count,
   sent: Count,
   /** As far as it is known. A node that is looked at finds it out. */
-  roundTripMillis: Schema.optionalKey(Count)
+  roundTripMillis: Schema.optionalKey(Schema.NullOr(Count))
 })
 
 /** What a node answers. Times are in milliseconds, sizes in bytes. */
@@ -88,8 +88,6 @@ const securityStatus = ({ received, sent, tls }: Security) => ({
   sent: proofStatus(sent)
 })
 
-const roundTripOf = (roundTripMillis: number | undefined) => roundTripMillis === undefined ? {} : { roundTripMillis }
-
 export const readStatus = (router: Router): Status => {
   const held = gauges.read(router)
   const { families, ...network } = router.observed.networkStatus
@@ -119,7 +117,7 @@ export const readStatus = (router: Router): Status => {
       unsent: peer.link?.buffered ?? 0,
       received: peer.link?.received ?? 0,
       sent: peer.link?.sent ?? 0,
-      ...roundTripOf(router.roundTripMillis(peer.nodeId, now))
+      roundTripMillis: router.roundTripMillis(peer.nodeId, now) ?? null
     })),
     supervisors: Array.from(router.observed.supervisors).slice(0, most),
     ...network,

@@ -7,6 +7,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { runParams, runSources } from "../config/commands.ts"
@@ -339,8 +340,50 @@ const shell = Command.make(
   Command.withExamples([{ command: "emp shell worker" }])
 )
 
+const web = Command.make(
+  "web",
+  {
+    ...flags,
+    bind: Flag.String("bind").pipe(
+      Flag.withDescription("Where to listen, as HOST:PORT. Default: 127.0.0.1:4080, or a free port if that is taken"),
+      Flag.optional
+    ),
+    allowActions: Flag.Boolean("allow-actions").pipe(
+      Flag.withDescription("Let those who look restart, drain and stop nodes, and end ports"),
+      Flag.withDefault(false)
+    ),
+    token: Flag.String("token").pipe(
+      Flag.withDescription("What those have to show who want to look. Default: EMP_WEB_TOKEN, or a random one"),
+      Flag.withFallbackConfig(Config.String("EMP_WEB_TOKEN")),
+      Flag.optional
+    ),
+    noToken: Flag.Boolean("no-token").pipe(
+      Flag.withDescription("Let everybody on this machine look"),
+      Flag.withDefault(false)
+    )
+  },
+  ({ allowActions, bind, noToken, token, ...input }) =>
+    on(
+      input,
+      () => import("../web/server.ts"),
+      ({ web }, session) =>
+        endless(
+          web(session, {
+            allowActions,
+            noToken,
+            bind: Option.getOrUndefined(bind),
+            token: Option.getOrUndefined(token)
+          }),
+          "outlives its readers"
+        )
+    )
+).pipe(
+  Command.withDescription("Show the network in the browser: open the address that it prints"),
+  Command.withExamples([{ command: "emp web" }, { command: "emp web --bind 0.0.0.0:4080 --allow-actions" }])
+)
+
 /** In their groups, as `emp --help` lists them. */
 export const talkGroups = [
   { group: "Talk", commands: [snd, cal, mon, find, db, evaluate, restart, shell] },
-  { group: "Look", commands: [status, top, trace, tree, ping, bench, logs] }
+  { group: "Look", commands: [status, top, trace, tree, ping, bench, logs, web] }
 ] as const

@@ -254,7 +254,7 @@ export const Family = Schema.Struct({
   total: Schema.Finite,
   /** Whether all of its entries are members of a group: ports. */
   isGroup: Schema.Boolean,
-  /** The first ones, in the order of their keys. */
+  /** The first ones, in the order of their keys. Of a family of more than 10,000 there are none where all families are told. */
   entries: Schema.Array(Entry)
 })
 export type Family = typeof Family.Type
@@ -341,7 +341,7 @@ const acts = HttpApiGroup.make("act").add(
   HttpApiEndpoint.post("act", "/api/act", {
     payload: Action,
     success: Schema.Struct({ done: Schema.String }),
-    error: [Forbidden, NotFound, NotDone]
+    error: [Forbidden, NotDone]
   })
 )
 

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Global from "../../../Global.ts"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
+import { isFamilyName } from "../../global/families.ts"
 import { membersOf } from "../../global/member.ts"
 import { stringify } from "../../values/exactJson.ts"
 import { exitFromReason, showReason } from "../../values/reason.ts"
@@ -167,6 +168,9 @@ const shortList = 20
 const longList = 1000
 const longestValue = 500
 
+/** Of a family with more entries than these only the size is told where all are. */
+const mostRead = 10_000
+
 const familyOf = (name: string, entries: ReadonlyMap<string, unknown>, most: number): Family => {
   const members = new Set(membersOf(entries))
   const keys = Array.from(entries.keys()).toSorted().slice(0, most)
@@ -202,14 +206,17 @@ export const families = (session: Session): Effect.Effect<Families, never, Netwo
     const { master } = yield* Global.Global
     if (master === undefined) return yield* failed("no node holds the database for this one at the moment")
     const status = yield* askStatus(session, master)
-    const names = Object.keys(status.families).filter((name) => /^[A-Za-z]/.test(name)).toSorted()
-    const read = yield* Effect.forEach(
+    const names = Object.keys(status.families).filter(isFamilyName).toSorted()
+    const families = yield* Effect.forEach(
       names.slice(0, mostFamilies),
-      (name) => Effect.option(within(session, Global.family(name), "no answer")),
+      (name) => {
+        const total = status.families[name] ?? 0
+        const unread: Family = { name, total, isGroup: false, entries: [] }
+        if (total > mostRead) return Effect.succeed(unread)
+        const read = within(session, Global.family(name), "no answer")
+        return Effect.orElseSucceed(Effect.map(read, (entries) => familyOf(name, entries, shortList)), () => unread)
+      },
       { concurrency: 8 }
-    )
-    const families = read.flatMap((entries, at) =>
-      entries._tag === "Some" ? [familyOf(names[at] ?? "", entries.value, shortList)] : []
     )
     return { families, isCut: names.length > mostFamilies, problem: null }
   }).pipe((all) => orProblem(all, (problem): Families => ({ families: [], isCut: false, problem })))

@@ -33,9 +33,11 @@ export class Roster {
 
   /** The nodes of the network as its database has them, with their addresses. */
   list(known: ReadonlyMap<string, unknown>): void {
-    for (const seen of this.nodes.values()) seen.isListed = false
+    for (const [id, seen] of this.nodes) seen.isListed &&= known.has(id)
     for (const [id, addresses] of known) {
       const seen = this.seen(id)
+      // One that comes back is worth the next question.
+      if (!seen.isListed) seen.missing = 0
       seen.isListed = true
       seen.isDeaf = listensNowhere(addresses)
     }

@@ -151,7 +151,7 @@ export const summaryOf = (
   const [measured, old] = [measuredOf(status), before === undefined ? {} : measuredOf(before.status)]
   const messages = (way: "in" | "out" | "handled") => rate(old.messages?.[way], measured.messages?.[way], millis)
   const cpu = rate(old.cpuMillis, measured.cpuMillis, millis)
-  const startedAt = before === undefined ? undefined : known?.startedAt
+  const isSame = known !== undefined && known.pid === status.pid
   return {
     id: status.nodeId,
     state: "up",
@@ -159,7 +159,7 @@ export const summaryOf = (
     problem: null,
     lastSeenAt: null,
     // Told again and again it would be another one by some milliseconds.
-    startedAt: startedAt ?? Math.round(now.at - status.uptime),
+    startedAt: isSame ? known.startedAt : Math.round(now.at - status.uptime),
     pid: status.pid,
     version: status.version,
     runtime: status.runtime,
@@ -226,7 +226,7 @@ export const linksBetween = (
       const ends = links.get(key) ?? { a, b, roundTripMillis: undefined, queued: 0, forth: [], back: [] }
       links.set(key, ends)
       ends.queued += link.queued
-      const millis = link.roundTripMillis
+      const millis = link.roundTripMillis ?? undefined
       if (millis !== undefined) ends.roundTripMillis = Math.min(millis, ends.roundTripMillis ?? millis)
       if (before === undefined) continue
       const [sent, received] = id === a ? [ends.forth, ends.back] : [ends.back, ends.forth]
