@@ -29,7 +29,10 @@ const quietMillis = 5000
 /** Events do not come closer to each other than this, however much happens. */
 const paceMillis = 200
 
-/** What somebody knows who follows the events. */
+/** What can be followed. */
+export type Followed = Pick<Collector, "picture" | "lastEntry" | "entriesAfter" | "newerThan" | "look">
+
+/** What somebody knows who follows it. */
 interface Known {
   readonly picture: Picture | undefined
   readonly entry: number
@@ -39,7 +42,7 @@ interface Known {
  * The events for one who looks. What is sent is made when there is room for it, of what was sent last and of what is now: nothing
  * queues up for who reads slowly.
  */
-const eventsFor = (collector: Collector): Stream.Stream<Events> => {
+export const eventsFor = (collector: Followed): Stream.Stream<Events> => {
   const next = ({ entry, picture }: Known) =>
     Effect.gen(function*() {
       if (picture !== undefined) {
