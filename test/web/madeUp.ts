@@ -181,6 +181,7 @@ export const madeUpHistory = (node: string | null, at: number): History => {
     loopDelayMillis: seconds.map((second) => second > 200 && second < 220 ? null : 8 + 5 * Math.sin(second / 15)),
     memory: series(19_000_000_000, 100_000_000),
     ports: series(200_000, 1000),
-    queuedMessages: series(1500, 200)
+    queuedMessages: series(1500, 200),
+    restarts: seconds.map((second) => 40 + Math.floor(second / 90))
   }
 }

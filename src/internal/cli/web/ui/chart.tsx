@@ -17,12 +17,17 @@ interface Properties {
   readonly title: string
   readonly show: (value: number) => string
   readonly base?: 1000 | 1024
+  /** The smallest step of its axis: there are no halves of what is counted. */
+  readonly least?: number
   readonly times: ReadonlyArray<number>
   readonly lines: ReadonlyArray<Line>
 }
 
 const width = 600
 const height = 140
+
+const beginning = "The line begins with the second value: in a moment."
+const unknown = "Not measured: nodes of older versions do not tell this."
 
 /** The part of the picture that a path draws: gaps where nothing is known. */
 const pathOf = (values: Line["values"], x: (index: number) => number, y: (value: number) => number): string => {
@@ -43,15 +48,16 @@ const largestOf = (lines: ReadonlyArray<Line>): number => {
   return largest
 }
 
-export const Chart = ({ base = 1000, lines, show, times, title }: Properties) => {
+export const Chart = ({ base = 1000, least = 0, lines, show, times, title }: Properties) => {
   const [pointed, setPointed] = useState<number>()
   const [isTabled, setIsTabled] = useState(false)
-  const marks = steps(largestOf(lines), base)
+  const marks = steps(largestOf(lines), base, least)
   const top = marks.at(-1) ?? 1
   const [start = 0] = times
   const span = Math.max(1, (times.at(-1) ?? 0) - start)
   const x = (index: number): number => (times[index]! - start) / span * width
   const y = (value: number): number => height - value / top * height
+  const known = lines.reduce((sum, { values }) => sum + values.filter((value) => value !== undefined).length, 0)
   const at = pointed === undefined ? times.length - 1 : Math.min(pointed, times.length - 1)
   const move = (event: PointerEvent): void => {
     if (!(event.currentTarget instanceof Element)) return
@@ -76,7 +82,7 @@ export const Chart = ({ base = 1000, lines, show, times, title }: Properties) =>
         <h3>{title}</h3>
         <Readout lines={lines} at={at} time={times[at]} show={show} isPointed={pointed !== undefined} />
       </figcaption>
-      {times.length < 2 ? <p class="empty">The line begins with the second value: in a moment.</p> : (
+      {known < 2 ? <p class="empty">{times.length < 3 ? beginning : unknown}</p> : (
         <div class="plot">
           <div class="axis-y" aria-hidden="true">
             {marks.toReversed().map((mark) => <span key={mark}>{show(mark)}</span>)}

@@ -18,6 +18,7 @@ interface Shown {
   readonly title: string
   readonly show: (value: number) => string
   readonly base?: 1024
+  readonly least?: number
 }
 
 const charts: ReadonlyArray<Shown> = [
@@ -26,9 +27,10 @@ const charts: ReadonlyArray<Shown> = [
   { series: "cpuPercent", title: "CPU", show: showPercent },
   { series: "loopDelayMillis", title: "Loop delay", show: showMillis },
   { series: "memory", title: "Memory", show: showBytes, base: 1024 },
-  { series: "queuedMessages", title: "Messages that wait", show: showCount },
-  { series: "ports", title: "Ports", show: showCount },
-  { series: "up", title: "Nodes up", show: showCount }
+  { series: "queuedMessages", title: "Messages that wait", show: showCount, least: 1 },
+  { series: "ports", title: "Ports", show: showCount, least: 1 },
+  { series: "restarts", title: "Restarts of children since the nodes run", show: showCount, least: 1 },
+  { series: "up", title: "Nodes up", show: showCount, least: 1 }
 ]
 
 const lineName = (series: Series, node: string): string =>
@@ -60,12 +62,13 @@ export const ChartsPage = () => {
         ? <p class="empty">{problem === undefined ? "Asking …" : "There is nothing to draw yet."}</p>
         : (
           <div class="charts">
-            {charts.map(({ base, series, show, title }) => (
+            {charts.map(({ base, least, series, show, title }) => (
               <Chart
                 key={series}
                 title={title}
                 show={show}
                 {...base === undefined ? {} : { base }}
+                {...least === undefined ? {} : { least }}
                 times={value.at}
                 lines={[{ name: lineName(series, node), values: value[series].map((one) => one ?? undefined) }]}
               />

@@ -84,13 +84,14 @@ export const cut = (text: string, most: number): Cut => {
   return { head: visible(head), tail: visible(text.slice(-tail).replace(/^[\udc00-\udfff]/, "")), isWhole: false }
 }
 
-/** Steps of an axis from zero: round numbers, three to six of them. */
-export const steps = (largest: number, base: 1000 | 1024 = 1000): ReadonlyArray<number> => {
+/** Steps of an axis from zero: round numbers, three to six of them, and no smaller ones than `least`. */
+export const steps = (largest: number, base: 1000 | 1024 = 1000, least = 0): ReadonlyArray<number> => {
   if (!(largest > 0)) return [0, 1]
   const rough = largest / 4
   // Halves of a MiB are round, and thousands of KiB are not.
   const unit = base === 1000 ? 1 : 1024 ** Math.max(0, Math.floor(Math.log(largest) / Math.log(1024)))
   const power = 10 ** Math.floor(Math.log10(rough / unit))
-  const step = unit * power * ([1, 2, 5, 10].find((factor) => factor * power * unit >= rough) ?? 10)
+  const fitting = unit * power * ([1, 2, 5, 10].find((factor) => factor * power * unit >= rough) ?? 10)
+  const step = Math.max(fitting, least)
   return Array.from({ length: Math.ceil(largest / step - 1e-9) + 1 }, (_, index) => index * step)
 }

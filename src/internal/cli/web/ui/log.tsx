@@ -22,6 +22,14 @@ export const Log = ({ log }: { readonly log: NodeDetails["log"] | undefined }) =
   const [filter, setFilter] = useState("")
   const [isSevere, setSevere] = useState(false)
   const lines = log?.lines ?? []
+  if (log?.problem && lines.length === 0) {
+    return (
+      <section>
+        <h2>Log</h2>
+        <p class="problem">{log.problem}</p>
+      </section>
+    )
+  }
   const wanted = filter.toLowerCase()
   const shown = lines.filter((line) =>
     (!isSevere || severe.has(line.level.toLowerCase())) && textOf(line).toLowerCase().includes(wanted)

@@ -182,19 +182,21 @@ const Ports = ({ allowsActions, details, onSort }: PortsProperties) => {
     <section>
       <h2>Ports {total > rows.length ? <small>the first {rows.length} of {total}</small> : null}</h2>
       {details?.ports.problem ? <p class="problem">{details.ports.problem}</p> : null}
-      <Table
-        caption="Ports"
-        columns={allowsActions ? [...portColumns, killable] : portColumns}
-        rows={rows}
-        keyOf={({ port }) => port}
-        textOf={({ kind, name, port, what }) => `${name ?? ""} ${port} ${kind} ${what}`}
-        order={{ column: 3, isDescending: true }}
-        onSort={(title) => {
-          const wanted = sorts[title]
-          if (wanted !== undefined) onSort(wanted)
-        }}
-        empty={details === undefined ? "Asking the node …" : "It tells of no ports."}
-      />
+      {details?.ports.problem && rows.length === 0 ? null : (
+        <Table
+          caption="Ports"
+          columns={allowsActions ? [...portColumns, killable] : portColumns}
+          rows={rows}
+          keyOf={({ port }) => port}
+          textOf={({ kind, name, port, what }) => `${name ?? ""} ${port} ${kind} ${what}`}
+          order={{ column: 3, isDescending: true }}
+          onSort={(title) => {
+            const wanted = sorts[title]
+            if (wanted !== undefined) onSort(wanted)
+          }}
+          empty={details === undefined ? "Asking the node …" : "It tells of no ports."}
+        />
+      )}
     </section>
   )
 }
