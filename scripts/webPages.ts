@@ -11,6 +11,9 @@ export interface WebPages {
   readonly css: string
 }
 
+/** It is part of the script, so its license goes with it. */
+const preactLicense = readFileSync(new URL("../node_modules/preact/LICENSE", import.meta.url), "utf8")
+
 const ui = fileURLToPath(new URL("../src/internal/cli/web/ui/", import.meta.url))
 
 const bundled = (file: string): string => {
@@ -31,6 +34,6 @@ const bundled = (file: string): string => {
 
 export const webPages = (): WebPages => ({
   html: readFileSync(`${ui}page.html`, "utf8"),
-  js: bundled("main.tsx"),
+  js: `/* The script contains preact.\n\n${preactLicense}*/\n${bundled("main.tsx")}`,
   css: bundled("style.css")
 })

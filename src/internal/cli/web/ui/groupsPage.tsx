@@ -35,7 +35,9 @@ const entries: ReadonlyArray<Column<Entry>> = [
 export const GroupsPage = () => {
   const { problem, value } = useLoaded("families", loadFamilies, 4000)
   const told = problem ?? value?.problem ?? undefined
-  if (value === undefined) return <p class={told === undefined ? "empty" : "problem"}>{told ?? "Asking …"}</p>
+  if (value === undefined || told !== undefined && value.families.length === 0) {
+    return <p class={told === undefined ? "empty" : "problem"}>{told ?? "Asking …"}</p>
+  }
   const groups = value.families.filter(({ isGroup }) => isGroup)
   const families = value.families.filter(({ isGroup }) => !isGroup)
   return (
@@ -47,7 +49,7 @@ export const GroupsPage = () => {
         {groups.length === 0
           ? (
             <p class="empty">
-              No groups: a port becomes a member of one by <code>Global.group(…).join</code>.
+              No groups: a port becomes a member of one by <code>Global.register</code>.
             </p>
           )
           : groups.map((family) => (
