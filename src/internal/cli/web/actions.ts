@@ -5,6 +5,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
 import { type Network, reachPort, type Session } from "../network/session.ts"
 import { restartRequest } from "../run/watchdog.ts"
@@ -14,11 +15,18 @@ import { askIfKnown } from "./inspect.ts"
 
 /** What a node is asked for, and what it means that it answers true. */
 const requests = {
-  restart: { name: restartRequest, done: "restarts", refused: "has no watchdog that would start it again" },
-  drain: { name: "emp_drain", done: "drains", refused: "does not drain" },
-  stop: { name: "emp_stop", done: "stops", refused: "does not stop" },
-  reload: { name: "emp_reload", done: "has read its configuration again", refused: "has not read its configuration" }
+  restart: { name: restartRequest, done: "restarts", refused: " has no watchdog that would start it again" },
+  drain: { name: "emp_drain", done: "drains", refused: " does not drain" },
+  stop: { name: "emp_stop", done: "stops", refused: " does not stop" },
+  reload: { name: "emp_reload", done: "has read its configuration again", refused: " has not read its configuration" }
 } as const
+
+/** What has come of a configuration that was read again. */
+const isReloaded = Schema.is(Schema.Struct({
+  taken: Schema.Array(Schema.String),
+  needsRestart: Schema.Array(Schema.String),
+  wrong: Schema.optionalKey(Schema.String)
+}))
 
 /** What was asked for, for the log and the timeline. */
 const described = (action: Action): string =>
@@ -36,12 +44,19 @@ const carryOut = (session: Session, action: Action) =>
       return `${port} was told to end`
     }
     const { done, name, refused } = requests[action.action]
-    const [answer, ...more] = yield* askIfKnown(session, action.node, name)
-    if (answer === false) return yield* new NotDone({ problem: `node ${action.node} ${refused}` })
-    // A node that says more than that it has begun says it in words, or in a list of what it took.
-    if (typeof answer === "string") return yield* new NotDone({ problem: `node ${action.node}: ${answer}` })
-    const told = answer === true ? more : [answer, ...more]
-    return told.length === 0 ? `node ${action.node} ${done}` : `node ${action.node} ${done}: ${JSON.stringify(told)}`
+    const [answer] = yield* askIfKnown(session, action.node, name)
+    if (answer === true) return `node ${action.node} ${done}`
+    if (!isReloaded(answer)) {
+      const why = typeof answer === "string" ? `: ${answer}` : refused
+      return yield* new NotDone({ problem: `node ${action.node}${why}` })
+    }
+    const { needsRestart, taken, wrong } = answer
+    if (wrong !== undefined) return yield* new NotDone({ problem: `node ${action.node}${refused}: ${wrong}` })
+    const parts = [
+      ...taken.length === 0 ? [] : [`taken: ${taken.join(", ")}`],
+      ...needsRestart.length === 0 ? [] : [`needs a restart: ${needsRestart.join(", ")}`]
+    ]
+    return `node ${action.node} ${done}; ${parts.join("; ") || "nothing has changed"}`
   })
 
 /** Does it, and says in the log and the timeline who wanted it, whether it was done or not. */

@@ -161,7 +161,7 @@ export const PortRow = Schema.Struct({
   mailbox: Schema.Finite,
   handled: Schema.Finite,
   ageMillis: Schema.Finite,
-  oldestMillis: Schema.NullOr(Schema.Finite),
+  oldestMillis: Schema.Finite,
   monitors: Schema.Finite
 })
 

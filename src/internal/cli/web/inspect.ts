@@ -54,17 +54,21 @@ const Line = Schema.Tuple([
 ])
 const isLines = Schema.is(Schema.Array(Line))
 
+/** A node that does not do what it was asked for says why. */
+const whyNot = (answer: unknown): string =>
+  typeof answer === "string" ? answer : "the node gave an answer that makes no sense"
+
 const askPorts = (session: Session, nodeId: string, sort: PortSort) =>
   Effect.gen(function*() {
     const [answer] = yield* askIfKnown(session, nodeId, "emp_ports", { sort, limit: mostPorts })
-    if (!isPorts(answer)) return yield* failed("the node gave an answer that makes no sense")
+    if (!isPorts(answer)) return yield* failed(whyNot(answer))
     return { total: answer.total, rows: answer.ports.slice(0, mostPorts), problem: null }
   })
 
 const askLog = (session: Session, nodeId: string) =>
   Effect.gen(function*() {
     const [answer] = yield* askIfKnown(session, nodeId, "emp_log_tail", { tail: mostLines })
-    if (!isLines(answer)) return yield* failed("the node gave an answer that makes no sense")
+    if (!isLines(answer)) return yield* failed(whyNot(answer))
     const lines = answer.slice(-mostLines).map(([at, level, text, annotations]) => ({ at, level, text, annotations }))
     return { lines, problem: null }
   })

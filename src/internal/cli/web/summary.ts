@@ -23,7 +23,7 @@ const optional = Schema.optionalKey(Schema.Finite)
 const Measured = Schema.Struct({
   draining: Schema.optionalKey(Schema.Boolean),
   cpuMillis: optional,
-  loopDelay: Schema.optionalKey(Schema.Struct({ meanMillis: Schema.Finite, maxMillis: Schema.Finite })),
+  loopDelay: Schema.optionalKey(Schema.NullOr(Schema.Struct({ meanMillis: Schema.Finite, maxMillis: Schema.Finite }))),
   messages: Schema.optionalKey(Schema.Struct({
     in: Schema.Finite,
     out: Schema.Finite,
