@@ -128,6 +128,21 @@ describe.skipIf(!hasBrowser)("the pages of emp web", () => {
     assert.deepStrictEqual(faults, [])
   })
 
+  it("draw links without trouble for the node that one points at, when there are thousands", async () => {
+    const { base } = await serve({ ...ordinary, isFull: true })
+    const { faults, page } = await openPage(browser)
+    await visit(page, base, "mesh")
+    await page.getByText("19900 links: those without trouble are drawn for the node that you point at").waitFor()
+    await page.locator(".mesh-node", { hasText: "●" }).first().hover()
+    await page.locator(".mesh-caption").getByText("up").waitFor()
+    await page.mouse.move(0, 0)
+    await page.locator(".mesh > svg").press("ArrowRight")
+    await page.locator(".mesh-caption").getByText("seed-1").waitFor()
+    await page.locator(".mesh > svg").press("Enter")
+    await page.getByRole("heading", { name: "Ports" }).waitFor()
+    assert.deepStrictEqual(faults, [])
+  })
+
   it("reach the last row of a long list by scrolling, and any row by a filter", async () => {
     const { base } = await serve(ordinary)
     const { page } = await openPage(browser)

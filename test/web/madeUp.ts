@@ -70,8 +70,11 @@ export const madeUpNode = (id: string, index: number, at: number, names: Readonl
   }
 }
 
-/** Global nodes are linked to each other and to those that hang on them; others have a few links of their own. */
-export const madeUpPicture = (names: ReadonlyArray<string>, at: number, version: number): Picture => {
+/**
+ * Global nodes are linked to each other and to those that hang on them; others have a few links of their own, or all of them to all
+ * others.
+ */
+export const madeUpPicture = (names: ReadonlyArray<string>, at: number, version: number, isFull: boolean): Picture => {
   const links = new Map<string, LinkSummary>()
   const link = (one: number, other: number): void => {
     const [a, b] = [names[one], names[other]].toSorted()
@@ -88,6 +91,7 @@ export const madeUpPicture = (names: ReadonlyArray<string>, at: number, version:
   }
   for (const index of names.keys()) {
     for (let other = 0; other < globals; other++) if (index < globals || index % globals === other) link(index, other)
+    if (isFull) { for (let other = 0; other < index; other++) link(index, other) }
     link(index, index + 1)
     link(index, (index * 7 + 3) % names.length)
   }
@@ -112,7 +116,7 @@ export const madeUpDetails = (id: string, name: string, at: number, ports: numbe
         mailbox: draw(50),
         handled: draw(1_000_000),
         ageMillis: 1000 * (index + 60),
-        oldestMillis: index % 3 === 0 ? draw(3000) : null,
+        oldestMillis: index % 3 === 0 ? draw(3000) : 0,
         monitors: draw(4)
       }
     })

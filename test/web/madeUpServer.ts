@@ -18,6 +18,8 @@ export interface MadeUp {
   readonly text: string
   readonly ports: number
   readonly children: number
+  /** Whether all nodes are linked to all others. */
+  readonly isFull?: boolean
 }
 
 /** A moment that is the same in each run. */
@@ -99,7 +101,8 @@ export class MadeUpServer {
     response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
   }
   private show(response: ServerResponse): void {
-    const picture = madeUpPicture(this.network.names, this.at, this.version)
+    const { isFull = false, names } = this.network
+    const picture = madeUpPicture(names, this.at, this.version, isFull)
     this.event(response, "network", changesBetween(this.streams.get(response), picture))
     this.streams.set(response, picture)
   }

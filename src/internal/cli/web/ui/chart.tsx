@@ -48,72 +48,80 @@ const largestOf = (lines: ReadonlyArray<Line>): number => {
   return largest
 }
 
-export const Chart = ({ base = 1000, least = 0, lines, show, times, title }: Properties) => {
+export const Chart = (properties: Properties) => {
+  const { lines, show, times, title } = properties
   const [pointed, setPointed] = useState<number>()
   const [isTabled, setIsTabled] = useState(false)
-  const marks = steps(largestOf(lines), base, least)
-  const top = marks.at(-1) ?? 1
-  const [start = 0] = times
-  const span = Math.max(1, (times.at(-1) ?? 0) - start)
-  const x = (index: number): number => (times[index]! - start) / span * width
-  const y = (value: number): number => height - value / top * height
   const known = lines.reduce((sum, { values }) => sum + values.filter((value) => value !== undefined).length, 0)
   const at = pointed === undefined ? times.length - 1 : Math.min(pointed, times.length - 1)
-  const move = (event: PointerEvent): void => {
-    if (!(event.currentTarget instanceof Element)) return
-    const { left, width: shownWidth } = event.currentTarget.getBoundingClientRect()
-    setPointed(nearest(times, start + (event.clientX - left) / shownWidth * span))
-  }
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const moves: Readonly<Record<string, number>> = {
-      ArrowLeft: at - 1,
-      ArrowRight: at + 1,
-      Home: 0,
-      End: times.length - 1
-    }
-    const to = moves[event.key]
-    if (to === undefined) return
-    event.preventDefault()
-    setPointed(Math.max(0, Math.min(to, times.length - 1)))
-  }
   return (
     <figure class="chart">
       <figcaption>
         <h3>{title}</h3>
         <Readout lines={lines} at={at} time={times[at]} show={show} isPointed={pointed !== undefined} />
       </figcaption>
-      {known < 2 ? <p class="empty">{times.length < 3 ? beginning : unknown}</p> : (
-        <div class="plot">
-          <div class="axis-y" aria-hidden="true">
-            {marks.toReversed().map((mark) => <span key={mark}>{show(mark)}</span>)}
-          </div>
-          <svg
-            viewBox={`0 0 ${width} ${height}`}
-            preserveAspectRatio="none"
-            tabIndex={0}
-            role="img"
-            aria-label={`${title}: arrow keys read values, and there is a table below`}
-            onPointerMove={move}
-            onPointerLeave={() => setPointed(undefined)}
-            onBlur={() => setPointed(undefined)}
-            onKeyDown={onKeyDown}
-          >
-            {marks.map((mark) => <line key={mark} class="grid" x1={0} x2={width} y1={y(mark)} y2={y(mark)} />)}
-            {lines.map(({ name, values }, index) => (
-              <path key={name} class={`line line-${index % 6}`} d={pathOf(values, x, y)} />
-            ))}
-            {pointed === undefined ? null : <line class="pointed" x1={x(at)} x2={x(at)} y1={0} y2={height} />}
-          </svg>
-          <div class="axis-x" aria-hidden="true">
-            {[0, 1, 2, 3].map((part) => <span key={part}>{showTime(start + span * part / 3)}</span>)}
-          </div>
-        </div>
-      )}
+      {known < 2
+        ? <p class="empty">{times.length < 3 ? beginning : unknown}</p>
+        : <Plot {...properties} at={at} isPointed={pointed !== undefined} onPointed={setPointed} />}
       <details onToggle={(event) => setIsTabled(event.currentTarget.open)}>
         <summary>As a table</summary>
         {isTabled ? <Values lines={lines} times={times} show={show} title={title} /> : null}
       </details>
     </figure>
+  )
+}
+
+interface PlotProperties extends Properties {
+  readonly at: number
+  readonly isPointed: boolean
+  readonly onPointed: (at: number | undefined) => void
+}
+
+const Plot = ({ at, base = 1000, isPointed, least = 0, lines, onPointed, show, times, title }: PlotProperties) => {
+  const marks = steps(largestOf(lines), base, least)
+  const top = marks.at(-1) ?? 1
+  const [start = 0] = times
+  const span = Math.max(1, (times.at(-1) ?? 0) - start)
+  const x = (index: number): number => (times[index]! - start) / span * width
+  const y = (value: number): number => height - value / top * height
+  const onPointerMove = (event: PointerEvent): void => {
+    if (!(event.currentTarget instanceof Element)) return
+    const { left, width: shownWidth } = event.currentTarget.getBoundingClientRect()
+    onPointed(nearest(times, start + (event.clientX - left) / shownWidth * span))
+  }
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const last = times.length - 1
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[event.key]
+    if (to === undefined) return
+    event.preventDefault()
+    onPointed(Math.max(0, Math.min(to, last)))
+  }
+  return (
+    <div class="plot">
+      <div class="axis-y" aria-hidden="true">
+        {marks.toReversed().map((mark) => <span key={mark}>{show(mark)}</span>)}
+      </div>
+      <svg
+        viewBox={`0 0 ${width} ${height}`}
+        preserveAspectRatio="none"
+        tabIndex={0}
+        role="img"
+        aria-label={`${title}: arrow keys read values, and there is a table below`}
+        onPointerMove={onPointerMove}
+        onPointerLeave={() => onPointed(undefined)}
+        onBlur={() => onPointed(undefined)}
+        onKeyDown={onKeyDown}
+      >
+        {marks.map((mark) => <line key={mark} class="grid" x1={0} x2={width} y1={y(mark)} y2={y(mark)} />)}
+        {lines.map(({ name, values }, index) => (
+          <path key={name} class={`line line-${index % 6}`} d={pathOf(values, x, y)} />
+        ))}
+        {isPointed ? <line class="pointed" x1={x(at)} x2={x(at)} y1={0} y2={height} /> : null}
+      </svg>
+      <div class="axis-x" aria-hidden="true">
+        {[0, 1, 2, 3].map((part) => <span key={part}>{showTime(start + span * part / 3)}</span>)}
+      </div>
+    </div>
   )
 }
 

@@ -40,13 +40,17 @@ const portColumns: ReadonlyArray<Column<PortRow>> = [
   { title: "Kind", value: ({ kind }) => kind, cell: ({ kind }) => <Text text={kind} most={20} /> },
   { title: "What", value: ({ what }) => what, cell: ({ what }) => what === "" ? "–" : <Text text={what} most={30} /> },
   numbers("Mailbox", ({ mailbox }) => mailbox, showCount),
-  numbers("Oldest message", ({ oldestMillis }) => oldestMillis, showMillis),
+  numbers("Oldest message", ({ oldestMillis }) => oldestMillis === 0 ? null : oldestMillis, showMillis),
   numbers("Handled", ({ handled }) => handled, showCount),
   numbers("Age", ({ ageMillis }) => ageMillis, showAge),
   numbers("Monitors", ({ monitors }) => monitors, showCount)
 ]
 
-const killable: Column<PortRow> = { title: "Do", value: () => undefined, cell: ({ port }) => <Kil port={port} /> }
+const killable: Column<PortRow> = {
+  title: "Do",
+  value: () => undefined,
+  cell: ({ kind, port }) => kind === "node" ? null : <Kil port={port} />
+}
 
 const linkColumns = (nodeId: string): ReadonlyArray<Column<LinkSummary>> => {
   const other = ({ a, b }: LinkSummary): string => a === nodeId ? b : a

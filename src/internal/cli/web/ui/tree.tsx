@@ -45,6 +45,29 @@ const matching = (branches: ReadonlyArray<Branch>, wanted: string): ReadonlyArra
     return children.length === 0 ? [] : [{ ...branch, children }]
   })
 
+/** What a key does: it leads to another row, opens or closes the branch, or follows the link of its row. */
+const stepOf = (key: string, row: Row, place: number, count: number): number | "toggle" | "follow" | undefined => {
+  const hasChildren = row.branch.children.length > 0
+  switch (key) {
+    case "ArrowDown":
+      return place + 1
+    case "ArrowUp":
+      return place - 1
+    case "Home":
+      return 0
+    case "End":
+      return count - 1
+    case "ArrowRight":
+      return hasChildren ? row.isOpen ? place + 1 : "toggle" : undefined
+    case "ArrowLeft":
+      return hasChildren && row.isOpen ? "toggle" : row.parent < 0 ? undefined : row.parent
+    case "Enter":
+      return "follow"
+    default:
+      return undefined
+  }
+}
+
 interface Properties {
   readonly label: string
   readonly branches: ReadonlyArray<Branch>
@@ -75,22 +98,13 @@ export const Tree = ({ branches, label }: Properties) => {
   }
   const onKeyDown = (event: KeyboardEvent): void => {
     const row = rows[place]
-    if (row === undefined) return
-    const hasChildren = row.branch.children.length > 0
-    const current = box.current?.querySelector(`[data-row="${place}"]`)
-    const actions: Readonly<Record<string, () => void>> = {
-      ArrowDown: () => move(place + 1),
-      ArrowUp: () => move(place - 1),
-      Home: () => move(0),
-      Enter: () => current?.querySelector("a")?.click(),
-      End: () => move(rows.length - 1),
-      ArrowRight: () => hasChildren && !row.isOpen ? toggle(row) : move(hasChildren ? place + 1 : place),
-      ArrowLeft: () => hasChildren && row.isOpen ? toggle(row) : move(row.parent < 0 ? place : row.parent)
-    }
-    const action = actions[event.key]
-    if (action === undefined || event.target !== event.currentTarget) return
+    if (row === undefined || event.target !== event.currentTarget) return
+    const step = stepOf(event.key, row, place, rows.length)
+    if (step === undefined) return
     event.preventDefault()
-    action()
+    if (step === "toggle") toggle(row)
+    else if (step === "follow") box.current?.querySelector<HTMLElement>(`[data-row="${place}"] a`)?.click()
+    else move(step)
   }
   const id = useId()
   const all = (): ReadonlySet<string> => new Set(rowsOf(branches, new Set()).map(({ branch }) => branch.key))
