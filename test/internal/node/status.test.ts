@@ -63,6 +63,7 @@ describe("emp_status", () => {
           security: null,
           queued: 2,
           unsent: 0,
+          roundTripMillis: null,
           received: 0,
           sent: 0
         }])
