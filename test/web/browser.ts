@@ -42,12 +42,9 @@ export const openPage = async (browser: Browser, options: BrowserContextOptions 
   return { page, faults }
 }
 
-export const routes = ["mesh", "node", "supervisors", "groups", "timeline", "charts"] as const
-
-/** Goes to a page, and waits until it has something to show. */
-export const goTo = async (page: Page, base: string, route: string, ready: string): Promise<void> => {
-  await page.goto(`${base}/#/${route}`)
-  await page.locator("main").getByText(ready).first().waitFor()
+/** Waits until the window is called that: the last thing that happens when one goes to a page. */
+export const titled = async (page: Page, title: string): Promise<void> => {
+  await page.waitForFunction((wanted) => document.title === wanted, `${title} – emp web`)
 }
 
 /** What a page is too wide by. */

@@ -30,7 +30,7 @@ const states = (index: number): NodeSummary["state"] =>
   index === 7 ? "down" : index === 11 ? "silent" : index === 17 ? "unreachable" : "up"
 
 export const madeUpNode = (id: string, index: number, at: number, names: ReadonlyArray<string>): NodeSummary => {
-  const draw = drawn(at / 1000 * 1000 + index)
+  const draw = drawn(at + index)
   const state = states(index)
   const isGlobal = index < globals
   return {

@@ -43,7 +43,7 @@ const pageOf = (route: Route, allowsActions: boolean): ComponentChildren => {
     case "timeline":
       return <TimelinePage />
     case "charts":
-      return <ChartsPage />
+      return <ChartsPage nodeId={route.nodeId} />
   }
 }
 

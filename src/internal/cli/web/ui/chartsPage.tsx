@@ -3,12 +3,13 @@
  *
  * @internal
  */
-import { useState } from "preact/hooks"
+import type { TargetedEvent } from "preact"
 import type { History } from "../api.ts"
 import { Chart } from "./chart.tsx"
 import { cut, showBytes, showBytesPerSecond, showCount, showMillis, showPercent, showPerSecond } from "./format.ts"
 import { picture as pictures } from "./live.ts"
 import { loadHistory, useLoaded } from "./requests.ts"
+import { chartsHref, href, isSameName } from "./routes.ts"
 import { useStore } from "./store.ts"
 
 type Series = Exclude<keyof History, "node" | "at">
@@ -33,27 +34,30 @@ const charts: ReadonlyArray<Shown> = [
   { series: "up", title: "Nodes up", show: showCount, least: 1 }
 ]
 
-const lineName = (series: Series, node: string): string =>
-  node !== "" ? "this node" : series === "loopDelayMillis" ? "slowest node" : "in sum"
+const lineName = (series: Series, node: string | undefined): string =>
+  node !== undefined ? "this node" : series === "loopDelayMillis" ? "slowest node" : "in sum"
 
 /** A longer list helps nobody: the page of a node leads to its charts. */
 const mostOptions = 1000
 
-export const ChartsPage = () => {
+export const ChartsPage = ({ nodeId }: { readonly nodeId: string | undefined }) => {
   const ids = useStore(pictures, ({ nodes }) => JSON.stringify(Array.from(nodes.keys()).toSorted()))
-  const [node, setNode] = useState("")
-  const wanted = node === "" ? undefined : node
-  const { problem, value } = useLoaded(JSON.stringify(["history", node]), () => loadHistory(wanted), 2000)
   const names: ReadonlyArray<string> = JSON.parse(ids)
+  const node = nodeId === undefined ? undefined : names.find((name) => isSameName(name, nodeId)) ?? nodeId
+  const { problem, value } = useLoaded(JSON.stringify(["history", node]), () => loadHistory(node), 2000)
+  const choose = (event: TargetedEvent<HTMLSelectElement>): void => {
+    const name = names[Number(event.currentTarget.value)]
+    location.hash = name === undefined ? href("charts") : chartsHref(name)
+  }
   return (
     <>
       <p class="filter">
         <label for="charts-of">Of</label>
-        <select id="charts-of" value={node} onChange={(event) => setNode(event.currentTarget.value)}>
+        <select id="charts-of" value={node === undefined ? "" : String(names.indexOf(node))} onChange={choose}>
           <option value="">the whole network</option>
-          {names.slice(0, mostOptions).map((name) => {
+          {names.slice(0, mostOptions).map((name, index) => {
             const { head, tail } = cut(name, 40)
-            return <option key={name} value={name}>{tail === "" ? head : `${head}…${tail}`}</option>
+            return <option key={name} value={String(index)}>{tail === "" ? head : `${head}…${tail}`}</option>
           })}
         </select>
       </p>

@@ -19,7 +19,7 @@ import {
 import { picture as pictures } from "./live.ts"
 import { Log } from "./log.tsx"
 import { loadNode, useLoaded } from "./requests.ts"
-import { href, isSameName, nodeHref } from "./routes.ts"
+import { chartsHref, href, isSameName, nodeHref } from "./routes.ts"
 import { State } from "./state.tsx"
 import { useStore } from "./store.ts"
 import { type Column, numbers, Table } from "./table.tsx"
@@ -154,6 +154,7 @@ export const NodePage = ({ allowsActions, nodeId }: { readonly allowsActions: bo
     <>
       <div class="node-head">
         <Facts node={node} at={picture.at} />
+        <a href={chartsHref(id)}>Charts of this node</a>
         {allowsActions ? <Actions nodeId={id} /> : null}
       </div>
       {details.problem === undefined ? null : <p class="problem" role="alert">{details.problem}</p>}

@@ -7,7 +7,9 @@
 export const pages = ["mesh", "supervisors", "groups", "timeline", "charts"] as const
 
 export type Route =
-  | { readonly page: (typeof pages)[number] }
+  | { readonly page: Exclude<(typeof pages)[number], "charts"> }
+  /** Of one node, or of the network. */
+  | { readonly page: "charts"; readonly nodeId: string | undefined }
   | { readonly page: "node"; readonly nodeId: string }
 
 export const titles: Readonly<Record<Route["page"], string>> = {
@@ -22,7 +24,11 @@ export const titles: Readonly<Record<Route["page"], string>> = {
 export const href = (page: (typeof pages)[number]): string => `#/${page}`
 
 /** Half characters cannot stand in an address: the page of such a node is found by what `isSameName` makes of them. */
-export const nodeHref = (nodeId: string): string => `#/node/${encodeURIComponent(nodeId.toWellFormed())}`
+const escaped = (nodeId: string): string => encodeURIComponent(nodeId.toWellFormed())
+
+export const nodeHref = (nodeId: string): string => `#/node/${escaped(nodeId)}`
+
+export const chartsHref = (nodeId: string): string => `${href("charts")}/${escaped(nodeId)}`
 
 export const isSameName = (one: string, other: string): boolean => one.toWellFormed() === other.toWellFormed()
 
@@ -37,5 +43,7 @@ const decoded = (text: string): string => {
 export const routeOf = (hash: string): Route => {
   const path = hash.replace(/^#\/?/, "")
   if (path.startsWith("node/")) return { page: "node", nodeId: decoded(path.slice("node/".length)) }
-  return { page: pages.find((page) => page === path) ?? "mesh" }
+  if (path.startsWith("charts/")) return { page: "charts", nodeId: decoded(path.slice("charts/".length)) }
+  const page = pages.find((page) => page === path) ?? "mesh"
+  return page === "charts" ? { page, nodeId: undefined } : { page }
 }

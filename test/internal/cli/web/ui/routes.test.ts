@@ -1,6 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { href, isSameName, nodeHref, pages, routeOf } from "../../../../../src/internal/cli/web/ui/routes.ts"
+import {
+  chartsHref,
+  href,
+  isSameName,
+  nodeHref,
+  pages,
+  routeOf
+} from "../../../../../src/internal/cli/web/ui/routes.ts"
 
 /** What names may be made of. */
 const Letters = Schema.Array(
@@ -27,13 +34,15 @@ const Letters = Schema.Array(
 
 describe("the address of a page", () => {
   it("leads back to the page", () => {
-    for (const page of pages) assert.deepStrictEqual(routeOf(href(page)), { page })
+    for (const page of pages) assert.strictEqual(routeOf(href(page)).page, page)
   })
 
   it.prop("leads back to a node, whatever it is called", [Letters], ([letters]) => {
     const name = letters.join("")
     const route = routeOf(nodeHref(name))
     assert.isTrue(route.page === "node" && isSameName(route.nodeId, name))
+    const charts = routeOf(chartsHref(name))
+    assert.isTrue(charts.page === "charts" && charts.nodeId !== undefined && isSameName(charts.nodeId, name))
   })
 
   it("is the mesh, if it is none that there is", () => {
