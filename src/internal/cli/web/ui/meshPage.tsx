@@ -22,14 +22,14 @@ import { State } from "./state.tsx"
 import { useStore } from "./store.ts"
 import { type Column, numbers, Table } from "./table.tsx"
 import { Text } from "./text.tsx"
-import { badMillis, badQueue, gradeOfLink, gradeOfNode, slowMillis, slowQueue } from "./trouble.ts"
+import { badMillis, badQueue, gradeOfLink, gradeOfNode, isDraining, slowMillis, slowQueue } from "./trouble.ts"
 
 const nodeColumns = (at: number): ReadonlyArray<Column<NodeSummary>> => [
   { title: "Node", value: ({ id }) => id, cell: ({ id }) => <Text text={id} href={nodeHref(id)} most={30} /> },
   {
     title: "State",
-    value: ({ isDraining, state }) => isDraining === true ? "draining" : state,
-    cell: (node) => <State node={node} />
+    value: (node) => isDraining(node) ? "draining" : node.state,
+    cell: (node) => <State node={node} at={at} />
   },
   numbers("Round trip", ({ roundTripMillis }) => roundTripMillis, showMillis),
   numbers("Queue", ({ queuedMessages }) => queuedMessages, showCount),

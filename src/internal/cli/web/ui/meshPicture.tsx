@@ -14,7 +14,7 @@ import { nodeHref } from "./routes.ts"
 import { State } from "./state.tsx"
 import { Text } from "./text.tsx"
 import { useColours } from "./theme.tsx"
-import { type Grade, gradeOfNode, grades, gradeSigns, signs } from "./trouble.ts"
+import { type Grade, gradeOfNode, grades, gradeSigns, isDraining, signs } from "./trouble.ts"
 
 /** Those places are new only when there are other nodes, or others that they hang on. */
 const usePlaces = (picture: Picture): ReadonlyMap<string, Place> => {
@@ -91,7 +91,7 @@ export const MeshPicture = ({ picture }: { readonly picture: Picture }) => {
               key={node.id}
               state={node.state}
               grade={gradeOfNode(node)}
-              isDraining={node.isDraining === true}
+              isDraining={isDraining(node)}
               place={place}
               frame={frame}
               isNear={around.has(node.id) || node.id === pointed}

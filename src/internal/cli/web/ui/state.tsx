@@ -4,17 +4,25 @@
  * @internal
  */
 import type { NodeSummary } from "../api.ts"
-import { gradeOfNode, gradeSigns, signs, stateInWords } from "./trouble.ts"
+import { showAge } from "./format.ts"
+import { gradeOfNode, gradeSigns, isDraining, signs, stateInWords } from "./trouble.ts"
 
-export const State = ({ node }: { readonly node: NodeSummary }) => {
-  const { isDraining, problem, state } = node
+interface Properties {
+  readonly node: NodeSummary
+  /** What time it is: with it the state of a node that is gone says for how long. */
+  readonly at?: number
+}
+
+export const State = ({ at, node }: Properties) => {
+  const { lastSeenAt, problem, state } = node
   const isUp = state === "up"
   const grade = gradeOfNode(node)
   return (
     <span class={`state ${isUp ? `grade-${grade}` : `state-${state}`}`} title={problem ?? stateInWords[state]}>
-      <span aria-hidden="true">{isDraining === true ? "◇" : isUp ? gradeSigns[grade] : signs[state]}</span>{" "}
-      {isDraining === true ? "draining" : state}
-      {isUp && (grade === "slow" || grade === "bad") ? ", slow" : null}
+      <span aria-hidden="true">{isDraining(node) ? "◇" : isUp ? gradeSigns[grade] : signs[state]}</span>{" "}
+      {isDraining(node) ? "draining" : state}{" "}
+      {at === undefined || lastSeenAt === null ? null : <small>for {showAge(at - lastSeenAt)}</small>}
+      {isUp && (grade === "slow" || grade === "bad") ? "(slow)" : null}
     </span>
   )
 }

@@ -31,6 +31,9 @@ export const gradeOfLink = ({ queued, roundTripMillis }: Pick<LinkSummary, "queu
 export const gradeOfNode = ({ queuedMessages, roundTripMillis }: NodeSummary): Grade =>
   gradeOfLink({ roundTripMillis, queued: queuedMessages ?? 0 })
 
+/** What a node was doing when it went says nothing of how it is. */
+export const isDraining = ({ isDraining, state }: NodeSummary): boolean => state === "up" && isDraining === true
+
 /** Of nodes that are up: what the picture shows. */
 export const gradeSigns: Readonly<Record<Grade, string>> = { unknown: "●", good: "●", slow: "▲", bad: "■" }
 
