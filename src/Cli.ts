@@ -5,28 +5,26 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as Cause from "effect/Cause"
 import * as Argument from "effect/cli/Argument"
-import * as CliError from "effect/cli/CliError"
-import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
-import * as Runtime from "effect/Runtime"
+import { builtIns, completionOf } from "./internal/cli/completion/command.ts"
 import { configGroups, runParams, runSources } from "./internal/cli/config/commands.ts"
 import { talkGroups } from "./internal/cli/network/commands.ts"
 import { run } from "./internal/cli/run/command.ts"
 import * as services from "./internal/cli/run/service.ts"
 import { isWatched } from "./internal/cli/run/watchdog.ts"
+import { presenting, reported, teardownOf } from "./internal/cli/terminal/failures.ts"
 import { CurrentEnding, Ending } from "./internal/cli/terminal/interruption.ts"
 import { UsageError } from "./internal/cli/terminal/usage.ts"
+import { unpacked, wantsJson, withoutHelpForNothing } from "./internal/cli/terminal/words.ts"
 import { version } from "./internal/values/version.ts"
 
 /**
@@ -108,6 +106,8 @@ const init = Command.make(
   Command.withExamples([{ command: "emp init my-nodes" }])
 )
 
+const completion = completionOf((): Command.Command.Any => command)
+
 /**
  * The `emp` command with all its subcommands, to be run or to be made part of another command.
  *
@@ -116,7 +116,7 @@ const init = Command.make(
  */
 export const command = Command.make("emp").pipe(
   Command.withDescription("Message passing for Effect: nodes that speak AnyEvent::MP's protocol"),
-  Command.withSubcommands([run, demo, doctor, init, errors, ...talkGroups, ...configGroups])
+  Command.withSubcommands([run, demo, doctor, init, errors, ...talkGroups, ...configGroups, completion])
 )
 
 /** AEMP's levels, from 0 (nothing) to 9 (everything). */
@@ -125,53 +125,21 @@ const verbosity = ["None", "Fatal", "Fatal", "Fatal", "Error", "Warn", "Info", "
 const leastLevel = Layer.effect(
   References.MinimumLogLevel,
   Effect.suspend(() =>
-    reported(Effect.gen(function*() {
-      const text = Option.getOrElse(yield* Config.option(Config.String("EMP_VERBOSE")), () => "") || "7"
-      const level = /^\d$/.test(text) ? verbosity[Number(text)] : undefined
-      if (level !== undefined) return level
-      return yield* new UsageError({ problem: `EMP_VERBOSE: ${JSON.stringify(text)} is no number from 0 to 9` })
-    }))
+    reported(
+      Effect.gen(function*() {
+        const text = Option.getOrElse(yield* Config.option(Config.String("EMP_VERBOSE")), () => "") || "7"
+        const level = /^\d$/.test(text) ? verbosity[Number(text)] : undefined
+        if (level !== undefined) return level
+        return yield* new UsageError({ problem: `EMP_VERBOSE: ${JSON.stringify(text)} is no number from 0 to 9` })
+      }),
+      false
+    )
   )
 )
 
 /** Standard output is for results; what happens is logged to standard error. */
-const logging = Layer.merge(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]), leastLevel)
-
-/** What is wrong with a command line is shown in a few lines, on standard error: nobody asked for the whole help. */
-const presenting = Layer.suspend(() => {
-  const formatter = CliOutput.defaultFormatter({ globalFlags: "summary" })
-  const presenter: CliOutput.Presenter = {
-    present: (event) =>
-      event._tag === "InvalidInvocation"
-        ? Console.error(
-          `${formatter.formatErrors(event.errors)}\n\nUsage: ${event.helpDoc.usage}\n${
-            event.commandPath.join(" ")
-          } --help says more`
-        )
-        : CliOutput.defaultPresenter.present(event)
-  }
-  return Layer.merge(CliOutput.layer(formatter), CliOutput.layerPresenter(presenter))
-})
-
-const teardownOf = (ending: Ending): Runtime.Teardown => (exit, onExit) => {
-  if (Exit.isSuccess(exit)) return onExit(ending.exitCode(false))
-  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(ending.exitCode(true))
-  return isUsage(Cause.squash(exit.cause)) ? onExit(2) : Runtime.defaultTeardown(exit, onExit)
-}
-
-/** Help that nobody asked for: the command line was wrong. */
-const isUsage = (error: unknown): boolean =>
-  CliError.isCliError(error) && error._tag === "ShowHelp" && error.errors.length > 0
-
-/** An error that is expected is a line for people, not a stack trace. */
-const reported = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.tapCause(effect, (cause) => {
-    if (Cause.hasInterruptsOnly(cause)) return Effect.void
-    const error = Cause.squash(cause)
-    // Usage errors have been shown already.
-    if (!Runtime.getErrorReported(error)) return Effect.void
-    return error instanceof Error && "_tag" in error ? Console.error(`emp: ${error.message}`) : Effect.logError(cause)
-  })
+const logging = (json: boolean) =>
+  Layer.merge(Logger.layer([Logger.withConsoleError(json ? Logger.formatJson : Logger.formatLogFmt)]), leastLevel)
 
 /**
  * Runs `emp` with the arguments of this process, and ends the process: 0 for success, and when a command that only ends by a
@@ -186,11 +154,19 @@ export const main = (): void => {
   // A terminal and a service manager send their signals to the watchdog too, which counts them for both.
   if (!isWatched()) ending.watchSignals()
   ending.watchOutput()
+  const words = process.argv.slice(2)
+  const json = wantsJson(words)
   NodeRuntime.runMain(
-    reported(Command.run(command, { version })).pipe(
+    reported(runWords(words), json).pipe(
       Effect.provideService(CurrentEnding, ending),
-      Effect.provide(Layer.mergeAll(NodeServices.layer, logging, presenting))
+      Effect.provide(Layer.mergeAll(NodeServices.layer, logging(json), presenting(json), builtIns))
     ),
     { teardown: teardownOf(ending), disableErrorReporting: true }
   )
 }
+
+const runWords = (words: ReadonlyArray<string>) =>
+  Effect.flatMap(
+    Effect.fromResult(unpacked(words)),
+    (words) => Command.runWith(command, { version })(withoutHelpForNothing(words, command))
+  )

@@ -249,6 +249,9 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
         get isCutOff() {
           return mesh.master === undefined
         },
+        get failures() {
+          return seeds.failures
+        },
         tryNow: () => seeds.tryNow()
       }
       yield* Effect.acquireRelease(

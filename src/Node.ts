@@ -11,6 +11,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
+import type * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Redacted from "effect/Redacted"
@@ -20,12 +21,16 @@ import * as crypto from "node:crypto"
 import * as os from "node:os"
 import { Connections } from "./internal/node/connections.ts"
 import * as gaugesOf from "./internal/node/gauges.ts"
+import { measureLoopDelay } from "./internal/node/loopDelay.ts"
+import { type TraceLine as TracedMessage, traceMessages, writeLine } from "./internal/node/messageTrace.ts"
+import { NodeMetrics } from "./internal/node/metrics.ts"
 import type { FindAddresses, Network } from "./internal/node/network.ts"
 import { expand } from "./internal/node/nodeId.ts"
 import { installNodePort } from "./internal/node/nodePort.ts"
 import * as nodeOptions from "./internal/node/options.ts"
 import { OwnProof, type Renewal } from "./internal/node/ownProof.ts"
 import type { PeerState } from "./internal/node/peer.ts"
+import { readinessOf } from "./internal/node/readiness.ts"
 import * as routers from "./internal/node/router.ts"
 import type { Link } from "./internal/transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "./internal/transport/linkError.ts"
@@ -232,6 +237,59 @@ const makeRouter = Effect.fnUntraced(function*(
 })
 
 /**
+ * A message that a node sends or gets: `way` is `sent` or `received`, `node` the other node (or this one, from port to port within it),
+ * `port` the ID of the port that the message is for, and `message` its tag and arguments.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TraceLine = TracedMessage
+
+/**
+ * Shows each message that the node sends or gets, until the scope closes: to a function, or as a line on standard error, as `EMP_TRACE=1`
+ * does for `emp run`. Without it messages cost nothing more.
+ *
+ * **When to use**
+ *
+ * To find out who says what to whom. As a Layer, `Layer.effectDiscard(Node.trace())`, it lasts as long as the node. `emp tap` shows the
+ * messages of one port of a node that runs.
+ *
+ * **Gotchas**
+ *
+ * Messages may hold what is nobody's business, and nothing is taken out of them: what goes into a file or to others, and what is left out
+ * of that, is up to the function.
+ *
+ * The function is called where the message is on its way, and holds it up for as long as it takes. It must not change the message. What
+ * it throws is logged, and the message goes on.
+ *
+ * **Example** (The tags of all messages within a program)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const seen: Array<unknown> = []
+ *   // The tag alone: the arguments may hold a password.
+ *   yield* Node.trace(({ message, way }) => seen.push([way, message[0]]))
+ *   const port = yield* Port.make({ login: (_password) => Effect.void })
+ *   yield* Port.snd(port, "login", "swordfish")
+ *   return seen
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => [["sent", "login"]]
+ * ```
+ *
+ * @category observing
+ * @since 0.1.0
+ */
+export const trace = (show: (line: TraceLine) => unknown = writeLine): Effect.Effect<void, never, Node | Scope.Scope> =>
+  Effect.gen(function*() {
+    const router = yield* NodeRouter
+    yield* Effect.acquireRelease(Effect.sync(() => traceMessages(router, show)), (end) => Effect.sync(end))
+  })
+
+/**
  * A node without a network. Its ports reach each other and nobody else.
  *
  * **Example** (Ports without a network)
@@ -310,7 +368,11 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       const router = yield* makeRouter(expanded, connect)
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
       yield* Effect.addFinalizer(() => stop(router))
-      yield* Effect.forkScoped(gaugesOf.publish(router))
+      yield* measureLoopDelay
+      yield* Effect.acquireRelease(
+        Effect.sync(() => new NodeMetrics(router, context)),
+        (metrics) => Effect.sync(() => metrics.remove())
+      )
       yield* router.network.listen(checked.binds)
       return router
     })
@@ -510,8 +572,9 @@ export type Gauges = gaugesOf.Gauges
  *
  * **Details**
  *
- * A networked node also sets a gauge of Effect's metrics for each of them every five seconds: `effect_mp_ports`,
- * `effect_mp_queued_messages` and so on, with the attribute `node`.
+ * A networked node has them and more among Effect's metrics, with the attribute `node`: `effect_mp_ports`, `effect_mp_queued_messages`,
+ * `effect_mp_messages_handled_total` and the others that `docs/operating.md` has in a table. They are read when `PrometheusMetrics`,
+ * `Otlp` or `Metric.snapshot` asks for them, and are gone with the node.
  *
  * **Example** (Counting ports)
  *
@@ -531,6 +594,70 @@ export type Gauges = gaugesOf.Gauges
  * @since 0.1.0
  */
 export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter, gaugesOf.read)
+
+/**
+ * What the node lacks before it is ready for work, in words; nothing if it is ready.
+ *
+ * **Details**
+ *
+ * A node that is to be part of a network (`Global`) has to find it first; one that drains is not ready any more. Of a node that `emp run`
+ * runs all services have to be up.
+ *
+ * **Example** (A node by itself lacks nothing)
+ *
+ * ```ts
+ * import { Node } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * await Effect.runPromise(Node.lacks.pipe(Effect.provide(Node.layerLocal))) // => []
+ * ```
+ *
+ * @see {@link layerProbes} for those who ask by HTTP
+ * @category accessors
+ * @since 0.1.0
+ */
+export const lacks: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.map(NodeRouter, readinessOf)
+
+/**
+ * Adds the routes to a program's HTTP server by which an orchestrator, such as Kubernetes, asks after it.
+ *
+ * **When to use**
+ *
+ * In a program of its own; a node that `emp run --metrics` runs has them.
+ *
+ * **Details**
+ *
+ * `GET /healthz` is answered as long as the event loop turns. `GET /readyz` is 200, or 503 with what the node `lacks`. For metrics there
+ * is `PrometheusMetrics.layerHttp` of Effect: those of the node are among them.
+ *
+ * **Example** (Probes and metrics)
+ *
+ * ```ts
+ * import { Node } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ * import { HttpRouter } from "effect/http"
+ * import { PrometheusMetrics } from "effect/observability"
+ *
+ * const routes = Layer.mergeAll(Node.layerProbes, PrometheusMetrics.layerHttp()).pipe(Layer.provide(Node.layerLocal))
+ * const { dispose, handler } = HttpRouter.toWebHandler(routes, { disableLogger: true })
+ *
+ * const answers = await Promise.all(["healthz", "readyz", "metrics"].map((path) => handler(new Request(`http://localhost/${path}`))))
+ * await dispose()
+ * answers.map(({ status }) => status) // => [200, 200, 200]
+ * ```
+ *
+ * @see {@link lacks} for the reasons
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerProbes: Layer.Layer<never, never, Node | HttpRouter.HttpRouter> = Layer.unwrap(
+  Effect.gen(function*() {
+    const router = yield* NodeRouter
+    // Whoever has no HTTP server need not load it.
+    const { probes } = yield* Effect.promise(() => import("./internal/node/probes.ts"))
+    return probes(Effect.sync(() => readinessOf(router)))
+  })
+)
 
 /**
  * Nodes that come and go: first an `Up` for every node that there is a link to now, then what happens.

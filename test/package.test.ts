@@ -27,6 +27,9 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
 const apart = new Set(["Cli", "Rpc"])
 const rooms = sources.filter((file) => /^[A-Z]\w*$/.test(file))
 
+/** What the build makes of the command line. */
+const bundle = "dist/internal/cli/bundle"
+
 /** The package as `npm pack` makes it, in the folder of a program that has what it needs, and in one that has an `emp` too. */
 let folder = ""
 let cliFolder = ""
@@ -104,7 +107,8 @@ describe("the package", () => {
       "README.md",
       "CHANGELOG.md",
       ...readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md")).map((file) => `docs/${file}`),
-      ...sources.flatMap((file) => [`dist/${file}.js`, `dist/${file}.d.ts`])
+      ...sources.flatMap((file) => [`dist/${file}.js`, `dist/${file}.d.ts`]),
+      ...readdirSync(join(root, bundle)).map((file) => `${bundle}/${file}`)
     ])
   })
 
@@ -175,8 +179,19 @@ describe("the package", () => {
     assert.strictEqual(status, 0)
   })
 
+  it("has the licenses of what is built into its command line", () => {
+    const licenses = readFileSync(join(root, bundle, "LICENSES.txt"), "utf8")
+    for (const name of [...needed, ...forCli]) assert.match(licenses, new RegExp(`^${name} \\S+ \\(MIT\\)$`, "m"))
+  })
+
+  it("has commands that need nothing else, but for those that load services", () => {
+    const { status, stderr, stdout } = runEmp(folder, "errors", "no_such_port")
+    assert.match(stdout, /^no_such_port\n/, stderr)
+    assert.strictEqual(status, 0)
+  })
+
   it("says what to install for an emp that has not what it needs", () => {
-    const { status, stderr, stdout } = runEmp(folder, "--version")
+    const { status, stderr, stdout } = runEmp(folder, "run", "--norc")
     assert.strictEqual(
       stderr,
       "emp needs @effect/platform-node beside effect-mp: npm install @effect/platform-node\n"

@@ -21,6 +21,7 @@ import * as Port from "../../Port.ts"
 import * as Transport from "../../Transport.ts"
 import { profilesOf } from "../config/document.ts"
 import { ConfigFileError } from "../config/errors.ts"
+import { oddities } from "../config/oddities.ts"
 import { hasProof, type RunOptions, runOptions } from "../config/options.ts"
 import { resolve, type Sources } from "../config/resolve.ts"
 import { expand } from "../node/nodeId.ts"
@@ -79,6 +80,7 @@ export const doctor = (sources: Sources | ConfigFileError, json: boolean) =>
         const advice = "correct this value: emp showconfig shows where it comes from"
         yield* add([problem("configuration", options.failure.message, advice)])
       } else {
+        yield* add(oddFindings(sources))
         yield* add(secret(options.success))
         yield* add(yield* certificate(options.success))
         yield* add(perlServices(options.success))
@@ -100,9 +102,20 @@ const margin = 9
 
 const describe = ({ advice, found, verdict, what }: Finding): string =>
   [
-    wrap(`${marks[verdict]}  ${what}: ${found}`, margin),
-    ...(advice === undefined ? [] : [wrap(`${" ".repeat(margin)}→ ${advice}`, margin)])
+    wrapped(`${marks[verdict]}  ${what}: ${found}`),
+    ...(advice === undefined ? [] : [wrapped(`${" ".repeat(margin)}→ ${advice}`)])
   ].join("\n")
+
+/** A program that reads it wants a finding in a line. */
+const wrapped = (text: string): string => process.stdout.isTTY ? wrap(text, margin) : text
+
+/** What is hardly meant. */
+const oddFindings = (sources: Sources): ReadonlyArray<Finding> =>
+  Result.match(resolve(sources), {
+    onFailure: () => [],
+    onSuccess: (resolved) =>
+      oddities(sources, resolved).map((odd) => warning("configuration", odd, "correct it, or remove it"))
+  })
 
 /** The file could be read: the sources come from it. */
 const configFile = Effect.fnUntraced(function*(sources: Sources) {

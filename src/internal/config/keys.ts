@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake/auth.ts"
-import { isLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
+import { isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { InvalidConfig } from "./errors.ts"
 
@@ -51,6 +51,10 @@ const texts = (raw: unknown): ReadonlyArray<unknown> =>
     return typeof text === "string" ? splitAddresses([text]) : [text]
   })
 
+/** Elements of which at least one has to be there when somebody writes a text: an empty one is a variable that was not set. */
+const atLeastOne = (raw: unknown): ReadonlyArray<unknown> =>
+  [raw].flat().some((element) => element === "") ? [""] : texts(raw)
+
 /** The elements of a list of services. A text is one with commas; what stands in a list is taken as it is. */
 const services = (raw: unknown): ReadonlyArray<unknown> => Array.isArray(raw) ? raw : texts(raw)
 
@@ -72,6 +76,19 @@ const truth = (about: string): Kind<boolean> => ({
   isList: false,
   decode: decodeTruth
 })
+
+/** One address to listen on. A number is a port. */
+const bind = (about: About): Kind<string> => ({
+  ...about,
+  isList: false,
+  decode: (raw) => {
+    const address = typeof raw === "number" ? String(raw) : raw
+    const isBind = typeof address === "string" && readLabel(address).label === undefined
+    return isBind && wrongBind(address) === undefined ? Result.succeed(address) : Result.fail(raw)
+  }
+})
+
+const isUrl = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? "")
 
 const Positive = Schema.Union([Schema.Finite, Schema.FiniteFromString]).pipe(Schema.check(Schema.isGreaterThan(0)))
 const seconds = (about: string, example: string): Kind<number> =>
@@ -122,6 +139,8 @@ export interface Configuration {
   /** In bytes. */
   readonly max_message_size: number
   readonly node_id_in_cert: boolean
+  readonly metrics: string
+  readonly otlp: string
   readonly secure: boolean
   readonly autocork: boolean
   readonly nodelay: boolean
@@ -162,8 +181,8 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     allowed: "a label: letters, digits, _ and -",
     example: "vpn,public"
   }),
-  seeds: list(text((seed) => wrongSeed(seed) === undefined), texts, {
-    about: "Nodes to connect to at the start",
+  seeds: list(text((seed) => wrongSeed(seed) === undefined), atLeastOne, {
+    about: "Nodes to connect to at the start; [] is none",
     allowed: "an address: host:port, [v6]:port, *:port, or a bare port of this host; * is this very node",
     example: "10.0.0.1:4040,10.0.0.2:4040"
   }),
@@ -185,6 +204,16 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     }
   ),
   node_id_in_cert: truth("Whether a certificate must be for its node's ID"),
+  metrics: bind({
+    about: "Where metrics and probes are served by HTTP",
+    allowed: "an address: host:port, [v6]:port, *:port, or a bare port of the loopback interface",
+    example: "9464"
+  }),
+  otlp: one(text(isUrl), {
+    about: "A collector of OpenTelemetry: traces, metrics, logs",
+    allowed: "the URL of a collector, http or https",
+    example: "http://localhost:4318"
+  }),
   secure: truth("For AnyEvent::MP only: run no code for others"),
   autocork: truth("For AnyEvent::MP only: collect what is sent"),
   nodelay: truth("For AnyEvent::MP only: do not wait for more to send")

@@ -13,6 +13,7 @@ import { profilesOf } from "./document.ts"
 import { InvalidConfig } from "./errors.ts"
 import { inWords } from "./file.ts"
 import type { Key, ServiceSpec } from "./keys.ts"
+import { oddities } from "./oddities.ts"
 import { resolve, type Resolved, type Setting, type Sources } from "./resolve.ts"
 
 /** The options that programs know, each with its key in a configuration. */
@@ -51,6 +52,10 @@ export interface RunOptions extends NodeOptions {
   /** Where the certificate comes from, if it was given by a path. */
   readonly certFile: string | undefined
   readonly seeds: ReadonlyArray<string>
+  /** Where metrics are served. */
+  readonly metrics?: string | undefined
+  /** The collector that they are sent to. */
+  readonly otlp?: string | undefined
   readonly services: ReadonlyArray<ServiceSpec>
   /** Services of AnyEvent::MP, which has the same file: they are not run here. */
   readonly perlServices: ReadonlyArray<string>
@@ -66,6 +71,7 @@ export const resolveAloud = (sources: Sources): Effect.Effect<Resolved, InvalidC
       yield* Effect.logWarning(`${sources.file} has no profile ${JSON.stringify(profile)}${meant}`)
     }
     if (orphan !== undefined) yield* Effect.logWarning(`profile ${orphan.profile}: ${orphan.problem}`)
+    for (const odd of oddities(sources, resolved)) yield* Effect.logWarning(odd)
     return resolved
   })
 
@@ -83,6 +89,8 @@ export const runOptions = (
       certFile: settings.cert && !isPem(settings.cert.value) ? settings.cert.value : undefined,
       binds: node.binds ?? ["*"],
       seeds: settings.seeds?.value ?? [],
+      metrics: settings.metrics?.value,
+      otlp: settings.otlp?.value,
       ...servicesOf(settings)
     }
   })

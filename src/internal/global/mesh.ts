@@ -176,7 +176,8 @@ export class Mesh implements GlobalService, NodeListener {
         master: this.master ?? null,
         isGlobal: this.isGlobal,
         families: this.globalNode?.sizes ?? {}
-      }))
+      })),
+      router.observed.groups((port) => ownData.familiesWith(port))
     ]
     const listeners = [this, this.groups]
     for (const listener of listeners) router.listeners.add(listener)

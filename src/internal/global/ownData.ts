@@ -21,6 +21,9 @@ export interface Holding {
 
 const slotOf = ({ family, key, way }: Holding): string => JSON.stringify([way, family, key])
 
+/** In so many families a key is looked for. */
+const mostFamilies = 1000
+
 const nothing: Family = new Map()
 
 /** Told of each change of what this node has set, in the same call. */
@@ -48,6 +51,17 @@ export class OwnData {
   /** What this node has set of a family. It goes on changing. */
   family(name: string): Family {
     return this.entries.get(name) ?? nothing
+  }
+
+  /** The families that this node has set a key in: of many families only the first ones are looked through. */
+  familiesWith(key: string): ReadonlyArray<string> {
+    const names: Array<string> = []
+    let left = mostFamilies
+    for (const [name, entries] of this.entries) {
+      if (left-- === 0) break
+      if (entries.has(key)) names.push(name)
+    }
+    return names
   }
 
   /** What is wrong with an entry; `undefined` if it may be set. */

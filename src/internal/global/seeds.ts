@@ -34,6 +34,8 @@ interface Door {
   /** It leads back to this very node, as far as we know. */
   isOurs: boolean
   isDialling: boolean
+  /** Why it could not be reached the last time. */
+  failure: LinkError | undefined
   /** How often in a row it has stayed open who stands there. */
   unproven: number
 }
@@ -47,6 +49,8 @@ interface Seed {
   isName: boolean
   doors: ReadonlyArray<Door>
   isResolving: boolean
+  /** Why nobody knows what it stands for. */
+  failure: LinkError | undefined
   /** Why the seed could not be reached since it last was: what is logged already is not logged again in every round. */
   readonly problems: Set<string>
 }
@@ -67,7 +71,8 @@ export class Seeds {
       const problem = wrongSeed(name)
       const [address] = problem === undefined ? connections.dialable([name]) : []
       if (address !== undefined) {
-        return { name, address, isName: false, doors: [], isResolving: false, problems: new Set<string>() }
+        const problems = new Set<string>()
+        return { name, address, isName: false, doors: [], isResolving: false, failure: undefined, problems }
       }
       if (problem === undefined) router.log.info(`seed ${name} is for nodes that have its label among their scopes`)
       else router.log.alarm(`seed ${name}`, `seed ${problem}: this node goes on without it`)
@@ -84,6 +89,15 @@ export class Seeds {
   get isAwaited(): boolean {
     const isAwaited = (door: Door): boolean => !door.isOurs && !this.isUp(door)
     return this.seeds.some(({ doors }) => doors.length === 0 || doors.some(isAwaited))
+  }
+
+  /** Why none of them could be reached; nothing as long as one is up, or has not been tried. */
+  get failures(): ReadonlyArray<LinkError> {
+    const all = this.seeds.flatMap(({ doors, failure }) =>
+      doors.length === 0 ? [failure] : doors.map((door) => this.isUp(door) ? undefined : door.failure)
+    )
+    const known = all.filter((failure) => failure !== undefined)
+    return known.length === all.length ? known : []
   }
 
   /** Dials those that are down, now. */
@@ -136,7 +150,10 @@ export class Seeds {
     return this.connections.resolve(seed.address).pipe(
       Effect.matchEffect({
         onSuccess: (addresses) => Effect.sync(() => this.resolved(seed, addresses)),
-        onFailure: (error) => this.problem(seed, undefined, error.reason, `cannot reach seed ${error.message}`)
+        onFailure: (error) => {
+          seed.failure = error
+          return this.problem(seed, undefined, error.reason, `cannot reach seed ${error.message}`)
+        }
       }),
       Effect.ensuring(Effect.sync(() => {
         seed.isResolving = false
@@ -160,7 +177,7 @@ export class Seeds {
     )
     const found = addresses.map((address) =>
       seed.doors.find((door) => door.address === address) ??
-        { address, nodeId: undefined, isOurs: false, isDialling: false, unproven: 0 }
+        { address, nodeId: undefined, isOurs: false, isDialling: false, failure: undefined, unproven: 0 }
     )
     seed.doors = [...found, ...others]
     seed.isName = addresses.some((address) => address !== seed.address)
@@ -224,6 +241,7 @@ export class Seeds {
   }
 
   private failed(seed: Seed, door: Door, error: LinkError): Effect.Effect<void> {
+    door.failure = error
     const name = seed.isName ? ` ${seed.name} at` : ""
     return this.problem(seed, door, error.reason, `cannot reach seed${name} ${error.message}`)
   }

@@ -155,8 +155,9 @@ export class Connections implements Network {
     return this.handshake(wire, false, {}).pipe(
       Effect.catch((error) =>
         Effect.sync(() => {
-          if (unremarkable.has(error.reason)) this.router.log.debug(error.message)
-          else this.router.log.warnSome("refused strangers", `refused a connection from ${error.message}`)
+          if (unremarkable.has(error.reason)) return this.router.log.debug(error.message)
+          this.router.traffic.refusedHandshakes++
+          this.router.log.warnSome("refused strangers", `refused a connection from ${error.message}`)
         })
       ),
       Effect.ensuring(Effect.sync(() => this.handshakes.delete(wire)))

@@ -28,6 +28,13 @@ export class LocalNames {
     return port !== undefined && this.isThere(port) ? port : undefined
   }
 
+  /** A name of each of these ports that has one. */
+  namesOf(ports: ReadonlySet<string>): ReadonlyMap<string, string> {
+    const names = new Map<string, string>()
+    for (const [name, port] of this.ports) if (ports.has(port)) names.set(port, name)
+    return names
+  }
+
   /** Gives a port a name. Answers whose name it is: another port's, if it was taken. */
   add(name: string, port: string): string {
     const present = this.find(name)

@@ -12,8 +12,10 @@ import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
 import { isTagged, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
 import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./fullRequests.ts"
+import { answerPorts, portsRequest } from "./portList.ts"
 import type { Request, Router } from "./router.ts"
 import { answerStatus, statusRequest } from "./status.ts"
+import { answerTaps, tapRequest } from "./tap.ts"
 
 /** The port with the empty name. It lives as long as its node: it cannot be killed, and a monitor of it stays silent. */
 class NodePort implements Receiver {
@@ -112,6 +114,8 @@ const builtIn = (router: Router): Record<string, Request> => ({
   },
 
   [statusRequest]: answerStatus(router),
+  [portsRequest]: answerPorts(router),
+  [tapRequest]: answerTaps(router),
 
   time: (from, prefix) => reply(router, from, prefix, router.now() / 1000),
 
@@ -215,4 +219,7 @@ const tie = (router: Router, child: Receiver, owner: string): void => {
     )
   })
   child.watch(release)
+  if (router.observed.roleOf(child.id) === undefined) {
+    router.observed.role(child.id, { kind: "child", what: `of ${owner}` })
+  }
 }

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import type { LinkError } from "../transport/linkError.ts"
 
 /** What is known of the network that a node is part of. */
 export interface NetworkStatus {
@@ -21,14 +22,31 @@ export interface Seeding {
   readonly isAwaited: boolean
   /** Whether there is nobody who could tell where other nodes are. */
   readonly isCutOff: boolean
+  /** Why none of the seeds could be reached; nothing as long as one is up, or has not been tried. */
+  readonly failures: ReadonlyArray<LinkError>
   /** Tries those again, now, that are down. */
   tryNow(): void
+}
+
+/** How many entries the data of the network has, on a global node. */
+export const entriesOf = ({ families }: NetworkStatus): number =>
+  Object.values(families).reduce((sum, size) => sum + size, 0)
+
+/** What a port is, beside a port: in the words of the room that made it. */
+export interface Role {
+  readonly kind: string
+  readonly what: string
 }
 
 const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
 
 export class Observed {
+  /** How often supervisors of this node have started a child again. */
+  restarts = 0
+  private readonly lacks = new Map<symbol, string>()
   private readonly ports = new Set<string>()
+  private readonly roles = new Map<string, Role>()
+  private readGroups: ((port: string) => ReadonlyArray<string>) | undefined = undefined
   private readNetwork: (() => NetworkStatus) | undefined = undefined
   private readSeeding: Seeding | undefined = undefined
 
@@ -53,10 +71,48 @@ export class Observed {
     return this.readSeeding
   }
 
-  /** A supervisor runs in this port. The result says that it has ended. */
-  supervisor(port: string): () => void {
+  /** Says what a port of this node is, for as long as it lives. Nothing is kept of ports of which nobody says so: most of them. */
+  role(port: string, role: Role): void {
+    this.roles.set(port, role)
+  }
+
+  roleOf(port: string): Role | undefined {
+    return this.roles.get(port)
+  }
+
+  /** The port has ended. */
+  ended(port: string): void {
+    if (this.roles.size > 0) this.roles.delete(port)
+  }
+
+  /** Says how the groups are read that a port is a member of. The result takes it back. */
+  groups(read: (port: string) => ReadonlyArray<string>): () => void {
+    this.readGroups = read
+    return () => {
+      if (this.readGroups === read) this.readGroups = undefined
+    }
+  }
+
+  groupsOf(port: string): ReadonlyArray<string> {
+    return this.readGroups?.(port) ?? []
+  }
+
+  /** A supervisor of this name runs in this port. The result says that it has ended. */
+  supervisor(port: string, name: string): () => void {
     this.ports.add(port)
+    this.role(port, { kind: "supervisor", what: name })
     return () => void this.ports.delete(port)
+  }
+
+  /** Says what the node lacks before it is ready, in words. The result says that it is there. */
+  lacking(what: string): () => void {
+    const key = Symbol(what)
+    this.lacks.set(key, what)
+    return () => void this.lacks.delete(key)
+  }
+
+  get awaited(): ReadonlyArray<string> {
+    return Array.from(this.lacks.values())
   }
 
   get networkStatus(): NetworkStatus {

@@ -10,7 +10,7 @@ import { type Host, type Message, type Receiver, tellWatchers, type Watcher } fr
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { type Link, type LinkEvents, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, transportErrorText } from "../transport/linkError.ts"
-import { readAside, withAside } from "../transport/ownRequests.ts"
+import { isForPort, readAside, withAside } from "../transport/ownRequests.ts"
 import { describe, quoted } from "../values/describe.ts"
 import { type Copied, copy, culprit } from "../values/plainData.ts"
 import { exitFromReason, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
@@ -36,7 +36,7 @@ const harmlessSize = Math.floor((leastMessageSize - 1024) / widestEncoding)
 const shortest = { parts: 20, characters: 200 } as const
 
 /** What a peer needs of its node. */
-export interface PeerHost extends Pick<Host, "nodeId" | "unheard"> {
+export interface PeerHost extends Pick<Host, "nodeId" | "unheard" | "counts"> {
   /** Find the node, and connect to it. Ends in `up` or `lost`. */
   connect(peer: Peer): void
   /** A message came from the peer, for the port of this name. Answers what is wrong with it, if anything is. */
@@ -91,7 +91,10 @@ export class Peer implements LinkEvents, Runnable {
   /** The same, if nothing speaks against it. */
   offer(name: string, message: Message, aside?: Aside): WaitFor | undefined {
     // Of no further use: what is still sent here is lost, as what waited.
-    if (this.state === "down") return undefined
+    if (this.state === "down") {
+      this.dropped([[name, message]])
+      return undefined
+    }
     return this.hasRoom ? this.offerInTurn(name, message, aside) : "room"
   }
 
@@ -141,12 +144,16 @@ export class Peer implements LinkEvents, Runnable {
   }
 
   private keep(name: string, message: Message): void {
-    if (this.state === "down") return
+    if (this.state === "down") return this.dropped([[name, message]])
     this.queue.push([name, message])
     this.wake()
     if (this.queue.length > queueOverflow) {
       this.lost(new LinkError({ reason: "buffer_overflow", peer: this.nodeId }))
     }
+  }
+
+  private dropped(messages: typeof this.queue): void {
+    this.host.counts.dropped.no_link += messages.filter(([name, message]) => isForPort(name, message)).length
   }
 
   /** Whether a sender that can wait may send: there is room, and nobody waits for it. */
@@ -378,6 +385,7 @@ export class Peer implements LinkEvents, Runnable {
     const { monitored, monitors } = this
     this.state = "down"
     this.link = undefined
+    this.dropped(this.queue)
     this.queue = []
     this.monitors = new Map()
     this.monitored = new Map()

@@ -7,9 +7,11 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import { type Aside, asideFromWire } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
+import { Counts } from "../port/counts.ts"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import { type Link, UnsendableMessage } from "../transport/link.ts"
@@ -26,6 +28,7 @@ import { Observed } from "./observed.ts"
 import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
 import { type Place, Places } from "./places.ts"
 import { Registry } from "./registry.ts"
+import { Traffic } from "./traffic.ts"
 import type { Turn } from "./waiters.ts"
 
 /**
@@ -54,6 +57,8 @@ export interface NodeListener {
 
 /** Told when a port begins to end. Its finalizers may keep it for as long as they like. */
 export interface EndingWatcher {
+  /** Whose port it is: for operators. */
+  readonly child: { readonly id: string; readonly supervisor: string }
   readonly ending: (port: string, exit: PortExit) => void
 }
 
@@ -89,14 +94,21 @@ export class Router implements NodeService, Host, PeerHost {
   readonly log: NodeLog
   readonly network: Network
   readonly bornAt: number
-  /** How many messages the node's ports have refused. */
-  refusedMessages = 0
-  private readonly context: Context.Context<never>
+  /** When the node began, by the clock that never jumps. */
+  readonly began: number
+  readonly counts = new Counts()
+  readonly traffic = new Traffic()
+  /** The node takes no new calls, and is about to stop. */
+  isDraining = false
+  private readonly context: Context.Context<Scope.Scope>
   private readonly places = new Places()
   /** Ports of ours that others have sent to, by the name that they know them by. */
   private readonly named = new Map<string, Receiver>()
   private readonly endings = new Map<string, EndingWatcher>()
+  private readonly traces = new Set<Trace>()
+  /** All of them in one: nothing, as long as nobody looks. */
   private tracing: Trace | undefined = undefined
+  private rough: number | undefined = undefined
   /** How many requests are being carried out, each within the one before it. */
   private nesting = 0
 
@@ -112,6 +124,7 @@ export class Router implements NodeService, Host, PeerHost {
     this.context = context
     this.log = new NodeLog(nodeId, context)
     this.bornAt = this.now()
+    this.began = this.monotonic()
     this.network = connect(this)
   }
 
@@ -129,15 +142,46 @@ export class Router implements NodeService, Host, PeerHost {
     return Number(Context.get(this.context, Clock.Clock).monotonicTimeNanosUnsafe()) / 1e6
   }
 
+  roughly(): number {
+    if (this.rough !== undefined) return this.rough
+    setImmediate(() => {
+      this.rough = undefined
+    })
+    return this.rough = this.monotonic() - this.began
+  }
+
   /** Runs an effect with the node's clock and loggers, for callers that have none. */
   fork(effect: Effect.Effect<unknown>): void {
     Effect.runForkWith(this.context)(effect)
   }
 
-  /** Shows each message to this one from now on; `undefined`: to nobody. */
-  traceWith(trace: Trace | undefined): void {
-    this.tracing = trace
-    for (const { link } of this.peers.values()) link?.traceWith(trace?.sent)
+  /** Does something after a time, as long as the node is there. The result takes that back. */
+  after(millis: number, act: () => void): () => void {
+    const fiber = Effect.runForkWith(this.context)(Effect.delay(Effect.sync(act), millis))
+    Fiber.runIn(fiber, Context.get(this.context, Scope.Scope))
+    return () => fiber.interruptUnsafe()
+  }
+
+  /** Shows each message to this one from now on. It must not throw. The result ends that. */
+  trace(trace: Trace): () => void {
+    this.traces.add(trace)
+    this.tracesChanged()
+    return () => {
+      if (this.traces.delete(trace)) this.tracesChanged()
+    }
+  }
+
+  private tracesChanged(): void {
+    const all = Array.from(this.traces)
+    this.tracing = all.length === 0 ? undefined : all.length === 1 ? all[0] : {
+      sent: (to, message) => {
+        for (const { sent } of all) sent(to, message)
+      },
+      received: (port, from, message) => {
+        for (const { received } of all) received(port, from, message)
+      }
+    }
+    for (const { link } of this.peers.values()) link?.traceWith(this.tracing?.sent)
   }
 
   // ---- messages
@@ -229,7 +273,10 @@ export class Router implements NodeService, Host, PeerHost {
     else if (receiver === undefined) {
       // What our own kind says of a link is said by the side that holds it, and by nobody in its name.
       if (!ofLink(to, message)) this.sendElsewhere(to, message, true)
-    } else receiver.sendForeign(message)
+    } else {
+      if (this.tracing !== undefined) this.tracing.received(to, from, message)
+      receiver.sendForeign(message)
+    }
   }
 
   private sendElsewhere(to: string, message: Message, force: boolean, aside?: Aside): WaitFor | undefined {
@@ -238,9 +285,11 @@ export class Router implements NodeService, Host, PeerHost {
       if (!force) return place.peer.offer(place.name, message, aside)
       place.peer.send(place.name, message)
     } else if (!isPortId(to)) {
+      this.counts.dropped.no_port++
       this.log.warnSome("malformed port ID", `a message to the malformed port ID ${quoted(to)} was dropped`, message)
     } else if (nameOf(to) === "") this.ports.get(this.nodeId)?.send(message)
     // To a port of ours that is gone: dropped, as AEMP does. Only a monitor tells.
+    else this.counts.dropped.no_port++
     return undefined
   }
 
@@ -348,6 +397,7 @@ export class Router implements NodeService, Host, PeerHost {
     this.ports.delete(id)
     if (this.named.size > 0) this.named.delete(nameOf(id))
     if (this.endings.size > 0) this.endings.delete(id)
+    this.observed.ended(id)
   }
 
   /** Tells when a port of this node begins to end: for the one who supervises it. Monitors are told when it has ended. */
@@ -355,8 +405,13 @@ export class Router implements NodeService, Host, PeerHost {
     if (this.ports.has(port)) this.endings.set(port, watcher)
   }
 
+  /** The child of a supervisor of this node that a port is. */
+  childOf(port: string): EndingWatcher["child"] | undefined {
+    return this.endings.get(port)?.child
+  }
+
   refused({ id }: Receiver, message: Message, reason: Reason): void {
-    this.refusedMessages++
+    this.counts.refused++
     this.log.warnSome(`messages refused by ${id}`, `port ${id} refused a message: ${describeList(reason, 2)}`)
     const to = message.at(-1)
     if (!isPortId(to)) return
@@ -437,6 +492,7 @@ export class Router implements NodeService, Host, PeerHost {
     const peer = this.peer(link.nodeId)
     if (this.tracing !== undefined) link.traceWith(this.tracing.sent)
     link.attach(peer)
+    this.traffic.add(link)
     peer.up(link)
     return true
   }
@@ -449,9 +505,14 @@ export class Router implements NodeService, Host, PeerHost {
     }
     if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
-    if (name !== "") this.receiverNamed(name)?.sendForeign(message, aside)
+    if (name !== "") this.deliverForeign(this.receiverNamed(name), message, aside)
     else this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
     return undefined
+  }
+
+  private deliverForeign(receiver: Receiver | undefined, message: Message, aside?: Aside): void {
+    if (receiver === undefined) this.counts.dropped.no_port++
+    else receiver.sendForeign(message, aside)
   }
 
   damaged({ nodeId }: Peer): void {

@@ -10,6 +10,8 @@ import type { Security } from "../transport/security.ts"
 import { isPortId } from "../values/portId.ts"
 import { version } from "../values/version.ts"
 import * as gauges from "./gauges.ts"
+import { loopDelay } from "./loopDelay.ts"
+import { entriesOf } from "./observed.ts"
 import type { Router } from "./router.ts"
 
 export const statusRequest = "emp_status"
@@ -71,7 +73,24 @@ export const Status = Schema.Struct({
   /** Of a node that is part of a network: the node that holds its data, and on a global node how many entries each family has. */
   master: Optional,
   isGlobal: Schema.Boolean,
-  families: Schema.Record(Schema.String, Count)
+  families: Schema.Record(Schema.String, Count),
+  // A node of an older version does not tell what follows.
+  /** It takes no new calls, and is about to stop. */
+  draining: Schema.optionalKey(Schema.Boolean),
+  /** What the process has had of a processor since it started. */
+  cpuMillis: Schema.optionalKey(Count),
+  /** How late the event loop was in the last ten seconds; null as long as that is not known. */
+  loopDelay: Schema.optionalKey(Schema.NullOr(Schema.Struct({ meanMillis: Count, maxMillis: Count }))),
+  /** Since the node started: for ports, over links; handled by ports of this node; not taken by them; never handled. */
+  messages: Schema.optionalKey(
+    Schema.Struct({ in: Count, out: Count, handled: Count, refused: Count, dropped: Count })
+  ),
+  /** Calls of this node that wait for their answer. */
+  openCalls: Schema.optionalKey(Count),
+  /** How often supervisors of this node have started a child again. */
+  restarts: Schema.optionalKey(Count),
+  handshakesRefused: Schema.optionalKey(Count),
+  databaseEntries: Schema.optionalKey(Count)
 })
 export type Status = typeof Status.Type
 
@@ -88,9 +107,31 @@ const securityStatus = ({ received, sent, tls }: Security) => ({
   sent: proofStatus(sent)
 })
 
+const readCounts = ({ counts, isDraining, observed, traffic }: Router, databaseEntries: number) => {
+  const { messagesReceived, messagesSent } = traffic.total
+  const { system, user } = process.cpuUsage()
+  return {
+    draining: isDraining,
+    cpuMillis: (user + system) / 1000,
+    loopDelay: loopDelay() ?? null,
+    messages: {
+      in: messagesReceived,
+      out: messagesSent,
+      handled: counts.handled,
+      refused: counts.refused,
+      dropped: counts.allDropped
+    },
+    openCalls: counts.calls.open,
+    restarts: observed.restarts,
+    handshakesRefused: traffic.refusedHandshakes,
+    databaseEntries
+  }
+}
+
 export const readStatus = (router: Router): Status => {
   const held = gauges.read(router)
-  const { families, ...network } = router.observed.networkStatus
+  const { networkStatus } = router.observed
+  const { families, ...network } = networkStatus
   const memory = process.memoryUsage()
   const now = router.monotonic()
   return {
@@ -121,7 +162,8 @@ export const readStatus = (router: Router): Status => {
     })),
     supervisors: Array.from(router.observed.supervisors).slice(0, most),
     ...network,
-    families: Object.fromEntries(Object.entries(families).slice(0, most))
+    families: Object.fromEntries(Object.entries(families).slice(0, most)),
+    ...readCounts(router, entriesOf(networkStatus))
   }
 }
 

@@ -44,7 +44,7 @@ import { afterPass, enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
 import { type Host, type Message, type Receiver, type Watcher, Witness } from "./receiver.ts"
 import type { Settings } from "./settings.ts"
 import { isSnd } from "./snd.ts"
-import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
+import { count, tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 
 /** Something that runs in the port's turn, between two messages. */
 export interface Task {
@@ -68,6 +68,9 @@ interface Life extends Contexts {
   abandoned: Abandoned | undefined
   /** It goes when the pass is over, unless the port is awake then. */
   isGoing: boolean
+  /** Since when what was taken up last has been there, and what has come since: as far as the port had to leave it for a while. */
+  batchSince: number | undefined
+  boxSince: number | undefined
 }
 
 type Item = Message | Task
@@ -75,6 +78,8 @@ type Item = Message | Task
 /** Messages that are handled in one operation of a fiber, which yields to the event loop every 2048 operations. */
 const stride = 8
 const noItems: Array<Item | undefined> = []
+/** The batch of a port that is neither in the run queue nor being run. */
+const atRest: Array<Item | undefined> = []
 const nothing = (): void => {}
 
 export class Cell implements Receiver, Runnable {
@@ -98,11 +103,13 @@ export class Cell implements Receiver, Runnable {
   /** What is handled beside the activation, where that may be. */
   private readonly hands: Hands | undefined
   private box = noItems
-  /** What is being handled, without what has been. */
-  private batch = noItems
+  /** What is being handled, without what has been. A port that has one other than `atRest` will look at the mailbox by itself. */
+  private batch = atRest
   private index = 0
-  /** In the run queue, or being run: it will look at the mailbox by itself. */
-  private busy = false
+  /** How many messages handlers were called for. */
+  handled = 0
+  /** In tenths of a second after the node: in milliseconds it would need more room after three weeks. */
+  private readonly bornAt: number
 
   constructor(host: Host, id: string, settings: Settings, context: Context.Context<never>) {
     this.host = host
@@ -110,6 +117,7 @@ export class Cell implements Receiver, Runnable {
     this.settings = settings
     this.hands = settings.limits === undefined ? undefined : new Hands(settings.limits)
     this.creator = context
+    this.bornAt = Math.floor(host.roughly() / 100)
   }
 
   get _tag(): "Port" {
@@ -132,7 +140,9 @@ export class Cell implements Receiver, Runnable {
       pending: undefined,
       fiber: undefined,
       abandoned: undefined,
-      isGoing: false
+      isGoing: false,
+      batchSince: undefined,
+      boxSince: undefined
     }
   }
 
@@ -193,9 +203,10 @@ export class Cell implements Receiver, Runnable {
   }
 
   send(message: Message, aside?: Aside): void {
-    if (this.doomed !== undefined) return
+    if (this.doomed !== undefined) return void this.host.counts.dropped.port_ended++
     const { capacity } = this.settings
     if (capacity !== undefined && this.waiting >= capacity) {
+      this.host.counts.dropped.port_ended++
       return this.kill(reasons.mailbox_overflow(capacity))
     }
     this.put(aside === undefined ? message : this.beside(message, aside))
@@ -215,15 +226,40 @@ export class Cell implements Receiver, Runnable {
   private beside(message: Message, { link, patienceMillis, span }: Aside): Task {
     const until = patienceMillis === undefined ? Infinity : this.host.monotonic() + patienceMillis
     const handle = (): unknown => {
-      if (until < Infinity && (link?.isOver === true || this.host.monotonic() >= until)) return undefined
+      if (until < Infinity && (link?.isOver === true || this.host.monotonic() >= until)) return this.expired()
       if (span === undefined) return this.handle(message)
       return handledIn(span, this.host.nodeId, this.id, message, () => this.handle(message))
     }
     return Object.assign(handle, { message })
   }
 
+  private expired(): undefined {
+    this.host.counts.dropped.expired++
+  }
+
+  /** Milliseconds after the node. */
+  get bornMillis(): number {
+    return this.bornAt * 100
+  }
+
+  /** How many messages wait, beside what is in hand. */
+  get mailbox(): number {
+    return this.doomed === undefined ? this.waiting : 0
+  }
+
+  /** Since when the oldest message is there that waits or is in hand, in milliseconds after the node; `undefined` if there is none. */
+  get oldestSince(): number | undefined {
+    const { life } = this
+    if (life === undefined || this.doomed !== undefined) return undefined
+    return life.fiber !== undefined || this.index < this.batch.length ? life.batchSince : life.boxSince
+  }
+
+  get monitors(): number {
+    return count(this.watchers)
+  }
+
   /** How many items wait, beside what is in hand. */
-  private get waiting(): number {
+  get waiting(): number {
     return this.box.length + this.batch.length - this.index
   }
 
@@ -243,9 +279,12 @@ export class Cell implements Receiver, Runnable {
 
   private put(item: Item): void {
     if (this.box !== noItems) this.box.push(item)
-    else this.box = [item]
-    if (!this.busy) {
-      this.busy = true
+    else {
+      this.box = [item]
+      if (this.life?.fiber !== undefined) this.life.boxSince = this.host.roughly()
+    }
+    if (this.batch === atRest) {
+      this.batch = noItems
       enqueue(this)
     }
   }
@@ -276,11 +315,20 @@ export class Cell implements Receiver, Runnable {
     this.doomed = exit
     this.host.ending(this, exit)
     Context.get(this.creator, Witness)?.sawEnd(this.id, exit)
+    this.countWaiting()
+    const isAtRest = this.batch === atRest
     this.box = this.batch = noItems
-    if (this.life?.fiber === undefined && !this.busy) {
-      this.busy = true
-      enqueue(this)
-    } else this.handIsFree()
+    if (isAtRest) enqueue(this)
+    else this.handIsFree()
+  }
+
+  /** What waits is dropped. */
+  private countWaiting(): void {
+    if (this.waiting === 0) return
+    const isMessage = (item: Item | undefined): boolean => messageOf(item) !== undefined
+    for (const items of [this.batch.slice(this.index), this.box]) {
+      this.host.counts.dropped.port_ended += items.filter(isMessage).length
+    }
   }
 
   run(): void {
@@ -292,8 +340,17 @@ export class Cell implements Receiver, Runnable {
     const fiber = Effect.runForkWith(life.named)(life.activation)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) this.fiberEnded(exit)
-    // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
-    else fiber.addObserver((exit) => this.fiberEnded(exit))
+    else {
+      // A handler waits, or Effect's operation budget ran out: the rest of the mailbox waits with it.
+      this.noteWaiting(life)
+      fiber.addObserver((exit) => this.fiberEnded(exit))
+    }
+  }
+
+  /** Something is left for later: what is there now has been there since now, unless more is known of it. */
+  private noteWaiting(life: Life): void {
+    life.batchSince ??= this.host.roughly()
+    if (this.box.length > 0) life.boxSince ??= this.host.roughly()
   }
 
   broken(error: unknown): void {
@@ -307,14 +364,19 @@ export class Cell implements Receiver, Runnable {
 
   /** Handles all that waits, as long as that takes no fiber. Answers the first effect that needs one. */
   private handlePlainly(): Effect.Effect<unknown, unknown> | undefined {
+    const { counts } = this.host
+    const before = this.handled
     try {
+      let isDue = counts.handling.isDue
       while (this.more()) {
-        const pending = this.handleNext()
+        const pending = isDue ? this.handleMeasured() : this.handleNext()
         if (pending !== undefined) return pending
+        isDue = false
       }
     } catch (error) {
       if (this.doomed === undefined) this.fail(Cause.die(error))
     } finally {
+      counts.haveHandled(this.handled - before)
       giveBack()
     }
     return undefined
@@ -326,7 +388,12 @@ export class Cell implements Receiver, Runnable {
     this.index = 0
     this.batch = this.box
     this.box = noItems
-    this.life?.abandoned?.turn()
+    const { life } = this
+    if (life !== undefined) {
+      life.abandoned?.turn()
+      life.batchSince = life.boxSince
+      life.boxSince = undefined
+    }
     return this.batch.length > 0 && this.hasFreeHand()
   }
 
@@ -352,13 +419,21 @@ export class Cell implements Receiver, Runnable {
       life.pending = undefined
       return pending
     }
-    for (let left = stride; left > 0; left--) {
-      const next = this.handleNext()
-      if (next !== undefined) {
-        if (life.fiber !== undefined && life.fiber.context !== life.named) life.fiber.setContext(life.named)
-        return next
+    const { counts } = this.host
+    const before = this.handled
+    try {
+      let isDue = counts.handling.isDue
+      for (let left = stride; left > 0; left--) {
+        const next = isDue ? this.handleMeasured() : this.handleNext()
+        if (next !== undefined) {
+          if (life.fiber !== undefined && life.fiber.context !== life.named) life.fiber.setContext(life.named)
+          return next
+        }
+        isDue = false
+        if (!this.more()) break
       }
-      if (!this.more()) break
+    } finally {
+      counts.haveHandled(this.handled - before)
     }
     return Effect.void
   }
@@ -386,6 +461,25 @@ export class Cell implements Receiver, Runnable {
     return undefined
   }
 
+  /** The same, and notes how long it takes until the handler has left. */
+  private handleMeasured(): Effect.Effect<unknown, unknown> | undefined {
+    const { counts } = this.host
+    const since = this.host.monotonic()
+    const weight = counts.handling.begin(since)
+    let pending: Effect.Effect<unknown, unknown> | undefined
+    let done: (() => void) | undefined
+    counts.measuring = () => counts.handling.end(weight, this.host.monotonic() - since)
+    try {
+      pending = this.handleNext()
+    } finally {
+      done = counts.measuring
+      counts.measuring = undefined
+    }
+    if (pending !== undefined && done !== undefined) return Effect.ensuring(pending, Effect.sync(done))
+    done?.()
+    return pending
+  }
+
   /**
    * Has what a handler answered run beside the activation, where the port has hands for such messages. Answers it where the activation itself
    * has to run it.
@@ -400,7 +494,10 @@ export class Cell implements Receiver, Runnable {
     const tag = name ?? ""
     if (!hands.mayTake(tag)) return effect
     const fiber = Effect.runForkWith(context)(effect)
+    const measured = this.host.counts.measuring
+    this.host.counts.measuring = undefined
     const left = (exit: Exit.Exit<unknown, unknown>): void => {
+      measured?.()
       hands.remove(tag, fiber)
       if (Exit.isFailure(exit)) this.fail(exit.cause)
       this.handIsFree()
@@ -426,7 +523,8 @@ export class Cell implements Receiver, Runnable {
 
   private handle(item: Item): unknown {
     if (typeof item === "function") return item()
-    if (this.life?.abandoned?.has(item) === true) return undefined
+    if (this.life?.abandoned?.has(item) === true) return this.expired()
+    this.handled++
     const name = tagOf(item)
     const tagged = name === undefined ? undefined : handlerOf(this.tags, name)
     if (tagged !== undefined) return callTagged(tagged, item)
@@ -435,6 +533,7 @@ export class Cell implements Receiver, Runnable {
 
   /** There is nobody for the message. */
   refuse(message: Message): undefined {
+    this.handled--
     const reason = reasons.unhandled_message(message[0])
     if (this.settings.refuses) this.host.refused(this, message, reason)
     else this.kill(reason)
@@ -449,12 +548,12 @@ export class Cell implements Receiver, Runnable {
 
   private activationEnded(): void {
     if (this.doomed !== undefined || this.box.length > 0 || this.index < this.batch.length) {
+      if (this.doomed === undefined) this.noteWaiting(this.live())
       if (this.doomed !== undefined || this.hasFreeHand()) enqueue(this)
       else this.hands!.isAwaited = true
       return
     }
-    this.busy = false
-    this.batch = noItems
+    this.batch = atRest
     this.index = 0
     if (this.life === undefined || this.life.isGoing) return
     this.life.isGoing = true
@@ -464,7 +563,7 @@ export class Cell implements Receiver, Runnable {
   passEnded(): void {
     if (this.life === undefined) return
     this.life.isGoing = false
-    if (!this.busy) this.life = undefined
+    if (this.batch === atRest) this.life = undefined
   }
 
   /** What runs in the port failed: that is its end. If the port has ended already, it is the cleanup that failed. */

@@ -8,6 +8,7 @@ import type { PortNames } from "../values/names.ts"
 import type { Message } from "../values/plainData.ts"
 import type { PortExit, Reason } from "../values/reason.ts"
 import type { Aside } from "./aside.ts"
+import type { Counts } from "./counts.ts"
 
 export type { Message } from "../values/plainData.ts"
 
@@ -31,8 +32,12 @@ export interface Receiver {
 export interface Host {
   readonly nodeId: string
   readonly names: PortNames
+  /** Added to by all ports of the node. */
+  readonly counts: Counts
   /** Milliseconds of a clock that never jumps. */
   monotonic(): number
+  /** Milliseconds after the node began, as they were at some moment of this turn of the event loop: to ask costs nearly nothing. */
+  roughly(): number
   /** Sends a message, unless something speaks against it: then it answers what a sender that can wait is to wait for. */
   offer(to: string, message: Message): string | undefined
   /** The port is there: its ID leads to it from now on. */

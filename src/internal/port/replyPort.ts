@@ -20,10 +20,16 @@ export class ReplyPort implements Receiver, Runnable {
   private watchers: Watchers = undefined
   /** Takes back the monitor of the port that was asked. */
   private unwatch: (() => void) | undefined = undefined
+  /** Of a call whose latency is measured: when it began, and for how many it stands. */
+  private readonly measured: { readonly since: number; readonly weight: number } | undefined
 
   constructor(host: Host) {
     this.id = host.names.localId()
     this.host = host
+    const { calls, latency } = host.counts
+    calls.open++
+    this.measured = latency.isDue ? measure(host) : undefined
+    latency.pass(1)
     host.add(this)
   }
 
@@ -65,6 +71,19 @@ export class ReplyPort implements Receiver, Runnable {
   /** Ends with the result of the call. Only the first one counts. The caller goes on in its turn, not in the replier's. */
   finish(result: Result): void {
     if (this.result !== undefined) return
+    this.count(Exit.isSuccess(result) ? "answered" : "failed")
+    this.end(result)
+  }
+
+  private count(end: "answered" | "failed" | "abandoned"): void {
+    const { calls, latency } = this.host.counts
+    calls.open--
+    calls[end]++
+    if (end !== "answered" || this.measured === undefined) return
+    latency.end(this.measured.weight, this.host.monotonic() - this.measured.since)
+  }
+
+  private end(result: Result): void {
     this.result = result
     this.host.removed(this)
     this.unwatch?.()
@@ -74,7 +93,9 @@ export class ReplyPort implements Receiver, Runnable {
   /** Nobody waits for the call any more. */
   abandon(): void {
     this.resume = undefined
-    this.finish(Exit.succeed([]))
+    if (this.result !== undefined) return
+    this.count("abandoned")
+    this.end(Exit.succeed([]))
   }
 
   run(): void {
@@ -89,4 +110,9 @@ export class ReplyPort implements Receiver, Runnable {
   broken(error: unknown): void {
     this.host.unheard(`the reply port ${this.id} is broken`, error)
   }
+}
+
+const measure = (host: Host): { readonly since: number; readonly weight: number } => {
+  const since = host.monotonic()
+  return { since, weight: host.counts.latency.begin(since) }
 }

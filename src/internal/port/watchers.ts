@@ -20,6 +20,9 @@ export const withoutWatcher = (watchers: Watchers, watcher: Watcher): Watchers =
   return watchers
 }
 
+export const count = (watchers: Watchers): number =>
+  watchers === undefined ? 0 : typeof watchers === "function" ? 1 : watchers.size
+
 /** Tells all of them, and answers whether there was one. */
 export const tell = (watchers: Watchers, exit: PortExit, host: Pick<Host, "unheard">): boolean => {
   if (watchers === undefined) return false

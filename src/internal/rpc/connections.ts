@@ -157,6 +157,7 @@ class Client {
     port.on("c", (requestId, values) => this.take(port, readChunk(requestId, values)))
     port.on("d", (defect) => this.take(port, readDefect(defect)))
     router.add(port)
+    router.observed.role(port.id, { kind: "rpc client", what: `of ${server}` })
     port.tie(this.scope)
     router.send(node, [spawnRequest, name, connectFunction(server), port.id, serialization.contentType])
     // In its turn: the answers that came before the end are answers.

@@ -84,6 +84,7 @@ export class Listener<R = never> {
       run: (handle) => Effect.ensuring(protocol.run(handle), Effect.sync(() => this.stopped()))
     }
     router.add(this.port)
+    router.observed.role(id, { kind: "rpc server", what: "" })
     // What clients send at once after the server was spawned is not too early.
     this.port.watch(router.functions.add(connectFunction(id), (name, args, from) => this.accept(name, args, from)))
     this.port.tie(Context.get(context, Scope.Scope))
@@ -149,6 +150,7 @@ export class Listener<R = never> {
   private accept(name: string, [client, format]: ReadonlyArray<unknown>, from: string): void {
     const partner = new Cell(this.router, `${this.router.nodeId}#${name}`, usual, this.context)
     this.router.add(partner)
+    this.router.observed.role(partner.id, { kind: "rpc connection", what: `of ${this.port.id}` })
     partner.tie(Context.get(this.context, Scope.Scope))
     const { contentType } = this.serialization
     // A node speaks for its own ports, and for nobody else's.

@@ -17,7 +17,7 @@ import * as Scope from "effect/Scope"
 import { type Router, Witness } from "../node/router.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
 import { exitFromReason, type PortExit, reasons } from "../values/reason.ts"
-import { Memory, Starter } from "./spawnOn.ts"
+import { Memory, Parent, Starter } from "./spawnOn.ts"
 import type { CheckedChild, ChildType } from "./spec.ts"
 
 /** What a start answers that has nothing to supervise. Documented as `Supervisor.ignore`. */
@@ -80,6 +80,8 @@ export class Child {
   /** How many want it terminated, and wait for that: a restart leaves it out, or goes on without it. */
   unwanted = 0
   lastExit: PortExit | undefined = undefined
+  /** The port of the supervisor. */
+  readonly supervisor: string
   private readonly router: Router
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   /** Whether something in a port waits for its supervisor: then it could not be waited for. */
@@ -106,9 +108,14 @@ export class Child {
   ) {
     this.router = router
     this.fork = Effect.runForkWith(context)
+    this.supervisor = Context.get(context, Parent) ?? ""
     this.spec = spec
     this.waitsForUs = waitsForUs
     this.type = spec.type ?? "worker"
+  }
+
+  get id(): string {
+    return this.spec.id
   }
 
   /** The time that it has to end. */
@@ -212,7 +219,10 @@ export class Child {
     if (early !== undefined && !this.router.ports.has(port)) return this.ended(run, early, listener)
     this.router.monitor(port, (exit) => this.ended(run, exit, listener))
     if (early !== undefined) return this.beginsToEnd(run, early, listener)
-    this.router.watchEnding(port, { ending: (_port, exit) => this.beginsToEnd(run, exit, listener) })
+    this.router.watchEnding(port, {
+      child: this,
+      ending: (_port, exit) => this.beginsToEnd(run, exit, listener)
+    })
   }
 
   /** Whether a port lives, as far as this node knows: of ports of other nodes only a monitor will tell. */

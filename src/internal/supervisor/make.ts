@@ -87,7 +87,7 @@ export const launch = Effect.fnUntraced(function*(
   const inside = Context.add(context, Parent, port)
   const running: Supervision = new Supervision(router, inside, port, name, shape, checked, list, hasNames)
   options.made?.(running)
-  const ended = router.observed.supervisor(port)
+  const ended = router.observed.supervisor(port, name)
   const close = (exit: Exit.Exit<unknown, unknown>) => Effect.map(running.close(reasonFromExit(exit)), ended)
   const first = options.first === "tried" ? running.beginTrying() : running.begin()
   yield* Port.peval(port, Effect.andThen(Effect.addFinalizer(close), Port.fork(running.loop))).pipe(Effect.orDie)

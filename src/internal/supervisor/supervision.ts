@@ -392,6 +392,7 @@ export class Supervision {
 
   private report(report: Report): Effect.Effect<void> {
     const child = this.children.get(report.child)
+    if (report._tag === "Started" && report.restarts > 0) this.router.observed.restarts++
     if ((report._tag === "StartFailed" || report._tag === "Waiting") && child !== undefined) {
       child.lastExit = report.exit
     }

@@ -11,7 +11,7 @@ import { type Framing, leastMessageSize, type Limits, limitsOf } from "./framing
 import type { SendBuffer } from "./framing/sendBuffer.ts"
 import { asideKey, type Greeting, ownKindKey, sizeKey, timeoutKey } from "./handshake/greeting.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
-import { ownRequests, readAside } from "./ownRequests.ts"
+import { isForPort, ownRequests, readAside } from "./ownRequests.ts"
 import { RoundTrip } from "./roundTrip.ts"
 import type { Security } from "./security.ts"
 import type { Wire } from "./wire.ts"
@@ -114,6 +114,12 @@ export class Link {
   received = 0
   /** Bytes that were sent. */
   sent = 0
+  /** Messages for ports, and requests to the node port, that have come. */
+  messagesReceived = 0
+  requestsReceived = 0
+  /** The same that were sent. */
+  messagesSent = 0
+  requestsSent = 0
 
   constructor(wire: Wire, greeting: Greeting, framing: Framing, security: Security, home: LinkHome) {
     this.wire = wire
@@ -166,6 +172,8 @@ export class Link {
 
   private write(name: string, message: Message): void {
     this.sent += this.sizeWhenWritten(name, message)
+    if (isForPort(name, message)) this.messagesSent++
+    else this.requestsSent++
     if (this.trace !== undefined) this.show(this.trace, name, message)
     this.flushSoon()
   }
@@ -309,7 +317,10 @@ export class Link {
 
   /** A message has come. Answers whether the next one is wanted. */
   deliver(name: unknown, message: Message): boolean {
-    if (!this.over) this.events?.message(name, message)
+    if (this.over) return false
+    if (isForPort(name, message)) this.messagesReceived++
+    else this.requestsReceived++
+    this.events?.message(name, message)
     return !this.over
   }
 

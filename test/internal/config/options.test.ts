@@ -42,6 +42,8 @@ describe("the options of a run", () => {
       seeds: [],
       services: [],
       perlServices: [],
+      metrics: undefined,
+      otlp: undefined,
       monitorTimeout: Duration.seconds(30),
       connectInterval: Duration.seconds(2),
       framings: ["cbor", "json"],

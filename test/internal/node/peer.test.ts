@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Peer, type PeerHost } from "../../../src/internal/node/peer.ts"
+import { Counts } from "../../../src/internal/port/counts.ts"
 import type { LinkErrorReason } from "../../../src/internal/transport/linkError.ts"
 import { reasonFromExit } from "../../../src/internal/values/reason.ts"
 
@@ -8,6 +9,7 @@ const lookedFor = () => {
   const lost: Array<LinkErrorReason> = []
   const host: PeerHost = {
     nodeId: "here",
+    counts: new Counts(),
     unheard: (what) => assert.fail(what),
     connect: () => {},
     damaged: () => {},

@@ -6,6 +6,7 @@ import { NodeRouter } from "../../../src/internal/node/router.ts"
 import { Status, statusRequest } from "../../../src/internal/node/status.ts"
 import * as Node from "../../../src/Node.ts"
 import * as Port from "../../../src/Port.ts"
+import * as Supervisor from "../../../src/Supervisor.ts"
 import * as Transport from "../../../src/Transport.ts"
 import { connect, testOver, until } from "../../harness.ts"
 import { connectRaw } from "../../rawPeer.ts"
@@ -69,6 +70,38 @@ describe("emp_status", () => {
         }])
       })
   )
+
+  overTcp("counts messages over links, by what has become of them", (world) =>
+    Effect.gen(function*() {
+      const [node, other] = [yield* world.start("node"), yield* world.start("other")]
+      yield* connect(node, other)
+      const port = yield* node.run(Port.make({ echo: (reply) => Port.snd(reply, "echo") }, { invalid: "refuse" }))
+      yield* other.run(Effect.repeat(Port.cal(port, "echo"), { times: 6 }))
+      yield* other.run(Effect.andThen(Port.snd(port, "unknown"), Port.snd("node#nobody", "lost")))
+      yield* other.run(Port.cal(port, "echo"))
+      const status = yield* node.run(ask)
+      assert.deepStrictEqual(status.messages, { in: 10, out: 8, handled: 8, refused: 1, dropped: 1 })
+      assert.deepInclude(status, {
+        draining: false,
+        openCalls: 1,
+        restarts: 0,
+        handshakesRefused: 0,
+        databaseEntries: 0
+      })
+      assert.isAbove(status.cpuMillis ?? 0, 0)
+    }))
+
+  test("counts the restarts of supervised children", () =>
+    Effect.gen(function*() {
+      const supervisor = yield* Supervisor.make({
+        children: [{ id: "child", start: Port.make({ die: () => Effect.die("OnPurpose") }) }]
+      })
+      assert.strictEqual((yield* ask).restarts, 0)
+      const [child] = yield* supervisor.which
+      yield* Port.snd(child?.port ?? "", "die")
+      yield* sleep("1 second")
+      assert.strictEqual((yield* ask).restarts, 1)
+    }))
 
   overTcp(
     "takes any arguments, and answers those alone who name a port for the answer",

@@ -35,7 +35,7 @@ export const configure = (chain: ReadonlyArray<string>, surroundings: Surroundin
     const { lostComments, result } = steps.some(isChange)
       ? yield* modify(file, editing)
       : { lostComments: false, result: yield* Effect.fromResult(editing((yield* read(file)).document)) }
-    for (const note of result.notes) yield* Console.error(`emp: ${note}`)
+    for (const note of new Set(result.notes)) yield* Console.error(`emp: ${note}`)
     if (lostComments) yield* Console.error(`emp: the comments in ${file} are gone; ${file}~ has them`)
     for (const shown of result.shown) {
       const orphan = shown._tag === "Config" ? shown.resolved.orphan : undefined

@@ -221,8 +221,33 @@ export const readChain = (
     return steps
   })
 
-/** An empty text is an empty list. */
-const isEmptyList = (word: Word, given: ReadonlyArray<string>): boolean => word.argument === "list" && given.length > 0
+/** What may follow a chain that is not finished: other words, or what the last one takes. */
+export interface Following {
+  readonly words: ReadonlyArray<Word>
+  readonly taker: Word | undefined
+}
+
+/** Nothing for what is no chain. */
+export const following = (chain: ReadonlyArray<string>): Following | undefined => {
+  if (!byName.has(chain[0] ?? "")) return undefined
+  let rest = chain
+  while (rest.length > 0) {
+    const [name = "", ...behind] = rest
+    const word = byName.get(name)
+    if (word === undefined) return { words: [], taker: undefined }
+    const isTaking = word.takes === "some" || (word.takes !== "nothing" && behind.length === 0)
+    if (isTaking) return { words: [], taker: word }
+    rest = word.takes === "nothing" ? behind : behind.slice(1)
+  }
+  return {
+    words: groups.flatMap(({ words }) => words).filter(({ isUnlisted }) => isUnlisted !== true),
+    taker: undefined
+  }
+}
+
+/** An empty text is an empty list, but for seeds: it is a variable that was not set. */
+const isEmptyList = (word: Word, given: ReadonlyArray<string>): boolean =>
+  word.argument === "list" && word.name !== "seeds" && given.length > 0
 
 const unknownWord = (name: string, isChained: boolean): string =>
   isChained

@@ -94,6 +94,11 @@ export const runParams = {
   auth_accept: list("auth-accept", "A method with which others may authenticate"),
   max_message_size: text("max-message-size", "How many bytes a message may have"),
   node_id_in_cert: switched("node-id-in-cert", "Certificates must be for the node IDs of their nodes"),
+  metrics: text(
+    "metrics",
+    "Where /metrics, /healthz and /readyz are served: host:port, or a port of the loopback interface"
+  ),
+  otlp: text("otlp", "The URL of an OpenTelemetry collector, for traces, metrics and logs"),
   norc: switched("norc", "Do without the configuration file"),
   force: switched("force", "KEY VALUE counts more than the configuration file"),
   words: Argument.String("key value").pipe(
@@ -107,7 +112,11 @@ type RunInput = Command.Command.Config.Infer<typeof runParams>
 /** Where the configuration of `emp run` comes from. */
 export const runSources = Effect.fnUntraced(function*(input: RunInput) {
   const words = yield* Effect.fromResult(readArguments(input.words))
-  const flags = yield* Effect.fromResult(readFlags(input))
+  return yield* sourcesOf(words, yield* Effect.fromResult(readFlags(input)))
+})
+
+/** Where a configuration comes from for which these are the arguments in AEMP's form, and the flags. */
+export const sourcesOf = Effect.fnUntraced(function*(words: Arguments, flags: Arguments) {
   const { surroundings } = yield* loadSurroundings
   const { read } = yield* Effect.promise(() => import("../../config/file.ts"))
   const isRead = !(flags.norc ?? words.norc ?? false)
@@ -143,7 +152,9 @@ const readFlags = (input: RunInput): Result.Result<Arguments, InvalidConfig> =>
         auth_offer: given(input.auth_offer),
         auth_accept: given(input.auth_accept),
         max_message_size: Option.getOrUndefined(input.max_message_size),
-        node_id_in_cert: Option.getOrUndefined(input.node_id_in_cert)
+        node_id_in_cert: Option.getOrUndefined(input.node_id_in_cert),
+        metrics: Option.getOrUndefined(input.metrics),
+        otlp: Option.getOrUndefined(input.otlp)
       }
     })
   )

@@ -9,6 +9,7 @@ import type { Json, JsonObject } from "effect/Schema"
 import { ancestry, own, profileOf, profilesOf } from "../../config/document.ts"
 import { InvalidConfig } from "../../config/errors.ts"
 import { decode } from "../../config/keys.ts"
+import { oddities, oddValue } from "../../config/oddities.ts"
 import { resolve, type Resolved, type Sources } from "../../config/resolve.ts"
 import { didYouMean } from "../../values/didYouMean.ts"
 import { UsageError } from "../terminal/usage.ts"
@@ -26,7 +27,7 @@ export type Shown =
 export interface Edited {
   readonly document: JsonObject
   readonly shown: ReadonlyArray<Shown>
-  /** Of steps that had nothing to do: why. */
+  /** Of steps that had nothing to do: why. And what is hardly meant. */
   readonly notes: ReadonlyArray<string>
 }
 
@@ -47,7 +48,9 @@ export const edit = (
       else if (step._tag === "ShowProfile") shown.push(yield* showProfile(document, step.name ?? profile, sources.file))
       else if (step._tag === "ShowConfig") {
         const words = { ...step.words, profile: step.words.profile ?? profile }
-        shown.push({ _tag: "Config", resolved: yield* resolve({ ...sources, document, words }) })
+        const resolved = yield* resolve({ ...sources, document, words })
+        notes.push(...oddities({ ...sources, document, words }, resolved))
+        shown.push({ _tag: "Config", resolved })
       } else if (step._tag === "DeleteProfile") document = deleteProfile(document, step.name, notes)
       else document = yield* update(document, profile, (values) => change(values, step, sources.file, notes))
     }
@@ -100,7 +103,10 @@ const change = (
   file: string,
   notes: Array<string>
 ): Result.Result<JsonObject, InvalidConfig> => {
-  if (step._tag === "Set") return Result.succeed({ ...values, [step.key]: step.value })
+  if (step._tag === "Set") {
+    notes.push(...[oddValue(step.key, step.value)].filter((odd) => odd !== undefined))
+    return Result.succeed({ ...values, [step.key]: step.value })
+  }
   if (step._tag === "Delete") return Result.succeed(without(values, step.key))
   const raw = own(values, step.key) ?? []
   const miss = (element: Json): void => void notes.push(`${step.key} has no ${JSON.stringify(element)}`)

@@ -7,14 +7,19 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { runParams, runSources } from "../config/commands.ts"
+import * as Redacted from "effect/Redacted"
+import { mostPorts, sortings } from "../../node/portOptions.ts"
+import { longestTapMillis, mostTapped } from "../../node/tapLimits.ts"
+import { runParams, sourcesOf } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { commandPrefix } from "./commandId.ts"
 import type { Session } from "./session.ts"
+import { topSortings } from "./topSorting.ts"
 
 const flags = {
   profile: runParams.profile,
@@ -27,7 +32,9 @@ const flags = {
     Flag.withDefault(commandPrefix)
   ),
   timeout: Flag.Finite("timeout").pipe(
-    Flag.withDescription("How many seconds to wait for an answer. Default: 5"),
+    Flag.withDescription(
+      "Seconds for all that a command has to wait for; of those that go on (top, logs, mon, ping, bench, shell) for each answer. Default: 5"
+    ),
     Flag.filter((seconds) => seconds > 0, () => "more than 0 seconds"),
     Flag.withDefault(5)
   ),
@@ -36,35 +43,31 @@ const flags = {
 type Flags = Command.Command.Config.Infer<typeof flags>
 
 const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: Flags) =>
-  Effect.map(
-    runSources({
-      profile,
-      seeds,
-      secret,
-      cert,
-      norc,
-      nodeid: Option.none(),
-      binds: [],
-      advertise: [],
-      scopes: [],
-      services: [],
-      monitor_timeout: Option.none(),
-      connect_interval: Option.none(),
-      framing_format: [],
-      auth_offer: [],
-      auth_accept: [],
-      max_message_size: Option.none(),
-      node_id_in_cert: Option.none(),
-      force: Option.none(),
-      words: []
-    }),
-    (sources): Session => ({ sources, nodeId: nodeid, timeoutSeconds: timeout, json })
-  )
+  Effect.gen(function*() {
+    const began = yield* Clock.currentTimeMillis
+    const sources = yield* sourcesOf({ values: {} }, {
+      profile: Option.getOrUndefined(profile),
+      norc: Option.getOrUndefined(norc),
+      values: {
+        seeds: seeds.length === 0 ? undefined : seeds,
+        secret: Option.getOrUndefined(Option.map(secret, Redacted.value)),
+        cert: Option.getOrUndefined(cert)
+      }
+    })
+    return {
+      sources,
+      nodeId: nodeid,
+      timeoutSeconds: timeout,
+      endsAtMillis: began + 1000 * timeout,
+      json
+    } satisfies Session
+  })
 
 const modules = {
   session: () => import("./session.ts"),
   look: () => import("./look.ts"),
-  talk: () => import("./talk.ts")
+  talk: () => import("./talk.ts"),
+  ports: () => import("./ports.ts")
 }
 
 /** Runs what a command does, on a node that has joined the network. */
@@ -79,6 +82,13 @@ const on = <A, E, R, M>(
     const made = yield* session(input)
     return yield* connected(made, body(module, made))
   })
+
+/** The same for what goes on for as long as somebody wants it to: the time is that of each answer. */
+const follow = <A, E, R, M>(
+  input: Flags,
+  from: () => Promise<M>,
+  body: (module: M, session: Session) => Effect.Effect<A, E, R>
+) => on(input, from, (module, session) => body(module, { ...session, endsAtMillis: undefined }))
 
 const port = Argument.String("port").pipe(Argument.withDescription("A port ID, or a node ID for its node port"))
 const node = Argument.String("node").pipe(Argument.withDescription("A node ID"))
@@ -100,6 +110,14 @@ const owner = Flag.String("node").pipe(
   Flag.optional
 )
 
+/** Throws for what is no time, or too long. */
+const millisOf = (text: string): number => {
+  const [, count, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? []
+  const millis = Number(count) * (unit === "ms" ? 1 : unit === "s" ? 1000 : 60_000)
+  if (millis >= 1 && millis <= longestTapMillis) return millis
+  throw new RangeError(text)
+}
+
 const snd = Command.make(
   "snd",
   { ...flags, jsonArgs, port, words },
@@ -120,10 +138,19 @@ const cal = Command.make(
   Command.withExamples([{ command: "emp cal seed time" }])
 )
 
+const kil = Command.make(
+  "kil",
+  { ...flags, jsonArgs, port, words },
+  (input) => on(input, modules.ports, ({ kil }, session) => kil(session, input.port, input.words, input.jsonArgs))
+).pipe(
+  Command.withDescription("End a port, with a reason or in order, and wait until it has ended"),
+  Command.withExamples([{ command: "emp kil receiver#a" }, { command: "emp kil receiver#a too_slow" }])
+)
+
 const mon = Command.make(
   "mon",
   { ...flags, port },
-  (input) => on(input, modules.talk, ({ mon }, session) => endless(mon(session, input.port)))
+  (input) => follow(input, modules.talk, ({ mon }, session) => endless(mon(session, input.port)))
 ).pipe(
   Command.withDescription("Wait for the end of a port, and show its reason"),
   Command.withExamples([{ command: "emp mon receiver#a" }, {
@@ -134,8 +161,8 @@ const mon = Command.make(
 
 const evaluate = Command.make(
   "eval",
-  { ...flags, node, code: Argument.String("expression") },
-  (input) => on(input, modules.talk, ({ evaluate }, session) => evaluate(session, input.node, input.code))
+  { ...flags, node, code: Argument.String("expression").pipe(Argument.atLeast(1)) },
+  (input) => on(input, modules.talk, ({ evaluate }, session) => evaluate(session, input.node, input.code.join(" ")))
 ).pipe(
   Command.withDescription("Run JavaScript on a node that was started with --allow-eval: an expression, or statements"),
   Command.withExamples([{ command: "emp eval seed 'process.uptime()'" }])
@@ -204,7 +231,7 @@ const dbDel = Command.make(
 const dbMon = Command.make(
   "mon",
   { ...flags, family },
-  (input) => on(input, modules.talk, ({ dbMon }, session) => endless(dbMon(session, input.family)))
+  (input) => follow(input, modules.talk, ({ dbMon }, session) => endless(dbMon(session, input.family)))
 ).pipe(
   Command.withDescription("Show a family and follow its changes"),
   Command.withExamples([{ command: "emp db mon eg_receivers" }])
@@ -237,17 +264,63 @@ const top = Command.make(
       Flag.withDescription("Draw so many times, and end"),
       Flag.filter((rounds) => rounds > 0, () => "1 or more"),
       Flag.optional
+    ),
+    sort: Flag.Literals("sort", topSortings).pipe(
+      Flag.withDescription("What the nodes are sorted by at first. Default: name"),
+      Flag.withDefault("name")
+    )
+  },
+  (input) =>
+    follow(
+      input,
+      () => import("./top.ts"),
+      ({ top }, session) => endless(top(session, Option.getOrUndefined(input.rounds), input.sort))
+    )
+).pipe(
+  Command.withDescription("Watch all nodes, every second: messages, mailboxes, event loop, CPU, memory, restarts"),
+  Command.withExamples([{ command: "emp top" }, { command: "emp top --sort messages" }])
+)
+
+const ps = Command.make(
+  "ps",
+  {
+    ...flags,
+    node: anyNode,
+    sort: Flag.Literals("sort", sortings).pipe(
+      Flag.withDescription(
+        "What comes first: the most messages that wait, the most handled, the oldest port, the oldest message. Default: mailbox"
+      ),
+      Flag.withDefault("mailbox")
+    ),
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("How many ports are shown. Default: 20"),
+      Flag.filter((limit) => limit > 0 && limit <= mostPorts, () => `from 1 to ${mostPorts}`),
+      Flag.withDefault(20)
     )
   },
   (input) =>
     on(
       input,
-      () => import("./top.ts"),
-      ({ top }, session) => endless(top(session, Option.getOrUndefined(input.rounds)))
+      modules.ports,
+      ({ ps }, session) => ps(session, Option.getOrUndefined(input.node), input.sort, input.limit)
     )
 ).pipe(
-  Command.withDescription("Watch all nodes, every second"),
-  Command.withExamples([{ command: "emp top" }])
+  Command.withDescription("Show the ports of all nodes, or of one: what they are, what waits, what they have handled"),
+  Command.withExamples([{ command: "emp ps" }, { command: "emp ps worker --sort oldest --limit 5" }])
+)
+
+const groups = Command.make(
+  "groups",
+  { ...flags, group: Argument.String("group").pipe(Argument.optional) },
+  (input) =>
+    on(
+      input,
+      () => import("./groups.ts"),
+      ({ groups }, session) => groups(session, Option.getOrUndefined(input.group))
+    )
+).pipe(
+  Command.withDescription("Show the groups of the network, or one of them, with what their members are"),
+  Command.withExamples([{ command: "emp groups" }, { command: "emp groups eg_receivers" }])
 )
 
 const trace = Command.make(
@@ -280,6 +353,33 @@ const tree = Command.make(
   Command.withExamples([{ command: "emp tree worker" }])
 )
 
+const tap = Command.make(
+  "tap",
+  {
+    ...flags,
+    port,
+    for: Flag.String("for").pipe(
+      Flag.withDescription("For how long at most, as in 500ms, 10s, 2m; 10m at most. Default: 10s"),
+      Flag.mapTryCatch(millisOf, () => "a time like 500ms, 10s or 2m, and no longer than 10m"),
+      Flag.withDefault(10_000)
+    ),
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("How many messages at most. Default: 100"),
+      Flag.filter((limit) => limit > 0 && limit <= mostTapped, () => `from 1 to ${mostTapped}`),
+      Flag.withDefault(100)
+    )
+  },
+  (input) =>
+    follow(
+      input,
+      () => import("./tap.ts"),
+      ({ tap }, session) => endless(tap(session, input.port, input.for, input.limit))
+    )
+).pipe(
+  Command.withDescription("Show the messages that come to a port, for a while"),
+  Command.withExamples([{ command: "emp tap worker#a" }, { command: "emp tap worker#a --for 1m --limit 1000" }])
+)
+
 const ping = Command.make("ping", {
   ...flags,
   node,
@@ -289,7 +389,7 @@ const ping = Command.make("ping", {
     Flag.filter((count) => count > 0, () => "1 or more"),
     Flag.withDefault(5)
   )
-}, (input) => on(input, modules.look, ({ ping }, session) => ping(session, input.node, input.count))).pipe(
+}, (input) => follow(input, modules.look, ({ ping }, session) => ping(session, input.node, input.count))).pipe(
   Command.withDescription("Measure round trips to a node"),
   Command.withExamples([{ command: "emp ping worker -c 10" }])
 )
@@ -297,7 +397,7 @@ const ping = Command.make("ping", {
 const bench = Command.make(
   "bench",
   { ...flags, node },
-  (input) => on(input, modules.look, ({ bench }, session) => bench(session, input.node))
+  (input) => follow(input, modules.look, ({ bench }, session) => bench(session, input.node))
 ).pipe(
   Command.withDescription("Measure how many round trips to a node there can be in a second"),
   Command.withExamples([{ command: "emp bench worker" }])
@@ -316,7 +416,7 @@ const logs = Command.make(
     )
   },
   (input) =>
-    on(
+    follow(
       input,
       () => import("./logs.ts"),
       ({ logs }, session) => endless(logs(session, Option.getOrUndefined(input.node), input.level))
@@ -330,7 +430,7 @@ const shell = Command.make(
   "shell",
   { ...flags, node: anyNode },
   (input) =>
-    on(
+    follow(
       input,
       () => import("./shell.ts"),
       ({ shell }, session) => endless(shell(session, Option.getOrUndefined(input.node)))
@@ -363,7 +463,7 @@ const web = Command.make(
     )
   },
   ({ allowActions, bind, noToken, token, ...input }) =>
-    on(
+    follow(
       input,
       () => import("../web/server.ts"),
       ({ web }, session) =>
@@ -384,6 +484,6 @@ const web = Command.make(
 
 /** In their groups, as `emp --help` lists them. */
 export const talkGroups = [
-  { group: "Talk", commands: [snd, cal, mon, find, db, evaluate, restart, shell] },
-  { group: "Look", commands: [status, top, trace, tree, ping, bench, logs, web] }
+  { group: "Talk", commands: [snd, cal, mon, kil, find, db, evaluate, restart, shell] },
+  { group: "Look", commands: [status, top, ps, groups, trace, tree, tap, ping, bench, logs, web] }
 ] as const

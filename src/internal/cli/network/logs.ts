@@ -9,7 +9,7 @@ import * as Port from "../../../Port.ts"
 import { NodeRouter } from "../../node/router.ts"
 import type { Link } from "../../transport/link.ts"
 import { levels, logsRequest, nameOfPerlLevel, perlLevel, perlLogsRequest } from "../run/logCatcher.ts"
-import { print, printJson } from "../terminal/screen.ts"
+import { print, printOutput } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { allNodes, ask, failed, isOwnKind, type Session } from "./session.ts"
 import { show } from "./talk.ts"
@@ -83,7 +83,7 @@ class PerlLogs {
 
 const printLine = (session: Session, node: string, [at, level, text, annotations]: typeof Line.Type) =>
   session.json
-    ? printJson({ ...annotations, node, at, level, text })
+    ? printOutput("logs", { ...annotations, node, at, level, text })
     : print(`${timeOf(at)} ${level.toUpperCase().padEnd(5)} ${node}: ${text}`)
 
 /** A time that no calendar has is shown as it came. */

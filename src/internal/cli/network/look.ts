@@ -9,7 +9,8 @@ import * as Supervisor from "../../../Supervisor.ts"
 import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
 import { showDuration } from "../../values/duration.ts"
-import { columns, print, printJson, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
+import type { Outputs } from "../outputs.ts"
+import { columns, print, printOutput, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
 import { isCommand } from "./commandId.ts"
 import {
   type Answer,
@@ -19,14 +20,28 @@ import {
   lookAt,
   type OtherKind,
   type Problem,
-  roundTrip
+  roundTrip,
+  unlessSilent
 } from "./nodes.ts"
 import { showSecurity } from "./security.ts"
-import { allNodes, ask, isOwnKind, type Network, reach, type Session, within } from "./session.ts"
+import {
+  allNodes,
+  ask,
+  failed,
+  isOwnKind,
+  type Network,
+  reach,
+  type Session,
+  withHalfTheTime,
+  within
+} from "./session.ts"
 
 /** The nodes that a node has links to, without those of commands. */
 const linksOf = (status: Status): ReadonlyArray<string> =>
   status.peers.filter(({ nodeId, state }) => state === "up" && !isCommand(nodeId)).map(({ nodeId }) => nodeId)
+
+/** How many links a node has but those to commands. */
+export const linksIn = (status: Status): number => status.links - commandsOf(status)
 
 /** How many commands have a link to a node, this one among them. */
 const commandsOf = (status: Status): number =>
@@ -38,6 +53,15 @@ export const statuses = (session: Session) =>
 
 const entriesOf = (status: Status): number => Object.values(status.families).reduce((sum, count) => sum + count, 0)
 
+/** For programs: with the counts that the table shows. */
+export const forPrograms = (answer: Answer): Outputs["status"][number] =>
+  "links" in answer ? withoutCommands(answer) : answer
+
+const withoutCommands = (answer: Status | OtherKind) =>
+  isOfOtherKind(answer)
+    ? answer
+    : { ...answer, links: answer.links - commandsOf(answer), entries: answer.isGlobal ? entriesOf(answer) : null }
+
 /** The nodes in a table, and those of other kinds, of which less is known, in one below it. */
 export const overview = (answers: ReadonlyArray<Answer>): string => {
   const others = answers.filter(isOfOtherKind)
@@ -46,7 +70,7 @@ export const overview = (answers: ReadonlyArray<Answer>): string => {
   return tables.join("\n\n")
 }
 
-const otherNodes = (others: ReadonlyArray<OtherKind>): string =>
+export const otherNodes = (others: ReadonlyArray<OtherKind>): string =>
   columns([
     ["NODE", "KIND", "ROUND TRIP", "ADDRESSES"],
     ...others.map(({ addresses, kind, nodeId, roundTripMillis }) => [
@@ -114,11 +138,12 @@ export const status = (session: Session, node: string | undefined) =>
   Effect.gen(function*() {
     if (node !== undefined) {
       const one = yield* lookAt(session, node)
-      if (session.json) return yield* printJson(one)
+      if (session.json) return yield* printOutput("status NODE", withoutCommands(one))
       return yield* print(isOfOtherKind(one) ? otherNodes([one]) : details(one))
     }
     const answers = yield* statuses(session)
-    yield* session.json ? printJson(answers) : print(overview(answers))
+    yield* session.json ? printOutput("status", answers.map(forPrograms)) : print(overview(answers))
+    yield* unlessSilent(answers)
   })
 
 /** Who a node says that it is linked to; nothing, if it is of another kind and does not say. */
@@ -151,23 +176,25 @@ export const trace = (session: Session, from: string | undefined, form: "text" |
       for (const answer of yield* askAll<Told, unknown, Network>(session, wave, linksTold)) {
         told.set(answer.nodeId, answer)
       }
-      const named = Array.from(told.values()).flatMap(linksIn)
+      const named = Array.from(told.values()).flatMap(namedBy)
       wave = Array.from(new Set(named)).filter((name) => !told.has(name))
     }
     const links = withHearsay(told)
     yield* form === "json"
-      ? printJson(
+      ? printOutput(
+        "trace",
         Object.fromEntries(Array.from(links, ([node, others]) => [node, typeof others === "string" ? null : others]))
       )
       : print(form === "dot" ? dot(links) : listed(links))
+    yield* unlessSilent(told.values())
   })
 
-const linksIn = (told: Told | Problem): ReadonlyArray<string> => "links" in told ? told.links ?? [] : []
+const namedBy = (told: Told | Problem): ReadonlyArray<string> => "links" in told ? told.links ?? [] : []
 
 /** Of a node that does not say, what others say of their links to it. */
 const withHearsay = (told: ReadonlyMap<string, Told | Problem>): Links => {
   const linkedTo = (node: string): ReadonlyArray<string> =>
-    Array.from(told).flatMap(([other, answer]) => linksIn(answer).includes(node) ? [other] : [])
+    Array.from(told).flatMap(([other, answer]) => namedBy(answer).includes(node) ? [other] : [])
   return new Map(
     Array.from(told, ([node, answer]) => [
       node,
@@ -202,35 +229,60 @@ const dot = (links: Links): string => {
 export const tree = (session: Session, node: string) =>
   Effect.gen(function*() {
     const { supervisors } = yield* askStatus(session, node)
+    const patient = yield* withHalfTheTime(session)
     const trees = yield* Effect.forEach(
       supervisors,
-      (port) => Effect.option(within(session, Supervisor.tree(port), `${port} has not answered`)),
+      (port) => Effect.option(within(patient, Supervisor.tree(port), `${port} has not answered`)),
       { concurrency: 16 }
     )
     const found = trees.flatMap((tree) => tree._tag === "Some" ? [tree.value] : [])
+    const silent = supervisors.filter((_, at) => trees[at]?._tag === "None")
     const below = new Set(found.flatMap(({ children }) => children.map(({ port }) => port)))
     const roots = found.filter(({ port }) => !below.has(port))
-    if (session.json) return yield* printJson(roots)
-    yield* print(
-      roots.length === 0 ? `node ${node} has no supervisors` : roots.map((root) => Supervisor.render(root)).join("\n\n")
-    )
+    const text = supervisors.length === 0
+      ? `node ${node} has no supervisors`
+      : roots.map((root) => Supervisor.render(root)).join("\n\n")
+    yield* session.json ? printOutput("tree", roots) : print(text)
+    if (silent.length > 0) yield* failed(`supervisors of node ${node} do not answer: ${silent.join(", ")}`)
   })
 
 export const ping = (session: Session, node: string, count: number) =>
   Effect.gen(function*() {
     const times: Array<number> = []
+    let lost = 0
     // The search for the node is no round trip.
     yield* reach(session, node)
-    for (let n = 0; n < count; n++) {
-      if (n > 0) yield* Effect.sleep("200 millis")
-      const time = yield* roundTrip(session, node)
-      times.push(time)
-      if (!session.json) yield* print(`${node}: ${showMillis(time)}`)
-    }
-    const { max, median, min } = spread(times)
-    yield* session.json
-      ? printJson({ node, count, min, median, max })
-      : print(`${count} round trips: min ${showMillis(min)}, median ${showMillis(median)}, max ${showMillis(max)}`)
+    const once = Effect.matchEffect(roundTrip(session, node), {
+      onSuccess: (time) => {
+        times.push(time)
+        return session.json ? Effect.void : print(`${node}: ${showMillis(time)}`)
+      },
+      onFailure: ({ message }) => {
+        lost++
+        return session.json ? Effect.void : print(message)
+      }
+    })
+    const sum = Effect.suspend(() => {
+      const { max, median, min } = spread(times)
+      if (session.json) {
+        const figures = times.length === 0 ? { min: null, median: null, max: null } : { min, median, max }
+        return printOutput("ping", { node, count: times.length, lost, ...figures })
+      }
+      const figures = `min ${showMillis(min)}, median ${showMillis(median)}, max ${showMillis(max)}`
+      return print(
+        `${times.length} round trips${lost === 0 ? "" : `, ${lost} without an answer`}${
+          times.length === 0 ? "" : `: ${figures}`
+        }`
+      )
+    })
+    const all = Effect.gen(function*() {
+      for (let n = 0; n < count; n++) {
+        if (n > 0) yield* Effect.sleep("200 millis")
+        yield* once
+      }
+    })
+    yield* Effect.andThen(Effect.onInterrupt(all, () => sum), sum)
+    if (lost > 0) yield* failed(`node ${node} has not answered ${lost} of ${count} times`)
   })
 
 /** Round trips one after the other, then many at once, for a second each. */
@@ -240,7 +292,7 @@ export const bench = (session: Session, node: string) =>
     const single = yield* measure(roundTrip(session, node), 1)
     const many = yield* measure(roundTrip(session, node), 64)
     yield* session.json
-      ? printJson({ node, roundTrips: single, concurrentRoundTrips: many })
+      ? printOutput("bench", { node, roundTrips: single, concurrentRoundTrips: many })
       : print(`${single} round trips/s one after the other, ${many}/s with 64 at a time`)
   })
 

@@ -7,13 +7,16 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { NodeRouter } from "../../node/router.ts"
 import { Status, statusRequest } from "../../node/status.ts"
-import { ask, failed, isOwnKind, knownNodes, listensNowhere, type Session } from "./session.ts"
+import { ask, failed, isOwnKind, knownNodes, listensNowhere, type Session, withHalfTheTime } from "./session.ts"
 
 /** A node that cannot be asked, or does not answer. */
 export interface Problem {
   readonly nodeId: string
   readonly problem: string
 }
+
+/** Whoever can be asked, and says nothing. */
+const silent = "does not answer"
 
 /** What is known of a node of another kind: no more than what it greets with, and how fast it answers. */
 export interface OtherKind {
@@ -68,6 +71,14 @@ const kindOf = (provider: string | undefined): string => {
   return provider.startsWith("AE-") ? `AnyEvent::MP (${provider})` : provider.slice(0, 40)
 }
 
+/** Fails if nodes that can be asked have not answered: what was shown is not all that there is. */
+export const unlessSilent = (answers: Iterable<Pick<Problem, "nodeId"> & Partial<Problem>>) =>
+  Effect.suspend(() => {
+    const names = Array.from(answers).filter(({ problem }) => problem === silent).map(({ nodeId }) => nodeId)
+    if (names.length === 0) return Effect.void
+    return failed(names.length === 1 ? `node ${names[0]} ${silent}` : `nodes do not answer: ${names.join(", ")}`)
+  })
+
 /** Asks each node for the same, and says of those that do not answer why. */
 export const askAll = <A, E, R>(
   session: Session,
@@ -77,11 +88,12 @@ export const askAll = <A, E, R>(
   Effect.gen(function*() {
     const known = yield* knownNodes(session)
     const router = yield* NodeRouter
+    const patient = yield* withHalfTheTime(session)
     const one = (nodeId: string) => {
       if (!router.isUp(nodeId) && listensNowhere(known.get(nodeId))) {
         return Effect.succeed<A | Problem>({ nodeId, problem: "listens nowhere" })
       }
-      return Effect.orElseSucceed(askOne(session, nodeId), (): A | Problem => ({ nodeId, problem: "does not answer" }))
+      return Effect.orElseSucceed(askOne(patient, nodeId), (): A | Problem => ({ nodeId, problem: silent }))
     }
-    return yield* Effect.forEach(names, one, { concurrency: 16 })
+    return yield* Effect.forEach(names, one, { concurrency: 64 })
   })

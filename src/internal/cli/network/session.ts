@@ -3,8 +3,8 @@
  *
  * @internal
  */
+import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
@@ -18,10 +18,11 @@ import { hasProof, runOptions } from "../../config/options.ts"
 import type { Sources } from "../../config/resolve.ts"
 import { listenersFamily, scopedFamily } from "../../global/families.ts"
 import { NodeMesh } from "../../global/mesh.ts"
+import { traceMessages, writeLine } from "../../node/messageTrace.ts"
 import { NodeRouter } from "../../node/router.ts"
+import type { LinkErrorReason } from "../../transport/linkError.ts"
 import { isWildcard, parseAddress, readLabel, splitAddresses } from "../../values/address.ts"
 import { reasonFromExit } from "../../values/reason.ts"
-import { traceMessages } from "../run/messageTrace.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { isCommand } from "./commandId.ts"
 
@@ -47,6 +48,8 @@ export interface Session {
   readonly nodeId: string
   /** So long is waited for an answer. */
   readonly timeoutSeconds: number
+  /** When the time of the whole command is up. Nothing for those that go on for as long as somebody wants. */
+  readonly endsAtMillis: number | undefined
   readonly json: boolean
 }
 
@@ -73,15 +76,46 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
       Global.layer({ seeds }),
       Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [], advertise: [] }), Transport.layerTcp)
     )
-    const joined = within(session, Global.joined, `no seed has answered: ${seeds.join(", ")}`)
+    const joined = within(
+      session,
+      Effect.raceFirst(Global.joined, refused),
+      `no seed has answered: ${seeds.join(", ")}`
+    )
     return yield* Effect.andThen(traced, Effect.andThen(joined, body)).pipe(Effect.scoped, Effect.provide(node))
   })
+
+/** Why no node lets this one in that would not let it in either if it were tried again. */
+const forGood = new Set<LinkErrorReason>([
+  "version_mismatch",
+  "no_common_auth",
+  "tls_required",
+  "certificate_required",
+  "tls_no_certificate",
+  "tls_untrusted",
+  "tls_expired",
+  "tls_wrong_node",
+  "tls_refused",
+  "no_common_framing",
+  "auth_not_offered",
+  "framing_not_offered",
+  "auth_failed"
+])
+
+/** Fails when no seed can be reached, and with one of them it is no use to wait. */
+const refused = Effect.gen(function*() {
+  const { observed } = yield* NodeRouter
+  for (;;) {
+    const error = observed.seeding?.failures.find(({ reason }) => forGood.has(reason))
+    if (error !== undefined) return yield* error
+    yield* Effect.sleep("20 millis")
+  }
+})
 
 /** `EMP_TRACE=1` is for commands too. */
 const traced = Effect.gen(function*() {
   const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
   const router = yield* NodeRouter
-  if (trace !== "" && trace !== "0") traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
+  if (trace !== "" && trace !== "0") traceMessages(router, writeLine)
 })
 
 /** A node that runs on this machine with the same configuration is as good as a seed. */
@@ -97,11 +131,26 @@ const seedsOf = (
   })
 }
 
+/** How long may still be waited for an answer. */
+const restMillis = ({ endsAtMillis, timeoutSeconds }: Session) =>
+  Effect.map(
+    Clock.currentTimeMillis,
+    (now) => endsAtMillis === undefined ? 1000 * timeoutSeconds : Math.max(0, endsAtMillis - now)
+  )
+
 /** Runs an effect for as long as the session waits for an answer; `otherwise` is what has not happened when the time is up. */
 export const within = <A, E, R>(session: Session, effect: Effect.Effect<A, E, R>, otherwise: string) =>
-  Effect.timeoutOrElse(effect, {
-    duration: Duration.seconds(session.timeoutSeconds),
-    orElse: () => Effect.fail(new TimedOut({ problem: `${otherwise} (after ${session.timeoutSeconds} s)` }))
+  Effect.flatMap(restMillis(session), (millis) =>
+    Effect.timeoutOrElse(effect, {
+      duration: millis,
+      orElse: () => Effect.fail(new TimedOut({ problem: `${otherwise} (after ${session.timeoutSeconds} s)` }))
+    }))
+
+/** The same session for a part of what is to be done: others have half of the time that is left. */
+export const withHalfTheTime = (session: Session): Effect.Effect<Session> =>
+  Effect.gen(function*() {
+    if (session.endsAtMillis === undefined) return session
+    return { ...session, endsAtMillis: session.endsAtMillis - (yield* restMillis(session)) / 2 }
   })
 
 /** Makes sure of a link to a node, or says why there can be none. */

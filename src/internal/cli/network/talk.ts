@@ -16,7 +16,7 @@ import { NodeRouter } from "../../node/router.ts"
 import { stringify } from "../../values/exactJson.ts"
 import { reasonFromExit } from "../../values/reason.ts"
 import { restartRequest } from "../run/watchdog.ts"
-import { print, printJson } from "../terminal/screen.ts"
+import { print, printOutput } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { ask, askFor, failed, isOwnKind, reachPort, type Session, within } from "./session.ts"
 
@@ -42,12 +42,12 @@ export const readArguments = (
 export const show = (value: unknown): string => typeof value === "string" ? value : stringify(value) ?? "null"
 
 const printReply = (session: Session, reply: ReadonlyArray<unknown>) =>
-  session.json ? printJson(reply) : print(reply.map(show).join(" "))
+  session.json ? printOutput("cal", reply) : print(reply.map(show).join(" "))
 
 /** How a port ended, for people and for programs. */
-const printEnd = (session: Session, port: string, reason: ReadonlyArray<unknown>) =>
+export const printEnd = (session: Session, port: string, reason: ReadonlyArray<unknown>) =>
   session.json
-    ? printJson({ port, reason })
+    ? printOutput("mon", { port, reason })
     : print(`${port} ended: ${reason.length === 0 ? "no reason" : reason.map(show).join(": ")}`)
 
 /** Why a port does not answer any more. */
@@ -113,9 +113,9 @@ export const find = (session: Session, group: string) =>
   Effect.gen(function*() {
     yield* checkFamily(group)
     const members = (yield* within(session, Global.find(group), "no answer")).toSorted()
-    if (session.json) return yield* printJson(members)
+    if (session.json) yield* printOutput("find", members)
     if (members.length === 0) return yield* failed(`nobody is in the group ${group}`)
-    yield* Effect.forEach(members, print, { discard: true })
+    if (!session.json) yield* Effect.forEach(members, print, { discard: true })
   })
 
 /** Reads a family, or one of its keys. */
@@ -125,9 +125,11 @@ export const dbGet = (session: Session, family: string, key: string | undefined)
     const entries = yield* within(session, Global.family(family), "no answer")
     if (key !== undefined) {
       if (!entries.has(key)) return yield* failed(`family ${family} has no key ${JSON.stringify(key)}`)
-      return yield* session.json ? printJson(entries.get(key)) : print(show(entries.get(key)))
+      return yield* session.json ? printOutput("db get FAMILY KEY", entries.get(key)) : print(show(entries.get(key)))
     }
-    if (session.json) return yield* printJson(Object.fromEntries(entries))
+    if (session.json) yield* printOutput("db get FAMILY", Object.fromEntries(entries))
+    if (entries.size === 0) return yield* failed(`there is nothing in the family ${family}`)
+    if (session.json) return
     const sorted = Array.from(entries).toSorted(([left], [right]) => left < right ? -1 : 1)
     yield* Effect.forEach(sorted, ([name, value]) => print(`${name} ${stringify(value)}`), { discard: true })
   })
@@ -150,7 +152,7 @@ const ownerOfOwnKind = (session: Session, node: string | undefined) =>
     )
   })
 
-const checkFamily = (family: string): Effect.Effect<void, UsageError> =>
+export const checkFamily = (family: string): Effect.Effect<void, UsageError> =>
   isFamilyName(family) ? Effect.void : new UsageError({
     problem: `${JSON.stringify(family)} is no family: its name begins with a letter and holds no '`
   })
@@ -195,7 +197,7 @@ const followFamily = (session: Session, family: string) =>
     const value = (key: string) => entries.get(key)
     if (session.json) {
       const set = Object.fromEntries([...added, ...changed].map((key) => [key, value(key)]))
-      return printJson({ added, changed, deleted, set })
+      return printOutput("db mon", { added, changed, deleted, set })
     }
     const lines = [
       ...added.map((key) => `+ ${key} ${stringify(value(key))}`),

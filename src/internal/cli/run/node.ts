@@ -9,11 +9,14 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Path from "effect/Path"
+import * as os from "node:os"
 import { inspect } from "node:util"
 import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Transport from "../../../Transport.ts"
 import { checkProof, type RunOptions } from "../../config/options.ts"
+import { traceMessages, writeLine } from "../../node/messageTrace.ts"
+import { expand } from "../../node/nodeId.ts"
 import { answerKnown } from "../../node/nodePort.ts"
 import { NodeRouter, type Router } from "../../node/router.ts"
 import { isOwnSeed, splitAddresses, wrongSeed } from "../../values/address.ts"
@@ -21,9 +24,9 @@ import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
 import { catcher, catchingLogger } from "./logCatcher.ts"
-import { traceMessages } from "./messageTrace.ts"
 import type { Service, ServiceError } from "./service.ts"
 import { runServices } from "./services.ts"
+import { Stage } from "./stage.ts"
 import { isWatched, obey, restartRequest, tellWatchdog } from "./watchdog.ts"
 
 /** What only the command line can say. */
@@ -55,25 +58,46 @@ export const runNode = (
     yield* checkSeeds(options)
     yield* checkProof(options)
     const services = yield* load
+    // Who asks for the node's state is answered from before it starts until after it has stopped.
+    const stage = new Stage()
+    yield* serveMetrics(options.metrics, stage)
+    // The collector is to know the node by the ID that others know it by, with its random part.
+    const { nodeId } = options.otlp === undefined
+      ? options
+      : yield* expand(options.nodeId ?? "%n/", os.hostname())
     const node = Layer.provideMerge(
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
-      Layer.provide(Node.layer(options), Transport.layerTcp)
+      Layer.provide(Node.layer({ ...options, nodeId }), Transport.layerTcp)
     )
     // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it.
-    const body = prepare(switches, watched).pipe(
+    const body = prepare(switches, watched, stage).pipe(
       Effect.andThen(Effect.forkScoped(renewing)),
       Effect.andThen(serve(services))
     )
-    return yield* body.pipe(
+    const running = body.pipe(
       Effect.scoped,
       Effect.provide(node),
+      Effect.ensuring(Effect.sync(() => stage.nodeStopped())),
       Effect.provide(Logger.layer([catchingLogger], { mergeWithExisting: true }))
     )
+    return yield* options.otlp === undefined
+      ? running
+      : Effect.provide(running, (yield* loadTelemetry).sendTelemetry(options.otlp, nodeId ?? ""))
   }).pipe(Effect.scoped)
 
-const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, watched: boolean) {
+const loadTelemetry = Effect.promise(() => import("./telemetry.ts"))
+
+const serveMetrics = Effect.fnUntraced(function*(bind: string | undefined, stage: Stage) {
+  if (bind === undefined) return
+  const { serveTelemetry } = yield* loadTelemetry
+  const address = yield* serveTelemetry(bind, Effect.sync(() => stage.lacks))
+  yield* Effect.logInfo(`metrics: http://${address}/metrics`)
+})
+
+const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, watched: boolean, stage: Stage) {
   const router = yield* NodeRouter
   catcher.attach(router)
+  stage.nodeStarted(router)
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
@@ -81,7 +105,7 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
     tellWatchdog("restart")
   })
   if (allowEval) router.requests.add("eval", evaluateFor(router))
-  if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
+  if (trace) traceMessages(router, writeLine)
 })
 
 /** Runs JavaScript, in which `node` is the node: an expression, or statements, perhaps with a `return`. Answers `["", RESULT]` or `[ERROR]`. */

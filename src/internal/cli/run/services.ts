@@ -10,6 +10,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
+import { NodeRouter, type Router } from "../../node/router.ts"
 import { exitFromReason, isOrderly, isTagged, type Reason, reasonFromExit, showReason } from "../../values/reason.ts"
 import { type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
 
@@ -33,6 +34,7 @@ export const runServices = (
   Effect.gen(function*() {
     const failed = yield* Deferred.make<never, ServiceError>()
     if (services.length === 0) return Deferred.await(failed)
+    const router = yield* NodeRouter
     const supervisor = yield* Supervisor.make({
       name: "services",
       intensity: restarts.intensity,
@@ -42,7 +44,7 @@ export const runServices = (
         id: services.findIndex(({ spec }) => spec === service.spec) === at
           ? service.spec
           : `${service.spec} (${at + 1})`,
-        start: start(service),
+        start: start(service, router, new Presence(router, service.spec)),
         restart: "transient" as const,
         schedule: restarts.schedule,
         shutdown: "infinity" as const
@@ -61,12 +63,44 @@ export const runServices = (
     return Deferred.await(failed)
   })
 
-const start = Effect.fnUntraced(function*({ isLayer, spec, start }: Service) {
+/** Whether a service is there: as long as it is not, the node is not ready. */
+class Presence {
+  private readonly router: Router
+  private readonly spec: string
+  private found: (() => void) | undefined
+
+  constructor(router: Router, spec: string) {
+    this.router = router
+    this.spec = spec
+    this.isMissing("has not started yet")
+  }
+
+  private isMissing(why: string): void {
+    this.found ??= this.router.observed.lacking(`service ${this.spec}: ${why}`)
+  }
+
+  /** It runs in this port: when that ends, and not in order, the service is started again. */
+  runsIn(port: string): void {
+    this.router.monitor(port, (exit) => {
+      if (!isOrderly(reasonFromExit(exit))) this.isMissing("has ended, and is started again")
+    })
+  }
+
+  hasStarted(): void {
+    this.found?.()
+    this.found = undefined
+  }
+}
+
+const start = Effect.fnUntraced(function*({ isLayer, spec, start }: Service, router: Router, presence: Presence) {
   const port = yield* Port.make(() => {})
+  router.observed.role(port, { kind: "service", what: spec })
+  presence.runsIn(port)
   const body = Effect.provideService(start, Port.Self, port)
   const done = Effect.andThen(Effect.logInfo(`service ${spec}: is done`), Port.kil(port))
   if (isLayer) yield* body
   else yield* Port.peval(port, Port.fork(Effect.andThen(body, done)))
+  presence.hasStarted()
   return port
 })
 

@@ -11,6 +11,8 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
+import { PortStatus } from "../../node/portList.ts"
+import { sortings } from "../../node/portOptions.ts"
 import { Status } from "../../node/status.ts"
 
 const Count = Schema.NullOr(Schema.Finite)
@@ -153,19 +155,7 @@ export const Events = Schema.Union([
 ])
 export type Events = typeof Events.Type
 
-export const PortRow = Schema.Struct({
-  port: Schema.String,
-  name: Schema.optionalKey(Schema.String),
-  kind: Schema.String,
-  what: Schema.String,
-  mailbox: Schema.Finite,
-  handled: Schema.Finite,
-  ageMillis: Schema.Finite,
-  oldestMillis: Schema.Finite,
-  monitors: Schema.Finite
-})
-
-export const PortSort = Schema.Literals(["mailbox", "handled", "age", "oldest"])
+export const PortSort = Schema.Literals(sortings)
 export type PortSort = typeof PortSort.Type
 
 export const LogLine = Schema.Struct({
@@ -181,7 +171,7 @@ export const NodeDetails = Schema.Struct({
   /** As `emp status NODE --json` shows it; null of a node of another kind, or that does not answer. */
   status: Schema.NullOr(Status),
   problem: Text,
-  ports: Schema.Struct({ total: Count, rows: Schema.Array(PortRow), problem: Text }),
+  ports: Schema.Struct({ total: Count, rows: Schema.Array(PortStatus), problem: Text }),
   log: Schema.Struct({ lines: Schema.Array(LogLine), problem: Text })
 })
 export type NodeDetails = typeof NodeDetails.Type
@@ -252,7 +242,7 @@ export const Entry = Schema.Struct({
 export const Family = Schema.Struct({
   name: Schema.String,
   total: Schema.Finite,
-  /** Whether all of its entries are members of a group: ports. */
+  /** Whether ports are registered in it, as `emp groups` sees it. */
   isGroup: Schema.Boolean,
   /** The first ones, in the order of their keys. Of a family of more than 10,000 there are none where all families are told. */
   entries: Schema.Array(Entry)

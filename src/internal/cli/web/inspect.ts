@@ -13,7 +13,9 @@ import { isFamilyName } from "../../global/families.ts"
 import { membersOf } from "../../global/member.ts"
 import { stringify } from "../../values/exactJson.ts"
 import { exitFromReason, showReason } from "../../values/reason.ts"
+import { isGroup } from "../network/groups.ts"
 import { type Answer, askStatus, isOfOtherKind, lookAt } from "../network/nodes.ts"
+import { askPorts } from "../network/ports.ts"
 import { ask, failed, knownNodes, type Network, type Session, within } from "../network/session.ts"
 import {
   type Families,
@@ -21,7 +23,6 @@ import {
   type NodeDetails,
   NotFound,
   type Picture,
-  PortRow,
   type PortSort,
   type SupervisorChild,
   type Supervisors,
@@ -43,9 +44,6 @@ export const askIfKnown = (session: Session, nodeId: string, request: string, ..
 const mostPorts = 100
 const mostLines = 200
 
-const Ports = Schema.Struct({ total: Schema.Finite, ports: Schema.Array(PortRow) })
-const isPorts = Schema.is(Ports)
-
 const Line = Schema.Tuple([
   Schema.Finite,
   Schema.String,
@@ -54,21 +52,18 @@ const Line = Schema.Tuple([
 ])
 const isLines = Schema.is(Schema.Array(Line))
 
-/** A node that does not do what it was asked for says why. */
-const whyNot = (answer: unknown): string =>
-  typeof answer === "string" ? answer : "the node gave an answer that makes no sense"
-
-const askPorts = (session: Session, nodeId: string, sort: PortSort) =>
-  Effect.gen(function*() {
-    const [answer] = yield* askIfKnown(session, nodeId, "emp_ports", { sort, limit: mostPorts })
-    if (!isPorts(answer)) return yield* failed(whyNot(answer))
-    return { total: answer.total, rows: answer.ports.slice(0, mostPorts), problem: null }
-  })
+const leadingPorts = (session: Session, nodeId: string, sort: PortSort) =>
+  Effect.flatMap(askPorts(session, nodeId, { sort, limit: mostPorts }), (answer) =>
+    "problem" in answer
+      ? failed(answer.problem)
+      : Effect.succeed({ total: answer.total, rows: answer.ports.slice(0, mostPorts), problem: null }))
 
 const askLog = (session: Session, nodeId: string) =>
   Effect.gen(function*() {
     const [answer] = yield* askIfKnown(session, nodeId, "emp_log_tail", { tail: mostLines })
-    if (!isLines(answer)) return yield* failed(whyNot(answer))
+    if (!isLines(answer)) {
+      return yield* failed(typeof answer === "string" ? answer : "the node gave an answer that makes no sense")
+    }
     const lines = answer.slice(-mostLines).map(([at, level, text, annotations]) => ({ at, level, text, annotations }))
     return { lines, problem: null }
   })
@@ -95,7 +90,7 @@ export const nodeDetails = (
       return { id, status: null, problem, ports: { total: null, rows: [], problem }, log: { lines: [], problem } }
     }
     const [ports, log] = yield* Effect.all([
-      orProblem(askPorts(session, id, sort), (problem) => ({ total: null, rows: [], problem })),
+      orProblem(leadingPorts(session, id, sort), (problem) => ({ total: null, rows: [], problem })),
       orProblem(askLog(session, id), (problem) => ({ lines: [], problem }))
     ], { concurrency: 2 })
     return { id, status: looked, problem: null, ports, log }
@@ -181,7 +176,7 @@ const familyOf = (name: string, entries: ReadonlyMap<string, unknown>, most: num
   return {
     name,
     total: entries.size,
-    isGroup: entries.size > 0 && members.size === entries.size,
+    isGroup: isGroup(Array.from(members)),
     entries: keys.map((key) => ({
       key,
       node: members.has(key) ? Port.nodeOf(key) : null,

@@ -21,7 +21,7 @@ import type * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import { type Address, formatAddress, isWildcard, parseAddress } from "../../values/address.ts"
 import { failed, type Session } from "../network/session.ts"
-import { print, printJson } from "../terminal/screen.ts"
+import { print, printOutput } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { api } from "./api.ts"
 import { assets } from "./assets.ts"
@@ -174,6 +174,6 @@ export const web = (session: Session, options: WebOptions) =>
         "emp web: what is shown and the token travel in the clear: keep it to a network that you trust, or behind a server with TLS"
       )
     }
-    yield* session.json ? printJson({ nodeId, url, allowsActions: options.allowActions }) : print(url)
+    yield* session.json ? printOutput("web", { nodeId, url, allowsActions: options.allowActions }) : print(url)
     return yield* Effect.never
   })

@@ -4,7 +4,6 @@
  *
  * @internal
  */
-import * as Schema from "effect/Schema"
 import type { Status } from "../../node/status.ts"
 import { isCommand } from "../network/commandId.ts"
 import type { Answer } from "../network/nodes.ts"
@@ -16,28 +15,6 @@ export interface Sample {
   readonly at: number
   readonly status: Status
 }
-
-const optional = Schema.optionalKey(Schema.Finite)
-
-/** What nodes of older versions do not say. */
-const Measured = Schema.Struct({
-  draining: Schema.optionalKey(Schema.Boolean),
-  cpuMillis: optional,
-  loopDelay: Schema.optionalKey(Schema.NullOr(Schema.Struct({ meanMillis: Schema.Finite, maxMillis: Schema.Finite }))),
-  messages: Schema.optionalKey(Schema.Struct({
-    in: Schema.Finite,
-    out: Schema.Finite,
-    handled: Schema.Finite,
-    refused: Schema.Finite,
-    dropped: Schema.Finite
-  })),
-  openCalls: optional,
-  restarts: optional,
-  databaseEntries: optional
-})
-const isMeasured = Schema.is(Measured)
-
-const measuredOf = (status: Status): typeof Measured.Type => isMeasured(status) ? status : {}
 
 const unknown: Omit<NodeSummary, "id" | "state" | "kind"> = {
   problem: null,
@@ -81,7 +58,7 @@ export const notSeen = (id: string, problem: string): NodeSummary => ({
   problem
 })
 
-/** A node that has answered, and does not any more: what it was, without what it measured. */
+/** A node that has answered, and does not any more: what it was, without what it status. */
 export const awayFrom = (
   known: NodeSummary,
   state: NodeSummary["state"],
@@ -148,9 +125,9 @@ export const summaryOf = (
   const { status } = now
   const before = sameProcess(earlier, now)
   const millis = before === undefined ? 0 : now.at - before.at
-  const [measured, old] = [measuredOf(status), before === undefined ? {} : measuredOf(before.status)]
-  const messages = (way: "in" | "out" | "handled") => rate(old.messages?.[way], measured.messages?.[way], millis)
-  const cpu = rate(old.cpuMillis, measured.cpuMillis, millis)
+  const old = before?.status
+  const messages = (way: "in" | "out" | "handled") => rate(old?.messages?.[way], status.messages?.[way], millis)
+  const cpu = rate(old?.cpuMillis, status.cpuMillis, millis)
   const isSame = known !== undefined && known.pid === status.pid
   return {
     id: status.nodeId,
@@ -166,7 +143,7 @@ export const summaryOf = (
     addresses: status.addresses,
     isGlobal: status.isGlobal,
     master: status.master,
-    isDraining: measured.draining ?? null,
+    isDraining: status.draining ?? null,
     roundTripMillis: rounded(roundTripMillis, rough),
     ports: status.ports,
     supervisors: status.supervisors.length,
@@ -175,18 +152,18 @@ export const summaryOf = (
     memory: fine(status.memory),
     heap: rough(status.heap),
     cpuPercent: rounded(cpu === undefined ? undefined : cpu / 10, Math.round),
-    loopDelayMeanMillis: rounded(measured.loopDelay?.meanMillis, rough),
-    loopDelayMaxMillis: rounded(measured.loopDelay?.maxMillis, rough),
+    loopDelayMeanMillis: rounded(status.loopDelay?.meanMillis, rough),
+    loopDelayMaxMillis: rounded(status.loopDelay?.maxMillis, rough),
     messagesInPerSecond: rounded(messages("in"), rough),
     messagesOutPerSecond: rounded(messages("out"), rough),
     handledPerSecond: rounded(messages("handled"), rough),
     bytesInPerSecond: before === undefined ? null : roughBytes(bytesPerSecond(before, now, "received")),
     bytesOutPerSecond: before === undefined ? null : roughBytes(bytesPerSecond(before, now, "sent")),
-    openCalls: measured.openCalls ?? null,
-    restarts: measured.restarts ?? null,
-    refusedMessages: measured.messages?.refused ?? null,
-    droppedMessages: measured.messages?.dropped ?? null,
-    databaseEntries: measured.databaseEntries ??
+    openCalls: status.openCalls ?? null,
+    restarts: status.restarts ?? null,
+    refusedMessages: status.messages?.refused ?? null,
+    droppedMessages: status.messages?.dropped ?? null,
+    databaseEntries: status.databaseEntries ??
       (status.isGlobal ? Object.values(status.families).reduce((sum, count) => sum + count, 0) : null)
   }
 }

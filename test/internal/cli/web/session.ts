@@ -5,5 +5,6 @@ export const session: Session = {
   sources: { document: {}, file: "", hostname: "", words: { values: {} }, environment: [], flags: { values: {} } },
   nodeId: "emp/web",
   timeoutSeconds: 5,
+  endsAtMillis: undefined,
   json: false
 }

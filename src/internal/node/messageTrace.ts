@@ -1,0 +1,36 @@
+/**
+ * Each message that a node sends or gets, for people who look for a mistake: as a value for programs, and as a line on standard error, as
+ * AEMP's own trace shows it (`EMP_TRACE=1`): the other node, and the name of the port before the message.
+ *
+ * @internal
+ */
+import type { Message } from "../port/receiver.ts"
+import { nameOf, nodeOf } from "../values/portId.ts"
+import { shownWithin } from "../values/shown.ts"
+import type { Router } from "./router.ts"
+
+/** Documented as `Node.TraceLine`. */
+export interface TraceLine {
+  readonly way: "sent" | "received"
+  readonly node: string
+  readonly port: string
+  readonly message: Message
+}
+
+/** Of a message so much is shown. */
+const widest = 200
+
+/** `SND NODE <- [PORT, MESSAGE...]`, `RCV NODE -> [PORT, MESSAGE...]`. */
+export const writeLine = ({ message, node, port, way }: TraceLine): void => {
+  const shown = shownWithin([nameOf(port), ...message], widest)
+  process.stderr.write(way === "sent" ? `SND ${node} <- ${shown}\n` : `RCV ${node} -> ${shown}\n`)
+}
+
+/** Shows what a node sends and what comes to it: over its links, and from port to port inside it. The result ends that. */
+export const traceMessages = (router: Router, show: (line: TraceLine) => unknown): () => void => {
+  const told = (line: TraceLine): void => router.log.guarded("a trace of messages failed", () => show(line))
+  return router.trace({
+    sent: (to, message) => told({ way: "sent", node: nodeOf(to), port: to, message }),
+    received: (port, from, message) => told({ way: "received", node: from, port, message })
+  })
+}
