@@ -86,10 +86,11 @@ describe.skipIf(!hasBrowser)("emp web, in a browser", () => {
     assert.deepStrictEqual(faults, [])
   })
 
-  it("shows a node: what process it is, and its links", async () => {
+  it("shows a node: what process it is, its ports and its links", async () => {
     const { faults, page } = await enter()
     await rowOf(page, "worker-1", "up").getByRole("link").click()
     await page.locator(".facts").getByText(String(workers.get("worker-1")!.pid)).waitFor()
+    await page.getByRole("region", { name: "Ports" }).getByText("shop/payments").waitFor()
     await page.getByRole("region", { name: "Links" }).getByRole("link", { name: "seed" }).waitFor()
     await titled(page, "worker-1")
     assert.deepStrictEqual(faults, [])
