@@ -89,7 +89,7 @@ describe("--json", () => {
       return [...own, ...subcommands.flatMap((below) => withJson(below, path))]
     }
     const chain =
-      /^(?:del|add|set|gen)|^(?:nodeid|secret|cert|seeds|binds|emp_services|services|profile|parent)$|_|^(?:advertise|scopes|secure|autocork|nodelay)$/
+      /^(?:del|add|set|gen)|^(?:nodeid|secret|cert|seeds|binds|metrics|otlp|emp_services|services|profile|parent)$|_|^(?:advertise|scopes|secure|autocork|nodelay)$/
     const all = withJson(Completions.fromCommand(command), []).filter((name) => !chain.test(name))
     const told = new Set(names.map((name) => name.replaceAll(/ [A-Z]+/g, "")))
     assert.deepStrictEqual(all.filter((name) => !told.has(name) && !silent.has(name)), [])
@@ -105,7 +105,9 @@ describe("--json", () => {
     ["status NODE", "worker"],
     ["top", "--rounds", "1"],
     ["trace"],
-    ["tree", "worker"],
+    ["tree"],
+    ["ps", "--limit", "5"],
+    ["groups"],
     ["ping", "worker", "-c", "2"],
     ["bench", "worker"],
     ["errors"],

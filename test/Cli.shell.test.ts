@@ -48,7 +48,7 @@ describe("emp shell", () => {
     assert.strictEqual(stdout, "* seed\n")
     assert.strictEqual(
       stderr,
-      "family fam has no key \"none\"\nusage: snd PORT ARG...\nemp: 2 of 3 lines failed\n"
+      "family fam has no key \"none\"\nmissing required argument: port\nusage: snd [flags] <port> [<arg...>]\nemp: 2 of 3 lines failed\n"
     )
     assert.strictEqual(code, 1)
   })
@@ -58,6 +58,21 @@ describe("emp shell", () => {
     assert.match(stderr, /^statsu is no command; did you mean "status"\?/)
     // That one is code, which this node does not run.
     assert.include(stderr, "node seed: this node does not run code that it is sent")
+  })
+
+  it("sends none of its own words to a node as code", async () => {
+    const { stderr, stdout } = await script("?", "help kil", "restart", "run", "addseed x", "?")
+    assert.match(stdout, /^kil +End a port/m)
+    assert.match(stdout, /USAGE\n +emp kil/)
+    assert.include(stderr, "usage: restart [flags] <node>")
+    assert.include(stderr, "run is no command of this shell")
+    assert.notInclude(stderr, "does not run code")
+  })
+
+  it("knows what the command line knows, on its own connection", async () => {
+    const { code, stderr, stdout } = await script("ps --limit 1", "groups", "tree", "top --rounds 1", "ping", "bench")
+    assert.deepStrictEqual([code, stderr], [0, ""])
+    assert.match(stdout, /^PORT +MAILBOX[^]*there are no groups\nnode seed has no supervisors\n1 nodes[^]*round trips/)
   })
 
   it("takes names out of their quotes, and leaves them to data", async () => {

@@ -371,12 +371,14 @@ describe("emp status, top, trace, tree", () => {
     assert.match(text, /^services \(one_for_one\) worker#\S+\n└─ \S+#lively worker#/m)
     assert.match(
       text,
-      /^app \(one_for_one\) worker#\S+\n├─ echo worker#\S+, up .*, 1 restart, last end: fail: boom\n└─ pool: pool \(dynamic\) worker#/m
+      /^ {3}└─ app \(one_for_one\) worker#\S+\n {6}├─ echo worker#\S+, up .*, 1 restart, last end: fail: boom\n {6}└─ pool: pool \(dynamic\) worker#/m
     )
     const roots = JSON.parse(await printed("tree", "worker", "--json")) as Array<
-      { name: string; children: Array<unknown> }
+      { name: string; children: Array<{ made: Array<{ name: string; children: Array<unknown> }> }> }
     >
-    assert.sameMembers(roots.map(({ children, name }) => `${name} ${children.length}`), ["services 1", "app 2"])
+    const made = roots.flatMap(({ children }) => children.flatMap(({ made }) => made))
+    assert.deepStrictEqual(made.map(({ children, name }) => `${name} ${children.length}`), ["app 2"])
+    assert.strictEqual(await printed("tree"), text)
     assert.strictEqual(await printed("tree", "seed"), "node seed has no supervisors\n")
   })
 })
@@ -520,6 +522,10 @@ describe("a command of the network", () => {
     "top",
     "trace",
     "tree",
+    "ps",
+    "kil",
+    "groups",
+    "tap",
     "ping",
     "bench",
     "logs"

@@ -27,6 +27,7 @@ interface Tree {
   readonly port: string
   readonly node: string
   readonly strategy: string
+  readonly owner?: string | undefined
   readonly children: ReadonlyArray<Child>
 }
 
@@ -40,6 +41,7 @@ interface Child {
   readonly lastReason?: ReadonlyArray<unknown> | undefined
   readonly node?: string | undefined
   readonly tree?: Tree | string | undefined
+  readonly made: ReadonlyArray<Tree>
 }
 
 const Child: Schema.Codec<Child> = Schema.Struct({
@@ -51,7 +53,8 @@ const Child: Schema.Codec<Child> = Schema.Struct({
   uptime: Schema.optional(Schema.Finite),
   lastReason: Schema.optional(Reply),
   node: Schema.optional(Schema.String),
-  tree: Schema.optional(Schema.Union([Schema.suspend(() => Tree), Schema.String]))
+  tree: Schema.optional(Schema.Union([Schema.suspend(() => Tree), Schema.String])),
+  made: Schema.Array(Schema.suspend(() => Tree))
 })
 
 const Tree: Schema.Codec<Tree> = Schema.Struct({
@@ -59,6 +62,7 @@ const Tree: Schema.Codec<Tree> = Schema.Struct({
   port: Schema.String,
   node: Schema.String,
   strategy: Schema.String,
+  owner: Schema.optional(Schema.String),
   children: Schema.Array(Child)
 })
 

@@ -25,7 +25,7 @@ import { decideFailover, type Known, type Part, preferredFirst } from "./agreeme
 import { type Arrival, arrive } from "./arrival.ts"
 import { checkWithServices, keep, makeAddress, type Policy, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
-import { endOf, linkToOwner, ownedBy } from "./owner.ts"
+import { endOf, linkToOwner, ownedBy, ownerIn } from "./owner.ts"
 import { Rests } from "./rests.ts"
 import { checkSupervisor, InvalidSpec, millisOf } from "./spec.ts"
 import type { Supervision } from "./supervision.ts"
@@ -381,7 +381,11 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
     yield* checkWithServices({ ...options, id: options.name, start: child }, autoShutdown)
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const supervisor = yield* Port.make(
-      answerWith(router, `failover ${options.name}`, answersOfFailover(options.name, () => part.running))
+      answerWith(
+        router,
+        `failover ${options.name}`,
+        answersOfFailover(options.name, () => part.running, ownerIn(context))
+      )
     )
     const part: Failover = new Failover(router, supervisor, options)
     const body = Effect.gen(function*() {

@@ -16,7 +16,7 @@ import { type Killed, reasonFromCause, reasonFromExit } from "../values/reason.t
 import { Family, openAddress } from "./addresses.ts"
 import type { AutoShutdown } from "./decisions.ts"
 import { answersOf, answerWith, type StartByArguments } from "./messages.ts"
-import { endOf, linkToOwner, ownedBy } from "./owner.ts"
+import { endOf, linkToOwner, ownedBy, ownerIn } from "./owner.ts"
 import { Parent, Starter } from "./spawnOn.ts"
 import {
   checkChild,
@@ -82,7 +82,7 @@ export const launch = Effect.fnUntraced(function*(
   // A supervisor outlives the span that it was made in.
   const context = Context.omit(Tracer.ParentSpan)(yield* Effect.context<never>()) as Context.Context<never>
   const name = options.name ?? "supervisor"
-  const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments)))
+  const port = yield* Port.make(answerWith(router, name, answersOf(() => running, byArguments, ownerIn(context))))
   const { hasNames = true, shape } = options
   const inside = Context.add(context, Parent, port)
   const running: Supervision = new Supervision(router, inside, port, name, shape, checked, list, hasNames)

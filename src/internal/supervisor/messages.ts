@@ -51,7 +51,9 @@ export const PlainCount = Schema.Struct({
 
 export const About = Schema.Struct({
   name: Schema.String,
-  strategy: Schema.Literals(["one_for_one", "one_for_all", "rest_for_one", "dynamic", "restart", "failover"])
+  strategy: Schema.Literals(["one_for_one", "one_for_all", "rest_for_one", "dynamic", "restart", "failover"]),
+  /** The port that it was made in, which ends with it: a service of `emp run`. */
+  owner: Schema.optionalKey(Schema.String)
 })
 
 /** Starts a child by arguments, as dynamic supervisors can. */
@@ -85,10 +87,19 @@ export const answerWith =
   }
 
 /** What the port of a supervisor answers. */
-export const answersOf = (supervision: () => Supervision, start: StartByArguments | undefined): Answers => ({
+export const answersOf = (
+  supervision: () => Supervision,
+  start: StartByArguments | undefined,
+  owner: string | undefined
+): Answers => ({
   which: () => Effect.sync(() => supervision().which.map(toPlain)),
   count: () => Effect.sync(() => supervision().count),
-  about: () => Effect.sync(() => ({ name: supervision().name, strategy: strategyOf(supervision()) })),
+  about: () =>
+    Effect.sync(() => ({
+      name: supervision().name,
+      strategy: strategyOf(supervision()),
+      ...owner === undefined ? {} : { owner }
+    })),
   start: (args) => start === undefined ? Effect.fail(supervision().refusal("not_dynamic", "")) : start(args),
   terminate: ([child]) => supervision().terminateChild(child),
   restart: ([child]) => supervision().restartChild(child),
@@ -96,7 +107,11 @@ export const answersOf = (supervision: () => Supervision, start: StartByArgument
 })
 
 /** What a node's part in a failover answers: it has one child, while it runs the service. */
-export const answersOfFailover = (name: string, present: () => Supervision | undefined): Answers => {
+export const answersOfFailover = (
+  name: string,
+  present: () => Supervision | undefined,
+  owner: string | undefined
+): Answers => {
   const list = (): ReadonlyArray<ChildInfo> => {
     const supervision = present()
     return supervision === undefined ? [] : [{
@@ -116,7 +131,12 @@ export const answersOfFailover = (name: string, present: () => Supervision | und
     which: () => Effect.sync(() => list().map(toPlain)),
     count: () =>
       Effect.sync(() => ({ specs: 1, active: list().length, supervisors: list().length, workers: 1 - list().length })),
-    about: () => Effect.succeed({ name: `failover ${name}`, strategy: "failover" }),
+    about: () =>
+      Effect.succeed({
+        name: `failover ${name}`,
+        strategy: "failover",
+        ...owner === undefined ? {} : { owner }
+      }),
     start: () => refuse("not_dynamic", ""),
     terminate: refuseOnly,
     restart: refuseOnly,

@@ -32,13 +32,18 @@ export const ownedBy =
       Effect.provideService(effect, Owner, { around: Context.getOrUndefined(context, Port.Self), hears })
     )
 
+/** The port that what runs here was made in, if that hears of it: not the one that the start of a child runs in. */
+export const ownerIn = (context: Context.Context<never>): string | undefined => {
+  const self = Context.getOrUndefined(context, Port.Self)
+  return self === Context.get(context, Owner).around ? undefined : self
+}
+
 /** Links a supervisor, or a node's part in a failover, to what it was made in: its end is heard there, unless it is in order. */
 export const linkToOwner = (router: Router, port: string): Effect.Effect<void> =>
   Effect.contextWith((context: Context.Context<never>) => {
-    const self = Context.getOrUndefined(context, Port.Self)
-    const { around, hears } = Context.get(context, Owner)
-    const hear = self === undefined || self === around
-      ? hears
+    const self = ownerIn(context)
+    const hear = self === undefined
+      ? Context.get(context, Owner).hears
       : (exit: PortExit) => router.kill(self, reasonFromExit(exit))
     if (hear !== undefined) {
       router.monitor(port, (exit) => {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { Node } from "../../Node.ts"
 import { nodeOf } from "../../Port.ts"
 import { NodeRouter } from "../node/router.ts"
+import { cutMiddle } from "../values/cut.ts"
 import { showDuration } from "../values/duration.ts"
 import { printableInLine } from "../values/printable.ts"
 import { exitFromReason, showReason } from "../values/reason.ts"
@@ -21,12 +22,16 @@ export interface Tree {
   readonly node: string
   readonly strategy: Strategy | "dynamic" | "restart" | "failover"
   readonly children: ReadonlyArray<TreeChild>
+  /** The port that it was made in, which ends with it. */
+  readonly owner: string | undefined
 }
 
 /** Documented as `Supervisor.TreeChild`. */
 export interface TreeChild extends ChildInfo {
   readonly node: string | undefined
   readonly tree: Tree | string | undefined
+  /** Supervisors that were made in its port, of those that were read together: those of a service. */
+  readonly made: ReadonlyArray<Tree>
 }
 
 /** So many supervisors are asked. */
@@ -48,17 +53,76 @@ interface Walk {
   readonly deadline: number
 }
 
+/** A supervisor alone: its children are known by what it says of them. */
+interface Flat extends Omit<Tree, "children"> {
+  readonly infos: ReadonlyArray<ChildInfo>
+}
+
+const readFlat = (port: string): Effect.Effect<Flat, AskError, Node> =>
+  Effect.gen(function*() {
+    const { name, owner, strategy } = yield* about(port)
+    return { name, port, node: nodeOf(port), strategy, owner, infos: yield* which(port) }
+  })
+
+const childOf = (info: ChildInfo, tree: TreeChild["tree"], made: ReadonlyArray<Tree> = []): TreeChild => ({
+  ...info,
+  node: info.port === undefined ? undefined : nodeOf(info.port),
+  tree,
+  made
+})
+
 const readFrom = (port: string, walk: Walk): Effect.Effect<Tree, AskError, Node> =>
   Effect.gen(function*() {
-    const { name, strategy } = yield* about(port)
-    const infos = yield* which(port)
-    const children = yield* Effect.forEach(infos, (info) =>
-      Effect.map(below(info, walk), (tree) => ({
-        ...info,
-        node: info.port === undefined ? undefined : nodeOf(info.port),
-        tree
-      })), { concurrency: 16 })
-    return { name, port, node: nodeOf(port), strategy, children }
+    const { infos, ...flat } = yield* readFlat(port)
+    const children = yield* Effect.forEach(
+      infos,
+      (info) => Effect.map(below(info, walk), (tree) => childOf(info, tree)),
+      { concurrency: 16 }
+    )
+    return { ...flat, children }
+  })
+
+/** What comes of reading many supervisors together. */
+export interface Forest {
+  /** Those that are below no other one, nor made in the port of one's child, with all that is below them. */
+  readonly roots: ReadonlyArray<Tree>
+  /** Those that have not answered. */
+  readonly silent: ReadonlyArray<string>
+}
+
+/** Asks many supervisors, each once, and puts them together. What is below them and was not named is asked too. */
+export const readForest = (ports: ReadonlyArray<string>): Effect.Effect<Forest, never, Node> =>
+  Effect.gen(function*() {
+    const asked = ports.slice(0, mostAsked)
+    const answers = yield* Effect.forEach(asked, (port) => Effect.option(readFlat(port)), { concurrency: 64 })
+    const found = new Map(
+      answers.flatMap((flat) => flat._tag === "Some" ? [[flat.value.port, flat.value] as const] : [])
+    )
+    const walk: Walk = { seen: new Set(), deadline: (yield* NodeRouter).monotonic() + patienceMillis }
+    const known = new Set(Array.from(found.values()).flatMap(({ infos }) => infos.map(({ port }) => port)))
+    const madeIn = Map.groupBy(found.values(), ({ owner }) => owner)
+    const read = ({ infos, ...flat }: Flat): Effect.Effect<Tree, never, Node> =>
+      Effect.suspend(() => {
+        walk.seen.add(flat.port)
+        return Effect.map(Effect.forEach(infos, child), (children) => ({ ...flat, children }))
+      })
+    const child = (info: ChildInfo): Effect.Effect<TreeChild, never, Node> =>
+      Effect.gen(function*() {
+        const named = info.port === undefined ? undefined : found.get(info.port)
+        const tree = named === undefined || walk.seen.has(named.port) ? yield* below(info, walk) : yield* read(named)
+        const within = info.port === undefined ? [] : madeIn.get(info.port) ?? []
+        return childOf(info, tree, yield* Effect.forEach(within.filter(({ port }) => !walk.seen.has(port)), read))
+      })
+    const isRoot = ({ owner, port }: Flat): boolean => !known.has(port) && (owner === undefined || !known.has(owner))
+    const roots = yield* Effect.forEach(Array.from(found.values()).filter(isRoot), read)
+    // A node may say anything of its supervisors, even that they are in a ring.
+    const ringed = Array.from(found.values()).filter(({ port }) => !walk.seen.has(port))
+    const rest = yield* Effect.forEach(
+      ringed,
+      (flat) =>
+        Effect.suspend(() => walk.seen.has(flat.port) ? Effect.succeed([]) : Effect.map(read(flat), (tree) => [tree]))
+    )
+    return { roots: [...roots, ...rest.flat()], silent: asked.filter((port) => !found.has(port)) }
   })
 
 const below = (info: ChildInfo, walk: Walk): Effect.Effect<Tree | string | undefined, never, Node> => {
@@ -80,15 +144,23 @@ const mostChildren = 20
 /** The tree as lines: what it is, and how it fares. */
 export const render = (tree: Tree, width = 80): string => {
   const lines: Array<string> = []
+  const drawTrees = (trees: ReadonlyArray<Tree>, indent: string): void => {
+    for (const [at, made] of trees.entries()) {
+      const isLast = at === trees.length - 1
+      lines.push(`${indent}${isLast ? "└─" : "├─"} ${made.name} (${made.strategy}) ${made.port}`)
+      draw(made, `${indent}${isLast ? "   " : "│  "}`)
+    }
+  }
   const draw = (tree: Tree, indent: string): void => {
     const shown = tree.children.slice(0, tree.children.length > mostChildren + 1 ? mostChildren : undefined)
     const more = tree.children.length - shown.length
     for (const [at, child] of shown.entries()) {
       const isLast = at === shown.length - 1 && more === 0
-      lines.push(`${indent}${isLast ? "└─" : "├─"} ${describeChild(child)}`)
       const deeper = `${indent}${isLast ? "   " : "│  "}`
+      lines.push(...describeChild(child, `${indent}${isLast ? "└─" : "├─"} `, deeper, width))
       if (typeof child.tree === "string") lines.push(`${deeper}(${child.tree})`)
       else if (child.tree !== undefined) draw(child.tree, deeper)
+      drawTrees(child.made, deeper)
     }
     if (more > 0) lines.push(`${indent}└─ and ${more} more`)
   }
@@ -99,11 +171,18 @@ export const render = (tree: Tree, width = 80): string => {
   )
 }
 
-const describeChild = (child: TreeChild): string => {
+/** One line; where that is too long, what the last end was has a line of its own, and the port is cut in the middle. */
+const describeChild = (child: TreeChild, first: string, next: string, width: number): ReadonlyArray<string> => {
   const { tree } = child
   const what = typeof tree === "object" ? `${child.id}: ${tree.name} (${tree.strategy})` : child.id
   const since = child.uptime === undefined ? "" : `, up ${showDuration(child.uptime)}`
   const restarts = child.restarts === 0 ? "" : `, ${child.restarts} ${child.restarts === 1 ? "restart" : "restarts"}`
-  const last = child.lastReason === undefined ? "" : `, last end: ${showReason(exitFromReason("", child.lastReason))}`
-  return `${what} ${child.status === "running" ? child.port : child.status}${since}${restarts}${last}`
+  const place = child.status === "running" ? child.port ?? "" : child.status
+  const line = `${first}${what} ${place}${since}${restarts}`
+  const last = child.lastReason === undefined
+    ? ""
+    : `last end: ${printableInLine(showReason(exitFromReason("", child.lastReason)))}`
+  if (last !== "" && line.length + 2 + last.length <= width) return [`${line}, ${last}`]
+  const room = Math.max(20, place.length - Math.max(0, line.length - width))
+  return [`${first}${what} ${cutMiddle(place, room)}${since}${restarts}`, ...last === "" ? [] : [`${next}${last}`]]
 }

@@ -9,16 +9,19 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { mostPorts, sortings } from "../../node/portOptions.ts"
 import { longestTapMillis, mostTapped } from "../../node/tapLimits.ts"
+import { version } from "../../values/version.ts"
 import { runParams, sourcesOf } from "../config/commands.ts"
+import { presentingInShell } from "../terminal/failures.ts"
 import { endless } from "../terminal/interruption.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { commandPrefix } from "./commandId.ts"
-import type { Session } from "./session.ts"
+import type { Network, Session } from "./session.ts"
 import { topSortings } from "./topSorting.ts"
 
 const flags = {
@@ -70,7 +73,12 @@ const modules = {
   ports: () => import("./ports.ts")
 }
 
-/** Runs what a command does, on a node that has joined the network. */
+/** What a shell is connected by, for the commands that are typed into it. */
+const InShell = Context.Reference<Context.Context<Network> | undefined>("effect-mp/Cli/InShell", {
+  defaultValue: () => undefined
+})
+
+/** Runs what a command does, on a node that has joined the network: its own one, or that of the shell that it is typed into. */
 const on = <A, E, R, M>(
   input: Flags,
   from: () => Promise<M>,
@@ -80,7 +88,10 @@ const on = <A, E, R, M>(
     const { connected } = yield* Effect.promise(modules.session)
     const module = yield* Effect.promise(from)
     const made = yield* session(input)
-    return yield* connected(made, body(module, made))
+    const shell = yield* InShell
+    return yield* shell === undefined
+      ? connected(made, body(module, made))
+      : Effect.provideContext(Effect.scoped(body(module, made)), shell)
   })
 
 /** The same for what goes on for as long as somebody wants it to: the time is that of each answer. */
@@ -346,11 +357,11 @@ const trace = Command.make(
 
 const tree = Command.make(
   "tree",
-  { ...flags, node },
-  (input) => on(input, modules.look, ({ tree }, session) => tree(session, input.node))
+  { ...flags, node: anyNode },
+  (input) => on(input, modules.look, ({ tree }, session) => tree(session, Option.getOrUndefined(input.node)))
 ).pipe(
-  Command.withDescription("Show the supervisors of a node, and all that is below them"),
-  Command.withExamples([{ command: "emp tree worker" }])
+  Command.withDescription("Show the supervisors of all nodes, or of one, and all that is below them"),
+  Command.withExamples([{ command: "emp tree" }, { command: "emp tree worker" }])
 )
 
 const tap = Command.make(
@@ -433,7 +444,7 @@ const shell = Command.make(
     follow(
       input,
       () => import("./shell.ts"),
-      ({ shell }, session) => endless(shell(session, Option.getOrUndefined(input.node)))
+      ({ shell }, session) => endless(shell(session, Option.getOrUndefined(input.node), shellCommands()))
     )
 ).pipe(
   Command.withDescription("Give commands line by line, on one connection; help shows them"),
@@ -482,8 +493,24 @@ const web = Command.make(
   Command.withExamples([{ command: "emp web" }, { command: "emp web --bind 0.0.0.0:4080 --allow-actions" }])
 )
 
+const talking = [snd, cal, mon, kil, find, db, evaluate, restart] as const
+const looking = [status, top, ps, groups, trace, tree, tap, ping, bench, logs] as const
+
 /** In their groups, as `emp --help` lists them. */
 export const talkGroups = [
-  { group: "Talk", commands: [snd, cal, mon, kil, find, db, evaluate, restart, shell] },
-  { group: "Look", commands: [status, top, ps, groups, trace, tree, tap, ping, bench, logs, web] }
+  { group: "Talk", commands: [...talking, shell] },
+  { group: "Look", commands: [...looking, web] }
 ] as const
+
+/** What a shell knows: all of them but itself and `web`, which is for a process of its own, in their own words. */
+const shellCommands = () => {
+  const all = Command.make("emp").pipe(Command.withSubcommands([...talking, ...looking]))
+  return {
+    described: [...talking, ...looking].map(({ description = "", name }) => [name, description] as const),
+    run: (words: ReadonlyArray<string>, network: Context.Context<Network>) =>
+      Command.runWith(all, { version })(words).pipe(
+        Effect.provideService(InShell, network),
+        Effect.provide(presentingInShell)
+      )
+  }
+}

@@ -8,6 +8,7 @@ import * as Global from "../../../Global.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import { upNodesQuestion } from "../../node/nodePort.ts"
 import type { Status } from "../../node/status.ts"
+import { readForest } from "../../supervisor/tree.ts"
 import { showDuration } from "../../values/duration.ts"
 import type { Outputs } from "../outputs.ts"
 import { columns, print, printOutput, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
@@ -225,25 +226,20 @@ const dot = (links: Links): string => {
   return ["graph network {", ...Array.from(new Set([...alone, ...pairs]), (line) => `  ${line}`), "}"].join("\n")
 }
 
-/** The supervisors of a node that are nobody's children, and all that is below them. */
-export const tree = (session: Session, node: string) =>
+/** The supervisors of a node, or of all nodes, that are nobody's children, and all that is below them. */
+export const tree = (session: Session, node: string | undefined) =>
   Effect.gen(function*() {
-    const { supervisors } = yield* askStatus(session, node)
     const patient = yield* withHalfTheTime(session)
-    const trees = yield* Effect.forEach(
-      supervisors,
-      (port) => Effect.option(within(patient, Supervisor.tree(port), `${port} has not answered`)),
-      { concurrency: 16 }
-    )
-    const found = trees.flatMap((tree) => tree._tag === "Some" ? [tree.value] : [])
-    const silent = supervisors.filter((_, at) => trees[at]?._tag === "None")
-    const below = new Set(found.flatMap(({ children }) => children.map(({ port }) => port)))
-    const roots = found.filter(({ port }) => !below.has(port))
+    const answers = node === undefined ? yield* statuses(patient) : [yield* askStatus(session, node)]
+    const supervisors = answers.flatMap((answer) => "supervisors" in answer ? answer.supervisors : [])
+    const { roots, silent } = yield* within(patient, readForest(supervisors), "the supervisors have not answered")
+    const where = node === undefined ? "the network" : `node ${node}`
     const text = supervisors.length === 0
-      ? `node ${node} has no supervisors`
+      ? `${where} has no supervisors`
       : roots.map((root) => Supervisor.render(root)).join("\n\n")
     yield* session.json ? printOutput("tree", roots) : print(text)
-    if (silent.length > 0) yield* failed(`supervisors of node ${node} do not answer: ${silent.join(", ")}`)
+    if (silent.length > 0) yield* failed(`supervisors of ${where} do not answer: ${silent.join(", ")}`)
+    yield* unlessSilent(answers)
   })
 
 export const ping = (session: Session, node: string, count: number) =>

@@ -5,10 +5,12 @@
  */
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
+import * as Runtime from "effect/Runtime"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { createInterface, type Interface } from "node:readline"
@@ -17,9 +19,9 @@ import { homeFolder } from "../../config/file.ts"
 import { parse } from "../../config/relaxedJson.ts"
 import { didYouMean } from "../../values/didYouMean.ts"
 import { printable } from "../../values/printable.ts"
-import { print } from "../terminal/screen.ts"
+import { configGroups } from "../config/commands.ts"
+import { print, wrap } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
-import * as look from "./look.ts"
 import { askStatus } from "./nodes.ts"
 import { allNodes, failed, type Network, reach, type Session } from "./session.ts"
 import * as talk from "./talk.ts"
@@ -29,53 +31,43 @@ const home = homeFolder()
 const historyFile = home === undefined ? undefined : path.join(home, ".effect-mp-history")
 const historySize = 1000
 
-type Run = (words: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, Network>
-
-interface Verb {
-  readonly usage: string
-  /** So many words it needs. */
-  readonly least: number
-  /** So many of its words are names, by default all of them. The words behind those are data, and keep their quotes. */
-  readonly names?: number
-  readonly run: Run
+/** The commands that can be typed: those of the command line, but for the shell itself. */
+export interface Commands<R> {
+  readonly described: ReadonlyArray<readonly [name: string, description: string]>
+  /** Carries out one, on this connection. What is wrong with its words it tells itself. */
+  readonly run: (words: ReadonlyArray<string>, network: Context.Context<Network>) => Effect.Effect<unknown, unknown, R>
 }
 
-const help = (verbs: Readonly<Record<string, Verb>>): string =>
+/** So many words of these are names, and so many of others all. The words behind those are data, and keep their quotes. */
+const names = new Map([["snd", 1], ["cal", 1], ["kil", 1], ["eval", 1], ["set", 2], ["db", 3]])
+
+/** Without a node they are about the present one. */
+const ofPresentNode = new Set(["tree", "trace", "ping", "bench"])
+
+/** What is no command of a shell, and no code either. */
+const elsewhere = new Set(
+  ["emp", "shell", "run", "demo", "doctor", "init", "errors", "completion"].concat(
+    configGroups.flatMap(({ commands }) => commands.map(({ name }) => name))
+  )
+)
+
+const help = <R>({ described }: Commands<R>): string =>
   [
-    ...Object.entries(verbs).map(([name, { usage }]) => `${name} ${usage}`.trim()),
+    ...described.map(([name, description]) => `${name.padEnd(10)}  ${description}`),
+    "get, set, del  as db get, db set, db del; the present node owns what is set",
+    "tree, trace, ping and bench without a node are about the present one",
     "=           the nodes; =NAME goes to one, the beginning of its name is enough",
+    "help NAME   what the command takes; help, or ?, shows this",
     "anything else is code for the present node, if that allows it",
     "quit, or Ctrl-D"
-  ].join("\n")
+  ].map((line) => wrap(line, 12)).join("\n")
 
 /** The state of a shell, and what its lines do. */
-const makeShell = (session: Session, start: string) => {
+const makeShell = <R>(session: Session, start: string, commands: Commands<R>, network: Context.Context<Network>) => {
   let present = start
   let nodes: ReadonlyArray<string> = []
   let families: ReadonlyArray<string> = []
-  const verbs: Readonly<Record<string, Verb>> = {
-    snd: { usage: "PORT ARG...", least: 1, names: 1, run: ([port = "", ...words]) => talk.snd(session, port, words) },
-    cal: { usage: "PORT ARG...", least: 1, names: 1, run: ([port = "", ...words]) => talk.cal(session, port, words) },
-    mon: { usage: "PORT", least: 1, run: ([port = ""]) => talk.mon(session, port) },
-    find: { usage: "GROUP", least: 1, run: ([group = ""]) => talk.find(session, group) },
-    get: { usage: "FAMILY [KEY]", least: 1, run: ([family = "", key]) => talk.dbGet(session, family, key) },
-    set: {
-      usage: "FAMILY KEY VALUE",
-      least: 3,
-      names: 2,
-      run: ([family = "", key = "", value = ""]) => talk.dbSet(session, present, family, key, value)
-    },
-    del: {
-      usage: "FAMILY KEY...",
-      least: 2,
-      run: ([family = "", ...keys]) => talk.dbDelete(session, present, family, keys)
-    },
-    status: { usage: "[NODE]", least: 0, run: ([node]) => look.status(session, node) },
-    tree: { usage: "[NODE]", least: 0, run: ([node = present]) => look.tree(session, node) },
-    trace: { usage: "[NODE]", least: 0, run: ([node = present]) => look.trace(session, node, "text") },
-    ping: { usage: "[NODE]", least: 0, run: ([node = present]) => look.ping(session, node, 3) },
-    help: { usage: "", least: 0, run: () => print(help(verbs)) }
-  }
+  const verbs = ["get", "set", "del", "help"].concat(commands.described.map(([name]) => name))
 
   /** Asks the network for the names that the end of a line can be completed with. */
   const refresh = Effect.gen(function*() {
@@ -99,28 +91,35 @@ const makeShell = (session: Session, start: string) => {
       present = only
     })
 
-  const run = (line: string): Effect.Effect<unknown, unknown, Network> => {
+  /** The words of a command as the command line has it. */
+  const asCommand = (name: string, words: ReadonlyArray<string>): ReadonlyArray<string> => {
+    if (name === "get") return ["db", "get", ...words]
+    if (name === "set" || name === "del") return ["db", name, "--node", present, ...words]
+    return ofPresentNode.has(name) && words.length === 0 ? [name, present] : [name, ...words]
+  }
+
+  const run = (line: string): Effect.Effect<unknown, unknown, R | Network> => {
     const text = line.trim()
     if (text === "") return Effect.void
     if (text === "=") return Effect.andThen(refresh, list)
     if (text.startsWith("=")) return Effect.andThen(refresh, goTo(text.slice(1).trim()))
-    const [name = "", ...words] = split(text)
-    const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
-    if (verb === undefined) {
-      const meant = /^\w+$/.test(name) ? didYouMean(name, Object.keys(verbs)) : ""
-      return meant === ""
-        ? talk.evaluate(session, present, text)
-        : Effect.fail(new UsageError({ problem: `${name} is no command${meant} (code may stand in brackets)` }))
+    const [name = "", ...rest] = split(text)
+    const words = rest.map((word, at) => at < (names.get(name) ?? Infinity) ? unquoted(word) : word)
+    if (name === "?" || name === "help") {
+      return words.length === 0 ? print(help(commands)) : commands.run([...words, "--help"], network)
     }
-    return words.length < verb.least
-      ? Effect.fail(new UsageError({ problem: `usage: ${name} ${verb.usage}` }))
-      : verb.run(words.map((word, at) => at < (verb.names ?? Infinity) ? unquoted(word) : word))
+    if (verbs.includes(name)) return commands.run(asCommand(name, words), network)
+    if (elsewhere.has(name)) return Effect.fail(new UsageError({ problem: `${name} is no command of this shell` }))
+    const meant = /^\w+$/.test(name) ? didYouMean(name, verbs) : ""
+    return meant === ""
+      ? talk.evaluate(session, present, text)
+      : Effect.fail(new UsageError({ problem: `${name} is no command${meant} (code may stand in brackets)` }))
   }
 
   const complete = (line: string): [Array<string>, string] => {
     const word = /\S*$/.exec(line)?.[0] ?? ""
     const goes = word.startsWith("=")
-    const known = line.trimStart() === word && !goes ? Object.keys(verbs) : [...nodes, ...families]
+    const known = line.trimStart() === word && !goes ? verbs : [...nodes, ...families]
     return [
       known.filter((name) => name.startsWith(goes ? word.slice(1) : word)).map((name) => goes ? `=${name}` : name),
       word
@@ -205,12 +204,13 @@ const nextLine = (terminal: Interface, prompt: string | undefined): Effect.Effec
 /**
  * Reads lines until the end of standard input. What a line does wrong is told, and the shell goes on; a script has failed then.
  */
-export const shell = (session: Session, node: string | undefined) =>
+export const shell = <R>(session: Session, node: string | undefined, commands: Commands<R>) =>
   Effect.gen(function*() {
+    const network = yield* Effect.context<Network>()
     const { master } = yield* Global.Global
     const start = node ?? master ?? ""
     yield* reach(session, start)
-    const { complete, prompt, refresh, run } = makeShell(session, start)
+    const { complete, prompt, refresh, run } = makeShell(session, start, commands, network)
     yield* refresh
     const isTerminal = process.stdin.isTTY === true
     const lines: Array<string> = []
@@ -250,13 +250,20 @@ export const shell = (session: Session, node: string | undefined) =>
     for (line = yield* next; line !== undefined && !/^\s*(?:quit|exit)\s*$/.test(line); line = yield* next) {
       if (line.trim() === "") continue
       remember(line)
+      const before = lines.length
       running = yield* Effect.forkChild(run(line))
       const exit = yield* Fiber.await(running)
       running = undefined
+      // What was typed while a command heard the keys itself was for that.
+      if (isTerminal && /^\s*top\b/.test(line)) {
+        lines.length = Math.min(before, lines.length)
+        if (terminal.line !== "") terminal.write(null, { ctrl: true, name: "u" })
+      }
       done++
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
         wrong++
-        yield* Console.error(messageOf(exit.cause))
+        // What is wrong with the words of a command has been told.
+        if (Runtime.getErrorReported(Cause.squash(exit.cause))) yield* Console.error(messageOf(exit.cause))
       }
     }
     // The next prompt of the terminal's own shell is not to stand behind ours.

@@ -128,9 +128,13 @@ const listen = (heard: (keys: ReadonlyArray<string>) => unknown) => {
   const { stdin } = process
   if (!stdin.isTTY) return Effect.void
   const listener = (keys: Buffer): void => void heard(keysIn(keys.toString()))
+  // In a shell that reads lines, keys are heard already, and go on to be.
+  const { isRaw } = stdin
+  const stop = (): unknown =>
+    isRaw ? stdin.off("data", listener) : stdin.off("data", listener).setRawMode(false).pause()
   return Effect.acquireRelease(
     Effect.sync(() => stdin.setRawMode(true).resume().on("data", listener)),
-    () => Effect.sync(() => stdin.off("data", listener).setRawMode(false).pause())
+    () => Effect.sync(stop)
   )
 }
 

@@ -57,6 +57,15 @@ export const presenting = (json: boolean, colors?: boolean) =>
     return Layer.merge(CliOutput.layer(formatter(colors)), CliOutput.layerPresenter(presenter))
   })
 
+/** The same in a shell, which is `emp` already: two lines say it. */
+export const presentingInShell = CliOutput.layerPresenter({
+  present: (event) => {
+    if (event._tag !== "InvalidInvocation") return CliOutput.defaultPresenter.present(event)
+    const usage = event.helpDoc.usage.replace(/^emp /, "")
+    return Console.error(printable(`${event.errors.map(inOurWords).join("; ")}\nusage: ${usage}`))
+  }
+})
+
 /** An error that is expected is a line, and no stack trace. */
 export const reported = <A, E, R>(effect: Effect.Effect<A, E, R>, json: boolean): Effect.Effect<A, E, R> =>
   Effect.tapCause(effect, (cause) => {

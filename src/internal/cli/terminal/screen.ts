@@ -4,6 +4,7 @@
  * @internal
  */
 import * as Console from "effect/Console"
+import { cutNames } from "../../values/cut.ts"
 import { stringify } from "../../values/exactJson.ts"
 import { printable, printableJson } from "../../values/printable.ts"
 import type { Outputs } from "../outputs.ts"
@@ -34,26 +35,6 @@ export const wrap = (text: string, indent = 2): string => {
 }
 
 export const clip = (text: string, width: number): string => text.length > width ? `${text.slice(0, width - 1)}…` : text
-
-/** The beginning and the end of a text that is too wide: of names that are made by one scheme these differ. */
-export const cutMiddle = (text: string, width: number): string => {
-  if (text.length <= width) return text
-  const end = (width - 1) >> 1
-  return `${text.slice(0, width - 1 - end)}…${text.slice(text.length - end)}`
-}
-
-/** Names, each in so much room. Those that would look the same then stay whole. */
-export const cutNames = (names: ReadonlyArray<string>, width: number): ReadonlyArray<string> => {
-  const whole = new Map<string, Set<string>>()
-  for (const name of names) {
-    const cut = cutMiddle(name, width)
-    whole.set(cut, (whole.get(cut) ?? new Set()).add(name))
-  }
-  return names.map((name) => {
-    const cut = cutMiddle(name, width)
-    return whole.get(cut)?.size === 1 ? cut : name
-  })
-}
 
 /**
  * Rows in columns, each as wide as its widest cell. The first one stands to the left, the others where `align` says; the last

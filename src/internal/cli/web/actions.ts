@@ -72,7 +72,7 @@ export const act = (
       carryOut(session, action),
       (error) => error instanceof NotDone ? error : new NotDone({ problem: error.message })
     ))
-    const outcome = result._tag === "Success" ? "done" : `not done: ${result.failure.problem}`
+    const outcome = result._tag === "Success" ? result.success : `not done: ${result.failure.problem}`
     const node = action.action === "kil" ? Port.nodeOf(action.port) : action.node
     const at = yield* Clock.currentTimeMillis
     collector.tell({ at, kind: "action", node, text: `${described(action)}, asked for from ${who}: ${outcome}` })

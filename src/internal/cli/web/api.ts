@@ -195,11 +195,15 @@ export interface SupervisorChild {
   readonly uptimeMillis: number | null
   /** Why it ended last, in words. */
   readonly lastReason: string | null
-  /** What is below it, if it is a supervisor that answers. */
+  /** What is below it: the supervisor that it is, if that answers, or one that was made in its port, as services make them. */
   readonly tree: SupervisorTree | null
+  /** Further supervisors that were made in its port. */
+  readonly others: ReadonlyArray<SupervisorTree>
   /** Why what is below it is not known. */
   readonly problem: string | null
 }
+
+const Tree = Schema.suspend((): Schema.Codec<SupervisorTree> => SupervisorTree)
 
 const SupervisorChild: Schema.Codec<SupervisorChild> = Schema.Struct({
   id: Schema.String,
@@ -210,7 +214,8 @@ const SupervisorChild: Schema.Codec<SupervisorChild> = Schema.Struct({
   restarts: Schema.Finite,
   uptimeMillis: Count,
   lastReason: Text,
-  tree: Schema.NullOr(Schema.suspend((): Schema.Codec<SupervisorTree> => SupervisorTree)),
+  tree: Schema.NullOr(Tree),
+  others: Schema.Array(Tree),
   problem: Text
 })
 
@@ -224,7 +229,7 @@ const SupervisorTree: Schema.Codec<SupervisorTree> = Schema.Struct({
 
 /** The supervisors of the whole network that are nobody's children, with all that is below them, by the node that they run on. */
 export const Supervisors = Schema.Struct({
-  nodes: Schema.Array(Schema.Struct({ id: Schema.String, trees: Schema.Array(SupervisorTree), problem: Text })),
+  nodes: Schema.Array(Schema.Struct({ id: Schema.String, trees: Schema.Array(Tree), problem: Text })),
   /** Whether there are more than are shown. */
   isCut: Schema.Boolean
 })

@@ -63,6 +63,9 @@ const pointOfAll = (nodes: ReadonlyArray<NodeSummary>): Point => {
   }
 }
 
+/** So many decimal digits a number has that is kept. */
+const digits = 7
+
 /** Points in a ring, since there are many nodes: numbers side by side, and NaN for what is not known. */
 class Ring {
   private readonly at = new Float64Array(most)
@@ -88,7 +91,7 @@ class Ring {
       const index = names.indexOf(name)
       return places.map((place) => {
         const value = this.values[place * names.length + index] ?? NaN
-        return Number.isNaN(value) ? null : value
+        return Number.isNaN(value) ? null : Number(value.toPrecision(digits))
       })
     }
     const all = Object.fromEntries(names.map((name) => [name, series(name)])) as Record<Name, Array<number | null>>

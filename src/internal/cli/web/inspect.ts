@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Global from "../../../Global.ts"
 import * as Port from "../../../Port.ts"
-import * as Supervisor from "../../../Supervisor.ts"
+import type * as Supervisor from "../../../Supervisor.ts"
 import { isFamilyName } from "../../global/families.ts"
 import { membersOf } from "../../global/member.ts"
+import { readForest } from "../../supervisor/tree.ts"
 import { stringify } from "../../values/exactJson.ts"
 import { exitFromReason, showReason } from "../../values/reason.ts"
 import { isGroup } from "../network/groups.ts"
@@ -107,35 +108,29 @@ export const supervisors = (session: Session, picture: Picture): Effect.Effect<S
   Effect.gen(function*() {
     const up = Array.from(picture.nodes.values()).filter(({ kind, state }) => state === "up" && kind === "effect-mp")
     const owners = up.filter(({ supervisors }) => supervisors !== 0)
-    let left = mostSupervisors
-    let isCut = false
-    const asked = yield* Effect.forEach(owners, ({ id }) =>
-      Effect.gen(function*() {
-        const { supervisors } = yield* askStatus(session, id)
-        const ports = supervisors.slice(0, left)
-        left -= ports.length
-        if (ports.length < supervisors.length) isCut = true
-        const trees = yield* Effect.forEach(ports, (port) =>
-          Effect.option(within(session, Supervisor.tree(port), `${port} has not answered`)), { concurrency: 4 })
-        const found = trees.flatMap((tree) =>
-          tree._tag === "Some" ? [tree.value] : []
-        )
-        const silent = ports.length - found.length
-        return { id, trees: found, problem: silent === 0 ? null : `${silent} of its supervisors do not answer` }
-      }).pipe((node) => orProblem(node, (problem) => ({ id, trees: [], problem }))), { concurrency: 4 })
-    const below = new Set(
-      asked.flatMap(({ trees }) => trees.flatMap(({ children }) => children.map(({ port }) => port)))
+    const asked = yield* Effect.forEach(
+      owners,
+      ({ id }) =>
+        Effect.map(askStatus(session, id), ({ supervisors }) => ({ id, supervisors, problem: null })).pipe((node) =>
+          orProblem(node, (problem) => ({ id, supervisors: [], problem }))
+        ),
+      { concurrency: 8 }
     )
-    const nodes = asked.map(({ id, problem, trees }) => ({
-      id,
-      trees: trees.filter(({ port }) => !below.has(port)).map(treeOf),
-      problem
-    }))
-    return { nodes, isCut: isCut || nodes.some(({ trees }) => trees.some(isLong)) }
+    const all = asked.flatMap(({ supervisors }) => supervisors)
+    const { roots, silent } = yield* readForest(all.slice(0, mostSupervisors))
+    const silentOn = Map.groupBy(silent, Port.nodeOf)
+    const rootsOn = Map.groupBy(roots, ({ node }) => node)
+    const nodes = asked.map(({ id, problem }) => {
+      const count = silentOn.get(id)?.length ?? 0
+      const trees = (rootsOn.get(id) ?? []).map(treeOf)
+      return { id, trees, problem: count === 0 ? problem : `${count} of its supervisors do not answer` }
+    })
+    return { nodes, isCut: all.length > mostSupervisors || nodes.some(({ trees }) => trees.some(isLong)) }
   })
 
 const isLong = (tree: SupervisorTree): boolean =>
-  tree.children.length >= mostChildren || tree.children.some((child) => child.tree !== null && isLong(child.tree))
+  tree.children.length >= mostChildren ||
+  tree.children.some((child) => [...child.tree === null ? [] : [child.tree], ...child.others].some(isLong))
 
 const treeOf = ({ children, name, node, port, strategy }: Supervisor.Tree): SupervisorTree => ({
   name,
@@ -145,20 +140,23 @@ const treeOf = ({ children, name, node, port, strategy }: Supervisor.Tree): Supe
   children: children.slice(0, mostChildren).map(childOf)
 })
 
-const childOf = (
-  { id, lastReason, node, port, restarts, status, tree, type, uptime }: Supervisor.TreeChild
-): SupervisorChild => ({
-  id,
-  status,
-  type,
-  port: port ?? null,
-  node: node ?? null,
-  restarts,
-  uptimeMillis: uptime ?? null,
-  lastReason: lastReason === undefined ? null : showReason(exitFromReason("", lastReason)),
-  tree: typeof tree === "object" ? treeOf(tree) : null,
-  problem: typeof tree === "string" ? tree : null
-})
+const childOf = (child: Supervisor.TreeChild): SupervisorChild => {
+  const { id, lastReason, made, node, port, restarts, status, tree, type, uptime } = child
+  const [first = null, ...others] = [...typeof tree === "object" ? [tree] : [], ...made].map(treeOf)
+  return {
+    id,
+    status,
+    type,
+    port: port ?? null,
+    node: node ?? null,
+    restarts,
+    uptimeMillis: uptime ?? null,
+    lastReason: lastReason === undefined ? null : showReason(exitFromReason("", lastReason)),
+    tree: first,
+    others,
+    problem: typeof tree === "string" ? tree : null
+  }
+}
 
 // ---- families
 

@@ -39,13 +39,13 @@ const happeningsOf = (before: NodeSummary | undefined, after: NodeSummary, at: n
   const away = before.lastSeenAt === null ? "" : ` after ${showDuration(Math.max(0, at - before.lastSeenAt))}`
   if (isAnother) tell("restart", `runs again${away}: process ${before.pid}, now ${after.pid}`)
   else if (before.state !== after.state) {
-    tell(after.state, after.state === "up" ? `is back${away}` : after.problem ?? `is ${after.state}`)
+    tell(
+      after.state,
+      after.state === "up" ? away === "" ? "answers now" : `is back${away}` : after.problem ?? after.state
+    )
   }
   const restarts = isAnother ? 0 : (after.restarts ?? 0) - (before.restarts ?? after.restarts ?? 0)
-  if (restarts > 0) {
-    const what = restarts === 1 ? "a child was restarted" : `${restarts} children were restarted`
-    tell("children restarted", `${what}, ${after.restarts} since the node runs`)
-  }
+  if (restarts > 0) tell("children restarted", `supervisors restart children, ${after.restarts} since the node runs`)
   if (after.isDraining === true && before.isDraining !== true) tell("draining", "takes no new work: it drains")
   return told
 }
@@ -124,14 +124,28 @@ const parts = (before: Picture, after: Picture): ReadonlyArray<Happening> => {
 /** So many entries are kept. */
 const most = 1000
 
+/** So long no more is told of a node's children: one that ends again and again would fill the timeline. */
+const calmMillis = 60_000
+
 /** The last entries, in the order of their numbers. */
 export class Timeline {
   private kept: ReadonlyArray<TimelineEntry> = []
   private count = 0
+  /** When it was told last of the children of a node. */
+  private readonly children = new Map<string | null, number>()
 
   add(told: ReadonlyArray<Happening>): void {
-    if (told.length === 0) return
-    this.kept = [...this.kept, ...told.map((entry) => ({ number: ++this.count, ...entry }))].slice(-most)
+    const fresh: Array<TimelineEntry> = []
+    for (const entry of told) if (this.isFresh(entry)) fresh.push({ number: ++this.count, ...entry })
+    if (fresh.length > 0) this.kept = [...this.kept, ...fresh].slice(-most)
+  }
+
+  private isFresh({ at, kind, node }: Happening): boolean {
+    if (kind !== "children restarted") return true
+    for (const [id, before] of this.children) if (at - before >= calmMillis) this.children.delete(id)
+    if (this.children.has(node)) return false
+    this.children.set(node, at)
+    return true
   }
 
   /** The number of the last entry. */

@@ -227,6 +227,22 @@ describe("emp web", () => {
       assert.deepStrictEqual([tree.name, tree.children[0].tree.children[0].id, more], [hostile, "leaf", []])
     }))
 
+  test("shows the supervisors that a child has made below it", ({ base, other }) =>
+    Effect.gen(function*() {
+      const service = Effect.gen(function*() {
+        const port = yield* Port.make({ hello: () => {} })
+        yield* Port.peval(port, Effect.asVoid(Supervisor.make({ name: "made", children: [] })))
+        return port
+      })
+      yield* other.run(Supervisor.make({ name: "services", children: [{ id: "service", start: service }] }))
+      const events = yield* follow(base)
+      yield* until("the supervisors", () => events.text.includes("\"supervisors\":2"))
+      const { nodes: [{ trees: [{ children: [child] }] }] } = JSON.parse(
+        (yield* ask(base, "/api/supervisors", { headers: bearer })).text
+      )
+      assert.deepStrictEqual([child.tree.name, child.others], ["made", []])
+    }))
+
   test("shows groups with their members, and families with their values", ({ base, other }) =>
     Effect.gen(function*() {
       const port = yield* other.run(Port.make({ hello: () => {} }))
@@ -270,7 +286,7 @@ describe("emp web", () => {
         assert.strictEqual((yield* ask(base, "/api/act", { method: "POST", headers: json, body })).status, 200)
         const exit = yield* Fiber.join(ended)
         assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "enough")
-        yield* until("the timeline", () => events.text.includes("asked for from 127.0.0.1: done"))
+        yield* until("the timeline", () => events.text.includes(`asked for from 127.0.0.1: ${port} was told to end`))
       }),
     { allowActions: true }
   )

@@ -32,7 +32,7 @@ describe("what two pictures tell", () => {
   it("is children that were restarted, of a node that has not been restarted itself", () => {
     const [before, after] = [node("a", { restarts: 4 }), node("a", { restarts: 7 })]
     assert.deepStrictEqual(told(picture([before]), picture([after])), [
-      "a children restarted: 3 children were restarted, 7 since the node runs"
+      "a children restarted: supervisors restart children, 7 since the node runs"
     ])
     assert.deepStrictEqual(told(picture([node("a", { restarts: null })]), picture([after])), [])
     assert.deepStrictEqual(told(picture([before]), picture([node("a", { pid: 2, restarts: 9 })])).length, 1)
@@ -71,6 +71,14 @@ describe("what two pictures tell", () => {
 })
 
 describe("the timeline", () => {
+  it("tells of the children of a node once a minute, however often they are restarted", () => {
+    const timeline = new Timeline()
+    const restarted = (at: number, node: string) => timeline.add([{ at, kind: "children restarted", node, text: "" }])
+    for (let at = 0; at < 120_000; at += 1000) restarted(at, "a")
+    restarted(1000, "b")
+    assert.deepStrictEqual(timeline.after(0).map(({ at, node }) => [at, node]), [[0, "a"], [60_000, "a"], [1000, "b"]])
+  })
+
   it("keeps the last thousand, and gives who knows some of them those that came after", () => {
     const timeline = new Timeline()
     for (let n = 1; n <= 1500; n++) timeline.add([{ at: n, kind: "up", node: "a", text: String(n) }])
