@@ -146,6 +146,7 @@ const tree = (node: string, name: string, children: number): SupervisorTree => (
     restarts: index % 7 === 3 ? index : 0,
     uptimeMillis: 1000 * (index + 1) ** 2,
     lastReason: index % 7 === 3 ? `die: Error: ${name}` : null,
+    others: index === 2 ? [tree(node, `${name} made`, 1)] : [],
     tree: index === 0 && children > 1 ? tree(node, `${name} below`, 1) : null,
     problem: null
   }))

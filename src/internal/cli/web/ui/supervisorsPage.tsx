@@ -32,8 +32,14 @@ const ofChild = (child: SupervisorChild, node: string, path: string): Branch => 
   key: path,
   label: `${child.id} ${child.status} ${child.tree?.name ?? ""} ${child.lastReason ?? ""} ${child.node ?? ""}`,
   row: <Child child={child} node={node} />,
-  children: child.tree === null ? [] : childrenOf(child.tree, path)
+  children: belowChild(child, path)
 })
+
+/** A supervisor that is a child is one with its row; those that a service has made stand below it by their names. */
+const belowChild = ({ others, tree, type }: SupervisorChild, path: string): ReadonlyArray<Branch> => [
+  ...tree === null ? [] : type === "supervisor" ? childrenOf(tree, path) : [ofTree(tree, `${path}/${tree.port}`)],
+  ...others.map((other) => ofTree(other, `${path}/${other.port}`))
+]
 
 const calm: ReadonlySet<string> = new Set(["running", "starting"])
 
@@ -44,7 +50,7 @@ const Child = ({ child, node }: { readonly child: SupervisorChild; readonly node
     <span class={calm.has(child.status) ? "grade-good" : "grade-bad"}>
       {child.status === "running" ? "●" : "◐"} {child.status}
     </span>
-    {child.tree === null ? null : <small>{child.tree.strategy}</small>}
+    {child.type === "supervisor" && child.tree !== null ? <small>{child.tree.strategy}</small> : null}
     {child.restarts === 0 ? null : <span class="grade-slow">↻ {counted(child.restarts, "restart")}</span>}
     {child.uptimeMillis === null ? null : <small>for {showAge(child.uptimeMillis)}</small>}
     {child.lastReason === null ? null : (
@@ -83,7 +89,7 @@ const totals = (branches: Supervisors["nodes"]) => {
       children++
       restarts += child.restarts
       if (!calm.has(child.status)) troubled++
-      if (child.tree !== null) count(child.tree)
+      for (const tree of [...child.tree === null ? [] : [child.tree], ...child.others]) count(tree)
     }
   }
   for (const { trees } of branches) trees.forEach(count)
