@@ -16,7 +16,19 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   supervisor: ["values", "node", "Node", "Port"],
   rpc: ["values", "port", "node"],
   config: ["values", "transport", "node"],
-  cli: ["values", "transport", "node", "global", "config", "Node", "Transport", "Port", "Global", "Supervisor"]
+  cli: [
+    "values",
+    "transport",
+    "node",
+    "global",
+    "supervisor",
+    "config",
+    "Node",
+    "Transport",
+    "Port",
+    "Global",
+    "Supervisor"
+  ]
 }
 
 /** The faces, and what each may import. `main` starts the command line; `index` has what a program needs. */

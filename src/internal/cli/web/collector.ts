@@ -91,8 +91,8 @@ export class Collector {
   get run(): Effect.Effect<never, never, Network> {
     return Effect.andThen(
       Effect.all([
-        this.while(everyMillis, this.askPresent),
-        this.while(absentEveryMillis, this.askAbsent),
+        this.paced(everyMillis, this.askPresent),
+        this.paced(absentEveryMillis, this.askAbsent),
         Stream.runForEach(Node.events, (event) => this.heard(event))
       ], { concurrency: "unbounded", discard: true }),
       Effect.never
@@ -100,7 +100,7 @@ export class Collector {
   }
 
   /** Does something so often while somebody looks. What takes long is followed by as long a rest, up to that. */
-  private while<R>(millis: number, what: Effect.Effect<void, never, R>): Effect.Effect<never, never, R> {
+  private paced<R>(millis: number, what: Effect.Effect<void, never, R>): Effect.Effect<never, never, R> {
     return Effect.forever(Effect.gen({ self: this }, function*() {
       yield* Effect.suspend(() => Deferred.await(this.looked))
       const began = yield* Clock.currentTimeMillis
