@@ -66,7 +66,7 @@ describe.skipIf(!hasBrowser)("the pages of emp web", () => {
   it("show names as text, whatever they are", async () => {
     const { base } = await serve(hostile)
     const { faults, page } = await openPage(browser)
-    const routes = hostile.names.flatMap((name) => [nodeRoute(name), nodeRoute(name).replace("node", "charts")])
+    const routes = [...hostile.names.map(nodeRoute), nodeRoute(script).replace("node", "charts")]
     for (const route of [...shown, ...routes]) {
       await visit(page, base, route)
       for (const summary of await page.locator(".family > summary").all()) await summary.click()
