@@ -1,15 +1,16 @@
 /**
  * Builds `dist/`: JavaScript and declarations of `src/`, with `emp` executable. Runs on any Node that npm brings, so that
- * `npm ci` can call it before the pinned one is on the PATH. The page that `emp errors` shows becomes part of the code: no file
- * beside it is read. `emp` itself is one small file, which loads others only when it needs them: the modules, or the command line in
- * few files, with its help as text. `dist/` is replaced when all is there: a build that fails leaves the last one alone, and what
- * runs from it hardly notices.
+ * `npm ci` can call it before the pinned one is on the PATH. The page that `emp errors` shows and the pages of `emp web` become
+ * part of the code: no file beside it is read. `emp` itself is one small file, which loads others only when it needs them: the modules,
+ * or the command line in few files, with its help as text. `dist/` is replaced when all is there: a build that fails leaves the last
+ * one alone, and what runs from it hardly notices.
  */
 import { build } from "esbuild"
 import { execFileSync } from "node:child_process"
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { makeAnswers } from "./answers.ts"
+import { webPages } from "./webPages.ts"
 
 const root = new URL("..", import.meta.url)
 const dist = new URL("dist/", root)
@@ -63,6 +64,7 @@ try {
   execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", name], { cwd: root, stdio: "inherit" })
   const page = readFileSync(new URL("docs/errors.md", root), "utf8")
   writeFileSync(new URL("internal/cli/errorPage.js", fresh), `export const errorPage = ${JSON.stringify(page)}\n`)
+  writeFileSync(new URL("internal/cli/web/assets.js", fresh), `export const assets = ${JSON.stringify(webPages())}\n`)
   await bundleStart()
   mkdirSync(bundle)
   await bundleCommands()

@@ -25,7 +25,9 @@ describe.each([["in chunks", true], ["in one file", false]])("a bundle of emp %s
       format: "esm",
       logLevel: "error",
       // What of the dependencies is CommonJS.
-      banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` }
+      banner: {
+        js: `import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);`
+      }
     })
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -21,6 +21,8 @@ const forCli = ["@effect/platform-node"]
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts"))
   .map((file) => file.replaceAll("\\", "/").slice(0, -3))
+  // What browsers are sent is one text in the build.
+  .filter((file) => !file.startsWith("internal/cli/web/ui/"))
 /** What not every program needs is imported by itself. */
 const apart = new Set(["Cli", "Rpc"])
 const rooms = sources.filter((file) => /^[A-Z]\w*$/.test(file))
@@ -104,7 +106,7 @@ describe("the package", () => {
       "LICENSE",
       "README.md",
       "CHANGELOG.md",
-      ...readdirSync(join(root, "docs")).map((file) => `docs/${file}`),
+      ...readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md")).map((file) => `docs/${file}`),
       ...sources.flatMap((file) => file === "emp" ? [`dist/${file}.cjs`] : [`dist/${file}.js`, `dist/${file}.d.ts`]),
       ...readdirSync(join(root, bundle)).map((file) => `${bundle}/${file}`)
     ])

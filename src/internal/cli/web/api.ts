@@ -278,7 +278,9 @@ export const History = Schema.Struct({
   loopDelayMillis: Series,
   memory: Series,
   ports: Series,
-  queuedMessages: Series
+  queuedMessages: Series,
+  /** Of children by their supervisors, since the nodes run. */
+  restarts: Series
 })
 export type History = typeof History.Type
 

@@ -16,7 +16,8 @@ const names = [
   "loopDelayMillis",
   "memory",
   "ports",
-  "queuedMessages"
+  "queuedMessages",
+  "restarts"
 ] as const
 type Name = typeof names[number]
 type Point = Readonly<Record<Name, number | null>>
@@ -39,7 +40,8 @@ const pointOf = (node: NodeSummary): Point =>
       loopDelayMillis: node.loopDelayMaxMillis,
       memory: node.memory,
       ports: node.ports,
-      queuedMessages: node.queuedMessages
+      queuedMessages: node.queuedMessages,
+      restarts: node.restarts
     }
     : { ...nothing, up: 0 }
 
@@ -56,7 +58,8 @@ const pointOfAll = (nodes: ReadonlyArray<NodeSummary>): Point => {
     loopDelayMillis: largest(up.map((node) => node.loopDelayMaxMillis)),
     memory: sum(...up.map((node) => node.memory)),
     ports: sum(...up.map((node) => node.ports)),
-    queuedMessages: sum(...up.map((node) => node.queuedMessages))
+    queuedMessages: sum(...up.map((node) => node.queuedMessages)),
+    restarts: sum(...up.map((node) => node.restarts))
   }
 }
 

@@ -106,7 +106,7 @@ const listenSomewhere = (address: Address, isDefault: boolean) =>
 
 /** The page that puts the token away: it is in a cookie from now on, and not in the address. */
 const entered = `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>emp web</title><meta http-equiv="refresh" content="0; url=/"></head>
+<html lang="en"><head><meta charset="utf-8"><title>emp web</title><link rel="icon" href="data:,"><meta http-equiv="refresh" content="0; url=/"></head>
 <body><a href="/">emp web</a></body></html>
 `
 

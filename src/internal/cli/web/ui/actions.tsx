@@ -1,0 +1,91 @@
+/**
+ * What can be done to nodes and ports, where it is allowed: each is asked back for first, and what came of it is told.
+ *
+ * @internal
+ */
+import { useState } from "preact/hooks"
+import type { Action } from "../api.ts"
+import { ask } from "./dialog.tsx"
+import { act, messageOf } from "./requests.ts"
+import { Text } from "./text.tsx"
+
+type NodeAction = Exclude<Action["action"], "kil">
+
+const actions: Readonly<Record<NodeAction, { readonly label: string; readonly means: string }>> = {
+  reload: { label: "Reload", means: "It reads its configuration again." },
+  drain: { label: "Drain", means: "It leaves its groups, takes no new calls, and finishes what it has in hand." },
+  restart: { label: "Restart", means: "It is drained, ends, and is started again by its watchdog." },
+  stop: { label: "Stop", means: "It is drained and ends. Nothing starts it again." }
+}
+
+interface Outcome {
+  readonly text: string
+  readonly isProblem: boolean
+}
+
+/** Does it, and keeps what came of it. */
+const useAct = () => {
+  const [outcome, setOutcome] = useState<Outcome>()
+  const run = (action: Action): void => {
+    setOutcome({ text: "Asking …", isProblem: false })
+    act(action).then(
+      ({ done }) => setOutcome({ text: done, isProblem: false }),
+      (error: unknown) => setOutcome({ text: messageOf(error), isProblem: true })
+    )
+  }
+  return { outcome, run }
+}
+
+const Told = ({ outcome }: { readonly outcome: Outcome | undefined }) => (
+  <span role="status" class={outcome?.isProblem === true ? "problem" : undefined}>
+    {outcome === undefined ? null : <Text text={outcome.text} most={200} />}
+  </span>
+)
+
+export const Actions = ({ nodeId }: { readonly nodeId: string }) => {
+  const { outcome, run } = useAct()
+  return (
+    <div class="actions" role="group" aria-label="Actions">
+      {(Object.keys(actions) as ReadonlyArray<NodeAction>).map((action) => {
+        const { label, means } = actions[action]
+        const confirm = (): void =>
+          ask({
+            title: `${label} this node?`,
+            body: (
+              <>
+                <p>
+                  <Text text={nodeId} most={200} />
+                </p>
+                <p>{means}</p>
+              </>
+            ),
+            action: { label, run: () => run({ action, node: nodeId }) }
+          })
+        return <button key={action} type="button" onClick={confirm}>{label} …</button>
+      })}
+      <Told outcome={outcome} />
+    </div>
+  )
+}
+
+export const Kil = ({ port }: { readonly port: string }) => {
+  const { outcome, run } = useAct()
+  const confirm = (): void =>
+    ask({
+      title: "End this port?",
+      body: (
+        <>
+          <p>
+            <Text text={port} most={200} />
+          </p>
+          <p>Its monitors hear of it; a supervisor may start it again.</p>
+        </>
+      ),
+      action: { label: "End it", run: () => run({ action: "kil", port }) }
+    })
+  return (
+    <>
+      <button type="button" onClick={confirm}>End …</button> <Told outcome={outcome} />
+    </>
+  )
+}
