@@ -11,6 +11,7 @@ import { quoted } from "../values/describe.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
 import { isTagged, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
+import { drainRequests } from "./drain.ts"
 import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./fullRequests.ts"
 import type { Request, Router } from "./router.ts"
 import { answerStatus, statusRequest } from "./status.ts"
@@ -134,6 +135,11 @@ const builtIn = (router: Router): Record<string, Request> => ({
     )
   },
 
+  [drainRequests.begins]: (from) => {
+    if (ownKind(router, from) !== undefined) router.peerDrains(router.peer(from))
+  },
+  [drainRequests.answered]: (from) => router.drain.answered(from),
+
   eval: (from, [code, ...prefix]) => {
     const answer = answerKnown(router, code)
     if (answer === undefined) reply(router, from, prefix, "this node does not run code that it is sent")
@@ -193,8 +199,8 @@ const spawn = (
     router.log.warnSome(`spawn of ${from}`, `node ${from} ${what}`)
     return undefined
   }
-  // A second spawn of one name: the first one keeps it.
-  if (router.portNamed(port) !== undefined) return undefined
+  // A second spawn of one name: the first one keeps it. Whoever is refused hears that there is no such port.
+  if (router.portNamed(port) !== undefined || !router.drain.takesPortsOf(from)) return undefined
   start(port, args, from)
   return router.portNamed(port)
 }

@@ -12,6 +12,7 @@ import { type Aside, asideFromWire } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "../port/receiver.ts"
+import { isReplyPort } from "../port/replyPort.ts"
 import { type Link, UnsendableMessage } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { ownRequests, readAside } from "../transport/ownRequests.ts"
@@ -19,6 +20,7 @@ import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
+import { answerDrain, defaultDrainMillis, Drain } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
 import { type Network, noNetwork } from "./network.ts"
 import { NodeLog } from "./nodeLog.ts"
@@ -50,6 +52,8 @@ const deepestNesting = 64
 export interface NodeListener {
   up(nodeId: string): void
   down(nodeId: string, why: LinkError): void
+  /** It takes no new calls: it is about to stop. */
+  draining?(nodeId: string): void
 }
 
 /** Told when a port begins to end. Its finalizers may keep it for as long as they like. */
@@ -87,6 +91,7 @@ export class Router implements NodeService, Host, PeerHost {
   readonly functions = new Registry<SpawnFunction>()
   readonly observed = new Observed()
   readonly log: NodeLog
+  readonly drain: Drain
   readonly network: Network
   readonly bornAt: number
   /** How many messages the node's ports have refused. */
@@ -105,12 +110,14 @@ export class Router implements NodeService, Host, PeerHost {
     nodeId: string,
     names: PortNames,
     context: Context.Context<Scope.Scope>,
-    connect: (router: Router) => Network = () => noNetwork
+    connect: (router: Router) => Network = () => noNetwork,
+    drainMillis = defaultDrainMillis
   ) {
     this.nodeId = nodeId
     this.names = names
     this.context = context
     this.log = new NodeLog(nodeId, context)
+    this.drain = new Drain(this, drainMillis)
     this.bornAt = this.now()
     this.network = connect(this)
   }
@@ -344,10 +351,12 @@ export class Router implements NodeService, Host, PeerHost {
     if (watcher !== undefined) this.soon(`whoever watches over ${id} failed`, () => watcher.ending(id, exit))
   }
 
-  removed({ id }: Receiver): void {
+  removed(receiver: Receiver): void {
+    const { id } = receiver
     this.ports.delete(id)
     if (this.named.size > 0) this.named.delete(nameOf(id))
     if (this.endings.size > 0) this.endings.delete(id)
+    if (this.drain.hasBegun) this.drain.removed(receiver)
   }
 
   /** Tells when a port of this node begins to end: for the one who supervises it. Monitors are told when it has ended. */
@@ -358,7 +367,10 @@ export class Router implements NodeService, Host, PeerHost {
   refused({ id }: Receiver, message: Message, reason: Reason): void {
     this.refusedMessages++
     this.log.warnSome(`messages refused by ${id}`, `port ${id} refused a message: ${describeList(reason, 2)}`)
-    const to = message.at(-1)
+    this.failCallTo(message.at(-1), reason)
+  }
+
+  private failCallTo(to: unknown, reason: Reason): void {
     if (!isPortId(to)) return
     if (nodeOf(to) === this.nodeId) this.failCall(nameOf(to), reason)
     else this.peers.get(nodeOf(to))?.failCall(nameOf(to), reason)
@@ -367,7 +379,32 @@ export class Router implements NodeService, Host, PeerHost {
   /** What a caller of this node has asked for was refused. Other ports than those of calls are left alone. */
   failCall(name: string, reason: Reason): void {
     const receiver = this.portNamed(name)
-    if (receiver?._tag === "ReplyPort") receiver.kill(reason)
+    if (receiver !== undefined && isReplyPort(receiver)) receiver.refuse(reason)
+  }
+
+  // ---- draining
+
+  /** Whether this node is about to stop. */
+  get isDraining(): boolean {
+    return this.drain.hasBegun
+  }
+
+  /** Whether a node is about to stop, as far as this one knows. */
+  drains(nodeId: string): boolean {
+    return nodeId === this.nodeId ? this.isDraining : this.takesNoCalls(nodeId)
+  }
+
+  /** Whether calls of this node are refused by another one, since that is about to stop. */
+  takesNoCalls(nodeId: string): boolean {
+    return this.peers.get(nodeId)?.isDraining === true
+  }
+
+  /** Another node drains. */
+  peerDrains(peer: Peer): void {
+    if (peer.isDraining) return
+    peer.isDraining = true
+    this.tellListeners((listener) => listener.draining?.(peer.nodeId))
+    answerDrain(this, peer.nodeId)
   }
 
   unheard(what: string, cause: unknown): void {
@@ -449,8 +486,14 @@ export class Router implements NodeService, Host, PeerHost {
     }
     if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
-    if (name !== "") this.receiverNamed(name)?.sendForeign(message, aside)
-    else this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
+    if (name === "") this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
+    else {
+      const receiver = this.receiverNamed(name)
+      if (receiver === undefined) return undefined
+      if (this.drain.hasBegun && this.drain.refuses(peer, receiver, message, aside?.patienceMillis !== undefined)) {
+        this.failCallTo(message.at(-1), reasons.draining(this.nodeId))
+      } else receiver.sendForeign(message, aside)
+    }
     return undefined
   }
 
@@ -490,6 +533,7 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   cameUp(peer: Peer): void {
+    this.drain.cameUp(peer)
     this.tellListeners((listener) => listener.up(peer.nodeId))
   }
 
@@ -503,6 +547,7 @@ export class Router implements NodeService, Host, PeerHost {
     if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
     this.places.clear()
     if (!wasUp) return
+    this.drain.wentDown(peer)
     if (mistakes.has(error.reason)) this.log.warnSome(`mistakes of ${peer.nodeId}`, `lost the link to ${error.message}`)
     this.tellListeners((listener) => listener.down(peer.nodeId, error))
   }

@@ -31,6 +31,8 @@ export interface Receiver {
 export interface Host {
   readonly nodeId: string
   readonly names: PortNames
+  /** Whether the node is about to stop. */
+  readonly isDraining: boolean
   /** Milliseconds of a clock that never jumps. */
   monotonic(): number
   /** Sends a message, unless something speaks against it: then it answers what a sender that can wait is to wait for. */

@@ -4,7 +4,8 @@
  * @internal
  */
 import * as Exit from "effect/Exit"
-import { Killed, type Reason } from "../values/reason.ts"
+import { nodeOf } from "../values/portId.ts"
+import { isTagged, Killed, type Reason, refusedByDrain } from "../values/reason.ts"
 import { enqueue, type Runnable } from "./readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "./receiver.ts"
 import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
@@ -14,6 +15,8 @@ export type Result = Exit.Exit<Message, Killed>
 
 export class ReplyPort implements Receiver, Runnable {
   readonly id: string
+  /** The port that has been asked, where an answer is certain to come from there. */
+  readonly asked: string | undefined
   private readonly host: Host
   private result: Result | undefined = undefined
   private resume: ((result: Result) => void) | undefined = undefined
@@ -21,7 +24,8 @@ export class ReplyPort implements Receiver, Runnable {
   /** Takes back the monitor of the port that was asked. */
   private unwatch: (() => void) | undefined = undefined
 
-  constructor(host: Host) {
+  constructor(host: Host, asked?: string) {
+    this.asked = asked
     this.id = host.names.localId()
     this.host = host
     host.add(this)
@@ -53,6 +57,14 @@ export class ReplyPort implements Receiver, Runnable {
 
   kill(reason: Reason): void {
     this.finish(reason.length === 0 ? Exit.succeed([]) : Exit.fail(new Killed({ port: this.id, reason })))
+  }
+
+  /** The call was refused. */
+  refuse(reason: Reason): void {
+    // The other node has sent it here: that it drains is a refusal, and not how some port ended.
+    if (isTagged(reason, "draining") && this.asked !== undefined) {
+      this.finish(Exit.fail(refusedByDrain(this.asked, nodeOf(this.asked))))
+    } else this.kill(reason)
   }
 
   watch(watcher: Watcher): () => void {
@@ -90,3 +102,6 @@ export class ReplyPort implements Receiver, Runnable {
     this.host.unheard(`the reply port ${this.id} is broken`, error)
   }
 }
+
+/** Whether what stands in a table of ports is that of a call. */
+export const isReplyPort = (receiver: Receiver): receiver is ReplyPort => receiver._tag === "ReplyPort"

@@ -57,6 +57,10 @@ export class Sites implements NodeListener {
     this.changed()
   }
 
+  draining(): void {
+    this.changed()
+  }
+
   /** These are all that there are now. */
   list(nodes: ReadonlySet<string>): void {
     for (const node of nodes) this.add(node)
@@ -131,12 +135,12 @@ export class Sites implements NodeListener {
   get open(): ReadonlyArray<string> {
     const now = this.router.monotonic()
     return Array.from(this.all).flatMap(([node, { isListed, restsUntil }]) =>
-      isListed && restsUntil <= now && this.router.isUp(node) ? [node] : []
+      isListed && restsUntil <= now && this.router.isUp(node) && !this.router.drains(node) ? [node] : []
     )
   }
 
   hasLeft(node: string): boolean {
-    return !this.all.has(node)
+    return !this.all.has(node) || this.router.drains(node)
   }
 
   close(): void {

@@ -93,6 +93,7 @@ export const runParams = {
   auth_offer: list("auth-offer", "A method to authenticate with, the best first"),
   auth_accept: list("auth-accept", "A method with which others may authenticate"),
   max_message_size: text("max-message-size", "How many bytes a message may have"),
+  drain_timeout: text("drain-timeout", "How many seconds a node may take for what it has in hand when it stops"),
   node_id_in_cert: switched("node-id-in-cert", "Certificates must be for the node IDs of their nodes"),
   norc: switched("norc", "Do without the configuration file"),
   force: switched("force", "KEY VALUE counts more than the configuration file"),
@@ -143,6 +144,7 @@ const readFlags = (input: RunInput): Result.Result<Arguments, InvalidConfig> =>
         auth_offer: given(input.auth_offer),
         auth_accept: given(input.auth_accept),
         max_message_size: Option.getOrUndefined(input.max_message_size),
+        drain_timeout: Option.getOrUndefined(input.drain_timeout),
         node_id_in_cert: Option.getOrUndefined(input.node_id_in_cert)
       }
     })

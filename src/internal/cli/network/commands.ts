@@ -53,6 +53,7 @@ const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: 
       auth_offer: [],
       auth_accept: [],
       max_message_size: Option.none(),
+      drain_timeout: Option.none(),
       node_id_in_cert: Option.none(),
       force: Option.none(),
       words: []
