@@ -77,6 +77,11 @@ export class Drain {
     return this.begun
   }
 
+  /** Whether all that it had in hand is done. */
+  get isDone(): boolean {
+    return Deferred.isDoneUnsafe(this.handled)
+  }
+
   /**
    * Drains, and waits until all that was in hand is done, or the time is over. Whoever comes second waits for the same. `asker` is the
    * port that this runs in.

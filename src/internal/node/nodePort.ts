@@ -14,7 +14,7 @@ import { isTagged, type PortExit, reasonFromExit, reasons } from "../values/reas
 import { drainRequests } from "./drain.ts"
 import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./fullRequests.ts"
 import type { Request, Router } from "./router.ts"
-import { answerStatus, statusRequest } from "./status.ts"
+import { answerStatus, drainRequest, statusRequest } from "./status.ts"
 
 /** The port with the empty name. It lives as long as its node: it cannot be killed, and a monitor of it stays silent. */
 class NodePort implements Receiver {
@@ -137,6 +137,11 @@ const builtIn = (router: Router): Record<string, Request> => ({
 
   [drainRequests.begins]: (from) => {
     if (ownKind(router, from) !== undefined) router.peerDrains(router.peer(from))
+  },
+  [drainRequest]: (from, prefix) => {
+    if (!router.isDraining) router.log.warn(`node ${from} asks this one to drain`)
+    router.fork(router.drain.within())
+    reply(router, from, prefix, true)
   },
   [drainRequests.answered]: (from) => router.drain.answered(from),
 

@@ -28,6 +28,8 @@ export interface Seeding {
 const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
 
 export class Observed {
+  /** Whether the node has joined its network, and its services are up. `undefined` if nobody says so. */
+  isReady: boolean | undefined = undefined
   private readonly ports = new Set<string>()
   private readNetwork: (() => NetworkStatus) | undefined = undefined
   private readSeeding: Seeding | undefined = undefined

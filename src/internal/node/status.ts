@@ -14,6 +14,9 @@ import type { Router } from "./router.ts"
 
 export const statusRequest = "emp_status"
 
+/** `emp_drain REPLYPORT ARG...`: the node drains. Answered by true when it has begun; `emp_status` tells when it is done. */
+export const drainRequest = "emp_drain"
+
 /** Of lists that may be long, so many entries are told. */
 const most = 1000
 
@@ -66,6 +69,11 @@ export const Status = Schema.Struct({
   links: Count,
   peers: Schema.Array(PeerStatus),
   supervisors: Schema.Array(Schema.String),
+  /** Of a node that `emp run` runs: it has joined its network, its services are up, and it takes calls. */
+  ready: Schema.optionalKey(Schema.Boolean),
+  /** Whether it is about to stop, and takes no new calls; and then, whether all that it had in hand is done. */
+  draining: Schema.optionalKey(Schema.Boolean),
+  drained: Schema.optionalKey(Schema.Boolean),
   /** Of a node that is part of a network: the node that holds its data, and on a global node how many entries each family has. */
   master: Optional,
   isGlobal: Schema.Boolean,
@@ -88,6 +96,7 @@ const securityStatus = ({ received, sent, tls }: Security) => ({
 
 export const readStatus = (router: Router): Status => {
   const held = gauges.read(router)
+  const { drain, observed: { isReady } } = router
   const { families, ...network } = router.observed.networkStatus
   const memory = process.memoryUsage()
   return {
@@ -116,6 +125,9 @@ export const readStatus = (router: Router): Status => {
       sent: peer.link?.sent ?? 0
     })),
     supervisors: Array.from(router.observed.supervisors).slice(0, most),
+    ...isReady === undefined ? {} : { ready: isReady && !drain.hasBegun },
+    draining: drain.hasBegun,
+    drained: drain.isDone,
     ...network,
     families: Object.fromEntries(Object.entries(families).slice(0, most))
   }

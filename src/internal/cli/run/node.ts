@@ -24,6 +24,7 @@ import { catcher, catchingLogger } from "./logCatcher.ts"
 import { traceMessages } from "./messageTrace.ts"
 import type { Service, ServiceError } from "./service.ts"
 import { runServices } from "./services.ts"
+import { stopsWhenAsked } from "./stopping.ts"
 import { isWatched, obey, restartRequest, tellWatchdog } from "./watchdog.ts"
 
 /** What only the command line can say. */
@@ -59,10 +60,11 @@ export const runNode = (
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
       Layer.provide(Node.layer(options), Transport.layerTcp)
     )
-    // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it.
+    // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it. They are
+    // there until the node has drained: what they have been asked is answered first.
     const body = prepare(switches, watched).pipe(
       Effect.andThen(Effect.forkScoped(renewing)),
-      Effect.andThen(serve(services))
+      Effect.andThen(Effect.ensuring(serve(services), Node.drain()))
     )
     return yield* body.pipe(
       Effect.scoped,
@@ -80,6 +82,7 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
     router.log.warn(`node ${from} asks this one to restart`)
     tellWatchdog("restart")
   })
+  stopsWhenAsked(router)
   if (allowEval) router.requests.add("eval", evaluateFor(router))
   if (trace) traceMessages(router, (line) => void process.stderr.write(`${line}\n`))
 })
@@ -120,11 +123,14 @@ const checkSeeds = ({ binds = ["*"], seeds }: NodeOptions): Effect.Effect<void, 
 }
 
 const serve = Effect.fnUntraced(function*(services: ReadonlyArray<Service>) {
+  const { observed } = yield* NodeRouter
+  observed.isReady = false
   const failed = yield* runServices(services)
   yield* Effect.raceFirst(Global.joined, failed)
   const nodeId = yield* Node.id
   const addresses = yield* Node.addresses
   const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
+  observed.isReady = true
   yield* Console.log(`node ${nodeId} is ready, ${where}`)
   // Services that fail from the start have failed by then: such a node is not to be started again and again.
   yield* Effect.forkScoped(Effect.delay(Effect.sync(() => tellWatchdog("ready")), "3 seconds"))

@@ -47,7 +47,7 @@ describe("a chain", () => {
       addseed delseed [set]binds delbinds addbind delbind [set]services delservices addservice delservice profile delprofile
       [set]emp_services delemp_services addemp_service delemp_service [set]parent delparent showprofile showconfig`
     const finer = ["monitor_timeout", "connect_interval", "framing_format", "auth_offer", "auth_accept", "autocork"]
-      .concat("nodelay", "secure", "max_message_size", "node_id_in_cert", "advertise", "scopes")
+      .concat("nodelay", "secure", "max_message_size", "node_id_in_cert", "advertise", "scopes", "drain_timeout")
     const expected = listed.trim().split(/\s+/).concat(finer.flatMap((key) => [`[set]${key}`, `del${key}`]))
       .flatMap((word) => word.startsWith("[set]") ? [word.slice(5), word.replace(/\W/g, "")] : [word])
     const known = words.flatMap((word) => [word.name, ...(word.alias === undefined ? [] : [word.alias])])
