@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { type Cell, isCell } from "../port/cell.ts"
 import type { Message, Receiver } from "../port/receiver.ts"
 import { isReplyPort } from "../port/replyPort.ts"
@@ -92,11 +93,8 @@ export class Drain {
       this.begin()
       const late = Effect.sync(() => this.tellWhatIsLeft(timeoutMillis))
       const handled = Deferred.await(this.handled)
-      return Effect.interruptible(
-        timeoutMillis === Infinity
-          ? handled
-          : Effect.timeoutOrElse(handled, { duration: timeoutMillis, orElse: () => late })
-      )
+      if (this.isDone || timeoutMillis === Infinity) return handled
+      return inItsTime(Effect.timeoutOrElse(handled, { duration: timeoutMillis, orElse: () => late }))
     })
   }
 
@@ -219,10 +217,14 @@ export class Drain {
         this.allEnded = () => resume(Effect.void)
       })
       for (const cell of cells) cell.kill(endOfNode())
-      return Effect.asVoid(Effect.interruptible(Effect.timeoutOption(ended, endTimeout)))
+      return inItsTime(Effect.asVoid(Effect.timeoutOption(ended, endTimeout)))
     })
   }
 }
+
+/** In a fiber of its own: where a program ends, the fiber that this is called in has been interrupted, and would wait for nothing. */
+const inItsTime = (effect: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.flatMap(Effect.forkChild(effect, { startImmediately: true }), Fiber.join)
 
 /** Another node drains: answers it when the calls of this one have their answers that are open there. */
 export const answerDrain = (host: DrainHost, nodeId: string): void => {
