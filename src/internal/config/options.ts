@@ -140,8 +140,9 @@ export const checkProof = (options: Pick<RunOptions, "secret" | "cert">): Effect
       })
     )
 
-const seconds = (setting: Setting<"monitor_timeout" | "connect_interval" | "drain_timeout"> | undefined): Duration.Duration | undefined =>
-  setting && Duration.seconds(setting.value)
+const seconds = (
+  setting: Setting<"monitor_timeout" | "connect_interval" | "drain_timeout"> | undefined
+): Duration.Duration | undefined => setting && Duration.seconds(setting.value)
 
 const isPem = (value: string): boolean => value.includes("-----BEGIN")
 

@@ -4,9 +4,9 @@
  *
  * @internal
  */
+import { nodeOf } from "../values/portId.ts"
 import { Claim, Claims } from "./claims.ts"
 import { wrongEntry } from "./entry.ts"
-import { nodeOf } from "../values/portId.ts"
 import type { Master } from "./master.ts"
 import { isMember } from "./member.ts"
 import { type Change, type Family, sameValue, type Table } from "./shards.ts"

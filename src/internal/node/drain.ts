@@ -66,8 +66,8 @@ export class Drain {
   private handled = Deferred.makeUnsafe<void>()
   /** Ports of which a handler waits for the drain: it is not waited for in its turn. */
   private readonly askers = new Set<string>()
-  /** Told when the last port has ended. */
-  private allEnded: (() => void) | undefined = undefined
+  /** Ports that the node ends, and what is told when they have ended. */
+  private ending: { readonly cells: Set<Cell>; readonly ended: () => void } | undefined = undefined
 
   constructor(host: DrainHost, timeoutMillis: number) {
     this.host = host
@@ -121,8 +121,9 @@ export class Drain {
     if (cell !== undefined && isCell(cell)) this.isHandled(cell)
   }
 
+  /** The node's ports, but for those that are ending: whoever has told them to waits for them, as long as that may take. */
   private get cells(): ReadonlyArray<Cell> {
-    return Array.from(this.host.ports.values()).filter(isCell)
+    return Array.from(this.host.ports.values()).filter(isCell).filter(({ doomed }) => doomed === undefined)
   }
 
   private begin(): void {
@@ -180,8 +181,10 @@ export class Drain {
   removed(receiver: Receiver): void {
     if (!isCell(receiver)) return
     this.isHandled(receiver)
-    const { allEnded } = this
-    if (allEnded !== undefined && this.cells.length === 0) this.host.soon("the end of a node's ports failed", allEnded)
+    const { ending } = this
+    if (ending?.cells.delete(receiver) && ending.cells.size === 0) {
+      this.host.soon("the end of a node's ports failed", ending.ended)
+    }
   }
 
   /** Whether a message is a call that comes too late: on a link that was made since the node drains. */
@@ -197,7 +200,7 @@ export class Drain {
 
   private tellWhatIsLeft(timeoutMillis: number): void {
     const { busy, host, waiting } = this
-    const left = (busy === undefined ? this.cells.filter((cell) => cell.isBusy) : Array.from(busy))
+    const left = busy === undefined ? this.cells.filter((cell) => cell.isBusy) : Array.from(busy)
     const named = left.slice(0, mostNamed).map((cell) => `${cell.id} (${cell.waiting} waiting)`)
     if (left.length > mostNamed) named.push(`${left.length - mostNamed} others`)
     const parts = [
@@ -214,7 +217,7 @@ export class Drain {
       const { cells } = this
       if (cells.length === 0) return Effect.void
       const ended = Effect.callback<void>((resume) => {
-        this.allEnded = () => resume(Effect.void)
+        this.ending = { cells: new Set(cells), ended: () => resume(Effect.void) }
       })
       for (const cell of cells) cell.kill(endOfNode())
       return inItsTime(Effect.asVoid(Effect.timeoutOption(ended, endTimeout)))

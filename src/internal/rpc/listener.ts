@@ -50,7 +50,7 @@ class ServerPort extends Cell {
   }
   done(calls: number): void {
     this.open -= calls
-    if (this.open === 0) for (const done of this.whenDone.splice(0)) done()
+    if (this.open === 0) { for (const done of this.whenDone.splice(0)) done() }
     if (this.finishing !== undefined) this.finishAndEnd(this.finishing)
   }
   /** What clients have asked. Those of other nodes ask nothing more when this is called. */

@@ -103,9 +103,12 @@ export class Killed extends Schema.TaggedError<Killed>()("Killed", {
     if (why !== undefined) linkErrors.set(this.reason, why)
   }
 
-  /** Why the link was lost that the port ended for: the tag of a `LinkError`. Of what other nodes tell, only they know it. */
+  /**
+   * Why the link was lost that the port ended for: the tag of a `LinkError`; `node_left` where the port has ended since its node stops. Of
+   * what other nodes tell, only they know it.
+   */
   get linkError(): LinkErrorReason | undefined {
-    return linkErrors.get(this.reason)
+    return isEndOfNode(this.reason) ? "node_left" : linkErrors.get(this.reason)
   }
 
   /**

@@ -159,8 +159,12 @@ type Stopping = typeof import("./stopping.ts")
 
 /** Does something to nodes, one after the other. An answer may take no longer than one of other commands. */
 const toEach = (input: StoppingFlags, verb: "drain" | "stop" | "restart") =>
-  on({ ...input, timeout: Math.min(input.timeout, 5) }, modules.stopping, (does: Stopping, session) =>
-    does[verb](session, input.nodes, { isAwaited: input.wait, patienceSeconds: input.timeout }))
+  on(
+    { ...input, timeout: Math.min(input.timeout, 5) },
+    modules.stopping,
+    (does: Stopping, session) =>
+      does[verb](session, input.nodes, { isAwaited: input.wait, patienceSeconds: input.timeout })
+  )
 
 const drain = Command.make("drain", stoppingFlags, (input) => toEach(input, "drain")).pipe(
   Command.withDescription("Have nodes take no new calls, leave their groups, and finish what they have in hand"),

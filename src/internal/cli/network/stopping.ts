@@ -74,8 +74,10 @@ const each = <E, R>(
 const isStatus = Schema.is(Status)
 
 const statusOf = (session: Session, node: string) =>
-  Effect.flatMap(ask(session, node, statusRequest), ([status]) =>
-    isStatus(status) ? Effect.succeed(status) : failed(`node ${node} says of itself what makes no sense`))
+  Effect.flatMap(
+    ask(session, node, statusRequest),
+    ([status]) => isStatus(status) ? Effect.succeed(status) : failed(`node ${node} says of itself what makes no sense`)
+  )
 
 /** Has nodes take no new calls, and waits until they have finished what they have in hand. */
 export const drain = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
@@ -141,4 +143,3 @@ const isBack = (session: Session, node: string, before: string | undefined) =>
     if ((yield* incarnationOf(node)) === before) return yield* failed("it has not stopped yet")
     if (ready === false) return yield* failed("its services are not up yet")
   })
-
