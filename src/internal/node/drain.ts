@@ -56,6 +56,8 @@ export class Drain {
   private readonly host: DrainHost
   private readonly timeoutMillis: number
   private begun = false
+  /** Told when all that was in hand is done. */
+  private readonly whenDone = new Set<() => void>()
   /** Nodes that were told when it began, and wait for answers. */
   private readonly waiting = new Set<string>()
   /** Nodes that there has been a link to since it began: what they ask on it is new. */
@@ -173,8 +175,9 @@ export class Drain {
   }
 
   private roundIsOver(): void {
-    if (--this.roundsLeft > 0) this.look()
-    else Deferred.doneUnsafe(this.handled, Effect.void)
+    if (--this.roundsLeft > 0) return this.look()
+    Deferred.doneUnsafe(this.handled, Effect.void)
+    for (const act of Array.from(this.whenDone)) act()
   }
 
   /** A port has ended. Those that monitor it are about to be told. */
@@ -191,6 +194,14 @@ export class Drain {
   refuses({ nodeId }: Peer, receiver: Receiver, message: Message, isLimited: boolean): boolean {
     return this.late.has(nodeId) && isCell(receiver) && isPortId(message.at(-1)) &&
       (isLimited || receiver.isAsked(message))
+  }
+
+  /** The port of a supervisor on another node, which has it elsewhere then, ends when it has handled what it has. */
+  endWhenDone(receiver: Receiver): void {
+    const end = (): void => receiver.kill(endOfNode())
+    if (this.isDone) return end()
+    this.whenDone.add(end)
+    receiver.watch(() => this.whenDone.delete(end))
   }
 
   /** Whether another node may make ports here. */

@@ -226,4 +226,5 @@ const tie = (router: Router, child: Receiver, owner: string): void => {
     )
   })
   child.watch(release)
+  router.drain.endWhenDone(child)
 }

@@ -22,7 +22,7 @@ import type { Message } from "../port/receiver.ts"
 import { usual } from "../port/settings.ts"
 import { describe } from "../values/describe.ts"
 import { nodeOf } from "../values/portId.ts"
-import { Killed, type PortExit, reasonFromExit, reasons, refusedByDrain } from "../values/reason.ts"
+import { asUnbegun, Killed, type PortExit, reasonFromExit, reasons, refusedByDrain } from "../values/reason.ts"
 import type { Serialization } from "./serialization.ts"
 import { connectFunction, readChunk, readDefect, readExit, toServer } from "./wire.ts"
 
@@ -231,7 +231,7 @@ const lost = (server: string, exit: PortExit): RpcClientError => {
 /** The server's node takes no new calls. */
 const drains = (server: string): RpcClientError => {
   const refused = refusedByDrain(server, nodeOf(server))
-  return failure(`the rpc server ${server} is about to stop: ${refused.message}`, refused)
+  return asUnbegun(failure(`the rpc server ${server} is about to stop: ${refused.message}`, refused))
 }
 
 const closed = (): RpcClientError => failure("the scope of the rpc client's protocol is closed", undefined)

@@ -57,10 +57,6 @@ export class Sites implements NodeListener {
     this.changed()
   }
 
-  draining(): void {
-    this.changed()
-  }
-
   /** These are all that there are now. */
   list(nodes: ReadonlySet<string>): void {
     for (const node of nodes) this.add(node)
@@ -140,7 +136,7 @@ export class Sites implements NodeListener {
   }
 
   hasLeft(node: string): boolean {
-    return !this.all.has(node) || this.router.drains(node)
+    return !this.all.has(node)
   }
 
   close(): void {

@@ -76,12 +76,14 @@ const linkErrors = new WeakMap<Reason, LinkErrorReason>()
 /** Errors of calls that were refused before anything of them had begun. The reason alone does not say it: it travels, along links of ports too. */
 const unbegun = new WeakSet<object>()
 
-/** The end of a call that a node does not take any more. Nothing of it has begun. */
-export const refusedByDrain = (port: string, nodeId: string): Killed => {
-  const refused = new Killed({ port, reason: reasons.draining(nodeId) })
-  unbegun.add(refused)
-  return refused
+export const asUnbegun = <A extends object>(error: A): A => {
+  unbegun.add(error)
+  return error
 }
+
+/** The end of a call that a node does not take any more. Nothing of it has begun. */
+export const refusedByDrain = (port: string, nodeId: string): Killed =>
+  asUnbegun(new Killed({ port, reason: reasons.draining(nodeId) }))
 
 /** Whether it is certain that nothing of what was called has begun: it may be asked for again, elsewhere. */
 export const isUnbegun = (error: unknown): boolean => typeof error === "object" && error !== null && unbegun.has(error)
