@@ -91,8 +91,10 @@ const provoked: Record<string, Effect.Effect<ReadonlyArray<unknown>, unknown, No
     return yield* endOf(supervised.supervisor, Effect.flatMap(supervised.port, (port) => Port.kil(port, "crash")))
   }),
   draining: Effect.gen(function*() {
-    const [a, b] = yield* Effect.forEach([1, 2], (n) =>
-      Layer.build(Node.layer({ nodeId: `n${n}`, secret: "swordfish", binds: [`memory:${n}`] })))
+    const [a, b] = yield* Effect.forEach(
+      [1, 2],
+      (n) => Layer.build(Node.layer({ nodeId: `n${n}`, secret: "swordfish", binds: [`memory:${n}`] }))
+    )
     yield* Effect.provide(Node.addressBook(() => Effect.succeed(["memory:2"])), a!)
     const busy = yield* Effect.provide(Port.make({}), b!)
     yield* Effect.provide(Port.calMessage("n2", "time"), a!)

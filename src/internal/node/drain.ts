@@ -14,7 +14,7 @@ import { type Cell, isCell } from "../port/cell.ts"
 import type { Message, Receiver } from "../port/receiver.ts"
 import { isReplyPort } from "../port/replyPort.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
-import { endOfNode } from "../values/reason.ts"
+import { endOfNode, isEndOfNode, type PortExit, reasonFromExit } from "../values/reason.ts"
 import type { NodeLog } from "./nodeLog.ts"
 import type { Peer } from "./peer.ts"
 
@@ -103,7 +103,7 @@ export class Drain {
   /** The node ends: drains, if it has ports that could have something in hand, and ends them. */
   get end(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.cells.length === 0) return Effect.void
+      if (this.endable.length === 0) return Effect.void
       this.lookAgain()
       return Effect.andThen(this.within(), this.endPorts)
     })
@@ -126,6 +126,11 @@ export class Drain {
   /** The node's ports, but for those that are ending: whoever has told them to waits for them, as long as that may take. */
   private get cells(): ReadonlyArray<Cell> {
     return Array.from(this.host.ports.values()).filter(isCell).filter(({ doomed }) => doomed === undefined)
+  }
+
+  /** Those that end with their node, and those that it is ending already. */
+  private get endable(): ReadonlyArray<Cell> {
+    return Array.from(this.host.ports.values()).filter(isCell).filter(({ doomed }) => isOurs(doomed))
   }
 
   private begin(): void {
@@ -225,7 +230,7 @@ export class Drain {
   /** Ends all ports. Those that monitor them are told before the links end. */
   private get endPorts(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const { cells } = this
+      const cells = this.endable
       if (cells.length === 0) return Effect.void
       const ended = Effect.callback<void>((resume) => {
         this.ending = { cells: new Set(cells), ended: () => resume(Effect.void) }
@@ -235,6 +240,10 @@ export class Drain {
     })
   }
 }
+
+/** Whether the end of a port, if it has begun, is the node's doing. */
+const isOurs = (doomed: PortExit | undefined): boolean =>
+  doomed === undefined || isEndOfNode(reasonFromExit(doomed))
 
 /** In a fiber of its own: where a program ends, the fiber that this is called in has been interrupted, and would wait for nothing. */
 const inItsTime = (effect: Effect.Effect<void>): Effect.Effect<void> =>

@@ -399,6 +399,12 @@ export class Router implements NodeService, Host, PeerHost {
     return this.peers.get(nodeId)?.isDraining === true
   }
 
+  /** A message goes on to another port. If it is a call of this node, that is who has been asked. */
+  passedOn(port: string, message: Message): void {
+    const caller = this.ports.get(String(message.at(-1)))
+    if (caller !== undefined && isReplyPort(caller)) caller.asked = port
+  }
+
   /** Another node drains. */
   peerDrains(peer: Peer): void {
     if (peer.isDraining) return

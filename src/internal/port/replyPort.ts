@@ -16,7 +16,7 @@ export type Result = Exit.Exit<Message, Killed>
 export class ReplyPort implements Receiver, Runnable {
   readonly id: string
   /** The port that has been asked, where an answer is certain to come from there. */
-  readonly asked: string | undefined
+  asked: string | undefined
   private readonly host: Host
   private result: Result | undefined = undefined
   private resume: ((result: Result) => void) | undefined = undefined
