@@ -1012,7 +1012,8 @@ const viewOf = (name: string): Effect.Effect<View, InvalidEntry, Global | Scope.
  * Two nodes may see a group differently, for a moment or in a split: a key then has an owner on either side.
  *
  * A member may have ended before the message reaches it. What may run twice can be repeated, with `retry`; what may not is for the caller to
- * decide.
+ * decide. Members of a node that stops in order are chosen no more, and a call that it has refused goes to another member, without `retry` too:
+ * nothing of it has begun.
  *
  * **Example** (Workers behind a group)
  *

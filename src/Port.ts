@@ -300,6 +300,9 @@ export type Self = cell.Self
  * Where a port ended since a link of this node was lost, `linkError` says why: the tag of Transport's `LinkError`, such as `node_left`
  * (that node stopped in order), `link_lost` or `peer_silent`. A reason that came from another node has the text alone.
  *
+ * Where a call was refused since the node of the port is about to stop (`["draining", text]`), `isUnbegun` is true: nothing of it has begun,
+ * and it may be made again, elsewhere, whatever it does. The reason alone does not say so: a port may end with it whose handler was refused.
+ *
  * **Example** (Whether to ask again)
  *
  * ```ts

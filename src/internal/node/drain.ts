@@ -242,8 +242,7 @@ export class Drain {
 }
 
 /** Whether the end of a port, if it has begun, is the node's doing. */
-const isOurs = (doomed: PortExit | undefined): boolean =>
-  doomed === undefined || isEndOfNode(reasonFromExit(doomed))
+const isOurs = (doomed: PortExit | undefined): boolean => doomed === undefined || isEndOfNode(reasonFromExit(doomed))
 
 /** In a fiber of its own: where a program ends, the fiber that this is called in has been interrupted, and would wait for nothing. */
 const inItsTime = (effect: Effect.Effect<void>): Effect.Effect<void> =>
