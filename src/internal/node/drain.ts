@@ -232,11 +232,10 @@ export class Drain {
     return Effect.suspend(() => {
       const cells = this.endable
       if (cells.length === 0) return Effect.void
-      const ended = Effect.callback<void>((resume) => {
-        this.ending = { cells: new Set(cells), ended: () => resume(Effect.void) }
-      })
+      const ended = Deferred.makeUnsafe<void>()
+      this.ending = { cells: new Set(cells), ended: () => Deferred.doneUnsafe(ended, Effect.void) }
       for (const cell of cells) cell.kill(endOfNode())
-      return inItsTime(Effect.asVoid(Effect.timeoutOption(ended, endTimeout)))
+      return inItsTime(Effect.asVoid(Effect.timeoutOption(Deferred.await(ended), endTimeout)))
     })
   }
 }
