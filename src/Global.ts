@@ -883,12 +883,13 @@ export const pick = (
   choice: Choice = "random"
 ): Effect.Effect<Option.Option<PortId>, InvalidEntry | NoMaster, Global | Node.Node> =>
   Effect.gen(function*() {
-    const members = yield* find(group)
+    const router = yield* NodeRouter
+    const members = (yield* find(group)).filter((member) => !router.drains(Port.nodeOf(member)))
     if (members.length === 0) return Option.none()
     if (choice === "round-robin") {
       return Option.some(members.toSorted()[(yield* NodeMesh).rounds.take(group) % members.length]!)
     }
-    const candidates = choice === "nearest" ? choices.nearest(members, yield* NodeRouter) : members
+    const candidates = choice === "nearest" ? choices.nearest(members, router) : members
     return Option.fromUndefinedOr(choices.oneOf(candidates, yield* Random.next))
   })
 
