@@ -7,6 +7,7 @@
 import { nodeOf } from "../values/portId.ts"
 import { Claim, Claims } from "./claims.ts"
 import { wrongEntry } from "./entry.ts"
+import { isFamilyName } from "./families.ts"
 import type { Master } from "./master.ts"
 import { isMember } from "./member.ts"
 import { type Change, type Family, sameValue, type Table } from "./shards.ts"
@@ -130,7 +131,7 @@ export class OwnData {
   }
 
   private put(family: string, key: string, value: unknown): void {
-    if (this.hasLeft && this.isOwnMember(key, value)) return
+    if (this.hasLeft && this.isOwnMember(family, key, value)) return
     const entries = this.entries.get(family)
     const before = entries?.get(key)
     // Perl takes a number and its text for the same, but whoever sets one for the other wants a change.
@@ -144,15 +145,16 @@ export class OwnData {
   leaveGroups(): void {
     this.hasLeft = true
     for (const [family, entries] of Array.from(this.entries)) {
-      const members = Array.from(entries).filter((entry) => this.isOwnMember(...entry)).map(([key]) => key)
+      const members = Array.from(entries).filter((entry) => this.isOwnMember(family, ...entry)).map(([key]) => key)
       for (const member of members) entries.delete(member)
       if (entries.size === 0) this.entries.delete(family)
       if (members.length > 0) this.tell(family, { set: new Map(), deleted: members })
     }
   }
 
-  private isOwnMember(key: string, value: unknown): boolean {
-    return isMember(key, value) && nodeOf(key) === this.nodeId
+  /** Families that are no program's have no members: what they tell of a node holds as long as it is there. */
+  private isOwnMember(family: string, key: string, value: unknown): boolean {
+    return isFamilyName(family) && isMember(key, value) && nodeOf(key) === this.nodeId
   }
 
   /** Deletes those of the keys that this node has set, whoever holds them, and answers them. */

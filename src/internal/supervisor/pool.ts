@@ -210,7 +210,11 @@ class Members {
     const { running } = this
     if (running === undefined) return Effect.void
     for (const [id, port] of this.present) {
-      if (this.sites.hasLeft(Port.nodeOf(port))) this.drain(id, port, "its node has left the pool")
+      const node = Port.nodeOf(port)
+      // A node that is about to stop has left its groups, and sees to it itself that its ports handle all that they have.
+      if (this.sites.hasLeft(node) && !this.router.takesNoCalls(node)) {
+        this.drain(id, port, "its node has left the pool")
+      }
     }
     if (this.sites.open.length === 0) return Effect.void
     const stopped = running.which.filter(({ status }) => status === "stopped")
