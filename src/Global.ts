@@ -895,12 +895,13 @@ export const pick = (
   choice: Choice = "random"
 ): Effect.Effect<Option.Option<PortId>, InvalidEntry | NoMaster, Global | Node.Node> =>
   Effect.gen(function*() {
-    const members = yield* find(group)
+    const router = yield* NodeRouter
+    const members = (yield* find(group)).filter((member) => !router.drains(Port.nodeOf(member)))
     if (members.length === 0) return Option.none()
     if (choice === "round-robin") {
       return Option.some(members.toSorted()[(yield* NodeMesh).rounds.take(group) % members.length]!)
     }
-    const candidates = choice === "nearest" ? choices.nearest(members, yield* NodeRouter) : members
+    const candidates = choice === "nearest" ? choices.nearest(members, router) : members
     return Option.fromUndefinedOr(choices.oneOf(candidates, yield* Random.next))
   })
 
@@ -1024,7 +1025,8 @@ const viewOf = (name: string): Effect.Effect<View, InvalidEntry, Global | Scope.
  * Two nodes may see a group differently, for a moment or in a split: a key then has an owner on either side.
  *
  * A member may have ended before the message reaches it. What may run twice can be repeated, with `retry`; what may not is for the caller to
- * decide.
+ * decide. Members of a node that stops in order are chosen no more, and a call that it has refused goes to another member, without `retry` too:
+ * nothing of it has begun.
  *
  * **Example** (Workers behind a group)
  *

@@ -7,7 +7,8 @@
  * @since 0.1.0
  */
 import type * as Config from "effect/Config"
-import type * as Duration from "effect/Duration"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as FileSystem from "effect/FileSystem"
@@ -32,6 +33,7 @@ import { OwnProof, type Renewal } from "./internal/node/ownProof.ts"
 import type { PeerState } from "./internal/node/peer.ts"
 import { readinessOf } from "./internal/node/readiness.ts"
 import * as routers from "./internal/node/router.ts"
+import { Self } from "./internal/port/cell.ts"
 import type { Link } from "./internal/transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "./internal/transport/linkError.ts"
 import type * as security from "./internal/transport/security.ts"
@@ -118,6 +120,8 @@ export interface Options {
    * where they are sent; a link on which a larger one comes ends. Default: 64 MiB.
    */
   readonly maxMessageSize?: number | undefined
+  /** How long the node may take for what it has in hand when it stops in order, or drains. Default: 10 seconds. */
+  readonly drainTimeout?: Duration.Input | undefined
 }
 
 /**
@@ -224,13 +228,15 @@ const { Router, NodeRouter } = routers
 /** A node with this ID, once `connect` has been told which node it connects. */
 const makeRouter = Effect.fnUntraced(function*(
   { isRandom, nodeId }: { readonly nodeId: string; readonly isRandom: boolean },
-  connect?: (router: routers.Router) => Network
+  connect?: (router: routers.Router) => Network,
+  drainTimeoutMillis?: number
 ) {
   const router = new Router(
     nodeId,
     yield* makePortNames(nodeId, isRandom),
     yield* Effect.context<Scope.Scope>(),
-    connect
+    connect,
+    drainTimeoutMillis
   )
   yield* Effect.addFinalizer(() => Effect.sync(() => router.log.close()))
   installNodePort(router)
@@ -314,7 +320,10 @@ export const trace = (show: (line: TraceLine) => unknown = writeLine): Effect.Ef
  */
 export const layerLocal: Layer.Layer<Node> = Layer.effect(
   NodeRouter,
-  Effect.flatMap(expand("local/", os.hostname()), (expanded) => makeRouter(expanded))
+  expand("local/", os.hostname()).pipe(
+    Effect.flatMap((expanded) => makeRouter(expanded)),
+    Effect.tap(({ drain }) => Effect.addFinalizer(() => drain.end))
+  )
 )
 
 /**
@@ -325,8 +334,8 @@ export const layerLocal: Layer.Layer<Node> = Layer.effect(
  * What happens in the node's life is logged at Info: that it starts, listens and stops, which nodes are up, and which are down and why.
  * Of what others can cause only a few lines a minute are told.
  *
- * The layer is ready when all binds listen. When it closes, what was sent still leaves (within two seconds), then the
- * links end, and other nodes see this one go down.
+ * The layer is ready when all binds listen. When it closes, the node drains (`drain`), the ports that are left end with `shutdown`, what
+ * was sent still leaves (within two seconds), then the links end, and other nodes see this one go down.
  *
  * **Gotchas**
  *
@@ -372,7 +381,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       const proof = new OwnProof(options, incarnation, checked)
       const connect = (router: routers.Router) =>
         new Connections(router, carrier, { ...checked, proof, makeNonce }, context)
-      const router = yield* makeRouter(expanded, connect)
+      const router = yield* makeRouter(expanded, connect, checked.drainTimeoutMillis)
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
       router.log.life("starting", `node ${router.nodeId} starts: ${describeProcess}`)
       yield* Effect.addFinalizer(() => stop(router))
@@ -400,7 +409,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
  *
  * An option that is not given is read as `EMP_` and its key in capitals: `EMP_NODEID`, `EMP_SECRET`, `EMP_CERT`,
  * `EMP_NODE_ID_IN_CERT`, `EMP_BINDS`, `EMP_MONITOR_TIMEOUT`, `EMP_CONNECT_INTERVAL`, `EMP_FRAMING_FORMAT`, `EMP_AUTH_OFFER`,
- * `EMP_AUTH_ACCEPT`, `EMP_MAX_MESSAGE_SIZE`. All may be missing, and one that is empty is. Values are written as in the configuration
+ * `EMP_AUTH_ACCEPT`, `EMP_MAX_MESSAGE_SIZE`, `EMP_DRAIN_TIMEOUT`. All may be missing, and one that is empty is. Values are written as in the configuration
  * file (`docs/operating.md` has the table of keys): times in seconds; lists with commas, or as JSON, so that `[]` is an empty one; the
  * certificate as PEM text, or as the path of a file with it.
  *
@@ -450,9 +459,13 @@ const makeNonce = Effect.sync(() => crypto.randomBytes(66).toString("base64"))
 
 const describeProcess = `effect-mp ${version}, Node ${process.versions.node}, process ${process.pid}`
 
-/** Ends all links in order: what was sent still leaves, and whoever waits for a peer is released at once. */
+/**
+ * Drains, and ends the ports that are left and then all links, in order: what was sent still leaves, and whoever waits for a peer is
+ * released at once.
+ */
 const stop = (router: routers.Router): Effect.Effect<void> =>
   Effect.gen(function*() {
+    yield* router.drain.end
     const peers = Array.from(router.peers.values())
     const links = peers.map((peer) => peer.link).filter((link): link is Link => link !== undefined)
     router.network.stop()
@@ -506,6 +519,72 @@ const stop = (router: routers.Router): Effect.Effect<void> =>
  */
 export const renew = (renewal: Renewal): Effect.Effect<void, InvalidOption, Node> =>
   Effect.flatMap(NodeRouter, ({ network }) => network.renew(renewal))
+
+/**
+ * Gets a running node ready to stop: nobody chooses it any more, it takes no new calls, and finishes what it has in hand.
+ *
+ * **When to use**
+ *
+ * Before a program stops whose ports live in scopes inside of the node's: those close before the node's own does, and would end calls that
+ * are not answered yet. Put it around what runs in them: `Effect.ensuring(program, Node.drain())`. A node that `emp run` runs drains by itself.
+ *
+ * **Details**
+ *
+ * - The node leaves its groups: other nodes choose it no more, and hear so at once.
+ * - Calls from other nodes are refused, with a `Killed` of the reason `["draining", text]` whose `isUnbegun` says that nothing has
+ *   begun: `Global.group(...).call` goes on with another member by itself. Calls between ports of the node, plain messages, and what Perl
+ *   nodes ask are taken until the end.
+ * - Calls that had been made before are answered, those too that are answered later (`Port.replyLater`) or in parts (streams of `Rpc`), and
+ *   messages that had arrived are handled.
+ *
+ * It is done when that is so, or when the time is over: the `drainTimeout` of the node, unless another one is given. Then a line of the log
+ * says what was left. There is no way back: what the node still does after that is to stop. A second `drain` waits for the same.
+ *
+ * A node whose layer closes drains before its links end, and has nothing to wait for if its ports have ended.
+ *
+ * **Gotchas**
+ *
+ * A handler that waits for it is not waited for, but the call is that it handles: fork it there.
+ *
+ * **Example** (A call is answered though its node stops)
+ *
+ * ```ts
+ * import { Global, Node, Port, Transport } from "effect-mp"
+ * import { Effect, Exit, Fiber, Layer, Scope } from "effect"
+ *
+ * const node = (nodeId: string, bind: string, seeds: ReadonlyArray<string>) =>
+ *   Global.layer({ seeds }).pipe(Layer.provideMerge(Node.layer({ nodeId, secret: "swordfish", binds: [bind] })))
+ *
+ * const program = Effect.gen(function*() {
+ *   const a = yield* Layer.build(node("a", "memory:1", []))
+ *   const scope = yield* Scope.make()
+ *   const b = yield* Layer.buildWithScope(node("b", "memory:2", ["memory:1"]), scope)
+ *   const slow = yield* Effect.provide(
+ *     Port.make({ square: (n, reply) => Effect.delay(Port.snd(reply, n * n), "50 millis") }),
+ *     b
+ *   )
+ *   yield* Global.awaitNode("b").pipe(Effect.provide(a))
+ *   const call = yield* Effect.forkChild(Effect.provide(Port.cal(slow, "square", 7), a), { startImmediately: true })
+ *   yield* Effect.provide(Node.drain(), b)
+ *   const refused = yield* Effect.flip(Effect.provide(Port.cal(slow, "square", 8), a))
+ *   yield* Scope.close(scope, Exit.void)
+ *   return [yield* Fiber.join(call), refused.reason[0], refused.isUnbegun]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(Transport.layerMemory), Effect.scoped)) // => [49, "draining", true]
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const drain = (
+  options: { readonly timeout?: Duration.Input | undefined } = {}
+): Effect.Effect<void, never, Node> =>
+  Effect.withFiber((fiber) => {
+    const { drain } = Context.getUnsafe(fiber.context, NodeRouter)
+    const timeoutMillis = options.timeout === undefined ? undefined : Duration.toMillis(options.timeout)
+    return drain.within(timeoutMillis, Context.getOrUndefined(fiber.context, Self))
+  })
 
 /**
  * What `renew` changes. What is `undefined` stays.

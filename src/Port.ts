@@ -21,6 +21,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import { DespiteDrain } from "./internal/node/drain.ts"
 import { spawnRequest } from "./internal/node/fullRequests.ts"
 import type { WaitFor } from "./internal/node/peer.ts"
 import { NodeRouter, type Router, routerOf } from "./internal/node/router.ts"
@@ -298,6 +299,9 @@ export type Self = cell.Self
  *
  * Where a port ended since a link of this node was lost, `linkError` says why: the tag of Transport's `LinkError`, such as `node_left`
  * (that node stopped in order), `link_lost` or `peer_silent`. A reason that came from another node has the text alone.
+ *
+ * Where a call was refused since the node of the port is about to stop (`["draining", text]`), `isUnbegun` is true: nothing of it has begun,
+ * and it may be made again, elsewhere, whatever it does. The reason alone does not say so: a port may end with it whose handler was refused.
  *
  * **Example** (Whether to ask again)
  *
@@ -1610,7 +1614,10 @@ const ask = (port: string, message: AnyMessage, patienceMillis?: number): Effect
     if (asked !== undefined && cell.isCell(asked) && asked.isHandling(fiber)) {
       return Effect.fail(new Killed({ port, reason: reason.reasons.calling_self() }))
     }
-    const reply = new ReplyPort(router)
+    if (asked === undefined && isRefused(router, port, fiber)) {
+      return Effect.fail(reason.refusedByDrain(port, portId.nodeOf(port)))
+    }
+    const reply = new ReplyPort(router, port)
     reply.watches(router.monitor(port, (exit) => reply.finish(endedBefore(port, exit))))
     const answered = Effect.callback<AnyMessage, Killed>((resume) => {
       reply.onResult(resume)
@@ -1636,6 +1643,11 @@ const ask = (port: string, message: AnyMessage, patienceMillis?: number): Effect
     )
     return Effect.andThen(sent, answered)
   })
+
+/** Whether the node of a port takes no new calls. What its node port is asked, and supervisors, is no work. */
+const isRefused = (router: Router, port: string, fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+  portId.isPortId(port) && portId.nameOf(port) !== "" && router.takesNoCalls(portId.nodeOf(port)) &&
+  !Context.get(fiber.context, DespiteDrain)
 
 /** For whoever waits for a reply, a normal end is a failure too. */
 const endedBefore = (port: string, exit: reason.PortExit): Exit.Exit<never, Killed> =>

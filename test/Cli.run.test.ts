@@ -53,7 +53,7 @@ describe("the watchdog of emp run", () => {
 
   it("restarts it when it is asked to from afar, in order", async () => {
     const { address, watchdog, worker } = await startWatched()
-    const { code, stderr, stdout } = await talk(address, "restart", "fragile")
+    const { code, stderr, stdout } = await talk(address, "restart", "fragile", "--no-wait")
     assert.strictEqual(code, 0, stderr)
     assert.strictEqual(stdout, "node fragile restarts\n")
     await nthWorker(watchdog, 1)
@@ -144,7 +144,7 @@ describe("the watchdog of emp run", () => {
 
   it("kills a node that is to restart and does not end", async () => {
     const { address, watchdog, worker } = await startWatched(["--hang-timeout", "2", ...stubborn])
-    assert.strictEqual((await talk(address, "restart", "fragile")).code, 0)
+    assert.strictEqual((await talk(address, "restart", "fragile", "--no-wait")).code, 0)
     await watchdog.sees(/the service is asked to stop/)
     await nthWorker(watchdog, 1)
     assert.match(

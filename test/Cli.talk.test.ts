@@ -551,6 +551,8 @@ describe("a command of the network", () => {
     "db set",
     "db del",
     "db mon",
+    "drain",
+    "stop",
     "restart",
     "eval",
     "shell",

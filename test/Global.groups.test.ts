@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Global, Port } from "../src/index.ts"
+import { Global, Node, Port } from "../src/index.ts"
 import { transports, until } from "./harness.ts"
 import { linkedTo, type MeshNode, meshTestOver } from "./meshWorld.ts"
 
@@ -61,6 +61,30 @@ for (const [name, transport] of transports) {
         assert.deepStrictEqual(world.warnings(), [
           `WARN seed port ${failed}, registered in workers, has ended: why: 1`
         ])
+      }))
+
+    test("lose the members of a node that drains, for good; what else it has set stays", (world) =>
+      Effect.gen(function*() {
+        const seed = yield* world.start("seed", { global: true })
+        const node = yield* world.start("node", { seeds: [seed.address], global: true })
+        const stays = yield* member(seed, "workers")
+        const goes = yield* member(node, "workers")
+        yield* node.run(Global.set("workers", "note", "not a port"))
+        const looking = yield* seed.run(Global.group("workers"))
+        yield* looking.awaitMembers(2)
+        yield* node.run(Node.drain())
+        // Its own word comes before that of the database.
+        assert.deepStrictEqual(yield* looking.members, [stays])
+        const late = yield* member(node, "workers")
+        yield* node.run(Global.set("workers", "note", "that it is late"))
+        yield* until(
+          "the database tells",
+          () =>
+            Effect.map(Effect.orDie(seed.run(Global.family("workers"))), (all) => all.get("note") === "that it is late")
+        )
+        const all = yield* seed.run(Global.family("workers"))
+        assert.deepStrictEqual([all.has(goes), all.has(late), all.has(stays)], [false, false, true])
+        assert.strictEqual(yield* pick(node), stays)
       }))
 
     test("of nobody have no member to pick, and are watched from the start", (world) =>

@@ -10,14 +10,14 @@ import * as RpcClient from "effect/rpc/RpcClient"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Port } from "../src/index.ts"
+import { type Node, Port } from "../src/index.ts"
 import { connectFunction } from "../src/internal/rpc/wire.ts"
 import * as Rpc from "../src/Rpc.ts"
 import { type TestNode, testOver, transports, until, watch, within, type World } from "./harness.ts"
 import { authClient, clientOn, Journal, serveOn, Users } from "./rpcService.ts"
 
-const served = Effect.fnUntraced(function*(world: World) {
-  const [a, b] = [yield* world.start("a"), yield* world.start("b")]
+const served = Effect.fnUntraced(function*(world: World, options?: Node.Options) {
+  const [a, b] = [yield* world.start("a"), yield* world.start("b", options)]
   const journal = new Journal()
   const server = yield* serveOn(b, journal)
   return { a, b, journal, server, client: yield* clientOn(a, server) }
@@ -69,7 +69,7 @@ for (const [name, transport] of transports) {
 
     test("tells callers that the server's node stopped in order", (world) =>
       Effect.gen(function*() {
-        const { b, client, journal } = yield* served(world)
+        const { b, client, journal } = yield* served(world, { drainTimeout: "20 millis" })
         const call = yield* Effect.forkChild(reasonOf(client.slow({ id: "call" })))
         yield* until("it is at work", () => journal.has("call begins"))
         yield* b.stop

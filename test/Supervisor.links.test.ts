@@ -94,6 +94,25 @@ describe("a child on another node", () => {
   )
 
   networkTest(
+    "is started on another node when its own one stops in order, though it ends in order itself",
+    () =>
+      Effect.gen(function*() {
+        const { here, one, present, start } = yield* pair()
+        const two = yield* start("two", short)
+        const presentOnTwo = yield* serve(two)
+        yield* connect(here, two)
+        const transient = { restart: "transient", intensity: 1 } as const
+        const supervised = yield* here.run(Supervisor.restart(Supervisor.spawn(["one", "two"], Worker), transient))
+        const first = yield* supervised.port
+        yield* until("it runs", () => present() === 1)
+        yield* one.stop
+        yield* until("it runs on the other node", () => presentOnTwo() === 1)
+        const [child] = yield* supervised.which
+        assert.deepStrictEqual([Port.nodeOf(first), child?.lastReason], ["one", ["shutdown", "its node stops"]])
+      })
+  )
+
+  networkTest(
     "is restarted, or is not, by why its node's link was lost",
     (network) =>
       Effect.gen(function*() {

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Port, Supervisor, type Transport } from "../src/index.ts"
+import { Node, Port, Supervisor, type Transport } from "../src/index.ts"
 import { connect, makeWorld, type TestNode, until, within } from "./harness.ts"
 import { networkTest as test, short } from "./supervised.ts"
 
@@ -87,6 +87,31 @@ describe("a pool", () => {
       const all = ["one", "three", "two"]
       assert.deepStrictEqual((yield* ask(3, pool.next)).toSorted(), all)
       assert.deepStrictEqual((yield* ask(3, Effect.succeed(pool.address))).toSorted(), all)
+    }))
+
+  test("asks the children of a node that drains no more, and has them on the others when they are done", () =>
+    Effect.gen(function*() {
+      const { busy, here, nodes } = yield* makeNodes("one", "two")
+      const pool = yield* here.run(Supervisor.pool(Worker, { on: ["one", "two"], size: 4, intensity: 0 }))
+      yield* untilSpread(pool, { one: 2, two: 2 })
+      const ports = yield* pool.ports
+      const calls = yield* Effect.forkChild(
+        Effect.forEach(ports, (port) => here.run(Port.cal(port, "slow")), { concurrency: "unbounded" })
+      )
+      yield* until("all are at work", () => busy() === 4)
+      const passedOn = yield* Effect.forkChild(
+        Effect.forEach(ports, () => here.run(Port.cal(pool.address, "slow")), { concurrency: "unbounded" })
+      )
+      yield* within("the drain", nodes[0]!.run(Node.drain()))
+      yield* untilSpread(pool, { two: 4 })
+      assert.sameMembers(
+        yield* within("the calls", Fiber.join(calls)),
+        ["done on one", "done on one", "done on two", "done on two"]
+      )
+      assert.lengthOf(yield* within("the calls", Fiber.join(passedOn)), 4)
+      for (let n = 0; n < 8; n++) {
+        assert.strictEqual(yield* here.run(Effect.flatMap(pool.next, (port) => Port.cal(port, "who"))), "two")
+      }
     }))
 
   const ways = [

@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { readdirSync, readFileSync } from "node:fs"
@@ -14,6 +15,7 @@ import { reasons } from "../src/internal/values/reason.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Supervisor from "../src/Supervisor.ts"
+import * as Transport from "../src/Transport.ts"
 import { makeLogs, reasonOf, within } from "./harness.ts"
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8")
@@ -88,6 +90,20 @@ const provoked: Record<string, Effect.Effect<ReadonlyArray<unknown>, unknown, No
     const supervised = yield* Supervisor.restart(Port.make(), { intensity: 0 })
     return yield* endOf(supervised.supervisor, Effect.flatMap(supervised.port, (port) => Port.kil(port, "crash")))
   }),
+  draining: Effect.gen(function*() {
+    const [a, b] = yield* Effect.forEach(
+      [1, 2],
+      (n) => Layer.build(Node.layer({ nodeId: `n${n}`, secret: "swordfish", binds: [`memory:${n}`] }))
+    )
+    yield* Effect.provide(Node.addressBook(() => Effect.succeed(["memory:2"])), a!)
+    const busy = yield* Effect.provide(Port.make({}), b!)
+    yield* Effect.provide(Port.calMessage("n2", "time"), a!)
+    yield* Effect.provide(Node.drain(), b!)
+    return yield* Effect.gen(function*() {
+      const port = yield* Port.make({ go: () => Port.cal(busy, "go") })
+      return yield* endOf(port, Port.snd(port, "go"))
+    }).pipe(Effect.provide(a!))
+  }).pipe(Effect.provide(Transport.layerMemory)),
   shutdown: Effect.gen(function*() {
     const supervised = yield* Supervisor.restart(Port.make())
     return yield* endOf(yield* supervised.port, supervised.stop)

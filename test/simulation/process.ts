@@ -28,7 +28,7 @@ import { Gate } from "./gate.ts"
 import { type Census, census, grown } from "./leftovers.ts"
 import type { Directory } from "./member.ts"
 import type { NodePlan, Plan } from "./plan.ts"
-import type { SeededRandom } from "./random.ts"
+import { hashText, type SeededRandom } from "./random.ts"
 import type { Event, Life } from "./trace.ts"
 import { Workload } from "./workload.ts"
 
@@ -178,14 +178,20 @@ export class Process {
     ]
   }
 
+  /** Whether its node drains before its program ends: every second one does. Nothing is drawn for it. */
+  private get isDrained(): boolean {
+    return hashText(this.life) % 2 === 0
+  }
+
   /** Ends in order. It takes as long as it takes. */
   stop(): void {
     if (this.state !== "runs") return
     this.state = "stops"
-    // As a program that is told to stop: nothing new begins in a scope that closes, however long that takes.
-    this.workload?.leave()
     const { emit, life } = this.options
-    this.fork(Scope.close(this.scope, Exit.void), (exit) => {
+    const drained = this.isDrained ? this.router?.drain.within() ?? Effect.void : Effect.void
+    // As a program that is told to stop: nothing new begins in a scope that closes, however long that takes.
+    const leave = Effect.sync(() => this.workload?.leave())
+    this.fork(Effect.andThen(drained, Effect.andThen(leave, Scope.close(this.scope, Exit.void))), (exit) => {
       this.state = "stopped"
       emit({ _tag: "Stopped", life })
       if (Exit.isFailure(exit)) emit({ _tag: "Leaked", what: `${life} did not stop in order: ${String(exit.cause)}` })

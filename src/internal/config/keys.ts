@@ -145,6 +145,8 @@ export interface Configuration {
   readonly auth_accept: ReadonlyArray<string>
   /** In bytes. */
   readonly max_message_size: number
+  /** In seconds. */
+  readonly drain_timeout: number
   readonly node_id_in_cert: boolean
   readonly metrics: string
   readonly otlp: string
@@ -213,6 +215,7 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
       example: "1048576"
     }
   ),
+  drain_timeout: seconds("Seconds that a node may take for what it has in hand when it stops", "10"),
   node_id_in_cert: truth("Whether a certificate must be for its node's ID"),
   metrics: bind({
     about: "Where metrics and probes are served by HTTP",

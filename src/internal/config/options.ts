@@ -31,7 +31,8 @@ export const keyOf: { readonly [O in keyof Required<Options> | "seeds"]: Key } =
   framings: "framing_format",
   authOffer: "auth_offer",
   authAccept: "auth_accept",
-  maxMessageSize: "max_message_size"
+  maxMessageSize: "max_message_size",
+  drainTimeout: "drain_timeout"
 }
 
 type OptionName = keyof typeof keyOf
@@ -142,7 +143,8 @@ export const nodeOptions = (
       framings: settings.framing_format && (yield* spoken(settings.framing_format)),
       authOffer: settings.auth_offer?.value,
       authAccept: settings.auth_accept?.value,
-      maxMessageSize: settings.max_message_size?.value
+      maxMessageSize: settings.max_message_size?.value,
+      drainTimeout: seconds(settings.drain_timeout)
     }
   })
 
@@ -161,8 +163,9 @@ export const checkProof = (options: Pick<RunOptions, "secret" | "cert">): Effect
       })
     )
 
-const seconds = (setting: Setting<"monitor_timeout" | "connect_interval"> | undefined): Duration.Duration | undefined =>
-  setting && Duration.seconds(setting.value)
+const seconds = (
+  setting: Setting<"monitor_timeout" | "connect_interval" | "drain_timeout"> | undefined
+): Duration.Duration | undefined => setting && Duration.seconds(setting.value)
 
 const isPem = (value: string): boolean => value.includes("-----BEGIN")
 

@@ -74,6 +74,7 @@ const fallback = (profile: string): Values => ({
   seeds: [],
   services: [],
   max_message_size: defaults.maxMessageSize,
+  drain_timeout: defaults.drainTimeoutMillis / 1000,
   node_id_in_cert: false,
   secure: true,
   autocork: true,

@@ -14,6 +14,8 @@ import type { Change } from "./shards.ts"
 
 /** What a group needs of its node. */
 export interface GroupHost extends Places {
+  /** Whether a node is about to stop: nobody is to choose its members. */
+  readonly drains: (nodeId: string) => boolean
   readonly monitor: (port: string, watcher: Watcher) => () => void
   /** Calls back when the node has answered: what it was told before that it knows, and has said what it had to say of it. */
   readonly echo: (nodeId: string, answered: () => void) => void
@@ -63,7 +65,7 @@ export class Group {
   /** The members, in the order of their IDs. Another list after each change. */
   get members(): ReadonlyArray<string> {
     this.present ??= Array.from(new Set([...this.told, ...this.own]))
-      .filter((member) => !this.ended.has(member) && !this.away.has(member))
+      .filter((member) => !this.ended.has(member) && !this.away.has(member) && !this.host.drains(nodeOf(member)))
       .toSorted()
     return this.present
   }
@@ -134,8 +136,14 @@ export class Group {
     if (back.length > 0) this.changed()
   }
 
+  nodeDrains(nodeId: string): void {
+    if (this.members.some((member) => nodeOf(member) === nodeId)) this.changed()
+  }
+
   nodeDown(nodeId: string): void {
-    const lost = this.members.filter((member) => nodeOf(member) === nodeId)
+    // Those of a node that was draining are no members by now, and may be there again when it is.
+    const all = [...this.told, ...this.own].filter((member) => nodeOf(member) === nodeId)
+    const lost = all.filter((member) => !this.ended.has(member) && !this.away.has(member))
     for (const member of lost) this.goesAway(member)
     if (lost.length > 0) this.changed()
   }

@@ -10,6 +10,7 @@ import type * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
+import { isUnbegun } from "../values/reason.ts"
 import type { Strategy } from "./choice.ts"
 import { EmptyGroup } from "./emptyGroup.ts"
 import type { Group } from "./group.ts"
@@ -78,7 +79,10 @@ const counted = <A, E, R>(group: Group, member: string, use: Use<A, E, R>): Effe
     (end) => Effect.sync(end)
   )
 
-/** Uses one member, and if that fails and may be repeated, another one. */
+/**
+ * Uses one member, and if that fails and may be repeated, another one. A call that a member's node has refused since it is about to stop has
+ * not begun, and counts for nothing.
+ */
 export const call = <A, E, R>(
   named: Named,
   use: Use<A, E, R>,
@@ -90,15 +94,14 @@ export const call = <A, E, R>(
     before: ReadonlySet<string>,
     left: number
   ): Effect.Effect<A, E | EmptyGroup, R> => {
-    const used = counted(named.group, member, use)
-    if (left === 0) return used
     const tried = new Set([...before, member])
-    return Effect.catch(used, (error) => {
-      if (retry?.while?.(error) === false) return Effect.fail(error)
+    return Effect.catch(counted(named.group, member, use), (error) => {
+      const isFree = isUnbegun(error)
+      if (!isFree && (left === 0 || retry?.while?.(error) === false)) return Effect.fail(error)
       return Effect.matchEffect(choose(named, options, tried), {
         // That nobody is left says less than why the last one failed.
         onFailure: () => Effect.fail(error),
-        onSuccess: (other) => attempt(other, tried, left - 1)
+        onSuccess: (other) => attempt(other, tried, isFree ? left : left - 1)
       })
     })
   }

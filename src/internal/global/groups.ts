@@ -34,6 +34,7 @@ export class Groups implements NodeListener {
     this.host = {
       nodeId: router.nodeId,
       isUp: (nodeId) => router.isUp(nodeId),
+      drains: (nodeId) => router.drains(nodeId),
       monotonic: () => router.monotonic(),
       roundTripMillis: (nodeId, now) => router.roundTripMillis(nodeId, now),
       monitor: (port, watcher) => router.monitor(port, watcher),
@@ -88,6 +89,10 @@ export class Groups implements NodeListener {
 
   up(nodeId: string): void {
     for (const { group } of this.open.values()) group.nodeUp(nodeId)
+  }
+
+  draining(nodeId: string): void {
+    for (const { group } of this.open.values()) group.nodeDrains(nodeId)
   }
 
   down(nodeId: string): void {

@@ -40,7 +40,7 @@ export class Mesh implements GlobalService, NodeListener {
     this.router = router
     this.delivery = new Delivery(router)
     this.ownMaster = new Master(router, this.delivery)
-    this.ownData = new OwnData(this.ownMaster)
+    this.ownData = new OwnData(router.nodeId, this.ownMaster)
     this.follower = new Follower(router, this.ownMaster, this.ownData, this.delivery, seeds)
     this.groups = new Groups(router, this.follower, this.ownData)
     this.tellAddresses()
@@ -179,9 +179,15 @@ export class Mesh implements GlobalService, NodeListener {
       })),
       router.observed.groups((port) => ownData.familiesWith(port))
     ]
+    const leave = (): void => {
+      ownData.leaveGroups()
+      this.groups.draining(router.nodeId)
+    }
+    router.drain.listeners.add(leave)
     const listeners = [this, this.groups]
     for (const listener of listeners) router.listeners.add(listener)
     return () => {
+      router.drain.listeners.delete(leave)
       for (const listener of listeners) router.listeners.delete(listener)
       for (const back of takeBack) back()
     }

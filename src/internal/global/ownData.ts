@@ -4,9 +4,12 @@
  *
  * @internal
  */
+import { nodeOf } from "../values/portId.ts"
 import { Claim, Claims } from "./claims.ts"
 import { wrongEntry } from "./entry.ts"
+import { isFamilyName } from "./families.ts"
 import type { Master } from "./master.ts"
+import { isMember } from "./member.ts"
 import { type Change, type Family, sameValue, type Table } from "./shards.ts"
 
 const nameOf = (family: string, key: string): string => JSON.stringify([family, key])
@@ -32,14 +35,18 @@ export type OwnListener = (family: string, change: Change) => void
 export class OwnData {
   /** Who is told. */
   readonly listeners = new Set<OwnListener>()
+  private readonly nodeId: string
   private readonly master: Master
   private readonly entries = new Map<string, Map<string, unknown>>()
+  /** The node is about to stop: no port of it is a member of a group. */
+  private hasLeft = false
   /** Who wants a key to be there. One that was only set for good has nobody. */
   private readonly claims = new Map<string, Claims>()
   /** What each owner holds: it sets a key again with the claim that it has. */
   private readonly held = new WeakMap<object, Map<string, Claim>>()
 
-  constructor(master: Master) {
+  constructor(nodeId: string, master: Master) {
+    this.nodeId = nodeId
     this.master = master
   }
 
@@ -138,6 +145,7 @@ export class OwnData {
   }
 
   private put(family: string, key: string, value: unknown): void {
+    if (this.hasLeft && this.isOwnMember(family, key, value)) return
     const entries = this.entries.get(family)
     const before = entries?.get(key)
     // Perl takes a number and its text for the same, but whoever sets one for the other wants a change.
@@ -145,6 +153,22 @@ export class OwnData {
     if (entries === undefined) this.entries.set(family, new Map([[key, value]]))
     else entries.set(key, value)
     this.tell(family, { set: new Map([[key, value]]), deleted: [] })
+  }
+
+  /** Takes the ports of this node out of all groups, for good. Whoever wants them there keeps the claim. */
+  leaveGroups(): void {
+    this.hasLeft = true
+    for (const [family, entries] of Array.from(this.entries)) {
+      const members = Array.from(entries).filter((entry) => this.isOwnMember(family, ...entry)).map(([key]) => key)
+      for (const member of members) entries.delete(member)
+      if (entries.size === 0) this.entries.delete(family)
+      if (members.length > 0) this.tell(family, { set: new Map(), deleted: members })
+    }
+  }
+
+  /** Families that are no program's have no members: what they tell of a node holds as long as it is there. */
+  private isOwnMember(family: string, key: string, value: unknown): boolean {
+    return isFamilyName(family) && isMember(key, value) && nodeOf(key) === this.nodeId
   }
 
   /** Deletes those of the keys that this node has set, whoever holds them, and answers them. */

@@ -11,10 +11,11 @@ import { quoted } from "../values/describe.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
 import { isTagged, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
+import { drainRequests } from "./drain.ts"
 import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./fullRequests.ts"
 import { answerPorts, portsRequest } from "./portList.ts"
 import type { Request, Router } from "./router.ts"
-import { answerStatus, statusRequest } from "./status.ts"
+import { answerStatus, drainRequest, statusRequest } from "./status.ts"
 import { answerTaps, tapRequest } from "./tap.ts"
 
 /** The port with the empty name. It lives as long as its node: it cannot be killed, and a monitor of it stays silent. */
@@ -138,6 +139,16 @@ const builtIn = (router: Router): Record<string, Request> => ({
     )
   },
 
+  [drainRequests.begins]: (from) => {
+    if (ownKind(router, from) !== undefined) router.peerDrains(router.peer(from))
+  },
+  [drainRequest]: (from, prefix) => {
+    if (!router.isDraining) router.log.warn(`node ${from} asks this one to drain`)
+    router.fork(router.drain.within())
+    reply(router, from, prefix, true)
+  },
+  [drainRequests.answered]: (from) => router.drain.answered(from),
+
   eval: (from, [code, ...prefix]) => {
     const answer = answerKnown(router, code)
     if (answer === undefined) reply(router, from, prefix, "this node does not run code that it is sent")
@@ -197,8 +208,8 @@ const spawn = (
     router.log.warnSome(`spawn of ${from}`, `node ${from} ${what}`)
     return undefined
   }
-  // A second spawn of one name: the first one keeps it.
-  if (router.portNamed(port) !== undefined) return undefined
+  // A second spawn of one name: the first one keeps it. Whoever is refused hears that there is no such port.
+  if (router.portNamed(port) !== undefined || !router.drain.takesPortsOf(from)) return undefined
   start(port, args, from)
   return router.portNamed(port)
 }
@@ -222,4 +233,5 @@ const tie = (router: Router, child: Receiver, owner: string): void => {
   if (router.observed.roleOf(child.id) === undefined) {
     router.observed.role(child.id, { kind: "child", what: `of ${owner}` })
   }
+  router.drain.endWhenDone(child)
 }

@@ -45,6 +45,8 @@ const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
 export class Observed {
   /** How often supervisors of this node have started a child again. */
   restarts = 0
+  /** Whether the node has joined its network, and its services are up. `undefined` if nobody says so. */
+  isReady: boolean | undefined = undefined
   private readonly lacks = new Map<symbol, string>()
   private readonly ports = new Set<string>()
   private readonly roles = new Map<string, Role>()

@@ -18,6 +18,7 @@ import { type Credentials, readCredentials } from "../transport/tls.ts"
 import { isLabel, splitAddresses, wrongAdvertised, wrongBind } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { version } from "../values/version.ts"
+import { defaultDrainMillis } from "./drain.ts"
 
 /** Re-exported as `Node.InvalidOption`, where it is documented. */
 export class InvalidOption extends Schema.TaggedError<InvalidOption>()("InvalidOption", {
@@ -49,6 +50,7 @@ export interface Options {
   readonly authOffer?: ReadonlyArray<string> | undefined
   readonly authAccept?: ReadonlyArray<string> | undefined
   readonly maxMessageSize?: number | undefined
+  readonly drainTimeout?: Duration.Input | undefined
 }
 
 /** What holds where an option is not given. */
@@ -56,7 +58,8 @@ export const defaults = {
   monitorTimeoutMillis: 30_000,
   connectIntervalMillis: 2000,
   framings: ["cbor", "json"],
-  maxMessageSize: 64 * 1024 * 1024
+  maxMessageSize: 64 * 1024 * 1024,
+  drainTimeoutMillis: defaultDrainMillis
 } as const
 
 /** Options with all defaults filled in. */
@@ -71,6 +74,7 @@ export interface Checked {
   readonly monitorTimeoutMillis: number
   readonly connectIntervalMillis: number
   readonly maxMessageSize: number
+  readonly drainTimeoutMillis: number
 }
 
 /** Checks the options of a node with this expanded ID and this incarnation. */
@@ -127,7 +131,8 @@ export const check = (
         "connectInterval",
         options.connectInterval ?? defaults.connectIntervalMillis
       ),
-      maxMessageSize
+      maxMessageSize,
+      drainTimeoutMillis: yield* checkTime("drainTimeout", options.drainTimeout ?? defaults.drainTimeoutMillis)
     }
   })
 

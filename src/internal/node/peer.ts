@@ -53,6 +53,8 @@ export class Peer implements LinkEvents, Runnable {
   readonly nodeId: string
   state: PeerState = "idle"
   link: Link | undefined = undefined
+  /** It has said that it takes no new calls. */
+  isDraining = false
   private readonly host: PeerHost
   private queue: Array<readonly [name: string, message: Message]> = []
   private queueing = true

@@ -15,6 +15,7 @@ import { isCell } from "../port/cell.ts"
 import { Counts } from "../port/counts.ts"
 import { enqueue } from "../port/readyQueue.ts"
 import type { Annotations, Host, Message, Receiver, Watcher } from "../port/receiver.ts"
+import { isReplyPort } from "../port/replyPort.ts"
 import { type Link, UnsendableMessage } from "../transport/link.ts"
 import { inWords, LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { ownRequests, readAside } from "../transport/ownRequests.ts"
@@ -22,6 +23,7 @@ import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
+import { answerDrain, defaultDrainMillis, Drain } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
 import { type Network, noNetwork } from "./network.ts"
 import { NodeLog } from "./nodeLog.ts"
@@ -54,6 +56,8 @@ const deepestNesting = 64
 export interface NodeListener {
   up(nodeId: string): void
   down(nodeId: string, why: LinkError): void
+  /** It takes no new calls: it is about to stop. */
+  draining?(nodeId: string): void
 }
 
 /** Told when a port begins to end. Its finalizers may keep it for as long as they like. */
@@ -93,14 +97,13 @@ export class Router implements NodeService, Host, PeerHost {
   readonly functions = new Registry<SpawnFunction>()
   readonly observed = new Observed()
   readonly log: NodeLog
+  readonly drain: Drain
   readonly network: Network
   readonly bornAt: number
   /** When the node began, by the clock that never jumps. */
   readonly began: number
   readonly counts = new Counts()
   readonly traffic = new Traffic()
-  /** The node takes no new calls, and is about to stop. */
-  isDraining = false
   private readonly context: Context.Context<Scope.Scope>
   private readonly places = new Places()
   /** Ports of ours that others have sent to, by the name that they know them by. */
@@ -118,12 +121,14 @@ export class Router implements NodeService, Host, PeerHost {
     nodeId: string,
     names: PortNames,
     context: Context.Context<Scope.Scope>,
-    connect: (router: Router) => Network = () => noNetwork
+    connect: (router: Router) => Network = () => noNetwork,
+    drainMillis = defaultDrainMillis
   ) {
     this.nodeId = nodeId
     this.names = names
     this.context = context
     this.log = new NodeLog(nodeId, context)
+    this.drain = new Drain(this, drainMillis)
     this.bornAt = this.now()
     this.began = this.monotonic()
     this.network = connect(this)
@@ -394,11 +399,13 @@ export class Router implements NodeService, Host, PeerHost {
     if (watcher !== undefined) this.soon(`whoever watches over ${id} failed`, () => watcher.ending(id, exit))
   }
 
-  removed({ id }: Receiver): void {
+  removed(receiver: Receiver): void {
+    const { id } = receiver
     this.ports.delete(id)
     if (this.named.size > 0) this.named.delete(nameOf(id))
     if (this.endings.size > 0) this.endings.delete(id)
     this.observed.ended(id)
+    if (this.drain.hasBegun) this.drain.removed(receiver)
   }
 
   /** Tells when a port of this node begins to end: for the one who supervises it. Monitors are told when it has ended. */
@@ -414,7 +421,10 @@ export class Router implements NodeService, Host, PeerHost {
   refused({ id }: Receiver, message: Message, reason: Reason): void {
     this.counts.refused++
     this.log.warnSome(`messages refused by ${id}`, `port ${id} refused a message: ${describeList(reason, 2)}`)
-    const to = message.at(-1)
+    this.failCallTo(message.at(-1), reason)
+  }
+
+  private failCallTo(to: unknown, reason: Reason): void {
     if (!isPortId(to)) return
     if (nodeOf(to) === this.nodeId) this.failCall(nameOf(to), reason)
     else this.peers.get(nodeOf(to))?.failCall(nameOf(to), reason)
@@ -423,7 +433,38 @@ export class Router implements NodeService, Host, PeerHost {
   /** What a caller of this node has asked for was refused. Other ports than those of calls are left alone. */
   failCall(name: string, reason: Reason): void {
     const receiver = this.portNamed(name)
-    if (receiver?._tag === "ReplyPort") receiver.kill(reason)
+    if (receiver !== undefined && isReplyPort(receiver)) receiver.refuse(reason)
+  }
+
+  // ---- draining
+
+  /** Whether this node is about to stop. */
+  get isDraining(): boolean {
+    return this.drain.hasBegun
+  }
+
+  /** Whether a node is about to stop, as far as this one knows. */
+  drains(nodeId: string): boolean {
+    return nodeId === this.nodeId ? this.isDraining : this.takesNoCalls(nodeId)
+  }
+
+  /** Whether calls of this node are refused by another one, since that is about to stop. */
+  takesNoCalls(nodeId: string): boolean {
+    return this.peers.get(nodeId)?.isDraining === true
+  }
+
+  /** A message goes on to another port. If it is a call of this node, that is who has been asked. */
+  passedOn(port: string, message: Message): void {
+    const caller = this.ports.get(String(message.at(-1)))
+    if (caller !== undefined && isReplyPort(caller)) caller.asked = port
+  }
+
+  /** Another node drains. */
+  peerDrains(peer: Peer): void {
+    if (peer.isDraining) return
+    peer.isDraining = true
+    this.tellListeners((listener) => listener.draining?.(peer.nodeId))
+    answerDrain(this, peer.nodeId)
   }
 
   unheard(what: string, cause: unknown, where: Annotations = {}): void {
@@ -513,14 +554,16 @@ export class Router implements NodeService, Host, PeerHost {
     }
     if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
     if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
-    if (name !== "") this.deliverForeign(this.receiverNamed(name), message, aside)
-    else this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
+    if (name === "") this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
+    else this.deliverForeign(peer, this.receiverNamed(name), message, aside)
     return undefined
   }
 
-  private deliverForeign(receiver: Receiver | undefined, message: Message, aside?: Aside): void {
+  private deliverForeign(peer: Peer, receiver: Receiver | undefined, message: Message, aside?: Aside): void {
     if (receiver === undefined) this.counts.dropped.no_port++
-    else receiver.sendForeign(message, aside)
+    else if (this.drain.hasBegun && this.drain.refuses(peer, receiver, message, aside?.patienceMillis !== undefined)) {
+      this.failCallTo(message.at(-1), reasons.draining(this.nodeId))
+    } else receiver.sendForeign(message, aside)
   }
 
   damaged({ nodeId }: Peer): void {
@@ -561,6 +604,7 @@ export class Router implements NodeService, Host, PeerHost {
   cameUp(peer: Peer): void {
     const { link, nodeId } = peer
     if (link !== undefined) this.log.life("up", `node ${nodeId} is up: ${describeLink(link)}`, nodeId)
+    this.drain.cameUp(peer)
     this.tellListeners((listener) => listener.up(peer.nodeId))
   }
 
@@ -574,6 +618,7 @@ export class Router implements NodeService, Host, PeerHost {
     if (this.peers.get(peer.nodeId) === peer) this.peers.delete(peer.nodeId)
     this.places.clear()
     if (!wasUp) return
+    this.drain.wentDown(peer)
     this.tellOfLoss(peer.nodeId, error)
     this.tellListeners((listener) => listener.down(peer.nodeId, error))
   }

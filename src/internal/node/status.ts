@@ -12,9 +12,13 @@ import { version } from "../values/version.ts"
 import * as gauges from "./gauges.ts"
 import { loopDelay } from "./loopDelay.ts"
 import { entriesOf } from "./observed.ts"
+import { readinessOf } from "./readiness.ts"
 import type { Router } from "./router.ts"
 
 export const statusRequest = "emp_status"
+
+/** `emp_drain REPLYPORT ARG...`: the node drains. Answered by true when it has begun; `emp_status` tells when it is done. */
+export const drainRequest = "emp_drain"
 
 /** Of lists that may be long, so many entries are told. */
 const most = 1000
@@ -70,13 +74,16 @@ export const Status = Schema.Struct({
   links: Count,
   peers: Schema.Array(PeerStatus),
   supervisors: Schema.Array(Schema.String),
+  /** Of a node that `emp run` runs: it has joined its network, its services are up, and it takes calls. */
+  ready: Schema.optionalKey(Schema.Boolean),
+  /** Whether it is about to stop, and takes no new calls; and then, whether all that it had in hand is done. */
+  draining: Schema.optionalKey(Schema.Boolean),
+  drained: Schema.optionalKey(Schema.Boolean),
   /** Of a node that is part of a network: the node that holds its data, and on a global node how many entries each family has. */
   master: Optional,
   isGlobal: Schema.Boolean,
   families: Schema.Record(Schema.String, Count),
   // A node of an older version does not tell what follows.
-  /** It takes no new calls, and is about to stop. */
-  draining: Schema.optionalKey(Schema.Boolean),
   /** What the process has had of a processor since it started. */
   cpuMillis: Schema.optionalKey(Count),
   /** How late the event loop was in the last ten seconds; null as long as that is not known. */
@@ -130,7 +137,7 @@ const readCounts = ({ counts, isDraining, observed, traffic }: Router, databaseE
 
 export const readStatus = (router: Router): Status => {
   const held = gauges.read(router)
-  const { networkStatus } = router.observed
+  const { drain, observed: { isReady, networkStatus } } = router
   const { families, ...network } = networkStatus
   const memory = process.memoryUsage()
   const now = router.monotonic()
@@ -161,6 +168,8 @@ export const readStatus = (router: Router): Status => {
       roundTripMillis: router.roundTripMillis(peer.nodeId, now) ?? null
     })),
     supervisors: Array.from(router.observed.supervisors).slice(0, most),
+    ...isReady === undefined ? {} : { ready: readinessOf(router).length === 0 },
+    drained: drain.isDone,
     ...network,
     families: Object.fromEntries(Object.entries(families).slice(0, most)),
     ...readCounts(router, entriesOf(networkStatus))

@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import {
+  endOfNode,
   exitFromReason,
   Killed,
   type PortExit,
@@ -179,7 +180,9 @@ export class Cell implements Receiver, Runnable {
   /** Ends with its scope: whoever closed that knows of it. */
   private endWith(exit: Exit.Exit<unknown, unknown>, ended: Watcher = nothing): void {
     this.watch(ended)
-    this.kill(reasonFromExit(exit))
+    // To end a program is to interrupt it: the ports of a node that drains end with their node.
+    const isInterrupted = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    this.kill(isInterrupted && this.host.isDraining ? endOfNode() : reasonFromExit(exit))
   }
 
   /** Whether effects with this context may run in the port as they are. */
@@ -265,6 +268,24 @@ export class Cell implements Receiver, Runnable {
   /** How many items wait, beside what is in hand. */
   get waiting(): number {
     return this.box.length + this.batch.length - this.index
+  }
+
+  /** Whether there is something to handle, or in hand. */
+  get isBusy(): boolean {
+    return this.batch !== atRest || this.hands?.areEmpty === false
+  }
+
+  /** Calls back when all is handled that has arrived by now; not if the port ends before that. */
+  whenHandled(handled: () => void): void {
+    if (!this.isBusy) return handled()
+    this.enter(() => this.hands === undefined ? handled() : this.hands.whenLeft(handled))
+  }
+
+  /** Whether the port's protocol has an answer to a message. */
+  isAsked(message: Message): boolean {
+    const messages = this.protocol?.messages ?? {}
+    const tag = tagOf(message) ?? ""
+    return Object.hasOwn(messages, tag) && messages[tag]?.reply !== undefined
   }
 
   /** Whoever waits at this port for an answer has gone: what it has asked is not begun, if it waits. */

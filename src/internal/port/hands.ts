@@ -49,6 +49,17 @@ export class Hands {
     this.counts.set(key, this.countOf(key) - 1)
   }
 
+  /** Calls back when those have left that run now. */
+  whenLeft(left: () => void): void {
+    let running = this.fibers.size
+    if (running === 0) return left()
+    for (const fiber of this.fibers) {
+      fiber.addObserver(() => {
+        if (--running === 0) left()
+      })
+    }
+  }
+
   interrupt(): void {
     for (const fiber of this.fibers) fiber.interruptUnsafe()
   }

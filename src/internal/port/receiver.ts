@@ -38,6 +38,8 @@ export interface Host {
   readonly names: PortNames
   /** Added to by all ports of the node. */
   readonly counts: Counts
+  /** Whether the node is about to stop. */
+  readonly isDraining: boolean
   /** Milliseconds of a clock that never jumps. */
   monotonic(): number
   /** Milliseconds after the node began, as they were at some moment of this turn of the event loop: to ask costs nearly nothing. */

@@ -4,7 +4,8 @@
  * @internal
  */
 import * as Exit from "effect/Exit"
-import { Killed, type Reason } from "../values/reason.ts"
+import { nodeOf } from "../values/portId.ts"
+import { isTagged, Killed, type Reason, refusedByDrain } from "../values/reason.ts"
 import { enqueue, type Runnable } from "./readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "./receiver.ts"
 import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
@@ -20,6 +21,8 @@ interface Measured {
 
 export class ReplyPort implements Receiver, Runnable {
   readonly id: string
+  /** The port that has been asked, where an answer is certain to come from there. */
+  asked: string | undefined
   private readonly host: Host
   private result: Result | undefined = undefined
   private resume: ((result: Result) => void) | undefined = undefined
@@ -28,7 +31,8 @@ export class ReplyPort implements Receiver, Runnable {
   private unwatch: (() => void) | undefined = undefined
   private readonly measured: Measured | undefined
 
-  constructor(host: Host) {
+  constructor(host: Host, asked?: string) {
+    this.asked = asked
     this.id = host.names.localId()
     this.host = host
     const { calls, latency } = host.counts
@@ -64,6 +68,14 @@ export class ReplyPort implements Receiver, Runnable {
 
   kill(reason: Reason): void {
     this.finish(reason.length === 0 ? Exit.succeed([]) : Exit.fail(new Killed({ port: this.id, reason })))
+  }
+
+  /** The call was refused. */
+  refuse(reason: Reason): void {
+    // The other node has sent it here: that it drains is a refusal, and not how some port ended.
+    if (isTagged(reason, "draining") && this.asked !== undefined) {
+      this.finish(Exit.fail(refusedByDrain(this.asked, nodeOf(this.asked))))
+    } else this.kill(reason)
   }
 
   watch(watcher: Watcher): () => void {
@@ -128,3 +140,5 @@ const measure = (host: Host): Measured => {
   const since = host.monotonic()
   return { since, weight: host.counts.latency.begin(since) }
 }
+/** Whether what stands in a table of ports is that of a call. */
+export const isReplyPort = (receiver: Receiver): receiver is ReplyPort => receiver._tag === "ReplyPort"

@@ -22,7 +22,7 @@ import type { Message } from "../port/receiver.ts"
 import { usual } from "../port/settings.ts"
 import { describe } from "../values/describe.ts"
 import { nodeOf } from "../values/portId.ts"
-import { Killed, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
+import { asUnbegun, Killed, type PortExit, reasonFromExit, reasons, refusedByDrain } from "../values/reason.ts"
 import type { Serialization } from "./serialization.ts"
 import { connectFunction, readChunk, readDefect, readExit, toServer } from "./wire.ts"
 
@@ -86,6 +86,10 @@ interface Connection {
   readonly port: Cell
   /** The port at the server that serves it. */
   readonly partner: string
+  /** The server's node. */
+  readonly node: string
+  /** The calls that are not answered yet. */
+  readonly open: Set<unknown>
 }
 
 class Client {
@@ -94,6 +98,8 @@ class Client {
   /** Closed with the client. */
   private readonly scope: Scope.Closeable
   private connection: Connection | undefined = undefined
+  /** Connections with nodes that are about to stop: they have calls to answer yet, and get no new ones. */
+  private readonly left = new Set<Connection>()
   /** While somebody asks where the server is: all calls wait for one answer. */
   private finding: Deferred.Deferred<void, RpcClientError> | undefined = undefined
   private hasEnded = false
@@ -117,21 +123,38 @@ class Client {
   send(message: FromClientEncoded): Effect.Effect<void, RpcClientError> {
     const sent = toServer(message)
     if (sent === undefined) return Effect.void
-    if (message._tag === "Request") return this.request(sent)
+    if (message._tag === "Request") return this.request(message.id, sent)
     // Small, and never in vain: an interruption must not wait for room that the other node does not make.
-    if (this.connection !== undefined) this.shared.router.send(this.connection.partner, sent)
+    const [, id] = sent
+    const connection = Array.from(this.left).find(({ open }) => open.has(id)) ?? this.connection
+    if (connection !== undefined) this.shared.router.send(connection.partner, sent)
     return Effect.void
   }
 
-  private request(message: Message): Effect.Effect<void, RpcClientError> {
+  private request(id: unknown, message: Message): Effect.Effect<void, RpcClientError> {
     const { router, target } = this.shared
     if (this.isClosed) return Effect.fail(closed())
+    if (this.connection !== undefined && router.takesNoCalls(this.connection.node)) this.leave(this.connection)
     if (this.connection === undefined) {
-      if (typeof target !== "string") return Effect.flatMap(this.find(target), () => this.request(message))
+      if (typeof target !== "string") return Effect.flatMap(this.find(target), () => this.request(id, message))
+      if (router.takesNoCalls(nodeOf(target))) return Effect.fail(drains(target))
       this.connect(target)
     }
+    if (this.connection === undefined) return Effect.void
+    this.connection.open.add(id)
     // Its span travels in it, and not beside it.
-    return this.connection === undefined ? Effect.void : send(router, this.connection.partner, message)
+    return send(router, this.connection.partner, message)
+  }
+
+  /** The next call makes another connection. This one ends when its calls are answered. */
+  private leave(connection: Connection): void {
+    this.connection = undefined
+    this.left.add(connection)
+    this.endIfDone(connection)
+  }
+
+  private endIfDone(connection: Connection): void {
+    if (connection.open.size === 0 && this.left.has(connection)) connection.port.kill([])
   }
 
   /** Asks where the server is, in a fiber that no caller takes with it. */
@@ -140,8 +163,10 @@ class Client {
     const finding = this.finding = Deferred.makeUnsafe<void, RpcClientError>()
     this.fork(Effect.onExit(target, (exit) => {
       this.finding = undefined
-      if (Exit.isSuccess(exit)) this.connect(exit.value)
-      return Deferred.done(finding, Exit.isSuccess(exit) ? Exit.void : notFound(exit.cause))
+      if (Exit.isFailure(exit)) return Deferred.done(finding, notFound(exit.cause))
+      if (this.shared.router.takesNoCalls(nodeOf(exit.value))) return Deferred.fail(finding, drains(exit.value))
+      this.connect(exit.value)
+      return Deferred.done(finding, Exit.void)
     }))
     return Deferred.await(finding)
   }
@@ -152,8 +177,12 @@ class Client {
     const port = new Cell(router, router.names.localId(), usual, context)
     const name = router.names.spawned()
     const node = nodeOf(server)
-    const connection = this.connection = { port, partner: `${node}#${name}` }
-    port.on("x", (requestId, exit) => this.take(port, readExit(requestId, exit)))
+    const connection: Connection = { port, partner: `${node}#${name}`, node, open: new Set() }
+    this.connection = connection
+    port.on("x", (requestId, exit) => {
+      this.take(port, readExit(requestId, exit))
+      if (connection.open.delete(requestId)) this.endIfDone(connection)
+    })
     port.on("c", (requestId, values) => this.take(port, readChunk(requestId, values)))
     port.on("d", (defect) => this.take(port, readDefect(defect)))
     router.add(port)
@@ -167,8 +196,10 @@ class Client {
     )
     port.watch((exit) => {
       unwatch()
-      this.connection = undefined
-      if (this.hasEnded) return
+      const isDone = this.left.delete(connection) && connection.open.size === 0
+      if (this.connection === connection) this.connection = undefined
+      // What it has not answered takes all other calls of the client with it: they have no error of their own for that.
+      if (this.hasEnded || isDone) return
       const error = this.isClosed ? closed() : lost(server, exit)
       this.fork(this.shared.write(this.id, { _tag: "ClientProtocolError", error }))
     })
@@ -196,6 +227,12 @@ class Client {
 const lost = (server: string, exit: PortExit): RpcClientError => {
   const killed = new Killed({ port: server, reason: reasonFromExit(exit) })
   return failure(`the connection with the rpc server ${server} has ended: ${killed.message}`, killed)
+}
+
+/** The server's node takes no new calls. */
+const drains = (server: string): RpcClientError => {
+  const refused = refusedByDrain(server, nodeOf(server))
+  return asUnbegun(failure(`the rpc server ${server} is about to stop: ${refused.message}`, refused))
 }
 
 const closed = (): RpcClientError => failure("the scope of the rpc client's protocol is closed", undefined)

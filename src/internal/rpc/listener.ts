@@ -39,6 +39,8 @@ interface Client {
 /** A server's own port: when it is told to finish, it ends when all open calls are answered. */
 class ServerPort extends Cell {
   private open = 0
+  /** Told when no call is open any more. */
+  private readonly whenDone: Array<() => void> = []
   private finishing: Reason | undefined = undefined
   get isFinishing(): boolean {
     return this.finishing !== undefined
@@ -48,7 +50,13 @@ class ServerPort extends Cell {
   }
   done(calls: number): void {
     this.open -= calls
+    if (this.open === 0) { for (const done of this.whenDone.splice(0)) done() }
     if (this.finishing !== undefined) this.finishAndEnd(this.finishing)
+  }
+  /** What clients have asked. Those of other nodes ask nothing more when this is called. */
+  override whenHandled(handled: () => void): void {
+    if (this.open === 0) handled()
+    else this.whenDone.push(handled)
   }
   override finishAndEnd(reason: Reason): void {
     this.finishing ??= reason

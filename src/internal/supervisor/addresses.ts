@@ -25,11 +25,14 @@ export const openAddress = <E>(
   const services = context.pipe(Context.add(NodeRouter, router), Context.add(Scope.Scope, Scope.makeUnsafe()))
   const pass = (port: string, message: readonly [string, ...ReadonlyArray<unknown>]) =>
     // What cannot be sent is its sender's mistake, and nobody else's.
-    Effect.catchDefect(Port.snd(port, ...message), (error) =>
-      Effect.sync(() => {
-        const what = `a message for ${port} could not be passed on`
-        router.log.of("Supervisor").warnSome(what, what, error)
-      }))
+    Effect.catchDefect(
+      Effect.andThen(Effect.sync(() => router.passedOn(port, message)), Port.snd(port, ...message)),
+      (error) =>
+        Effect.sync(() => {
+          const what = `a message for ${port} could not be passed on`
+          router.log.of("Supervisor").warnSome(what, what, error)
+        })
+    )
   const address = Port.makeUnsafe(
     services,
     (...message: readonly [string, ...ReadonlyArray<unknown>]) =>

@@ -398,7 +398,8 @@ export class Child {
   get current(): Effect.Effect<string, unknown> {
     return Effect.suspend(() => {
       const port = this.livePort
-      if (port !== undefined) return Effect.succeed(port)
+      // A node that is about to stop ends it when it is done, and it is started elsewhere.
+      if (port !== undefined && !this.router.takesNoCalls(nodeOf(port))) return Effect.succeed(port)
       return Deferred.await(this.next ??= Deferred.makeUnsafe())
     })
   }

@@ -25,7 +25,8 @@ export const isRestarted = (type: RestartType, exit: PortExit): boolean => {
     case "permanent":
       return true
     case "transient":
-      return !isOrderly(exit)
+      // Its node has stopped, and not the child.
+      return !isOrderly(exit) || reasons.isEndOfNode(reasonFromExit(exit))
     case "temporary":
       return false
     default:

@@ -210,7 +210,11 @@ class Members {
     const { running } = this
     if (running === undefined) return Effect.void
     for (const [id, port] of this.present) {
-      if (this.sites.hasLeft(Port.nodeOf(port))) this.drain(id, port, "its node has left the pool")
+      const node = Port.nodeOf(port)
+      // A node that is about to stop has left its groups, and sees to it itself that its ports handle all that they have.
+      if (this.sites.hasLeft(node) && !this.router.takesNoCalls(node)) {
+        this.drain(id, port, "its node has left the pool")
+      }
     }
     if (this.sites.open.length === 0) return Effect.void
     const stopped = running.which.filter(({ status }) => status === "stopped")
@@ -246,10 +250,15 @@ class Members {
     return Array.from(this.present).flatMap(([id, port]) => this.running?.find(id)?.livePort === port ? [port] : [])
   }
 
+  /** Those that may be asked. A node that is about to stop ends those that are there when they have handled what they have. */
+  private get asked(): ReadonlyArray<string> {
+    return this.ports.filter((port) => !this.router.takesNoCalls(Port.nodeOf(port)))
+  }
+
   /** The member whose turn it is. Waits for one if there is none. */
   readonly next: Effect.Effect<string, Killed> = Effect.suspend(() => {
-    const { ports } = this
-    const port = ports[this.turn++ % ports.length]
+    const { asked } = this
+    const port = asked[this.turn++ % asked.length]
     if (port !== undefined) return Effect.succeed(port)
     const over = this.running?.gone ?? Effect.never
     return Effect.andThen(Effect.raceFirst(Deferred.await(this.someone), over), this.next)

@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Node } from "../../Node.ts"
 import { calMessage } from "../../Port.ts"
+import { DespiteDrain } from "../node/drain.ts"
 import { isPortId } from "../values/portId.ts"
 import { Killed } from "../values/reason.ts"
 import { ChildError, type ChildInfo, type Count, StartError } from "./errors.ts"
@@ -54,7 +55,7 @@ const ask = (
   ...args: ReadonlyArray<unknown>
 ): Effect.Effect<unknown, AskError, Node> =>
   Effect.flatMap(
-    calMessage(port, tag, ...args),
+    Effect.provideService(calMessage(port, tag, ...args), DespiteDrain, true),
     ([kind, first, second]) => kind === "ok" ? Effect.succeed(first) : Effect.fail(toFailure(port, first, second))
   )
 

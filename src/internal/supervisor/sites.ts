@@ -131,7 +131,7 @@ export class Sites implements NodeListener {
   get open(): ReadonlyArray<string> {
     const now = this.router.monotonic()
     return Array.from(this.all).flatMap(([node, { isListed, restsUntil }]) =>
-      isListed && restsUntil <= now && this.router.isUp(node) ? [node] : []
+      isListed && restsUntil <= now && this.router.isUp(node) && !this.router.drains(node) ? [node] : []
     )
   }
 

@@ -149,7 +149,8 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     // A start may spawn several, each on nodes of its own.
     const what = JSON.stringify([fn.name, nodes])
     const last = starter?.lastNodes.get(what)
-    const isThere = (node: string | undefined): node is string => node !== undefined && router.isUp(node)
+    const isThere = (node: string | undefined): node is string =>
+      node !== undefined && router.isUp(node) && (node === router.nodeId || !router.drains(node))
     // If there is no link to any of them, the attempt to spawn makes one.
     const next = nodes[(last === undefined ? 0 : nodes.indexOf(last) + 1) % nodes.length]
     const node = isThere(last) ? last : nodes.find(isThere) ?? next

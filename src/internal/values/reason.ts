@@ -44,9 +44,18 @@ export const reasons = {
   },
   /** A supervisor gave up, because of this child and the way that it ended last. */
   restart_limit: (text: string, childId: string, last: Reason) => ["restart_limit", text, childId, ...last],
+  /** The node of the port that was asked takes no new calls, since it is about to stop. */
+  draining: (nodeId: string) => ["draining", `node ${nodeId} is about to stop, and takes no new calls`],
   /** An end in order. */
   shutdown: (...why: Reason) => ["shutdown", ...why]
 } as const satisfies Record<string, (...args: Array<never>) => Reason>
+
+/** Why the ports of a node end that stops in order. */
+const nodeStops = "its node stops"
+export const endOfNode = (): Reason => reasons.shutdown(nodeStops)
+
+/** Whether a port ended since its node stopped, and would not have by itself. */
+export const isEndOfNode = (reason: Reason): boolean => isTagged(reason, "shutdown") && reason[1] === nodeStops
 
 /** The tags of our own reasons. */
 export type ReasonTag = keyof typeof reasons
@@ -63,6 +72,21 @@ export const isForeseen = (reason: Reason): boolean =>
 
 /** Why the link was lost that a reason of this node tells of: beside the list, which travels as it is. */
 const linkErrors = new WeakMap<Reason, LinkErrorReason>()
+
+/** Errors of calls that were refused before anything of them had begun. The reason alone does not say it: it travels, along links of ports too. */
+const unbegun = new WeakSet<object>()
+
+export const asUnbegun = <A extends object>(error: A): A => {
+  unbegun.add(error)
+  return error
+}
+
+/** The end of a call that a node does not take any more. Nothing of it has begun. */
+export const refusedByDrain = (port: string, nodeId: string): Killed =>
+  asUnbegun(new Killed({ port, reason: reasons.draining(nodeId) }))
+
+/** Whether it is certain that nothing of what was called has begun: it may be asked for again, elsewhere. */
+export const isUnbegun = (error: unknown): boolean => typeof error === "object" && error !== null && unbegun.has(error)
 
 interface KilledFields {
   readonly port: string
@@ -81,9 +105,20 @@ export class Killed extends Schema.TaggedError<Killed>()("Killed", {
     if (why !== undefined) linkErrors.set(this.reason, why)
   }
 
-  /** Why the link was lost that the port ended for: the tag of a `LinkError`. Of what other nodes tell, only they know it. */
+  /**
+   * Why the link was lost that the port ended for: the tag of a `LinkError`; `node_left` where the port has ended since its node stops. Of
+   * what other nodes tell, only they know it.
+   */
   get linkError(): LinkErrorReason | undefined {
-    return linkErrors.get(this.reason)
+    return isEndOfNode(this.reason) ? "node_left" : linkErrors.get(this.reason)
+  }
+
+  /**
+   * Whether the call has certainly not begun: the node of the port was draining, and refused it. It may be made again, elsewhere, whatever
+   * it does.
+   */
+  get isUnbegun(): boolean {
+    return isUnbegun(this)
   }
 
   override get message(): string {

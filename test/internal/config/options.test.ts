@@ -51,7 +51,8 @@ describe("the options of a run", () => {
       framings: ["cbor", "json"],
       authOffer: ["hmac_sha3_512"],
       authAccept: ["hmac_sha3_512", "cleartext"],
-      maxMessageSize: 67_108_864
+      maxMessageSize: 67_108_864,
+      drainTimeout: Duration.seconds(10)
     })
   })
 

@@ -28,7 +28,8 @@ const values: {
   framings: [["json"], ["json"], ["cbor", "storable"]],
   authOffer: [["tls_anon"], ["tls_anon"], "hmac_sha3_512"],
   authAccept: [["cleartext"], "cleartext", ["tls_sha3_512"]],
-  maxMessageSize: [40_000, "40000", 50_000]
+  maxMessageSize: [40_000, "40000", 50_000],
+  drainTimeout: [Duration.seconds(3), 3, "2.5"]
 }
 
 /** What the file has of an option. */

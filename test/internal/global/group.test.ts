@@ -13,6 +13,7 @@ const look = () => {
   const group = new Group({
     nodeId: "near",
     isUp: () => true,
+    drains: () => false,
     monotonic: () => 0,
     roundTripMillis: () => undefined,
     monitor: (port, watcher) => {

@@ -98,6 +98,7 @@ export const runParams = {
     "How the log is written: logfmt, json or pretty. Default: pretty on a terminal, else logfmt"
   ),
   log_level: text("log-level", "The least level of the log, also by module or service: info,Transport=debug"),
+  drain_timeout: text("drain-timeout", "How many seconds a node may take for what it has in hand when it stops"),
   node_id_in_cert: switched("node-id-in-cert", "Certificates must be for the node IDs of their nodes"),
   metrics: text(
     "metrics",
@@ -161,7 +162,8 @@ const readFlags = (input: RunInput): Result.Result<Arguments, InvalidConfig> =>
         metrics: Option.getOrUndefined(input.metrics),
         otlp: Option.getOrUndefined(input.otlp),
         log_format: Option.getOrUndefined(input.log_format),
-        log_level: Option.getOrUndefined(input.log_level)
+        log_level: Option.getOrUndefined(input.log_level),
+        drain_timeout: Option.getOrUndefined(input.drain_timeout)
       }
     })
   )

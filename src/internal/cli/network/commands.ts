@@ -70,7 +70,8 @@ const modules = {
   session: () => import("./session.ts"),
   look: () => import("./look.ts"),
   talk: () => import("./talk.ts"),
-  ports: () => import("./ports.ts")
+  ports: () => import("./ports.ts"),
+  stopping: () => import("./stopping.ts")
 }
 
 /** What a shell is connected by, for the commands that are typed into it. */
@@ -179,13 +180,45 @@ const evaluate = Command.make(
   Command.withExamples([{ command: "emp eval seed 'process.uptime()'" }])
 )
 
-const restart = Command.make(
-  "restart",
-  { ...flags, node },
-  (input) => on(input, modules.talk, ({ restart }, session) => restart(session, input.node))
-).pipe(
-  Command.withDescription("Restart a node that emp run runs with its watchdog"),
-  Command.withExamples([{ command: "emp restart worker" }])
+const nodes = node.pipe(Argument.atLeast(1))
+const wait = Flag.Boolean("wait").pipe(
+  Flag.withDescription("Wait until it is done; or --no-wait"),
+  Flag.withDefault(true)
+)
+/** What nodes do that stop takes longer than an answer. */
+const timeout = Flag.Finite("timeout").pipe(
+  Flag.withDescription("How many seconds one node may take. Default: 60"),
+  Flag.filter((seconds) => seconds > 0, () => "more than 0 seconds"),
+  Flag.withDefault(60)
+)
+const stoppingFlags = { ...flags, timeout, wait, nodes }
+type StoppingFlags = Command.Command.Config.Infer<typeof stoppingFlags>
+type Stopping = typeof import("./stopping.ts")
+
+/** Does something to nodes, one after the other. An answer may take no longer than one of other commands. */
+const toEach = (input: StoppingFlags, verb: "drain" | "stop" | "restart") =>
+  on(
+    { ...input, timeout: Math.min(input.timeout, 5) },
+    modules.stopping,
+    (does: Stopping, session) =>
+      does[verb](session, input.nodes, { isAwaited: input.wait, patienceSeconds: input.timeout })
+  )
+
+const drain = Command.make("drain", stoppingFlags, (input) => toEach(input, "drain")).pipe(
+  Command.withDescription("Have nodes take no new calls, leave their groups, and finish what they have in hand"),
+  Command.withExamples([{ command: "emp drain worker", description: "It runs on until it is stopped" }])
+)
+
+const stop = Command.make("stop", stoppingFlags, (input) => toEach(input, "stop")).pipe(
+  Command.withDescription("Drain and stop nodes that emp run runs, and their watchdogs"),
+  Command.withExamples([{ command: "emp stop worker" }])
+)
+
+const restart = Command.make("restart", stoppingFlags, (input) => toEach(input, "restart")).pipe(
+  Command.withDescription(
+    "Restart nodes that emp run runs with its watchdog, one after the other, each when the one before is back and its services are up"
+  ),
+  Command.withExamples([{ command: "emp restart worker" }, { command: "emp restart worker1 worker2 worker3" }])
 )
 
 const reload = Command.make(
@@ -543,7 +576,7 @@ const web = Command.make(
   Command.withExamples([{ command: "emp web" }, { command: "emp web --bind 0.0.0.0:4080 --allow-actions" }])
 )
 
-const talking = [snd, cal, mon, kil, find, db, evaluate, restart, reload] as const
+const talking = [snd, cal, mon, kil, find, db, evaluate, drain, stop, restart, reload] as const
 const looking = [status, top, ps, groups, trace, tree, tap, ping, bench, logs, logLevel] as const
 
 /** In their groups, as `emp --help` lists them. */

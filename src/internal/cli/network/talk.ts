@@ -4,7 +4,6 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Global from "../../../Global.ts"
@@ -15,7 +14,6 @@ import { operatorRequests } from "../../global/requests.ts"
 import { NodeRouter } from "../../node/router.ts"
 import { stringify } from "../../values/exactJson.ts"
 import { reasonFromExit } from "../../values/reason.ts"
-import { restartRequest } from "../run/watched.ts"
 import { print, printOutput } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { ask, askFor, failed, isOwnKind, reachPort, type Session, within } from "./session.ts"
@@ -95,18 +93,6 @@ export const evaluate = (session: Session, node: string, code: string) =>
     const [problem, ...results] = yield* ask(session, node, "eval", code)
     if (problem !== "") return yield* failed(`node ${node}: ${show(problem)}`)
     yield* printReply(session, results)
-  })
-
-/** Has a node started again by its watchdog, and waits for its end. */
-export const restart = (session: Session, node: string) =>
-  Effect.gen(function*() {
-    const [can] = yield* ask(session, node, "can", restartRequest)
-    if (can !== true) return yield* failed(`node ${node} was not started by emp run`)
-    const ended = yield* Effect.forkScoped(Port.exit(node), { startImmediately: true })
-    const [done] = yield* ask(session, node, restartRequest)
-    if (done !== true) return yield* failed(`node ${node} has no watchdog that would start it again`)
-    yield* within(session, Fiber.join(ended), `node ${node} has not stopped yet`)
-    yield* print(`node ${node} restarts`)
   })
 
 export const find = (session: Session, group: string) =>

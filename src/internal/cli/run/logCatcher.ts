@@ -5,6 +5,7 @@
  * @internal
  */
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
@@ -289,6 +290,15 @@ export const loggerOf = (catcher: LogCatcher): Logger.Logger<unknown, void> =>
         Object.entries(annotations).map(([name, value]) => [name.toWellFormed(), describe(value)])
       )
     })
+  })
+
+/** Gives other loggers what the log shows, and no more: by itself each of them would get all lines of every level. */
+export const asTheLogShows = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateService(effect, Logger.CurrentLoggers, (loggers) => new Set(Array.from(loggers, shownAlone)))
+
+const shownAlone = (logger: Logger.Logger<unknown, unknown>): Logger.Logger<unknown, unknown> =>
+  logger === catchingLogger ? logger : Logger.make((options) => {
+    if (catcher.shows(options.logLevel, options.fiber.getRef(References.CurrentLogAnnotations))) logger.log(options)
   })
 
 /** That of this process. */

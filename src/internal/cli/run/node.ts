@@ -8,7 +8,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import type * as Path from "effect/Path"
 import * as os from "node:os"
 import { inspect } from "node:util"
@@ -25,10 +24,11 @@ import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
 import { isWatched, tellWatchdog } from "./channel.ts"
-import { catcher, catchingLogger } from "./logCatcher.ts"
+import { asTheLogShows, catcher } from "./logCatcher.ts"
 import type { Service, ServiceEnvironment, ServiceError } from "./service.ts"
 import { Services } from "./services.ts"
 import { Stage } from "./stage.ts"
+import { stopsWhenAsked } from "./stopping.ts"
 import { beKnownAs, obey, restartRequest } from "./watched.ts"
 
 /** What only the command line can say. */
@@ -74,20 +74,20 @@ export const runNode = (
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
       Layer.provide(Node.layer({ ...options, nodeId }), Transport.layerTcp)
     )
-    // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it.
+    // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it. They are
+    // there until the node has drained: what they have been asked is answered first.
     const body = prepare(switches, watched, stage).pipe(
       Effect.andThen(Effect.forkScoped(reloading(Deferred.await(started)))),
-      Effect.andThen(serve(services, started))
+      Effect.andThen(Effect.ensuring(serve(services, started), Node.drain()))
     )
     const running = body.pipe(
       Effect.scoped,
       Effect.provide(node),
-      Effect.ensuring(Effect.sync(() => stage.nodeStopped())),
-      Effect.provide(Logger.layer([catchingLogger], { mergeWithExisting: true }))
+      Effect.ensuring(Effect.sync(() => stage.nodeStopped()))
     )
     return yield* options.otlp === undefined
       ? running
-      : Effect.provide(running, (yield* loadTelemetry).sendTelemetry(options.otlp, nodeId ?? ""))
+      : Effect.provide(asTheLogShows(running), (yield* loadTelemetry).sendTelemetry(options.otlp, nodeId ?? ""))
   }).pipe(Effect.scoped)
 
 const loadTelemetry = Effect.promise(() => import("./telemetry.ts"))
@@ -104,12 +104,14 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
   beKnownAs(router.nodeId)
   catcher.attach(router)
   stage.nodeStarted(router)
+  router.observed.isReady = false
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
     router.log.of("Cli").warn(`node ${from} asks this one to restart`)
     tellWatchdog({ restart: true })
   })
+  stopsWhenAsked(router)
   if (allowEval) router.requests.add("eval", evaluateFor(router))
   if (trace) traceMessages(router, writeLine)
 })
@@ -150,6 +152,7 @@ export const checkSeeds = ({ binds = ["*"], seeds }: NodeOptions): Effect.Effect
 }
 
 const serve = Effect.fnUntraced(function*(loaded: ReadonlyArray<Service>, started: Deferred.Deferred<Services>) {
+  const { observed } = yield* NodeRouter
   const services = new Services(yield* Effect.context<ServiceEnvironment>())
   yield* services.begin(loaded)
   yield* Deferred.succeed(started, services)
@@ -158,6 +161,7 @@ const serve = Effect.fnUntraced(function*(loaded: ReadonlyArray<Service>, starte
   const nodeId = yield* Node.id
   const addresses = yield* Node.addresses
   const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
+  observed.isReady = true
   yield* Console.log(`node ${nodeId} is ready, ${where}`)
   tellWatchdog({ ready: true })
   return yield* failed

@@ -57,7 +57,8 @@ describe("a chain", () => {
         "metrics",
         "otlp",
         "log_format",
-        "log_level"
+        "log_level",
+        "drain_timeout"
       )
     const expected = listed.trim().split(/\s+/).concat(finer.flatMap((key) => [`[set]${key}`, `del${key}`]))
       .flatMap((word) => word.startsWith("[set]") ? [word.slice(5), word.replace(/\W/g, "")] : [word])

@@ -1,0 +1,145 @@
+/**
+ * Commands that have nodes stop in order: `drain`, `stop`, `restart`. What they wait for may take longer than an answer.
+ *
+ * @internal
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Port from "../../../Port.ts"
+import { NodeRouter } from "../../node/router.ts"
+import { drainRequest, Status, statusRequest } from "../../node/status.ts"
+import { stopRequest } from "../run/stopping.ts"
+import { restartRequest } from "../run/watched.ts"
+import { print, printJson } from "../terminal/screen.ts"
+import { ask, failed, reach, type Session } from "./session.ts"
+
+/** What all of them are told. */
+export interface Waiting {
+  /** Whether to wait for more than that it has begun. */
+  readonly isAwaited: boolean
+  /** So long one node may take. */
+  readonly patienceSeconds: number
+}
+
+/** Between two looks at a node that is waited for. */
+const look = Schedule.spaced("200 millis")
+
+const progress = (node: string, what: string) => Console.error(`emp: node ${node} ${what}`)
+
+const tell = (session: Session, node: string, what: string) =>
+  session.json ? printJson({ node, [what]: true }) : print(`node ${node} ${sentences[what] ?? what}`)
+
+const sentences: Readonly<Record<string, string>> = {
+  draining: "drains",
+  drained: "has drained",
+  stopping: "stops",
+  stopped: "has stopped",
+  restarting: "restarts",
+  restarted: "has restarted"
+}
+
+/** What a node is asked for that can do it: begins it, or says why not. */
+const begin = (session: Session, node: string, request: string, cannot: string) =>
+  Effect.gen(function*() {
+    const [can] = yield* ask(session, node, "can", request)
+    if (can !== true) return yield* failed(`node ${node} ${cannot}`)
+    return (yield* ask(session, node, request))[0]
+  })
+
+/** Fails when it takes longer than one node may take; `otherwise` says what has not happened by then. */
+const inTime = <A, E, R>(
+  { patienceSeconds }: Waiting,
+  effect: Effect.Effect<A, E, R>,
+  otherwise: () => string
+) =>
+  Effect.timeoutOrElse(effect, {
+    duration: `${patienceSeconds} seconds`,
+    orElse: () => failed(`${otherwise()} (after ${patienceSeconds} s)`)
+  })
+
+/** One node after the other. If one fails, those after it are left alone, and named. */
+const each = <E, R>(
+  nodes: ReadonlyArray<string>,
+  act: (node: string) => Effect.Effect<void, E, R>
+): Effect.Effect<void, E, R> =>
+  Effect.forEach(nodes, (node, at) => {
+    const others = nodes.slice(at + 1)
+    const left = others.length === 0 ? Effect.void : Console.error(`emp: left alone: ${others.join(", ")}`)
+    return Effect.onError(act(node), () => left)
+  }, { discard: true })
+
+const isStatus = Schema.is(Status)
+
+const statusOf = (session: Session, node: string) =>
+  Effect.flatMap(
+    ask(session, node, statusRequest),
+    ([status]) => isStatus(status) ? Effect.succeed(status) : failed(`node ${node} says of itself what makes no sense`)
+  )
+
+/** Has nodes take no new calls, and waits until they have finished what they have in hand. */
+export const drain = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
+  each(nodes, (node) =>
+    Effect.gen(function*() {
+      yield* begin(session, node, drainRequest, "cannot be drained")
+      if (!waiting.isAwaited) return yield* tell(session, node, "draining")
+      yield* progress(node, "drains")
+      const drained = Effect.filterOrFail(statusOf(session, node), (status) => status.drained !== false)
+      const unfinished = () => `node ${node} is not done yet with what it has in hand: its log names it`
+      yield* inTime(waiting, Effect.retry(drained, look), unfinished)
+      yield* tell(session, node, "drained")
+    }))
+
+/** Has nodes stop that `emp run` runs, with their watchdogs. */
+export const stop = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
+  each(nodes, (node) =>
+    Effect.gen(function*() {
+      yield* reach(session, node)
+      const ended = yield* Effect.forkChild(Port.exit(node), { startImmediately: true })
+      const answer = yield* begin(session, node, stopRequest, "was not started by emp run")
+      if (answer !== true) return yield* failed(`node ${node} does not stop: ${String(answer)}`)
+      if (!waiting.isAwaited) return yield* tell(session, node, "stopping")
+      yield* progress(node, "stops")
+      yield* inTime(waiting, Fiber.join(ended), () => `node ${node} has not stopped yet`)
+      yield* tell(session, node, "stopped")
+    }))
+
+/** Has nodes started again by their watchdogs, one after the other: the next one when this one is back, and its services are up. */
+export const restart = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
+  each(nodes, (node) =>
+    Effect.gen(function*() {
+      yield* reach(session, node)
+      const before = yield* incarnationOf(node)
+      const ended = yield* Effect.forkChild(Port.exit(node), { startImmediately: true })
+      const answer = yield* begin(session, node, restartRequest, "was not started by emp run")
+      if (answer !== true) return yield* failed(`node ${node} has no watchdog that would start it again`)
+      if (!waiting.isAwaited) return yield* tell(session, node, "restarting")
+      yield* progress(node, "stops")
+      let problem = `node ${node} has not stopped yet`
+      const back = Effect.gen(function*() {
+        yield* Fiber.join(ended)
+        yield* progress(node, "has stopped, and is started again")
+        problem = `node ${node} has stopped, and has not come back`
+        yield* Effect.retry(
+          Effect.tapError(isBack(session, node, before), (error) =>
+            Effect.sync(() => {
+              problem = `node ${node} has stopped, and is not back: ${error.message}`
+            })),
+          look
+        )
+      })
+      yield* inTime(waiting, back, () => problem)
+      yield* tell(session, node, "restarted")
+    }))
+
+/** Random for each process, so that a node that is back is told from one that is still there. */
+const incarnationOf = (node: string) => Effect.map(NodeRouter, (router) => router.linkTo(node)?.incarnation)
+
+const isBack = (session: Session, node: string, before: string | undefined) =>
+  Effect.gen(function*() {
+    const { ready } = yield* statusOf(session, node)
+    if ((yield* incarnationOf(node)) === before) return yield* failed("it has not stopped yet")
+    if (ready === false) return yield* failed("its services are not up yet")
+  })
