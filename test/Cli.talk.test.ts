@@ -600,7 +600,18 @@ describe("a command of the network", () => {
   it("logs as much as EMP_VERBOSE says", async () => {
     for (const [verbose, expected] of [["5", false], ["8", true]] as const) {
       const node = begin(
-        ["run", "--no-watchdog", "--node-id", `v${verbose}`, "--bind", "127.0.0.1:*", "--seed", seed],
+        [
+          "run",
+          "--no-watchdog",
+          "--node-id",
+          `v${verbose}`,
+          "--bind",
+          "127.0.0.1:*",
+          "--seed",
+          seed,
+          "--service",
+          "test/fixtures/services.ts#lively"
+        ],
         {
           EMP_VERBOSE: verbose
         }

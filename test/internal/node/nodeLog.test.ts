@@ -105,8 +105,8 @@ describe("the life of a node", () => {
     const { layer, life, lines } = makeLogs()
     return Effect.gen(function*() {
       const log = yield* makeLog
-      for (let i = 1; i <= 1000; i++) log.life("up", `node n${i} is up`, `n${i}`)
-      for (let i = 1; i <= 1000; i++) log.life("down", "node flapping is down", "flapping")
+      for (let i = 1; i <= 1000; i++) log.life("up", `node n${i} is up: here`, `n${i}`)
+      for (let i = 1; i <= 1000; i++) log.life("down", "node flapping is down: gone", "flapping")
       log.alarm("kind", "an error")
       assert.deepStrictEqual(lines, ["ERROR a an error"])
       assert.isAtLeast(life.length, 256)
@@ -118,9 +118,9 @@ describe("the life of a node", () => {
     const { layer, life } = makeLogs()
     return Effect.gen(function*() {
       const context = yield* Effect.context<Scope.Scope>()
-      new NodeLog("a", context).life("up", "node emp/1 is up", "emp/1")
-      new NodeLog("emp/1", context).life("up", "node a is up", "a")
-      new NodeLog("emp/1", context).life("starting", "node emp/1 starts")
+      new NodeLog("a", context).life("up", "node emp/1 is up: here", "emp/1")
+      new NodeLog("emp/1", context).life("up", "node a is up: here", "a")
+      new NodeLog("emp/1", context).life("starting", "node emp/1 starts: now")
       assert.deepStrictEqual(life, [])
     }).pipe(Effect.scoped, Effect.provide(layer))
   })
