@@ -29,7 +29,7 @@ export const withAside = (aside: unknown, name: string, message: Message): Messa
 ]
 
 /** Whether what is sent under this name, none for the node port, is a message for a port and no request to the node. */
-export const isForPort = (name: unknown, [request]: Message): boolean => name !== "" || request === ownRequests.aside
+export const isForPort = (name: unknown, message: Message): boolean => name !== "" || message[0] === ownRequests.aside
 
 /** What such a request holds, of which nothing is checked; `undefined` if it is another one. */
 export const readAside = (
