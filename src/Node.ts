@@ -22,6 +22,7 @@ import * as crypto from "node:crypto"
 import * as os from "node:os"
 import { Connections } from "./internal/node/connections.ts"
 import * as gaugesOf from "./internal/node/gauges.ts"
+import { lacksOf } from "./internal/node/lacks.ts"
 import { measureLoopDelay } from "./internal/node/loopDelay.ts"
 import { type TraceLine as TracedMessage, traceMessages, writeLine } from "./internal/node/messageTrace.ts"
 import { NodeMetrics } from "./internal/node/metrics.ts"
@@ -31,7 +32,6 @@ import { installNodePort } from "./internal/node/nodePort.ts"
 import * as nodeOptions from "./internal/node/options.ts"
 import { OwnProof, type Renewal } from "./internal/node/ownProof.ts"
 import type { PeerState } from "./internal/node/peer.ts"
-import { readinessOf } from "./internal/node/readiness.ts"
 import * as routers from "./internal/node/router.ts"
 import { Self } from "./internal/port/cell.ts"
 import type { Link } from "./internal/transport/link.ts"
@@ -708,7 +708,7 @@ export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter,
  * @category accessors
  * @since 0.1.0
  */
-export const lacks: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.map(NodeRouter, readinessOf)
+export const lacks: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.map(NodeRouter, lacksOf)
 
 /**
  * Adds the routes to a program's HTTP server by which an orchestrator, such as Kubernetes, asks after it.
@@ -747,7 +747,7 @@ export const layerProbes: Layer.Layer<never, never, Node | HttpRouter.HttpRouter
     const router = yield* NodeRouter
     // Whoever has no HTTP server need not load it.
     const { probes } = yield* Effect.promise(() => import("./internal/node/probes.ts"))
-    return probes(Effect.sync(() => readinessOf(router)))
+    return probes(Effect.sync(() => lacksOf(router)))
   })
 )
 

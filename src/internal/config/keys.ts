@@ -11,6 +11,7 @@ import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake
 import { isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { InvalidConfig } from "./errors.ts"
+import { type LogFormat, logFormats } from "./logFormats.ts"
 import { wrongLevel } from "./logLevels.ts"
 
 interface About {
@@ -119,10 +120,6 @@ const listOfServices = (about: string): Kind<ReadonlyArray<ServiceSpec>> =>
     allowed: "a service: MODULE, MODULE#EXPORT, or in JSON [\"MODULE#EXPORT\", ARGUMENT, ...]",
     example: "./greeter.js,./clock.js#hourly"
   })
-
-/** How lines of a log are written: `cli/run/logFormat.ts` does it. */
-export const logFormats = ["logfmt", "json", "pretty"] as const
-export type LogFormat = typeof logFormats[number]
 
 /** What a configuration can have. */
 export interface Configuration {

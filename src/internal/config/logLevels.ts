@@ -7,17 +7,19 @@
 import * as Result from "effect/Result"
 import { basename } from "node:path"
 import { didYouMean } from "../values/didYouMean.ts"
+import { modules } from "../values/modules.ts"
 
-/** From nothing to everything: a level lets through what stands before it, and itself. */
-const levels = ["None", "Fatal", "Error", "Warn", "Info", "Debug", "Trace"] as const
+/** The levels of lines, as Effect's loggers name them. */
+export const lineLevels = ["Trace", "Debug", "Info", "Warn", "Error", "Fatal"] as const
+export type LineLevel = typeof lineLevels[number]
 
-/** As Effect's loggers name it. */
-export type LogLevel = typeof levels[number]
+/** Which lines are shown: those of a level, and of all that are worse. */
+export type LogLevel = "None" | LineLevel
+
+/** From nothing to everything. */
+const levels: ReadonlyArray<LogLevel> = ["None", ...lineLevels.toReversed()]
 
 const severities: ReadonlyMap<string, number> = new Map(levels.map((level, at) => [level, at]))
-
-/** By these names the rooms' lines are known: `module` in their annotations. */
-const modules = ["Port", "Node", "Transport", "Global", "Supervisor", "Rpc", "Cli"] as const
 
 export interface LogLevels {
   /** For what no other level is given for. */

@@ -19,6 +19,8 @@ import type { NodeLog } from "./nodeLog.ts"
 import type { Peer } from "./peer.ts"
 
 export const drainRequests = {
+  /** `emp_drain REPLYPORT ARG...`: the node is to drain. Answered by true when it has begun; `emp_status` tells when it is done. */
+  drain: "emp_drain",
   /** `emp_draining`: the sender takes no new calls from now on. Answered by `emp_drained`. */
   begins: "emp_draining",
   /** `emp_drained`: the sender has its answers to all that it had asked of the receiver before. */
@@ -217,7 +219,7 @@ export class Drain {
   private tellWhatIsLeft(timeoutMillis: number): void {
     const { busy, host, waiting } = this
     const left = busy === undefined ? this.cells.filter((cell) => cell.isBusy) : Array.from(busy)
-    const named = left.slice(0, mostNamed).map((cell) => `${cell.id} (${cell.waiting} waiting)`)
+    const named = left.slice(0, mostNamed).map((cell) => `${cell.id} (${cell.mailbox} waiting)`)
     if (left.length > mostNamed) named.push(`${left.length - mostNamed} others`)
     const parts = [
       ...waiting.size === 0 ? [] : [`calls of ${Array.from(waiting).join(", ")}`],

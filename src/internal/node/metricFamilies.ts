@@ -6,11 +6,11 @@
  */
 import type { Durations } from "../port/durations.ts"
 import { type Gauges, read as readGauges } from "./gauges.ts"
+import { lacksOf } from "./lacks.ts"
 import { loopDelay, worstLoopDelayMillis } from "./loopDelay.ts"
 import { entriesOf } from "./observed.ts"
 import type { PortsSeen } from "./portCensus.ts"
 import type { PortStatus } from "./portList.ts"
-import { readinessOf } from "./readiness.ts"
 import type { Router } from "./router.ts"
 import type { LinkKind, Traffic, Volume } from "./traffic.ts"
 
@@ -225,7 +225,7 @@ const ofNetwork: ReadonlyArray<Family> = [
     "gauge",
     "effect_mp_ready",
     "Whether the node has its place in the network, and serves: 1 or 0",
-    (router) => readinessOf(router).length === 0 ? 1 : 0
+    (router) => lacksOf(router).length === 0 ? 1 : 0
   )
 ]
 

@@ -13,6 +13,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Annotations } from "../port/receiver.ts"
 import { isCommand } from "../values/commandId.ts"
+import type { Module } from "../values/modules.ts"
 import {
   isForeseen,
   isTagged,
@@ -24,9 +25,6 @@ import {
   showReason
 } from "../values/reason.ts"
 import { LogLimiter } from "./logLimiter.ts"
-
-/** The rooms, as log lines name them: levels can be set for each. */
-export type Module = "Port" | "Node" | "Transport" | "Global" | "Supervisor" | "Rpc" | "Cli"
 
 type Level = "Debug" | "Info" | "Warn" | "Error"
 
@@ -137,7 +135,7 @@ export class NodeLog {
    */
   crash(what: string, kind: string, cause: unknown): void {
     const told = Cause.isCause(cause) ? cause : Cause.die(cause)
-    this.limited("Error", `${kind}: ${placeOf(told)} ${String(this.annotations["service"] ?? "")}`, what, [told])
+    this.limited("Error", `${kind}: ${frameOf(told)} ${String(this.annotations["service"] ?? "")}`, what, [told])
   }
 
   private limited(level: Level, kind: string, text: string, details: ReadonlyArray<unknown>): void {
@@ -182,7 +180,7 @@ export class NodeLog {
   unmonitored(port: string, exit: PortExit): void {
     const reason = reasonFromExit(exit)
     if (isForeseen(reason) || this.bounds.reported.has(exit)) return
-    const kind = `unmonitored: ${tagOf(reason) ?? "another"}`
+    const kind = `unmonitored: ${reasonTagOf(reason) ?? "another"}`
     const text = `port ${port}, which nobody monitored, has ended: ${showReason(exit)}`
     this.of("Port").about({ port, ...errorOf(reason) }).warnSome(kind, text)
   }
@@ -201,11 +199,11 @@ export class NodeLog {
 }
 
 /** The tag of a reason that is one of our own. */
-const tagOf = (reason: Reason): ReasonTag | undefined =>
+const reasonTagOf = (reason: Reason): ReasonTag | undefined =>
   (Object.keys(reasons) as ReadonlyArray<ReasonTag>).find((tag) => isTagged(reason, tag))
 
 const errorOf = (reason: Reason): Annotations => {
-  const tag = tagOf(reason)
+  const tag = reasonTagOf(reason)
   return tag === undefined ? {} : { error: tag }
 }
 
@@ -213,7 +211,7 @@ const errorOf = (reason: Reason): Annotations => {
 const widestKind = 200
 
 /** What failed, and where in the code: of two that are alike in that, one mistake is the cause. To look at an error may run its code. */
-const placeOf = (cause: Cause.Cause<unknown>): string => {
+const frameOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   try {
     if (!(error instanceof Error)) return typeof error

@@ -15,7 +15,7 @@ import { drainRequests } from "./drain.ts"
 import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./fullRequests.ts"
 import { answerPorts, portsRequest } from "./portList.ts"
 import type { Request, Router } from "./router.ts"
-import { answerStatus, drainRequest, statusRequest } from "./status.ts"
+import { answerStatus, statusRequest } from "./status.ts"
 import { answerTaps, tapRequest } from "./tap.ts"
 
 /** The port with the empty name. It lives as long as its node: it cannot be killed, and a monitor of it stays silent. */
@@ -142,7 +142,7 @@ const builtIn = (router: Router): Record<string, Request> => ({
   [drainRequests.begins]: (from) => {
     if (ownKind(router, from) !== undefined) router.peerDrains(router.peer(from))
   },
-  [drainRequest]: (from, prefix) => {
+  [drainRequests.drain]: (from, prefix) => {
     if (!router.isDraining) router.log.warn(`node ${from} asks this one to drain`)
     router.fork(router.drain.within())
     reply(router, from, prefix, true)

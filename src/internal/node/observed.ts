@@ -31,7 +31,7 @@ export interface Seeding {
 }
 
 /** How many entries the data of the network has, on a global node. */
-export const entriesOf = ({ families }: NetworkStatus): number =>
+export const entriesOf = ({ families }: Pick<NetworkStatus, "families">): number =>
   Object.values(families).reduce((sum, size) => sum + size, 0)
 
 /** What a port is, beside a port: in the words of the room that made it. */
@@ -45,9 +45,9 @@ const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
 export class Observed {
   /** How often supervisors of this node have started a child again. */
   restarts = 0
-  /** Whether the node has joined its network, and its services are up. `undefined` if nobody says so. */
-  isReady: boolean | undefined = undefined
-  private readonly lacks = new Map<symbol, string>()
+  /** Of a node that `emp run` runs: whether it has joined its network, and its services have started. */
+  hasStarted: boolean | undefined = undefined
+  private readonly missing = new Map<symbol, string>()
   private readonly ports = new Set<string>()
   private readonly roles = new Map<string, Role>()
   private readGroups: ((port: string) => ReadonlyArray<string>) | undefined = undefined
@@ -109,14 +109,14 @@ export class Observed {
   }
 
   /** Says what the node lacks before it is ready, in words. The result says that it is there. */
-  lacking(what: string): () => void {
+  lack(what: string): () => void {
     const key = Symbol(what)
-    this.lacks.set(key, what)
-    return () => void this.lacks.delete(key)
+    this.missing.set(key, what)
+    return () => void this.missing.delete(key)
   }
 
-  get awaited(): ReadonlyArray<string> {
-    return Array.from(this.lacks.values())
+  get lacks(): ReadonlyArray<string> {
+    return Array.from(this.missing.values())
   }
 
   get networkStatus(): NetworkStatus {

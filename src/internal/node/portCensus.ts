@@ -1,12 +1,12 @@
 /**
- * What waits at the ports of a node, all together and where the most is. All ports are looked at, in parts between which the node does
- * other things.
+ * What waits at the ports of a node, all together and where the most is.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
 import { type Cell, isCell } from "../port/cell.ts"
 import { type PortStatus, readPorts } from "./portList.ts"
+import { eachPort } from "./portWalk.ts"
 import type { Router } from "./router.ts"
 
 export interface PortsSeen {
@@ -20,9 +20,6 @@ export interface PortsSeen {
 
 /** So many ports are named. */
 const named = 10
-/** So many are looked at in one turn: a node with no more than that is counted at once. */
-const atOnce = 5000
-
 const bySize = (a: Cell, b: Cell): number => b.mailbox - a.mailbox
 
 export class PortCensus {
@@ -49,18 +46,14 @@ export class PortCensus {
     let waiting = 0
     let oldestSince = now
     let largest: Array<Cell> = []
-    // Ports that are made meanwhile stand behind those that are there, and are not waited for.
-    let left = router.ports.size
-    for (const port of router.ports.values()) {
-      if (left-- === 0) break
-      if (isCell(port)) {
-        waiting += port.mailbox
-        oldestSince = Math.min(oldestSince, port.oldestSince ?? now)
-        if (port.mailbox > 0) largest.push(port)
-        if (largest.length > 100 * named) largest = largest.toSorted(bySize).slice(0, named)
-      }
-      if (left > 0 && left % atOnce === 0) yield* Effect.yieldNow
-    }
+    yield* eachPort(router, (port) => {
+      if (!isCell(port)) return
+      const { mailbox } = port
+      waiting += mailbox
+      oldestSince = Math.min(oldestSince, port.oldestSince ?? now)
+      if (mailbox > 0) largest.push(port)
+      if (largest.length > 100 * named) largest = largest.toSorted(bySize).slice(0, named)
+    })
     const ports = largest.toSorted(bySize).slice(0, named).map(({ id }) => id)
     const list = yield* readPorts(router, { ports })
     this.seen = { waiting, oldestMillis: now - oldestSince, largest: list.ports }

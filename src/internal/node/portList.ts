@@ -1,6 +1,6 @@
 /**
  * The ports of a node for operators: one request of the node port, `emp_ports`, answered with plain data. Of many ports those are told
- * that lead by what is asked for. All ports are looked at, in parts between which the node does other things; who asks meanwhile waits.
+ * that lead by what is asked for. One question is answered after the other.
  *
  * @internal
  */
@@ -13,12 +13,10 @@ import { isPortId } from "../values/portId.ts"
 import { localNamesOf } from "./localNames.ts"
 import type { Role } from "./observed.ts"
 import { mostPorts, type Sorting, sortings, usualPorts } from "./portOptions.ts"
+import { eachPort } from "./portWalk.ts"
 import type { Request, Router } from "./router.ts"
 
 export const portsRequest = "emp_ports"
-
-/** So many ports are looked at before the node does something else. */
-const atOnce = 5000
 
 /** So many different questions wait for their turn. */
 const mostQuestions = 64
@@ -112,17 +110,11 @@ class Leaders {
 }
 
 const leaders = (router: Router, sort: Sorting, limit: number): Effect.Effect<ReadonlyArray<Receiver>> =>
-  Effect.gen(function*() {
+  Effect.suspend(() => {
     const found = new Leaders(limit)
     const now = router.monotonic() - router.began
-    // Ports that are made meanwhile stand behind those that are there, and are not waited for.
-    let left = router.ports.size
-    for (const receiver of router.ports.values()) {
-      if (left-- === 0) break
-      found.offer(receiver, measure(receiver, sort, now))
-      if (left % atOnce === 0) yield* Effect.yieldNow
-    }
-    return found.all
+    const look = (receiver: Receiver): void => found.offer(receiver, measure(receiver, sort, now))
+    return Effect.map(eachPort(router, look), () => found.all)
   })
 
 const roleOf = (router: Router, receiver: Receiver): Role => {

@@ -10,15 +10,12 @@ import type { Security } from "../transport/security.ts"
 import { isPortId } from "../values/portId.ts"
 import { version } from "../values/version.ts"
 import * as gauges from "./gauges.ts"
+import { lacksOf } from "./lacks.ts"
 import { loopDelay } from "./loopDelay.ts"
 import { entriesOf } from "./observed.ts"
-import { readinessOf } from "./readiness.ts"
 import type { Router } from "./router.ts"
 
 export const statusRequest = "emp_status"
-
-/** `emp_drain REPLYPORT ARG...`: the node drains. Answered by true when it has begun; `emp_status` tells when it is done. */
-export const drainRequest = "emp_drain"
 
 /** Of lists that may be long, so many entries are told. */
 const most = 1000
@@ -137,7 +134,7 @@ const readCounts = ({ counts, isDraining, observed, traffic }: Router, databaseE
 
 export const readStatus = (router: Router): Status => {
   const held = gauges.read(router)
-  const { drain, observed: { isReady, networkStatus } } = router
+  const { drain, observed: { hasStarted, networkStatus } } = router
   const { families, ...network } = networkStatus
   const memory = process.memoryUsage()
   const now = router.monotonic()
@@ -168,7 +165,7 @@ export const readStatus = (router: Router): Status => {
       roundTripMillis: router.roundTripMillis(peer.nodeId, now) ?? null
     })),
     supervisors: Array.from(router.observed.supervisors).slice(0, most),
-    ...isReady === undefined ? {} : { ready: readinessOf(router).length === 0 },
+    ...hasStarted === undefined ? {} : { ready: lacksOf(router).length === 0 },
     drained: drain.isDone,
     ...network,
     families: Object.fromEntries(Object.entries(families).slice(0, most)),

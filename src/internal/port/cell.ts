@@ -208,7 +208,7 @@ export class Cell implements Receiver, Runnable {
   send(message: Message, aside?: Aside): void {
     if (this.doomed !== undefined) return this.drop()
     const { capacity } = this.settings
-    if (capacity !== undefined && this.waiting >= capacity) {
+    if (capacity !== undefined && this.mailbox >= capacity) {
       this.drop()
       return this.kill(reasons.mailbox_overflow(capacity))
     }
@@ -249,9 +249,9 @@ export class Cell implements Receiver, Runnable {
     return this.bornAt * 100
   }
 
-  /** How many messages wait, beside what is in hand. */
+  /** How many messages wait, beside what is in hand; and tasks, which are few. */
   get mailbox(): number {
-    return this.doomed === undefined ? this.waiting : 0
+    return this.box.length + this.batch.length - this.index
   }
 
   /** Since when the oldest message is there that waits or is in hand, in milliseconds after the node; `undefined` if there is none. */
@@ -263,11 +263,6 @@ export class Cell implements Receiver, Runnable {
 
   get monitors(): number {
     return count(this.watchers)
-  }
-
-  /** How many items wait, beside what is in hand. */
-  get waiting(): number {
-    return this.box.length + this.batch.length - this.index
   }
 
   /** Whether there is something to handle, or in hand. */
@@ -290,11 +285,11 @@ export class Cell implements Receiver, Runnable {
 
   /** Whoever waits at this port for an answer has gone: what it has asked is not begun, if it waits. */
   abandon(caller: string): void {
-    const { waiting } = this
-    if (this.doomed !== undefined || waiting === 0) return
+    const { mailbox } = this
+    if (this.doomed !== undefined || mailbox === 0) return
     const life = this.live()
     life.abandoned ??= new Abandoned()
-    life.abandoned.add(caller, waiting)
+    life.abandoned.add(caller, mailbox)
   }
 
   /** Runs a task in the port's turn. Tasks are the port's own doing: a full mailbox takes them too. */
@@ -340,16 +335,17 @@ export class Cell implements Receiver, Runnable {
     this.doomed = exit
     this.host.ending(this, exit)
     Context.get(this.creator, Witness)?.sawEnd(this.id, exit)
-    this.countWaiting()
+    this.countDropped()
     const isAtRest = this.batch === atRest
     this.box = this.batch = noItems
+    this.index = 0
     if (isAtRest) enqueue(this)
     else this.handIsFree()
   }
 
-  /** What waits is dropped. */
-  private countWaiting(): void {
-    if (this.waiting === 0) return
+  /** What waits is dropped, and counted. */
+  private countDropped(): void {
+    if (this.mailbox === 0) return
     const isMessage = (item: Item | undefined): boolean => messageOf(item) !== undefined
     for (const items of [this.batch.slice(this.index), this.box]) {
       this.host.counts.dropped.port_ended += items.filter(isMessage).length

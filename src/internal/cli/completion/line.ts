@@ -6,6 +6,7 @@
  */
 import type { ArgumentDescriptor, CommandDescriptor, FlagDescriptor } from "effect/cli/Completions"
 import { isKey, type Key, keys, kinds } from "../../config/keys.ts"
+import { lineLevels } from "../../config/logLevels.ts"
 import { following, type Word } from "../config/chain.ts"
 
 /** A candidate, and what it is. */
@@ -45,8 +46,6 @@ const sourceOf: Readonly<Record<string, Source>> = {
 /** Flags of every command. */
 const globalFlags: ReadonlyArray<Candidate> = [["--help", "Show help information"], ["--version", "Show the version"]]
 
-const logLevels = ["trace", "debug", "info", "warn", "error", "fatal"]
-
 interface Found {
   readonly candidates?: ReadonlyArray<Candidate>
   readonly source?: Source | undefined
@@ -57,7 +56,7 @@ const named = (words: Iterable<string>): Found => ({ candidates: Array.from(word
 const valueFor = ({ name, type }: FlagDescriptor | ArgumentDescriptor): Found => {
   if (type._tag === "Choice") return named(type.values)
   if (type._tag === "Path") return { source: "files" }
-  if (name === "level") return named(logLevels)
+  if (name === "level") return named(lineLevels.map((level) => level.toLowerCase()))
   const key = name === "framing" ? "framing_format" : name.replaceAll("-", "_")
   return sourceOf[name] === undefined && isKey(key) ? valueOfKey(key) : { source: sourceOf[name] }
 }

@@ -7,17 +7,17 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
+import { type LineLevel, lineLevels } from "../../config/logLevels.ts"
 import { NodeRouter } from "../../node/router.ts"
 import type { Link } from "../../transport/link.ts"
 import {
-  levels,
   logLevelRequest,
   logsRequest,
   logTailRequest,
   nameOfPerlLevel,
   perlLevel,
   perlLogsRequest
-} from "../run/logCatcher.ts"
+} from "../run/logRequests.ts"
 import { print, printOutput } from "../terminal/screen.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { allNodes, ask, failed, isOwnKind, type Session } from "./session.ts"
@@ -73,9 +73,11 @@ export const logs = (session: Session, node: string | undefined, options: LogsOp
   })
 
 const readLevel = (level: string) => {
-  const wanted = levels.find((known) => known.toLowerCase() === level.toLowerCase())
+  const wanted = lineLevels.find((known) => known.toLowerCase() === level.toLowerCase())
   return wanted === undefined
-    ? Effect.fail(new UsageError({ problem: `${JSON.stringify(level)} is none of ${levels.join(", ").toLowerCase()}` }))
+    ? Effect.fail(
+      new UsageError({ problem: `${JSON.stringify(level)} is none of ${lineLevels.join(", ").toLowerCase()}` })
+    )
     : Effect.succeed(wanted)
 }
 
@@ -100,7 +102,7 @@ export const readTime = (text: string, now: number): Effect.Effect<number, Usage
 
 /** What a node is asked for, as `emp_log_tail` has it. */
 interface Wanted {
-  readonly level: (typeof levels)[number]
+  readonly level: LineLevel
   readonly tail?: number
   readonly since?: number
 }

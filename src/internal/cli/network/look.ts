@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Global from "../../../Global.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import { upNodesQuestion } from "../../node/nodePort.ts"
+import { entriesOf } from "../../node/observed.ts"
 import type { Status } from "../../node/status.ts"
 import { isCommand } from "../../values/commandId.ts"
 import { showDuration } from "../../values/duration.ts"
@@ -51,8 +52,6 @@ const commandsOf = (status: Status): number =>
 /** The status of every node, as it gives it itself, and what is known of those that do not. */
 export const statuses = (session: Session) =>
   Effect.flatMap(allNodes(session), (names) => askAll(session, names, lookAt))
-
-const entriesOf = (status: Status): number => Object.values(status.families).reduce((sum, count) => sum + count, 0)
 
 /** For programs: with the counts that the table shows. */
 export const forPrograms = (answer: Answer): Outputs["status"][number] =>

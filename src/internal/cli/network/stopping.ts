@@ -7,13 +7,13 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
+import { drainRequests } from "../../node/drain.ts"
 import { NodeRouter } from "../../node/router.ts"
-import { drainRequest, Status, statusRequest } from "../../node/status.ts"
 import { stopRequest } from "../run/stopping.ts"
 import { restartRequest } from "../run/watched.ts"
 import { print, printJson } from "../terminal/screen.ts"
+import { askStatus } from "./nodes.ts"
 import { ask, failed, reach, type Session } from "./session.ts"
 
 /** What all of them are told. */
@@ -71,22 +71,14 @@ const each = <E, R>(
     return Effect.onError(act(node), () => left)
   }, { discard: true })
 
-const isStatus = Schema.is(Status)
-
-const statusOf = (session: Session, node: string) =>
-  Effect.flatMap(
-    ask(session, node, statusRequest),
-    ([status]) => isStatus(status) ? Effect.succeed(status) : failed(`node ${node} says of itself what makes no sense`)
-  )
-
 /** Has nodes take no new calls, and waits until they have finished what they have in hand. */
 export const drain = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
   each(nodes, (node) =>
     Effect.gen(function*() {
-      yield* begin(session, node, drainRequest, "cannot be drained")
+      yield* begin(session, node, drainRequests.drain, "cannot be drained")
       if (!waiting.isAwaited) return yield* tell(session, node, "draining")
       yield* progress(node, "drains")
-      const drained = Effect.filterOrFail(statusOf(session, node), (status) => status.drained !== false)
+      const drained = Effect.filterOrFail(askStatus(session, node), (status) => status.drained !== false)
       const unfinished = () => `node ${node} is not done yet with what it has in hand: its log names it`
       yield* inTime(waiting, Effect.retry(drained, look), unfinished)
       yield* tell(session, node, "drained")
@@ -139,7 +131,7 @@ const incarnationOf = (node: string) => Effect.map(NodeRouter, (router) => route
 
 const isBack = (session: Session, node: string, before: string | undefined) =>
   Effect.gen(function*() {
-    const { ready } = yield* statusOf(session, node)
+    const { ready } = yield* askStatus(session, node)
     if ((yield* incarnationOf(node)) === before) return yield* failed("it has not stopped yet")
     if (ready === false) return yield* failed("its services are not up yet")
   })

@@ -25,8 +25,8 @@ import { drawRows, firstView, help, keysIn, mailboxOf, type NodeRow, type Row, s
 const [home, restOfLine, restOfScreen] = ["\u001b[H", "\u001b[K", "\u001b[J"]
 
 /** So many links, and so many ports with something in their mailboxes, stand below the nodes. */
-const mostLinks = 10
-const mostPorts = 5
+const shownLinks = 10
+const shownPorts = 5
 
 /** What all nodes have told at a moment, and what that makes since the moment before. */
 interface Sample {
@@ -46,7 +46,7 @@ const take = (session: Session, before: Sample | undefined) =>
     const answers = yield* statuses(session)
     const told = toldIn(before)
     const busiest = (nodeId: string) =>
-      askPorts(session, nodeId, { sort: "mailbox", limit: mostPorts }).pipe(
+      askPorts(session, nodeId, { sort: "mailbox", limit: shownPorts }).pipe(
         Effect.map((list): ReadonlyArray<PortStatus> | undefined => "problem" in list ? undefined : list.ports),
         Effect.orElseSucceed(() => undefined)
       )
@@ -68,7 +68,7 @@ const take = (session: Session, before: Sample | undefined) =>
 const busiestLinks = (links: ReadonlyArray<LinkRate>): string =>
   table(
     ["LINK", "SENT/S", "QUEUE"],
-    links.toSorted((a, b) => b.bytesPerSecond - a.bytesPerSecond || b.queued - a.queued).slice(0, mostLinks).map(
+    links.toSorted((a, b) => b.bytesPerSecond - a.bytesPerSecond || b.queued - a.queued).slice(0, shownLinks).map(
       ({ bytesPerSecond, from, queued, to }) => [`${from} → ${to}`, showBytes(bytesPerSecond), String(queued)]
     )
   )
@@ -78,7 +78,7 @@ const busiestPorts = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const ports = rows.flatMap((row) => "status" in row ? row.busiest ?? [] : []).filter(({ mailbox }) => mailbox > 0)
   return ports.length === 0
     ? []
-    : [showPorts(ports.toSorted((a, b) => b.mailbox - a.mailbox).slice(0, mostPorts))]
+    : [showPorts(ports.toSorted((a, b) => b.mailbox - a.mailbox).slice(0, shownPorts))]
 }
 
 const draw = ({ answers, links, rows }: Sample, view: ReturnType<typeof firstView>): string => {

@@ -10,6 +10,7 @@
  */
 
 import type { ChildProcess } from "node:child_process"
+import type { LogFormat } from "../../config/logFormats.ts"
 
 /** Tells a process that it is the node of a watchdog. */
 export const mark = "EFFECT_MP_WATCHED"
@@ -27,10 +28,11 @@ export interface Settings {
   readonly logged: { readonly warnings: boolean; readonly errors: boolean }
 }
 
-export type LogFormat = "logfmt" | "json" | "pretty"
-
-/** A line of the log: when, how bad, what. */
+/** A line of the watchdog's log: when, how bad, what. */
 export type Line = readonly [atMillis: number, level: "Warn" | "Error", text: string]
+
+/** What all of these lines say of where they come from. */
+export const ofWatchdog = { module: "Cli", process: "watchdog" } as const
 
 /**
  * What the node says. A package may be replaced while its nodes run, and the two be of different versions: what one of them does not

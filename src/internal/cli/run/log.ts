@@ -7,11 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
-import type { LogFormat } from "../../config/keys.ts"
+import type { LogFormat } from "../../config/logFormats.ts"
 import { type LogLevel, readLevels } from "../../config/logLevels.ts"
 import type { RunOptions } from "../../config/options.ts"
 import { catcher, catchingLogger } from "./logCatcher.ts"
-import { formatLine } from "./logFormat.ts"
+import { writeLogLine } from "./logFormat.ts"
 import type { LogLine } from "./logRing.ts"
 
 /** What a configuration says of the log. */
@@ -22,9 +22,8 @@ export const chosenFormat = (format: LogFormat | undefined): LogFormat =>
   format ?? (process.stderr.isTTY ? "pretty" : "logfmt")
 
 const writer = (format: LogFormat | undefined) => {
-  const isColored = process.stderr.isTTY && (process.env["NO_COLOR"] ?? "") === ""
   const chosen = chosenFormat(format)
-  return (line: LogLine): void => void process.stderr.write(`${formatLine(chosen, line, isColored)}\n`)
+  return (line: LogLine): void => writeLogLine(chosen, line)
 }
 
 /** The levels that a configuration has: its values were checked when it was read. */

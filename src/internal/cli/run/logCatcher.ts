@@ -10,33 +10,24 @@ import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { defaultLevels, isShown, type LogLevels, readLevelText, showLevels } from "../../config/logLevels.ts"
+import {
+  defaultLevels,
+  isShown,
+  lineLevels,
+  type LogLevels,
+  readLevelText,
+  showLevels
+} from "../../config/logLevels.ts"
 import type { Router } from "../../node/router.ts"
 import { UnsendableMessage } from "../../transport/link.ts"
 import { describe } from "../../values/describe.ts"
 import { isPortId, nameOf, nodeOf } from "../../values/portId.ts"
+import { ofWatchdog } from "./channel.ts"
+import { logLevelRequest, logsRequest, logTailRequest, perlLevel, perlLogsRequest, TailOptions } from "./logRequests.ts"
 import { type LogLine, LogRing, shortened } from "./logRing.ts"
 
-/**
- * `emp_logs LEVEL PORT REPLYPORT`: lines of this level and above to a port of the node that asks, for a minute, unless the port
- * ends before. Answered by true or false.
- */
-export const logsRequest = "emp_logs"
+/** Whoever listens asks again within this time. */
 const validityMillis = 60_000
-
-/**
- * `emp_log_level [SPEC] REPLYPORT`: the levels of the log, from now on, as `log_level` of the configuration has them. Answered by `true`
- * and the levels that hold now, or by `false` and what is wrong.
- */
-export const logLevelRequest = "emp_log_level"
-
-/**
- * `emp_log_tail { tail, since, level, follow } REPLYPORT`: the last lines, so many, and none from before that time. Answered by a list of
- * lines `[at, level, text, annotations]`, the oldest first. `follow` is a port of the node that asks: it gets the lines as `emp_logs` sends
- * them, and in the same turn it becomes a listener, so that none is lost between the two and none comes twice; the answer is `true` then. What
- * cannot be done is answered by a text that says why.
- */
-export const logTailRequest = "emp_log_tail"
 
 /** So many characters of a line go to a node that does not take all of it. Any node takes so many. */
 const longestCut = 4000
@@ -44,33 +35,8 @@ const longestCut = 4000
 /** So many ports may listen at a time. With more, each log line would be a burden. */
 const mostListeners = 100
 
-export const levels = ["Trace", "Debug", "Info", "Warn", "Error", "Fatal"] as const
-
 /** -1 for what is no level. */
-const severity = (level: unknown): number => levels.findIndex((known) => known === level)
-
-/** What a Perl node asks instead: `0 PORT LEVEL`, until the port ends. The port gets `TIME CONTEXT LEVEL TEXT`. */
-export const perlLogsRequest = "AnyEvent::MP::LogCatcher::connect"
-
-/** AnyEvent's levels. Ours are among them. */
-const perlLevels: ReadonlyMap<string, number> = new Map([
-  ["fatal", 1],
-  ["alert", 2],
-  ["critical", 3],
-  ["error", 4],
-  ["warn", 5],
-  ["note", 6],
-  ["info", 7],
-  ["debug", 8],
-  ["trace", 9]
-])
-
-/** By name or by number. */
-export const perlLevel = (level: string): number => perlLevels.get(level.toLowerCase()) ?? Number(level)
-
-/** Whatever else a node says is shown as it is. */
-export const nameOfPerlLevel = (level: unknown): string =>
-  Array.from(perlLevels).find(([, number]) => number === Number(level))?.[0] ?? describe(level)
+const severity = (level: unknown): number => lineLevels.findIndex((known) => known === level)
 
 interface Listener {
   readonly least: number
@@ -78,13 +44,6 @@ interface Listener {
   readonly isPerl: boolean
   readonly unwatch: () => void
 }
-
-const TailOptions = Schema.Struct({
-  tail: Schema.optionalKey(Schema.Finite),
-  since: Schema.optionalKey(Schema.Finite),
-  level: Schema.optionalKey(Schema.Literals(levels)),
-  follow: Schema.optionalKey(Schema.String)
-})
 
 /** A line as it travels. */
 const wireLine = ({ annotations, at, cause, level, text }: LogLine) =>
@@ -135,11 +94,10 @@ export class LogCatcher {
 
   /** What was logged before this process was there: by its watchdog. */
   earlier(lines: ReadonlyArray<readonly [atMillis: number, level: string, text: string]>): void {
-    const annotations = { module: "Cli", process: "watchdog" }
     const known = lines.filter(([at]) => isTime(at))
     this.ring.earlier(
       known.map(([at, level, text]) =>
-        shortened({ at, level, text: text.toWellFormed(), cause: undefined, annotations })
+        shortened({ at, level, text: text.toWellFormed(), cause: undefined, annotations: ofWatchdog })
       )
     )
   }
@@ -216,7 +174,7 @@ export class LogCatcher {
   private attachPerl(router: Router): void {
     router.requests.add(perlLogsRequest, (_from, [, port, level]) => {
       const most = perlLevel(describe(level))
-      const least = levels.findIndex((name) => perlLevel(name) <= most)
+      const least = lineLevels.findIndex((name) => perlLevel(name) <= most)
       if (isPortId(port) && least >= 0) this.listen(router, port, { least, until: Infinity, isPerl: true })
     })
   }

@@ -1,10 +1,11 @@
 /**
  * How `emp run` writes its log: `logfmt` and `json` for programs that collect it, `pretty` for people at a terminal. Each line of the
- * log is one line of text, but for stack traces in `pretty`; nothing in it steers a terminal.
+ * log is one line of text, but for stack traces in `pretty`; nothing in it steers a terminal. The watchdog writes its lines so too, and
+ * is without the library.
  *
  * @internal
  */
-import type { LogFormat } from "../../config/keys.ts"
+import type { LogFormat } from "../../config/logFormats.ts"
 import { printable, printableInLine, printableJson } from "../../values/printable.ts"
 import type { LogLine } from "./logRing.ts"
 
@@ -53,3 +54,9 @@ const pretty = (line: LogLine, isColored: boolean): string => {
 /** Formats a line. `isColored` is for people. */
 export const formatLine = (format: LogFormat, line: LogLine, isColored: boolean): string =>
   format === "logfmt" ? logfmt(line) : format === "json" ? json(line) : pretty(line, isColored)
+
+/** Writes a line to standard error. */
+export const writeLogLine = (format: LogFormat, line: LogLine): void => {
+  const isColored = process.stderr.isTTY && (process.env["NO_COLOR"] ?? "") === ""
+  process.stderr.write(`${formatLine(format, line, isColored)}\n`)
+}

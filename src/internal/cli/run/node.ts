@@ -104,7 +104,7 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
   beKnownAs(router.nodeId)
   catcher.attach(router)
   stage.nodeStarted(router)
-  router.observed.isReady = false
+  router.observed.hasStarted = false
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
@@ -161,7 +161,7 @@ const serve = Effect.fnUntraced(function*(loaded: ReadonlyArray<Service>, starte
   const nodeId = yield* Node.id
   const addresses = yield* Node.addresses
   const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
-  observed.isReady = true
+  observed.hasStarted = true
   yield* Console.log(`node ${nodeId} is ready, ${where}`)
   tellWatchdog({ ready: true })
   return yield* failed

@@ -62,7 +62,7 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
     const used = { ...first }
     const asking: Array<(reloaded: Reloaded) => void> = []
     router.requests.add(reloadRequest, (from, [to, ...rest]) => {
-      router.log.warn(`node ${from} asks this one to read its configuration again`)
+      router.log.of("Cli").warn(`node ${from} asks this one to read its configuration again`)
       if (isPortId(to)) asking.push((reloaded) => router.relay(from, to, [...rest, reloaded]))
       Queue.offerUnsafe(reloads, "reload")
     })

@@ -212,7 +212,7 @@ class Presence {
   /** Why it is not there; `undefined`: it is, or nobody wants it. */
   isMissed(why: string | undefined): void {
     this.found?.()
-    this.found = why === undefined ? undefined : this.router.observed.lacking(`service ${this.id}: ${why}`)
+    this.found = why === undefined ? undefined : this.router.observed.lack(`service ${this.id}: ${why}`)
   }
 
   /** It runs in this port: when that ends, and not in order, the service is started again. */

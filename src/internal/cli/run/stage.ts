@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import { readinessOf } from "../../node/readiness.ts"
+import { lacksOf } from "../../node/lacks.ts"
 import type { Router } from "../../node/router.ts"
 
 export class Stage {
@@ -21,6 +21,6 @@ export class Stage {
   /** Why the node is not ready for work; nothing if it is. */
   get lacks(): ReadonlyArray<string> {
     if (this.isOver) return ["stopped"]
-    return this.router === undefined ? ["starting"] : readinessOf(this.router)
+    return this.router === undefined ? ["starting"] : lacksOf(this.router)
   }
 }

@@ -12,7 +12,7 @@ export const stopRequest = "emp_stop"
 export const stopsWhenAsked = (router: Router): void => {
   router.requests.add(stopRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, true])
-    router.log.warn(`node ${from} asks this one to stop`)
+    router.log.of("Cli").warn(`node ${from} asks this one to stop`)
     // The watchdog starts nothing again that has ended in order by itself.
     process.kill(process.pid, "SIGTERM")
   })

@@ -4,7 +4,9 @@
  *
  * @internal
  */
-import type { Line, LogFormat, Settings } from "./channel.ts"
+import type { LogFormat } from "../../config/logFormats.ts"
+import { type Line, ofWatchdog, type Settings } from "./channel.ts"
+import { writeLogLine } from "./logFormat.ts"
 
 /** So many lines are kept. */
 const mostLines = 200
@@ -31,35 +33,10 @@ export class WatchdogLog {
   }
 
   private write(level: Line[1], text: string): void {
-    const now = new Date()
-    this.lines.push([now.getTime(), level, text])
+    const at = Date.now()
+    this.lines.push([at, level, text])
     if (this.lines.length > mostLines) this.lines.shift()
-    process.stderr.write(`${formats[this.format](now, level.toUpperCase(), text, this.nodeId)}\n`)
+    const annotations = this.nodeId === undefined ? ofWatchdog : { ...ofWatchdog, node: this.nodeId }
+    writeLogLine(this.format, { at, level, text, cause: undefined, annotations })
   }
 }
-
-type Format = (now: Date, level: string, text: string, nodeId: string | undefined) => string
-
-/** As the loggers of the library have them. */
-const formats: { readonly [F in LogFormat]: Format } = {
-  logfmt: (now, level, text, nodeId) =>
-    [
-      `timestamp=${now.toISOString()}`,
-      `level=${level}`,
-      `message=${quoted(text)}`,
-      ...(nodeId === undefined ? [] : [`node=${quoted(nodeId)}`])
-    ].join(" "),
-  json: (now, level, text, node) =>
-    JSON.stringify({
-      message: text,
-      level,
-      timestamp: now.toISOString(),
-      annotations: node === undefined ? {} : { node },
-      spans: {}
-    }),
-  pretty: (now, level, text) => `[${now.toTimeString().slice(0, 8)}.${millis(now)}] ${level} (watchdog): ${text}`
-}
-
-const quoted = (text: string): string => /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)
-
-const millis = (now: Date): string => String(now.getMilliseconds()).padStart(3, "0")

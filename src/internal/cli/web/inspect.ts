@@ -17,7 +17,7 @@ import { isGroup } from "../network/groups.ts"
 import { type Answer, askStatus, isOfOtherKind, lookAt } from "../network/nodes.ts"
 import { askPorts } from "../network/ports.ts"
 import { ask, failed, knownNodes, type Network, type Session, within } from "../network/session.ts"
-import { logTailRequest } from "../run/logCatcher.ts"
+import { logTailRequest } from "../run/logRequests.ts"
 import {
   type Families,
   type Family,

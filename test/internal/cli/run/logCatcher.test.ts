@@ -6,13 +6,8 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
-import {
-  LogCatcher,
-  loggerOf,
-  logLevelRequest,
-  logsRequest,
-  logTailRequest
-} from "../../../../src/internal/cli/run/logCatcher.ts"
+import { LogCatcher, loggerOf } from "../../../../src/internal/cli/run/logCatcher.ts"
+import { logLevelRequest, logsRequest, logTailRequest } from "../../../../src/internal/cli/run/logRequests.ts"
 import { NodeRouter } from "../../../../src/internal/node/router.ts"
 import * as Node from "../../../../src/Node.ts"
 import * as Port from "../../../../src/Port.ts"

@@ -1,0 +1,15 @@
+/**
+ * What a node lacks before it is ready for work: its place in the network, or something that is to run on it. One that is about to stop is
+ * not ready any more.
+ *
+ * @internal
+ */
+import type { Router } from "./router.ts"
+
+/** In words, for people; nothing if it is ready. */
+export const lacksOf = ({ isDraining, observed }: Router): ReadonlyArray<string> => [
+  ...isDraining ? ["draining"] : [],
+  ...observed.seeding?.isCutOff === true ? ["not joined: no seed has answered yet"] : [],
+  ...observed.hasStarted === false ? ["starting"] : [],
+  ...observed.lacks
+]
