@@ -17,20 +17,22 @@ import { enqueue } from "../port/readyQueue.ts"
 import type { Annotations, Host, Message, Receiver, Watcher } from "../port/receiver.ts"
 import { isReplyPort } from "../port/replyPort.ts"
 import { type Link, UnsendableMessage } from "../transport/link.ts"
-import { inWords, LinkError, type LinkErrorReason } from "../transport/linkError.ts"
-import { ownRequests, readAside } from "../transport/ownRequests.ts"
+import { LinkError } from "../transport/linkError.ts"
+import { isOfLink, readAside } from "../transport/ownRequests.ts"
 import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
 import { answerDrain, defaultDrainMillis, Drain } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
+import { tellOfLink, tellOfLoss } from "./linkNews.ts"
 import { type Network, noNetwork } from "./network.ts"
 import { NodeLog } from "./nodeLog.ts"
 import { Observed } from "./observed.ts"
 import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
 import { type Place, Places } from "./places.ts"
 import { Registry } from "./registry.ts"
+import { together, type Trace } from "./traces.ts"
 import { Traffic } from "./traffic.ts"
 import type { Turn } from "./waiters.ts"
 
@@ -42,12 +44,6 @@ export type Request = (from: string, args: ReadonlyArray<unknown>) => void
 
 /** What a spawned port runs: called with the port's name and the arguments. */
 export type SpawnFunction = (portName: string, args: ReadonlyArray<unknown>, from: string) => void
-
-/** Sees each message that is sent or comes, but for those by which links tell that they live. */
-export interface Trace {
-  readonly sent: (to: string, message: Message) => void
-  readonly received: (port: string, from: string, message: Message) => void
-}
 
 /** No request of sense is carried out by so many others. */
 const deepestNesting = 64
@@ -178,15 +174,7 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   private tracesChanged(): void {
-    const all = Array.from(this.traces)
-    this.tracing = all.length === 0 ? undefined : all.length === 1 ? all[0] : {
-      sent: (to, message) => {
-        for (const { sent } of all) sent(to, message)
-      },
-      received: (port, from, message) => {
-        for (const { received } of all) received(port, from, message)
-      }
-    }
+    this.tracing = together(this.traces)
     for (const { link } of this.peers.values()) link?.traceWith(this.tracing?.sent)
   }
 
@@ -278,7 +266,7 @@ export class Router implements NodeService, Host, PeerHost {
     if (to === this.nodeId) this.handleRequest(from, message[0] ?? "", message.slice(1))
     else if (receiver === undefined) {
       // What our own kind says of a link is said by the side that holds it, and by nobody in its name.
-      if (!ofLink(to, message)) this.sendElsewhere(to, message, true)
+      if (!isOfLink(isPortId(to) ? nameOf(to) : undefined, message)) this.sendElsewhere(to, message, true)
     } else {
       if (this.tracing !== undefined) this.tracing.received(to, from, message)
       receiver.sendForeign(message)
@@ -602,8 +590,7 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   cameUp(peer: Peer): void {
-    const { link, nodeId } = peer
-    if (link !== undefined) this.log.life("up", `node ${nodeId} is up: ${describeLink(link)}`, nodeId)
+    if (peer.link !== undefined) tellOfLink(this.log, peer.link)
     this.drain.cameUp(peer)
     this.tellListeners((listener) => listener.up(peer.nodeId))
   }
@@ -619,39 +606,10 @@ export class Router implements NodeService, Host, PeerHost {
     this.places.clear()
     if (!wasUp) return
     this.drain.wentDown(peer)
-    this.tellOfLoss(peer.nodeId, error)
+    tellOfLoss(this.log, peer.nodeId, error)
     this.tellListeners((listener) => listener.down(peer.nodeId, error))
-  }
-
-  /** Why a link was lost, in words. When this node stops, it loses all of them. */
-  private tellOfLoss(nodeId: string, error: LinkError): void {
-    const log = this.log.about({ error: error.reason })
-    if (mistakes.has(error.reason)) {
-      log.about({ peer: nodeId }).warnSome(`mistakes of ${nodeId}`, `lost the link to ${error.message}`)
-    } else if (error.reason === "node_left") log.life("down", `node ${nodeId} has left: it stopped in order`, nodeId)
-    else if (error.reason !== "node_stopped") {
-      log.life("down", `node ${nodeId} is down: ${inWords(error)}`, nodeId)
-    }
   }
 }
 
-/** What the other side of a link is, where, and whether others can read along. */
-const describeLink = ({ address, kind, security }: Link): string =>
-  `${kind === "own" ? "effect-mp" : "AnyEvent::MP"} at ${address}, ${security.tls?.version ?? "without TLS"}`
-
 /** Beside a message whose aside says nothing that is understood: there is none within it. */
 const nothingBeside: Aside = { span: undefined, patienceMillis: undefined }
-
-/** Why links end that would stand otherwise, and may end for that again. */
-const mistakes: ReadonlySet<LinkErrorReason> = new Set([
-  "ended_by_peer",
-  "bad_packet",
-  "packet_too_large",
-  "unsendable",
-  "buffer_overflow"
-])
-
-const linkRequests: ReadonlyArray<unknown> = Object.values(ownRequests)
-
-const ofLink = (to: string, [request]: Message): boolean =>
-  isPortId(to) && nameOf(to) === "" && linkRequests.includes(request)

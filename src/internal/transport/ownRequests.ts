@@ -20,6 +20,11 @@ export const ownRequests = {
   duplicate: "emp_duplicate"
 } as const
 
+const all: ReadonlyArray<unknown> = Object.values(ownRequests)
+
+/** Whether what is sent under this name, none for the node port, is such a request. */
+export const isOfLink = (name: unknown, [request]: Message): boolean => name === "" && all.includes(request)
+
 /** A message for the port of this name, as a request, with what goes beside it as plain data. */
 export const withAside = (aside: unknown, name: string, message: Message): Message => [
   ownRequests.aside,
