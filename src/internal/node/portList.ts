@@ -207,6 +207,8 @@ class Questions {
 
   private readonly answerAll = Effect.gen({ self: this }, function*() {
     for (const [key, { answer, options }] of this.waiting) {
+      // The node does other things between two lists; whoever asks for the same meanwhile gets this one.
+      yield* Effect.yieldNow
       this.waiting.delete(key)
       const list = yield* readPorts(this.router, options)
       for (const tell of answer) this.router.log.guarded("a list of ports was not sent", () => tell(list))

@@ -26,7 +26,7 @@ import {
 import { Abandoned } from "./abandoned.ts"
 import { type Aside, handledIn } from "./aside.ts"
 import { borrow, giveBack } from "./borrowed.ts"
-import { contextFor, type Contexts, naming, placeOf, untraced } from "./contexts.ts"
+import { contextFor, naming, placeOf, untraced } from "./contexts.ts"
 import { addFinalizer, removeFinalizer } from "./finalizers.ts"
 import {
   callTagged,
@@ -40,6 +40,7 @@ import {
 } from "./handlers.ts"
 import { Hands } from "./hands.ts"
 import { isSuccess, syncOf } from "./immediate.ts"
+import { type Item, type Life, makeLife, messageOf, type Task } from "./life.ts"
 import type { Protocol } from "./protocol.ts"
 import { afterPass, enqueue, passIsOver, type Runnable } from "./readyQueue.ts"
 import { type Host, type Message, type Receiver, type Watcher, Witness } from "./receiver.ts"
@@ -47,34 +48,8 @@ import type { Settings } from "./settings.ts"
 import { isSnd } from "./snd.ts"
 import { count, tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
 
-/** Something that runs in the port's turn, between two messages. */
-export interface Task {
-  (): unknown
-  /** The message that it handles, if it handles one: with what goes beside it. */
-  readonly message?: Message
-}
-
 /** Re-exported as `Port.Self`, where it is documented. */
 export class Self extends Context.Service<Self, string>()("effect-mp/Port/Self") {}
-
-/** What a port needs while something runs in it. */
-interface Life extends Contexts {
-  /** Handles all that waits, and before that the effect that led to it. Built once. */
-  readonly activation: Effect.Effect<void, unknown>
-  /** The effect that no plain call can carry out. */
-  pending: Effect.Effect<unknown, unknown> | undefined
-  /** Only while an activation lasts that needs one. */
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
-  /** Whose calls need not be begun. */
-  abandoned: Abandoned | undefined
-  /** It goes when the pass is over, unless the port is awake then. */
-  isGoing: boolean
-  /** Since when what was taken up last has been there, and what has come since: as far as the port had to leave it for a while. */
-  batchSince: number | undefined
-  boxSince: number | undefined
-}
-
-type Item = Message | Task
 
 /** Messages that are handled in one operation of a fiber, which yields to the event loop every 2048 operations. */
 const stride = 8
@@ -127,24 +102,7 @@ export class Cell implements Receiver, Runnable {
 
   private live(): Life {
     if (this.life !== undefined) return this.life
-    const context = this.context()
-    return this.life = {
-      context,
-      named: context,
-      tag: undefined,
-      others: undefined,
-      activation: Effect.whileLoop({
-        while: () => this.goesOn(),
-        body: () => this.handleSome(),
-        step: nothing
-      }),
-      pending: undefined,
-      fiber: undefined,
-      abandoned: undefined,
-      isGoing: false,
-      batchSince: undefined,
-      boxSince: undefined
-    }
+    return this.life = makeLife(this.context(), () => this.goesOn(), () => this.handleSome())
   }
 
   private context(): Context.Context<never> {
@@ -653,6 +611,3 @@ export class Cell implements Receiver, Runnable {
 
 /** Whether what stands in a table of ports is a port of a program. */
 export const isCell = (receiver: Receiver): receiver is Cell => receiver._tag === "Port"
-
-/** The message that stands in a mailbox, be it alone or with something beside it. */
-const messageOf = (item: Item | undefined): Message | undefined => typeof item === "function" ? item.message : item
