@@ -86,10 +86,14 @@ const configFile = (): string => {
   return file
 }
 
-/** How a command runs in a container of the image: its user, its working folder, its environment. */
-const inContainer = (env: Readonly<Record<string, string>>): ReadonlyArray<string> => [
-  ..."setpriv --reuid 1000 --regid 1000 --clear-groups env -u EMP_SECRET".split(" "),
+/**
+ * How a command runs in a container of the image: its user, its working folder, its environment. Who changes the user loses the signal
+ * that comes when the parent dies, and so sets it again.
+ */
+const inContainer = (host: Host, env: Readonly<Record<string, string>>): ReadonlyArray<string> => [
+  ..."setpriv --reuid 1000 --regid 1000 --clear-groups --pdeathsig KILL env -u EMP_SECRET".split(" "),
   `--chdir=${join(srv, "app")}`,
+  `HOSTNAME=${host.output("hostname").trim()}`,
   ...Object.entries({ ...environmentOf(image), ...env, EFFECT_MP_RC: configFile() }).map(([name, value]) =>
     `${name}=${value.replaceAll("/srv", srv).replace("$PATH", `${process.env["PATH"]}`)}`
   )
@@ -101,7 +105,7 @@ const runContainer = (host: Host, { args, env }: Container): Process => {
   assert.deepStrictEqual(entry, ["emp"])
   const first = has(init) ? [init, separator] : []
   const isolated = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-  const through = [...host.run, ...isolated, ...inContainer(env), ...first]
+  const through = [...host.run, ...isolated, ...inContainer(host, env), ...first]
   return start([join(srv, "node_modules/.bin/emp"), ...args], {}, through)
 }
 
@@ -113,7 +117,7 @@ const stopContainer = async (container: Process): Promise<number | null> => {
 }
 
 /** Runs a command in a container, as `docker exec` does it. */
-const exec = (host: Host, command: ReadonlyArray<string>): string => host.output(...inContainer({}), ...command)
+const exec = (host: Host, command: ReadonlyArray<string>): string => host.output(...inContainer(host, {}), ...command)
 
 const ask = (path: string, port: number): string =>
   `fetch("http://127.0.0.1:${port}${path}").then(({ status }) => console.log(status), () => console.log("refused"))`
