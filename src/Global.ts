@@ -368,7 +368,7 @@ export interface ProfileOptions extends Options, Node.Options {
  *
  * The strongest source first: the options that are given here, as the flags of `emp run`; the environment, `EMP_SECRET` and `EMP_CERT`;
  * the profile, its parent, and so on; the top of the file; the defaults of `Node.layer`, but for the node ID, which is the name of the
- * profile and random characters. `docs/operating.md` has the keys. Without a name it is the profile that is called like the host. A
+ * profile and random characters. `docs/operating-reference.md` has the keys. Without a name it is the profile that is called like the host. A
  * profile or a parent that is not there is a warning in the log, as with `emp run`, and has no values. Without seeds the node is a
  * global one, unless `global` says otherwise.
  *

@@ -410,7 +410,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
  * An option that is not given is read as `EMP_` and its key in capitals: `EMP_NODEID`, `EMP_SECRET`, `EMP_CERT`,
  * `EMP_NODE_ID_IN_CERT`, `EMP_BINDS`, `EMP_MONITOR_TIMEOUT`, `EMP_CONNECT_INTERVAL`, `EMP_FRAMING_FORMAT`, `EMP_AUTH_OFFER`,
  * `EMP_AUTH_ACCEPT`, `EMP_MAX_MESSAGE_SIZE`, `EMP_DRAIN_TIMEOUT`. All may be missing, and one that is empty is. Values are written as in the configuration
- * file (`docs/operating.md` has the table of keys): times in seconds; lists with commas, or as JSON, so that `[]` is an empty one; the
+ * file (`docs/operating-reference.md` has the table of keys): times in seconds; lists with commas, or as JSON, so that `[]` is an empty one; the
  * certificate as PEM text, or as the path of a file with it.
  *
  * They come from the `ConfigProvider`: the environment, unless the program provides another one. An option that is given as a
@@ -665,7 +665,7 @@ export type Gauges = gaugesOf.Gauges
  * **Details**
  *
  * A networked node has them and more among Effect's metrics, with the attribute `node`: `effect_mp_ports`, `effect_mp_queued_messages`,
- * `effect_mp_messages_handled_total` and the others that `docs/operating.md` has in a table. They are read when `PrometheusMetrics`,
+ * `effect_mp_messages_handled_total` and the others that `docs/operating-reference.md` has in a table. They are read when `PrometheusMetrics`,
  * `Otlp` or `Metric.snapshot` asks for them, and are gone with the node.
  *
  * **Example** (Counting ports)

@@ -88,7 +88,7 @@ describe("docs/json.md", () => {
 
 describe("--json", () => {
   /** They print nothing, or what belongs to others. */
-  const silent = new Set(["snd", "db set", "db del", "restart", "shell"])
+  const silent = new Set(["snd", "db set", "db del", "shell"])
 
   it("is a flag of no command of which nobody says what it prints", () => {
     const withJson = (
@@ -121,10 +121,14 @@ describe("--json", () => {
     ["groups"],
     ["ping", "worker", "-c", "2"],
     ["bench", "worker"],
+    ["reload", "worker"],
     ["errors"],
     ["errors TAG", "no_such_port"],
     ["showprofile"],
-    ["showconfig"]
+    ["showconfig"],
+    // The last ones: the node is of no use to others then.
+    ["drain", "worker"],
+    ["stop", "worker"]
   ])("prints for %s what the code says", async (name, ...args) => {
     const words = name.replaceAll(/ [A-Z]+/g, "").split(" ")
     const isOfNetwork = !/^(?:errors|show)/.test(name)

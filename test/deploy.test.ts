@@ -66,6 +66,10 @@ const compose = documentsOf("compose.yaml")[0] as {
 }
 
 const image = stagesOf(deployFile("Dockerfile")).at(-1)!
+const [init = "", separator = "", ...entry] = wordsOf(image, "ENTRYPOINT")
+const hasInit = has(init)
+const healthCheck = wordsOf(image, "HEALTHCHECK")
+const canCheckHealth = has(healthCheck[0]!)
 
 let folder = ""
 /** Where `/srv` of the image is. */
@@ -86,10 +90,14 @@ const configFile = (): string => {
   return file
 }
 
-/** How a command runs in a container of the image: its user, its working folder, its environment. */
-const inContainer = (env: Readonly<Record<string, string>>): ReadonlyArray<string> => [
-  ..."setpriv --reuid 1000 --regid 1000 --clear-groups env -u EMP_SECRET".split(" "),
+/**
+ * How a command runs in a container of the image: its user, its working folder, its environment. Who changes the user loses the signal
+ * that comes when the parent dies, and so sets it again.
+ */
+const inContainer = (host: Host, env: Readonly<Record<string, string>>): ReadonlyArray<string> => [
+  ..."setpriv --reuid 1000 --regid 1000 --clear-groups --pdeathsig KILL env -u EMP_SECRET".split(" "),
   `--chdir=${join(srv, "app")}`,
+  `HOSTNAME=${host.output("hostname").trim()}`,
   ...Object.entries({ ...environmentOf(image), ...env, EFFECT_MP_RC: configFile() }).map(([name, value]) =>
     `${name}=${value.replaceAll("/srv", srv).replace("$PATH", `${process.env["PATH"]}`)}`
   )
@@ -97,23 +105,23 @@ const inContainer = (env: Readonly<Record<string, string>>): ReadonlyArray<strin
 
 /** Runs a container on a host of its own, as the first process of its own. */
 const runContainer = (host: Host, { args, env }: Container): Process => {
-  const [init = "", separator = "", ...entry] = wordsOf(image, "ENTRYPOINT")
-  assert.deepStrictEqual(entry, ["emp"])
-  const first = has(init) ? [init, separator] : []
+  const first = hasInit ? [init, separator] : []
   const isolated = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-  const through = [...host.run, ...isolated, ...inContainer(env), ...first]
+  const through = [...host.run, ...isolated, ...inContainer(host, env), ...first]
   return start([join(srv, "node_modules/.bin/emp"), ...args], {}, through)
 }
 
+const childrenOf = (pid: number): ReadonlyArray<number> =>
+  (readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").match(/\d+/g) ?? []).map(Number)
+
 /** As Docker and Kubernetes do it: SIGTERM to the first process. Answers the exit code. */
 const stopContainer = async (container: Process): Promise<number | null> => {
-  const [first] = readFileSync(`/proc/${container.pid}/task/${container.pid}/children`, "utf8").trim().split(" ")
-  process.kill(Number(first), "SIGTERM")
+  process.kill(childrenOf(container.pid)[0]!, "SIGTERM")
   return (await container.exits()).code
 }
 
 /** Runs a command in a container, as `docker exec` does it. */
-const exec = (host: Host, command: ReadonlyArray<string>): string => host.output(...inContainer({}), ...command)
+const exec = (host: Host, command: ReadonlyArray<string>): string => host.output(...inContainer(host, {}), ...command)
 
 const ask = (path: string, port: number): string =>
   `fetch("http://127.0.0.1:${port}${path}").then(({ status }) => console.log(status), () => console.log("refused"))`
@@ -144,21 +152,31 @@ const greetersOf = (host: Host): ReadonlyArray<string> => {
 describe("the image", () => {
   it("is made of what is sent to the builder, and has a user, an init, a health check", () => {
     assert.strictEqual(image.find(({ name }) => name === "USER")!.text, "1000:1000")
-    assert.deepStrictEqual(wordsOf(image, "CMD").slice(0, 1), ["run"])
+    assert.deepStrictEqual([...entry, ...wordsOf(image, "CMD").slice(0, 1)], ["emp", "run"])
     const { stdout } = spawnSync(join(srv, "node_modules/.bin/emp"), ["--version"], { encoding: "utf8" })
     assert.match(stdout, /^emp v\d/)
   })
 
-  onHosts("says that it is healthy, and ends in order", { pods: ["solo"] }, async ({ solo }) => {
+  const seed: Container = { args: ["run", "profile", "seed", ...wordsOf(image, "CMD").slice(1)], env: {} }
+
+  const health = canCheckHealth ? "says that it is healthy" : `(health NOT CHECKED: there is no ${healthCheck[0]})`
+  onHosts(`${health}, and ends in order`, { pods: ["solo"] }, async ({ solo }) => {
     nameSeeds([solo], [solo])
-    const container = runContainer(solo, {
-      args: ["run", "profile", "seed", ...wordsOf(image, "CMD").slice(1)],
-      env: {}
-    })
+    const container = runContainer(solo, seed)
     assert.strictEqual((await container.sees(ready))[1], "solo")
-    const [command = "", ...args] = wordsOf(image, "HEALTHCHECK")
-    if (has(command)) exec(solo, [command, ...args])
+    if (canCheckHealth) exec(solo, healthCheck)
     assert.strictEqual(await stopContainer(container), 0)
+  })
+
+  describe.skipIf(!hasInit)(hasInit ? "with its init" : `with its init: NOT RUN, there is no ${init}`, () => {
+    onHosts("ends when it is stopped in its first moments", { pods: ["solo"] }, async ({ solo }) => {
+      for (const args of [seed.args, [...seed.args, "--no-watchdog"]]) {
+        const container = runContainer(solo, { ...seed, args })
+        await eventually("emp begins", () => childrenOf(container.pid).flatMap(childrenOf).length > 0)
+        assert.include([0, 143], await stopContainer(container))
+        assert.notMatch(container.stdout, ready)
+      }
+    })
   })
 })
 

@@ -7,6 +7,7 @@
 import * as Schema from "effect/Schema"
 import { PortStatus } from "../node/portList.ts"
 import { Status } from "../node/status.ts"
+import { Reloaded } from "./run/reloaded.ts"
 
 const Texts = Schema.Array(Schema.String)
 const Reply = Schema.Array(Schema.Unknown)
@@ -84,6 +85,13 @@ const TopRow = Schema.Struct({
   restarts: Schema.NullOr(Schema.Finite)
 })
 
+/** How far a node is that was to stop. */
+const Stopping = Schema.Struct({
+  node: Schema.String,
+  state: Schema.Literals(["drained", "draining", "stopping", "stopped", "restarting", "restarted"]),
+  tookMillis: Schema.Finite
+})
+
 const Tag = Schema.Struct({ tag: Schema.String, text: Schema.String })
 const Millis = Schema.NullOr(Schema.Finite)
 
@@ -135,6 +143,10 @@ export const outputs = {
     [Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite]))]
   ),
   "log-level": Schema.Struct({ node: Schema.String, levels: Schema.String }),
+  "drain": Stopping,
+  "stop": Stopping,
+  "restart": Stopping,
+  "reload": Schema.Struct({ node: Schema.String, ...Reloaded.fields }),
   "web": Schema.Struct({ nodeId: Schema.String, url: Schema.String, allowsActions: Schema.Boolean }),
   "errors": Schema.Array(Tag),
   "errors TAG": Tag,

@@ -1,5 +1,5 @@
 /**
- * The metrics of a node: their names, by the conventions of Prometheus, and where they are read. `docs/operating.md` has them in a table,
+ * The metrics of a node: their names, by the conventions of Prometheus, and where they are read. `docs/operating-reference.md` has them in a table,
  * which a test compares with this one.
  *
  * @internal

@@ -11,8 +11,8 @@ const all = [
 ]
 
 describe("the metrics of a node", () => {
-  it("stand in docs/operating.md, each with its type, its unit, and what it is", () => {
-    const rows = readFileSync(`${root}docs/operating.md`, "utf8").split("\n").flatMap((line) => {
+  it("stand in docs/operating-reference.md, each with its type, its unit, and what it is", () => {
+    const rows = readFileSync(`${root}docs/operating-reference.md`, "utf8").split("\n").flatMap((line) => {
       const [, name, type, unit, description] = /^\| `(effect_mp_\w+)` \| (\w+) \| (\w*) ?\| (.+?) \|/.exec(line) ?? []
       return name === undefined ? [] : [{ name, type, unit: unit === "" ? undefined : unit, description }]
     })

@@ -5,15 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { type Reloaded, reloadRequest, showReloaded } from "../run/reloaded.ts"
-import { print, printJson } from "../terminal/screen.ts"
+import { Reloaded, reloadRequest, showReloaded } from "../run/reloaded.ts"
+import { print, printOutput } from "../terminal/screen.ts"
 import { ask, askFor, failed, type Session } from "./session.ts"
 
-const isReloaded: (value: unknown) => value is Reloaded = Schema.is(Schema.Struct({
-  taken: Schema.Array(Schema.String),
-  needsRestart: Schema.Array(Schema.String),
-  wrong: Schema.optionalKey(Schema.String)
-}))
+const isReloaded = Schema.is(Reloaded)
 
 /** Shows what has come of it. Where nothing has changed since something is wrong, the command has failed. */
 export const reload = (session: Session, node: string) =>
@@ -23,7 +19,7 @@ export const reload = (session: Session, node: string) =>
     const otherwise = "has not read its configuration again yet, and may still do so"
     const [reloaded] = yield* askFor(session, node, otherwise, reloadRequest)
     if (!isReloaded(reloaded)) return yield* failed(`node ${node} does not say what has come of it`)
-    if (session.json) yield* printJson(reloaded)
+    if (session.json) yield* printOutput("reload", { node, ...reloaded })
     if (reloaded.wrong !== undefined) return yield* failed(`node ${node}: ${showReloaded(reloaded)}`)
     if (!session.json) yield* print(`node ${node}: ${showReloaded(reloaded)}`)
   })

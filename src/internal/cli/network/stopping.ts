@@ -4,15 +4,17 @@
  * @internal
  */
 import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Port from "../../../Port.ts"
 import { drainRequests } from "../../node/drain.ts"
 import { NodeRouter } from "../../node/router.ts"
+import type { Outputs } from "../outputs.ts"
 import { stopRequest } from "../run/stopping.ts"
 import { restartRequest } from "../run/watched.ts"
-import { print, printJson } from "../terminal/screen.ts"
+import { print, printOutput } from "../terminal/screen.ts"
 import { askStatus } from "./nodes.ts"
 import { ask, failed, reach, type Session } from "./session.ts"
 
@@ -27,19 +29,19 @@ export interface Waiting {
 /** Between two looks at a node that is waited for. */
 const look = Schedule.spaced("200 millis")
 
-const progress = (node: string, what: string) => Console.error(`emp: node ${node} ${what}`)
+/** For people who wait: programs see what has become of each node. */
+const progress = (session: Session, text: string) => session.json ? Effect.void : Console.error(`emp: ${text}`)
 
-const tell = (session: Session, node: string, what: string) =>
-  session.json ? printJson({ node, [what]: true }) : print(`node ${node} ${sentences[what] ?? what}`)
+type Verb = "drain" | "stop" | "restart"
 
-const sentences: Readonly<Record<string, string>> = {
+const sentences = {
   draining: "drains",
   drained: "has drained",
   stopping: "stops",
   stopped: "has stopped",
   restarting: "restarts",
   restarted: "has restarted"
-}
+} as const satisfies Record<Outputs[Verb]["state"], string>
 
 /** What a node is asked for that can do it: begins it, or says why not. */
 const begin = (session: Session, node: string, request: string, cannot: string) =>
@@ -60,59 +62,68 @@ const inTime = <A, E, R>(
     orElse: () => failed(`${otherwise()} (after ${patienceSeconds} s)`)
   })
 
-/** One node after the other. If one fails, those after it are left alone, and named. */
+/** One node after the other, and what state each is in then. If one fails, those after it are left alone, and named. */
 const each = <E, R>(
+  session: Session,
+  verb: Verb,
   nodes: ReadonlyArray<string>,
-  act: (node: string) => Effect.Effect<void, E, R>
+  act: (node: string) => Effect.Effect<Outputs[Verb]["state"], E, R>
 ): Effect.Effect<void, E, R> =>
   Effect.forEach(nodes, (node, at) => {
     const others = nodes.slice(at + 1)
-    const left = others.length === 0 ? Effect.void : Console.error(`emp: left alone: ${others.join(", ")}`)
-    return Effect.onError(act(node), () => left)
+    const left = others.length === 0 ? Effect.void : progress(session, `left alone: ${others.join(", ")}`)
+    return Effect.timed(act(node)).pipe(
+      Effect.onError(() => left),
+      Effect.flatMap(([took, state]) =>
+        session.json
+          ? printOutput(verb, { node, state, tookMillis: Math.round(Duration.toMillis(took)) })
+          : print(`node ${node} ${sentences[state]}`)
+      )
+    )
   }, { discard: true })
 
 /** Has nodes take no new calls, and waits until they have finished what they have in hand. */
 export const drain = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
-  each(nodes, (node) =>
+  each(session, "drain", nodes, (node) =>
     Effect.gen(function*() {
       yield* begin(session, node, drainRequests.drain, "cannot be drained")
-      if (!waiting.isAwaited) return yield* tell(session, node, "draining")
-      yield* progress(node, "drains")
+      if (!waiting.isAwaited) return "draining"
+      yield* progress(session, `node ${node} drains`)
       const drained = Effect.filterOrFail(askStatus(session, node), (status) => status.drained !== false)
       const unfinished = () => `node ${node} is not done yet with what it has in hand: its log names it`
       yield* inTime(waiting, Effect.retry(drained, look), unfinished)
-      yield* tell(session, node, "drained")
+      return "drained"
     }))
 
 /** Has nodes stop that `emp run` runs, with their watchdogs. */
 export const stop = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
-  each(nodes, (node) =>
+  each(session, "stop", nodes, (node) =>
     Effect.gen(function*() {
       yield* reach(session, node)
       const ended = yield* Effect.forkChild(Port.exit(node), { startImmediately: true })
       const answer = yield* begin(session, node, stopRequest, "was not started by emp run")
       if (answer !== true) return yield* failed(`node ${node} does not stop: ${String(answer)}`)
-      if (!waiting.isAwaited) return yield* tell(session, node, "stopping")
-      yield* progress(node, "stops")
+      if (!waiting.isAwaited) return "stopping"
+      yield* progress(session, `node ${node} stops`)
       yield* inTime(waiting, Fiber.join(ended), () => `node ${node} has not stopped yet`)
-      yield* tell(session, node, "stopped")
+      return "stopped"
     }))
 
 /** Has nodes started again by their watchdogs, one after the other: the next one when this one is back, and its services are up. */
 export const restart = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
-  each(nodes, (node) =>
+  each(session, "restart", nodes, (node) =>
     Effect.gen(function*() {
       yield* reach(session, node)
       const before = yield* incarnationOf(node)
       const ended = yield* Effect.forkChild(Port.exit(node), { startImmediately: true })
       const answer = yield* begin(session, node, restartRequest, "was not started by emp run")
       if (answer !== true) return yield* failed(`node ${node} has no watchdog that would start it again`)
-      if (!waiting.isAwaited) return yield* tell(session, node, "restarting")
-      yield* progress(node, "stops")
+      if (!waiting.isAwaited) return "restarting"
+      yield* progress(session, `node ${node} stops`)
       let problem = `node ${node} has not stopped yet`
       const back = Effect.gen(function*() {
         yield* Fiber.join(ended)
-        yield* progress(node, "has stopped, and is started again")
+        yield* progress(session, `node ${node} has stopped, and is started again`)
         problem = `node ${node} has stopped, and has not come back`
         yield* Effect.retry(
           Effect.tapError(isBack(session, node, before), (error) =>
@@ -123,7 +134,7 @@ export const restart = (session: Session, nodes: ReadonlyArray<string>, waiting:
         )
       })
       yield* inTime(waiting, back, () => problem)
-      yield* tell(session, node, "restarted")
+      return "restarted"
     }))
 
 /** Random for each process, so that a node that is back is told from one that is still there. */

@@ -3,19 +3,23 @@
  *
  * @internal
  */
+import * as Schema from "effect/Schema"
 
 /** `emp_reload REPLYPORT ARG...`: answered by a `Reloaded` when all is done. */
 export const reloadRequest = "emp_reload"
 
+const Texts = Schema.Array(Schema.String)
+
 /** What has come of it. */
-export interface Reloaded {
+export const Reloaded = Schema.Struct({
   /** The keys of the configuration whose values are in use now, and what was done with services. */
-  readonly taken: ReadonlyArray<string>
+  taken: Texts,
   /** Keys that have changed, and are for the node's next start. */
-  readonly needsRestart: ReadonlyArray<string>
+  needsRestart: Texts,
   /** Why nothing has changed. */
-  readonly wrong?: string
-}
+  wrong: Schema.optionalKey(Schema.String)
+})
+export type Reloaded = typeof Reloaded.Type
 
 /** For the log, and for those who have asked. */
 export const showReloaded = ({ needsRestart, taken, wrong }: Reloaded): string => {
