@@ -9,7 +9,7 @@ import { type Reloaded, reloadRequest, showReloaded } from "../run/reloaded.ts"
 import { print, printJson } from "../terminal/screen.ts"
 import { ask, askFor, failed, type Session } from "./session.ts"
 
-const isReloaded: (value: unknown) => value is Reloaded = Schema.is(Schema.Struct({
+export const isReloaded: (value: unknown) => value is Reloaded = Schema.is(Schema.Struct({
   taken: Schema.Array(Schema.String),
   needsRestart: Schema.Array(Schema.String),
   wrong: Schema.optionalKey(Schema.String)
