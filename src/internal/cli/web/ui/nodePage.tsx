@@ -5,7 +5,7 @@
  */
 import { useState } from "preact/hooks"
 import type { LinkSummary, NodeDetails, NodeSummary, Picture, PortSort } from "../api.ts"
-import { Actions, Kil } from "./actions.tsx"
+import { Actions, Kil, Told } from "./actions.tsx"
 import {
   showAge,
   showBytes,
@@ -158,16 +158,24 @@ export const NodePage = ({ allowsActions, nodeId }: { readonly allowsActions: bo
         <a href={chartsHref(id)}>Charts of this node</a>
         {allowsActions && node.state !== "down" ? <Actions nodeId={id} /> : null}
       </div>
+      <Told />
       {details.problem === undefined ? null : <p class="problem" role="alert">{details.problem}</p>}
       {node.state === "up" ? <Load node={node} /> : null}
       {details.value === undefined || details.value.problem === null
         ? <Ports details={details.value} allowsActions={allowsActions} onSort={setSort} />
-        : <p class="empty">Its load, ports and log are not known: {visible(details.value.problem)}.</p>}
+        : <Unknown node={node} problem={details.value.problem} />}
       <Links id={id} links={picture.links} />
       {details.value?.problem === null ? <Log log={details.value.log} /> : null}
     </>
   )
 }
+
+/** Why there is no more: in other words than its state has. */
+const Unknown = ({ node, problem }: { readonly node: NodeSummary; readonly problem: string }) => (
+  <p class="empty">
+    Its load, ports and log are not known{problem === node.problem ? "." : `: ${visible(problem)}.`}
+  </p>
+)
 
 const Load = ({ node }: { readonly node: NodeSummary }) => (
   <ul class="tiles" aria-label="Load">

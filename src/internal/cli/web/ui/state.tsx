@@ -20,10 +20,9 @@ export const State = ({ at, node }: Properties) => {
   return (
     <span class={`state ${isUp ? `grade-${grade}` : `state-${state}`}`} title={problem ?? stateInWords[state]}>
       <span aria-hidden="true">{isDraining(node) ? "◇" : isUp ? gradeSigns[grade] : signs[state]}</span>{" "}
-      {isDraining(node) ? "draining" : state} {at === undefined || lastSeenAt === null
-        ? null
-        : <small>seen {showAge(at - lastSeenAt)} ago</small>}
-      {isUp && (grade === "slow" || grade === "bad") ? "(slow)" : null}
+      {isDraining(node) ? "draining" : state}
+      {at === undefined || lastSeenAt === null ? null : <small>{` seen ${showAge(at - lastSeenAt)} ago`}</small>}
+      {isUp && (grade === "slow" || grade === "bad") ? " (slow)" : null}
     </span>
   )
 }
