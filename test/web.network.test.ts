@@ -16,10 +16,10 @@ const run = (...args: ReadonlyArray<string>): Process => {
   return process
 }
 
-const shop = ["--service", "test/fixtures/shop.ts"]
+const shop = ["--no-watchdog", "--service", "test/fixtures/shop.ts"]
 
 const startNode = async (nodeId: string, ...args: ReadonlyArray<string>) => {
-  const node = run("run", "--no-watchdog", "--bind", "127.0.0.1:*", "--node-id", nodeId, ...shop, ...args)
+  const node = run("run", "--bind", "127.0.0.1:*", "--node-id", nodeId, ...args)
   const [, address = ""] = await node.sees(/is ready, listening on (\S+)/)
   return { node, address }
 }
@@ -35,20 +35,26 @@ const titles = {
 
 describe.skipIf(!hasBrowser)("emp web, in a browser", () => {
   let browser: Browser
-  /** With the token. */
+  /** With the token; and of the one that may do something. */
   let address = ""
+  let allowed = ""
   let seed = ""
   const workers = new Map<string, Process>()
 
   beforeAll(async () => {
-    const [first, opened] = await Promise.all([startNode("seed"), launch()])
+    const [first, opened] = await Promise.all([startNode("seed", ...shop), launch()])
     browser = opened
     seed = first.address
     workers.set("seed", first.node)
     const web = run("web", "--seed", seed, "--bind", "127.0.0.1:0")
+    const acting = run("web", "--seed", seed, "--bind", "127.0.0.1:0", "--allow-actions")
     await Promise.all([
-      ...["worker-1", "worker-2"].map(async (id) => workers.set(id, (await startNode(id, "--seed", seed)).node)),
-      web.sees(/^http:\S+$/m).then(([url]) => address = url)
+      ...["worker-1", "worker-2"].map(async (id) =>
+        workers.set(id, (await startNode(id, ...shop, "--seed", seed)).node)
+      ),
+      startNode("watched", "--seed", seed).then(({ node }) => workers.set("watched", node)),
+      web.sees(/^http:\S+$/m).then(([url]) => address = url),
+      acting.sees(/^http:\S+$/m).then(([url]) => allowed = url)
     ])
   })
   afterAll(async () => {
@@ -56,9 +62,9 @@ describe.skipIf(!hasBrowser)("emp web, in a browser", () => {
     await Promise.all(started.map((process) => process[Symbol.asyncDispose]()))
   })
 
-  const enter = async (): Promise<Watched> => {
+  const enter = async (url = address): Promise<Watched> => {
     const watched = await openPage(browser)
-    await watched.page.goto(address)
+    await watched.page.goto(url)
     await watched.page.getByText("● live").waitFor()
     return watched
   }
@@ -117,6 +123,19 @@ describe.skipIf(!hasBrowser)("emp web, in a browser", () => {
     assert.deepStrictEqual(faults, [])
   })
 
+  it("shows the last lines of a node's log, and warnings alone to who wants them", async () => {
+    const { faults, page } = await enter()
+    await goTo(page, "node/worker-1")
+    const lines = page.getByRole("region", { name: "Lines of the log" })
+    await lines.locator(".level-info", { hasText: "mailer ended" }).first().waitFor()
+    await page.getByRole("checkbox", { name: "Warnings and errors only" }).check()
+    await lines.locator(".level-info").first().waitFor({ state: "detached" })
+    await lines.locator(".level-warn", { hasText: /mailer is restarted: .*too heavy/ }).first().waitFor()
+    await page.getByLabel("Filter: log").fill("no line has this")
+    await page.getByText("Nothing here matches the filter.").waitFor()
+    assert.deepStrictEqual(faults, [])
+  })
+
   it("draws what was measured", async () => {
     const { faults, page } = await enter()
     await goTo(page, "charts")
@@ -147,7 +166,7 @@ describe.skipIf(!hasBrowser)("emp web, in a browser", () => {
     await rowOf(page, "worker-2", "down").filter({ hasText: "ago" }).waitFor()
     await page.locator(".mesh-node.state-down", { hasText: "worker-2" }).waitFor()
 
-    const { node } = await startNode("worker-2", "--seed", seed)
+    const { node } = await startNode("worker-2", ...shop, "--seed", seed)
     await rowOf(page, "worker-2", "up").waitFor()
     await goTo(page, "timeline")
     await page.locator("tr[data-kind=down]", { hasText: "worker-2" }).waitFor()
@@ -163,5 +182,50 @@ describe.skipIf(!hasBrowser)("emp web, in a browser", () => {
     await page.getByRole("heading", { name: "Ports" }).waitFor()
     await page.getByText("nothing can be changed from here").waitFor()
     assert.strictEqual(await page.getByRole("button", { name: "Stop …" }).count(), 0)
+  })
+
+  describe("with actions", () => {
+    const confirm = async (page: Page, label: string) => {
+      await page.getByRole("dialog").getByRole("button", { name: label, exact: true }).click()
+      return page.getByRole("status")
+    }
+    const askFor = async (page: Page, label: string) => {
+      await page.getByRole("button", { name: `${label} …` }).click()
+      return await confirm(page, label)
+    }
+    const happened = (page: Page, kind: string, text: string) =>
+      page.locator(`tr[data-kind="${kind}"]`, { hasText: "watched" }).filter({ hasText: text }).first().waitFor()
+
+    it("ends a port, which its supervisor starts again", async () => {
+      const { faults, page } = await enter(allowed)
+      await goTo(page, "node/worker-1")
+      const row = page.getByRole("region", { name: "Ports" }).locator("tr", { hasText: "shop/payments" })
+      const port = await row.locator("td").first().innerText()
+      await row.getByRole("button", { name: "End …" }).click()
+      await (await confirm(page, "End it")).getByText(`${port} has ended: killed`).waitFor()
+      await row.filter({ hasNotText: port }).waitFor()
+      assert.deepStrictEqual(faults, [])
+    })
+
+    it("has a node read its configuration, restarts, drains and stops it, and tells what came of each", async () => {
+      const { faults, page } = await enter(allowed)
+      await goTo(page, "node/watched")
+      await (await askFor(page, "Reload")).getByText("the configuration was read again; nothing has changed").waitFor()
+      await (await askFor(page, "Restart")).getByText("node watched restarts").waitFor()
+      await goTo(page, "timeline")
+      await happened(page, "restart", "runs again")
+      await goTo(page, "node/watched")
+      await (await askFor(page, "Drain")).getByText("node watched drains").waitFor()
+      await page.locator(".facts").getByText("draining").waitFor()
+      await (await askFor(page, "Stop")).getByText("node watched stops").waitFor()
+      await page.locator(".facts").getByText("has stopped in order").waitFor()
+      assert.strictEqual(await page.getByRole("button", { name: "Stop …" }).count(), 0)
+      await goTo(page, "timeline")
+      await happened(page, "draining", "takes no new work")
+      await happened(page, "action", "stop watched, asked for from 127.0.0.1: node watched stops")
+      await happened(page, "down", "has stopped in order")
+      await workers.get("watched")!.exits()
+      assert.deepStrictEqual(faults, [])
+    })
   })
 })

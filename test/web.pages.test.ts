@@ -106,6 +106,18 @@ describe.skipIf(!hasBrowser)("the pages of emp web", () => {
     assert.deepStrictEqual(faults, [])
   })
 
+  it("show the first line of a stack trace in the log, and all of them when they are asked to", async () => {
+    const { base } = await serve(ordinary)
+    const { faults, page } = await openPage(browser)
+    await visit(page, base, nodeRoute("worker-007"))
+    const line = page.locator(".level-error", { hasText: "jobs: line 199" })
+    assert.notInclude(await line.innerText(), "service.ts")
+    await line.getByRole("button", { name: "Show the whole text" }).click()
+    const text = await page.getByRole("dialog").locator("pre").innerText()
+    assert.deepStrictEqual(text.split("\n"), ["jobs: line 199", "    at work (service.ts:199:7)"])
+    assert.deepStrictEqual(faults, [])
+  })
+
   it.each([["ordinary names", ordinary], ["hostile names", hostile]])(
     "need no scrolling to the side on a telephone: %s",
     async (_, network) => {

@@ -126,7 +126,7 @@ export const madeUpDetails = (id: string, name: string, at: number, ports: numbe
     lines: Array.from({ length: 200 }, (_, index) => ({
       at: at - (200 - index) * 1000,
       level: ["INFO", "DEBUG", "INFO", "WARN", "ERROR"][index % 5]!,
-      text: `${name}: line ${index}`,
+      text: index % 5 === 4 ? `${name}: line ${index}\n    at work (service.ts:${index}:7)` : `${name}: line ${index}`,
       annotations: { node: id, line: String(index) }
     }))
   }

@@ -27,8 +27,11 @@ interface Member {
 /** How a global node of AnyEvent::MP is asked which families there are, if it runs code that it is sent. */
 const familiesQuestion = "keys %AnyEvent::MP::Kernel::GLOBAL_DB"
 
-/** Global nodes know all families: of those that can tell, the first one that does. */
-const familyNames = (session: Session) =>
+/**
+ * The families of the database, and how much is in each, as far as that is told. Global nodes know all families: of those that can tell,
+ * the first one does.
+ */
+export const familySizes = (session: Session) =>
   Effect.gen(function*() {
     const { master } = yield* Global.Global
     const mesh = yield* NodeMesh
@@ -48,11 +51,18 @@ const toldBy = (session: Session, nodeId: string) =>
   Effect.gen(function*() {
     if (yield* isOwnKind(session, nodeId)) {
       const { families, isGlobal } = yield* askStatus(session, nodeId)
-      return isGlobal ? Object.keys(families) : undefined
+      return isGlobal ? familiesOf(Object.entries(families)) : undefined
     }
     const [problem, ...names] = yield* ask(session, nodeId, "eval", familiesQuestion)
-    return problem === "" ? names.filter((name) => typeof name === "string") : undefined
+    return problem === "" ? familiesOf(names.map((name) => [name, undefined])) : undefined
   })
+
+/** In the order of their names, without those of the network itself. */
+const familiesOf = (all: ReadonlyArray<readonly [name: unknown, size: number | undefined]>) =>
+  new Map(
+    all.flatMap(([name, size]) => typeof name === "string" && isFamilyName(name) ? [[name, size] as const] : [])
+      .toSorted(([one], [other]) => one < other ? -1 : 1)
+  )
 
 /** Each node is asked for what it knows of its ports. */
 const membersIn = (session: Session, groups: ReadonlyMap<string, ReadonlyArray<string>>) =>
@@ -83,7 +93,7 @@ export const isGroup = (members: ReadonlyArray<string>): boolean => members.some
 export const groups = (session: Session, group: string | undefined): Effect.Effect<void, unknown, Network> =>
   Effect.gen(function*() {
     if (group !== undefined) yield* checkFamily(group)
-    const names = group === undefined ? (yield* familyNames(session)).filter(isFamilyName).toSorted() : [group]
+    const names = group === undefined ? Array.from((yield* familySizes(session)).keys()) : [group]
     const families = yield* Effect.forEach(
       names,
       (name) => Effect.map(within(session, Global.family(name), "no answer"), (family) => membersOf(family).toSorted()),

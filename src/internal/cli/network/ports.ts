@@ -84,10 +84,9 @@ export const ps = (session: Session, node: string | undefined, sort: Sorting, li
     yield* unlessSilent(problems)
   })
 
-/** Ends a port, and waits until it has. */
-export const kil = (session: Session, port: string, words: ReadonlyArray<string>, allJson = false) =>
+/** Ends a port, waits until it has, and answers the reason that it ended with. */
+export const endPort = (session: Session, port: string, reason: ReadonlyArray<unknown>) =>
   Effect.gen(function*() {
-    const reason = yield* readArguments(words, allJson)
     if (Port.isPortId(port) && port === Port.nodeOf(port)) {
       return yield* new UsageError({ problem: `${port} is a node: its own port ends with it, and cannot be killed` })
     }
@@ -98,6 +97,12 @@ export const kil = (session: Session, port: string, words: ReadonlyArray<string>
     router.kill(port, reason)
     const exit = yield* within(session, Fiber.join(ended), `${port} was told to end, and has not ended yet`)
     const ending = reasonFromExit(exit)
-    if (ending[0] === "no_such_port") return yield* failed(`no such port: ${port}`)
-    yield* printEnd(session, port, ending)
+    return ending[0] === "no_such_port" ? yield* failed(`no such port: ${port}`) : ending
+  })
+
+/** Ends a port, and says how it has ended. */
+export const kil = (session: Session, port: string, words: ReadonlyArray<string>, allJson = false) =>
+  Effect.gen(function*() {
+    const reason = yield* readArguments(words, allJson)
+    yield* printEnd(session, port, yield* endPort(session, port, reason))
   })

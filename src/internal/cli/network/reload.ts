@@ -9,7 +9,7 @@ import { Reloaded, reloadRequest, showReloaded } from "../run/reloaded.ts"
 import { print, printOutput } from "../terminal/screen.ts"
 import { ask, askFor, failed, type Session } from "./session.ts"
 
-const isReloaded = Schema.is(Reloaded)
+export const isReloaded = Schema.is(Reloaded)
 
 /** Shows what has come of it. Where nothing has changed since something is wrong, the command has failed. */
 export const reload = (session: Session, node: string) =>

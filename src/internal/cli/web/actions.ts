@@ -5,10 +5,14 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import * as Port from "../../../Port.ts"
-import { type Network, reachPort, type Session } from "../network/session.ts"
-import { reloadRequest } from "../run/reloaded.ts"
+import { drainRequests } from "../../node/drain.ts"
+import { exitFromReason, showReason } from "../../values/reason.ts"
+import { endPort } from "../network/ports.ts"
+import { isReloaded } from "../network/reload.ts"
+import type { Network, Session } from "../network/session.ts"
+import { reloadRequest, showReloaded } from "../run/reloaded.ts"
+import { stopRequest } from "../run/stopping.ts"
 import { restartRequest } from "../run/watched.ts"
 import { type Action, NotDone } from "./api.ts"
 import type { Collector } from "./collector.ts"
@@ -17,17 +21,10 @@ import { askIfKnown } from "./inspect.ts"
 /** What a node is asked for, and what it means that it answers true. */
 const requests = {
   restart: { name: restartRequest, done: "restarts", refused: " has no watchdog that would start it again" },
-  drain: { name: "emp_drain", done: "drains", refused: " does not drain" },
-  stop: { name: "emp_stop", done: "stops", refused: " does not stop" },
+  drain: { name: drainRequests.drain, done: "drains", refused: " does not drain" },
+  stop: { name: stopRequest, done: "stops", refused: " does not stop" },
   reload: { name: reloadRequest, done: "has read its configuration again", refused: " has not read its configuration" }
 } as const
-
-/** What has come of a configuration that was read again. */
-const isReloaded = Schema.is(Schema.Struct({
-  taken: Schema.Array(Schema.String),
-  needsRestart: Schema.Array(Schema.String),
-  wrong: Schema.optionalKey(Schema.String)
-}))
 
 /** What was asked for, for the log and the timeline. */
 const described = (action: Action): string =>
@@ -36,28 +33,15 @@ const described = (action: Action): string =>
 const carryOut = (session: Session, action: Action) =>
   Effect.gen(function*() {
     if (action.action === "kil") {
-      const { port, reason } = action
-      if (!Port.isPortId(port) || Port.nodeOf(port) === port) {
-        return yield* new NotDone({ problem: `${JSON.stringify(port)} is no port that can be ended` })
-      }
-      yield* reachPort(session, port)
-      yield* Port.kil(port, ...reason === undefined || reason === "" ? ["killed"] : [reason])
-      return `${port} was told to end`
+      const ending = yield* endPort(session, action.port, [action.reason || "killed"])
+      return `${action.port} has ended: ${showReason(exitFromReason("", ending))}`
     }
     const { done, name, refused } = requests[action.action]
     const [answer] = yield* askIfKnown(session, action.node, name)
     if (answer === true) return `node ${action.node} ${done}`
-    if (!isReloaded(answer)) {
-      const why = typeof answer === "string" ? `: ${answer}` : refused
-      return yield* new NotDone({ problem: `node ${action.node}${why}` })
-    }
-    const { needsRestart, taken, wrong } = answer
-    if (wrong !== undefined) return yield* new NotDone({ problem: `node ${action.node}${refused}: ${wrong}` })
-    const parts = [
-      ...taken.length === 0 ? [] : [`taken: ${taken.join(", ")}`],
-      ...needsRestart.length === 0 ? [] : [`needs a restart: ${needsRestart.join(", ")}`]
-    ]
-    return `node ${action.node} ${done}; ${parts.join("; ") || "nothing has changed"}`
+    if (isReloaded(answer) && answer.wrong === undefined) return `node ${action.node}: ${showReloaded(answer)}`
+    const why = isReloaded(answer) ? showReloaded(answer) : answer
+    return yield* new NotDone({ problem: `node ${action.node}${typeof why === "string" ? `: ${why}` : refused}` })
   })
 
 /** Does it, and says in the log and the timeline who wanted it, whether it was done or not. */

@@ -9,11 +9,10 @@ import * as Schema from "effect/Schema"
 import * as Global from "../../../Global.ts"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
-import { isFamilyName } from "../../global/families.ts"
 import { membersOf } from "../../global/member.ts"
 import { stringify } from "../../values/exactJson.ts"
 import { exitFromReason, showReason } from "../../values/reason.ts"
-import { isGroup } from "../network/groups.ts"
+import { familySizes, isGroup } from "../network/groups.ts"
 import { type Answer, askStatus, isOfOtherKind, lookAt } from "../network/nodes.ts"
 import { askPorts } from "../network/ports.ts"
 import { ask, failed, knownNodes, type Network, type Session, within } from "../network/session.ts"
@@ -83,9 +82,15 @@ export const nodeDetails = (
 ): Effect.Effect<NodeDetails, NotFound, Network> =>
   Effect.gen(function*() {
     const listed = yield* Effect.option(knownNodes(session))
-    const isKnown = picture.nodes.has(id) || listed._tag === "Some" && listed.value.has(id)
-    if (!isKnown) return yield* new NotFound({ problem: `there is no node ${id}` })
-    const looked = yield* orProblem(lookAt(session, id), (problem): Answer => ({ nodeId: id, problem }))
+    const isListed = listed._tag === "Some" && listed.value.has(id)
+    const seen = picture.nodes.get(id)
+    if (seen === undefined && !isListed) return yield* new NotFound({ problem: `there is no node ${id}` })
+    // Who has left is not in the list: why it is not there any more was told by its link.
+    const gone = listed._tag === "Some" && !isListed ? seen?.problem : null
+    const looked = yield* orProblem(
+      lookAt(session, id),
+      (problem): Answer => ({ nodeId: id, problem: gone ?? problem })
+    )
     if (isOfOtherKind(looked) || "problem" in looked) {
       const problem = "problem" in looked ? looked.problem : `is of another kind: ${looked.kind}`
       return { id, status: null, problem, ports: { total: null, rows: [], problem }, log: { lines: [], problem } }
@@ -109,7 +114,7 @@ export const supervisors = (session: Session, picture: Picture): Effect.Effect<S
     const up = Array.from(picture.nodes.values()).filter(({ kind, state }) => state === "up" && kind === "effect-mp")
     const owners = up.filter(({ supervisors }) => supervisors !== 0)
     const asked = yield* Effect.forEach(
-      owners,
+      owners.toSorted((one, other) => one.id < other.id ? -1 : 1),
       ({ id }) =>
         Effect.map(askStatus(session, id), ({ supervisors }) => ({ id, supervisors, problem: null })).pipe((node) =>
           orProblem(node, (problem) => ({ id, supervisors: [], problem }))
@@ -197,17 +202,13 @@ export const family = (session: Session, name: string): Effect.Effect<Family, No
     )
   )
 
-/** The families that the node knows which holds this node's data: their names and sizes, and the first entries of each. */
+/** The families of the database, and the first entries of each. */
 export const families = (session: Session): Effect.Effect<Families, never, Network> =>
   Effect.gen(function*() {
-    const { master } = yield* Global.Global
-    if (master === undefined) return yield* failed("no node holds the database for this one at the moment")
-    const status = yield* askStatus(session, master)
-    const names = Object.keys(status.families).filter(isFamilyName).toSorted()
+    const sizes = yield* familySizes(session)
     const families = yield* Effect.forEach(
-      names.slice(0, mostFamilies),
-      (name) => {
-        const total = status.families[name] ?? 0
+      Array.from(sizes).slice(0, mostFamilies),
+      ([name, total = 0]) => {
         const unread: Family = { name, total, isGroup: false, entries: [] }
         if (total > mostRead) return Effect.succeed(unread)
         const read = within(session, Global.family(name), "no answer")
@@ -215,5 +216,5 @@ export const families = (session: Session): Effect.Effect<Families, never, Netwo
       },
       { concurrency: 8 }
     )
-    return { families, isCut: names.length > mostFamilies, problem: null }
+    return { families, isCut: sizes.size > mostFamilies, problem: null }
   }).pipe((all) => orProblem(all, (problem): Families => ({ families: [], isCut: false, problem })))

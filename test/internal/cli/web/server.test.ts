@@ -286,7 +286,7 @@ describe("emp web", () => {
         assert.strictEqual((yield* ask(base, "/api/act", { method: "POST", headers: json, body })).status, 200)
         const exit = yield* Fiber.join(ended)
         assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "enough")
-        yield* until("the timeline", () => events.text.includes(`asked for from 127.0.0.1: ${port} was told to end`))
+        yield* until("the timeline", () => events.text.includes(`asked for from 127.0.0.1: ${port} has ended: `))
       }),
     { allowActions: true }
   )
@@ -305,9 +305,9 @@ describe("emp web", () => {
       const refused = [
         [{ action: "drain", node: "seed" }, /drains already/],
         [{ action: "stop", node: "seed" }, /does not know this/],
-        [{ action: "reload", node: "seed" }, /has not read its configuration: line 5/],
+        [{ action: "reload", node: "seed" }, /the configuration stays as it is: line 5/],
         [{ action: "restart", node: "not a node" }, /no such node|no node ID/],
-        [{ action: "kil", port: "seed" }, /no port that can be ended/]
+        [{ action: "kil", port: "seed" }, /cannot be killed/]
       ] as const
       for (const [action, why] of refused) {
         const { status, text } = yield* act(action)

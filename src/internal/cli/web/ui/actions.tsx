@@ -3,10 +3,11 @@
  *
  * @internal
  */
-import { useState } from "preact/hooks"
+import { useEffect } from "preact/hooks"
 import type { Action } from "../api.ts"
 import { ask } from "./dialog.tsx"
 import { act, messageOf } from "./requests.ts"
+import { makeStore, useStore } from "./store.ts"
 import { Text } from "./text.tsx"
 
 type NodeAction = Exclude<Action["action"], "kil">
@@ -23,53 +24,55 @@ interface Outcome {
   readonly isProblem: boolean
 }
 
-/** Does it, and keeps what came of it. */
-const useAct = () => {
-  const [outcome, setOutcome] = useState<Outcome>()
-  const run = (action: Action): void => {
-    setOutcome({ text: "Asking …", isProblem: false })
-    act(action).then(
-      ({ done }) => setOutcome({ text: done, isProblem: false }),
-      (error: unknown) => setOutcome({ text: messageOf(error), isProblem: true })
-    )
-  }
-  return { outcome, run }
-}
+/** What came of the last one. It is told beside what it was done to: the row of a port that was ended is not there any more. */
+const outcome = makeStore<Outcome | undefined>(undefined)
 
-const Told = ({ outcome }: { readonly outcome: Outcome | undefined }) => (
-  <span role="status" class={outcome?.isProblem === true ? "problem" : undefined}>
-    {outcome === undefined ? null : <Text text={outcome.text} most={200} />}
-  </span>
-)
-
-export const Actions = ({ nodeId }: { readonly nodeId: string }) => {
-  const { outcome, run } = useAct()
-  return (
-    <div class="actions" role="group" aria-label="Actions">
-      {(Object.keys(actions) as ReadonlyArray<NodeAction>).map((action) => {
-        const { label, means } = actions[action]
-        const confirm = (): void =>
-          ask({
-            title: `${label} this node?`,
-            body: (
-              <>
-                <p>
-                  <Text text={nodeId} most={200} />
-                </p>
-                <p>{means}</p>
-              </>
-            ),
-            action: { label, run: () => run({ action, node: nodeId }) }
-          })
-        return <button key={action} type="button" onClick={confirm}>{label} …</button>
-      })}
-      <Told outcome={outcome} />
-    </div>
+const run = (action: Action): void => {
+  outcome.set({ text: "Asking …", isProblem: false })
+  act(action).then(
+    ({ done }) => outcome.set({ text: done, isProblem: false }),
+    (error: unknown) => outcome.set({ text: messageOf(error), isProblem: true })
   )
 }
 
+/** Until one goes to another page. */
+export const Told = () => {
+  const told = useStore(outcome, (value) => value)
+  useEffect(() => () => outcome.set(undefined), [])
+  return (
+    <p role="status" class={told?.isProblem === true ? "told problem" : "told"}>
+      {told === undefined ? null : <Text text={told.text} most={200} />}
+    </p>
+  )
+}
+
+export const Actions = ({ nodeId }: { readonly nodeId: string }) => (
+  <div class="actions" role="group" aria-label="Actions">
+    {(Object.keys(actions) as ReadonlyArray<NodeAction>).map((action) => {
+      const { label, means } = actions[action]
+      const confirm = (): void =>
+        ask({
+          title: `${label} this node?`,
+          body: (
+            <>
+              <p>
+                <Text text={nodeId} most={200} />
+              </p>
+              <p>{means}</p>
+            </>
+          ),
+          action: {
+            label,
+            run: () =>
+              run({ action, node: nodeId })
+          }
+        })
+      return <button key={action} type="button" onClick={confirm}>{label} …</button>
+    })}
+  </div>
+)
+
 export const Kil = ({ port }: { readonly port: string }) => {
-  const { outcome, run } = useAct()
   const confirm = (): void =>
     ask({
       title: "End this port?",
@@ -83,9 +86,5 @@ export const Kil = ({ port }: { readonly port: string }) => {
       ),
       action: { label: "End it", run: () => run({ action: "kil", port }) }
     })
-  return (
-    <>
-      <button type="button" onClick={confirm}>End …</button> <Told outcome={outcome} />
-    </>
-  )
+  return <button type="button" onClick={confirm}>End …</button>
 }

@@ -29,7 +29,7 @@ export const showBytesPerSecond = (value: number): string => `${showBytes(value)
 export const showPercent = (value: number): string => `${showRate(value)} %`
 
 export const showMillis = (value: number): string => {
-  if (value >= 10_000) return `${Number((value / 1000).toFixed(1))} s`
+  if (value >= 10_000) return showAge(value)
   return value >= 100 || value === 0 ? `${Math.round(value)} ms` : `${Number(value.toPrecision(2))} ms`
 }
 

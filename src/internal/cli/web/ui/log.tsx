@@ -15,8 +15,9 @@ type LogLine = NodeDetails["log"]["lines"][number]
 /** Levels that one does not want to miss. */
 const severe: ReadonlySet<string> = new Set(["fatal", "error", "warn", "warning"])
 
-const textOf = ({ annotations, text }: LogLine): string =>
-  [text, ...Object.entries(annotations).map(([name, value]) => `${name}=${value}`)].join(" ")
+/** What a line bears. That it is of this node needs no saying. */
+const bornBy = ({ annotations }: LogLine): string =>
+  Object.entries(annotations).flatMap(([name, value]) => name === "node" ? [] : [`${name}=${value}`]).join(" ")
 
 export const Log = ({ log }: { readonly log: NodeDetails["log"] | undefined }) => {
   const [filter, setFilter] = useState("")
@@ -32,7 +33,8 @@ export const Log = ({ log }: { readonly log: NodeDetails["log"] | undefined }) =
   }
   const wanted = filter.toLowerCase()
   const shown = lines.filter((line) =>
-    (!isSevere || severe.has(line.level.toLowerCase())) && textOf(line).toLowerCase().includes(wanted)
+    (!isSevere || severe.has(line.level.toLowerCase())) &&
+    `${line.text} ${bornBy(line)}`.toLowerCase().includes(wanted)
   )
   return (
     <section>
@@ -67,10 +69,17 @@ const Lines = ({ lines }: { readonly lines: ReadonlyArray<LogLine> }) => {
       {newest.map((line, index) => (
         <p key={lines.length - first - index} class={`level level-${line.level.toLowerCase()}`}>
           <time>{showTime(line.at)}</time> <b>{visible(line.level).slice(0, 8)}</b>{" "}
-          <Text text={textOf(line)} most={300} />
+          <Text text={line.text} most={300} hasLines /> <Born text={bornBy(line)} />
         </p>
       ))}
       <div style={{ height: `${below}px` }} />
     </div>
   )
 }
+
+const Born = ({ text }: { readonly text: string }) =>
+  text === "" ? null : (
+    <small>
+      <Text text={text} most={300} hasLines />
+    </small>
+  )

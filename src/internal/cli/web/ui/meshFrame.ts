@@ -1,6 +1,6 @@
 /**
- * The sizes of the picture of the mesh: a square of a thousand units, whatever its width on the screen. Names stand around the ring,
- * which is as large as the names leave it.
+ * The sizes of the picture of the mesh: a square of a thousand units, whatever its width on the screen. Names stand below their nodes, or
+ * around the ring when there are many; the ring is as large as the names leave it.
  *
  * @internal
  */
@@ -14,6 +14,8 @@ export interface Frame {
   readonly signSize: number
   /** Whether all nodes have their names; else only those that are not up, and the one that is pointed at. */
   readonly areNamed: boolean
+  /** Whether names stand below their signs, as there is room for between few nodes; else they stand around the ring. */
+  readonly areBelow: boolean
   /** Whether there is room for any names. */
   readonly hasNames: boolean
   readonly pointOf: (place: Place) => { readonly x: number; readonly y: number }
@@ -31,11 +33,15 @@ const letterPixels = 11
 const letterWidth = 0.6
 
 export const frameOf = (names: ReadonlyArray<string>, widthPixels: number): Frame => {
-  const hasNames = widthPixels > 400
   const letterSize = Math.max(18, letterPixels * size / Math.max(widthPixels, 1))
   const longest = names.reduce((most, name) => Math.max(most, Math.min(name.length, mostLetters)), 0)
-  const radius = hasNames ? middle - gap - 10 - longest * letterSize * letterWidth : middle - 60
-  const around = 2 * Math.PI * radius / Math.max(names.length, 1)
+  const nameWidth = longest * letterSize * letterWidth
+  const apart = (radius: number): number => 2 * Math.PI * radius / Math.max(names.length, 1)
+  const radiusAbove = middle - Math.max(60, 10 + nameWidth / 2)
+  const areBelow = apart(radiusAbove) > nameWidth * 1.1
+  const hasNames = areBelow || widthPixels > 400
+  const radius = areBelow ? radiusAbove : hasNames ? middle - gap - 10 - nameWidth : middle - 60
+  const around = apart(radius)
   return {
     size,
     middle,
@@ -43,6 +49,7 @@ export const frameOf = (names: ReadonlyArray<string>, widthPixels: number): Fram
     letterSize,
     signSize: Math.max(12, Math.min(30, around * 1.35)),
     areNamed: hasNames && around > letterSize * 0.9,
+    areBelow,
     hasNames,
     pointOf: ({ x, y }) => ({ x: middle + x * radius, y: middle + y * radius })
   }

@@ -25,10 +25,10 @@ export interface Placed {
 
 const byText = (one: string, other: string): number => one < other ? -1 : Number(one !== other)
 
-/** The ring of the others begins at the top. */
-const ring = (ids: ReadonlyArray<string>, radius: number, isInner: boolean): ReadonlyArray<Place> =>
+/** Begins at the top, or so far from there, in radians. */
+const ring = (ids: ReadonlyArray<string>, radius: number, isInner: boolean, turn = 0): ReadonlyArray<Place> =>
   ids.map((id, index) => {
-    const angle = index / ids.length * 2 * Math.PI - Math.PI / 2
+    const angle = index / ids.length * 2 * Math.PI - Math.PI / 2 + turn
     return { id, angle, isInner, x: Math.cos(angle) * radius, y: Math.sin(angle) * radius }
   })
 
@@ -43,5 +43,7 @@ export const placesOf = (nodes: ReadonlyArray<Placed>): ReadonlyArray<Place> => 
   const beside = others.toSorted((one, other) =>
     byText(one.master ?? "", other.master ?? "") || byText(one.id, other.id)
   )
-  return [...ring(globals.map(({ id }) => id), innerRadius, true), ...ring(beside.map(({ id }) => id), 1, false)]
+  // The first one of the inner ring looks between two of the outer one: links and names are less in each other's way.
+  const inner = ring(globals.map(({ id }) => id), innerRadius, true, Math.PI / others.length)
+  return [...inner, ...ring(beside.map(({ id }) => id), 1, false)]
 }

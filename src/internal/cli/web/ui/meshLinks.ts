@@ -72,7 +72,9 @@ export const draw = (
       if (from !== undefined && to !== undefined) trace(pen, frame, from, to)
     }
     pen.strokeStyle = style.getPropertyValue(`--${grade}`)
-    pen.globalAlpha = isPointed || !isCalm(grade) ? 1 : links.length > 400 ? 0.25 : 0.55
+    // However many there are, the nodes are not hidden by a disc of one colour.
+    const most = isCalm(grade) ? 0.55 : 1
+    pen.globalAlpha = isPointed ? 1 : Math.max(0.2, Math.min(most, most * 400 / links.length))
     pen.lineWidth = (isPointed ? 2 : 1) * (isCalm(grade) ? 1.5 : 3)
     pen.setLineDash(grade === "slow" ? [10, 6] : grade === "bad" ? [3, 5] : [])
     pen.stroke()

@@ -12,8 +12,7 @@ import {
   showCount,
   showMillis,
   showPercent,
-  showPerSecond,
-  showTime
+  showPerSecond
 } from "./format.ts"
 import { picture as pictures } from "./live.ts"
 import { MeshPicture } from "./meshPicture.tsx"
@@ -40,13 +39,7 @@ const nodeColumns = (at: number): ReadonlyArray<Column<NodeSummary>> => [
   numbers("Memory", ({ memory }) => memory, showBytes),
   numbers("Ports", ({ ports }) => ports, showCount),
   numbers("Restarts", ({ restarts }) => restarts, showCount),
-  numbers("Up for", ({ startedAt, state }) => startedAt === null || state === "down" ? null : at - startedAt, showAge),
-  {
-    title: "Last seen",
-    value: ({ lastSeenAt }) => lastSeenAt ?? undefined,
-    cell: ({ lastSeenAt }) =>
-      lastSeenAt === null ? "now" : `${showAge(at - lastSeenAt)} ago, at ${showTime(lastSeenAt)}`
-  }
+  numbers("Up for", ({ startedAt, state }) => startedAt === null || state === "down" ? null : at - startedAt, showAge)
 ]
 
 const linkColumns: ReadonlyArray<Column<LinkSummary>> = [
@@ -62,13 +55,15 @@ const sentence = ({ isComplete, links, nodes }: Picture): string => {
   const up = all.filter(({ state }) => state === "up").length
   const troubled = all.filter((node) => node.state === "up" && ["slow", "bad"].includes(gradeOfNode(node))).length +
     Array.from(links.values()).filter((link) => ["slow", "bad"].includes(gradeOfLink(link))).length
+  const draining = all.filter(isDraining).length
   const parts = [
     `${up} of ${all.length} nodes up`,
+    ...draining === 0 ? [] : [`${draining} of them ${draining === 1 ? "drains" : "drain"}`],
     counted(links.size, "link"),
     troubled === 0 ? "no node or link is slow" : counted(troubled, "node or link is slow", "nodes or links are slow"),
     ...isComplete ? [] : ["not all have answered yet"]
   ]
-  return `${parts.join(" · ")}`
+  return parts.join(" · ")
 }
 
 export const MeshPage = () => {
@@ -138,7 +133,9 @@ const Legend = () => (
     <li>
       <span class="grade-bad">■</span> up, very slow
     </li>
-    <li>◇ draining</li>
+    <li>
+      <span class="grade-good">◇</span> draining
+    </li>
     <li>
       <span class="state-silent">◐</span> silent
     </li>

@@ -159,18 +159,21 @@ const MeshNode = (properties: NodeProperties) => {
   )
 }
 
-/** Outwards from the sign, and never upside down. */
+/** Below the sign, or outwards from it, and never upside down. */
 const Name = ({ frame, isPointed, place }: Pick<NodeProperties, "frame" | "isPointed" | "place">) => {
   const { x, y } = frame.pointOf(place)
   const isLeft = Math.cos(place.angle) < -1e-9
   const degrees = place.angle * 180 / Math.PI + (isLeft ? 180 : 0)
   const { head, tail } = cut(place.id, mostLetters)
+  const below = `translate(${x} ${y + frame.signSize / 2 + frame.letterSize})`
   return (
     <text
       class={isPointed ? "name is-pointed" : "name"}
       font-size={frame.letterSize}
-      transform={`translate(${x} ${y}) rotate(${degrees}) translate(${isLeft ? -gap : gap} 0)`}
-      text-anchor={isLeft ? "end" : "start"}
+      transform={frame.areBelow
+        ? below
+        : `translate(${x} ${y}) rotate(${degrees}) translate(${isLeft ? -gap : gap} 0)`}
+      text-anchor={frame.areBelow ? "middle" : isLeft ? "end" : "start"}
     >
       {head === "" ? "(empty)" : tail === "" ? head : `${head}…${tail}`}
     </text>

@@ -5,7 +5,7 @@
  */
 import { useState } from "preact/hooks"
 import type { LinkSummary, NodeDetails, NodeSummary, Picture, PortSort } from "../api.ts"
-import { Actions, Kil } from "./actions.tsx"
+import { Actions, Kil, Told } from "./actions.tsx"
 import {
   showAge,
   showBytes,
@@ -14,7 +14,8 @@ import {
   showMillis,
   showPercent,
   showPerSecond,
-  showTime
+  showTime,
+  visible
 } from "./format.ts"
 import { picture as pictures } from "./live.ts"
 import { Log } from "./log.tsx"
@@ -155,24 +156,38 @@ export const NodePage = ({ allowsActions, nodeId }: { readonly allowsActions: bo
       <div class="node-head">
         <Facts node={node} at={picture.at} />
         <a href={chartsHref(id)}>Charts of this node</a>
-        {allowsActions ? <Actions nodeId={id} /> : null}
+        {allowsActions && node.state !== "down" ? <Actions nodeId={id} /> : null}
       </div>
+      <Told />
       {details.problem === undefined ? null : <p class="problem" role="alert">{details.problem}</p>}
-      <ul class="tiles" aria-label="Load">
-        {load(node).map(([title, value, more]) => (
-          <li key={title}>
-            <span>{title}</span>
-            <b>{value}</b>
-            <small>{more}</small>
-          </li>
-        ))}
-      </ul>
-      <Ports details={details.value} allowsActions={allowsActions} onSort={setSort} />
+      {node.state === "up" ? <Load node={node} /> : null}
+      {details.value === undefined || details.value.problem === null
+        ? <Ports details={details.value} allowsActions={allowsActions} onSort={setSort} />
+        : <Unknown node={node} problem={details.value.problem} />}
       <Links id={id} links={picture.links} />
-      <Log log={details.value?.log} />
+      {details.value?.problem === null ? <Log log={details.value.log} /> : null}
     </>
   )
 }
+
+/** Why there is no more: in other words than its state has. */
+const Unknown = ({ node, problem }: { readonly node: NodeSummary; readonly problem: string }) => (
+  <p class="empty">
+    Its load, ports and log are not known{problem === node.problem ? "." : `: ${visible(problem)}.`}
+  </p>
+)
+
+const Load = ({ node }: { readonly node: NodeSummary }) => (
+  <ul class="tiles" aria-label="Load">
+    {load(node).map(([title, value, more]) => (
+      <li key={title}>
+        <span>{title}</span>
+        <b>{value}</b>
+        <small>{more}</small>
+      </li>
+    ))}
+  </ul>
+)
 
 interface PortsProperties {
   readonly details: NodeDetails | undefined

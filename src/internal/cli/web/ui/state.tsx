@@ -9,7 +9,7 @@ import { gradeOfNode, gradeSigns, isDraining, signs, stateInWords } from "./trou
 
 interface Properties {
   readonly node: NodeSummary
-  /** What time it is: with it the state of a node that is gone says for how long. */
+  /** What time it is: with it the state of a node that is gone says when it was seen last. */
   readonly at?: number
 }
 
@@ -20,9 +20,9 @@ export const State = ({ at, node }: Properties) => {
   return (
     <span class={`state ${isUp ? `grade-${grade}` : `state-${state}`}`} title={problem ?? stateInWords[state]}>
       <span aria-hidden="true">{isDraining(node) ? "◇" : isUp ? gradeSigns[grade] : signs[state]}</span>{" "}
-      {isDraining(node) ? "draining" : state}{" "}
-      {at === undefined || lastSeenAt === null ? null : <small>for {showAge(at - lastSeenAt)}</small>}
-      {isUp && (grade === "slow" || grade === "bad") ? "(slow)" : null}
+      {isDraining(node) ? "draining" : state}
+      {at === undefined || lastSeenAt === null ? null : <small>{` seen ${showAge(at - lastSeenAt)} ago`}</small>}
+      {isUp && (grade === "slow" || grade === "bad") ? " (slow)" : null}
     </span>
   )
 }

@@ -165,7 +165,8 @@ const Head = <Row extends object>({ column, index, onSort, order }: HeadProperti
       aria-sort={isSorted ? order.isDescending ? "descending" : "ascending" : "none"}
     >
       <button type="button" onClick={onSort}>
-        {column.title} <span class="sign" aria-hidden="true">{sign}</span>
+        {column.title}
+        <span class="sign" aria-hidden="true">{sign}</span>
       </button>
     </th>
   )

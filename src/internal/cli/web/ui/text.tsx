@@ -13,24 +13,27 @@ interface Properties {
   readonly href?: string
   /** So many characters are shown. */
   readonly most?: number
+  /** Whether it may have several lines, as stack traces have: the first one is shown, and all of them on demand. */
+  readonly hasLines?: boolean
 }
 
-export const Text = ({ href, most = 40, text }: Properties) => {
+export const Text = ({ hasLines = false, href, most = 40, text }: Properties) => {
   if (text === "") {
     const empty = <i class="empty-name">(empty)</i>
     return href === undefined ? empty : <a href={href}>{empty}</a>
   }
-  const { head, isWhole, tail } = cut(text, most)
+  const [first = ""] = hasLines ? text.split("\n") : [text]
+  const { head, isWhole, tail } = cut(first, most)
   const shown = isWhole ? head : `${head}…${tail}`
   return (
     <span class="text">
       <bdi>{href === undefined ? shown : <a href={href}>{shown}</a>}</bdi>
-      {isWhole ? null : <Whole text={text} />}
+      {isWhole && first === text ? null : <Whole text={text} lines={hasLines ? text.split("\n") : [text]} />}
     </span>
   )
 }
 
-const Whole = ({ text }: { readonly text: string }) => (
+const Whole = ({ lines, text }: { readonly lines: ReadonlyArray<string>; readonly text: string }) => (
   <button
     type="button"
     class="whole"
@@ -39,7 +42,7 @@ const Whole = ({ text }: { readonly text: string }) => (
     onClick={() =>
       ask({
         title: `The whole text: ${text.length} characters`,
-        body: <pre class="whole-text"><bdi>{visible(text)}</bdi></pre>
+        body: <pre class="whole-text"><bdi>{lines.map(visible).join("\n")}</bdi></pre>
       })}
   >
     ⋯

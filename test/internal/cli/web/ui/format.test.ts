@@ -33,7 +33,7 @@ describe("numbers for people", () => {
     [showMillis(0), "0 ms"],
     [showMillis(0.5), "0.5 ms"],
     [showMillis(1234), "1234 ms"],
-    [showMillis(90_000), "90 s"],
+    [showMillis(90_000), "1 min 30 s"],
     [showAge(0), "0 s"],
     [showAge(-5), "0 s"],
     [showAge(59_999), "59 s"],
