@@ -9,6 +9,6 @@ import type { Router } from "./router.ts"
 export const readinessOf = ({ isDraining, observed }: Router): ReadonlyArray<string> => [
   ...isDraining ? ["draining"] : [],
   ...observed.seeding?.isCutOff === true ? ["not joined: no seed has answered yet"] : [],
-  ...observed.isReady === false ? ["starting"] : [],
-  ...observed.awaited
+  ...observed.awaited,
+  ...observed.isReady === false && observed.awaited.length === 0 ? ["starting"] : []
 ]
