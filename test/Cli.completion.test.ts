@@ -61,7 +61,7 @@ const inBash = (...words: ReadonlyArray<string>): ReadonlyArray<string> => {
 
 describe("a line of bash is completed", () => {
   it("with commands", () => {
-    assert.deepStrictEqual(inBash("st"), ["status"])
+    assert.deepStrictEqual(inBash("st"), ["stop", "status"])
     assert.deepStrictEqual(inBash("db", ""), ["get", "set", "del", "mon"])
     assert.includeMembers([...inBash("")], ["run", "status", "gensecret"])
     assert.notInclude(inBash(""), "__complete")

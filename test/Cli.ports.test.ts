@@ -93,7 +93,7 @@ describe("emp kil", () => {
     const { code, stderr } = await run("kil", "worker", "x")
     assert.strictEqual(code, 2)
     assert.include(stderr, "worker is a node")
-    assert.match(await printed("ping", "worker", "-c", "1"), /^1 round trips/m)
+    assert.match(await printed("ping", "worker", "-c", "1"), /^1 round trip:/m)
   })
 })
 

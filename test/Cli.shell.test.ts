@@ -64,7 +64,7 @@ describe("emp shell", () => {
     const { stderr, stdout } = await script("?", "help kil", "restart", "run", "addseed x", "?")
     assert.match(stdout, /^kil +End a port/m)
     assert.match(stdout, /USAGE\n +emp kil/)
-    assert.include(stderr, "usage: restart [flags] <node>")
+    assert.include(stderr, "usage: restart [flags] <node...>")
     assert.include(stderr, "run is no command of this shell")
     assert.notInclude(stderr, "does not run code")
   })

@@ -97,17 +97,18 @@ describe("what handlers answer with", () => {
 
   it.live("finds the port and its services in the current fiber, in an Effect.sync too", () =>
     local(Effect.gen(function*() {
-      const seen: Array<unknown> = []
+      const seen: Array<ReadonlyArray<unknown>> = []
       const look = (): void => {
         const { context } = Fiber.getCurrent()!
-        seen.push(Context.getUnsafe(context, Port.Self), Context.getUnsafe(context, Service))
+        seen.push([Context.getUnsafe(context, Port.Self), Context.getUnsafe(context, Service)])
       }
       const handlers = { look: () => Effect.sync(look) }
       const one = yield* Effect.provideService(Port.make(handlers), Service, "one")
       const two = yield* Effect.provideService(Port.make(handlers), Service, "two")
       for (const port of [one, two, one]) yield* Port.snd(port, "look")
-      yield* until("all have looked", () => seen.length === 6)
-      assert.deepStrictEqual(seen, [one, "one", one, "one", two, "two"])
+      yield* until("all have looked", () => seen.length === 3)
+      // In one pass of the run queue, or in several.
+      assert.sameDeepMembers(seen, [[one, "one"], [one, "one"], [two, "two"]])
     })))
 
   it.live("may run Effects by itself, which belong to nobody", () =>

@@ -17,9 +17,12 @@ import * as Supervisor from "../src/Supervisor.ts"
 import * as Transport from "../src/Transport.ts"
 import { reasonOf } from "./harness.ts"
 
-/** A test on a node of its own, without a network. */
+/** A test on a node of its own, without a network. What it makes ends before its node, which would drain by a clock that stands still. */
 export const test = (title: string, body: () => Effect.Effect<unknown, unknown, Node.Node | Scope.Scope>): void =>
-  it.effect(title, () => Effect.andThen(inOnePass, Effect.provide(Effect.suspend(body), Layer.fresh(Node.layerLocal))))
+  it.effect(title, () => Effect.andThen(inOnePass, onItsOwn(body)))
+
+const onItsOwn = (body: () => Effect.Effect<unknown, unknown, Node.Node | Scope.Scope>) =>
+  Effect.provide(Effect.scoped(Effect.suspend(body)), Layer.fresh(Node.layerLocal))
 
 /** However slow the machine is, what happens in the same tick is done in one pass of the run queue. */
 const inOnePass = Effect.acquireRelease(
@@ -47,9 +50,7 @@ export const testWithWallClock = (
       const set = (millis: number) => {
         ahead += millis
       }
-      return Effect.provide(Effect.suspend(() => body(set)), Layer.fresh(Node.layerLocal)).pipe(
-        Effect.provideService(Clock.Clock, wall)
-      )
+      return Effect.provideService(onItsOwn(() => body(set)), Clock.Clock, wall)
     }))
 
 /** For nodes that are to notice soon what they lost. */

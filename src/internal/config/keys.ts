@@ -212,7 +212,7 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
       example: "1048576"
     }
   ),
-  drain_timeout: seconds("Seconds that a node may take for what it has in hand when it stops", "10"),
+  drain_timeout: seconds("Seconds for what a node has in hand when it stops", "10"),
   node_id_in_cert: truth("Whether a certificate must be for its node's ID"),
   metrics: bind({
     about: "Where metrics and probes are served by HTTP",

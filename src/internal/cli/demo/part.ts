@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import { runNode } from "../run/node.ts"
 import { toService } from "../run/service.ts"
@@ -31,8 +32,11 @@ export const withPart = (part: Part): Record<string, string> => ({ [variable]: J
 /** The part that this process was started for, if it was. */
 export const partOfThisProcess = (): Part | undefined => Option.getOrUndefined(decode(process.env[variable]))
 
-/** Runs a node of the demo. */
+/** Runs a node of the demo. What it logs are its last words, should it end: only what matters then. */
 export const takePart = ({ name, secret, seeds }: Part) =>
+  Effect.provideService(runPart(name, secret, seeds), References.MinimumLogLevel, "Warn")
+
+const runPart = (name: Part["name"], secret: string, seeds: Part["seeds"]) =>
   runNode(
     {
       nodeId: `demo/${name}`,

@@ -92,9 +92,9 @@ const stoppingFlags = { ...flags, timeout, wait, nodes }
 type StoppingFlags = Command.Command.Config.Infer<typeof stoppingFlags>
 type Stopping = typeof import("./stopping.ts")
 
-/** Does something to nodes, one after the other. An answer may take no longer than one of other commands. */
+/** Does something to nodes, one after the other, however many there are. An answer may take no longer than one of other commands. */
 const toEach = (input: StoppingFlags, verb: "drain" | "stop" | "restart") =>
-  on(
+  follow(
     { ...input, timeout: Math.min(input.timeout, 5) },
     modules.stopping,
     (does: Stopping, session) =>
