@@ -195,9 +195,9 @@ const stoppingFlags = { ...flags, timeout, wait, nodes }
 type StoppingFlags = Command.Command.Config.Infer<typeof stoppingFlags>
 type Stopping = typeof import("./stopping.ts")
 
-/** Does something to nodes, one after the other. An answer may take no longer than one of other commands. */
+/** Does something to nodes, one after the other. An answer may take no longer than one of other commands, all of them as long as they take. */
 const toEach = (input: StoppingFlags, verb: "drain" | "stop" | "restart") =>
-  on(
+  follow(
     { ...input, timeout: Math.min(input.timeout, 5) },
     modules.stopping,
     (does: Stopping, session) =>

@@ -60,16 +60,27 @@ const inTime = <A, E, R>(
     orElse: () => failed(`${otherwise()} (after ${patienceSeconds} s)`)
   })
 
-/** One node after the other. If one fails, those after it are left alone, and named. */
+/**
+ * One node after the other, once all of them can be reached: whoever has misspelled the last one need not do the first ones again. If one
+ * fails, those after it are left alone, and named.
+ */
 const each = <E, R>(
+  session: Session,
   nodes: ReadonlyArray<string>,
   act: (node: string) => Effect.Effect<void, E, R>
-): Effect.Effect<void, E, R> =>
-  Effect.forEach(nodes, (node, at) => {
-    const others = nodes.slice(at + 1)
-    const left = others.length === 0 ? Effect.void : Console.error(`emp: left alone: ${others.join(", ")}`)
-    return Effect.onError(act(node), () => left)
-  }, { discard: true })
+) =>
+  Effect.gen(function*() {
+    const check = Effect.forEach(nodes, (node) => reach(session, node), { concurrency: 16, discard: true })
+    if (nodes.length > 1) yield* Effect.onError(check, () => leftAlone(nodes))
+    yield* Effect.forEach(
+      nodes,
+      (node, at) => Effect.onError(act(node), () => leftAlone(nodes.slice(at + 1))),
+      { discard: true }
+    )
+  })
+
+const leftAlone = (nodes: ReadonlyArray<string>) =>
+  nodes.length === 0 ? Effect.void : Console.error(`emp: left alone: ${nodes.join(", ")}`)
 
 const isStatus = Schema.is(Status)
 
@@ -81,7 +92,7 @@ const statusOf = (session: Session, node: string) =>
 
 /** Has nodes take no new calls, and waits until they have finished what they have in hand. */
 export const drain = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
-  each(nodes, (node) =>
+  each(session, nodes, (node) =>
     Effect.gen(function*() {
       yield* begin(session, node, drainRequest, "cannot be drained")
       if (!waiting.isAwaited) return yield* tell(session, node, "draining")
@@ -94,7 +105,7 @@ export const drain = (session: Session, nodes: ReadonlyArray<string>, waiting: W
 
 /** Has nodes stop that `emp run` runs, with their watchdogs. */
 export const stop = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
-  each(nodes, (node) =>
+  each(session, nodes, (node) =>
     Effect.gen(function*() {
       yield* reach(session, node)
       const ended = yield* Effect.forkChild(Port.exit(node), { startImmediately: true })
@@ -108,7 +119,7 @@ export const stop = (session: Session, nodes: ReadonlyArray<string>, waiting: Wa
 
 /** Has nodes started again by their watchdogs, one after the other: the next one when this one is back, and its services are up. */
 export const restart = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
-  each(nodes, (node) =>
+  each(session, nodes, (node) =>
     Effect.gen(function*() {
       yield* reach(session, node)
       const before = yield* incarnationOf(node)

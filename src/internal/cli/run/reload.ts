@@ -4,10 +4,12 @@
  *
  * @internal
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Queue from "effect/Queue"
 import { checkProof, runKeyOf, type RunOptions } from "../../config/options.ts"
+import { defaults } from "../../node/options.ts"
 import { NodeRouter, type Router } from "../../node/router.ts"
 import { isPortId } from "../../values/portId.ts"
 import { tellWatchdog } from "./channel.ts"
@@ -26,6 +28,9 @@ const runOptionNames = Object.keys(runKeyOf).filter((name): name is RunOptionNam
 /** Options that a node takes while it runs, beside those of its proof; all others are for its next start. */
 const takes: { readonly [O in RunOptionName]?: (router: Router, options: RunOptions) => void } = {
   seeds: (router, { seeds }) => router.observed.seeding?.use(seeds),
+  drainTimeout: (router, { drainTimeout = defaults.drainTimeoutMillis }) => {
+    router.drain.timeoutMillis = Duration.toMillis(drainTimeout)
+  },
   logFormat: (_router, options) => beginLog(options),
   logLevel: (_router, options) => setLevels(options)
 }

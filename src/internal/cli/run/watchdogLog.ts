@@ -57,7 +57,8 @@ const formats: { readonly [F in LogFormat]: Format } = {
       annotations: node === undefined ? {} : { node },
       spans: {}
     }),
-  pretty: (now, level, text) => `[${now.toTimeString().slice(0, 8)}.${millis(now)}] ${level} (watchdog): ${text}`
+  pretty: (now, level, text) =>
+    `${now.toTimeString().slice(0, 8)}.${millis(now)} ${level.padEnd(5)} Cli: ${text} process=watchdog`
 }
 
 const quoted = (text: string): string => /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)
