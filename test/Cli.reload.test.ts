@@ -124,8 +124,11 @@ describe("emp reload", () => {
       "drain_timeout"
     ])
     const port = (await command("find", "slow")).stdout.trim()
-    void command("cal", port, "double", "21", "600000", "--json-args")
-    await eventually("the call is in hand", async () => /"handled":1\b/.test((await command("ps", "worker", "--json")).stdout))
+    void command("cal", port, "\"double\"", "21", "600000", "--json-args", "--timeout", "100")
+    await eventually(
+      "the call is in hand",
+      async () => /"handled": *1\b/.test((await command("ps", "worker", "--json")).stdout)
+    )
     assert.strictEqual((await node.end("SIGTERM")).code, 0)
     assert.include(node.stderr, "500ms")
   })

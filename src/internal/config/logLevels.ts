@@ -17,7 +17,7 @@ export type LogLevel = typeof levels[number]
 const severities: ReadonlyMap<string, number> = new Map(levels.map((level, at) => [level, at]))
 
 /** By these names the rooms' lines are known: `module` in their annotations. */
-const modules = ["Port", "Node", "Transport", "Global", "Supervisor", "Rpc", "Cli"] as const
+export const modules = ["Port", "Node", "Transport", "Global", "Supervisor", "Rpc", "Cli"] as const
 
 export interface LogLevels {
   /** For what no other level is given for. */

@@ -6,13 +6,14 @@
  */
 import type { ArgumentDescriptor, CommandDescriptor, FlagDescriptor } from "effect/cli/Completions"
 import { isKey, type Key, keys, kinds } from "../../config/keys.ts"
+import { modules } from "../../config/logLevels.ts"
 import { following, type Word } from "../config/chain.ts"
 
 /** A candidate, and what it is. */
 export type Candidate = readonly [word: string, about: string]
 
 /** Values that are not known before somebody asks for them. */
-export const sources = ["nodes", "groups", "families", "profiles", "tags", "files", "seeds"] as const
+export const sources = ["nodes", "ports", "groups", "families", "profiles", "tags", "files", "seeds"] as const
 export type Source = typeof sources[number]
 
 /** What completes a line: candidates, perhaps others that have to be found. */
@@ -30,7 +31,7 @@ export interface Completion {
 const sourceOf: Readonly<Record<string, Source>> = {
   node: "nodes",
   nodes: "nodes",
-  port: "nodes",
+  port: "ports",
   group: "groups",
   family: "families",
   profile: "profiles",
@@ -58,6 +59,7 @@ const valueFor = ({ name, type }: FlagDescriptor | ArgumentDescriptor): Found =>
   if (type._tag === "Choice") return named(type.values)
   if (type._tag === "Path") return { source: "files" }
   if (name === "level") return named(logLevels)
+  if (name === "levels" || name === "log-level") return named([...logLevels, ...modules.map((name) => `${name}=debug`)])
   const key = name === "framing" ? "framing_format" : name.replaceAll("-", "_")
   return sourceOf[name] === undefined && isKey(key) ? valueOfKey(key) : { source: sourceOf[name] }
 }

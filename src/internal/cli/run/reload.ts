@@ -67,10 +67,11 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
     const used = { ...first }
     const asking: Array<(reloaded: Reloaded) => void> = []
     router.requests.add(reloadRequest, (from, [to, ...rest]) => {
-      router.log.warn(`node ${from} asks this one to read its configuration again`)
+      log.warn(`node ${from} asks this one to read its configuration again`)
       if (isPortId(to)) asking.push((reloaded) => router.relay(from, to, [...rest, reloaded]))
       Queue.offerUnsafe(reloads, "reload")
     })
+    const log = router.log.of("Cli")
     const once = Effect.gen(function*() {
       const options = yield* reread
       yield* checkProof(options)
@@ -107,7 +108,8 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
         Effect.catchDefect((defect) => Effect.succeed(refused(String(defect))))
       )
       const text = showReloaded(reloaded)
-      yield* reloaded.wrong === undefined ? Effect.logInfo(text) : Effect.logError(text)
+      if (reloaded.wrong === undefined) log.info(text)
+      else log.error(text)
       tellWatchdog({ reloaded: text })
       // Whoever has asked may take no message of that size.
       yield* Effect.forEach(
@@ -115,7 +117,7 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
         (answer) =>
           Effect.catchDefect(
             Effect.sync(() => answer(reloaded)),
-            (defect) => Effect.logWarning("what came of it could not be answered", defect)
+            (defect) => Effect.sync(() => log.warn("what came of it could not be answered", defect))
           ),
         { discard: true }
       )
