@@ -132,14 +132,13 @@ export const restart = (session: Session, nodes: ReadonlyArray<string>, waiting:
       const back = Effect.gen(function*() {
         yield* Fiber.join(ended)
         yield* progress(node, "has stopped, and is started again")
-        problem = `node ${node} has stopped, and has not come back`
-        yield* Effect.retry(
-          Effect.tapError(isBack(session, node, before), (error) =>
-            Effect.sync(() => {
-              problem = `node ${node} has stopped, and is not back: ${error.message}`
-            })),
-          look
-        )
+        problem = `node ${node} has stopped, and has not come back: what it wrote last says why`
+        const isBack = Effect.flatMap(lackOf(session, node, before), (lack) => {
+          if (lack === undefined) return Effect.void
+          problem = `node ${node} has stopped, and is not back: ${lack}`
+          return failed(problem)
+        })
+        yield* Effect.retry(isBack, look)
       })
       yield* inTime(waiting, back, () => problem)
       yield* tell(session, node, "restarted")
@@ -148,9 +147,10 @@ export const restart = (session: Session, nodes: ReadonlyArray<string>, waiting:
 /** Random for each process, so that a node that is back is told from one that is still there. */
 const incarnationOf = (node: string) => Effect.map(NodeRouter, (router) => router.linkTo(node)?.incarnation)
 
-const isBack = (session: Session, node: string, before: string | undefined) =>
+/** What is missing until a node that answers is back. */
+const lackOf = (session: Session, node: string, before: string | undefined) =>
   Effect.gen(function*() {
     const { ready } = yield* statusOf(session, node)
-    if ((yield* incarnationOf(node)) === before) return yield* failed("it has not stopped yet")
-    if (ready === false) return yield* failed("its services are not up yet")
+    if ((yield* incarnationOf(node)) === before) return "it has not stopped yet"
+    return ready === false ? "its services are not up yet" : undefined
   })
