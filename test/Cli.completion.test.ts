@@ -61,7 +61,8 @@ const inBash = (...words: ReadonlyArray<string>): ReadonlyArray<string> => {
 
 describe("a line of bash is completed", () => {
   it("with commands", () => {
-    assert.deepStrictEqual(inBash("st"), ["stop", "status"])
+    assert.deepStrictEqual(inBash("statu"), ["status"])
+    assert.includeMembers([...inBash("")], ["drain", "stop", "log-level", "tap", "kil", "ps", "groups"])
     assert.deepStrictEqual(inBash("db", ""), ["get", "set", "del", "mon"])
     assert.includeMembers([...inBash("")], ["run", "status", "gensecret"])
     assert.notInclude(inBash(""), "__complete")
@@ -71,6 +72,8 @@ describe("a line of bash is completed", () => {
     assert.deepStrictEqual(inBash("status", "--pro"), ["--profile"])
     assert.deepStrictEqual(inBash("logs", "--level", "w"), ["warn"])
     assert.deepStrictEqual(inBash("logs", "--level=w"), ["warn"])
+    assert.deepStrictEqual(inBash("log-level", "seed", "de"), ["debug"])
+    assert.deepStrictEqual(inBash("run", "--log-level", "Tr"), ["Transport=debug"])
     assert.deepStrictEqual(inBash("run", "--auth-offer", "hm"), ["hmac_sha3_512"])
   })
 
@@ -80,6 +83,11 @@ describe("a line of bash is completed", () => {
       eventually(`${words.join(" ")} is completed`, () => inBash(...words).toSorted().join() === expected.join())
     await offers(["seed", "worker:1"], "status", "--seed", seed, "")
     await offers(["1"], "ping", `--seed=${seed}`, "worker:")
+    await offers(["seed", "worker:1"], "kil", "--seed", seed, "")
+    await eventually("ports are offered", () => {
+      const found = inBash("kil", "--seed", seed, "worker:1#")
+      return found.length > 2 && found.every((port) => /^1#\w+$/.test(port))
+    })
     await offers(["lively"], "find", "--seed", seed, "liv")
     await offers(["lively"], "db", "get", "--seed", seed, "liv")
   }, 120_000)
@@ -149,7 +157,8 @@ describe("an unfinished line", () => {
 
   it("says which kind of value stands at its end", () => {
     assert.strictEqual(kindAt("status", ""), "nodes")
-    assert.strictEqual(kindAt("snd", "--seed", "a:1", "se"), "nodes")
+    assert.strictEqual(kindAt("snd", "--seed", "a:1", "se"), "ports")
+    assert.strictEqual(kindAt("tap", "seed#a"), "ports")
     assert.strictEqual(kindAt("snd", "seed", ""), undefined)
     assert.strictEqual(kindAt("db", "get", ""), "families")
     assert.strictEqual(kindAt("init", ""), "files")

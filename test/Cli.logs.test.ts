@@ -122,6 +122,24 @@ describe("emp logs", () => {
     assert.deepStrictEqual([wrong.code, wrong.stderr.includes("\"yesterday\" is no time")], [2, true])
   })
 
+  it("shows what nodes have logged in the order of its times, though one of them does not answer", async () => {
+    const { address } = await startNode("seed")
+    const { node: one } = await startNode("one", ["--seed", address])
+    const { node: two } = await startNode("two", ["--seed", address])
+    two.child.kill("SIGSTOP")
+    const { code, stderr, stdout } = await command(address, "logs", "--since", "1h", "--no-follow", "--timeout", "1")
+    two.child.kill("SIGCONT")
+    assert.strictEqual(code, 3)
+    assert.match(stderr, /^emp: node two /m)
+    const lines = stdout.trim().split("\n")
+    assert.deepStrictEqual(lines, lines.toSorted())
+    assert.includeMembers(lines.map((line) => line.split(" ").find((word) => word.endsWith(":")) ?? ""), [
+      "seed:",
+      "one:"
+    ])
+    assert.strictEqual((await one.end("SIGTERM")).code, 0)
+  })
+
   it("follows nodes that come later, and come back, from their first lines on", async () => {
     const { address, watchdog, worker } = await startWatched()
     const follower = startEmp(["logs", "--since", "1h", "--seed", address])

@@ -118,6 +118,21 @@ describe("emp reload", () => {
     assert.sameMembers([...none.needsRestart as ReadonlyArray<string>], ["seeds", "monitor_timeout"])
   })
 
+  it("takes the time that draining may take", async () => {
+    const { command, node, reload } = await startConfigured({ services: ["test/fixtures/draining.ts"] })
+    assert.deepStrictEqual((await reload({ services: ["test/fixtures/draining.ts"], drain_timeout: 0.5 })).taken, [
+      "drain_timeout"
+    ])
+    const port = (await command("find", "slow")).stdout.trim()
+    void command("cal", port, "\"double\"", "21", "600000", "--json-args", "--timeout", "100")
+    await eventually(
+      "the call is in hand",
+      async () => /"handled": *1\b/.test((await command("ps", "worker", "--json")).stdout)
+    )
+    assert.strictEqual((await node.end("SIGTERM")).code, 0)
+    assert.include(node.stderr, "500ms")
+  })
+
   it("is a line of the log, and SIGHUP does the same", async () => {
     const { node, write } = await startConfigured({}, ["--no-watchdog"])
     write({ services: [service("plain", "a")], binds: ["127.0.0.1:1"] })

@@ -6,7 +6,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { onTestFinished } from "vitest"
-import { emp, root, start, startRun } from "./processes.ts"
+import { emp, root, start, startNode, startRun } from "./processes.ts"
 import { nthWorker, ports, startWatched, talk } from "./watched.ts"
 
 describe("the services of emp run", () => {
@@ -23,6 +23,24 @@ describe("the services of emp run", () => {
       /^services \(one_for_one\)[^]*#fragile \S+, up .*, 1 restart/
     )
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
+  })
+
+  it("are named where they fail, which is told once, though the service ends with a port that it made", async () => {
+    const { address, node } = await startNode("worker", ["--service", "test/fixtures/services.ts#breaking"])
+    await talk(address, "snd", (await talk(address, "find", "breaking")).stdout.trim(), "break")
+    await node.sees(/breaking is restarted: die: TypeError: broken handler/)
+    const errors = node.stderr.split("\n").filter((line) => line.includes("level=ERROR"))
+    assert.lengthOf(errors, 1)
+    assert.match(
+      errors[0]!,
+      /failed: die: TypeError: broken handler" cause=".*services\.ts:\d+:\d+.* service=\S+#breaking /
+    )
+  })
+
+  it("that fail themselves are told with the child of the supervisor that they are", async () => {
+    const { node } = await startNode("worker", ["--service", "test/fixtures/services.ts#failingSoon"])
+    const [line] = await node.sees(/.*level=ERROR.*/)
+    assert.match(line, /failed: fail: .* child=\S+#failingSoon error=fail$/)
   })
 
   it("end their node when that does not help, and the watchdog starts another one", async () => {

@@ -2,9 +2,11 @@
  * `emp shell`, as it is typed into a terminal and as a script gives it lines.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import * as Completions from "effect/cli/Completions"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { command } from "../src/Cli.ts"
 import { emp, Process, start } from "./processes.ts"
 
 const home = mkdtempSync(join(tmpdir(), "emp-shell-"))
@@ -58,6 +60,14 @@ describe("emp shell", () => {
     assert.match(stderr, /^statsu is no command; did you mean "status"\?/)
     // That one is code, which this node does not run.
     assert.include(stderr, "node seed: this node does not run code that it is sent")
+  })
+
+  it("sends no command of the command line to a node as code", async () => {
+    const { stdout } = await script("?")
+    const isKnown = (name: string): boolean => new RegExp(`^${name} +[A-Z]`, "m").test(stdout)
+    const others = Completions.fromCommand(command).subcommands.map(({ name }) => name).filter((name) => !isKnown(name))
+    const refused = (await script(...others)).stderr.split("\n").slice(0, others.length)
+    assert.deepStrictEqual(refused, others.map((name) => `${name} is no command of this shell`))
   })
 
   it("sends none of its own words to a node as code", async () => {

@@ -54,8 +54,8 @@ const load = (seed: string, members: number) => {
   }
 }
 
-const watched = async (nodeId: string, seed: string) => {
-  const worker = startEmp(["run", "--bind", "127.0.0.1:*", "--node-id", nodeId, "--seed", seed, ...service])
+const watched = async (nodeId: string, seed: string, services: ReadonlyArray<string> = service) => {
+  const worker = startEmp(["run", "--bind", "127.0.0.1:*", "--node-id", nodeId, "--seed", seed, ...services])
   await worker.sees(/is ready/)
   return worker
 }
@@ -87,6 +87,15 @@ describe("a node that is stopped in order", () => {
     assert.strictEqual(stdout, names.map((name) => `node ${name} has restarted\n`).join(""))
     const before = calls.answered
     assert.isAbove(await calls.end(), before)
+  })
+
+  it("may take longer than an answer, one node after the other", async () => {
+    const { address } = await startNode("seed")
+    const slow = ["--service", "test/fixtures/services.ts#unhurried"]
+    await Promise.all(["one", "two"].map((name) => watched(name, address, slow)))
+    const { code, stderr, stdout } = await startEmp(["stop", "one", "two", "--seed", address]).exits()
+    assert.strictEqual(code, 0, stderr)
+    assert.strictEqual(stdout, "node one has stopped\nnode two has stopped\n")
   })
 
   it("by emp stop is gone, and its watchdog with it", async () => {
@@ -121,9 +130,17 @@ describe("a node that is stopped in order", () => {
 describe("what cannot be done", () => {
   it("is said, with the node, and the others are left alone", async () => {
     const { address } = await startNode("seed")
+    const another = await watched("another", address)
     const { code, stderr } = await talk(address, "restart", "seed", "another")
     assert.strictEqual(code, 1)
     assert.include(stderr, "node seed has no watchdog that would start it again")
     assert.include(stderr, "left alone: another")
+    // Nor is anything begun where the last one does not exist.
+    for (const verb of ["drain", "restart", "stop"]) {
+      const misspelled = await talk(address, verb, "another", "anotehr")
+      assert.strictEqual(misspelled.code, 1)
+      assert.strictEqual(misspelled.stderr, "emp: left alone: another, anotehr\nemp: no such node: anotehr\n")
+    }
+    assert.notInclude(another.stderr, "asks this one")
   })
 })

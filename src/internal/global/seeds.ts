@@ -11,10 +11,13 @@ import type { NodeLog } from "../node/nodeLog.ts"
 import type { Router } from "../node/router.ts"
 import { isConnectedAlready, type LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { isOwnSeed, wrongSeed } from "../values/address.ts"
+import { isCommand } from "../values/commandId.ts"
 import { globalsFamily } from "./families.ts"
 import { Flaps, keepTrying } from "./keepTrying.ts"
 import type { Mesh } from "./mesh.ts"
 
+/** What keeps a command from a seed is told after so long: many end sooner, with another seed or with this very error. */
+const patienceMillis = 1000
 /** A delay is two to four times as long at first: seeds are tried again after 1.2 to 2.4 seconds. */
 const seedBaseMillis = 600
 const globalBaseMillis = 300
@@ -281,7 +284,12 @@ export class Seeds {
     if (seed.problems.has(what) || seed.doors.some(mayDo)) return Effect.logDebug(text)
     seed.problems.add(what)
     const log = what === "unproven" ? this.log : this.log.about({ error: what })
-    return Effect.sync(() => log.warnSome(`seed ${seed.name}`, `${text}; trying on`))
+    const tell = (): void => log.warnSome(`seed ${seed.name}`, `${text}; trying on`)
+    if (!isCommand(this.router.nodeId)) return Effect.sync(tell)
+    const ifStillSo = (): void => {
+      if (seed.problems.has(what)) tell()
+    }
+    return Effect.sync(() => void this.router.after(patienceMillis, ifStillSo))
   }
 }
 

@@ -55,8 +55,9 @@ export interface DrainHost {
 export class Drain {
   /** Told when it begins: what others choose this node for is to go. */
   readonly listeners = new Set<() => void>()
+  /** So long it may take, if whoever asks for it does not say. */
+  timeoutMillis: number
   private readonly host: DrainHost
-  private readonly timeoutMillis: number
   private begun = false
   /** Told when all that was in hand is done. */
   private readonly whenDone = new Set<() => void>()

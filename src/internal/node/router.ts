@@ -463,7 +463,7 @@ export class Router implements NodeService, Host, PeerHost {
     const child = this.endings.get(id)?.child
     const log = this.log.of("Port").about(where)
     if (child === undefined) log.crashed(id, exit, cause)
-    else log.about({ child }).crashed(id, exit, cause)
+    else log.about({ child: child.id }).crashed(id, exit, cause)
   }
 
   unmonitored({ id }: Receiver, exit: PortExit): void {

@@ -30,7 +30,7 @@ export interface Receiver {
 }
 
 /** What a line of the log says beside its text. */
-export type Annotations = Readonly<Record<string, unknown>>
+export type Annotations = Readonly<Record<string, string>>
 
 /** What a port needs of its node. */
 export interface Host {

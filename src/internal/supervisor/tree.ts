@@ -141,13 +141,20 @@ const below = (info: ChildInfo, walk: Walk): Effect.Effect<Tree | string | undef
 /** So many children of one supervisor are shown; if there is only one more, that one too. */
 const mostChildren = 20
 
+/** Of a port's ID so much is shown, however little room there is. */
+const narrowest = 20
+
 /** The tree as lines: what it is, and how it fares. */
 export const render = (tree: Tree, width = 80): string => {
   const lines: Array<string> = []
+  const drawHead = ({ name, port, strategy }: Tree, indent: string): void => {
+    const what = `${indent}${name} (${strategy}) `
+    lines.push(what + cutMiddle(port, Math.max(narrowest, width - what.length)))
+  }
   const drawTrees = (trees: ReadonlyArray<Tree>, indent: string): void => {
     for (const [at, made] of trees.entries()) {
       const isLast = at === trees.length - 1
-      lines.push(`${indent}${isLast ? "└─" : "├─"} ${made.name} (${made.strategy}) ${made.port}`)
+      drawHead(made, `${indent}${isLast ? "└─" : "├─"} `)
       draw(made, `${indent}${isLast ? "   " : "│  "}`)
     }
   }
@@ -164,7 +171,7 @@ export const render = (tree: Tree, width = 80): string => {
     }
     if (more > 0) lines.push(`${indent}└─ and ${more} more`)
   }
-  lines.push(`${tree.name} (${tree.strategy}) ${tree.port}`)
+  drawHead(tree, "")
   draw(tree, "")
   return lines.map(printableInLine).map((line) => line.length > width ? `${line.slice(0, width - 1)}…` : line).join(
     "\n"
@@ -183,6 +190,6 @@ const describeChild = (child: TreeChild, first: string, next: string, width: num
     ? ""
     : `last end: ${printableInLine(showReason(exitFromReason("", child.lastReason)))}`
   if (last !== "" && line.length + 2 + last.length <= width) return [`${line}, ${last}`]
-  const room = Math.max(20, place.length - Math.max(0, line.length - width))
+  const room = Math.max(narrowest, place.length - Math.max(0, line.length - width))
   return [`${first}${what} ${cutMiddle(place, room)}${since}${restarts}`, ...last === "" ? [] : [`${next}${last}`]]
 }

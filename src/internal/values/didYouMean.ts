@@ -4,10 +4,13 @@
  * @internal
  */
 
-/** `; did you mean "x"?` with the known word that is fewest letters away (Levenshtein), or nothing if none is near. */
+/**
+ * `; did you mean "x"?` with the known word that is fewest letters away (Levenshtein), or nothing if none is near: two letters, of a short
+ * word one, as every short word is near some other one.
+ */
 export const didYouMean = (given: string, known: Iterable<string>): string => {
   let meant = ""
-  let least = Math.min(3, given.length)
+  let least = Math.min(3, Math.ceil(given.length / 2))
   for (const word of known) {
     const far = distance(given, word)
     if (far < least) [meant, least] = [word, far]

@@ -15,7 +15,7 @@ const modules = ["Port", "Node", "Transport", "Global", "Supervisor", "Rpc", "Cl
 const read = (text: string): LogLevels => Result.getOrThrow(readLevelText(text))
 
 const AnyLevel = Schema.Literals(levels)
-const AnyName = Schema.Literals([...modules, "./a.ts", "./a.ts#b", "my-service", "a=b.ts"])
+const AnyName = Schema.Literals([...modules, "./a.ts", "./a.ts#b", "my-service", "a=b.ts", "calc", "jobs"])
 const AnyLevels = Schema.Struct({ least: AnyLevel, named: Schema.Array(Schema.Tuple([AnyName, AnyLevel])) })
 
 const Words = Schema.Array(

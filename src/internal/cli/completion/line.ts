@@ -7,13 +7,16 @@
 import type { ArgumentDescriptor, CommandDescriptor, FlagDescriptor } from "effect/cli/Completions"
 import { isKey, type Key, keys, kinds } from "../../config/keys.ts"
 import { lineLevels } from "../../config/logLevels.ts"
+import { modules } from "../../values/modules.ts"
 import { following, type Word } from "../config/chain.ts"
+
+const logLevels = lineLevels.map((level) => level.toLowerCase())
 
 /** A candidate, and what it is. */
 export type Candidate = readonly [word: string, about: string]
 
 /** Values that are not known before somebody asks for them. */
-export const sources = ["nodes", "groups", "families", "profiles", "tags", "files", "seeds"] as const
+export const sources = ["nodes", "ports", "groups", "families", "profiles", "tags", "files", "seeds"] as const
 export type Source = typeof sources[number]
 
 /** What completes a line: candidates, perhaps others that have to be found. */
@@ -31,7 +34,7 @@ export interface Completion {
 const sourceOf: Readonly<Record<string, Source>> = {
   node: "nodes",
   nodes: "nodes",
-  port: "nodes",
+  port: "ports",
   group: "groups",
   family: "families",
   profile: "profiles",
@@ -56,7 +59,8 @@ const named = (words: Iterable<string>): Found => ({ candidates: Array.from(word
 const valueFor = ({ name, type }: FlagDescriptor | ArgumentDescriptor): Found => {
   if (type._tag === "Choice") return named(type.values)
   if (type._tag === "Path") return { source: "files" }
-  if (name === "level") return named(lineLevels.map((level) => level.toLowerCase()))
+  if (name === "level") return named(logLevels)
+  if (name === "levels" || name === "log-level") return named([...logLevels, ...modules.map((name) => `${name}=debug`)])
   const key = name === "framing" ? "framing_format" : name.replaceAll("-", "_")
   return sourceOf[name] === undefined && isKey(key) ? valueOfKey(key) : { source: sourceOf[name] }
 }

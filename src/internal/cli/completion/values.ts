@@ -13,11 +13,15 @@ import { commandPrefix } from "../../values/commandId.ts"
 import { sourcesOf } from "../config/commands.ts"
 import { catalogue } from "../errors.ts"
 import { askStatus } from "../network/nodes.ts"
+import { askPorts, describePort } from "../network/ports.ts"
 import { allNodes, connected, type Session } from "../network/session.ts"
 import type { Candidate, Completion, Source } from "./line.ts"
 
 /** Whoever waits at a terminal waits no longer than this for a network that does not answer. */
 const patienceSeconds = 0.4
+
+/** Nobody reads through more, and of a node that has more those come that have the most to do. */
+const mostPorts = 200
 
 const sessionOf = ({ flags }: Completion) =>
   Effect.gen(function*() {
@@ -45,6 +49,18 @@ const families = (session: Session) =>
     return Object.keys(status.families).filter(isFamilyName).toSorted()
   })
 
+/** The ports of a node when it is named, with what they are; before that, the nodes. */
+const ports = (session: Session, word: string) =>
+  Effect.gen(function*() {
+    const at = word.indexOf("#")
+    if (at < 0) return named(yield* allNodes(session))
+    const answer = yield* askPorts(session, word.slice(0, at), { limit: mostPorts })
+    return "problem" in answer
+      ? []
+      : answer.ports.map((status): Candidate => [status.port, describePort(status)])
+        .filter(([port]) => port.includes("#"))
+  })
+
 const named = (words: ReadonlyArray<string>): ReadonlyArray<Candidate> => words.map((word) => [word, ""])
 
 /** The values of a source. */
@@ -55,5 +71,6 @@ export const valuesOf = (source: Source, completion: Completion) =>
     const session = yield* sessionOf(completion)
     if (source === "profiles") return named(Object.keys(profilesOf(session.sources.document)))
     if (source === "seeds") return named((yield* runOptions(session.sources)).seeds)
+    if (source === "ports") return yield* connected(session, ports(session, completion.word))
     return named(yield* connected(session, source === "nodes" ? allNodes(session) : families(session)))
   })

@@ -58,10 +58,9 @@ export const logs = (session: Session, node: string | undefined, options: LogsOp
     const perl = new PerlLogs(session, level)
     const read = Effect.fnUntraced(function*(name: string, isFirst: boolean) {
       if (!(yield* isOwnKind(session, name))) return yield* perl.subscribe(name)
-      yield* options.follow ? readerOf(name).follow(isFirst) : readerOf(name).show
+      yield* readerOf(name).follow(isFirst)
     })
-    const all = node === undefined ? yield* allNodes(session) : [node]
-    if (!options.follow) return yield* Effect.forEach(all, (name) => read(name, true), { discard: true })
+    if (!options.follow) return yield* showLast(session, node === undefined ? yield* allNodes(session) : [node], wanted)
     if (node !== undefined) yield* read(node, true)
     let isFirst = true
     const again = Effect.gen(function*() {
@@ -147,17 +146,6 @@ class Reader {
     })
   }
 
-  /** Shows the last lines. */
-  get show() {
-    return Effect.gen({ self: this }, function*() {
-      const { since, tail = since === undefined ? 10 : undefined, ...others } = this.wanted
-      const what = { ...others, ...since === undefined ? {} : { since }, ...tail === undefined ? {} : { tail } }
-      const [answer] = yield* ask(this.session, this.name, logTailRequest, what)
-      if (!Array.isArray(answer)) return yield* failed(`node ${this.name}: ${show(answer)}`)
-      yield* Effect.forEach(answer, (line: unknown) => this.line(line), { discard: true })
-    })
-  }
-
   private line(line: unknown): Effect.Effect<void> {
     if (!isLine(line)) return Effect.void
     const [at, , text] = line
@@ -168,6 +156,25 @@ class Reader {
     return printLine(this.session, this.name, line)
   }
 }
+
+/** Shows the last lines of nodes in the order of their times. What a node has to say is shown though another one does not answer. */
+const showLast = (session: Session, nodes: ReadonlyArray<string>, { since, tail, ...others }: Wanted) =>
+  Effect.gen(function*() {
+    const most = tail ?? (since === undefined ? 10 : undefined)
+    const what = { ...others, ...since === undefined ? {} : { since }, ...most === undefined ? {} : { tail: most } }
+    const linesOf = Effect.fnUntraced(function*(node: string) {
+      // Other kinds keep none.
+      if (!(yield* isOwnKind(session, node))) return []
+      const [answer] = yield* ask(session, node, logTailRequest, what)
+      if (!Array.isArray(answer)) return yield* failed(`node ${node}: ${show(answer)}`)
+      return answer.filter(isLine).map((line) => ({ node, line }))
+    })
+    const [found, missing] = yield* Effect.partition(nodes, linesOf, { concurrency: 16 })
+    const inOrder = found.flat().toSorted((one, other) => one.line[0] - other.line[0])
+    yield* Effect.forEach(inOrder, ({ line, node }) => printLine(session, node, line), { discard: true })
+    if (missing.length === 1) return yield* Effect.fail(missing[0]!)
+    if (missing.length > 1) yield* failed(missing.map(({ message }) => message).join("; "))
+  })
 
 /** Shows the levels of a node's log, or changes them. */
 export const logLevel = (session: Session, node: string, spec: string | undefined) =>

@@ -66,8 +66,21 @@ const withoutCommands = (answer: Status | OtherKind) =>
 export const overview = (answers: ReadonlyArray<Answer>): string => {
   const others = answers.filter(isOfOtherKind)
   const own = answers.flatMap((answer) => isOfOtherKind(answer) ? [] : [answer])
+  const notes = own.flatMap((answer) => "problem" in answer ? [] : stateOf(answer) ?? [])
   const tables = [...own.length > 0 ? [ownNodes(own)] : [], ...others.length > 0 ? [otherNodes(others)] : []]
-  return tables.join("\n\n")
+  return [...tables, ...notes.length > 0 ? [notes.map((note) => wrap(note)).join("\n")] : []].join("\n\n")
+}
+
+/** Why a node that answers does not serve. */
+const stateOf = ({ drained, draining, nodeId, ready }: Status): string | undefined => {
+  if (draining) {
+    return drained
+      ? `node ${nodeId} has drained: it takes no new calls`
+      : `node ${nodeId} drains, and takes no new calls`
+  }
+  return ready === false
+    ? `node ${nodeId} is not ready: it has not joined its network, or a service is not up`
+    : undefined
 }
 
 export const otherNodes = (others: ReadonlyArray<OtherKind>): string =>
@@ -108,6 +121,7 @@ const details = (status: Status): string => {
       showDuration(rest.uptime)
     }`,
     `listening on ${rest.addresses.join(", ") || "nothing"}`,
+    ...[stateOf(status) ?? []].flat(),
     rest.isGlobal ? "global" : `its data is at ${rest.master ?? "nobody"}`,
     `${rest.ports} ports, ${rest.supervisors.length} supervisors, ${showBytes(rest.memory)} of memory, ${
       showBytes(rest.heap)

@@ -62,25 +62,30 @@ const inTime = <A, E, R>(
     orElse: () => failed(`${otherwise()} (after ${patienceSeconds} s)`)
   })
 
-/** One node after the other, and what state each is in then. If one fails, those after it are left alone, and named. */
+/**
+ * One node after the other, once all of them can be reached, and what state each is in then: whoever has misspelled the last one need not
+ * do the first ones again. If one fails, those after it are left alone, and named.
+ */
 const each = <E, R>(
   session: Session,
   verb: Verb,
   nodes: ReadonlyArray<string>,
   act: (node: string) => Effect.Effect<Outputs[Verb]["state"], E, R>
-): Effect.Effect<void, E, R> =>
-  Effect.forEach(nodes, (node, at) => {
-    const others = nodes.slice(at + 1)
-    const left = others.length === 0 ? Effect.void : progress(session, `left alone: ${others.join(", ")}`)
-    return Effect.timed(act(node)).pipe(
-      Effect.onError(() => left),
-      Effect.flatMap(([took, state]) =>
-        session.json
+) =>
+  Effect.gen(function*() {
+    const check = Effect.forEach(nodes, (node) => reach(session, node), { concurrency: 16, discard: true })
+    if (nodes.length > 1) yield* Effect.onError(check, () => leftAlone(session, nodes))
+    yield* Effect.forEach(nodes, (node, at) =>
+      Effect.gen(function*() {
+        const [took, state] = yield* Effect.timed(act(node))
+        yield* session.json
           ? printOutput(verb, { node, state, tookMillis: Math.round(Duration.toMillis(took)) })
           : print(`node ${node} ${sentences[state]}`)
-      )
-    )
-  }, { discard: true })
+      }).pipe(Effect.onError(() => leftAlone(session, nodes.slice(at + 1)))), { discard: true })
+  })
+
+const leftAlone = (session: Session, nodes: ReadonlyArray<string>) =>
+  nodes.length === 0 ? Effect.void : progress(session, `left alone: ${nodes.join(", ")}`)
 
 /** Has nodes take no new calls, and waits until they have finished what they have in hand. */
 export const drain = (session: Session, nodes: ReadonlyArray<string>, waiting: Waiting) =>
@@ -124,14 +129,13 @@ export const restart = (session: Session, nodes: ReadonlyArray<string>, waiting:
       const back = Effect.gen(function*() {
         yield* Fiber.join(ended)
         yield* progress(session, `node ${node} has stopped, and is started again`)
-        problem = `node ${node} has stopped, and has not come back`
-        yield* Effect.retry(
-          Effect.tapError(isBack(session, node, before), (error) =>
-            Effect.sync(() => {
-              problem = `node ${node} has stopped, and is not back: ${error.message}`
-            })),
-          look
-        )
+        problem = `node ${node} has stopped, and has not come back: what it wrote last says why`
+        const isBack = Effect.flatMap(lackOf(session, node, before), (lack) => {
+          if (lack === undefined) return Effect.void
+          problem = `node ${node} has stopped, and is not back: ${lack}`
+          return failed(problem)
+        })
+        yield* Effect.retry(isBack, look)
       })
       yield* inTime(waiting, back, () => problem)
       return "restarted"
@@ -140,9 +144,10 @@ export const restart = (session: Session, nodes: ReadonlyArray<string>, waiting:
 /** Random for each process, so that a node that is back is told from one that is still there. */
 const incarnationOf = (node: string) => Effect.map(NodeRouter, (router) => router.linkTo(node)?.incarnation)
 
-const isBack = (session: Session, node: string, before: string | undefined) =>
+/** What is missing until a node that answers is back. */
+const lackOf = (session: Session, node: string, before: string | undefined) =>
   Effect.gen(function*() {
     const { ready } = yield* askStatus(session, node)
-    if ((yield* incarnationOf(node)) === before) return yield* failed("it has not stopped yet")
-    if (ready === false) return yield* failed("its services are not up yet")
+    if ((yield* incarnationOf(node)) === before) return "it has not stopped yet"
+    return ready === false ? "its services are not up yet" : undefined
   })

@@ -4,10 +4,12 @@
  *
  * @internal
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Queue from "effect/Queue"
 import { checkProof, runKeyOf, type RunOptions } from "../../config/options.ts"
+import { defaults } from "../../node/options.ts"
 import { NodeRouter, type Router } from "../../node/router.ts"
 import { isPortId } from "../../values/portId.ts"
 import { tellWatchdog } from "./channel.ts"
@@ -26,6 +28,9 @@ const runOptionNames = Object.keys(runKeyOf).filter((name): name is RunOptionNam
 /** Options that a node takes while it runs, beside those of its proof; all others are for its next start. */
 const takes: { readonly [O in RunOptionName]?: (router: Router, options: RunOptions) => void } = {
   seeds: (router, { seeds }) => router.observed.seeding?.use(seeds),
+  drainTimeout: (router, { drainTimeout = defaults.drainTimeoutMillis }) => {
+    router.drain.timeoutMillis = Duration.toMillis(drainTimeout)
+  },
   logFormat: (_router, options) => beginLog(options),
   logLevel: (_router, options) => setLevels(options)
 }
@@ -62,10 +67,11 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
     const used = { ...first }
     const asking: Array<(reloaded: Reloaded) => void> = []
     router.requests.add(reloadRequest, (from, [to, ...rest]) => {
-      router.log.of("Cli").warn(`node ${from} asks this one to read its configuration again`)
+      log.warn(`node ${from} asks this one to read its configuration again`)
       if (isPortId(to)) asking.push((reloaded) => router.relay(from, to, [...rest, reloaded]))
       Queue.offerUnsafe(reloads, "reload")
     })
+    const log = router.log.of("Cli")
     const once = Effect.gen(function*() {
       const options = yield* reread
       yield* checkProof(options)
@@ -102,7 +108,8 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
         Effect.catchDefect((defect) => Effect.succeed(refused(String(defect))))
       )
       const text = showReloaded(reloaded)
-      yield* reloaded.wrong === undefined ? Effect.logInfo(text) : Effect.logError(text)
+      if (reloaded.wrong === undefined) log.info(text)
+      else log.error(text)
       tellWatchdog({ reloaded: text })
       // Whoever has asked may take no message of that size.
       yield* Effect.forEach(
@@ -110,7 +117,7 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
         (answer) =>
           Effect.catchDefect(
             Effect.sync(() => answer(reloaded)),
-            (defect) => Effect.logWarning("what came of it could not be answered", defect)
+            (defect) => Effect.sync(() => log.warn("what came of it could not be answered", defect))
           ),
         { discard: true }
       )

@@ -9,6 +9,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Redacted from "effect/Redacted"
 import * as Node from "../../../Node.ts"
 import { readCertFile, type RunOptions } from "../../config/options.ts"
+import { NodeRouter } from "../../node/router.ts"
 
 /** How often the file of the certificate is looked at. It has changed when it was the same twice: nobody is at it any more. */
 const lookMillis = 2000
@@ -65,6 +66,7 @@ const watchFile = <R>(
   take: (cert: Redacted.Redacted) => Effect.Effect<void, Node.InvalidOption, R>
 ) =>
   Effect.gen(function*() {
+    const log = (yield* NodeRouter).log.of("Cli")
     const files = yield* FileSystem.FileSystem
     let seen: string | undefined
     /** The last problem that was told: it is told once. */
@@ -72,7 +74,7 @@ const watchFile = <R>(
     const complain = (file: string, problem: string, about: string) => {
       if (told === about) return Effect.void
       told = about
-      return Effect.logError(`${file}: ${problem}: the certificate stays as it is`)
+      return Effect.sync(() => log.error(`${file}: ${problem}: the certificate stays as it is`))
     }
     const look = (file: string) =>
       Effect.matchEffect(readCertFile(file), {
@@ -88,8 +90,8 @@ const watchFile = <R>(
           return Effect.matchEffect(take(read), {
             onFailure: ({ problem }) => complain(file, problem, text),
             onSuccess: () =>
-              Effect.logInfo(
-                `the certificate was read again from ${file}: connections that are made from now on go by it`
+              Effect.sync(() =>
+                log.info(`the certificate was read again from ${file}: connections that are made from now on go by it`)
               )
           })
         }

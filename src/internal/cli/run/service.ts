@@ -5,6 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -20,6 +21,7 @@ import * as Port from "../../../Port.ts"
 import type { ServiceSpec } from "../../config/keys.ts"
 import { describe } from "../../values/describe.ts"
 import { isPortId } from "../../values/portId.ts"
+import { reasonFromExit } from "../../values/reason.ts"
 import { isNotFound, locate } from "./serviceModule.ts"
 
 /** No file or package is where the name leads to; what is there is no service; the service was made or started, and failed. */
@@ -46,7 +48,7 @@ export interface Service {
   readonly args: ReadonlyArray<Schema.Json>
   /** A Layer has started when its effect ends. Any other effect may run as long as the node; it lasts as long as what it makes. */
   readonly isLayer: boolean
-  readonly start: Effect.Effect<unknown, ServiceError, ServiceEnvironment>
+  readonly start: Effect.Effect<unknown, ServiceError, ServiceEnvironment | Port.Self>
 }
 
 /** Loads `MODULE` or `MODULE#EXPORT`: a path from the working directory, or a package of its project. The export is `default`. */
@@ -168,12 +170,21 @@ export const toService = (
   })
 
 /** What an effect has made lasts longer than the effect: the port that it answers, or the supervisor whose handle that is. */
-const lasting = (made: unknown): Effect.Effect<void, unknown, Node> => {
-  if (isPortId(made)) return Effect.flatten(Port.exit(made))
+const lasting = (made: unknown): Effect.Effect<void, never, Node | Port.Self> => {
+  if (isPortId(made)) return endingWith(made)
   return Predicate.hasProperty(made, "supervisor") && isPortId(made.supervisor)
-    ? Effect.flatten(Port.exit(made.supervisor))
+    ? endingWith(made.supervisor)
     : Effect.void
 }
+
+/** The service's own port ends as that port does, for its reason: why that one failed has been logged there. */
+const endingWith = (port: Port.PortId): Effect.Effect<void, never, Node | Port.Self> =>
+  Effect.gen(function*() {
+    const exit = yield* Port.exit(port)
+    if (Exit.isSuccess(exit)) return
+    yield* Port.kil(yield* Port.Self, ...reasonFromExit(exit))
+    yield* Effect.never
+  })
 
 /** With the error behind it, whose stack the log shows. */
 const failed = (spec: string, error: unknown): ServiceError =>
@@ -184,7 +195,10 @@ const failed = (spec: string, error: unknown): ServiceError =>
   )
 
 /** Whatever goes wrong in a service is told with its name. */
-const named = (spec: string, effect: Effect.Effect<unknown, unknown, ServiceEnvironment>): Service["start"] =>
+const named = (
+  spec: string,
+  effect: Effect.Effect<unknown, unknown, ServiceEnvironment | Port.Self>
+): Service["start"] =>
   Effect.catchCause(effect, (cause) =>
     Cause.hasInterruptsOnly(cause)
       ? Effect.interrupt

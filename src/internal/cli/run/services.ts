@@ -101,7 +101,10 @@ export class Services {
       Effect.forEach(services, does, { discard: true })
     const stop = (service: Running) => this.stop(service)
     const startAgain = (service: Running) =>
-      Effect.catch(this.add(service), (error) => Effect.logError(`${error.message}; it is not there any more`))
+      Effect.catch(
+        this.add(service),
+        ({ message }) => Effect.sync(() => this.router.log.of("Cli").error(`${message}; it is not there any more`))
+      )
     const undo = Effect.suspend(() => {
       const added = this.running.filter((service) => fresh.includes(service))
       return Effect.andThen(each(added.toReversed(), stop), each(old, startAgain))
