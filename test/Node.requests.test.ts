@@ -12,6 +12,7 @@ import {
   isDown,
   isUp,
   reasonOf,
+  roundTrip,
   type TestNode,
   testOver,
   until,
@@ -454,5 +455,31 @@ describe("handlers", () => {
         "é€\"]",
         [1.5, { x: [true, null] }]
       ])
+    }))
+})
+
+describe("answers that are larger than their questions", () => {
+  const asked = (to: string) => Array.from({ length: 2000 }, () => ["", "emp_ports", to, {}])
+
+  test("do not wait for a node that does not exist", (node, raw) =>
+    Effect.gen(function*() {
+      yield* node.run(Effect.all(Array.from({ length: 100 }, () => Port.make({}))))
+      raw.send(...asked("nobody#x"))
+      yield* raw.settle
+      yield* roundTrip(node, node)
+      assert.isFalse(node.router.peers.has("nobody"))
+    }))
+
+  test("do not wait for who does not read", (node, raw) =>
+    Effect.gen(function*() {
+      yield* node.run(Effect.all(Array.from({ length: 1000 }, () => Port.make({}))))
+      raw.socket.pause()
+      raw.send(...asked("raw#x"))
+      yield* until("the link is full", () => !node.router.hasRoom("raw#x"))
+      raw.send(...asked("raw#x"))
+      raw.socket.resume()
+      raw.packets.length = 0
+      yield* raw.settle
+      assert.isTrue(node.router.isUp("raw"))
     }))
 })

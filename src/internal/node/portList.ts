@@ -234,7 +234,7 @@ export const answerPorts = (router: Router): Request => {
     const [to, given] = isPortId(first) ? [first, second] : [second, first]
     if (!isPortId(to)) return
     const options = Schema.decodeUnknownOption(Options)(given ?? {})
-    const reply = (answer: unknown): void => router.relay(from, to, [answer])
+    const reply = (answer: unknown): void => router.answer(from, to, [answer])
     if (Option.isNone(options)) reply("these are no options of a list of ports")
     else if (!questions.ask(options.value, reply)) reply("too many ask for lists of ports")
   }

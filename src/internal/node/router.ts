@@ -23,7 +23,7 @@ import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
-import { answerDrain, defaultDrainMillis, Drain } from "./drain.ts"
+import { answerDrain, defaultDrainMillis, Drain, drainRequests } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
 import { type Network, noNetwork } from "./network.ts"
 import { NodeLog } from "./nodeLog.ts"
@@ -283,6 +283,15 @@ export class Router implements NodeService, Host, PeerHost {
       if (this.tracing !== undefined) this.tracing.received(to, from, message)
       receiver.sendForeign(message)
     }
+  }
+
+  /**
+   * Relays an answer that may be far larger than its question: to the node that asks, over a link that has room, and to nobody else.
+   * Otherwise any number of them would wait here for who does not read, or for a node that does not exist.
+   */
+  answer(from: string, to: string, message: Message): void {
+    if (nodeOf(to) === from && this.hasRoom(to)) return this.relay(from, to, message)
+    this.log.debug(`an answer to ${quoted(to)}, which node ${from} has asked for, was dropped`)
   }
 
   private sendElsewhere(to: string, message: Message, force: boolean, aside?: Aside): WaitFor | undefined {
@@ -651,7 +660,8 @@ const mistakes: ReadonlySet<LinkErrorReason> = new Set([
   "buffer_overflow"
 ])
 
-const linkRequests: ReadonlyArray<unknown> = Object.values(ownRequests)
+/** Of the node at the other end, and of no other one: who told them in its name would end calls of it, or its link. */
+const linkRequests: ReadonlyArray<unknown> = [...Object.values(ownRequests), ...Object.values(drainRequests)]
 
 const ofLink = (to: string, [request]: Message): boolean =>
   isPortId(to) && nameOf(to) === "" && linkRequests.includes(request)

@@ -187,6 +187,6 @@ export const answerStatus = (router: Router) => {
       status = readStatus(router)
       readAt = now
     }
-    router.relay(from, to, [...rest, status])
+    router.answer(from, to, [...rest, status])
   }
 }
