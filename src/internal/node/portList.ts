@@ -14,6 +14,7 @@ import { localNamesOf } from "./localNames.ts"
 import type { Role } from "./observed.ts"
 import { mostPorts, type Sorting, sortings, usualPorts } from "./portOptions.ts"
 import type { Request, Router } from "./router.ts"
+import { Count, list } from "./told.ts"
 
 export const portsRequest = "emp_ports"
 
@@ -41,19 +42,19 @@ export const PortStatus = Schema.Struct({
   name: Schema.optionalKey(Schema.String),
   kind: Schema.String,
   what: Schema.String,
-  mailbox: Schema.Finite,
-  handled: Schema.Finite,
-  ageMillis: Schema.Finite,
-  oldestMillis: Schema.Finite,
-  monitors: Schema.Finite
+  mailbox: Count,
+  handled: Count,
+  ageMillis: Count,
+  oldestMillis: Count,
+  monitors: Count
 })
 export type PortStatus = typeof PortStatus.Type
 
 /** What a node answers. `total` counts all of its ports. */
 export const PortList = Schema.Struct({
   nodeId: Schema.String,
-  total: Schema.Finite,
-  ports: Schema.Array(PortStatus)
+  total: Count,
+  ports: list(PortStatus)
 })
 export type PortList = typeof PortList.Type
 

@@ -661,7 +661,7 @@ const mistakes: ReadonlySet<LinkErrorReason> = new Set([
 ])
 
 /** Of the node at the other end, and of no other one: who told them in its name would end calls of it, or its link. */
-const linkRequests: ReadonlyArray<unknown> = [...Object.values(ownRequests), ...Object.values(drainRequests)]
+const linkRequests: ReadonlySet<unknown> = new Set([...Object.values(ownRequests), ...Object.values(drainRequests)])
 
 const ofLink = (to: string, [request]: Message): boolean =>
-  isPortId(to) && nameOf(to) === "" && linkRequests.includes(request)
+  isPortId(to) && nameOf(to) === "" && linkRequests.has(request)

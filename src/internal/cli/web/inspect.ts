@@ -11,6 +11,7 @@ import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import { isFamilyName } from "../../global/families.ts"
 import { membersOf } from "../../global/member.ts"
+import { Count, list } from "../../node/told.ts"
 import { stringify } from "../../values/exactJson.ts"
 import { exitFromReason, showReason } from "../../values/reason.ts"
 import { isGroup } from "../network/groups.ts"
@@ -46,12 +47,12 @@ const mostPorts = 100
 const mostLines = 200
 
 const Line = Schema.Tuple([
-  Schema.Finite,
+  Count,
   Schema.String,
   Schema.String,
   Schema.Record(Schema.String, Schema.String)
 ])
-const isLines = Schema.is(Schema.Array(Line))
+const isLines = Schema.is(list(Line))
 
 const leadingPorts = (session: Session, nodeId: string, sort: PortSort) =>
   Effect.flatMap(askPorts(session, nodeId, { sort, limit: mostPorts }), (answer) =>
