@@ -18,6 +18,7 @@ import * as Port from "../src/Port.ts"
 import * as Rpc from "../src/Rpc.ts"
 import * as Transport from "../src/Transport.ts"
 import { begin, makeLogs, type TestNode, testOver, transports, until, within, type World } from "./harness.ts"
+import { connectRaw, ownKind } from "./rawPeer.ts"
 import { sized } from "./size.ts"
 
 const Work = Port.protocol({
@@ -52,6 +53,40 @@ const two = Effect.fnUntraced(function*(world: World, options?: Node.Options) {
 /** Waits until what was sent before has arrived. */
 const arrived = (from: TestNode, at: string) =>
   within("an answer of the node port", from.run(Port.calMessage(at, "time")))
+
+testOver(Transport.layerTcp)(
+  "that a node drains is said by itself, and by no other one in its name",
+  (world) =>
+    Effect.gen(function*() {
+      const { a, b, port } = yield* two(world)
+      yield* arrived(a, "b")
+      const mallory = yield* connectRaw(b.address, { nodeId: "mallory", keys: ownKind(60_000) })
+      const relayed = ["snd", "a"]
+      mallory.send(
+        ...["emp_draining", "emp_drained"].flatMap((request) => [["", ...relayed, request], ["", "time", "a", request]])
+      )
+      yield* mallory.settle
+      yield* arrived(b, "a")
+      assert.isFalse(a.router.takesNoCalls("b"))
+      assert.strictEqual(yield* a.run(Port.cal(port, "ask")), "answered")
+    })
+)
+
+testOver(Transport.layerTcp)(
+  "a node that is told to drain a thousand times says once what it is not done with",
+  (world) =>
+    Effect.gen(function*() {
+      const { a, begun, port } = yield* two(world, { drainTimeout: "100 millis" })
+      yield* begin(a.run(Port.cal(port, "wait", 1)))
+      yield* until("it has begun", () => begun.length === 1)
+      const lines = (): number => world.logs.filter((line) => line.includes("is not done with")).length
+      for (let n = 0; n < 1000; n++) yield* a.run(Port.snd("b", "emp_drain"))
+      yield* arrived(a, "b")
+      yield* until("it says so", () => lines() > 0)
+      yield* Effect.sleep("50 millis")
+      assert.strictEqual(lines(), 1)
+    })
+)
 
 describe.each(transports)("a node that drains, over %s", (_, transport) => {
   const test = testOver(transport)

@@ -111,6 +111,20 @@ describe("the tree of a supervisor", () => {
       )
     }))
 
+  test("is no deeper than can be walked, however deep nodes say it is", () =>
+    Effect.gen(function*() {
+      const ports: Array<Port.PortId> = [yield* Port.make({})]
+      for (let n = 0; n < 5000; n++) {
+        const below = ports.at(-1)!
+        ports.push((yield* pretend(() => [below])).port)
+      }
+      const tree = yield* Supervisor.tree(ports.at(-1)!)
+      assert.include(Supervisor.render(tree, 1000), "(is below 100 others)")
+      const { roots } = yield* Supervisor.forest(ports.slice(1))
+      for (const root of roots) Supervisor.render(root)
+      assert.isAbove(roots.length, 1)
+    }))
+
   test("asks no others when it has waited for ten seconds, whoever does not answer", () =>
     Effect.gen(function*() {
       const deaf = yield* Effect.forEach(Array.from({ length: 100 }), () => Port.make(() => {}))

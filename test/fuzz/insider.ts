@@ -35,7 +35,9 @@ const kinds = {
   abandons: 3,
   refusals: 4,
   addresses: 6,
-  calls: 8
+  calls: 8,
+  looks: 12,
+  drains: 4
 }
 
 /** The next packets of an insider, to be sent at once. */
@@ -95,6 +97,10 @@ export const harm = (random: SeededRandom, known: Known, own: string): ReadonlyA
       return addresses(random, known)
     case "calls":
       return calls(random, known, own)
+    case "looks":
+      return looks(random, known, own)
+    case "drains":
+      return drains(random, known)
     case "names":
       return [
         someArguments(random, known),
@@ -158,6 +164,55 @@ const addresses = (random: SeededRandom, { nodes }: Known): ReadonlyArray<Packet
       : ["", "g_upd", random.pick(["'emp_l", "'l", "'g"]), { [String(node)]: some() }, random.pick([null, [node]])]
   })
 }
+
+/** What operators ask, in crowds, with options that make sense or none, and with answers that are to go anywhere. */
+const looks = (random: SeededRandom, known: Known, own: string): ReadonlyArray<Packet> => {
+  const port = (): unknown =>
+    random.pick([...known.ports, known.busy, `${own}#ear`, own, ...known.nodes, "nobody#x", "b#x", anything(random, 0)])
+  const number = (): unknown => random.pick([0, 1, 100, 1e308, -1, 0.5, "7", null])
+  const one = (): Packet => {
+    switch (random.int(0, 5)) {
+      case 0:
+      case 1: {
+        const sort = random.pick(["mailbox", "handled", "age", "oldest", "__proto__", 7])
+        const options = random.pick([
+          {},
+          { sort },
+          { sort, limit: number() },
+          { ports: [port(), port()] },
+          anything(random, 0)
+        ])
+        return ["emp_ports", ...random.shuffle([port(), options])]
+      }
+      case 2:
+        return ["emp_tap", port(), port(), { forMillis: number(), limit: number() }, port()]
+      case 3: {
+        const options = { tail: number(), since: number(), level: random.pick(["Trace", "Error", "x"]) }
+        return ["emp_log_tail", random.pick([{}, options, { follow: port() }, anything(random, 0)]), port()]
+      }
+      case 4:
+        return ["emp_logs", random.pick(["Trace", "Fatal", "x", 7]), port(), port()]
+      default:
+        return [
+          "emp_log_level",
+          random.pick(["none", "trace,Node=debug", "=", "x=y", ",".repeat(1000), "a=info,".repeat(100_000), 7]),
+          port()
+        ]
+    }
+  }
+  const packet = one()
+  return Array.from({ length: random.pick([1, 20, 300])! }, () => ["", ...random.chance(0.5) ? packet : one()])
+}
+
+/** That nodes drain, or are done with it, in one's own name and in that of the node that is to tell others. */
+const drains = (random: SeededRandom, known: Known): ReadonlyArray<Packet> =>
+  Array.from({ length: 20 }, () => [
+    "",
+    ...random.chance(0.5) ? random.pick([["snd"], ["time"], ["can", "time"], ["emp_status"]])! : [],
+    ...random.chance(0.5) ? [random.pick(known.nodes)] : [],
+    random.pick(["emp_draining", "emp_drained"]),
+    ...someArguments(random, known)
+  ])
 
 /** A client of an rpc server that speaks as none does: connects, asks, acknowledges and interrupts what nobody asked, or sends what is no rpc. */
 const calls = (random: SeededRandom, known: Known, own: string): ReadonlyArray<Packet> => {

@@ -143,8 +143,11 @@ const builtIn = (router: Router): Record<string, Request> => ({
     if (ownKind(router, from) !== undefined) router.peerDrains(router.peer(from))
   },
   [drainRequests.drain]: (from, prefix) => {
-    if (!router.isDraining) router.log.warn(`node ${from} asks this one to drain`)
-    router.fork(router.drain.within())
+    // It drains once, and says once what it is not done with in time.
+    if (!router.isDraining) {
+      router.log.warn(`node ${from} asks this one to drain`)
+      router.fork(router.drain.within())
+    }
     reply(router, from, prefix, true)
   },
   [drainRequests.answered]: (from) => router.drain.answered(from),

@@ -15,6 +15,7 @@ import type { Role } from "./observed.ts"
 import { mostPorts, type Sorting, sortings, usualPorts } from "./portOptions.ts"
 import { eachPort } from "./portWalk.ts"
 import type { Request, Router } from "./router.ts"
+import { Count, list } from "./told.ts"
 
 export const portsRequest = "emp_ports"
 
@@ -39,19 +40,19 @@ export const PortStatus = Schema.Struct({
   name: Schema.optionalKey(Schema.String),
   kind: Schema.String,
   what: Schema.String,
-  mailbox: Schema.Finite,
-  handled: Schema.Finite,
-  ageMillis: Schema.Finite,
-  oldestMillis: Schema.Finite,
-  monitors: Schema.Finite
+  mailbox: Count,
+  handled: Count,
+  ageMillis: Count,
+  oldestMillis: Count,
+  monitors: Count
 })
 export type PortStatus = typeof PortStatus.Type
 
 /** What a node answers. `total` counts all of its ports. */
 export const PortList = Schema.Struct({
   nodeId: Schema.String,
-  total: Schema.Finite,
-  ports: Schema.Array(PortStatus)
+  total: Count,
+  ports: list(PortStatus)
 })
 export type PortList = typeof PortList.Type
 
@@ -228,7 +229,7 @@ export const answerPorts = (router: Router): Request => {
     const [to, given] = isPortId(first) ? [first, second] : [second, first]
     if (!isPortId(to)) return
     const options = Schema.decodeUnknownOption(Options)(given ?? {})
-    const reply = (answer: unknown): void => router.relay(from, to, [answer])
+    const reply = (answer: unknown): void => router.answer(from, to, [answer])
     if (Option.isNone(options)) reply("these are no options of a list of ports")
     else if (!questions.ask(options.value, reply)) reply("too many ask for lists of ports")
   }

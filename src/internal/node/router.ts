@@ -23,7 +23,7 @@ import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
-import { answerDrain, defaultDrainMillis, Drain } from "./drain.ts"
+import { answerDrain, defaultDrainMillis, Drain, isOfDrain } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
 import { tellOfLink, tellOfLoss } from "./linkNews.ts"
 import { type Network, noNetwork } from "./network.ts"
@@ -266,11 +266,21 @@ export class Router implements NodeService, Host, PeerHost {
     if (to === this.nodeId) this.handleRequest(from, message[0] ?? "", message.slice(1))
     else if (receiver === undefined) {
       // What our own kind says of a link is said by the side that holds it, and by nobody in its name.
-      if (!isOfLink(isPortId(to) ? nameOf(to) : undefined, message)) this.sendElsewhere(to, message, true)
+      const name = isPortId(to) ? nameOf(to) : undefined
+      if (!isOfLink(name, message) && !isOfDrain(name, message)) this.sendElsewhere(to, message, true)
     } else {
       if (this.tracing !== undefined) this.tracing.received(to, from, message)
       receiver.sendForeign(message)
     }
+  }
+
+  /**
+   * Relays an answer that may be far larger than its question: to the node that asks, over a link that has room, and to nobody else.
+   * Otherwise any number of them would wait here for who does not read, or for a node that does not exist.
+   */
+  answer(from: string, to: string, message: Message): void {
+    if (nodeOf(to) === from && this.hasRoom(to)) return this.relay(from, to, message)
+    this.log.debug(`an answer to ${quoted(to)}, which node ${from} has asked for, was dropped`)
   }
 
   private sendElsewhere(to: string, message: Message, force: boolean, aside?: Aside): WaitFor | undefined {

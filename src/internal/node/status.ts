@@ -14,24 +14,21 @@ import { lacksOf } from "./lacks.ts"
 import { loopDelay } from "./loopDelay.ts"
 import { entriesOf } from "./observed.ts"
 import type { Router } from "./router.ts"
+import { Count, list, mostTold, record, Text } from "./told.ts"
 
 export const statusRequest = "emp_status"
-
-/** Of lists that may be long, so many entries are told. */
-const most = 1000
 
 /** For so long what was read is answered again. */
 const validityMillis = 100
 
-const Count = Schema.Finite
-const Optional = Schema.NullOr(Schema.String)
+const Optional = Schema.NullOr(Text)
 
 /** What one side of a link has proven itself with: as `Node.Proof`. */
-const Proof = Schema.Struct({ method: Schema.String, subject: Optional, secret: Schema.NullOr(Count) })
+const Proof = Schema.Struct({ method: Text, subject: Optional, secret: Schema.NullOr(Count) })
 
 /** What protects a link: as `Node.Security`. */
 const SecurityStatus = Schema.Struct({
-  tls: Schema.NullOr(Schema.Struct({ version: Schema.String, cipher: Schema.String })),
+  tls: Schema.NullOr(Schema.Struct({ version: Text, cipher: Text })),
   received: Proof,
   sent: Proof
 })
@@ -40,8 +37,8 @@ export type SecurityStatus = typeof SecurityStatus.Type
 
 /** Another node, as the observed one sees it. Bytes are those of the present link. */
 export const PeerStatus = Schema.Struct({
-  nodeId: Schema.String,
-  state: Schema.String,
+  nodeId: Text,
+  state: Text,
   address: Optional,
   ownKind: Schema.Boolean,
   security: Schema.NullOr(SecurityStatus),
@@ -55,22 +52,22 @@ export const PeerStatus = Schema.Struct({
 
 /** What a node answers. Times are in milliseconds, sizes in bytes. */
 export const Status = Schema.Struct({
-  nodeId: Schema.String,
-  version: Schema.String,
-  runtime: Schema.String,
+  nodeId: Text,
+  version: Text,
+  runtime: Text,
   pid: Count,
   uptime: Count,
   memory: Count,
   heap: Count,
-  addresses: Schema.Array(Schema.String),
+  addresses: list(Text),
   ports: Count,
   queuedMessages: Count,
   unsentBytes: Count,
   waitingSenders: Count,
   /** How many nodes there is a link to; `peers` may name fewer, and names those that are searched for too. */
   links: Count,
-  peers: Schema.Array(PeerStatus),
-  supervisors: Schema.Array(Schema.String),
+  peers: list(PeerStatus),
+  supervisors: list(Text),
   /** Of a node that `emp run` runs: it has joined its network, its services are up, and it takes calls. */
   ready: Schema.optionalKey(Schema.Boolean),
   /** Whether it is about to stop, and takes no new calls; and then, whether all that it had in hand is done. */
@@ -79,7 +76,7 @@ export const Status = Schema.Struct({
   /** Of a node that is part of a network: the node that holds its data, and on a global node how many entries each family has. */
   master: Optional,
   isGlobal: Schema.Boolean,
-  families: Schema.Record(Schema.String, Count),
+  families: record(Count),
   // A node of an older version does not tell what follows.
   /** What the process has had of a processor since it started. */
   cpuMillis: Schema.optionalKey(Count),
@@ -152,7 +149,7 @@ export const readStatus = (router: Router): Status => {
     unsentBytes: held.unsentBytes,
     waitingSenders: held.waitingSenders,
     links: held.links,
-    peers: Array.from(router.peers.values()).slice(0, most).map((peer) => ({
+    peers: Array.from(router.peers.values()).slice(0, mostTold).map((peer) => ({
       nodeId: peer.nodeId,
       state: peer.state,
       address: peer.link?.address ?? null,
@@ -164,11 +161,11 @@ export const readStatus = (router: Router): Status => {
       sent: peer.link?.sent ?? 0,
       roundTripMillis: router.roundTripMillis(peer.nodeId, now) ?? null
     })),
-    supervisors: Array.from(router.observed.supervisors).slice(0, most),
+    supervisors: Array.from(router.observed.supervisors).slice(0, mostTold),
     ...hasStarted === undefined ? {} : { ready: lacksOf(router).length === 0 },
     drained: drain.isDone,
     ...network,
-    families: Object.fromEntries(Object.entries(families).slice(0, most)),
+    families: Object.fromEntries(Object.entries(families).slice(0, mostTold)),
     ...readCounts(router, entriesOf(networkStatus))
   }
 }
@@ -184,6 +181,6 @@ export const answerStatus = (router: Router) => {
       status = readStatus(router)
       readAt = now
     }
-    router.relay(from, to, [...rest, status])
+    router.answer(from, to, [...rest, status])
   }
 }

@@ -37,6 +37,9 @@ export interface TreeChild extends ChildInfo {
 /** So many supervisors are asked. */
 const mostAsked = 10_000
 
+/** So deep the tree is that is shown. A node may say that it is deeper than any program could walk. */
+const deepest = 100
+
 /** For so long after the first one was asked others are begun with. */
 const patienceMillis = 10_000
 
@@ -44,14 +47,18 @@ const patienceMillis = 10_000
 export const readTree = (port: string): Effect.Effect<Tree, AskError, Node> =>
   Effect.flatMap(
     NodeRouter,
-    (router) => readFrom(port, { seen: new Set([port]), deadline: router.monotonic() + patienceMillis })
+    (router) => readFrom(port, { seen: new Set([port]), depth: 0, deadline: router.monotonic() + patienceMillis })
   )
 
 /** What those that read a tree have in common. A node may say anything of its supervisors, even that they are in a ring. */
 interface Walk {
   readonly seen: Set<string>
+  /** How many supervisors are above. */
+  readonly depth: number
   readonly deadline: number
 }
+
+const deeper = (walk: Walk): Walk => ({ ...walk, depth: walk.depth + 1 })
 
 /** A supervisor alone: its children are known by what it says of them. */
 interface Flat extends Omit<Tree, "children"> {
@@ -76,7 +83,7 @@ const readFrom = (port: string, walk: Walk): Effect.Effect<Tree, AskError, Node>
     const { infos, ...flat } = yield* readFlat(port)
     const children = yield* Effect.forEach(
       infos,
-      (info) => Effect.map(below(info, walk), (tree) => childOf(info, tree)),
+      (info) => Effect.map(below(info, deeper(walk)), (tree) => childOf(info, tree)),
       { concurrency: 16 }
     )
     return { ...flat, children }
@@ -98,38 +105,48 @@ export const readForest = (ports: ReadonlyArray<string>): Effect.Effect<Forest, 
     const found = new Map(
       answers.flatMap((flat) => flat._tag === "Some" ? [[flat.value.port, flat.value] as const] : [])
     )
-    const walk: Walk = { seen: new Set(), deadline: (yield* NodeRouter).monotonic() + patienceMillis }
+    const top: Walk = { seen: new Set(), depth: 0, deadline: (yield* NodeRouter).monotonic() + patienceMillis }
     const known = new Set(Array.from(found.values()).flatMap(({ infos }) => infos.map(({ port }) => port)))
     const madeIn = Map.groupBy(found.values(), ({ owner }) => owner)
-    const read = ({ infos, ...flat }: Flat): Effect.Effect<Tree, never, Node> =>
+    const read = ({ infos, ...flat }: Flat, walk: Walk): Effect.Effect<Tree, never, Node> =>
       Effect.suspend(() => {
         walk.seen.add(flat.port)
-        return Effect.map(Effect.forEach(infos, child), (children) => ({ ...flat, children }))
+        const children = Effect.forEach(infos, (info) => child(info, deeper(walk)))
+        return Effect.map(children, (children) => ({ ...flat, children }))
       })
-    const child = (info: ChildInfo): Effect.Effect<TreeChild, never, Node> =>
+    const child = (info: ChildInfo, walk: Walk): Effect.Effect<TreeChild, never, Node> =>
       Effect.gen(function*() {
+        const { depth, seen } = walk
         const named = info.port === undefined ? undefined : found.get(info.port)
-        const tree = named === undefined || walk.seen.has(named.port) ? yield* below(info, walk) : yield* read(named)
-        const within = info.port === undefined ? [] : madeIn.get(info.port) ?? []
-        return childOf(info, tree, yield* Effect.forEach(within.filter(({ port }) => !walk.seen.has(port)), read))
+        const isNew = named !== undefined && !seen.has(named.port) && depth < deepest
+        const tree = isNew ? yield* read(named, walk) : yield* below(info, walk)
+        const within = depth < deepest && info.port !== undefined ? madeIn.get(info.port) ?? [] : []
+        return childOf(
+          info,
+          tree,
+          yield* Effect.forEach(within.filter(({ port }) => !seen.has(port)), (made) => read(made, walk))
+        )
       })
     const isRoot = ({ owner, port }: Flat): boolean => !known.has(port) && (owner === undefined || !known.has(owner))
-    const roots = yield* Effect.forEach(Array.from(found.values()).filter(isRoot), read)
-    // A node may say anything of its supervisors, even that they are in a ring.
-    const ringed = Array.from(found.values()).filter(({ port }) => !walk.seen.has(port))
+    const roots = yield* Effect.forEach(Array.from(found.values()).filter(isRoot), (flat) => read(flat, top))
+    // In a ring, or deeper than is shown in one tree.
+    const ringed = Array.from(found.values()).filter(({ port }) => !top.seen.has(port))
     const rest = yield* Effect.forEach(
       ringed,
       (flat) =>
-        Effect.suspend(() => walk.seen.has(flat.port) ? Effect.succeed([]) : Effect.map(read(flat), (tree) => [tree]))
+        Effect.suspend(() =>
+          top.seen.has(flat.port) ? Effect.succeed([]) : Effect.map(read(flat, top), (tree) => [tree])
+        )
     )
     return { roots: [...roots, ...rest.flat()], silent: asked.filter((port) => !found.has(port)) }
   })
 
 const below = (info: ChildInfo, walk: Walk): Effect.Effect<Tree | string | undefined, never, Node> => {
-  const { deadline, seen } = walk
+  const { deadline, depth, seen } = walk
   const { port, type } = info
   if (type !== "supervisor" || port === undefined) return Effect.succeed(undefined)
   if (seen.has(port)) return Effect.succeed("is shown elsewhere")
+  if (depth >= deepest) return Effect.succeed(`is below ${deepest} others`)
   if (seen.size >= mostAsked) return Effect.succeed(`is one of more than ${mostAsked}`)
   seen.add(port)
   return Effect.flatMap(NodeRouter, (router) =>

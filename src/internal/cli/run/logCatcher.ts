@@ -32,6 +32,9 @@ const validityMillis = 60_000
 /** So many characters of a line go to a node that does not take all of it. Any node takes so many. */
 const longestCut = 4000
 
+/** So long a text may be that another node gives for the levels: each line of the log is held against them. */
+const longestLevels = 4000
+
 /** So many ports may listen at a time. With more, each log line would be a burden. */
 const mostListeners = 100
 
@@ -119,18 +122,20 @@ export class LogCatcher {
     })
     router.requests.add(logTailRequest, (from, args) => {
       const { argument, to } = askedBy(from, args)
-      if (isPortId(to)) this.tail(router, from, argument, (answer) => router.relay(from, to, [answer]))
+      if (isPortId(to)) this.tail(router, from, argument, (answer) => router.answer(from, to, [answer]))
     })
   }
 
   private levelsFor(router: Router, from: string, spec: unknown): readonly [isTaken: boolean, text: string] {
     if (spec === undefined || spec === null) return [true, showLevels(this.levels)]
     if (typeof spec !== "string") return [false, "the levels are no text"]
+    if (spec.length > longestLevels) return [false, `the levels are longer than ${longestLevels} characters`]
     const read = readLevelText(spec)
     if (Result.isFailure(read)) return [false, read.failure]
-    this.setLevels(read.success)
     const text = showLevels(read.success)
-    router.log.of("Cli").warnSome(`levels by ${from}`, `node ${from} has set the levels of the log to ${text}`)
+    // By the levels that held until now: those to come may show nothing.
+    router.log.of("Cli").warnSome(`levels by ${from}`, `node ${from} sets the levels of the log to ${text}`)
+    this.setLevels(read.success)
     return [true, text]
   }
 
@@ -142,10 +147,11 @@ export class LogCatcher {
     const lines = tail < 1 ? [] : wanted.slice(-tail).map(wireLine)
     if (follow === undefined) return answerShort(lines, answer)
     if (!isPortId(follow) || nodeOf(follow) !== from) return answer("the listener is no port of the node that asks")
+    if (!router.hasRoom(follow)) return answer("the link to the listener has no room")
     if (!this.listen(router, follow, { least, until: router.now() + validityMillis, isPerl: false })) {
       return answer("this node has as many listeners as it takes")
     }
-    // The ring is small: whether a listener's link has room for it is not asked.
+    // The ring is small: a listener's link that has room has enough for all of it.
     for (const line of lines) sendCut(["line", ...line], (line) => router.send(follow, line))
     answer(true)
   }

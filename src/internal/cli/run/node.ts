@@ -23,6 +23,7 @@ import { isOwnSeed, splitAddresses, wrongSeed } from "../../values/address.ts"
 import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
+import { CurrentEnding } from "../terminal/interruption.ts"
 import { isWatched, tellWatchdog } from "./channel.ts"
 import { asTheLogShows, catcher } from "./logCatcher.ts"
 import type { Service, ServiceEnvironment, ServiceError } from "./service.ts"
@@ -108,10 +109,10 @@ const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, w
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
     if (isPortId(to)) router.relay(from, to, [...rest, watched])
     if (!watched) return
-    router.log.of("Cli").warn(`node ${from} asks this one to restart`)
+    router.log.of("Cli").warnSome(`restart by ${from}`, `node ${from} asks this one to restart`)
     tellWatchdog({ restart: true })
   })
-  stopsWhenAsked(router)
+  stopsWhenAsked(router, yield* CurrentEnding)
   if (allowEval) router.requests.add("eval", evaluateFor(router))
   if (trace) traceMessages(router, writeLine)
 })

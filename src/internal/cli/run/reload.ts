@@ -47,6 +47,10 @@ export const hangups = Effect.gen(function*() {
   return reloads
 })
 
+/** So many wait for what comes of it; and whoever asks again and again has it done so long after the last time. */
+const mostAsking = 64
+const rest = "500 millis"
+
 export interface ReloadOptions<E, R> {
   /** What the node was started with. */
   readonly first: RunOptions
@@ -67,8 +71,12 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
     const used = { ...first }
     const asking: Array<(reloaded: Reloaded) => void> = []
     router.requests.add(reloadRequest, (from, [to, ...rest]) => {
-      log.warn(`node ${from} asks this one to read its configuration again`)
-      if (isPortId(to)) asking.push((reloaded) => router.relay(from, to, [...rest, reloaded]))
+      const answer = (reloaded: Reloaded): void => {
+        if (isPortId(to)) router.relay(from, to, [...rest, reloaded])
+      }
+      if (asking.length === mostAsking) return answer(refused("too many nodes ask for it at the same time"))
+      log.warnSome(`reload by ${from}`, `node ${from} asks this one to read its configuration again`)
+      asking.push(answer)
       Queue.offerUnsafe(reloads, "reload")
     })
     const log = router.log.of("Cli")
@@ -121,6 +129,7 @@ export const reloading = <E extends Error, R>({ first, reloads, reread, services
           ),
         { discard: true }
       )
+      yield* Effect.sleep(rest)
     })
     return yield* Effect.raceFirst(Effect.forever(next), proof.watching)
   })

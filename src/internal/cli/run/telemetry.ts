@@ -37,7 +37,9 @@ const answerBy =
   (handler: (request: Request) => Promise<Response>): http.RequestListener =>
   async ({ method = "GET", url }, response) => {
     try {
-      const answer = await handler(new Request(new URL(url ?? "/", "http://localhost"), { method }))
+      const target = URL.parse(url ?? "/", "http://localhost")
+      if (target === null) return void response.writeHead(400).end()
+      const answer = await handler(new Request(target, { method }))
       response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text())
     } catch {
       response.destroy()
@@ -50,7 +52,9 @@ const openServer = (
 ): Effect.Effect<http.Server, Node.InvalidOption> =>
   Effect.callback((resume) => {
     const { host, port } = parseAddress(bind, loopback) ?? { host: loopback, port: 0 }
-    const server = http.createServer(listener)
+    const server = http.createServer({ requestTimeout: requestMillis, headersTimeout: requestMillis }, listener)
+    server.maxConnections = mostConnections
+    server.timeout = requestMillis
     const refuse = (error: Error): void => {
       resume(Effect.fail(new Node.InvalidOption({ option: "metrics", problem: `${bind}: ${errorText(error)}` })))
     }
@@ -58,6 +62,10 @@ const openServer = (
   })
 
 const loopback = "127.0.0.1"
+
+/** Whoever can connect may ask. So many connections cost the node nothing of what its links need, and who is slow has so long. */
+const mostConnections = 100
+const requestMillis = 10_000
 
 /**
  * Serves `/metrics`, `/healthz` and `/readyz` as long as the scope is open. A port alone is one of the loopback interface. Answers where.

@@ -21,6 +21,8 @@ export class Ending {
   private isLost = false
   /** The exit code that the first signal stands for, once there was one. */
   private code: number | undefined
+  /** It ends, or is about to, and no signal of somebody else was needed. */
+  private isAsked = false
 
   beEndless(outlivesReaders: boolean): void {
     this.isEndless = true
@@ -44,6 +46,13 @@ export class Ending {
     }
   }
 
+  /** Ends the process in order, as the first signal does. One that is ending already is left alone: a second one would end it at once. */
+  endInOrder(): void {
+    if (this.isAsked || this.code !== undefined) return
+    this.isAsked = true
+    process.kill(process.pid, "SIGTERM")
+  }
+
   /** Ends the process, in order, when what it prints goes nowhere. That nobody reads its log is no reason to end. */
   watchOutput(): void {
     let isOver = false
@@ -61,7 +70,7 @@ export class Ending {
         // The command may be over, and the process about to end by itself, without asking for a code.
         process.exitCode = 1
       }
-      process.kill(process.pid, "SIGTERM")
+      this.endInOrder()
     })
   }
 }

@@ -10,6 +10,7 @@ import * as Global from "../../../Global.ts"
 import * as Port from "../../../Port.ts"
 import * as Supervisor from "../../../Supervisor.ts"
 import { membersOf } from "../../global/member.ts"
+import { Count, list } from "../../node/told.ts"
 import { stringify } from "../../values/exactJson.ts"
 import { exitFromReason, showReason } from "../../values/reason.ts"
 import { familySizes, isGroup } from "../network/groups.ts"
@@ -45,12 +46,12 @@ const mostPorts = 100
 const mostLines = 200
 
 const Line = Schema.Tuple([
-  Schema.Finite,
+  Count,
   Schema.String,
   Schema.String,
   Schema.Record(Schema.String, Schema.String)
 ])
-const isLines = Schema.is(Schema.Array(Line))
+const isLines = Schema.is(list(Line))
 
 const leadingPorts = (session: Session, nodeId: string, sort: PortSort) =>
   Effect.flatMap(askPorts(session, nodeId, { sort, limit: mostPorts }), (answer) =>

@@ -1,5 +1,5 @@
 /** Who gets a node's log lines, and when they get no more. */
-import { assert, describe } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -11,6 +11,7 @@ import { logLevelRequest, logsRequest, logTailRequest } from "../../../../src/in
 import { NodeRouter } from "../../../../src/internal/node/router.ts"
 import * as Node from "../../../../src/Node.ts"
 import * as Port from "../../../../src/Port.ts"
+import { local } from "../../../harness.ts"
 import { quiet, sleep, test as testLocal } from "../../../supervised.ts"
 
 /** Each test has a log of its own. */
@@ -223,5 +224,27 @@ describe("emp_log_level", () => {
       ])
       assert.deepStrictEqual(yield* asked(logLevelRequest, 7), [false, "the levels are no text"])
       assert.deepStrictEqual(yield* asked(logLevelRequest, null), [true, "error,Rpc=trace"])
+    }))
+
+  it.effect("says who has set them, though nothing is shown from then on", () =>
+    Effect.suspend(() => {
+      const catcher = new LogCatcher()
+      const node = Effect.gen(function*() {
+        catcher.attach(yield* NodeRouter)
+        yield* asked(logLevelRequest, "none")
+        yield* quiet
+        assert.deepStrictEqual(texts(yield* tailOf({ tail: 1 })), [
+          `Warn node ${yield* Node.id} sets the levels of the log to none`
+        ])
+      })
+      return Effect.provide(local(node), Logger.layer([loggerOf(catcher)]))
+    }))
+
+  test("refuses a text that is as long as no one of people is", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* asked(logLevelRequest, "a=info,".repeat(1000)), [
+        false,
+        "the levels are longer than 4000 characters"
+      ])
     }))
 })

@@ -1,6 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { History, NetworkChanges } from "../../../../src/internal/cli/web/api.ts"
+import { changesBetween } from "../../../../src/internal/cli/web/changes.ts"
+import { Histories } from "../../../../src/internal/cli/web/history.ts"
 import { linksBetween, type Sample, summaryOf } from "../../../../src/internal/cli/web/summary.ts"
-import type { Status } from "../../../../src/internal/node/status.ts"
+import { Status } from "../../../../src/internal/node/status.ts"
 
 const proof = { method: "hmac", subject: null, secret: 0 }
 
@@ -109,5 +114,60 @@ describe("what is shown of links", () => {
   it("are none to commands, and none that are not up", () => {
     const peers = [peer("emp/xyz"), peer("c", { state: "connecting" })]
     assert.strictEqual(linksBetween([[undefined, sample(1000, { peers })]]).size, 0)
+  })
+})
+
+describe("what nodes may say", () => {
+  /** What is far from each other makes the largest differences. */
+  const Extreme = Schema.Literals([0, -0, 1, -8e15, 8e15, 1e300, -1e300, 5e-324, Number.MAX_VALUE])
+  const Some = Schema.Struct({
+    uptime: Extreme,
+    memory: Extreme,
+    cpuMillis: Extreme,
+    loopDelay: Schema.Struct({ meanMillis: Extreme, maxMillis: Extreme }),
+    messages: Schema.Struct({ in: Extreme, out: Extreme, handled: Extreme, refused: Extreme, dropped: Extreme }),
+    sent: Extreme,
+    received: Extreme,
+    queued: Extreme,
+    families: Schema.Record(Schema.Literals(["__proto__", "constructor", "f"]), Extreme)
+  })
+  const isStatus = Schema.is(Status)
+  const saidAt = (at: number, { queued, received, sent, ...facts }: typeof Some.Type): Sample => {
+    const more = ["b", "__proto__"].map((id) => peer(id, { queued, received, sent, roundTripMillis: sent }))
+    return sample(at, { ...facts, isGlobal: true, heap: facts.memory, restarts: facts.memory, peers: more })
+  }
+
+  it.effect.prop(
+    "is shown, or is no answer",
+    [Some, Some, Schema.Literals([0, 1, 1000])],
+    ([one, other, millis]) =>
+      Effect.sync(() => {
+        const samples = [saidAt(1000, one), saidAt(1000 + millis, other)].filter(({ status }) => isStatus(status))
+        const [before, after = before] = samples
+        if (before === undefined || after === undefined) return
+        const nodes = new Map([["a", summaryOf(before, after, summaryOf(undefined, before, undefined, 1), 1)]])
+        const picture = { at: 1, version: 1, isComplete: true, nodes, links: linksBetween([[before, after]]) }
+        const histories = new Histories()
+        histories.push(picture)
+        assert.isTrue(Schema.is(NetworkChanges)(changesBetween(undefined, picture)))
+        assert.isTrue(Schema.is(History)(histories.read(undefined)) && Schema.is(History)(histories.read("a")))
+        assert.isNotNaN(new Date(nodes.get("a")?.startedAt ?? 0).getTime())
+      }),
+    { arbitrary: { runs: 300 } }
+  )
+
+  it("is no answer, if it is more than any node has to say", () => {
+    const { status } = sample(1)
+    assert.isTrue(isStatus(status))
+    const long = "x".repeat(10_000)
+    const many = Array.from({ length: 1001 }, (_, n) => `made up ${n}`)
+    const answers = [
+      { version: long },
+      { addresses: many },
+      { supervisors: many },
+      { peers: many.map((id) => peer(id)) },
+      { families: Object.fromEntries(many.map((name) => [name, 1])) }
+    ]
+    for (const answer of answers) assert.isFalse(isStatus({ ...status, ...answer }), Object.keys(answer).join())
   })
 })
