@@ -33,7 +33,7 @@ describe("the log of the watchdog", () => {
       level: "Warn",
       text: "the node\nhangs",
       cause: undefined,
-      annotations: { module: "Cli", process: "watchdog", node: "a" }
+      annotations: { node: "a", module: "Cli", process: "watchdog" }
     }
     assert.include([false, true].map((isColored) => `${formatLine(logFormat, line, isColored)}\n`), text)
   })
@@ -44,7 +44,7 @@ describe("the log of the watchdog", () => {
       log.warn("it is started again")
       log.error("it was killed")
     })
-    assert.match(text, /^timestamp=\S+ level=ERROR message="it was killed" module=Cli process=watchdog node=a\n$/)
+    assert.match(text, /^timestamp=\S+ level=ERROR message="it was killed" node=a module=Cli process=watchdog\n$/)
     assert.deepStrictEqual(kept.map(([, ...line]) => line), [["Error", "it was killed"]])
   })
 })
