@@ -4,7 +4,6 @@
  * @internal
  */
 import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
@@ -24,6 +23,7 @@ import type { LinkErrorReason } from "../../transport/linkError.ts"
 import { isWildcard, parseAddress, readLabel, splitAddresses } from "../../values/address.ts"
 import { isCommand } from "../../values/commandId.ts"
 import { reasonFromExit } from "../../values/reason.ts"
+import { isTraced } from "../terminal/traced.ts"
 import { UsageError } from "../terminal/usage.ts"
 
 /** A command that could not do what it was asked to. */
@@ -119,9 +119,8 @@ const unanswered = (session: Session, seeds: ReadonlyArray<string>) =>
 
 /** `EMP_TRACE=1` is for commands too. */
 const traced = Effect.gen(function*() {
-  const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
   const router = yield* NodeRouter
-  if (trace !== "" && trace !== "0") traceMessages(router, writeLine)
+  if (yield* isTraced) traceMessages(router, writeLine)
 })
 
 /** A node that runs on this machine with the same configuration is as good as a seed. */

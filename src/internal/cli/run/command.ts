@@ -5,7 +5,6 @@
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
@@ -13,6 +12,7 @@ import type { RunOptions } from "../../config/options.ts"
 import { commandPrefix, isCommand } from "../../values/commandId.ts"
 import { runParams, runSources } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
+import { isTraced } from "../terminal/traced.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { isWatched, tellWatchdog } from "./channel.ts"
 import { fileOf } from "./service.ts"
@@ -71,7 +71,7 @@ export const run = Command.make("run", {
     if (input.watch && !input.watchdog) {
       return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
     }
-    const trace = yield* Config.String("EMP_TRACE").pipe(Config.withDefault("0"))
+    const trace = yield* isTraced
     const sources = yield* runSources(input)
     const { runOptions } = yield* Effect.promise(() => import("../../config/options.ts"))
     const { hangups, reloading } = yield* Effect.promise(() => import("./reload.ts"))
@@ -102,7 +102,7 @@ export const run = Command.make("run", {
       runNode(
         options,
         loadServices(options.services),
-        { allowEval: input.allowEval, trace: trace !== "" && trace !== "0" },
+        { allowEval: input.allowEval, trace },
         (services) => reloading({ first: options, reloads, reread, services, took: tellSettings })
       ),
       "outlives its readers"

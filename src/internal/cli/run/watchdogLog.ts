@@ -36,7 +36,7 @@ export class WatchdogLog {
     const at = Date.now()
     this.lines.push([at, level, text])
     if (this.lines.length > mostLines) this.lines.shift()
-    const annotations = this.nodeId === undefined ? ofWatchdog : { ...ofWatchdog, node: this.nodeId }
+    const annotations = this.nodeId === undefined ? ofWatchdog : { node: this.nodeId, ...ofWatchdog }
     writeLogLine(this.format, { at, level, text, cause: undefined, annotations })
   }
 }
