@@ -5,7 +5,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { devNull } from "node:os"
 import type { Browser, Page } from "playwright-core"
 import { hostile } from "./fixtures/shop.ts"
-import { emp, Process } from "./processes.ts"
+import { emp, eventually, Process } from "./processes.ts"
 import { hasBrowser, launch, openPage, overflow, titled, type Watched } from "./web/browser.ts"
 
 const started: Array<Process> = []
@@ -185,11 +185,14 @@ describe.skipIf(!hasBrowser)("emp web, in a browser", () => {
   })
 
   describe("with actions", () => {
-    const confirm = async (page: Page, label: string) => {
+    /** Does it, and answers what is told of it. */
+    const confirm = async (page: Page, label: string): Promise<string> => {
       await page.getByRole("dialog").getByRole("button", { name: label, exact: true }).click()
-      return page.getByRole("status")
+      const told = page.locator(".told:not(:empty)").filter({ hasNotText: "Asking …" })
+      await told.waitFor()
+      return await told.innerText()
     }
-    const askFor = async (page: Page, label: string) => {
+    const askFor = async (page: Page, label: string): Promise<string> => {
       await page.getByRole("button", { name: `${label} …` }).click()
       return await confirm(page, label)
     }
@@ -199,25 +202,29 @@ describe.skipIf(!hasBrowser)("emp web, in a browser", () => {
     it("ends a port, which its supervisor starts again", async () => {
       const { faults, page } = await enter(allowed)
       await goTo(page, "node/worker-1")
+      // Of one row alone: others come and go, and rows move.
+      await page.getByLabel("Filter: Ports").fill("shop/payments")
       const row = page.getByRole("region", { name: "Ports" }).locator("tr", { hasText: "shop/payments" })
       const port = await row.locator("td").first().innerText()
+      await page.getByText(/^1 of /).waitFor()
       await row.getByRole("button", { name: "End …" }).click()
-      await (await confirm(page, "End it")).getByText(`${port} has ended: killed`).waitFor()
-      await row.filter({ hasNotText: port }).waitFor()
+      await page.getByRole("dialog").getByText("child shop/payments").waitFor()
+      assert.strictEqual(await confirm(page, "End it"), `${port} has ended: killed`)
+      await eventually("it is another port", async () => await row.locator("td").first().innerText() !== port)
       assert.deepStrictEqual(faults, [])
     })
 
     it("has a node read its configuration, restarts, drains and stops it, and tells what came of each", async () => {
       const { faults, page } = await enter(allowed)
       await goTo(page, "node/watched")
-      await (await askFor(page, "Reload")).getByText("the configuration was read again; nothing has changed").waitFor()
-      await (await askFor(page, "Restart")).getByText("node watched restarts").waitFor()
+      assert.match(await askFor(page, "Reload"), /the configuration was read again; nothing has changed$/)
+      assert.strictEqual(await askFor(page, "Restart"), "node watched restarts")
       await goTo(page, "timeline")
       await happened(page, "restart", "runs again")
       await goTo(page, "node/watched")
-      await (await askFor(page, "Drain")).getByText("node watched drains").waitFor()
+      assert.strictEqual(await askFor(page, "Drain"), "node watched drains")
       await page.locator(".facts").getByText("draining").waitFor()
-      await (await askFor(page, "Stop")).getByText("node watched stops").waitFor()
+      assert.strictEqual(await askFor(page, "Stop"), "node watched stops")
       await page.locator(".facts").getByText("has stopped in order").waitFor()
       assert.strictEqual(await page.getByRole("button", { name: "Stop …" }).count(), 0)
       await goTo(page, "timeline")

@@ -4,7 +4,7 @@
  * @internal
  */
 import { useEffect } from "preact/hooks"
-import type { Action } from "../api.ts"
+import type { Action, NodeDetails } from "../api.ts"
 import { ask } from "./dialog.tsx"
 import { act, messageOf } from "./requests.ts"
 import { makeStore, useStore } from "./store.ts"
@@ -63,8 +63,7 @@ export const Actions = ({ nodeId }: { readonly nodeId: string }) => (
           ),
           action: {
             label,
-            run: () =>
-              run({ action, node: nodeId })
+            run: () => run({ action, node: nodeId })
           }
         })
       return <button key={action} type="button" onClick={confirm}>{label} …</button>
@@ -72,14 +71,15 @@ export const Actions = ({ nodeId }: { readonly nodeId: string }) => (
   </div>
 )
 
-export const Kil = ({ port }: { readonly port: string }) => {
+/** Rows of ports move: what the port is stands beside its ID when one is asked. */
+export const Kil = ({ kind, port, what }: NodeDetails["ports"]["rows"][number]) => {
   const confirm = (): void =>
     ask({
       title: "End this port?",
       body: (
         <>
           <p>
-            <Text text={port} most={200} />
+            <Text text={port} most={200} />: <Text text={`${kind} ${what}`} most={200} />
           </p>
           <p>Its monitors hear of it; a supervisor may start it again.</p>
         </>

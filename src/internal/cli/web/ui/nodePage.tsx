@@ -50,7 +50,7 @@ const portColumns: ReadonlyArray<Column<PortRow>> = [
 const killable: Column<PortRow> = {
   title: "Do",
   value: () => undefined,
-  cell: ({ kind, port }) => kind === "node" ? null : <Kil port={port} />
+  cell: (row) => row.kind === "node" ? null : <Kil {...row} />
 }
 
 const linkColumns = (nodeId: string): ReadonlyArray<Column<LinkSummary>> => {
