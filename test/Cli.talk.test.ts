@@ -538,7 +538,8 @@ describe("a command of the network", () => {
     assert.match(wrong.stderr, /^emp: .*authentication failed: do both nodes have the same secret\?$/m)
     const strict = await bare("--seed", seed, "--timeout", "600", "--cert", "test/fixtures/certs/a.pem")
     assert.strictEqual(strict.code, 1)
-    assert.match(strict.stderr, /^emp: .*we have a certificate and demand TLS/m)
+    // Its error, and no warning before it.
+    assert.match(strict.stderr, /^emp: .*we have a certificate and demand TLS.*\n$/)
   })
 
   it.each([

@@ -118,7 +118,7 @@ export class Reporter {
     if (before.timer !== undefined) return Effect.void
     before.sumUp = Effect.suspend(() => {
       this.said.delete(key)
-      return write(`${label} ${text}: ${before.more} more times within a second`)
+      return write(`${label} ${text}: ${before.more} more ${before.more === 1 ? "time" : "times"} within a second`)
     })
     const waiting = Effect.delay(before.sumUp, calmMillis - (this.now() - before.at))
     return Effect.contextWith((context: Context.Context<never>) => {
