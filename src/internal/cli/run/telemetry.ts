@@ -93,8 +93,13 @@ const defaults = {
   OTEL_LOGS_EXPORTER: "otlp"
 }
 
+/** Of an address that a message names, what a collector may know this node by. */
+const withoutQuery = (message: string): string => message.replaceAll(/\?[^\s)]*/g, "")
+
 /** The exporters keep to themselves that a collector does not take what they send. It is said once, until the collector takes it again. */
 const warning = (url: string) => {
+  // What else it has may be what lets this node in.
+  const { origin, pathname } = new URL(url)
   let isKnown = false
   const taken = Effect.sync(() => {
     isKnown = false
@@ -103,7 +108,9 @@ const warning = (url: string) => {
     Effect.suspend(() => {
       if (isKnown) return Effect.void
       isKnown = true
-      return Effect.logWarning(`otlp: the collector at ${url} does not take what happens here: ${message}`)
+      return Effect.logWarning(
+        `otlp: the collector at ${origin}${pathname} does not take what happens here: ${withoutQuery(message)}`
+      )
     })
   const client = Effect.map(
     HttpClient.HttpClient,
