@@ -27,10 +27,10 @@ export const drainRequests = {
   answered: "emp_drained"
 } as const
 
-const ofNode: ReadonlyArray<unknown> = [drainRequests.begins, drainRequests.answered]
+const ofNode: ReadonlySet<unknown> = new Set([drainRequests.begins, drainRequests.answered])
 
 /** Whether what is sent under this name, none for the node port, is what a node says of itself alone: told in its name it would end calls. */
-export const isOfDrain = (name: unknown, [request]: Message): boolean => name === "" && ofNode.includes(request)
+export const isOfDrain = (name: unknown, [request]: Message): boolean => name === "" && ofNode.has(request)
 
 /** For what is no new work: a supervisor is asked though its node drains. */
 export const DespiteDrain = Context.Reference<boolean>("effect-mp/Node/DespiteDrain", { defaultValue: () => false })
