@@ -356,6 +356,30 @@ const bad: ReadonlyArray<readonly [checker: string, what: string, events: Readon
     }).filter((event) => event._tag !== "RpcOver" || event.how !== "interrupted")
   ],
   [
+    "drains",
+    "a node has drained, and is at work for another one",
+    [
+      { _tag: "Started", life: "a/1", node: "a" },
+      { _tag: "Started", life: "b/1", node: "b" },
+      { _tag: "RpcAsked", life: "a/1", call: "r1", client: "rc", kind: "answer", n: 21, port: "b#work" },
+      { _tag: "RpcBegan", life: "b/1", call: "r1" },
+      { _tag: "Draining", life: "b/1" },
+      { _tag: "Drained", life: "b/1", isDone: true }
+    ]
+  ],
+  [
+    "drains",
+    "a call is refused that had begun",
+    instead({ _tag: "RpcOver", call: "r1" }, {
+      _tag: "RpcOver",
+      life: "a/1",
+      call: "r1",
+      how: "killed",
+      port: "b#work",
+      reason: ["draining", "a text"]
+    })
+  ],
+  [
     "groups",
     "a worker is chosen that was seen to end",
     behind({ _tag: "SeenEnd" }, { _tag: "Chosen", life: "a/1", port: "b#7" })

@@ -43,7 +43,8 @@ export class Asks {
   private readonly areAllOfOurKind: boolean
   private isActing = true
   private isLeaving = false
-  private view: Scope.Closeable | undefined = undefined
+  private view: { readonly group: Global.Group<typeof Ask.messages>; readonly scope: Scope.Closeable } | undefined =
+    undefined
 
   constructor(
     member: Member,
@@ -71,8 +72,9 @@ export class Asks {
 
   get act(): Effect.Effect<void, never, Services> {
     return Effect.gen({ self: this }, function*() {
-      const scope = this.view = yield* Scope.fork(yield* Effect.scope)
+      const scope = yield* Scope.fork(yield* Effect.scope)
       const group = yield* Effect.orDie(Scope.provide(Global.group<typeof Ask.messages>(askers), scope))
+      this.view = { group, scope }
       while (this.isActing) {
         yield* Effect.sleep(this.random.between(0, 3 * this.member.pace))
         if (this.isActing) this.run(this.once(this.random.weighted(actions), group))
@@ -83,8 +85,30 @@ export class Asks {
   get stopAll(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       for (const port of Array.from(this.ports.keys())) yield* this.stop(port)
-      if (this.view !== undefined) yield* Scope.close(this.view, Exit.void)
+      if (this.view !== undefined) yield* Scope.close(this.view.scope, Exit.void)
     })
+  }
+
+  /** A node is about to stop in order: it has much in hand then, and is asked still more. */
+  rush(nodeId: string): void {
+    const { random, view } = this
+    if (view === undefined || !this.isActing || nodeId === this.router.nodeId) return
+    this.run(Effect.flatMap(view.group.members, (members) =>
+      Effect.sync(() => {
+        for (const port of members.filter((member) => Port.nodeOf(member) === nodeId)) {
+          for (let left = random.int(1, 6); left > 0; left--) this.run(this.askSoon(port))
+        }
+      })))
+  }
+
+  private askSoon(port: Port.PortId<typeof Ask.messages>): Effect.Effect<void, never, Node.Node> {
+    const { emit, life } = this.member
+    const client = this.name("client")
+    return Effect.sleep(this.random.between(0, 2 * longest)).pipe(
+      Effect.andThen(Effect.sync(() => emit({ _tag: "RpcClient", life, client, isShared: true }))),
+      Effect.andThen(Effect.suspend(() => this.attempt(port, client))),
+      Effect.ignoreCause
+    )
   }
 
   private once(

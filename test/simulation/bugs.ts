@@ -6,12 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { Groups } from "../../src/internal/global/groups.ts"
+import { drainRequests } from "../../src/internal/node/drain.ts"
 import { refusedRequest, spawnRequest } from "../../src/internal/node/fullRequests.ts"
 import type { Peer } from "../../src/internal/node/peer.ts"
 import type { Router } from "../../src/internal/node/router.ts"
-import { ReplyPort } from "../../src/internal/port/replyPort.ts"
+import { isReplyPort, ReplyPort } from "../../src/internal/port/replyPort.ts"
 import { PortNames } from "../../src/internal/values/names.ts"
-import { exitFromReason } from "../../src/internal/values/reason.ts"
+import { exitFromReason, reasons } from "../../src/internal/values/reason.ts"
 import type { Process } from "./process.ts"
 
 /** Changes a process that has just been built, before anything runs in it. */
@@ -433,6 +434,28 @@ const chooseEnded: Plant = onGroups((groups) => {
   }
 })
 
+/** A node that drains waits neither until others have their answers nor for its own ports. */
+const drainTooEarly: Plant = (_process, router) => {
+  router.drain["look"] = () => router.drain["roundIsOver"]()
+  const request = router.request.bind(router)
+  router.request = (to, name, ...args) => {
+    request(to, name, ...args)
+    if (name === drainRequests.begins) router.drain.answered(to)
+  }
+}
+
+/** A node gives up what it has asked of one that drains, as if nothing of it had begun. */
+const refuseBegun: Plant = (_process, router) => {
+  const drains = router.peerDrains.bind(router)
+  router.peerDrains = (peer) => {
+    for (const receiver of Array.from(router.ports.values())) {
+      if (!isReplyPort(receiver) || receiver.asked?.startsWith(`${peer.nodeId}#`) !== true) continue
+      receiver.refuse(reasons.draining(peer.nodeId))
+    }
+    drains(peer)
+  }
+}
+
 const unsure: Plant = (process) => {
   process.emit({ _tag: "Fault", what: String(Math.random()), nodes: [] })
 }
@@ -486,5 +509,7 @@ export const bugs: Readonly<
   "forget-reconnect": { plant: forgetReconnect, finds: "rpcs", isServed: true },
   "stay-away": { plant: stayAway, finds: "groups", isServed: true, from: 71 },
   "choose-ended": { plant: chooseEnded, finds: "groups", isServed: true, from: 20 },
+  "drain-too-early": { plant: drainTooEarly, finds: "drains", isServed: true },
+  "refuse-begun": { plant: refuseBegun, finds: "drains", isServed: true },
   "unsure": { plant: unsure, finds: "nondeterminism" }
 }

@@ -3,6 +3,7 @@
  * knows how the events came about.
  */
 import { type Checker, hasBecome, text } from "./checker.ts"
+import { drains } from "./drainChecker.ts"
 import type { Carried } from "./payloads.ts"
 import { groups, rpcs } from "./rpcCheckers.ts"
 import type { Event, Life, Reason, Trace } from "./trace.ts"
@@ -605,6 +606,7 @@ const checkers: Readonly<Record<string, () => Checker>> = {
   orphans,
   doubles,
   rpcs,
+  drains,
   groups
 }
 

@@ -106,6 +106,7 @@ const to = (world: World, fault: Exclude<Fault, { readonly from: number }>, proc
       world.crash(process, fault.silently)
       return { what, undo: fault.forGood ? undefined : () => world.start(fault.node) }
     case "stop":
+      for (const other of world.core) other.workload?.asks?.rush(id)
       process.stop()
       return { what, undo: fault.forGood ? undefined : () => world.startAfter(fault.node, process) }
     case "twin": {

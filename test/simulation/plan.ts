@@ -140,6 +140,7 @@ export const makePlan = (seed: number, options: PlanOptions = {}): Plan => {
   }
   times.sort((a, b) => a - b)
   const hasForeign = nodes.some(({ isForeign }) => isForeign)
+  const rpc = rpcOf(seed, nodes, options)
   const faults = times.map((at): Fault =>
     Object.assign({ at }, makeFault(random, count, seeds, monitorTimeout, hasForeign))
   )
@@ -156,17 +157,28 @@ export const makePlan = (seed: number, options: PlanOptions = {}): Plan => {
     pace: healAt * count / random.int(50, 600),
     startWithin: random.pick([0, 0, 10, 500, 2000])!,
     healAt,
-    faults,
+    faults: rpc === undefined ? faults : withStops(seed, faults, count, healAt),
     // A node of another kind knows nothing of supervisors.
     isSupervised: !hasForeign && (options.isSupervised ?? hasSupervisors(seed)),
-    // Bytes do not pass links that speak JSON, and a node of another kind is taken for one that sends its text as bytes.
-    rpc: !(options.isServed ?? hasRpc(seed))
-      ? undefined
-      : !hasForeign && nodes.every(({ framings }) => framings[0] === "cbor")
-      ? "binary"
-      : "json",
+    rpc,
     bound: 10_000 + 2 * Math.max(...nodes.map((node) => node.monitorTimeout))
   }
+}
+
+/** Bytes do not pass links that speak JSON, and a node of another kind is taken for one that sends its text as bytes. */
+const rpcOf = (seed: number, nodes: ReadonlyArray<NodePlan>, { isServed = hasRpc(seed) }: PlanOptions): Plan["rpc"] => {
+  if (!isServed) return undefined
+  return nodes.every(({ framings, isForeign }) => !isForeign && framings[0] === "cbor") ? "binary" : "json"
+}
+
+/** Where there are calls, some more nodes stop in order: they may have some in hand. */
+const withStops = (seed: number, faults: ReadonlyArray<Fault>, count: number, healAt: number): ReadonlyArray<Fault> => {
+  const random = new SeededRandom(`stops ${seed}`)
+  const stops = Array.from({ length: random.int(1, 3) }, (): Fault => {
+    const lasts = random.between(0, 2000)
+    return { kind: "stop", at: random.int(0, healAt), node: random.int(0, count - 1), lasts, forGood: false }
+  })
+  return [...faults, ...stops].toSorted((a, b) => a.at - b.at)
 }
 
 const makeFault = (

@@ -53,6 +53,9 @@ export interface ProcessOptions {
   readonly prepare?: ((process: Process, router: Router) => void) | undefined
 }
 
+/** How long it takes from when a process is to stop until its node drains: milliseconds. */
+const rush = 60
+
 export class Process {
   readonly life: Life
   readonly node: NodePlan
@@ -136,7 +139,7 @@ export class Process {
       if (node.isForeign && network.settings.proof.current.identity.keys instanceof Map) {
         network.settings.proof.current.identity.keys.delete(ownKindKey)
       }
-      emit({ _tag: "Started", life, node: node.id })
+      emit({ _tag: "Started", life, node: node.id, isForeign: node.isForeign })
       this.network = network
       this.router = Context.get(below, NodeRouter)
       tellAll(this.router.log)
@@ -178,9 +181,16 @@ export class Process {
     ]
   }
 
-  /** Whether its node drains before its program ends: every second one does. Nothing is drawn for it. */
-  private get isDrained(): boolean {
-    return hashText(this.life) % 2 === 0
+  /** Its node drains before its program ends: that of every second process does. Nothing is drawn for it. */
+  private get drained(): Effect.Effect<void> {
+    const { life, router } = this
+    const { emit } = this.options
+    if (router === undefined || hashText(life) % 2 !== 0) return Effect.void
+    const begin = Effect.sync(() => emit({ _tag: "Draining", life }))
+    const over = Effect.sync(() => emit({ _tag: "Drained", life, isDone: router.drain.isDone }))
+    // By then it has in hand what the others ask when they see it stop.
+    const asked = Effect.sleep(this.options.rpc === undefined ? 0 : rush)
+    return asked.pipe(Effect.andThen(begin), Effect.andThen(router.drain.within()), Effect.andThen(over))
   }
 
   /** Ends in order. It takes as long as it takes. */
@@ -188,10 +198,9 @@ export class Process {
     if (this.state !== "runs") return
     this.state = "stops"
     const { emit, life } = this.options
-    const drained = this.isDrained ? this.router?.drain.within() ?? Effect.void : Effect.void
     // As a program that is told to stop: nothing new begins in a scope that closes, however long that takes.
     const leave = Effect.sync(() => this.workload?.leave())
-    this.fork(Effect.andThen(drained, Effect.andThen(leave, Scope.close(this.scope, Exit.void))), (exit) => {
+    this.fork(Effect.andThen(this.drained, Effect.andThen(leave, Scope.close(this.scope, Exit.void))), (exit) => {
       this.state = "stopped"
       emit({ _tag: "Stopped", life })
       if (Exit.isFailure(exit)) emit({ _tag: "Leaked", what: `${life} did not stop in order: ${String(exit.cause)}` })

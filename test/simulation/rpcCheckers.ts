@@ -119,8 +119,8 @@ export const rpcs = (): Checker => {
       const node = port.split("#")[0]!
       return reason[1] === node && links.mayBeLost(call.life, node) ? undefined : said
     }
-    // Refused on the caller's side, or by a node that the call came too late for.
-    if (reason[0] === "draining") return call.server === undefined ? undefined : `${said}, and a handler had begun`
+    // What its node has refused is looked at by the checker of drains.
+    if (reason[0] === "draining") return undefined
     if (reason[0] === "no_such_port" && servers.wasMissing(port, clients.get(call.client))) return undefined
     if (!links.hasTwins) claims.set(call.call, over)
     return undefined

@@ -20,7 +20,12 @@ export interface Odd {
 
 export type Event =
   // ---- processes
-  | { readonly _tag: "Started"; readonly life: Life; readonly node: string }
+  /** `isForeign`: others take its node for one of another kind. */
+  | { readonly _tag: "Started"; readonly life: Life; readonly node: string; readonly isForeign?: boolean }
+  /** It is to stop in order, and its node drains before that. */
+  | { readonly _tag: "Draining"; readonly life: Life }
+  /** It goes on to stop: the node `isDone`, or the time is over. */
+  | { readonly _tag: "Drained"; readonly life: Life; readonly isDone: boolean }
   /** All scopes of the process are closed. */
   | { readonly _tag: "Stopped"; readonly life: Life }
   /** The process is gone, without a word. */

@@ -64,7 +64,7 @@ export class Workload {
   private readonly behaviour: Behaviour
   private readonly supervisors: Supervisors | undefined
   readonly rpcs: Rpcs | undefined
-  private readonly asks: Asks | undefined
+  readonly asks: Asks | undefined
   private readonly ports = new Set<string>()
   private isActing = true
 
