@@ -15,7 +15,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   global: ["values", "transport", "port", "node"],
   supervisor: ["values", "node", "Node", "Port"],
   rpc: ["values", "port", "node"],
-  testing: ["transport", "port", "Transport"],
+  testing: ["values", "transport", "port", "Transport"],
   config: ["values", "transport", "node"],
   cli: ["values", "transport", "node", "global", "config", "Node", "Transport", "Port", "Global", "Supervisor"]
 }

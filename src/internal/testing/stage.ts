@@ -8,10 +8,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import { MemoryNetwork, Transport } from "../../Transport.ts"
 import { makeMemoryNetwork } from "../transport/memory/network.ts"
 import type { Carrier } from "../transport/wire.ts"
+import { IdentitySource } from "../values/names.ts"
 import { Activity } from "./activity.ts"
 import { makeSteppingClock, type SteppingClock } from "./clock.ts"
 
@@ -89,7 +91,7 @@ export const isDone = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<bool
 /** How long programs say that they wait. */
 export const inWords = (limit: Duration.Input): string => Duration.format(Duration.fromInputUnsafe(limit))
 
-/** What is made, and the clock that those have from now on who stand on it. */
+/** What is made, and what all have around them from now on who stand on it: its network, its clock, its chance. */
 export const makeStage: Effect.Effect<
   { readonly stage: Stage; readonly surroundings: Context.Context<Transport | MemoryNetwork> },
   never,
@@ -102,5 +104,10 @@ export const makeStage: Effect.Effect<
   const memory = Context.make(Transport, activity.carrier(carrier)).pipe(Context.add(MemoryNetwork, faults))
   const stage = new Stage(memory, scope, clock, activity)
   yield* Effect.addFinalizer(() => stage.close(scope))
-  return { stage, surroundings: Context.merge(memory, clock.context) }
+  const random = yield* Random.Random
+  const surroundings = Context.merge(memory, clock.context).pipe(
+    // So that the names of ports are the same when the run is repeated.
+    Context.add(IdentitySource, (bound) => Math.floor(random.nextDoubleUnsafe() * bound))
+  )
+  return { stage, surroundings }
 })
