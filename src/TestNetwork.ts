@@ -346,7 +346,7 @@ const patience: Duration.Input = "5 minutes"
  * const test = Effect.gen(function*() {
  *   const a = yield* TestNetwork.start("a")
  *   const b = yield* TestNetwork.start("b")
- *   const port = yield* b.run(Port.make({ close: () => Effect.flatMap(Port.self, (self) => Port.kil(self)) }))
+ *   const port = yield* b.run(Port.make({ close: () => Effect.flatMap(Port.Self, (self) => Port.kil(self)) }))
  *   let hasEnded = false
  *   yield* a.run(Port.mon(port, () => Effect.sync(() => void (hasEnded = true))))
  *   yield* a.run(Port.after("1 hour", port, "close"))
