@@ -37,7 +37,7 @@ export class TestNetwork extends Context.Service<TestNetwork, Stage>()("effect-m
  *
  * The clock is a `TestClock`, and is moved by `TestClock.adjust` and `TestClock.setTime`, or by `until` and `within`. It goes from one
  * thing that waits for it to the next, and lets everything happen that follows (messages, links, other nodes) before it goes on.
- * So an adjustment of an hour is an hour for the network too, heartbeats and all: of two nodes it takes a fifth of a second.
+ * So an adjustment of an hour is an hour for the network too, heartbeats and all: of two nodes it takes a fraction of a second.
  *
  * When the layer closes, its nodes stop in order, and the clock is given to them for that.
  *
@@ -52,7 +52,7 @@ export class TestNetwork extends Context.Service<TestNetwork, Stage>()("effect-m
  * **Example** (A node that vanishes is missed within 40 seconds, which take no time)
  *
  * ```ts
- * import { Node, Port, Transport } from "effect-mp"
+ * import { Node, Port } from "effect-mp"
  * import * as TestNetwork from "effect-mp/TestNetwork"
  * import { Clock, Effect } from "effect"
  *
@@ -60,8 +60,7 @@ export class TestNetwork extends Context.Service<TestNetwork, Stage>()("effect-m
  *   const a = yield* TestNetwork.start("a", { monitorTimeout: "40 seconds" })
  *   const b = yield* TestNetwork.start("b", { monitorTimeout: "40 seconds" })
  *   yield* a.run(Port.calMessage(b.nodeId, "time"))
- *   const network = yield* Transport.MemoryNetwork
- *   yield* network.vanish("b")
+ *   yield* b.vanish
  *   yield* TestNetwork.until("b is missed", a.run(Effect.map(Node.upNodes, (up) => up.length === 0)))
  *   const now = yield* Clock.currentTimeMillis
  *   return now > 30_000 && now <= 40_000
@@ -88,13 +87,14 @@ export const layer: Layer.Layer<TestNetwork | Transport.Transport | Transport.Me
  *   other are among it.
  * - `stop`: the process stops in order, as after SIGTERM: its layers close. The time passes that this takes.
  * - `kill`: the process is killed, as by SIGKILL: it says nothing more, and the other ends of its links are told that they are broken.
+ * - `vanish`: the machine loses its power: nothing more is heard of it, and nobody is told.
  *
- * After `stop` and `kill` a node of the same ID may start.
+ * After each of the three a node of the same ID may start.
  *
  * **Gotchas**
  *
- * A node that is killed reaches nobody, but what runs on it cannot just be gone: its layers close behind the scenes, and finalizers
- * run, which no real process that is killed would do.
+ * A node that is killed or has vanished reaches nobody, but what runs on it cannot just be gone: its layers close behind the scenes, and
+ * finalizers run, which no process does that is really killed.
  *
  * **Example** (What one node has asked another one)
  *
@@ -123,7 +123,8 @@ export interface TestNode<out Services = Node.Node> {
   readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Services>>
   readonly messages: ReadonlyArray<Node.TraceLine>
   readonly stop: Effect.Effect<void>
-  readonly kill: Effect.Effect<void, never, Transport.MemoryNetwork>
+  readonly kill: Effect.Effect<void>
+  readonly vanish: Effect.Effect<void>
 }
 
 /**
@@ -211,12 +212,10 @@ const launch = Effect.fnUntraced(function*<Services, E, R>(
       Effect.onError(() => stage.close(scope))
     )
   const self = Context.get(context, Node.Node)
-  const kill = Effect.gen(function*() {
-    const network = yield* Transport.MemoryNetwork
+  const network = Context.get(stage.memory, Transport.MemoryNetwork)
+  const vanish = Effect.suspend(() => {
     life.isDead = true
-    yield* network.reset({ from: self.nodeId, to: "*" })
-    yield* network.vanish(self.nodeId)
-    yield* stage.closeSoon(scope)
+    return Effect.andThen(network.vanish(self.nodeId), stage.closeSoon(scope))
   })
   return {
     nodeId: self.nodeId,
@@ -224,7 +223,8 @@ const launch = Effect.fnUntraced(function*<Services, E, R>(
     run: (effect) => Effect.provide(effect, context),
     messages,
     stop: stage.close(scope),
-    kill
+    kill: Effect.andThen(network.reset({ from: self.nodeId, to: "*" }), vanish),
+    vanish
   } satisfies TestNode<Node.Node | Services>
 })
 

@@ -18,6 +18,7 @@ import * as Port from "../src/Port.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
 import * as Transport from "../src/Transport.ts"
 import { makeLogs } from "./harness.ts"
+import { sized } from "./size.ts"
 
 type Stage = TestNetwork.TestNetwork | Transport.MemoryNetwork | Scope.Scope
 
@@ -274,6 +275,25 @@ describe("a node of a test", () => {
       assert.deepStrictEqual(yield* a.run(Node.upNodes), ["b"])
     }))
 
+  test("that has vanished is missed in time, and reaches nobody any more, its successor notwithstanding", () =>
+    Effect.gen(function*() {
+      const [a, b] = yield* pair()
+      const heard: Array<unknown> = []
+      const port = yield* a.run(Port.make((...message) => void heard.push(message)))
+      yield* b.run(Port.snd(port, "alive"))
+      yield* b.run(Effect.forkScoped(Effect.forever(Effect.delay(Port.snd(port, "from the dead"), "1 second"))))
+      yield* TestNetwork.settle
+      const lost = yield* downs(a)
+      yield* b.vanish
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(lost, [])
+      const next = yield* TestNetwork.start("b")
+      yield* next.run(Port.snd(port, "reborn"))
+      yield* TestClock.adjust("2 minutes")
+      assert.lengthOf(lost, 1)
+      assert.deepStrictEqual(heard, [["alive"], ["reborn"]])
+    }))
+
   test("shows its messages as they were when they went", () =>
     Effect.gen(function*() {
       const [a, b] = yield* pair()
@@ -304,6 +324,84 @@ describe("a network that falls apart", () => {
       yield* a.run(Port.calMessage("b", "time")).pipe(TestNetwork.within("1 minute"))
       yield* c.run(Port.calMessage("a", "time")).pipe(TestNetwork.within("1 minute"))
     }))
+})
+
+const nodeIds = ["a", "b", "c"] as const
+const Host = Schema.Literals(nodeIds)
+const Routed = { from: Schema.Literals(["*", ...nodeIds]), to: Schema.Literals(["*", ...nodeIds]) }
+const Step = Schema.Union([
+  Schema.Struct({ what: Schema.Literals(["start", "stop", "kill", "vanish", "pause", "resume"]), host: Host }),
+  Schema.Struct({ what: Schema.Literals(["cut", "heal", "hold", "release", "reset", "slow"]), ...Routed }),
+  Schema.Struct({ what: Schema.Literals(["settle", "wait"]) })
+])
+
+/** Does what a test may do, in any order. */
+const play = Effect.fnUntraced(function*(steps: ReadonlyArray<typeof Step.Type>) {
+  const network = yield* Transport.MemoryNetwork
+  const running = new Map<string, TestNetwork.TestNode<Node.Node | Global.Global>>()
+  const services = Global.layer({ seeds: nodeIds.map((nodeId) => `${nodeId}:1`) })
+  const start = (host: string) =>
+    Effect.map(TestNetwork.start(host, { services }), (node) => void running.set(host, node))
+  const end = (host: string, way: "stop" | "kill" | "vanish") => {
+    const node = running.get(host)
+    running.delete(host)
+    return node === undefined ? Effect.void : node[way]
+  }
+  for (const step of steps) {
+    switch (step.what) {
+      case "start":
+        if (!running.has(step.host)) yield* start(step.host)
+        break
+      case "stop":
+      case "kill":
+      case "vanish":
+        yield* end(step.host, step.what)
+        break
+      case "pause":
+      case "resume":
+        yield* network[step.what](step.host)
+        break
+      case "slow":
+        yield* network.shape(step, { latency: "100 millis", jitter: "1 second" })
+        break
+      case "settle":
+        yield* TestNetwork.settle
+        break
+      case "wait":
+        yield* TestClock.adjust("20 seconds")
+        break
+      default:
+        yield* network[step.what](step)
+    }
+  }
+  return { network, running, start }
+})
+
+describe("whatever is done to a network", () => {
+  it.live.prop(
+    "its nodes find each other when it is well again, and it ends",
+    [Schema.Array(Step)],
+    ([steps]) =>
+      onNetwork(Effect.gen(function*() {
+        const { network, running, start } = yield* play(steps)
+        yield* Effect.forEach(nodeIds, network.resume)
+        yield* Effect.all([network.heal(everywhere), network.release(everywhere)])
+        yield* Effect.forEach(nodeIds, (nodeId) => running.has(nodeId) ? Effect.void : start(nodeId))
+        const areLinked = Effect.map(
+          Effect.forEach(running.values(), (node) => node.run(Node.upNodes)),
+          (seen) => seen.every((up) => up.length === 2)
+        )
+        yield* TestNetwork.until("all see each other", areLinked, "10 minutes")
+      })),
+    { timeout: 120_000, arbitrary: { runs: sized(50, 2000) } }
+  )
+
+  it.live.prop(
+    "it ends, even if it is never well again",
+    [Schema.Array(Step)],
+    ([steps]) => onNetwork(play(steps)),
+    { timeout: 120_000, arbitrary: { runs: sized(50, 2000) } }
+  )
 })
 
 describe("the end of a network", () => {
