@@ -393,14 +393,14 @@ describe("whatever is done to a network", () => {
         )
         yield* TestNetwork.until("all see each other", areLinked, "10 minutes")
       })),
-    { timeout: 120_000, arbitrary: { runs: sized(50, 2000) } }
+    { timeout: 300_000, arbitrary: { runs: sized(50, 500) } }
   )
 
   it.live.prop(
     "it ends, even if it is never well again",
     [Schema.Array(Step)],
     ([steps]) => onNetwork(play(steps)),
-    { timeout: 120_000, arbitrary: { runs: sized(50, 2000) } }
+    { timeout: 300_000, arbitrary: { runs: sized(50, 500) } }
   )
 })
 
