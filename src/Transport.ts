@@ -303,6 +303,8 @@ export interface Faults {
  * Time is that of the `Clock`, and chance that of the `Random`, which the layer was built with: under `TestClock` a latency
  * passes when the test says so, and a run repeats with its seed.
  *
+ * `effect-mp/TestNetwork` starts nodes on it, with a `TestClock` that waits for what is under way.
+ *
  * **Gotchas**
  *
  * A node that stops waits until what it said last has arrived. Under `TestClock` that takes an adjustment of the clock,

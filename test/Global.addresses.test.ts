@@ -5,7 +5,8 @@ import * as Scope from "effect/Scope"
 import { Global, Node, Port, Transport } from "../src/index.ts"
 import { NodeMesh } from "../src/internal/global/mesh.ts"
 import { tcpCarrierWith } from "../src/internal/transport/tcp.ts"
-import { isUp, makeLogs, moveClockUntil, secret, until, within } from "./harness.ts"
+import * as TestNetwork from "../src/TestNetwork.ts"
+import { isUp, makeLogs, secret, until, within } from "./harness.ts"
 import { freeAddress, linkedTo, makeMeshWorld, meshTestOver, type MeshWorld } from "./meshWorld.ts"
 import { connectRaw, listenRaw } from "./rawPeer.ts"
 
@@ -202,9 +203,6 @@ describe("a seed", () => {
   )
 })
 
-/** Moves the clock on until something holds. */
-const sees = (what: string, condition: () => boolean) => moveClockUntil(what, condition, "100 millis")
-
 /** A node whose seed is a name, in a network that a test says all about. */
 const namedSeed = Effect.gen(function*() {
   const inner = yield* Transport.Transport
@@ -243,18 +241,21 @@ const namedSeed = Effect.gen(function*() {
 
 const named = (
   title: string,
-  body: (world: Effect.Success<typeof namedSeed>) => Effect.Effect<unknown, unknown, Scope.Scope>
-): void => it.effect(title, () => Effect.flatMap(namedSeed, body).pipe(Effect.provide(Transport.layerMemory)))
+  body: (
+    world: Effect.Success<typeof namedSeed>
+  ) => Effect.Effect<unknown, unknown, Scope.Scope | TestNetwork.TestNetwork>
+): void =>
+  it.effect(title, () => Effect.scoped(Effect.flatMap(namedSeed, body)).pipe(Effect.provide(TestNetwork.layer)))
 
 describe("a seed's name", () => {
   named("that nobody knows yet is asked for until it is known", ({ lines, names, start }) =>
     Effect.gen(function*() {
       yield* start("a", [])
       const node = yield* start("node", ["mp.example:1"])
-      yield* sees("it is asked again and again", () => names.asked > 5)
+      yield* TestNetwork.until("it is asked again and again", () => names.asked > 5)
       assert.strictEqual(lines.filter((line) => line.startsWith("WARN")).length, 1)
       names.addresses = ["a:1"]
-      yield* sees("it has joined", () => node.nodes().includes("a"))
+      yield* TestNetwork.until("it has joined", () => node.nodes().includes("a"))
     }))
 
   named(
@@ -265,9 +266,9 @@ describe("a seed's name", () => {
         yield* start("b", [])
         names.addresses = ["a:1"]
         const node = yield* start("node", ["mp.example:1"])
-        yield* sees("it has joined", () => node.nodes().includes("a"))
+        yield* TestNetwork.until("it has joined", () => node.nodes().includes("a"))
         names.addresses = ["a:1", "b:1"]
-        yield* sees("it has found the other one", () => node.nodes().includes("b"))
+        yield* TestNetwork.until("it has found the other one", () => node.nodes().includes("b"))
         assert.deepStrictEqual(node.nodes().toSorted(), ["a", "b"])
       })
   )
@@ -279,11 +280,13 @@ describe("a seed's name", () => {
         const { names, start } = world
         names.addresses = ["node:1"]
         const node = yield* start("node", ["mp.example:1"])
-        yield* sees("it is global", () => node.mesh.isGlobal)
+        yield* TestNetwork.until("it is global", () => node.mesh.isGlobal)
         names.addresses = ["node:1", "a:1"]
         const a = yield* start("a", ["mp.example:1"])
-        yield* sees("they have found each other", () => node.nodes().includes("a") && a.nodes().includes("node"))
-        yield* sees("both are global", () => a.mesh.isGlobal)
+        yield* TestNetwork.until("they have found each other", () =>
+          node.nodes().includes("a") && a.nodes().includes("node"))
+        yield* TestNetwork.until("both are global", () =>
+          a.mesh.isGlobal)
       })
   )
 
@@ -297,7 +300,7 @@ describe("a seed's name", () => {
         const node = yield* start("node", ["mp.example:1"])
         let most = 0
         let before = 0
-        yield* sees("it has found the only one", () => {
+        yield* TestNetwork.until("it has found the only one", () => {
           most = Math.max(most, dialled.length - before)
           before = dialled.length
           return node.nodes().includes("pod299")

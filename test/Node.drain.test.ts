@@ -9,13 +9,12 @@ import * as Layer from "effect/Layer"
 import * as RpcSchema from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as TestClock from "effect/testing/TestClock"
 import * as Global from "../src/Global.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Rpc from "../src/Rpc.ts"
+import * as TestNetwork from "../src/TestNetwork.ts"
 import * as Transport from "../src/Transport.ts"
 import { begin, makeLogs, type TestNode, testOver, transports, until, within, type World } from "./harness.ts"
 import { connectRaw, ownKind } from "./rawPeer.ts"
@@ -252,13 +251,6 @@ describe.each(transports)("a node that drains, over %s", (_, transport) => {
     }))
 })
 
-/** What waits for the clock gets its time. */
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.raceFirst(
-    effect,
-    Effect.forever(Effect.andThen(TestClock.adjust("10 millis"), TestClock.withLive(Effect.sleep("1 milli"))))
-  )
-
 const Millis = (most: number) => Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: most })))
 const Call = Schema.Struct({ at: Millis(150), takes: Millis(100), way: Schema.Literals(["group", "port", "limited"]) })
 
@@ -273,26 +265,17 @@ describe("calls while one of two nodes drains and stops", () => {
         const network = yield* Transport.MemoryNetwork
         yield* network.shape({ from: "*", to: "*" }, { latency: latency })
         const handled = new Map<number, number>()
-        const start = Effect.fnUntraced(function*(nodeId: string, seeds: ReadonlyArray<string>) {
-          const scope = yield* Scope.fork(yield* Effect.scope)
-          const options = { nodeId, secret: "swordfish", binds: [`${nodeId}:1`] }
-          const node = yield* Layer.buildWithScope(
-            Layer.provideMerge(Global.layer({ seeds }), Node.layer(options)),
-            scope
-          )
-          const serve = Port.make(Slow, {
-            slow: (n, takes) => {
-              handled.set(n, (handled.get(n) ?? 0) + 1)
-              return Effect.delay(Effect.succeed(n), takes)
-            }
-          }, { concurrency: "unbounded" }).pipe(Effect.tap(Global.register("slow")))
-          return { node, scope, serve: Effect.provide(serve, node) }
-        })
-        const client = yield* start("client", [])
-        const [one, other] = [yield* start("one", ["client:1"]), yield* start("other", ["client:1"])]
-        const port = yield* one.serve
-        yield* other.serve
-        const group = yield* Effect.provide(Global.group("slow"), client.node)
+        const start = (nodeId: string) => TestNetwork.start(nodeId, { services: Global.layer({ seeds: ["client:1"] }) })
+        const serve = Port.make(Slow, {
+          slow: (n, takes) => {
+            handled.set(n, (handled.get(n) ?? 0) + 1)
+            return Effect.delay(Effect.succeed(n), takes)
+          }
+        }, { concurrency: "unbounded" }).pipe(Effect.tap(Global.register("slow")))
+        const [client, one, other] = [yield* start("client"), yield* start("one"), yield* start("other")]
+        const port = yield* one.run(serve)
+        yield* other.run(serve)
+        const group = yield* client.run(Global.group("slow"))
         yield* group.awaitMembers(2)
         const ask = (n: number, { at, takes, way }: typeof Call.Type) => {
           const ways = {
@@ -302,11 +285,8 @@ describe("calls while one of two nodes drains and stops", () => {
           }
           return Effect.delay<Exit.Exit<number, unknown>, never, Node.Node>(ways[way], at)
         }
-        const stop = Effect.andThen(Effect.provide(Node.drain(), one.node), Scope.close(one.scope, Exit.void))
-        const stopping = yield* Effect.forkChild(Effect.delay(stop, drainAt))
-        const ends = yield* Effect.forEach(calls, (call, n) => ask(n, call), { concurrency: "unbounded" }).pipe(
-          Effect.provide(client.node)
-        )
+        const stopping = yield* Effect.forkChild(Effect.delay(Effect.andThen(one.run(Node.drain()), one.stop), drainAt))
+        const ends = yield* Effect.forEach(calls, (call, n) => client.run(ask(n, call)), { concurrency: "unbounded" })
         yield* Fiber.join(stopping)
         for (const [n, end] of ends.entries()) {
           const error = Exit.isFailure(end) ? Cause.squash(end.cause) : undefined
@@ -319,7 +299,7 @@ describe("calls while one of two nodes drains and stops", () => {
             assert.isUndefined(handled.get(n))
           }
         }
-      }).pipe(Effect.scoped, inTime, Effect.provide([Transport.layerMemory, makeLogs().layer])),
+      }).pipe(Effect.scoped, TestNetwork.within("1 hour"), Effect.provide([TestNetwork.layer, makeLogs().layer])),
     { timeout: 120_000, arbitrary: { runs: sized(30, 1000) } }
   )
 })

@@ -58,11 +58,16 @@ const extract = (path: string): ReadonlyArray<Example> => {
     const title = Array.from(text.slice(0, index).matchAll(/^(?:\*\*Example\*\* \((.+)\)|#+ (.+))$/gm)).at(-1)
     return {
       name: `${path}: ${title?.[1] ?? title?.[2] ?? "no title"}`,
-      file: `${path.replaceAll(/\W+/g, "-")}-${nth + 1}.ts`,
+      file: `${path.replaceAll(/\W+/g, "-")}-${nth + 1}${code.includes(`"@effect/vitest"`) ? ".test" : ""}.ts`,
       code
     }
   })
 }
+
+/** Runs an example that is a test file itself. */
+const asSuite = (
+  file: string
+): ReadonlyArray<string> => ["node_modules/vitest/vitest.mjs", "run", "--root", folder, file]
 
 const examples = ["README.md", ...listed("docs", ".md"), ...listed("src", ".ts")].flatMap(extract)
 
@@ -93,7 +98,7 @@ describe("the examples of the documentation", () => {
   })
 
   it.concurrent.each(examples)("$name", async ({ file }) => {
-    await using example = new Process([`${folder}/${file}`])
+    await using example = new Process(file.endsWith(".test.ts") ? asSuite(file) : [`${folder}/${file}`])
     const { code, stderr } = await example.ended
     assert.strictEqual(code, 0, stderr)
   })

@@ -1,16 +1,16 @@
 /** The application of `examples/jobs/`: over the memory network with a clock that the test moves, and as processes. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Global, Node, Transport } from "effect-mp"
+import { Global, Transport } from "effect-mp"
 import * as Rpc from "effect-mp/Rpc"
-import * as Context from "effect/Context"
+import * as TestNetwork from "effect-mp/TestNetwork"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { HttpApiTest } from "effect/http-api"
 import * as Layer from "effect/Layer"
 import type { OtlpTracer } from "effect/observability"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import * as TestConsole from "effect/testing/TestConsole"
 import * as Tracer from "effect/Tracer"
@@ -21,54 +21,39 @@ import { onTestFinished } from "vitest"
 import { jobs } from "../examples/jobs/http.ts"
 import { group, JobsApi, Workers } from "../examples/jobs/jobs.ts"
 import { worker } from "../examples/jobs/worker.ts"
-import { makeLogs, until } from "./harness.ts"
+import { makeLogs } from "./harness.ts"
 import { freeAddress } from "./meshWorld.ts"
 import { eventually, type Process, start, startRun } from "./processes.ts"
 
 const order = { id: "1", template: "welcome", name: "Ada" }
 
 describe("the jobs example, in one process", () => {
-  const startMemoryNode = Effect.fnUntraced(function*(nodeId: string, seeds: ReadonlyArray<string>) {
-    const scope = yield* Scope.fork(yield* Effect.scope)
-    const options = { nodeId, secret: "swordfish", binds: ["memory:*"] }
-    const node = yield* Layer.buildWithScope(Layer.provideMerge(Global.layer({ seeds }), Node.layer(options)), scope)
-    return { node, scope, addresses: Context.get(node, Node.Node).addresses }
-  })
-
   /** The application, as who asks the front sees it. Workers start on nodes of their own. */
   const startApplication = Effect.gen(function*() {
-    const { addresses, node } = yield* startMemoryNode("front", [])
-    const handlers = yield* Layer.build(Layer.provide(jobs, Layer.succeedContext(node)))
-    const { jobs: client } = yield* Effect.provide(HttpApiTest.groups(JobsApi, ["jobs"]), handlers)
+    const front = yield* TestNetwork.start("front", { services: Layer.provideMerge(jobs, Global.layer()) })
+    const { jobs: client } = yield* front.run(HttpApiTest.groups(JobsApi, ["jobs"]))
+    const services = (server: typeof worker) => Layer.provideMerge(server, Global.layer({ seeds: [front.address] }))
     let workers = 0
     const startWorker = Effect.fnUntraced(function*(nodeId: string, server: typeof worker = worker) {
-      const own = yield* startMemoryNode(nodeId, addresses)
-      yield* Layer.buildWithScope(Layer.provide(server, Layer.succeedContext(own.node)), own.scope)
-      yield* Effect.provide(Global.awaitGroup(group, ++workers), node)
-      return { stop: Scope.close(own.scope, Exit.void) }
+      const own = yield* TestNetwork.start(nodeId, { services: services(server) })
+      yield* front.run(Global.awaitGroup(group, ++workers)).pipe(TestNetwork.within("10 seconds"))
+      return own
     })
     return { ...client, startWorker }
   })
 
   interface Application extends Effect.Success<typeof startApplication> {
     /** Waits until so many letters have been begun, all in all. */
-    readonly begun: (letters: number) => Effect.Effect<void>
+    readonly begun: (letters: number) => Effect.Effect<void, never, TestNetwork.TestNetwork>
     /** Waits until so many of them have been given up. */
-    readonly givenUp: (letters: number) => Effect.Effect<void>
+    readonly givenUp: (letters: number) => Effect.Effect<void, never, TestNetwork.TestNetwork>
   }
-
-  /** What waits for the clock gets its time. */
-  const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.raceFirst(
-      effect,
-      Effect.forever(Effect.andThen(TestClock.adjust("20 millis"), TestClock.withLive(Effect.sleep("1 milli"))))
-    )
 
   const test = (
     title: string,
     body: (
       application: Application
-    ) => Effect.Effect<void, unknown, Scope.Scope | Transport.Transport | Transport.MemoryNetwork>
+    ) => Effect.Effect<void, unknown, Scope.Scope | TestNetwork.TestNetwork | Transport.MemoryNetwork>
   ) =>
     it.effect(title, () => {
       const letters: Array<Tracer.NativeSpan> = []
@@ -80,21 +65,16 @@ describe("the jobs example, in one process", () => {
         }
       })
       const awaitLetters = (what: string, which: (letter: Tracer.NativeSpan) => boolean) => (count: number) =>
-        TestClock.withLive(until(`${count} letters are ${what}`, () => letters.filter(which).length === count))
+        TestNetwork.until(`${count} letters are ${what}`, () => letters.filter(which).length === count)
       const begun = awaitLetters("begun", () => true)
       const givenUp = awaitLetters(
         "given up",
         ({ status }) => status._tag === "Ended" && Exit.hasInterrupts(status.exit)
       )
-      return Effect.gen(function*() {
-        const scope = yield* Scope.make()
-        const exit = yield* Effect.flatMap(startApplication, (application) => body({ ...application, begun, givenUp }))
-          .pipe(Scope.provide(scope), Effect.exit)
-        yield* inTime(Scope.close(scope, exit))
-        return yield* exit
-      }).pipe(
+      return Effect.flatMap(startApplication, (application) => body({ ...application, begun, givenUp })).pipe(
+        Effect.scoped,
         Effect.provideService(Tracer.Tracer, tracer),
-        Effect.provide([Transport.layerMemory, NodeHttpServer.layerHttpServices, makeLogs().layer])
+        Effect.provide([TestNetwork.layer, NodeHttpServer.layerHttpServices, makeLogs().layer])
       )
     })
 
@@ -131,7 +111,7 @@ describe("the jobs example, in one process", () => {
       const { stop } = yield* startWorker("worker")
       const mailing = yield* Effect.forkChild(mail({ payload: order }))
       yield* begun(1)
-      yield* inTime(stop)
+      yield* stop
       assert.strictEqual((yield* Fiber.join(mailing)).by, "worker")
     }))
 

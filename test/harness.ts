@@ -5,7 +5,6 @@
 import { it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -14,7 +13,6 @@ import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as TestClock from "effect/testing/TestClock"
 import { NodeRouter, type Router } from "../src/internal/node/router.ts"
 import type { Carrier, Wire, WireEvents } from "../src/internal/transport/wire.ts"
 import * as Node from "../src/Node.ts"
@@ -65,24 +63,6 @@ export const until = (
       yield* Effect.sleep("2 millis")
     }
   })
-
-/** The same where time is a `TestClock`: moves it on, step by step, and lets sockets have their turn. */
-export const moveClockUntil = (
-  what: string,
-  condition: () => boolean,
-  step: Duration.Input
-): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    const end = performance.now() + patienceMillis
-    while (!condition()) {
-      if (performance.now() > end) return yield* Effect.die(new Error(`waited in vain: ${what}`))
-      yield* TestClock.adjust(step)
-      yield* socketTurn
-    }
-  })
-
-/** Lets sockets have their turn, whatever the clock says. */
-export const socketTurn = Effect.promise(() => new Promise<void>((done) => void setTimeout(done, 1)))
 
 /** The effect's result, unless the deadline passes. */
 export const within = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -15,6 +15,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   global: ["values", "transport", "port", "node"],
   supervisor: ["values", "node", "Node", "Port"],
   rpc: ["values", "port", "node"],
+  testing: ["values", "transport", "port", "Transport"],
   config: ["values", "transport", "node"],
   cli: ["values", "transport", "node", "global", "config", "Node", "Transport", "Port", "Global", "Supervisor"]
 }
@@ -27,6 +28,7 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Global: ["values", "port", "node", "global", "config", "Node", "Port", "Transport"],
   Supervisor: ["values", "node", "supervisor", "Node", "Port"],
   Rpc: ["values", "node", "rpc", "Node", "Port", "Global"],
+  TestNetwork: ["testing", "Node", "Transport"],
   Cli: ["values", "config", "cli"],
   index: ["Global", "Node", "Port", "Supervisor", "Transport"],
   main: ["Cli"],
@@ -130,6 +132,8 @@ describe("the walls between rooms", () => {
     ["Port.ts", "Global.ts"],
     ["Global.ts", "Rpc.ts"],
     ["index.ts", "Rpc.ts"],
+    ["index.ts", "TestNetwork.ts"],
+    ["Transport.ts", "internal/testing/clock.ts"],
     ["index.ts", "internal/node/router.ts"]
   ])("are noticed: %s must not import %s", (from, to) => {
     assert.deepStrictEqual(forbidden(withImport(from, to)), [`${from} imports ${to}`])

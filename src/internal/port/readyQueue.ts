@@ -53,6 +53,9 @@ export const enqueue = (runnable: Runnable): void => {
   }
 }
 
+/** Whether something stands in the queue. */
+export const isBusy = (): boolean => draining
+
 /** Tells it when the pass is over; at once, if there is none. */
 export const afterPass = (holder: Rested): void => {
   if (draining) rested.push(holder)

@@ -5,7 +5,7 @@ import * as net from "node:net"
 import * as os from "node:os"
 import { tcpCarrierWith } from "../../../src/internal/transport/tcp.ts"
 import { reachable } from "../../../src/internal/values/address.ts"
-import { makeLogs, moveClockUntil, socketTurn } from "../../harness.ts"
+import { makeLogs, until } from "../../harness.ts"
 
 const real = reachable(Object.values(os.networkInterfaces()).flat().map((entry) => entry!.address))
 /** An address that this machine has, and that is none of its loopback interface. */
@@ -31,8 +31,15 @@ const makeMachine = (...addresses: ReadonlyArray<string>) => {
   return Object.assign(machine, { listen, resolve: carrier.resolve })
 }
 
+/** Lets sockets, which are real, have their turn, whatever the clock says. */
+const socketTurn = TestClock.withLive(Effect.sleep("1 milli"))
+
 /** Moves the clock on until something holds. */
-const sees = (what: string, condition: () => boolean) => moveClockUntil(what, condition, "2 seconds")
+const sees = (what: string, condition: () => boolean) =>
+  TestClock.testClockWith((clock) => {
+    const later = Effect.andThen(clock.adjust("2 seconds"), Effect.sync(condition))
+    return clock.withLive(until(what, () => condition() || later))
+  })
 
 const looks = (machine: { readonly looks: number }, more: number) => {
   const enough = machine.looks + more

@@ -11,8 +11,9 @@ import { applyChanges, emptyPicture } from "../../../../src/internal/cli/web/cha
 import { Collector } from "../../../../src/internal/cli/web/collector.ts"
 import { eventsFor } from "../../../../src/internal/cli/web/handlers.ts"
 import { readStatus, statusRequest } from "../../../../src/internal/node/status.ts"
+import * as TestNetwork from "../../../../src/TestNetwork.ts"
 import * as Transport from "../../../../src/Transport.ts"
-import { begin, moveClockUntil, socketTurn } from "../../../harness.ts"
+import { begin } from "../../../harness.ts"
 import { makeMeshWorld, type MeshNode } from "../../../meshWorld.ts"
 import { node, picture } from "./pictures.ts"
 import { session } from "./session.ts"
@@ -28,7 +29,7 @@ const looking = Effect.gen(function*() {
   const collector = new Collector(session)
   yield* begin(Effect.scoped(web.run(collector.run)))
   const stateOf = (id: string) => collector.picture.nodes.get(id)?.state
-  const shows = (what: string, condition: () => boolean) => moveClockUntil(what, condition, "100 millis")
+  const shows = (what: string, condition: () => boolean) => TestNetwork.until(what, condition)
   const told = () => collector.entriesAfter(0).map(({ kind, node }) => `${node ?? "-"} ${kind}`)
   return { start, seeds, seed, a, b, web, collector, stateOf, shows, told }
 })
@@ -37,11 +38,12 @@ type Looking = Effect.Success<typeof looking>
 
 const test = (
   title: string,
-  body: (looking: Looking) => Effect.Effect<unknown, unknown, Scope.Scope | Transport.MemoryNetwork>
-) => it.effect(title, () => Effect.scoped(Effect.flatMap(looking, body)).pipe(Effect.provide(Transport.layerMemory)))
+  body: (
+    looking: Looking
+  ) => Effect.Effect<unknown, unknown, Scope.Scope | TestNetwork.TestNetwork | Transport.MemoryNetwork>
+) => it.effect(title, () => Effect.scoped(Effect.flatMap(looking, body)).pipe(Effect.provide(TestNetwork.layer)))
 
-/** Both ways between two hosts. */
-const between = (one: string, other: string) => [{ from: one, to: other }, { from: other, to: one }]
+const everywhere: Transport.Route = { from: "*", to: "*" }
 
 /** How often a node is asked how it is, from now on. */
 const countAsked = (node: MeshNode): { count: number } => {
@@ -105,7 +107,7 @@ describe("the picture", () => {
       const { collector, shows, stateOf, told } = looking
       const network = yield* Transport.MemoryNetwork
       yield* complete(looking)
-      yield* Effect.forEach(between("a", "emp/web"), network.cut)
+      yield* TestNetwork.part(["a"], ["emp/web"])
       yield* shows("the node is silent", () => stateOf("a") === "silent")
       assert.strictEqual(stateOf("b"), "up")
       assert.isNumber(collector.picture.nodes.get("a")?.lastSeenAt)
@@ -113,7 +115,7 @@ describe("the picture", () => {
       yield* shows("others are asked as ever", () => collector.picture.version > version + 5)
       assert.strictEqual(stateOf("b"), "up")
       assert.deepStrictEqual(told(), ["a silent"])
-      yield* Effect.forEach(between("a", "emp/web"), network.heal)
+      yield* network.heal(everywhere)
       yield* shows("the node is back", () => stateOf("a") === "up")
     }))
 
@@ -122,9 +124,9 @@ describe("the picture", () => {
       const { shows, told } = looking
       const network = yield* Transport.MemoryNetwork
       yield* complete(looking)
-      yield* Effect.forEach(between("a", "seed"), network.cut)
-      yield* moveClockUntil("a split", () => told().includes("- split"), "2 seconds")
-      yield* Effect.forEach(between("a", "seed"), network.heal)
+      yield* TestNetwork.part(["a"], ["seed"])
+      yield* shows("a split", () => told().includes("- split"))
+      yield* network.heal(everywhere)
       yield* shows("a merge", () => told().includes("- merge"))
     }))
 })
@@ -144,11 +146,10 @@ describe("nodes are asked", () => {
       yield* shows("ten more pictures", () => collector.picture.version >= version + 10)
       assert.isAtMost(asked.count - before, 11)
       yield* Scope.close(watcher, Exit.void)
-      yield* moveClockUntil("the round is over", () => collector.looking === 0, "100 millis")
+      yield* shows("the round is over", () => collector.looking === 0)
       yield* TestClock.adjust("3 seconds")
-      yield* socketTurn
       const last = asked.count
-      for (let n = 0; n < 20; n++) yield* Effect.andThen(TestClock.adjust("1 second"), socketTurn)
+      yield* TestClock.adjust("20 seconds")
       assert.strictEqual(asked.count, last)
     }))
 })

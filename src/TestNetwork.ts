@@ -1,0 +1,417 @@
+/**
+ * Whole networks in one test, in no time: nodes in a network in memory, a clock that the test moves, and what can happen to both.
+ *
+ * `layer` is the network with its clock; `start` starts a node, alone or with the services of a process; `until` and `within` let time pass.
+ * What can be done to the network is in `Transport.MemoryNetwork`. Imported as `effect-mp/TestNetwork`, and by no other module:
+ * programs do not load it. `docs/testing.md` shows how tests are written with it.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { inWords, isDone, makeStage, type Stage } from "./internal/testing/stage.ts"
+import * as Node from "./Node.ts"
+import * as Transport from "./Transport.ts"
+
+/**
+ * What the nodes of a test stand on. `layer` provides it.
+ *
+ * **Gotchas**
+ *
+ * It cannot be made by hand: all that there is to do with it, the functions of this module do.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class TestNetwork extends Context.Service<TestNetwork, Stage>()("effect-mp/TestNetwork") {}
+
+/**
+ * A network of its own, in memory, and a clock that stands still until the test moves it.
+ *
+ * **Details**
+ *
+ * The clock is a `TestClock`, and is moved by `TestClock.adjust` and `TestClock.setTime`, or by `until` and `within`. It goes from one
+ * thing that waits for it to the next, and lets everything happen that follows (messages, links, other nodes) before it goes on.
+ * So an adjustment of an hour is an hour for the network too, heartbeats and all: of two nodes it takes a fraction of a second.
+ *
+ * When the layer closes, its nodes stop in order, and the clock is given to them for that.
+ *
+ * Chance is that of `Random` where the layer is built: with `Random.withSeed` around the test a run repeats, the names of ports among it.
+ *
+ * **Gotchas**
+ *
+ * It replaces the clock that `it.effect` brings along: `TestClock.adjust` moves the clock of where it is called.
+ *
+ * What does not happen in this process, such as the answer of a database, knows nothing of the clock, and nobody waits for it.
+ *
+ * **Example** (A node that vanishes is missed within 40 seconds, which take no time)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import * as TestNetwork from "effect-mp/TestNetwork"
+ * import { Clock, Effect } from "effect"
+ *
+ * const test = Effect.gen(function*() {
+ *   const a = yield* TestNetwork.start("a", { monitorTimeout: "40 seconds" })
+ *   const b = yield* TestNetwork.start("b", { monitorTimeout: "40 seconds" })
+ *   yield* a.run(Port.calMessage(b.nodeId, "time"))
+ *   yield* b.vanish
+ *   yield* TestNetwork.until("b is missed", a.run(Effect.map(Node.upNodes, (up) => up.length === 0)))
+ *   const now = yield* Clock.currentTimeMillis
+ *   return now > 30_000 && now <= 40_000
+ * })
+ *
+ * await Effect.runPromise(test.pipe(Effect.scoped, Effect.provide(TestNetwork.layer))) // => true
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<TestNetwork | Transport.Transport | Transport.MemoryNetwork> = Layer.effectContext(
+  Effect.map(makeStage, ({ stage, surroundings }) => Context.add(surroundings, TestNetwork, stage))
+)
+
+/**
+ * A node of a test: its services are `Node` and those that it was started with.
+ *
+ * **Details**
+ *
+ * - `address`: where others can reach it, for their seeds: `a:1` for node `a`, unless it was started with other `binds`.
+ * - `run`: runs an effect on the node. Ports that it makes live in the scope of the test.
+ * - `messages`: what the node has sent to others and got from them so far, as `Node.trace` shows it. The requests that nodes make of each
+ *   other are among it.
+ * - `stop`: the process stops in order, as after SIGTERM: its layers close. The time passes that this takes.
+ * - `kill`: the process is killed, as by SIGKILL: it says nothing more, and the other ends of its links are told that they are broken.
+ * - `vanish`: the machine loses its power: nothing more is heard of it, and nobody is told.
+ *
+ * After each of the three a node of the same ID may start.
+ *
+ * **Gotchas**
+ *
+ * A node that is killed or has vanished reaches nobody, but what runs on it cannot just be gone: its layers close behind the scenes, and
+ * finalizers run, which no process does that is really killed.
+ *
+ * **Example** (What one node has asked another one)
+ *
+ * ```ts
+ * import { Port } from "effect-mp"
+ * import * as TestNetwork from "effect-mp/TestNetwork"
+ * import { Effect } from "effect"
+ *
+ * const test = Effect.gen(function*() {
+ *   const a = yield* TestNetwork.start("a")
+ *   const b = yield* TestNetwork.start("b")
+ *   const greeter = yield* b.run(Port.make({ hello: (name, reply) => Port.snd(reply, `Hello, ${name}!`) }))
+ *   yield* a.run(Port.cal(greeter, "hello", "Ada"))
+ *   return b.messages.flatMap(({ message, port, way }) => port === greeter ? [way, message[0], message[1]] : [])
+ * })
+ *
+ * await Effect.runPromise(test.pipe(Effect.scoped, Effect.provide(TestNetwork.layer))) // => ["received", "hello", "Ada"]
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TestNode<out Services = Node.Node> {
+  readonly nodeId: string
+  readonly address: string
+  readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Services>>
+  readonly messages: ReadonlyArray<Node.TraceLine>
+  readonly stop: Effect.Effect<void>
+  readonly kill: Effect.Effect<void>
+  readonly vanish: Effect.Effect<void>
+}
+
+/**
+ * Starts a node, which lives until the network does, or until it is stopped.
+ *
+ * **Details**
+ *
+ * The options are those of `Node.layer`. All nodes of a test have one secret, listen on `ID:1`, and know each other by their IDs, whether
+ * they have links or not. `services` is what else a process consists of, as a Layer on top of the node. With `Global.layer` among it the
+ * node finds others as it would in production: by its seeds, and by what the network knows.
+ *
+ * Each node builds its `services` for itself, even if several have the same Layer.
+ *
+ * **Example** (A service on one node, found by a group on another one)
+ *
+ * ```ts
+ * import { Global, Port } from "effect-mp"
+ * import * as TestNetwork from "effect-mp/TestNetwork"
+ * import { Effect, Layer } from "effect"
+ *
+ * const doubler = Layer.effectDiscard(Effect.gen(function*() {
+ *   const port = yield* Port.make({ double: (n: number, reply) => Port.snd(reply, 2 * n) })
+ *   yield* Global.register(port, "doublers")
+ * }))
+ *
+ * const global = Global.layer({ seeds: ["seed:1"] })
+ *
+ * const test = Effect.gen(function*() {
+ *   yield* TestNetwork.start("seed", { services: global })
+ *   yield* TestNetwork.start("worker", { services: Layer.provideMerge(doubler, global) })
+ *   const front = yield* TestNetwork.start("front", { services: global })
+ *   const [port] = yield* front.run(Global.awaitGroup("doublers", 1)).pipe(TestNetwork.within("5 seconds"))
+ *   return yield* front.run(Port.cal(port!, "double", 21))
+ * })
+ *
+ * await Effect.runPromise(test.pipe(Effect.scoped, Effect.provide(TestNetwork.layer))) // => 42
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export function start(
+  nodeId: string,
+  options?: NodeOptions
+): Effect.Effect<TestNode, Node.InvalidOption | Transport.LinkError, TestNetwork>
+export function start<Services, E, R>(
+  nodeId: string,
+  options: NodeOptions & { readonly services: Layer.Layer<Services, E, R> }
+): Effect.Effect<
+  TestNode<Node.Node | Services>,
+  E | Node.InvalidOption | Transport.LinkError,
+  TestNetwork | Exclude<R, Node.Node>
+>
+export function start<Services, E, R>(
+  nodeId: string,
+  { services, ...options }: NodeOptions & { readonly services?: Layer.Layer<Services, E, R> } = {}
+) {
+  return services === undefined ? launch(nodeId, options, Layer.empty) : launch(nodeId, options, services)
+}
+
+type NodeOptions = Omit<Node.Options, "nodeId">
+
+const secret = "of all nodes of a test"
+
+/** Where a node listens. An ID that chance makes longer is no address that others could know. */
+const bindOf = (nodeId: string): string => nodeId.endsWith("/") ? "*" : `${nodeId}:1`
+
+const launch = Effect.fnUntraced(function*<Services, E, R>(
+  nodeId: string,
+  options: NodeOptions,
+  services: Layer.Layer<Services, E, R>
+) {
+  const stage = yield* TestNetwork
+  const scope = yield* Scope.fork(stage.scope)
+  const life = { isDead: false }
+  const messages: Array<Node.TraceLine> = []
+  const node = Layer.provideMerge(
+    Layer.effectDiscard(join(stage, messages)),
+    Node.layer({ secret, binds: [bindOf(nodeId)], ...options, nodeId })
+  )
+  // Not the memo map of the test, in which several nodes would find one and the same service.
+  const context = yield* Layer.buildWithMemoMap(Layer.provideMerge(services, node), Layer.makeMemoMapUnsafe(), scope)
+    .pipe(
+      Effect.provideService(Transport.Transport, stage.carrier(life)),
+      Effect.onError(() => stage.close(scope))
+    )
+  const self = Context.get(context, Node.Node)
+  const network = Context.get(stage.memory, Transport.MemoryNetwork)
+  const vanish = Effect.suspend(() => {
+    life.isDead = true
+    return Effect.andThen(network.vanish(self.nodeId), stage.closeSoon(scope))
+  })
+  return {
+    nodeId: self.nodeId,
+    address: self.addresses[0] ?? "none",
+    run: (effect) => Effect.provide(effect, context),
+    messages,
+    stop: stage.close(scope),
+    kill: Effect.andThen(network.reset({ from: self.nodeId, to: "*" }), vanish),
+    vanish
+  } satisfies TestNode<Node.Node | Services>
+})
+
+/** Makes a node known to the others, and keeps what passes between them and it. */
+const join = Effect.fnUntraced(function*(stage: Stage, messages: Array<Node.TraceLine>) {
+  const self = yield* Node.Node
+  const addresses = () => self.addresses
+  yield* Node.addressBook((nodeId) => Effect.sync(() => stage.addresses.get(nodeId)?.() ?? []))
+  yield* Node.trace((line) => {
+    // As it was when it went: whoever has it may change it.
+    if (line.node !== self.nodeId) messages.push({ ...line, message: structuredClone(line.message) })
+  })
+  yield* Effect.acquireRelease(
+    Effect.sync(() => stage.addresses.set(self.nodeId, addresses)),
+    () => Effect.sync(() => stage.addresses.get(self.nodeId) === addresses && stage.addresses.delete(self.nodeId))
+  )
+})
+
+/**
+ * Parts nodes from each other: nothing passes any more between one of the first and one of the others, and nobody is told.
+ *
+ * **Details**
+ *
+ * Nodes notice it by the silence, after their `monitorTimeout`. `MemoryNetwork.heal({ from: "*", to: "*" })` makes the network whole again.
+ *
+ * **Example** (A network that falls apart, and heals)
+ *
+ * ```ts
+ * import { Global, Transport } from "effect-mp"
+ * import * as TestNetwork from "effect-mp/TestNetwork"
+ * import { Effect } from "effect"
+ *
+ * const test = Effect.gen(function*() {
+ *   const services = Global.layer({ seeds: ["a:1", "b:1"] })
+ *   const a = yield* TestNetwork.start("a", { services })
+ *   const b = yield* TestNetwork.start("b", { services })
+ *   yield* Effect.all([a.run(Global.joined), b.run(Global.joined)])
+ *   yield* TestNetwork.part(["a"], ["b"])
+ *   yield* a.run(Global.set("colours", "sky", "blue"))
+ *   const network = yield* Transport.MemoryNetwork
+ *   yield* network.heal({ from: "*", to: "*" })
+ *   const sky = Effect.map(b.run(Global.values("colours")), (values) => values.includes("blue"))
+ *   yield* TestNetwork.until("b knows what a has said", sky)
+ * })
+ *
+ * await Effect.runPromise(test.pipe(Effect.scoped, Effect.provide(TestNetwork.layer)))
+ * ```
+ *
+ * @category faults
+ * @since 0.1.0
+ */
+export const part = (
+  some: ReadonlyArray<string>,
+  others: ReadonlyArray<string>
+): Effect.Effect<void, never, Transport.MemoryNetwork> =>
+  Effect.flatMap(Transport.MemoryNetwork, (network) => {
+    const routes = some.flatMap((one) =>
+      others.flatMap((other) => [{ from: one, to: other }, { from: other, to: one }])
+    )
+    return Effect.forEach(routes, network.cut, { discard: true })
+  })
+
+/**
+ * All happens that is going to happen at this time: messages arrive and are handled, links come up, fibers run until they wait. The clock
+ * stands still.
+ *
+ * **When to use**
+ *
+ * Before a test looks at what a message has brought about. `until` and `within` do it by themselves, and so does `TestClock.adjust`.
+ *
+ * **Gotchas**
+ *
+ * It dies if there is no end to it: two ports that answer each other for ever, without any delay.
+ *
+ * **Example** (What has arrived by now)
+ *
+ * ```ts
+ * import { Port } from "effect-mp"
+ * import * as TestNetwork from "effect-mp/TestNetwork"
+ * import { Effect } from "effect"
+ *
+ * const test = Effect.gen(function*() {
+ *   const a = yield* TestNetwork.start("a")
+ *   const b = yield* TestNetwork.start("b")
+ *   const heard: Array<unknown> = []
+ *   const port = yield* b.run(Port.make((...message) => void heard.push(message)))
+ *   yield* a.run(Port.snd(port, "hello"))
+ *   yield* TestNetwork.settle
+ *   return heard
+ * })
+ *
+ * await Effect.runPromise(test.pipe(Effect.scoped, Effect.provide(TestNetwork.layer))) // => [["hello"]]
+ * ```
+ *
+ * @category time
+ * @since 0.1.0
+ */
+export const settle: Effect.Effect<void, never, TestNetwork> = Effect.flatMap(TestNetwork, ({ rest }) => rest)
+
+/** No test of sense has to do with a longer time than this, unless it says so. */
+const patience: Duration.Input = "5 minutes"
+
+/**
+ * Lets time pass until a condition holds, and dies, naming it, if it does not hold within a limit: of the test's time, 5 minutes unless the
+ * test says otherwise.
+ *
+ * **Details**
+ *
+ * The condition, a function or an Effect, is asked first when all has happened that happens now, and then again whenever something was due.
+ * So the clock shows when the condition came true.
+ *
+ * **Example** (A port that ends by itself)
+ *
+ * ```ts
+ * import { Port } from "effect-mp"
+ * import * as TestNetwork from "effect-mp/TestNetwork"
+ * import { Clock, Effect } from "effect"
+ *
+ * const test = Effect.gen(function*() {
+ *   const a = yield* TestNetwork.start("a")
+ *   const b = yield* TestNetwork.start("b")
+ *   const port = yield* b.run(Port.make({ close: () => Effect.flatMap(Port.Self, (self) => Port.kil(self)) }))
+ *   let hasEnded = false
+ *   yield* a.run(Port.mon(port, () => Effect.sync(() => void (hasEnded = true))))
+ *   yield* a.run(Port.after("1 hour", port, "close"))
+ *   yield* TestNetwork.until("the port has ended", () => hasEnded, "2 hours")
+ *   return yield* Clock.currentTimeMillis
+ * })
+ *
+ * await Effect.runPromise(test.pipe(Effect.scoped, Effect.provide(TestNetwork.layer))) // => 3_600_000
+ * ```
+ *
+ * @category time
+ * @since 0.1.0
+ */
+export const until = <E = never, R = never>(
+  what: string,
+  condition: (() => boolean) | Effect.Effect<boolean, E, R>,
+  limit: Duration.Input = patience
+): Effect.Effect<void, E, R | TestNetwork> =>
+  Effect.gen(function*() {
+    const stage = yield* TestNetwork
+    const asked = Effect.isEffect(condition) ? condition : Effect.sync(condition)
+    const holds = yield* stage.passUntil(asked, Duration.toMillis(Duration.fromInputUnsafe(limit)))
+    if (!holds) return yield* Effect.die(new Error(`waited in vain for ${inWords(limit)}: ${what}`))
+  })
+
+/**
+ * Runs an effect, and lets the time pass that it takes. If it takes longer than the limit, of the test's time, it is interrupted, and the
+ * test dies.
+ *
+ * **When to use**
+ *
+ * Around whatever waits for the clock: who waits for it by hand forks the effect, moves the clock, and joins the fiber.
+ *
+ * **Gotchas**
+ *
+ * While the effect waits for something outside of this process, time goes on as fast as it can.
+ *
+ * **Example** (A call that nobody answers)
+ *
+ * ```ts
+ * import { Port } from "effect-mp"
+ * import * as TestNetwork from "effect-mp/TestNetwork"
+ * import { Effect } from "effect"
+ *
+ * const test = Effect.gen(function*() {
+ *   const a = yield* TestNetwork.start("a")
+ *   const b = yield* TestNetwork.start("b")
+ *   const deaf = yield* b.run(Port.make({ hello: (_reply) => Effect.void }))
+ *   const call = a.run(Port.calTimeout(deaf, "30 seconds", "hello"))
+ *   const error = yield* Effect.flip(call).pipe(TestNetwork.within("1 minute"))
+ *   return error._tag
+ * })
+ *
+ * await Effect.runPromise(test.pipe(Effect.scoped, Effect.provide(TestNetwork.layer))) // => "TimeoutError"
+ * ```
+ *
+ * @category time
+ * @since 0.1.0
+ */
+export const within =
+  (limit: Duration.Input) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | TestNetwork> =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+      yield* until("an effect was to end", isDone(fiber), limit).pipe(
+        Effect.onExit((exit) => Exit.isFailure(exit) ? Fiber.interrupt(fiber) : Effect.void)
+      )
+      return yield* Fiber.join(fiber)
+    })
