@@ -46,7 +46,7 @@ const patternOf = (lines: ReadonlyArray<string>): string =>
   lines.map((line) =>
     line === "…"
       ? "(?:.*\\r?\\n)*?"
-      : `${line.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&").replaceAll("…", "(.+?)")}\\r?\\n`
+      : `${line.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&").replaceAll("…", "(.*?)")}\\r?\\n`
   ).join("")
 
 /** A terminal at which one command after the other is given. */
@@ -85,14 +85,17 @@ class Terminal {
     this.command = command.replace("…", this.seen)
     this.program = this.run(this.command)
     this.read = 0
+    this.leavesOut = false
   }
   /** Gives the program some characters, which the terminal shows. */
   private async says(characters: string, echo: string): Promise<void> {
     this.running.child.stdin!.write(characters)
-    await this.sees(echo)
+    await this.sees(patternOf(this.leavesOut ? ["…"] : []) + echo)
+    this.leavesOut = false
   }
   private async shows(lines: ReadonlyArray<string>): Promise<void> {
-    if (lines.length > 0) await this.sees(patternOf(lines))
+    if (lines.length === 0) return
+    await this.sees(patternOf(this.leavesOut ? ["…", ...lines] : lines))
     this.leavesOut = lines.at(-1) === "…"
   }
   private async sees(pattern: string): Promise<void> {
@@ -126,7 +129,7 @@ const sitDown = (host: Host) => {
     EFFECT_MP_RC: undefined,
     EMP_SECRET: undefined
   }
-  // The program has a terminal, and ends with it. What the harness adds to the line is a name for the shell.
+  // The program has a terminal, and ends with it. What is added to the line is a name for the shell.
   const line = `exec script -qec 'exec setpriv --pdeathsig KILL bash -c "$COMMAND"' /dev/null`
   const run = (command: string): Process =>
     start([], { ...env, COMMAND: command }, [...host.run, "env", `--chdir=${home}`, "bash", "-c", line])
