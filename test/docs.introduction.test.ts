@@ -2,7 +2,6 @@
  * Reads the introduction as a reader does who types all that is there. A fence names what it is:
  *
  * - `ts NAME` is a program, which the reader saves under this name, and which stands in `examples/`;
- * - `ts part of NAME` is some lines of one that was shown before;
  * - `console TERMINAL` is what is seen in one of the reader's terminals. Lines with `$ ` are typed there, those with `> ` are typed into the
  *   program that runs, and `^C` is what it says. All else is shown, line by line: `…` stands for some text, and a line of its own for any
  *   lines. In a command it is what it has been in the output above. What is typed in the terminal `configuration` holds for later pages.
@@ -17,7 +16,7 @@ import { type Host, onHosts } from "./chaos/namespaces.ts"
 import { emp, type Process, root, start } from "./processes.ts"
 
 interface Fence {
-  readonly kind: "program" | "part" | "terminal"
+  readonly kind: "program" | "terminal"
   readonly name: string
   readonly lines: ReadonlyArray<string>
 }
@@ -29,10 +28,9 @@ const fencesOf = (page: string): ReadonlyArray<Fence> => {
   const text = readFileSync(join(folder, page), "utf8")
   return Array.from(text.matchAll(/^```(.+)\n([^]*?)^```$/gm)).flatMap(([, what = "", body = ""]): Array<Fence> => {
     if (what === "ts") return []
-    const [, kind = "", name = ""] = /^(ts part of|ts|console) (\S+)$/.exec(what) ?? []
+    const [, kind = "", name = ""] = /^(ts|console) (\S+)$/.exec(what) ?? []
     assert.notStrictEqual(kind, "", `${page} has a fence that nobody runs: ${what}`)
-    const lines = body.split("\n").slice(0, -1)
-    return [{ kind: kind === "console" ? "terminal" : kind === "ts" ? "program" : "part", name, lines }]
+    return [{ kind: kind === "ts" ? "program" : "terminal", name, lines: body.split("\n").slice(0, -1) }]
   })
 }
 
@@ -73,7 +71,7 @@ class Terminal {
         await this.shows(shown)
         shown = []
         if (typed === "$ ") await this.types(line.slice(2))
-        else if (typed === "> ") await this.says(`${line.slice(2)}\n`, `${line.slice(2)}\r?\n`)
+        else if (typed === "> ") await this.says(`${line.slice(2)}\n`, patternOf([line.slice(2)]))
         else await this.says("\u0003", "\\^C")
       }
     }
@@ -150,10 +148,8 @@ const sitDown = (host: Host) => {
 
 describe("the introduction", () => {
   it.each(Array.from(fences))("shows programs as they stand in examples/: %s", (_, all) => {
-    for (const { kind, lines, name } of all.filter(({ kind }) => kind !== "terminal")) {
-      const example = readFileSync(join(root, "examples", name), "utf8")
-      if (kind === "part") assert.include(example, lines.join("\n"))
-      else assert.strictEqual(`${lines.join("\n")}\n`, example, name)
+    for (const { lines, name } of all.filter(({ kind }) => kind === "program")) {
+      assert.strictEqual(`${lines.join("\n")}\n`, readFileSync(join(root, "examples", name), "utf8"), name)
     }
   })
 
