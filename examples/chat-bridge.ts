@@ -62,5 +62,10 @@ const findServer = Global.mon(group).pipe(
 
 export const client = Effect.fnUntraced(function*(name?: string) {
   const nick = name ?? (yield* Node.id)
-  yield* chat((client) => Effect.flatMap(findServer, (node) => Port.spawn(node, connect, client, nick)), Port.snd)
+  yield* chat({
+    find: (client) => Effect.flatMap(findServer, (node) => Port.spawn(node, connect, client, nick)),
+    // To be spawned is to join.
+    join: () => Effect.void,
+    tell: Port.snd
+  })
 })

@@ -2,7 +2,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { delimiter, dirname, join } from "node:path"
+import { delimiter, dirname, join, relative } from "node:path"
 import { version } from "../src/internal/values/version.ts"
 import { root } from "./processes.ts"
 
@@ -95,6 +95,11 @@ const packagesOf = (file: string, seen = new Set<string>()): Set<string> => {
 }
 const packagesWithin = (file: string) => Array.from(packagesOf(file)).filter((name) => !name.startsWith("node:"))
 
+const filesOf = (folder: string): ReadonlyArray<string> =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name, parentPath }) => relative(root, join(parentPath, name)))
+
 describe("the package", () => {
   it("has one version", () => {
     assert.strictEqual(version, manifest.version)
@@ -106,7 +111,8 @@ describe("the package", () => {
       "LICENSE",
       "README.md",
       "CHANGELOG.md",
-      ...readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md")).map((file) => `docs/${file}`),
+      ...filesOf("docs").filter((file) => file.endsWith(".md")),
+      ...filesOf("examples"),
       ...sources.flatMap((file) => file === "emp" ? [`dist/${file}.cjs`] : [`dist/${file}.js`, `dist/${file}.d.ts`]),
       ...readdirSync(join(root, bundle)).map((file) => `${bundle}/${file}`)
     ])
