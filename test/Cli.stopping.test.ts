@@ -9,7 +9,7 @@ import * as Global from "../src/Global.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
-import { eventually, startEmp, startNode } from "./processes.ts"
+import { startEmp, startNode } from "./processes.ts"
 import { gone, talk } from "./watched.ts"
 
 const service = ["--service", "test/fixtures/draining.ts"]
@@ -106,22 +106,6 @@ describe("a node that is stopped in order", () => {
     assert.strictEqual(stdout, "node worker has stopped\n")
     assert.strictEqual((await worker.exits()).code, 0)
     await gone(worker.pid)
-  })
-
-  it("by emp stop, told so twice and without a watchdog, still answers what it was asked", async () => {
-    const { address } = await startNode("seed")
-    const { node } = await startNode("worker", ["--seed", address, ...service])
-    const port = (await talk(address, "find", "slow")).stdout.trim()
-    const call = talk(address, "cal", port, "double", "21", "4000")
-    const handled = async (): Promise<boolean> => {
-      const { ports } = JSON.parse((await talk(address, "ps", "worker", "--json")).stdout)
-      return ports.some(({ oldestMillis }: { readonly oldestMillis: number }) => oldestMillis > 0)
-    }
-    await eventually("the call is in hand", handled)
-    await talk(address, "cal", "worker", "emp_stop")
-    await talk(address, "cal", "worker", "emp_stop")
-    assert.include((await call).stdout, "42")
-    assert.strictEqual((await node.exits()).code, 0)
   })
 
   it("by emp drain runs on, and takes no more calls", async () => {

@@ -109,7 +109,9 @@ describe("the walls between rooms", () => {
     const timed = having(/\b(?:setTimeout|setInterval|Date\.now)\(|new Date\(\)/)
     assert.deepStrictEqual(
       timed.filter((file) => !file.startsWith("internal/cli/web/ui/")),
-      ["nodeProcess", "watchdog", "watchdogLog", "watchedFiles"].map((name) => `internal/cli/run/${name}.ts`)
+      ["nodeProcess", "serviceManager", "watchdog", "watchdogLog", "watchedFiles"].map((name) =>
+        `internal/cli/run/${name}.ts`
+      )
     )
   })
 

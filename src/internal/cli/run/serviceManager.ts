@@ -12,6 +12,8 @@ export const ownVariables = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] a
 
 /** One message has so long to be sent. */
 const patienceMillis = 10_000
+/** At the end all of them together have so long. */
+const lastPatienceMillis = 1000
 
 export class ServiceManager {
   private readonly complain: (problem: string) => void
@@ -22,6 +24,8 @@ export class ServiceManager {
   private isSending = false
   private hasComplained = false
   private sinceAliveMillis = 0
+  /** Gives up what is being sent. */
+  private leave = (): void => {}
 
   constructor(complain: (problem: string) => void) {
     this.complain = complain
@@ -64,13 +68,26 @@ export class ServiceManager {
     const message = this.waiting.shift()
     this.isSending = message !== undefined
     if (message === undefined) return
-    execFile("systemd-notify", message, { timeout: patienceMillis, killSignal: "SIGKILL" }, (error) => {
+    const child = execFile("systemd-notify", message, { timeout: patienceMillis, killSignal: "SIGKILL" }, (error) => {
       if (error !== null && !this.hasComplained) {
         this.hasComplained = true
         this.complain(`the service manager hears nothing of this node: ${error.message.trim()}`)
       }
       this.send()
     })
+    this.leave = () => {
+      child.kill("SIGKILL")
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+    }
+  }
+
+  /** The watchdog ends, and waits no longer for what is being said: that it has ended the service manager sees. */
+  close(): void {
+    setTimeout(() => {
+      this.waiting.length = 0
+      this.leave()
+    }, lastPatienceMillis).unref()
   }
 }
 

@@ -41,6 +41,7 @@ export class Watchdog {
     const unheed = heedHangups(() => this.reload())
     this.ended = this.keepRunning().finally(() => {
       unheed()
+      this.manager.close()
       this.unwatch()
     })
   }
