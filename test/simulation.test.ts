@@ -58,9 +58,9 @@ describe("simulation", () => {
   })
 
   describe("a planted bug is caught by the checker for it:", () => {
-    it.each(Object.entries(bugs))("%s", async (bug, { finds, from = 1 }) => {
+    it.each(Object.entries(bugs))("%s", async (bug, { finds }) => {
       const found = new Set<string>()
-      for (let seed = from; seed < from + 20 && !found.has(finds); seed++) {
+      for (let seed = 1; seed <= 20 && !found.has(finds); seed++) {
         const { violation } = await runSeed(seed, { bug })
         if (violation !== undefined) found.add(violation.checker)
       }

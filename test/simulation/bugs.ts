@@ -469,8 +469,6 @@ export const bugs: Readonly<
       readonly finds: string
       readonly isSupervised?: boolean
       readonly isServed?: boolean
-      /** The first of twenty seeds among which there is one that brings it about. 1, if not given. */
-      readonly from?: number
     }
   >
 > = {
@@ -507,8 +505,8 @@ export const bugs: Readonly<
   "deaf-handler": { plant: deafHandler, finds: "rpcs", isServed: true },
   "keep-connection": { plant: keepConnection, finds: "leaks", isServed: true },
   "forget-reconnect": { plant: forgetReconnect, finds: "rpcs", isServed: true },
-  "stay-away": { plant: stayAway, finds: "groups", isServed: true, from: 71 },
-  "choose-ended": { plant: chooseEnded, finds: "groups", isServed: true, from: 20 },
+  "stay-away": { plant: stayAway, finds: "groups", isServed: true },
+  "choose-ended": { plant: chooseEnded, finds: "groups", isServed: true },
   "drain-too-early": { plant: drainTooEarly, finds: "drains", isServed: true },
   "refuse-begun": { plant: refuseBegun, finds: "drains", isServed: true },
   "unsure": { plant: unsure, finds: "nondeterminism" }
