@@ -37,7 +37,7 @@ const fencesOf = (page: string): ReadonlyArray<Fence> => {
 const fences = new Map(pages.map((page) => [page, fencesOf(page)]))
 
 /** What stays until it is interrupted. All else has said all that it says when it has ended. */
-const staysOn = (command: string): boolean => /\bemp (run|mon|db mon|logs|tap)\b/.test(command)
+const staysOn = (command: string): boolean => /\bemp (run|web)\b/.test(command)
 
 /** What the lines may look like on a terminal, each to its end. */
 const patternOf = (lines: ReadonlyArray<string>): string =>
