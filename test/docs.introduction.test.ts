@@ -37,7 +37,7 @@ const fencesOf = (page: string): ReadonlyArray<Fence> => {
 const fences = new Map(pages.map((page) => [page, fencesOf(page)]))
 
 /** What stays until it is interrupted. All else has said all that it says when it has ended. */
-const staysOn = (command: string): boolean => /\bemp (run|mon|db mon|logs|tap)\b/.test(command)
+const staysOn = (command: string): boolean => /\bemp (run|web)\b/.test(command)
 
 /** What the lines may look like on a terminal, each to its end. */
 const patternOf = (lines: ReadonlyArray<string>): string =>
@@ -77,6 +77,11 @@ class Terminal {
     }
     await this.shows(shown)
     if (!staysOn(this.command)) await this.ends()
+  }
+  /** Interrupts what still runs, so that nothing is left when the terminal is gone. */
+  async leave(): Promise<void> {
+    if (this.program?.child.exitCode === null) this.program.child.stdin!.write("\u0003")
+    await this.program?.exits()
   }
   private async types(command: string): Promise<void> {
     await this.ends()
@@ -137,12 +142,15 @@ const sitDown = (host: Host) => {
   const run = (command: string): Process =>
     start([], { ...env, COMMAND: command }, [...host.run, "env", `--chdir=${home}`, "bash", "-c", line])
   const terminals = new Map<string, Terminal>()
-  return async ({ kind, lines, name }: Fence): Promise<void> => {
-    if (kind === "program") writeFileSync(join(home, name), `${lines.join("\n")}\n`)
-    if (kind !== "terminal") return
-    const terminal = terminals.get(name) ?? new Terminal(run)
-    terminals.set(name, terminal)
-    await terminal.play(lines)
+  return {
+    async reads({ kind, lines, name }: Fence): Promise<void> {
+      if (kind === "program") writeFileSync(join(home, name), `${lines.join("\n")}\n`)
+      if (kind !== "terminal") return
+      const terminal = terminals.get(name) ?? new Terminal(run)
+      terminals.set(name, terminal)
+      await terminal.play(lines)
+    },
+    leaves: () => Promise.all(Array.from(terminals.values(), (terminal) => terminal.leave()))
   }
 }
 
@@ -155,10 +163,14 @@ describe("the introduction", () => {
 
   for (const [page, all] of fences) {
     onHosts(`says what happens: ${page}`, { lan: ["ruth"] }, async ({ ruth }) => {
-      const reads = sitDown(ruth)
+      const reader = sitDown(ruth)
       const before = pages.slice(0, pages.indexOf(page)).flatMap((earlier) => fences.get(earlier) ?? [])
-      for (const fence of before) if (fence.kind === "program" || fence.name === "configuration") await reads(fence)
-      for (const fence of all) await reads(fence)
+      const assumed = before.filter(({ kind, name }) => kind === "program" || name === "configuration")
+      try {
+        for (const fence of [...assumed, ...all]) await reader.reads(fence)
+      } finally {
+        await reader.leaves()
+      }
     })
   }
 })
