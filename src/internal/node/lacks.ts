@@ -10,6 +10,7 @@ import type { Router } from "./router.ts"
 export const lacksOf = ({ isDraining, observed }: Router): ReadonlyArray<string> => [
   ...isDraining ? ["draining"] : [],
   ...observed.seeding?.isCutOff === true ? ["not joined: no seed has answered yet"] : [],
-  ...observed.hasStarted === false ? ["starting"] : [],
-  ...observed.lacks
+  ...observed.lacks,
+  // As long as nothing is known that could be named.
+  ...observed.hasStarted === false && observed.lacks.length === 0 ? ["starting"] : []
 ]
