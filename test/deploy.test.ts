@@ -2,6 +2,7 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFileSync, spawnSync } from "node:child_process"
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Host, onHosts } from "./chaos/namespaces.ts"
@@ -208,7 +209,7 @@ describe("the manifests of Kubernetes", () => {
     try {
       for (const [nth, document] of kubernetes.entries()) {
         const { apiVersion, kind } = document
-        const models = await import(`kubernetes-models/${apiVersion}`) as Record<
+        const models = createRequire(import.meta.url)(`kubernetes-models/${apiVersion}`) as Record<
           string,
           new(document: unknown) => { validate: () => void }
         >

@@ -218,9 +218,9 @@ describe("emp_log_level", () => {
       yield* Effect.logWarning("below")
       yield* Effect.annotateLogs(Effect.logDebug("above"), "module", "Rpc")
       assert.deepStrictEqual(texts(yield* tailOf({ since })), ["Debug above"])
-      assert.deepStrictEqual(yield* asked(logLevelRequest, "Rcp=trace"), [
+      assert.deepStrictEqual(yield* asked(logLevelRequest, "Trasport=trace"), [
         false,
-        "\"Rcp\" is no module; did you mean \"Rpc\"?"
+        "\"Trasport\" is no module; did you mean \"Transport\"?"
       ])
       assert.deepStrictEqual(yield* asked(logLevelRequest, 7), [false, "the levels are no text"])
       assert.deepStrictEqual(yield* asked(logLevelRequest, null), [true, "error,Rpc=trace"])
