@@ -11,5 +11,5 @@ describe("strangers at the addresses of seeds", () => {
       for (const what of report.did.keys()) did.add(what)
     }
     assert.strictEqual(did.size, 11, "all that they can do")
-  }, 120_000)
+  })
 })
