@@ -2,7 +2,6 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFileSync, spawnSync } from "node:child_process"
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Host, onHosts } from "./chaos/namespaces.ts"
@@ -47,6 +46,13 @@ interface KubernetesDocument {
     readonly ports?: ReadonlyArray<{ readonly targetPort: string }>
     readonly template?: { readonly metadata: { readonly labels: Readonly<Record<string, string>> }; readonly spec: Pod }
   }
+}
+
+/** What the API takes, by its version. */
+const modelsOf: Readonly<Record<string, () => Promise<object>>> = {
+  "v1": () => import("kubernetes-models/v1"),
+  "apps/v1": () => import("kubernetes-models/apps/v1"),
+  "policy/v1": () => import("kubernetes-models/policy/v1")
 }
 
 const manifests = readdirSync(join(root, "deploy/kubernetes")).filter((name) => name.endsWith(".yaml"))
@@ -209,11 +215,9 @@ describe("the manifests of Kubernetes", () => {
     try {
       for (const [nth, document] of kubernetes.entries()) {
         const { apiVersion, kind } = document
-        const models = createRequire(import.meta.url)(`kubernetes-models/${apiVersion}`) as Record<
-          string,
-          new(document: unknown) => { validate: () => void }
-        >
-        new models[kind]!(document).validate()
+        const models = await modelsOf[apiVersion]!() as Readonly<Record<string, unknown>>
+        const Model = models[kind] as new(document: unknown) => { validate: () => void }
+        new Model(document).validate()
         // What the API does not know it leaves out without a word; the compiler does not.
         const code = `import type { I${kind} } from "kubernetes-models/${apiVersion}"\nexport const it: I${kind} = `
         writeFileSync(join(root, place, `${nth}.ts`), code + JSON.stringify(document, null, 2))
