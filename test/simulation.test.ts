@@ -43,7 +43,7 @@ const simulate = (...flags: ReadonlyArray<string>): Promise<{ readonly summary: 
   })
 
 describe("simulation", () => {
-  const seeds = sized(40, 300)
+  const seeds = sized(40, 200)
 
   it(`${seeds} seeds, and no violation`, async () => {
     const { summary, told } = await simulate("--seeds", String(seeds))

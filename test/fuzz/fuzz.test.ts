@@ -12,7 +12,7 @@ for (const [name, target] of Object.entries(targets)) {
   describe(name, () => {
     it("stands inputs that nobody would send", () => {
       const fuzzer = new Fuzzer(target, "npm test")
-      for (let i = 0; i < sized(1500, 20_000); i++) {
+      for (let i = 0; i < sized(1500, 12_000); i++) {
         const failure = fuzzer.next()
         if (failure !== undefined) {
           throw new Error(`fuzz --target ${name} --input ${Buffer.from(failure.input).toString("hex")}`, {
