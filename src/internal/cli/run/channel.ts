@@ -56,9 +56,11 @@ export interface FromWatchdog {
 /** Services may send something to the parent of their process too: what is ours is marked. */
 const marked = (message: FromNode | FromWatchdog) => ({ [mark]: message })
 
-/** What is marked; else nothing was said. */
-const unmarked = (message: unknown): unknown =>
-  typeof message === "object" && message !== null && mark in message ? message[mark] : {}
+/** What is marked; else nothing was said. A service may know the mark, and say anything by it. */
+const unmarked = (message: unknown): object => {
+  const said = typeof message === "object" && message !== null && mark in message ? message[mark] : undefined
+  return typeof said === "object" && said !== null ? said : {}
+}
 
 /** Whether this process is the node of a watchdog. */
 export const isWatched = (): boolean => process.env[mark] !== undefined && process.send !== undefined
