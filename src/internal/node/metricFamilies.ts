@@ -45,6 +45,14 @@ export interface Family extends Named {
 
 export const about: Named = { name: "effect_mp_info", description: "What the node runs on; always 1" }
 
+const family = (
+  type: Family["type"],
+  name: string,
+  description: string,
+  unit: Named["unit"],
+  read: Family["read"]
+): Family => ({ type, name, description, ...unit === undefined ? {} : { unit }, read })
+
 /** A metric of one series; none as long as there is no value. */
 const one = (
   type: Family["type"],
@@ -52,16 +60,11 @@ const one = (
   description: string,
   read: (router: Router) => number | undefined,
   unit?: Named["unit"]
-): Family => ({
-  type,
-  name,
-  description,
-  ...unit === undefined ? {} : { unit },
-  read: ({ router }) => {
+) =>
+  family(type, name, description, unit, ({ router }) => {
     const value = read(router)
     return value === undefined ? [] : [[{}, value]]
-  }
-})
+  })
 
 const each = (
   type: Family["type"],
@@ -69,62 +72,49 @@ const each = (
   description: string,
   label: string,
   read: (router: Router) => Readonly<Record<string, number>>
-): Family => ({
-  type,
-  name,
-  description,
-  read: ({ router }) => Object.entries(read(router)).map(([key, value]) => [{ [label]: key }, value])
-})
+) =>
+  family(
+    type,
+    name,
+    description,
+    undefined,
+    ({ router }) => Object.entries(read(router)).map(([key, value]) => [{ [label]: key }, value])
+  )
 
 const labelsOf = ({ kind, tls }: LinkKind): Labels => ({ kind, tls: String(tls) })
 
 /** One series for each kind of link. */
-const ofLinks = (name: string, description: string, field: keyof Volume, unit?: Named["unit"]): Family => ({
-  type: "counter",
-  name,
-  description,
-  ...unit === undefined ? {} : { unit },
-  read: ({ shares }) => shares.map((share) => [labelsOf(share), share.volume[field]])
-})
+const ofLinks = (name: string, description: string, field: keyof Volume, unit?: Named["unit"]) =>
+  family(
+    "counter",
+    name,
+    description,
+    unit,
+    ({ shares }) => shares.map((share) => [labelsOf(share), share.volume[field]])
+  )
 
 /** What `Node.gauges` has, too. */
-const held = (name: string, description: string, field: keyof Gauges, unit?: Named["unit"]): Family => ({
-  type: "gauge",
-  name,
-  description,
-  ...unit === undefined ? {} : { unit },
-  read: ({ held }) => [[{}, held[field]]]
-})
+const held = (name: string, description: string, field: keyof Gauges, unit?: Named["unit"]) =>
+  family("gauge", name, description, unit, ({ held }) => [[{}, held[field]]])
 
 const ofLargest = (
   name: string,
   description: string,
   read: (port: PortStatus) => number,
   unit?: Named["unit"]
-): Family => ({
-  type: "gauge",
-  name,
-  description,
-  ...unit === undefined ? {} : { unit },
-  read: ({ ports }) =>
+) =>
+  family("gauge", name, description, unit, ({ ports }) =>
     ports.largest.map((status) => {
       const { kind, name: named = "", port, what } = status
       return [{ port, name: named, kind, what }, read(status)]
-    })
-})
+    }))
 
 const ofPorts = (
   name: string,
   description: string,
   read: (ports: PortsSeen) => number,
   unit?: Named["unit"]
-): Family => ({
-  type: "gauge",
-  name,
-  description,
-  ...unit === undefined ? {} : { unit },
-  read: ({ ports }) => [[{}, read(ports)]]
-})
+) => family("gauge", name, description, unit, ({ ports }) => [[{}, read(ports)]])
 
 const seconds = (millis: number | undefined): number | undefined => millis === undefined ? undefined : millis / 1000
 

@@ -7,15 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Reloaded, reloadRequest, showReloaded } from "../run/reloaded.ts"
 import { print, printOutput } from "../terminal/screen.ts"
-import { ask, askFor, failed, type Session } from "./session.ts"
+import { askFor, demand, failed, type Session } from "./session.ts"
 
 export const isReloaded = Schema.is(Reloaded)
 
 /** Shows what has come of it. Where nothing has changed since something is wrong, the command has failed. */
 export const reload = (session: Session, node: string) =>
   Effect.gen(function*() {
-    const [can] = yield* ask(session, node, "can", reloadRequest)
-    if (can !== true) return yield* failed(`node ${node} was not started by emp run`)
+    yield* demand(session, node, reloadRequest, "was not started by emp run")
     const otherwise = "has not read its configuration again yet, and may still do so"
     const [reloaded] = yield* askFor(session, node, otherwise, reloadRequest)
     if (!isReloaded(reloaded)) return yield* failed(`node ${node} does not say what has come of it`)

@@ -199,6 +199,13 @@ export const askFor = (session: Session, nodeId: string, otherwise: string, ...r
     return yield* within(session, Port.calMessage(nodeId, ...request), `node ${nodeId} ${otherwise}`)
   })
 
+/** Makes sure that a node knows a request. One that does not would not answer it, so it is asked first; `cannot` says what that means. */
+export const demand = (session: Session, nodeId: string, request: string, cannot: string) =>
+  Effect.flatMap(
+    ask(session, nodeId, "can", request),
+    ([can]) => can === true ? Effect.void : failed(`node ${nodeId} ${cannot}`)
+  )
+
 /** Whether a node is of our own kind, once there is a link to it. */
 export const isOwnKind = (session: Session, nodeId: string) =>
   Effect.andThen(reach(session, nodeId), Effect.map(NodeRouter, (router) => router.isOwnKind(nodeId)))

@@ -16,7 +16,7 @@ import { stopRequest } from "../run/stopping.ts"
 import { restartRequest } from "../run/watched.ts"
 import { print, printOutput } from "../terminal/screen.ts"
 import { askStatus } from "./nodes.ts"
-import { ask, failed, reach, type Session } from "./session.ts"
+import { ask, demand, failed, reach, type Session } from "./session.ts"
 
 /** What all of them are told. */
 export interface Waiting {
@@ -45,11 +45,7 @@ const sentences = {
 
 /** What a node is asked for that can do it: begins it, or says why not. */
 const begin = (session: Session, node: string, request: string, cannot: string) =>
-  Effect.gen(function*() {
-    const [can] = yield* ask(session, node, "can", request)
-    if (can !== true) return yield* failed(`node ${node} ${cannot}`)
-    return (yield* ask(session, node, request))[0]
-  })
+  Effect.andThen(demand(session, node, request, cannot), Effect.map(ask(session, node, request), ([answer]) => answer))
 
 /** Fails when it takes longer than one node may take; `otherwise` says what has not happened by then. */
 const inTime = <A, E, R>(

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Port from "../../../Port.ts"
 import { tapRequest } from "../../node/tap.ts"
 import { print, printOutput } from "../terminal/screen.ts"
-import { ask, failed, isOwnKind, type Session } from "./session.ts"
+import { ask, demand, failed, isOwnKind, type Session } from "./session.ts"
 import { show } from "./talk.ts"
 
 /** Follows the messages of a port until its node says that it is over, or is gone. */
@@ -19,8 +19,7 @@ export const tap = (session: Session, port: string, millis: number, limit: numbe
     if (!(yield* isOwnKind(session, node))) {
       return yield* failed(`node ${node} is of another kind: its messages cannot be looked at`)
     }
-    const [can] = yield* ask(session, node, "can", tapRequest)
-    if (can !== true) return yield* failed(`node ${node} is of a version that does not show messages`)
+    yield* demand(session, node, tapRequest, "is of a version that does not show messages")
     const over = yield* Deferred.make<string>()
     let count = 0
     const listener = yield* Port.make({

@@ -16,7 +16,7 @@ import { exitFromReason, showReason } from "../../values/reason.ts"
 import { familySizes, isGroup } from "../network/groups.ts"
 import { type Answer, askStatus, isOfOtherKind, lookAt } from "../network/nodes.ts"
 import { askPorts } from "../network/ports.ts"
-import { ask, failed, knownNodes, type Network, type Session, within } from "../network/session.ts"
+import { ask, demand, failed, knownNodes, type Network, type Session, within } from "../network/session.ts"
 import { logTailRequest } from "../run/logRequests.ts"
 import {
   type Families,
@@ -30,15 +30,12 @@ import {
   type SupervisorTree
 } from "./api.ts"
 
-/** Asks for what not every node knows. One that does not know a request does not answer it, so it is asked first whether it does. */
+/** Asks for what not every node knows. */
 export const askIfKnown = (session: Session, nodeId: string, request: string, ...args: ReadonlyArray<unknown>) =>
-  Effect.gen(function*() {
-    const [can] = yield* ask(session, nodeId, "can", request)
-    if (can !== true) {
-      return yield* failed("the node does not know this: it is of an older version, or not run by emp run")
-    }
-    return yield* ask(session, nodeId, request, ...args)
-  })
+  Effect.andThen(
+    demand(session, nodeId, request, "does not know this: it is of an older version, or not run by emp run"),
+    ask(session, nodeId, request, ...args)
+  )
 
 // ---- a node
 
