@@ -15,6 +15,9 @@ const mostMissing = 2
 const goneAfterMillis = 3_600_000
 const mostGone = 200
 
+/** So many nodes are looked at: whoever knows the secret can name any number. */
+export const mostNodes = 2000
+
 interface Seen {
   /** Nothing, until it has answered, or has not. */
   summary: NodeSummary | undefined
@@ -35,6 +38,7 @@ export class Roster {
   list(known: ReadonlyMap<string, unknown>): void {
     for (const [id, seen] of this.nodes) seen.isListed &&= known.has(id)
     for (const [id, addresses] of known) {
+      if (this.nodes.size >= mostNodes && !this.nodes.has(id)) continue
       const seen = this.seen(id)
       // One that comes back is worth the next question.
       if (!seen.isListed) seen.missing = 0
