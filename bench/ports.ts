@@ -4,6 +4,7 @@
  * of one port, from setting it until it has been told. Every run has a process of its own; medians of five.
  */
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import { Node, Port } from "../src/index.ts"
 import { Child } from "./processes.ts"
 import { makeSignal } from "./workload.ts"
@@ -71,7 +72,7 @@ const measure = (count: number) =>
       end,
       manyOfOne
     ]
-  }).pipe(Effect.scoped, Effect.provide(Node.layerLocal))
+  }).pipe(Effect.scoped, Effect.provide(Node.layerLocal), Effect.provide(Logger.layer([])))
 
 const size = Number(process.argv[2])
 if (size > 0) {
