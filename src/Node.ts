@@ -377,10 +377,11 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       const carrier = yield* Transport
       const incarnation = yield* randomText(16)
       const checked = yield* nodeOptions.check(options, expanded.nodeId, incarnation)
+      const places = yield* nodeOptions.checkPlaces(options, checked, carrier)
       const context = yield* Effect.context<Scope.Scope>()
       const proof = new OwnProof(options, incarnation, checked)
       const connect = (router: routers.Router) =>
-        new Connections(router, carrier, { ...checked, proof, makeNonce }, context)
+        new Connections(router, carrier, { ...checked, ...places, proof, makeNonce }, context)
       const router = yield* makeRouter(expanded, connect, checked.drainTimeoutMillis)
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
       router.log.life("starting", `node ${router.nodeId} starts: ${describeProcess}`)
@@ -390,7 +391,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
         Effect.sync(() => new NodeMetrics(router, context)),
         (metrics) => Effect.sync(() => metrics.remove())
       )
-      yield* router.network.listen(checked.binds)
+      yield* router.network.listen(places.binds)
       const where = router.addresses.length === 0 ? "nowhere" : `on ${router.addresses.join(", ")}`
       router.log.of("Transport").life("listening", `node ${router.nodeId} listens ${where}`)
       return router

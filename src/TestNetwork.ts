@@ -15,6 +15,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { inWords, isDone, makeStage, type Stage } from "./internal/testing/stage.ts"
+import * as wireRules from "./internal/testing/wireRules.ts"
 import * as Node from "./Node.ts"
 import * as Transport from "./Transport.ts"
 
@@ -415,3 +416,79 @@ export const within =
       )
       return yield* Fiber.join(fiber)
     })
+
+/**
+ * A transport does not do what links take for granted: which rule it breaks, and what was found.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const RuleBroken = wireRules.RuleBroken
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export type RuleBroken = wireRules.RuleBroken
+
+/**
+ * Where a transport is tried: an address to listen on, and one where nobody does.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Places {
+  /** Is listened on anew for each rule, after the rule before has let it go. */
+  readonly bind: string
+  readonly nobody: string
+  /** How long a rule waits for what must happen. Default: 30 seconds. */
+  readonly patience?: Duration.Input | undefined
+}
+
+/**
+ * One thing that links take for granted of a transport.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Rule {
+  /** A sentence. */
+  readonly name: string
+  readonly check: Effect.Effect<void, RuleBroken, Transport.Transport>
+}
+
+/**
+ * The rules that a `Transport.Carrier` and its wires have to keep, for tests of a transport of your own, with any test runner.
+ *
+ * **When to use**
+ *
+ * Before nodes stand on a transport that you wrote: what breaks one of these rules loses messages, or keeps a link that is dead.
+ *
+ * **Details**
+ *
+ * Each rule listens and dials anew, over the transport that it is given, and takes a fraction of a second if it is kept. It wants the real
+ * clock, and a test that may take as long as its `patience`.
+ *
+ * **Example** (The rules, over TCP)
+ *
+ * ```ts
+ * import { assert, it } from "@effect/vitest"
+ * import { Transport } from "effect-mp"
+ * import * as TestNetwork from "effect-mp/TestNetwork"
+ * import { Effect } from "effect"
+ *
+ * for (const { check, name } of TestNetwork.transportRules({ bind: "127.0.0.1:*", nobody: "127.0.0.1:1" })) {
+ *   it.live(name, () => Effect.provide(check, Transport.layerTcp))
+ * }
+ *
+ * it("there are some", () => assert.isNotEmpty(TestNetwork.transportRules({ bind: "127.0.0.1:*", nobody: "127.0.0.1:1" })))
+ * ```
+ *
+ * @category testing transports
+ * @since 0.1.0
+ */
+export const transportRules = (places: Places): ReadonlyArray<Rule> =>
+  wireRules.rules.map(([name, work]) => ({
+    name,
+    check: Effect.flatMap(Transport.Transport, (carrier) => wireRules.check(name, work, carrier, places))
+  }))

@@ -10,9 +10,11 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { anyOf } from "./internal/transport/carriers.ts"
 import * as linkError from "./internal/transport/linkError.ts"
 import { makeMemoryNetwork } from "./internal/transport/memory/network.ts"
 import { tcpCarrier } from "./internal/transport/tcp.ts"
+import { unixCarrier } from "./internal/transport/unix.ts"
 import type * as wire from "./internal/transport/wire.ts"
 
 /**
@@ -162,6 +164,78 @@ export class Transport extends Context.Service<Transport, Carrier>()("effect-mp/
  * @since 0.1.0
  */
 export const layerTcp: Layer.Layer<Transport> = Layer.succeed(Transport, tcpCarrier)
+
+/**
+ * Unix sockets: nodes of one machine reach each other without a network, and without a port that others could find.
+ *
+ * **Details**
+ *
+ * Addresses are `unix:/run/emp.sock`, as binds and as seeds. The file is its owner's alone (mode 600), from its first moment on; who may
+ * write to it may begin a handshake, which asks for the secret as everywhere. What a killed process has left behind is removed; a file where
+ * somebody listens, or that is no socket, is not. It goes away with the node.
+ *
+ * Others are told `unix://HOST/run/emp.sock`: on another machine nobody dials it. AEMP nodes are told nothing of it.
+ *
+ * **Gotchas**
+ *
+ * A path may have 107 bytes. In a list, and before a label, a comma and an `@` are written `%2C` and `%40`, and a `%` is `%25`. The folder must be
+ * there, and writable, as the socket is made beside its name first.
+ *
+ * **Example** (A node that listens on a Unix socket, and on TCP)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const socket = `unix:/tmp/effect-mp-${process.pid}.sock`
+ * const node = Node.layer({ nodeId: "here", secret: "swordfish", binds: [socket, "127.0.0.1:*"] })
+ * const transport = Transport.any([Transport.layerTcp, Transport.layerUnix])
+ *
+ * const program = Effect.map(Node.addresses, (addresses) => addresses.length).pipe(
+ *   Effect.provide(node.pipe(Layer.provide(transport)))
+ * )
+ *
+ * await Effect.runPromise(program) // => 2
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerUnix: Layer.Layer<Transport> = Layer.succeed(Transport, unixCarrier)
+
+/**
+ * Several transports as one: each address goes to the first of them that knows its scheme. A node listens on addresses of all of them, and
+ * dials others by whichever both have.
+ *
+ * **Example** (A node on TCP and on a transport of your own)
+ *
+ * ```ts
+ * import { Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const nowhere = (peer: string) => Effect.fail(new Transport.LinkError({ reason: "connect_failed", peer }))
+ * const pigeons = Layer.succeed(Transport.Transport, {
+ *   schemes: ["pigeon"],
+ *   listen: nowhere,
+ *   resolve: (address) => Effect.succeed([address]),
+ *   dial: nowhere
+ * })
+ *
+ * const schemes = Transport.Transport.useSync(({ schemes }) => schemes)
+ * await Effect.runPromise(Effect.provide(schemes, Transport.any([Transport.layerTcp, pigeons]))) // => ["", "pigeon"]
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const any = <E, R>(layers: ReadonlyArray<Layer.Layer<Transport, E, R>>): Layer.Layer<Transport, E, R> =>
+  Layer.effect(
+    Transport,
+    Effect.map(
+      Effect.forEach(layers, (layer) => Effect.map(Layer.build(layer), Context.get(Transport))),
+      anyOf
+    )
+  )
 
 /**
  * From which host to which: node IDs, or `"*"` for any. It leads in one direction only.

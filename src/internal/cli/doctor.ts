@@ -31,12 +31,22 @@ import { areFor, hasEnded, lastDay } from "../transport/certificate.ts"
 import { isWithoutTls } from "../transport/handshake/auth.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { readCredentials } from "../transport/tls.ts"
-import { formatAddress, isLoopback, isOwnSeed, parseAddress, readLabel, splitAddresses } from "../values/address.ts"
+import {
+  bare,
+  formatAddress,
+  isLoopback,
+  isOwnSeed,
+  parseAddress,
+  readLabel,
+  schemeOf,
+  splitAddresses
+} from "../values/address.ts"
 import { commandPrefix } from "../values/commandId.ts"
 import { didYouMean } from "../values/didYouMean.ts"
 import { CommandFailed } from "./network/session.ts"
 import { load } from "./run/service.ts"
 import { wrap } from "./terminal/screen.ts"
+import { layerTransport } from "./transport.ts"
 
 /** What was looked at, what was found, and what to do if it is not as it should be. */
 export interface Finding {
@@ -233,7 +243,7 @@ const binds = (options: RunOptions) =>
       return found.includes("in use")
         ? warning(`bind ${bind}`, found, "fine if that is this very node, which runs already")
         : problem(`bind ${bind}`, found, "another address or port, or * for all that this machine has")
-    })).pipe(Effect.provide(Transport.layerTcp))
+    })).pipe(Effect.provide(layerTransport))
 
 /** Looks what others are told stands for: here, where names may be others than where they are dialled. */
 const advertised = (options: RunOptions) =>
@@ -241,7 +251,9 @@ const advertised = (options: RunOptions) =>
     Effect.gen(function*() {
       const what = `advertised ${text}`
       const carrier = yield* Transport.Transport
-      const { host, port } = parseAddress(readLabel(text).address, os.hostname()) ?? { host: text, port: 0 }
+      const { address } = readLabel(text)
+      if (schemeOf(address) !== bare) return ok(what, "as it is")
+      const { host, port } = parseAddress(address, os.hostname()) ?? { host: text, port: 0 }
       // Without a port it has those of the binds. A name means the same at all of them.
       const found = yield* Effect.exit(carrier.resolve(formatAddress({ host, port: port || 1 })))
       if (Exit.isFailure(found)) {
@@ -251,7 +263,7 @@ const advertised = (options: RunOptions) =>
       return hosts.every(isLoopback)
         ? warning(what, `${hosts.join(", ")}, which leads others to themselves`, "advertise what others can dial")
         : ok(what, hosts.join(", "))
-    })).pipe(Effect.provide(Transport.layerTcp))
+    })).pipe(Effect.provide(layerTransport))
 
 /** Clocks that differ by more make log lines of different machines hard to put in order, and certificates invalid. */
 const toleranceMillis = 2000
@@ -264,7 +276,7 @@ const seeds = (options: RunOptions) => {
     Global.layer({ seeds: [] }),
     Layer.provide(
       Node.layer({ ...options, nodeId: commandPrefix, binds: [], advertise: [], monitorTimeout: "5 seconds" }),
-      Transport.layerTcp
+      layerTransport
     )
   )
   const each = Effect.forEach(all, (seed) =>

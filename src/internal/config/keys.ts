@@ -8,7 +8,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake/auth.ts"
-import { isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
+import { unixScheme } from "../transport/unixAddress.ts"
+import { bare, isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { InvalidConfig } from "./errors.ts"
 import { type LogFormat, logFormats } from "./logFormats.ts"
@@ -88,9 +89,12 @@ const bind = (about: About): Kind<string> => ({
   decode: (raw) => {
     const address = typeof raw === "number" ? String(raw) : raw
     const isBind = typeof address === "string" && readLabel(address).label === undefined
-    return isBind && wrongBind(address) === undefined ? Result.succeed(address) : Result.fail(raw)
+    return isBind && wrongBind(address, [bare]) === undefined ? Result.succeed(address) : Result.fail(raw)
   }
 })
+
+/** Of addresses of nodes: what the transports are of that `emp` has. */
+export const schemes = [bare, unixScheme]
 
 const isUrl = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? "")
 
@@ -175,14 +179,14 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     allowed: "PEM text, or the path of a PEM file",
     example: "node.pem"
   }),
-  binds: list(text((bind) => wrongBind(bind) === undefined), texts, {
+  binds: list(text((bind) => wrongBind(bind, schemes) === undefined), texts, {
     about: "Where to listen; an empty list is nowhere",
-    allowed: "an address: host:port, [v6]:port, *:port, or a bare port; port * or none is a free one",
+    allowed: "an address: host:port, [v6]:port, *:port, a bare port, or unix:/path; port * or none is a free one",
     example: "4040,127.0.0.1:4041"
   }),
-  advertise: list(text((address) => wrongAdvertised(address) === undefined), texts, {
+  advertise: list(text((address) => wrongAdvertised(address, schemes) === undefined), texts, {
     about: "What others are told to dial, if not the binds",
-    allowed: "an address of one host: host:port, [v6]:port, or host or v6, with the ports of the binds",
+    allowed: "an address of one host: host:port, [v6]:port, or host or v6, with the ports of the binds; or unix:/path",
     example: "node1.example:4040"
   }),
   scopes: list(text(isLabel), texts, {
@@ -190,9 +194,9 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     allowed: "a label: letters, digits, _ and -",
     example: "vpn,public"
   }),
-  seeds: list(text((seed) => wrongSeed(seed) === undefined), atLeastOne, {
+  seeds: list(text((seed) => wrongSeed(seed, schemes) === undefined), atLeastOne, {
     about: "Nodes to connect to at the start; [] is none",
-    allowed: "an address: host:port, [v6]:port, *:port, or a bare port of this host; * is this very node",
+    allowed: "an address: host:port, [v6]:port, *:port, a bare port of this host, or unix:/path; * is this very node",
     example: "10.0.0.1:4040,10.0.0.2:4040"
   }),
   services: listOfServices("What to run: MODULE or MODULE#EXPORT"),

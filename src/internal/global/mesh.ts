@@ -6,7 +6,7 @@
  */
 import * as Context from "effect/Context"
 import type { NodeListener, Router } from "../node/router.ts"
-import { readLabel } from "../values/address.ts"
+import { isForAll } from "../values/address.ts"
 import { Delivery } from "./delivery.ts"
 import { globalsFamily, listenersFamily, scopedFamily } from "./families.ts"
 import type { FamilyListener } from "./familyCopy.ts"
@@ -46,11 +46,11 @@ export class Mesh implements GlobalService, NodeListener {
     this.tellAddresses()
   }
 
-  /** Tells the network where this node listens. Addresses with labels are for those who know what they mean. */
+  /** Tells the network where this node listens. Addresses with labels or schemes are for those who know what they mean. */
   private tellAddresses(): void {
     const { addresses, nodeId } = this.router
-    const scoped = addresses.filter((address) => readLabel(address).label !== undefined)
-    this.ownData.set(listenersFamily, nodeId, addresses.filter((address) => !scoped.includes(address)))
+    const scoped = addresses.filter((address) => !isForAll(address))
+    this.ownData.set(listenersFamily, nodeId, addresses.filter(isForAll))
     if (scoped.length > 0) this.ownData.set(scopedFamily, nodeId, scoped)
     else this.ownData.delete(scopedFamily, [nodeId])
   }

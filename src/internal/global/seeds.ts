@@ -10,7 +10,7 @@ import type { Network } from "../node/network.ts"
 import type { NodeLog } from "../node/nodeLog.ts"
 import type { Router } from "../node/router.ts"
 import { isConnectedAlready, type LinkError, type LinkErrorReason } from "../transport/linkError.ts"
-import { isOwnSeed, wrongSeed } from "../values/address.ts"
+import { isOwnSeed } from "../values/address.ts"
 import { isCommand } from "../values/commandId.ts"
 import { globalsFamily } from "./families.ts"
 import { Flaps, keepTrying } from "./keepTrying.ts"
@@ -74,7 +74,7 @@ export class Seeds {
     this.connections = connections
     this.isOne = names.some(isOwnSeed)
     this.seeds = names.filter((name) => !isOwnSeed(name)).flatMap((name) => {
-      const problem = wrongSeed(name)
+      const problem = connections.wrongSeed(name)
       const [address] = problem === undefined ? connections.dialable([name]) : []
       if (address !== undefined) {
         const problems = new Set<string>()

@@ -194,7 +194,8 @@ export class Admission {
    */
   private besideOtherKind(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
     // A host may have several addresses: where it is dialled, and where it dials from.
-    const isSameHost = hostOf(attempt.wire.remote) === hostOf(first.address)
+    const host = hostOf(attempt.wire.remote)
+    const isSameHost = host !== undefined && host === hostOf(first.address)
     const isCrossing = attempt.since - (this.since.get(first) ?? -Infinity) < crossingMillis
     const refuse = attempt.refuse(isSameHost || isCrossing ? "second_connection" : "already_connected", first)
     const limit = Math.min(this.monitorTimeoutMillis / 3, longProbeLimitMillis)

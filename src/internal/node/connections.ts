@@ -9,13 +9,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import { isOf, schemesOf } from "../transport/carriers.ts"
 import { type Establish, establish } from "../transport/handshake/establish.ts"
 import { type Greeting, ownKindKey } from "../transport/handshake/greeting.ts"
 import { watch } from "../transport/heartbeat.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import type { Carrier, Wire } from "../transport/wire.ts"
-import { inScopes } from "../values/address.ts"
+import { inScopes, isOwnSeed, readLabel, wrongSeed } from "../values/address.ts"
 import { Admission, Attempt } from "./admission.ts"
 import { Listeners } from "./listeners.ts"
 import type { FindAddresses, Network } from "./network.ts"
@@ -108,8 +109,14 @@ export class Connections implements Network {
     return this.listeners.onMoved(watcher)
   }
 
+  wrongSeed(text: string): string | undefined {
+    const { carrier } = this
+    if (isOwnSeed(text)) return undefined
+    return wrongSeed(text, schemesOf(carrier)) ?? carrier.wrong?.(readLabel(text).address)
+  }
+
   dialable(addresses: ReadonlyArray<string>): ReadonlyArray<string> {
-    return inScopes(addresses, this.settings.scopes)
+    return inScopes(addresses, this.settings.scopes).filter((address) => isOf(this.carrier, address))
   }
 
   get handshaking(): number {
@@ -285,7 +292,7 @@ export class Connections implements Network {
     if (addresses.length > 0) return resolveEach(addresses, (address) => this.resolve(address))
     const detail = found.length === 0
       ? undefined
-      : `no known address in the scopes of this node, but ${found.join(", ")}`
+      : `no known address that this node dials (of its scopes, and its transport), but ${found.join(", ")}`
     return Effect.fail(new LinkError({ reason: "no_known_address", peer: peer.nodeId, detail }))
   }
 

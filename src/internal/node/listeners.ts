@@ -88,7 +88,7 @@ export class Listeners {
     if (read === undefined || read.port > 0) return [writeLabel({ address, label })]
     const alike = this.listeners.filter((listener) => listener.label === label)
     const bound = (alike.length > 0 ? alike : this.listeners).flatMap(({ addresses }) => addresses)
-    const ports = new Set(bound.map((text) => parseAddress(text, os.hostname())?.port ?? 0))
+    const ports = new Set(bound.flatMap((text) => parseAddress(text, os.hostname())?.port ?? []))
     return Array.from(ports, (port) => writeLabel({ address: formatAddress({ host: read.host, port }), label }))
   }
 

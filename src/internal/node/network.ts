@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Link } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
-import { inScopes } from "../values/address.ts"
+import { bare, inScopes, wrongSeed } from "../values/address.ts"
 import { check, type InvalidOption } from "./options.ts"
 import type { Renewal } from "./ownProof.ts"
 import type { Peer } from "./peer.ts"
@@ -25,6 +25,8 @@ export interface Network {
   readonly addresses: ReadonlyArray<string>
   /** `watcher` is called when `addresses` has changed. The result ends that. */
   onMoved(watcher: () => void): () => void
+  /** What is wrong with the address of a seed; `undefined` if nothing is. */
+  wrongSeed(text: string): string | undefined
   /** Of these addresses those that this node dials, without their labels, the best first. */
   dialable(addresses: ReadonlyArray<string>): ReadonlyArray<string>
   /** How many incoming connections are in their handshakes. */
@@ -54,6 +56,7 @@ export const noNetwork: Network = {
   stop: () => {},
   addresses: [],
   onMoved: () => () => {},
+  wrongSeed: (text) => wrongSeed(text, [bare]),
   dialable: (addresses) => inScopes(addresses, []),
   handshaking: 0,
   // Nobody asks what it proves itself with; what is wrong is wrong here too.

@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { schemesOf } from "../transport/carriers.ts"
 import { hasEnded, lastDay } from "../transport/certificate.ts"
 import { leastMessageSize, limitsOf } from "../transport/framing/framing.ts"
 import { framings } from "../transport/framing/framings.ts"
@@ -15,7 +16,8 @@ import { accepted, defaultMethods, isSecret, mostSecrets, offered, secretMethods
 import { asideKey, ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
 import { type Credentials, readCredentials } from "../transport/tls.ts"
-import { isLabel, splitAddresses, wrongAdvertised, wrongBind } from "../values/address.ts"
+import type { Carrier } from "../transport/wire.ts"
+import { bare, isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { version } from "../values/version.ts"
 import { defaultDrainMillis } from "./drain.ts"
@@ -66,9 +68,6 @@ export const defaults = {
 export interface Checked {
   readonly identity: Identity
   readonly credentials: Credentials | undefined
-  readonly binds: ReadonlyArray<string>
-  /** What others are told; `undefined`: what the binds stand for. */
-  readonly advertise: ReadonlyArray<string> | undefined
   /** The labels of addresses that this node dials, the best first. */
   readonly scopes: ReadonlyArray<string>
   readonly monitorTimeoutMillis: number
@@ -91,7 +90,6 @@ export const check = (
     const credentials = yield* checkCert(options.cert)
     const nodeIdInCert = options.nodeIdInCert === true
     if (nodeIdInCert && credentials === undefined) return yield* invalid("nodeIdInCert", "means nothing without cert")
-    const isOpen = secrets.length > 0 || credentials !== undefined
     const methods = defaultMethods(credentials !== undefined, options.authAccept)
     const monitorTimeoutMillis = yield* checkTime(
       "monitorTimeout",
@@ -121,9 +119,6 @@ export const check = (
         ])
       },
       credentials,
-      // Nobody can connect without either: it should not look as if somebody could.
-      binds: yield* checkList("binds", options.binds ?? (isOpen ? ["*"] : ["127.0.0.1:*"]), wrongBind),
-      advertise: options.advertise && (yield* checkList("advertise", options.advertise, wrongAdvertised)),
       scopes: yield* checkList("scopes", options.scopes ?? [], (label) =>
         isLabel(label) ? undefined : `${JSON.stringify(label)} is not of letters, digits, _ and -`),
       monitorTimeoutMillis,
@@ -135,6 +130,30 @@ export const check = (
       drainTimeoutMillis: yield* checkTime("drainTimeout", options.drainTimeout ?? defaults.drainTimeoutMillis)
     }
   })
+
+/** Where a node is to listen, and what others are told. */
+export interface Places {
+  readonly binds: ReadonlyArray<string>
+  /** `undefined`: what the binds stand for. */
+  readonly advertise: ReadonlyArray<string> | undefined
+}
+
+/** Checks where a node with these options is to listen, with the transport that it has. */
+export const checkPlaces = (
+  { advertise, binds }: Options,
+  { credentials, identity }: Checked,
+  carrier: Carrier
+): Effect.Effect<Places, InvalidOption> => {
+  // Nobody can connect without either: it should not look as if somebody could.
+  const isOpen = identity.secrets.length > 0 || credentials !== undefined
+  const everywhere = schemesOf(carrier).includes(bare) ? [isOpen ? "*" : "127.0.0.1:*"] : []
+  const check = (option: "binds" | "advertise", texts: ReadonlyArray<string>, wrong: typeof wrongBind) =>
+    checkList(option, texts, (text) => wrong(text, schemesOf(carrier)) ?? carrier.wrong?.(readLabel(text).address))
+  return Effect.all({
+    binds: check("binds", binds ?? everywhere, wrongBind),
+    advertise: advertise === undefined ? Effect.undefined : check("advertise", advertise, wrongAdvertised)
+  })
+}
 
 const invalid = (option: keyof Options, problem: string) => Effect.fail(new InvalidOption({ option, problem }))
 

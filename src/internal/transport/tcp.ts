@@ -5,14 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as dns from "node:dns"
-import * as net from "node:net"
 import * as os from "node:os"
 import { formatAddress, parseAddress } from "../values/address.ts"
 import { LinkError } from "./linkError.ts"
-import { Reader } from "./sharedReads.ts"
+import { connect } from "./sockets.ts"
+import { errorText, SocketWire } from "./socketWire.ts"
 import { hostsOf, listenWith, type Machine, malformed, told } from "./tcpListen.ts"
-import { errorText, socketOptions, TcpWire } from "./tcpWire.ts"
-import type { Carrier, Wire } from "./wire.ts"
+import type { Carrier } from "./wire.ts"
 
 const failedToConnect = (peer: string, error: NodeJS.ErrnoException) =>
   new LinkError({ reason: "connect_failed", peer, detail: errorText(error) })
@@ -28,32 +27,14 @@ const resolveWith = (machine: Machine): Carrier["resolve"] => (text) => {
 }
 
 /** A name with several addresses: one after the other is tried. */
-const dialWith = ({ lookup }: Machine): Carrier["dial"] => (text) =>
-  Effect.callback<Wire, LinkError>((resume) => {
-    const address = parseAddress(text, os.hostname())
-    if (address === undefined || address.port === 0) return resume(Effect.fail(malformed(text)))
-    const reader = new Reader()
-    const socket = net.connect({
-      ...socketOptions,
-      host: address.host,
-      port: address.port,
-      lookup,
-      onread: reader.onread
-    })
-    const failed = (error: NodeJS.ErrnoException): void => {
-      resume(Effect.fail(failedToConnect(text, firstOf(error))))
-    }
-    socket.once("error", failed)
-    socket.once("connect", () => {
-      socket.off("error", failed).pause()
-      resume(Effect.succeed(new TcpWire({ socket, reader }, text)))
-    })
-    return Effect.sync(() => socket.destroy())
+const dialWith = ({ lookup }: Machine): Carrier["dial"] => (text) => {
+  const address = parseAddress(text, os.hostname())
+  if (address === undefined || address.port === 0) return Effect.fail(malformed(text))
+  return Effect.mapBoth(connect({ host: address.host, port: address.port, lookup }), {
+    onSuccess: (socket) => new SocketWire(socket, text),
+    onFailure: (error) => failedToConnect(text, error)
   })
-
-/** Where all addresses of a name failed, the first of them says why. */
-const firstOf = (error: NodeJS.ErrnoException): NodeJS.ErrnoException =>
-  error instanceof AggregateError ? error.errors[0] as NodeJS.ErrnoException : error
+}
 
 /** The addresses that the interfaces of this machine have now. */
 const interfaceAddresses = (): ReadonlyArray<string> => {

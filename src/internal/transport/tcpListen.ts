@@ -12,7 +12,8 @@ import * as os from "node:os"
 import { type Address, formatAddress, isWildcard, parseAddress, reachable } from "../values/address.ts"
 import { LinkError } from "./linkError.ts"
 import { accepted } from "./sharedReads.ts"
-import { errorText, socketOptions, TcpWire } from "./tcpWire.ts"
+import * as sockets from "./sockets.ts"
+import { errorText, SocketWire } from "./socketWire.ts"
 import type { Carrier, Wire } from "./wire.ts"
 
 /** What addresses and names stand for on a machine. */
@@ -80,14 +81,9 @@ const listenOn = (
   )
 
 const openServer = (address: Address, accept: (wire: Wire) => void): Effect.Effect<net.Server, NodeJS.ErrnoException> =>
-  Effect.callback((resume) => {
-    const server = net.createServer({ ...socketOptions, pauseOnConnect: true }, (socket) => {
-      const remote = formatAddress({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })
-      accept(new TcpWire(accepted(socket), remote))
-    })
-    server.once("error", (error) => resume(Effect.fail(error)))
-    server.listen({ host: address.host, port: address.port }, () => resume(Effect.succeed(server)))
-    return Effect.sync(() => server.close())
+  sockets.openServer({ host: address.host, port: address.port }, (socket) => {
+    const remote = formatAddress({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })
+    accept(new SocketWire(accepted(socket), remote))
   })
 
 const isNotHere = (error: NodeJS.ErrnoException): boolean =>

@@ -36,6 +36,10 @@ export interface Wire {
 
 /** Documented as `Transport.Carrier`. */
 export interface Carrier {
+  /** What addresses of this carrier begin with; `bare` for `host:port`. Not there: `bare` alone. */
+  readonly schemes?: ReadonlyArray<string> | undefined
+  /** What is wrong with an address that has one of the schemes, in words that name it. Asked before anything is listened on or dialled. */
+  readonly wrong?: ((address: string) => string | undefined) | undefined
   /**
    * Listens until the scope closes, and gives every incoming connection to `accept`. Answers the addresses that others
    * can dial, one for each interface, with their real ports; when they change, `moved` gets those that count from then on.

@@ -1,6 +1,7 @@
 /**
  * Addresses as AEMP writes them: `host:port`, `[v6]:port`, and the shorter forms of binds. Follows protocol sections
- * 1 and 19. An address of ours may have a label, `host:port@vpn`, which says for whom it is.
+ * 1 and 19. An address of ours may have a label, `host:port@vpn`, which says for whom it is, and a scheme, `unix:/run/emp.sock`, which says
+ * what transport it is of: what follows is that transport's alone.
  *
  * @internal
  */
@@ -34,6 +35,18 @@ export const parseAddress = (text: string, hostname: string): Address | undefine
 }
 
 const checked = (address: Address): Address | undefined => address.port <= 65535 ? address : undefined
+
+/** The scheme of addresses without one: those of AEMP, `host:port`. */
+export const bare = ""
+
+/**
+ * The scheme of an address, in small letters: `unix` of `unix:/run/emp.sock`. What can be read as `host:port` has none, whatever the name of the
+ * host; `undefined` of what is neither.
+ */
+export const schemeOf = (address: string): string | undefined => {
+  if (parseAddress(address, "localhost") !== undefined) return bare
+  return /^([a-z][a-z0-9+.-]*):[^\s\p{Cc},]+$/iu.exec(address)?.[1]?.toLowerCase()
+}
 
 // ---- which addresses a machine has
 
@@ -111,10 +124,22 @@ export const splitAddresses = (elements: ReadonlyArray<string>): ReadonlyArray<s
 
 const read = (text: string): Address | undefined => parseAddress(readLabel(text).address, "localhost")
 
-const isNoAddress = (text: string): string => `${JSON.stringify(text)} is not of the form host:port`
+/** Whether everybody may dial an address, nodes of other kinds too: those know neither labels nor schemes. */
+export const isForAll = (text: string): boolean => readLabel(text).label === undefined && schemeOf(text) === bare
 
-/** What is wrong with an address to listen on; `undefined` if nothing is. */
-export const wrongBind = (text: string): string | undefined => read(text) === undefined ? isNoAddress(text) : undefined
+/** What is wrong with an address whose scheme is none of these, `bare` among them if the simple form is one; `undefined` if nothing is. */
+const wrongScheme = (text: string, schemes: ReadonlyArray<string>): string | undefined => {
+  const scheme = schemeOf(readLabel(text).address)
+  if (scheme !== undefined && schemes.includes(scheme)) return undefined
+  const forms = schemes.map((known) => known === bare ? "host:port" : `${known}:...`)
+  return `${JSON.stringify(text)} is not of the form ${forms.join(" or ")}`
+}
+
+/** Something wrong with an address; `undefined` if nothing is. */
+type Wrong = string | undefined
+
+/** What is wrong with an address to listen on. */
+export const wrongBind = (text: string, schemes: ReadonlyArray<string>): Wrong => wrongScheme(text, schemes)
 
 /** Whether a seed means this very node, wherever it listens: `*`. */
 export const isOwnSeed = (text: string): boolean => {
@@ -122,14 +147,18 @@ export const isOwnSeed = (text: string): boolean => {
   return address?.host === "*" && address.port === 0
 }
 
-/** What is wrong with the address of a seed; `undefined` if nothing is. */
-export const wrongSeed = (text: string): string | undefined =>
-  (read(text)?.port ?? 0) > 0 || isOwnSeed(text) ? undefined : isNoAddress(text)
+/** What is wrong with the address of a seed. */
+export const wrongSeed = (text: string, schemes: ReadonlyArray<string>): Wrong => {
+  if (isOwnSeed(text)) return undefined
+  return wrongScheme(text, schemes) ??
+    (read(text)?.port === 0 ? `${JSON.stringify(text)} is not of the form host:port` : undefined)
+}
 
-/** What is wrong with an address that others are to dial; `undefined` if nothing is. It may be without a port. */
-export const wrongAdvertised = (text: string): string | undefined => {
+/** What is wrong with an address that others are to dial. It may be without a port. */
+export const wrongAdvertised = (text: string, schemes: ReadonlyArray<string>): Wrong => {
+  const problem = wrongScheme(text, schemes)
   const address = read(text)
-  if (address === undefined) return isNoAddress(text)
+  if (problem !== undefined || address === undefined) return problem
   const isOneHost = address.host !== "*" && !isWildcard(address.host) && !/^\d+$/.test(readLabel(text).address)
   return isOneHost ? undefined : `${JSON.stringify(text)} names no host that others can dial`
 }

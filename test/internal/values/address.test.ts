@@ -5,6 +5,7 @@ import * as net from "node:net"
 import * as os from "node:os"
 import { tcpCarrierWith } from "../../../src/internal/transport/tcp.ts"
 import {
+  bare,
   formatAddress,
   inScopes,
   isLabel,
@@ -156,8 +157,8 @@ describe("an address", () => {
       Effect.sync(() => {
         const text = parts.join("")
         const address = parseAddress(readLabel(text).address, "localhost")
-        assert.strictEqual(wrongBind(text) === undefined, address !== undefined, text)
-        for (const problem of [wrongSeed(text), wrongAdvertised(text)]) {
+        assert.strictEqual(wrongBind(text, [bare]) === undefined, address !== undefined, text)
+        for (const problem of [wrongSeed(text, [bare]), wrongAdvertised(text, [bare])]) {
           if (address === undefined) assert.isDefined(problem, text)
           if (problem !== undefined) assert.include(problem, JSON.stringify(text))
         }
@@ -186,7 +187,7 @@ describe("an address", () => {
       return Effect.scoped(Effect.match(carrier.listen(text, () => {}, "node"), {
         onSuccess: (addresses) => {
           assert.isNotEmpty(addresses)
-          for (const address of addresses) assert.isUndefined(wrongAdvertised(address), `${text}: ${address}`)
+          for (const address of addresses) assert.isUndefined(wrongAdvertised(address, [bare]), `${text}: ${address}`)
         },
         onFailure: (error) => {
           assert.strictEqual(error.reason, "listen_failed")
@@ -243,11 +244,18 @@ describe("what is wrong with an address", () => {
       ["[::]:1", true, true, false],
       ["4040", true, true, false],
       ["0", true, false, false],
-      ["host:x", false, false, false]
+      ["host:x", false, false, false],
+      ["unix:/run/emp.sock", true, true, true],
+      ["unix:/run/emp.sock@vpn", true, true, true],
+      ["UNIX:/run/emp.sock", true, true, true],
+      ["unix:", false, false, false],
+      ["unix:/run/a b", false, false, false],
+      ["pigeon:coop", false, false, false],
+      ["unix:4040", true, true, true]
     ] as const
   ) {
     it(`is${bind ? " not" : ""} to bind, is${seed ? " not" : ""} to be a seed, is${advertised ? " not" : ""} to be advertised: ${text}`, () => {
-      const found = [wrongBind(text), wrongSeed(text), wrongAdvertised(text)]
+      const found = [wrongBind, wrongSeed, wrongAdvertised].map((wrong) => wrong(text, [bare, "unix"]))
       assert.deepStrictEqual(found.map((problem) => problem === undefined), [bind, seed, advertised])
     })
   }

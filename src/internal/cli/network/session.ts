@@ -12,7 +12,6 @@ import type * as Scope from "effect/Scope"
 import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
 import * as Port from "../../../Port.ts"
-import * as Transport from "../../../Transport.ts"
 import { hasProof, runOptions } from "../../config/options.ts"
 import type { Sources } from "../../config/resolve.ts"
 import { listenersFamily, scopedFamily } from "../../global/families.ts"
@@ -20,11 +19,12 @@ import { NodeMesh } from "../../global/mesh.ts"
 import { traceMessages, writeLine } from "../../node/messageTrace.ts"
 import { NodeRouter } from "../../node/router.ts"
 import type { LinkErrorReason } from "../../transport/linkError.ts"
-import { isWildcard, parseAddress, readLabel, splitAddresses } from "../../values/address.ts"
+import { bare, isWildcard, parseAddress, readLabel, schemeOf, splitAddresses } from "../../values/address.ts"
 import { isCommand } from "../../values/commandId.ts"
 import { reasonFromExit } from "../../values/reason.ts"
 import { isTraced } from "../terminal/traced.ts"
 import { UsageError } from "../terminal/usage.ts"
+import { layerTransport } from "../transport.ts"
 
 /** A command that could not do what it was asked to. */
 export class CommandFailed extends Schema.TaggedError<CommandFailed>()("CommandFailed", { problem: Schema.String }) {
@@ -74,7 +74,7 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
     }
     const node = Layer.provideMerge(
       Global.layer({ seeds }),
-      Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [], advertise: [] }), Transport.layerTcp)
+      Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [], advertise: [] }), layerTransport)
     )
     const joined = within(session, Effect.raceFirst(Global.joined, refused), "").pipe(
       Effect.catchTag("TimedOut", () => unanswered(session, seeds))
@@ -130,6 +130,7 @@ const seedsOf = (
   if (options.seeds.length > 0) return options.seeds
   return splitAddresses(options.binds ?? []).flatMap((bind) => {
     const own = readLabel(bind).address
+    if (schemeOf(own) !== bare) return [own]
     const address = parseAddress(own, "localhost")
     if (address === undefined || address.port === 0) return []
     return [address.host === "*" || isWildcard(address.host) ? `localhost:${address.port}` : own]

@@ -13,7 +13,7 @@ import * as os from "node:os"
 import { inspect } from "node:util"
 import * as Global from "../../../Global.ts"
 import * as Node from "../../../Node.ts"
-import * as Transport from "../../../Transport.ts"
+import { schemes } from "../../config/keys.ts"
 import { checkProof, type RunOptions } from "../../config/options.ts"
 import { traceMessages, writeLine } from "../../node/messageTrace.ts"
 import { expand } from "../../node/nodeId.ts"
@@ -24,6 +24,7 @@ import { describe } from "../../values/describe.ts"
 import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
 import { CurrentEnding } from "../terminal/interruption.ts"
+import { layerTransport } from "../transport.ts"
 import { isWatched, tellWatchdog } from "./channel.ts"
 import { asTheLogShows, catcher } from "./logCatcher.ts"
 import type { Service, ServiceEnvironment, ServiceError } from "./service.ts"
@@ -73,7 +74,7 @@ export const runNode = (
     const started = yield* Deferred.make<Services>()
     const node = Layer.provideMerge(
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
-      Layer.provide(Node.layer({ ...options, nodeId }), Transport.layerTcp)
+      Layer.provide(Node.layer({ ...options, nodeId }), layerTransport)
     )
     // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it. They are
     // there until the node has drained: what they have been asked is answered first.
@@ -147,7 +148,7 @@ export const checkSeeds = ({ binds = ["*"], seeds }: NodeOptions): Effect.Effect
   const all = splitAddresses(seeds)
   const own = binds.length === 0 ? all.find(isOwnSeed) : undefined
   const problem = own === undefined
-    ? all.map(wrongSeed).find((found) => found !== undefined)
+    ? all.map((seed) => wrongSeed(seed, schemes)).find((found) => found !== undefined)
     : `${JSON.stringify(own)} is this very node, which has no binds`
   return problem === undefined ? Effect.void : Effect.fail(new Node.InvalidOption({ option: "seeds", problem }))
 }

@@ -18,7 +18,7 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import * as http from "node:http"
 import * as Node from "../../../Node.ts"
 import { probes } from "../../node/probes.ts"
-import { errorText } from "../../transport/tcpWire.ts"
+import { errorText } from "../../transport/socketWire.ts"
 import { formatAddress, parseAddress } from "../../values/address.ts"
 import { version } from "../../values/version.ts"
 

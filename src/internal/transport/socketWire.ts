@@ -1,5 +1,5 @@
 /**
- * A wire over a TCP socket.
+ * A wire over a socket, of TCP or of Unix.
  *
  * @internal
  */
@@ -7,9 +7,6 @@ import type * as net from "node:net"
 import { getSystemErrorMessage } from "node:util"
 import type { ReadableSocket, Reader } from "./sharedReads.ts"
 import type { Wire, WireEvents } from "./wire.ts"
-
-/** AEMP's socket settings: small messages leave at once, and a dead peer is noticed some day. */
-export const socketOptions = { noDelay: true, keepAlive: true }
 
 /**
  * What a socket is given at once. A socket tells that bytes have left only when all that it was given has: more would
@@ -23,7 +20,7 @@ interface Waiting {
   readonly left: (() => void) | undefined
 }
 
-export class TcpWire implements Wire {
+export class SocketWire implements Wire {
   readonly remote: string
   private readonly socket: net.Socket
   private readonly reader: Reader

@@ -1,0 +1,134 @@
+/**
+ * Unix sockets: nodes of one machine without a network. The file of a socket is its owner's alone, from its first moment on.
+ *
+ * @internal
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as fs from "node:fs"
+import type * as net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import { LinkError } from "./linkError.ts"
+import { accepted } from "./sharedReads.ts"
+import { connect, openServer } from "./sockets.ts"
+import { errorText, SocketWire } from "./socketWire.ts"
+import { formatUnix, isHere, parseUnix, type UnixAddress, unixScheme, wrongUnix } from "./unixAddress.ts"
+import type { Carrier } from "./wire.ts"
+
+type Refused = NodeJS.ErrnoException
+
+/** What an address means here, or why it means nothing. */
+const read = (address: string): Effect.Effect<UnixAddress, LinkError> => {
+  const found = parseUnix(address)
+  if (found === undefined || wrongUnix(address) !== undefined) {
+    return Effect.fail(new LinkError({ reason: "malformed_address", peer: address, detail: wrongUnix(address) }))
+  }
+  return isHere(found)
+    ? Effect.succeed(found)
+    : Effect.fail(
+      new LinkError({ reason: "connect_failed", peer: address, detail: "the socket is on another machine" })
+    )
+}
+
+// ---- dialling
+
+const dial: Carrier["dial"] = (address) =>
+  Effect.flatMap(read(address), (found) =>
+    Effect.mapBoth(connect({ path: found.path }), {
+      onSuccess: (socket) => new SocketWire(socket, address),
+      onFailure: (error) =>
+        new LinkError({
+          reason: "connect_failed",
+          peer: address,
+          detail: error.code === "ENOENT" ? "there is no such socket" : errorText(error)
+        })
+    }))
+
+// ---- listening
+
+/** The file at a path: nobody else's has both numbers. */
+const identityOf = (file: string): string | undefined => {
+  const found = fs.lstatSync(file, { throwIfNoEntry: false })
+  return found && `${found.dev} ${found.ino}`
+}
+
+/** A file that a process has left behind which was killed is in the way: whoever refuses a connection there is dead. */
+const clear = (file: string): Effect.Effect<void, Refused> => {
+  const found = fs.lstatSync(file, { throwIfNoEntry: false })
+  if (found === undefined) return Effect.void
+  if (!found.isSocket()) {
+    return Effect.fail(new Error("a file is there that is no socket"))
+  }
+  const before = identityOf(file)
+  return Effect.matchEffect(connect({ path: file }), {
+    onSuccess: ({ socket }) => {
+      socket.destroy()
+      return Effect.fail(new Error("another process listens there"))
+    },
+    onFailure: (error) =>
+      error.code !== "ECONNREFUSED" && error.code !== "ENOENT" ? Effect.fail(error) : Effect.sync(() => {
+        // Somebody else may have come first.
+        if (identityOf(file) === before) fs.rmSync(file, { force: true })
+      })
+  })
+}
+
+const tried = <A>(work: () => A): Effect.Effect<A, Refused> =>
+  Effect.try({ try: work, catch: (error) => error as Refused })
+
+/**
+ * Makes the socket in a folder that nobody else may enter, and gives it its name when its mode is set: what is asked for by that name is
+ * never open to others, and of two who want it one gets it.
+ */
+const openAt = (file: string, accept: (socket: net.Socket) => void): Effect.Effect<net.Server, Refused> =>
+  Effect.acquireUseRelease(
+    tried(() => fs.mkdtempSync(path.join(path.dirname(file), ".emp"))),
+    (folder) => {
+      const first = path.join(folder, "s")
+      return Effect.tap(openServer({ path: first }, accept), (server) =>
+        tried(() => {
+          fs.chmodSync(first, 0o600)
+          fs.linkSync(first, file)
+        }).pipe(Effect.tapError(() => Effect.sync(() => server.close()))))
+    },
+    (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true, force: true }))
+  )
+
+const listen: Carrier["listen"] = (bind, accept) =>
+  Effect.flatMap(read(bind), ({ path: file }) => {
+    const start = Effect.andThen(
+      Effect.flatten(tried(() => clear(file))),
+      openAt(file, (socket) => accept(new SocketWire(accepted(socket), formatUnix({ host: undefined, path: file }))))
+    )
+    return Effect.mapError(listening(start, file), (error) =>
+      new LinkError({
+        reason: "listen_failed",
+        peer: bind,
+        detail: error.code === "EEXIST" ? "another process listens there" : errorText(error)
+      })).pipe(Effect.as([formatUnix({ host: os.hostname(), path: file })]))
+  })
+
+/** Until the scope closes, which takes the file away, if it still is that of this server. */
+const listening = (
+  start: Effect.Effect<net.Server, Refused>,
+  file: string
+): Effect.Effect<void, Refused, Scope.Scope> =>
+  Effect.asVoid(Effect.acquireRelease(
+    Effect.map(start, (server) => ({ server, identity: identityOf(file) })),
+    ({ identity, server }) =>
+      Effect.sync(() => {
+        if (identityOf(file) === identity) fs.rmSync(file, { force: true })
+        server.close()
+      }),
+    { interruptible: true }
+  ))
+
+/** Unix sockets, as `Transport.layerUnix` provides them. */
+export const unixCarrier: Carrier = {
+  schemes: [unixScheme],
+  wrong: wrongUnix,
+  listen,
+  resolve: (address) => Effect.as(read(address), [address]),
+  dial
+}
