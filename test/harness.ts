@@ -175,8 +175,8 @@ class CuttableNetwork {
       return cuttable
     }
     this.carrier = {
+      ...inner,
       listen: (bind, accept, host, moved) => inner.listen(bind, (wire) => accept(keep(wire, host)), host, moved),
-      resolve: inner.resolve,
       dial: (address, host) => Effect.map(inner.dial(address, host), (wire) => keep(wire, host))
     }
   }
