@@ -20,6 +20,7 @@ export interface Tree {
   readonly name: string
   readonly port: string
   readonly node: string
+  /** Of one that is not of `make`, which kind it is. */
   readonly strategy: Strategy | "dynamic" | "restart" | "failover"
   readonly children: ReadonlyArray<TreeChild>
   /** The port that it was made in, which ends with it. */
@@ -29,6 +30,7 @@ export interface Tree {
 /** Documented as `Supervisor.TreeChild`. */
 export interface TreeChild extends ChildInfo {
   readonly node: string | undefined
+  /** What is below it if it is a supervisor, or why that could not be seen. */
   readonly tree: Tree | string | undefined
   /** Supervisors that were made in its port, of those that were read together: those of a service. */
   readonly made: ReadonlyArray<Tree>
