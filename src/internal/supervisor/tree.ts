@@ -20,7 +20,7 @@ export interface Tree {
   readonly name: string
   readonly port: string
   readonly node: string
-  /** Of one that is not of `make`, which kind it is. */
+  /** Of one that has none, which kind it is. */
   readonly strategy: Strategy | "dynamic" | "restart" | "failover"
   readonly children: ReadonlyArray<TreeChild>
   /** The port that it was made in, which ends with it. */
