@@ -29,7 +29,7 @@ declare const Names: unique symbol
 export type Name<M extends Port.Messages> = string & { readonly [Names]: M }
 
 /**
- * A name that says nothing of its port.
+ * A name that says nothing of its port: any text.
  *
  * @category models
  * @since 0.1.0
@@ -37,7 +37,7 @@ export type Name<M extends Port.Messages> = string & { readonly [Names]: M }
 export type PlainName = string & { readonly [Names]?: never }
 
 /**
- * A name that another port has, which is told as `port`.
+ * The `name` belongs to another port of this node, which is told as `port`.
  *
  * @category errors
  * @since 0.1.0
@@ -53,6 +53,10 @@ export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
 
 /**
  * A name for ports of a protocol: only those are registered under it, and what is looked up by it takes the protocol's messages.
+ *
+ * **When to use**
+ *
+ * For names that several parts of a program share. Any text is a name too, of a port of which the compiler knows nothing.
  *
  * **Gotchas**
  *
@@ -157,6 +161,10 @@ export const unregister: {
 /**
  * The port that has a name now, if one has.
  *
+ * **When to use**
+ *
+ * To ask once, where it is no mistake that nobody has the name. `await` waits for one, `watch` follows it.
+ *
  * @see {@link await} to wait for it
  * @category finding
  * @since 0.1.0
@@ -168,7 +176,11 @@ export const lookup: {
   Effect.map(NodeRouter, (router) => Option.fromUndefinedOr(localNamesOf(router).find(name)))
 
 /**
- * The port that has a name: waits until one has.
+ * The port that has a name: waits until one has, for as long as that takes.
+ *
+ * **When to use**
+ *
+ * By whoever may be started before the service that it needs. `lookup` does not wait.
  *
  * **Example** (A client that is started before its service)
  *
@@ -211,8 +223,15 @@ export { await_ as await }
 const backlog = 100
 
 /**
- * Who has a name: the present port, then each change, `None` when nobody has it any more. It lasts until it is interrupted. Who lags
- * behind by more than 100 changes loses the oldest.
+ * Who has a name: the present port, then each change, `None` when nobody has it any more.
+ *
+ * **When to use**
+ *
+ * To keep up with a service through its restarts. `lookup` looks once, `await` waits for the first port.
+ *
+ * **Details**
+ *
+ * The stream lasts until it is interrupted. Who lags behind by more than 100 changes loses the oldest.
  *
  * **Example** (Following a service through its restarts)
  *
@@ -253,7 +272,7 @@ export const watch: {
     ), { bufferSize: backlog, strategy: "sliding" })
 
 /**
- * All names that ports have now, and whose they are.
+ * All names that ports of this node have now, and whose they are.
  *
  * @category finding
  * @since 0.1.0
