@@ -23,6 +23,8 @@
  *
  * **Gotchas**
  *
+ * `effect/rpc` has an `Rpc` too: examples import this module as `PortRpc`.
+ *
  * It is imported as `effect-mp/Rpc`, and is no part of `effect-mp` itself: programs that do not use it do not load it. `effect/rpc` may change
  * from one version of Effect to the next, and this with it.
  *
@@ -319,7 +321,7 @@ export const layerServer = (options: { readonly name: string }): Layer.Layer<Rpc
  * **Details**
  *
  * Its `PortId` is the schema of addresses, for the messages of other ports. With it `Port.remote` declares a server that is spawned with arguments:
- * `Port.remote("example::users", [Schema.String], Rpc.protocol(Users))`.
+ * `Port.remote("example::users", [Schema.String], PortRpc.protocol(Users))`.
  *
  * @see {@link remote} for a server without arguments
  * @category constructors

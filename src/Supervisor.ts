@@ -334,8 +334,8 @@ export type StartError = errors.StartError
  *
  * **Details**
  *
- * - `already_started`: a child of that name runs, or is being restarted;
- * - `already_present`: there is one, which does not run: `restartChild` or `deleteChild`;
+ * - `already_started`: a child of that name runs;
+ * - `already_present`: there is one, which does not run now: `restartChild` or `deleteChild`, unless it is being restarted;
  * - `not_found`: there is none of that name or port;
  * - `running`, `restarting`: what was asked for is for children that do not run: `terminateChild` first;
  * - `stopped`: it has no port, and does not get one by itself;
