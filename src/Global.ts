@@ -8,14 +8,14 @@
  * The database has *families*: tables of keys and values. What a node sets is there until it deletes it, the scope closes that it was set
  * in, or the node goes down. A *group* is a family whose keys are the IDs of ports: services that are found by a name.
  *
- * | you want to                         | begin with                                                                     |
- * | ----------------------------------- | ------------------------------------------------------------------------------ |
- * | join a network                      | `layer`; `layerConfig` and `layerProfile` read its options; `joined` waits     |
- * | offer a service under a name        | `register`                                                                     |
- * | send to those who offer it          | `group`; `pick` for a single time                                              |
- * | know who offers it                  | `find` now, `watch` from now on, `awaitGroup` until there are enough           |
- * | share data                          | `typed`, or without a schema `set`, `family` and `mon`                         |
- * | wait for a node                     | `awaitNode`                                                                    |
+ * | you want to                  | begin with                                                                 |
+ * | ---------------------------- | -------------------------------------------------------------------------- |
+ * | join a network               | `layer`; `layerConfig` and `layerProfile` read its options; `joined` waits |
+ * | offer a service under a name | `register`                                                                 |
+ * | send to those who offer it   | `group`; `pick` for a single time                                          |
+ * | know who offers it           | `find` now, `watch` from now on, `awaitGroup` until there are enough       |
+ * | share data                   | `typed`, or without a schema `set`, `family` and `mon`                     |
+ * | wait for a node              | `awaitNode`                                                                |
  *
  * `docs/mesh.md` says what the database promises, in a split too; `docs/groups.md` how members of groups are chosen;
  * `docs/operating.md` how a network is configured.

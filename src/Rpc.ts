@@ -316,9 +316,9 @@ export const layerServer = (options: { readonly name: string }): Layer.Layer<Rpc
 // ---- servers that others spawn
 
 /**
- * The protocol of a server's port, for all that is told which ports it has to do with.
+ * The protocol of a server's port, as `Port.protocol` makes those of other ports.
  *
- * **Details**
+ * **When to use**
  *
  * Its `PortId` is the schema of addresses, for the messages of other ports. With it `Port.remote` declares a server that is spawned with arguments:
  * `Port.remote("example::users", [Schema.String], PortRpc.protocol(Users))`.
@@ -463,7 +463,9 @@ const protocolFor = <Rpcs extends EffectRpc.Any, E, R>(
  *
  * - when the server's port ends, in order or not, or the link to its node is lost. {@link killed} has the reason. The call may have
  *   run, or not, or in part: it is not repeated. Streams end so too, and do not go on;
- * - when the server was not found, by a target that is an effect.
+ * - when the server's node is about to stop, and takes no new calls. Then `isUnbegun` of what {@link killed} answers is true: nothing of the
+ *   call has begun, and it may be made again, elsewhere;
+ * - when the server was not found, by a target that is an effect. Where that has failed with `Killed`, `killed` has it.
  *
  * The next call connects again. A call that is interrupted, or a client whose scope closes, interrupts the handlers at the server.
  *
@@ -563,7 +565,12 @@ export const layerClient = <Rpcs extends EffectRpc.Any, E = never, R = never>(
   Layer.effect(RpcClient.Protocol, protocolFor(target))
 
 /**
- * Why a call failed, where that is because the connection with the server has ended: the `Killed` of its port. `None` for other failures.
+ * Why a call failed, where that is because the connection with the server has ended, or its node takes no more calls: the `Killed` of its port.
+ * `None` for other failures.
+ *
+ * **When to use**
+ *
+ * To decide whether a call is made again: in `while` of the `retry` of a {@link group}, and wherever `RpcClientError` is caught.
  *
  * **Details**
  *

@@ -4,19 +4,19 @@
  * A supervisor is a port that keeps other ports alive: it starts its children in order, monitors them, and starts again what ends, at once or
  * after a delay. When that happens too often it gives up, and its own supervisor takes over. The rules are those of OTP's `supervisor`.
  *
- * | you have                                                    | begin with                                                     |
- * | ----------------------------------------------------------- | -------------------------------------------------------------- |
- * | one service                                                 | `restart`                                                      |
- * | a Layer whose services break                                | `layer`                                                        |
- * | several services, some of which need others                 | `make`; they find each other by `sibling`                      |
- * | very many of one kind, that come and go                     | `dynamic`                                                      |
- * | a fixed number of one kind, chosen by a key                 | `partition`                                                    |
- * | an effect that is to be done, and a stream of such jobs     | `task`, as the start of a child; `runChild` of `dynamic`       |
- * | a service that is to run on another node                    | `spawn`, as the start of a child                               |
- * | many of one kind, on all nodes that there are               | `pool`                                                         |
- * | a service that must outlive its machine                     | `failover`                                                     |
- * | a program that ends when its supervisors give up            | `run` for one supervisor, `launch` for a Layer                 |
- * | a supervisor on another node to ask                         | `at`; `tree` and `forest` look, `render` prints                |
+ * | you have                                                | begin with                                               |
+ * | ------------------------------------------------------- | -------------------------------------------------------- |
+ * | one service                                             | `restart`                                                |
+ * | a Layer whose services break                            | `layer`                                                  |
+ * | several services, some of which need others             | `make`; they find each other by `sibling`                |
+ * | very many of one kind, that come and go                 | `dynamic`                                                |
+ * | a fixed number of one kind, chosen by a key             | `partition`                                              |
+ * | an effect that is to be done, and a stream of such jobs | `task`, as the start of a child; `runChild` of `dynamic` |
+ * | a service that is to run on another node                | `spawn`, as the start of a child                         |
+ * | many of one kind, on all nodes that there are           | `pool`                                                   |
+ * | a service that must outlive its machine                 | `failover`                                               |
+ * | a program that ends when its supervisors give up        | `run` for one supervisor, `launch` for a Layer           |
+ * | a supervisor on another node to ask                     | `at`; `tree` and `forest` look, `render` prints          |
  *
  * What supervisors of any kind have is in `Handle`. `docs/supervision.md` has the rules in full: which ends are followed by a restart, how often,
  * in which order children stop, and what happens across nodes.
@@ -108,7 +108,7 @@ export type Strategy = decisions.Strategy
 export type AutoShutdown = decisions.AutoShutdown
 
 /**
- * How long a child may take to end when it is stopped: a time, `infinity`, or `brutal`, which does not wait at all. In that time it
+ * How long a child may take to end when it is stopped: a `Duration.Input`, `infinity`, or `brutal`, which does not wait at all. In that time it
  * finishes the message that it has in hand, and releases what it holds. What has not ended by then is abandoned, with a warning.
  *
  * @category models
@@ -663,8 +663,8 @@ type IdsOf<C extends ChildSpec<Started, any, any>> = [C] extends [never] ? strin
 type ServicesOf<C> = C extends ChildSpec<any, any, infer R> ? Exclude<R, Scope.Scope> : never
 
 /**
- * In the start of a child, and in what is made there: the address of another child of its supervisor, by its `id`. It is known before that
- * child was ever started.
+ * The address of another child of the same supervisor, by its `id`: for the start of a child, and for what is made there. It is known before
+ * that other child was ever started.
  *
  * **When to use**
  *

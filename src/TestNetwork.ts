@@ -1,13 +1,13 @@
 /**
  * Whole networks in one test, in no time: nodes in a network in memory, a clock that the test moves, and what can happen to both.
  *
- * | you want to                                    | take                                                                   |
- * | ---------------------------------------------- | ---------------------------------------------------------------------- |
- * | have a network with its clock                  | `layer`                                                                |
- * | start a node, with the services of its process | `start`; what it answers, a `TestNode`, runs effects there, and ends   |
- * | let all happen that happens now                | `settle`                                                               |
+ * | you want to                                    | take                                                                         |
+ * | ---------------------------------------------- | ---------------------------------------------------------------------------- |
+ * | have a network with its clock                  | `layer`                                                                      |
+ * | start a node, with the services of its process | `start`; what it answers, a `TestNode`, runs effects there, and ends         |
+ * | let all happen that happens now                | `settle`                                                                     |
  * | let time pass                                  | `until` a condition holds, `within` which an effect ends; `TestClock.adjust` |
- * | cut the network                                | `part`; other faults are in `Transport.MemoryNetwork`                  |
+ * | cut the network                                | `part`; other faults are in `Transport.MemoryNetwork`                        |
  *
  * Imported as `effect-mp/TestNetwork`, and by no other module: programs do not load it. `docs/testing.md` shows how tests are written with it.
  *
