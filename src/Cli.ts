@@ -5,8 +5,8 @@
  * the command, to be made part of another one; `main` runs it as the whole program. Imported as `effect-mp/Cli`, and by no other module; it needs
  * `@effect/platform-node`.
  *
- * `docs/operating.md` says what the commands do, `docs/operating-reference.md` has the keys of the configuration, and `docs/json.md` what commands
- * print with `--json`.
+ * `docs/operating.md` says what the commands do, `docs/operating-reference.md` has the keys of the configuration, and `docs/json.md` what
+ * commands print with `--json`.
  *
  * @since 0.1.0
  */
@@ -123,7 +123,8 @@ const completion = completionOf((): Command.Command.Any => command)
  *
  * **When to use**
  *
- * To make it part of a command line of your own, or to run single commands in a program. `main` is a program that is `emp` and nothing else.
+ * To make it part of a command line of your own, or to run single commands in a program. {@link main} is a program that is `emp` and
+ * nothing else.
  *
  * **Details**
  *
@@ -192,7 +193,7 @@ const logging = (json: boolean) =>
  *
  * **When to use**
  *
- * In an executable of your own that is `emp`, such as a bundle. As a part of another command line it is `command`.
+ * In an executable of your own that is `emp`, such as a bundle. As a part of another command line it is {@link command}.
  *
  * **Details**
  *

@@ -8,14 +8,14 @@
  * The database has *families*: tables of keys and values. What a node sets is there until it deletes it, the scope closes that it was set
  * in, or the node goes down. A *group* is a family whose keys are the IDs of ports: services that are found by a name.
  *
- * | you want to                  | begin with                                                                 |
- * | ---------------------------- | -------------------------------------------------------------------------- |
- * | join a network               | `layer`; `layerConfig` and `layerProfile` read its options; `joined` waits |
- * | offer a service under a name | `register`                                                                 |
- * | send to those who offer it   | `group`; `pick` for a single time                                          |
- * | know who offers it           | `find` now, `watch` from now on, `awaitGroup` until there are enough       |
- * | share data                   | `typed`, or without a schema `set`, `family` and `mon`                     |
- * | wait for a node              | `awaitNode`                                                                |
+ * | you want to                  | begin with                                                                                         |
+ * | ---------------------------- | -------------------------------------------------------------------------------------------------- |
+ * | join a network               | {@link layer}; {@link layerConfig} and {@link layerProfile} read its options; {@link joined} waits |
+ * | offer a service under a name | {@link register}                                                                                   |
+ * | send to those who offer it   | {@link group}; {@link pick} for a single time                                                      |
+ * | know who offers it           | {@link find} now, {@link watch} from now on, {@link awaitGroup} until there are enough             |
+ * | share data                   | {@link typed}, or without a schema {@link set}, {@link family} and {@link mon}                     |
+ * | wait for a node              | {@link awaitNode}                                                                                  |
  *
  * `docs/mesh.md` says what the database promises, in a split too; `docs/groups.md` how members of groups are chosen;
  * `docs/operating.md` how a network is configured.
@@ -223,8 +223,8 @@ export type Global = service.Global
  *
  * **When to use**
  *
- * When the program has the options in its hands. `layerConfig` has them from variables, for programs in containers; `layerProfile` from the
- * configuration file that `emp` edits, and makes the node as well.
+ * When the program has the options in its hands. {@link layerConfig} has them from variables, for programs in containers;
+ * {@link layerProfile} from the configuration file that `emp` edits, and makes the node as well.
  *
  * **Details**
  *
@@ -319,7 +319,7 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
  *
  * **When to use**
  *
- * Beside `Node.layerConfig`, for programs that are configured by their environment. `layer` takes options; `layerProfile` reads the
+ * Beside `Node.layerConfig`, for programs that are configured by their environment. {@link layer} takes options; {@link layerProfile} reads the
  * configuration file.
  *
  * **Details**
@@ -415,8 +415,8 @@ export interface ProfileOptions extends Options, Node.Options {
  * **When to use**
  *
  * For programs that are nodes of a network whose operators run others by `emp run profile NAME`: secret, addresses and seeds stand in
- * one file, which `emp` edits and `emp doctor` checks, and in no program. `Node.layer` with `layer` takes them from the program,
- * `Node.layerConfig` with `layerConfig` from the environment.
+ * one file, which `emp` edits and `emp doctor` checks, and in no program. `Node.layer` with {@link layer} takes them from the program,
+ * `Node.layerConfig` with {@link layerConfig} from the environment.
  *
  * **Details**
  *
@@ -529,8 +529,8 @@ const hold = <E = never, R = never>(
  *
  * **When to use**
  *
- * For data: settings, prices, who is responsible for what. `typed` does it for values of one schema; `reg` and `register` for ports, whose
- * entries end as the ports do.
+ * For data: settings, prices, who is responsible for what. {@link typed} does it for values of one schema; {@link reg} and {@link register}
+ * for ports, whose entries end as the ports do.
  *
  * **Details**
  *
@@ -591,8 +591,8 @@ export const del = (family: string, ...keys: ReadonlyArray<string>): Effect.Effe
  *
  * **When to use**
  *
- * Where the members of a group say something of themselves, such as what they can do. Without a value `register` does it, in a pipe too; of
- * data that is no port's, `set`.
+ * Where the members of a group say something of themselves, such as what they can do. Without a value {@link register} does it, in a pipe too; of
+ * data that is no port's, {@link set}.
  *
  * **Details**
  *
@@ -656,8 +656,8 @@ const query = <A>(
  *
  * **When to use**
  *
- * To look once. `keys` and `values` answer less of it, and `find` the members of a group. Who looks again and again follows the family with
- * `mon`, and asks nobody.
+ * To look once. {@link keys} and {@link values} answer less of it, and {@link find} the members of a group. Who looks again and again
+ * follows the family with {@link mon}, and asks nobody.
  *
  * **Details**
  *
@@ -680,7 +680,7 @@ export const family = (name: string): Effect.Effect<ReadonlyMap<string, unknown>
  *
  * **When to use**
  *
- * When values do not matter. Of a group, `find` leaves out the keys that are no members.
+ * When values do not matter. Of a group, {@link find} leaves out the keys that are no members.
  *
  * **Details**
  *
@@ -702,7 +702,7 @@ export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, Invalid
  *
  * **When to use**
  *
- * When keys do not matter: two that have the same value are there twice. `family` has both.
+ * When keys do not matter: two that have the same value are there twice. {@link family} has both.
  *
  * **Details**
  *
@@ -760,8 +760,8 @@ const mostLogged = 1000
  *
  * **When to use**
  *
- * For all data that programs share: both sides declare the family once, and no reader has to doubt what it reads. `set`, `family` and `mon`
- * do the same without a schema, such as for keys alone.
+ * For all data that programs share: both sides declare the family once, and no reader has to doubt what it reads. {@link set},
+ * {@link family} and {@link mon} do the same without a schema, such as for keys alone.
  *
  * **Details**
  *
@@ -844,8 +844,8 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
  *
  * **When to use**
  *
- * To look once. `awaitGroup` waits until there are some, `watch` tells who comes and goes, `pick` chooses one. Who sends to members again and
- * again looks at the group with `group`, and asks nobody.
+ * To look once. {@link awaitGroup} waits until there are some, {@link watch} tells who comes and goes, {@link pick} chooses one. Who sends
+ * to members again and again looks at the group with {@link group}, and asks nobody.
  *
  * **Details**
  *
@@ -870,8 +870,8 @@ export const find = (group: string): Effect.Effect<ReadonlyArray<PortId>, Invali
  *
  * **When to use**
  *
- * For data that may change while the program runs. `family` looks once; of a group `watch` tells who comes and goes, and `group` is for
- * whoever sends to members. `typed` has its own.
+ * For data that may change while the program runs. {@link family} looks once; of a group {@link watch} tells who comes and goes, and
+ * {@link group} is for whoever sends to members. {@link typed} has its own.
  *
  * **Details**
  *
@@ -945,7 +945,8 @@ export const mon = (name: string): Stream.Stream<FamilyChange, InvalidEntry, Glo
  *
  * **When to use**
  *
- * At the start of a program that needs others. `find` answers at once; a view that `group` has made waits with its own `awaitMembers`.
+ * At the start of a program that needs others. {@link find} answers at once; a view that {@link group} has made waits with its own
+ * `awaitMembers`.
  *
  * **Details**
  *
@@ -984,7 +985,7 @@ export interface GroupChange {
  *
  * **When to use**
  *
- * For every service that is to be found by a name: workers, subscribers of a topic. It is `reg` without a value, and takes the port from a
+ * For every service that is to be found by a name: workers, subscribers of a topic. It is {@link reg} without a value, and takes the port from a
  * pipe too. On a single node, `Supervisor.Registry` gives a port a name without a network.
  *
  * **Details**
@@ -1038,8 +1039,8 @@ export const register: {
  *
  * **When to use**
  *
- * To react to members: to show them, or as the nodes of `Supervisor.pool`. It is `mon` without the keys that are no members, and without
- * changes of values alone. The `changes` of a `group` tell of those members that this node can reach.
+ * To react to members: to show them, or as the nodes of `Supervisor.pool`. It is {@link mon} without the keys that are no members, and without
+ * changes of values alone. The `changes` of a {@link group} tell of those members that this node can reach.
  *
  * **Details**
  *
@@ -1086,8 +1087,8 @@ export type Choice = choices.Choice
  *
  * **When to use**
  *
- * To choose once, or now and then. Every pick asks the node's master, as `find` does: a program that picks often looks at the group with
- * `group`, whose `pick` and `call` ask nobody, and know more ways to choose.
+ * To choose once, or now and then. Every pick asks the node's master, as {@link find} does: a program that picks often looks at the group with
+ * {@link group}, whose `pick` and `call` ask nobody, and know more ways to choose.
  *
  * **Details**
  *
@@ -1258,8 +1259,8 @@ const viewOf = (name: string): Effect.Effect<View, InvalidEntry, Global | Scope.
  * **When to use**
  *
  * For a service with several workers, and for topics: who subscribes to a topic is registered in its group, and who publishes sends to all
- * members. A program that chooses once may as well `pick`; one that only wants to know who is there has `find` and `watch`. Of servers of
- * rpc, `Rpc.group` calls their functions.
+ * members. A program that chooses once may as well {@link pick}; one that only wants to know who is there has {@link find} and
+ * {@link watch}. Of servers of rpc, `Rpc.group` calls their functions.
  *
  * **Details**
  *
@@ -1357,7 +1358,7 @@ const sendToAll = (view: View, message: ReadonlyArray<unknown>): Effect.Effect<v
  *
  * **When to use**
  *
- * At the start of a program that needs one certain node. `joined` waits for any seed, `awaitGroup` for services on whichever nodes.
+ * At the start of a program that needs one certain node. {@link joined} waits for any seed, {@link awaitGroup} for services on whichever nodes.
  *
  * **Details**
  *
@@ -1383,7 +1384,7 @@ export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node>
  *
  * **When to use**
  *
- * At the start of a program that asks the database. `awaitNode` waits for a certain node, `awaitGroup` for services.
+ * At the start of a program that asks the database. {@link awaitNode} waits for a certain node, {@link awaitGroup} for services.
  *
  * **Details**
  *

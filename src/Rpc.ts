@@ -10,14 +10,14 @@
  * handler, wherever that runs. Streams are read at the pace of their reader, spans go on at the other side, and any number of calls are
  * under way at once.
  *
- * | you want to                                    | begin with                                                                     |
- * | ---------------------------------------------- | ------------------------------------------------------------------------------ |
- * | serve a group                                  | `serve` in a scope, as the start of a supervised child too; `layer` as a Layer |
- * | let other nodes make servers here              | `remote` or `Port.remote`, and `implement`                                     |
- * | call a server                                  | `client`, by its address, or by an effect that finds it                        |
- * | call one of many                               | `group`                                                                        |
- * | know why a call failed                         | `killed`                                                                       |
- * | make servers and clients by Effect's own means | `layerServer`, `layerClient`                                                   |
+ * | you want to                                    | begin with                                                                                 |
+ * | ---------------------------------------------- | ------------------------------------------------------------------------------------------ |
+ * | serve a group                                  | {@link serve} in a scope, as the start of a supervised child too; {@link layer} as a Layer |
+ * | let other nodes make servers here              | {@link remote} or `Port.remote`, and {@link implement}                                     |
+ * | call a server                                  | {@link client}, by its address, or by an effect that finds it                              |
+ * | call one of many                               | {@link group}                                                                              |
+ * | know why a call failed                         | {@link killed}                                                                             |
+ * | make servers and clients by Effect's own means | {@link layerServer}, {@link layerClient}                                                   |
  *
  * `docs/services.md` says when to use it, and when plain messages.
  *
@@ -88,8 +88,8 @@ export type Address<Rpcs extends EffectRpc.Any = any> = Port.PortId<Served<Rpcs>
 export type Client<Rpcs extends EffectRpc.Any> = RpcClient.RpcClient<Rpcs, RpcClientError>
 
 /**
- * Where a client finds its server: at an address, or where an effect says, such as the `port` of a supervised server. That is asked before the first
- * call, and again after each end of the connection; all calls that wait meanwhile wait for one answer.
+ * Where a client finds its server: at an address, or where an effect says, such as the `port` of a supervised server. That is asked before
+ * the first call, and again after each end of the connection; all calls that wait meanwhile wait for one answer.
  *
  * @category models
  * @since 0.1.0
@@ -173,7 +173,7 @@ const running = <Rpcs extends EffectRpc.Any>(
  * **When to use**
  *
  * Wherever a program makes ports: as the start of a child of `Supervisor`, with `Global.register` to be found by a name, or with a `name` of its
- * own. `layer` is for programs that are Layers; `implement` for servers that other nodes ask for.
+ * own. {@link layer} is for programs that are Layers; {@link implement} for servers that other nodes ask for.
  *
  * **Details**
  *
@@ -247,7 +247,7 @@ export const serve = <Rpcs extends EffectRpc.Any>(
  *
  * **When to use**
  *
- * For programs that are made of Layers. `serve` answers the address, and is what supervisors start.
+ * For programs that are made of Layers. {@link serve} answers the address, and is what supervisors start.
  *
  * **Gotchas**
  *
@@ -296,7 +296,8 @@ export const layer = <Rpcs extends EffectRpc.Any>(
  *
  * **When to use**
  *
- * Where a program has its server made already, over another protocol, or needs more of `RpcServer` than `layer` passes on. Otherwise `layer` is shorter.
+ * Where a program has its server made already, over another protocol, or needs more of `RpcServer` than {@link layer} passes on. Otherwise
+ * {@link layer} is shorter.
  *
  * **Details**
  *
@@ -320,8 +321,8 @@ export const layerServer = (options: { readonly name: string }): Layer.Layer<Rpc
  *
  * **When to use**
  *
- * Its `PortId` is the schema of addresses, for the messages of other ports. With it `Port.remote` declares a server that is spawned with arguments:
- * `Port.remote("example::users", [Schema.String], PortRpc.protocol(Users))`.
+ * Its `PortId` is the schema of addresses, for the messages of other ports. With it `Port.remote` declares a server that is spawned with
+ * arguments: `Port.remote("example::users", [Schema.String], PortRpc.protocol(Users))`.
  *
  * @see {@link remote} for a server without arguments
  * @category constructors
@@ -355,7 +356,7 @@ export const remote = <Rpcs extends EffectRpc.Any>(
  *
  * **When to use**
  *
- * Where others decide which servers there are: a supervisor on another node, a pool. A server that this node starts itself is `serve`.
+ * Where others decide which servers there are: a supervisor on another node, a pool. A server that this node starts itself is {@link serve}.
  *
  * **Details**
  *
@@ -454,8 +455,8 @@ const protocolFor = <Rpcs extends EffectRpc.Any, E, R>(
  *
  * **When to use**
  *
- * For one server, with which the client stays until that ends. To choose a server for each call, `group`; to have the client as a service,
- * `layerClient`.
+ * For one server, with which the client stays until that ends. To choose a server for each call, {@link group}; to have the client as a service,
+ * {@link layerClient}.
  *
  * **Details**
  *
@@ -523,7 +524,7 @@ export const client = <Rpcs extends EffectRpc.Any, E = never, R = never>(
  *
  * **When to use**
  *
- * To have a client as a service of a program. In a scope, `client` is shorter.
+ * To have a client as a service of a program. In a scope, {@link client} is shorter.
  *
  * **Example** (A client as a service)
  *
@@ -631,12 +632,13 @@ export interface Group<Rpcs extends EffectRpc.Any> {
   /** Waits until there are at least `count` servers, for as long as that takes, and answers them all. */
   readonly awaitMembers: (count: number) => Effect.Effect<ReadonlyArray<Address<Rpcs>>>
   /**
-   * The address of a server: a target for a client that stays with it until it ends. Fails with `EmptyGroup` while there is none, unless it is to wait.
+   * The address of a server: a target for a client that stays with it until it ends. Fails with `EmptyGroup` while there is none, unless it
+   * is to wait.
    */
   readonly pick: (options?: Global.ChooseOptions) => Effect.Effect<Address<Rpcs>, Global.EmptyGroup>
   /**
-   * Chooses a server and gives its client to `use`. It fails as that does, or with `EmptyGroup`. Meanwhile the server counts as busy, for those who
-   * choose by `"least-pending"`.
+   * Chooses a server and gives its client to `use`. It fails as that does, or with `EmptyGroup`. Meanwhile the server counts as busy, for
+   * those who choose by `"least-pending"`.
    */
   readonly call: <A, E, R>(
     use: (client: Client<Rpcs>) => Effect.Effect<A, E, R>,
@@ -660,8 +662,8 @@ const idleTime = "1 minute"
  *
  * **When to use**
  *
- * For a service that several nodes offer, when each call may go to another one. A client that stays with a server is `client`; its target may be the
- * `pick` of a group.
+ * For a service that several nodes offer, when each call may go to another one. A client that stays with a server is {@link client}; its
+ * target may be the `pick` of a group.
  *
  * **Details**
  *
@@ -672,8 +674,8 @@ const idleTime = "1 minute"
  *
  * **Gotchas**
  *
- * What fails is repeated with another server only where `retry` says so: for calls that may run twice. Without a condition errors of the domain are
- * repeated, too: `while` tells them from the loss of a server, by `killed`.
+ * What fails is repeated with another server only where `retry` says so: for calls that may run twice. Without a condition errors of the
+ * domain are repeated, too: `while` tells them from the loss of a server, by `killed`.
  *
  * **Example** (Workers behind a group)
  *

@@ -4,19 +4,19 @@
  * A supervisor is a port that keeps other ports alive: it starts its children in order, monitors them, and starts again what ends, at once or
  * after a delay. When that happens too often it gives up, and its own supervisor takes over. The rules are those of OTP's `supervisor`.
  *
- * | you have                                                | begin with                                               |
- * | ------------------------------------------------------- | -------------------------------------------------------- |
- * | one service                                             | `restart`                                                |
- * | a Layer whose services break                            | `layer`                                                  |
- * | several services, some of which need others             | `make`; they find each other by `sibling`                |
- * | very many of one kind, that come and go                 | `dynamic`                                                |
- * | a fixed number of one kind, chosen by a key             | `partition`                                              |
- * | an effect that is to be done, and a stream of such jobs | `task`, as the start of a child; `runChild` of `dynamic` |
- * | a service that is to run on another node                | `spawn`, as the start of a child                         |
- * | many of one kind, on all nodes that there are           | `pool`                                                   |
- * | a service that must outlive its machine                 | `failover`                                               |
- * | a program that ends when its supervisors give up        | `run` for one supervisor, `launch` for a Layer           |
- * | a supervisor on another node to ask                     | `at`; `tree` and `forest` look, `render` prints          |
+ * | you have                                                | begin with                                                              |
+ * | ------------------------------------------------------- | ----------------------------------------------------------------------- |
+ * | one service                                             | {@link restart}                                                         |
+ * | a Layer whose services break                            | {@link layer}                                                           |
+ * | several services, some of which need others             | {@link make}; they find each other by {@link sibling}                   |
+ * | very many of one kind, that come and go                 | {@link dynamic}                                                         |
+ * | a fixed number of one kind, chosen by a key             | {@link partition}                                                       |
+ * | an effect that is to be done, and a stream of such jobs | {@link task}, as the start of a child; `runChild` of {@link dynamic}    |
+ * | a service that is to run on another node                | {@link spawn}, as the start of a child                                  |
+ * | many of one kind, on all nodes that there are           | {@link pool}                                                            |
+ * | a service that must outlive its machine                 | {@link failover}                                                        |
+ * | a program that ends when its supervisors give up        | {@link run} for one supervisor, {@link launch} for a Layer              |
+ * | a supervisor on another node to ask                     | {@link at}; {@link tree} and {@link forest} look, {@link render} prints |
  *
  * What supervisors of any kind have is in `Handle`. `docs/supervision.md` has the rules in full: which ends are followed by a restart, how often,
  * in which order children stop, and what happens across nodes.
@@ -66,8 +66,8 @@ import * as Port from "./Port.ts"
  * - `temporary`: none, and the child is forgotten;
  * - a predicate on the Exit: those of which it says so.
  *
- * An end is in order without a reason, or with one that is tagged `shutdown`. A child on another node ends when the link to that node is lost, too:
- * with `transport_error`. `linkError` of `Port.Killed` tells a predicate why it was lost.
+ * An end is in order without a reason, or with one that is tagged `shutdown`. A child on another node ends when the link to that node is
+ * lost, too: with `transport_error`. `linkError` of `Port.Killed` tells a predicate why it was lost.
  *
  * **Example** (A child that stays where it is)
  *
@@ -214,7 +214,8 @@ export interface Limits {
   /** The time that `intensity` counts in. Default: 5 seconds, as in OTP; where a child has a schedule, 1 minute. */
   readonly period?: Duration.Input | undefined
   /**
-   * What the supervisor is called in log lines, metrics and trees. Default: `supervisor`; `supervised` of `restart` and `layer`; `pool` of `pool`.
+   * What the supervisor is called in log lines, metrics and trees. Default: `supervisor`; `supervised` of `restart` and `layer`; `pool` of
+   * `pool`.
    */
   readonly name?: string | undefined
 }
@@ -416,7 +417,8 @@ export interface Supervised<M extends Port.Messages = any> extends Handle {
    */
   readonly address: Port.PortId<M>
   /**
-   * Ends the service and starts it again, now, and waits for that. It does not count as a failure. Those who ask at the same time get one restart.
+   * Ends the service and starts it again, now, and waits for that. It does not count as a failure. Those who ask at the same time get one
+   * restart.
    */
   readonly restart: Effect.Effect<void, Port.Killed>
 }
@@ -603,7 +605,7 @@ type PortOf<A> = A extends Port.PortId ? A
  * **When to use**
  *
  * For several services of different kinds, above all when some need others: then `strategy` says who shares whose fate. A single service is
- * simpler with `restart`; many of one kind are `dynamic`, or `partition` when a key chooses among them.
+ * simpler with {@link restart}; many of one kind are {@link dynamic}, or {@link partition} when a key chooses among them.
  *
  * **Details**
  *
@@ -621,8 +623,8 @@ type PortOf<A> = A extends Port.PortId ? A
  * With `one_for_all` and `rest_for_one`, children that were terminated or had ended for good are started with the others,
  * as OTP does. Temporary ones are only stopped.
  *
- * One that was made outside of a port, of {@link run} and of {@link launch} may give up, and the program goes on: `await` of the handle tells, and
- * the log.
+ * One that was made outside of a port, of {@link run} and of {@link launch} may give up, and the program goes on: `await` of the handle
+ * tells, and the log.
  *
  * **Example** (A worker that needs a cache)
  *
@@ -668,7 +670,7 @@ type ServicesOf<C> = C extends ChildSpec<any, any, infer R> ? Exclude<R, Scope.S
  *
  * **When to use**
  *
- * For children of one `make` that talk to each other. Where there is no common supervisor, `Supervisor.Registry` gives ports names on a
+ * For children of one {@link make} that talk to each other. Where there is no common supervisor, `Supervisor.Registry` gives ports names on a
  * node, and `Global.register` in the whole network.
  *
  * **Details**
@@ -717,8 +719,8 @@ export const sibling: (id: string) => Effect.Effect<Port.PortId, ChildError> = a
  *
  * **When to use**
  *
- * For children that come and go: a port for each user, a task for each job. A number that is fixed is `partition`; children with names of
- * their own are `make`; children on all nodes of a network are `pool`.
+ * For children that come and go: a port for each user, a task for each job. A number that is fixed is {@link partition}; children with names of
+ * their own are {@link make}; children on all nodes of a network are {@link pool}.
  *
  * **Details**
  *
@@ -821,7 +823,7 @@ export const task: <A, E, R>(
  * **When to use**
  *
  * Where one port, or one supervisor, has too much to do: each of `partitions` children has its share of the keys. Children that come and go are
- * `dynamic`; several nodes share the work by `pool`, or by keys with a `Global.group`.
+ * {@link dynamic}; several nodes share the work by {@link pool}, or by keys with a `Global.group`.
  *
  * **Details**
  *
@@ -890,8 +892,8 @@ export const partition = <A extends Exclude<Started, typeof ignore>, E, R>(
  *
  * **When to use**
  *
- * For a service that stands by itself. Where it is a Layer whose services others use, `layer` builds those again. Several services that need each other
- * are `make`; one that is to outlive its machine is `failover`.
+ * For a service that stands by itself. Where it is a Layer whose services others use, {@link layer} builds those again. Several services
+ * that need each other are {@link make}; one that is to outlive its machine is {@link failover}.
  *
  * **Details**
  *
@@ -976,7 +978,7 @@ export interface Rebuilt<in out Services> extends Supervised {
  *
  * **When to use**
  *
- * For connections and clients that break, such as those of a database. A service that is a port is simpler with `restart`.
+ * For connections and clients that break, such as those of a database. A service that is a port is simpler with {@link restart}.
  *
  * **Details**
  *
@@ -1066,8 +1068,9 @@ export const layer = <Id, Services, E, R>(
  *
  * **When to use**
  *
- * As the main effect of a program, or of anything whose end is to be the supervisor's end. A program of Layers is `launch`. What is made with
- * `make`, `restart` and the others without either goes on beside the program: then a monitor tells, `await` of the handle, and the log.
+ * As the main effect of a program, or of anything whose end is to be the supervisor's end. A program of Layers is {@link launch}. What is
+ * made with {@link make}, {@link restart} and the others without either goes on beside the program: then a monitor tells, `await` of the
+ * handle, and the log.
  *
  * **Details**
  *
@@ -1111,7 +1114,7 @@ export const run = <E, R>(
  *
  * **When to use**
  *
- * For programs that are Layers; a single supervisor is `run`. A Layer cannot fail any more when it is built: under `Layer.launch` a program
+ * For programs that are Layers; a single supervisor is {@link run}. A Layer cannot fail any more when it is built: under `Layer.launch` a program
  * goes on without a service that was given up, and only the log tells.
  *
  * **Details**
@@ -1216,8 +1219,8 @@ export interface Failover<M extends Port.Messages = any> {
  *
  * **When to use**
  *
- * For a service that there is to be one of, and that must outlive its machine. Many of one kind on several nodes are `pool`. A child that a
- * supervisor of this node keeps alive on another one, and that may end with this node, is `spawn`.
+ * For a service that there is to be one of, and that must outlive its machine. Many of one kind on several nodes are {@link pool}. A child that a
+ * supervisor of this node keeps alive on another one, and that may end with this node, is {@link spawn}.
  *
  * **Details**
  *
@@ -1275,8 +1278,8 @@ export const failover: {
  *
  * **When to use**
  *
- * As `start` in `make`, or the effect in `restart`. Many children, on all nodes that there are, are `pool`; a service that must outlive this
- * very node is `failover`. `Port.spawn` makes a port on a node once, which nothing links to this one.
+ * As `start` in {@link make}, or the effect in {@link restart}. Many children, on all nodes that there are, are {@link pool}; a service
+ * that must outlive this very node is {@link failover}. `Port.spawn` makes a port on a node once, which nothing links to this one.
  *
  * **Details**
  *
@@ -1376,8 +1379,9 @@ export interface Pool<M extends Port.Messages = any> extends Handle {
  *
  * **When to use**
  *
- * For workers of one kind on all nodes that there are, looked after by one supervisor. A single child elsewhere is `spawn`; children on this
- * node are `dynamic` or `partition`. Where each node starts its own workers, a `Global.group` finds them, and no pool is needed.
+ * For workers of one kind on all nodes that there are, looked after by one supervisor. A single child elsewhere is {@link spawn}; children
+ * on this node are {@link dynamic} or {@link partition}. Where each node starts its own workers, a `Global.group` finds them, and no pool
+ * is needed.
  *
  * **Details**
  *
@@ -1448,8 +1452,8 @@ export const NoAnswer = remotes.NoAnswer
 export type NoAnswer = remotes.NoAnswer
 
 /**
- * What a request to a supervisor on another node can fail with: {@link NoAnswer}; the {@link ChildError} or {@link StartError} that it answers; or
- * `Port.Killed`, when it has ended, or the link to its node is lost.
+ * What a request to a supervisor on another node can fail with: {@link NoAnswer}; the {@link ChildError} or {@link StartError} that it
+ * answers; or `Port.Killed`, when it has ended, or the link to its node is lost.
  *
  * @category errors
  * @since 0.1.0
@@ -1488,8 +1492,8 @@ export interface Remote {
  *
  * **When to use**
  *
- * For a supervisor on another node, or one whose port is all that the program has. To look at all that is below, `tree`; at all supervisors of a
- * node, `forest`.
+ * For a supervisor on another node, or one whose port is all that the program has. To look at all that is below, {@link tree}; at all
+ * supervisors of a node, {@link forest}.
  *
  * **Gotchas**
  *
@@ -1534,8 +1538,8 @@ export const at = (supervisor: Port.PortId): Remote => ({
 export type Tree = trees.Tree
 
 /**
- * A child in a {@link Tree}: a {@link ChildInfo} with the ID of its `node`. `tree` is what is below it if it is a supervisor, or text that says why
- * that could not be seen; `made` are the supervisors that were made in its port, as {@link forest} finds them.
+ * A child in a {@link Tree}: a {@link ChildInfo} with the ID of its `node`. `tree` is what is below it if it is a supervisor, or text that
+ * says why that could not be seen; `made` are the supervisors that were made in its port, as {@link forest} finds them.
  *
  * @category models
  * @since 0.1.0
@@ -1547,7 +1551,7 @@ export type TreeChild = trees.TreeChild
  *
  * **When to use**
  *
- * For one supervisor. Many together, such as all of a node, are `forest`.
+ * For one supervisor. Many together, such as all of a node, are {@link forest}.
  *
  * **Details**
  *
@@ -1574,7 +1578,7 @@ export type Forest = trees.Forest
  *
  * **When to use**
  *
- * For all supervisors of a node, or of a network; one of them, with all that is below it, is `tree`.
+ * For all supervisors of a node, or of a network; one of them, with all that is below it, is {@link tree}.
  *
  * **Details**
  *
@@ -1637,8 +1641,8 @@ export const render: (tree: Tree, width?: number) => string = trees.render
  *
  * **When to use**
  *
- * Within one node, where there is no common supervisor: between children of one `make`, `sibling` needs no names. What all nodes are to find
- * goes into a group, with `Global.register`.
+ * Within one node, where there is no common supervisor: between children of one {@link make}, {@link sibling} needs no names. What all
+ * nodes are to find goes into a group, with `Global.register`.
  *
  * @category names
  * @since 0.1.0

@@ -1,13 +1,13 @@
 /**
  * Whole networks in one test, in no time: nodes in a network in memory, a clock that the test moves, and what can happen to both.
  *
- * | you want to                                    | take                                                                         |
- * | ---------------------------------------------- | ---------------------------------------------------------------------------- |
- * | have a network with its clock                  | `layer`                                                                      |
- * | start a node, with the services of its process | `start`; what it answers, a `TestNode`, runs effects there, and ends         |
- * | let all happen that happens now                | `settle`                                                                     |
- * | let time pass                                  | `until` a condition holds, `within` which an effect ends; `TestClock.adjust` |
- * | cut the network                                | `part`; other faults are in `Transport.MemoryNetwork`                        |
+ * | you want to                                    | take                                                                                     |
+ * | ---------------------------------------------- | ---------------------------------------------------------------------------------------- |
+ * | have a network with its clock                  | {@link layer}                                                                            |
+ * | start a node, with the services of its process | {@link start}; what it answers, a {@link TestNode}, runs effects there, and ends         |
+ * | let all happen that happens now                | {@link settle}                                                                           |
+ * | let time pass                                  | {@link until} a condition holds, {@link within} which an effect ends; `TestClock.adjust` |
+ * | cut the network                                | {@link part}; other faults are in `Transport.MemoryNetwork`                              |
  *
  * Imported as `effect-mp/TestNetwork`, and by no other module: programs do not load it. `docs/testing.md` shows how tests are written with it.
  *
@@ -37,8 +37,8 @@ export class TestNetwork extends Context.Service<TestNetwork, Stage>()("effect-m
  *
  * **When to use**
  *
- * For all that happens between nodes; each test provides it by itself. What one node does alone needs no network: `Node.layerLocal`, with Effect's
- * own `TestClock` where time matters. `Transport.layerMemory` is the same network under the clock that is there.
+ * For all that happens between nodes; each test provides it by itself. What one node does alone needs no network: `Node.layerLocal`, with
+ * Effect's own `TestClock` where time matters. `Transport.layerMemory` is the same network under the clock that is there.
  *
  * **Details**
  *
@@ -116,7 +116,8 @@ export interface TestNode<out Services = Node.Node> {
   /** Its ID in the network. */
   readonly nodeId: string
   /**
-   * Where others can reach it, for their seeds: `a:1` for node `a`, unless it was started with other `binds`. `none` of a node that does not listen.
+   * Where others can reach it, for their seeds: `a:1` for node `a`, unless it was started with other `binds`. `none` of a node that does
+   * not listen.
    */
   readonly address: string
   /**
@@ -138,8 +139,8 @@ export interface TestNode<out Services = Node.Node> {
    */
   readonly kill: Effect.Effect<void>
   /**
-   * The machine loses its power: nothing more is heard of it, and nobody is told; others miss it after their `monitorTimeout`. A node of the same ID
-   * may start after it.
+   * The machine loses its power: nothing more is heard of it, and nobody is told; others miss it after their `monitorTimeout`. A node of
+   * the same ID may start after it.
    */
   readonly vanish: Effect.Effect<void>
 }
@@ -329,7 +330,7 @@ export const part = (
  *
  * **When to use**
  *
- * Before a test looks at what a message has brought about. `until` and `within` do it by themselves, and so does `TestClock.adjust`.
+ * Before a test looks at what a message has brought about. {@link until} and {@link within} do it by themselves, and so does `TestClock.adjust`.
  *
  * **Gotchas**
  *
@@ -368,14 +369,14 @@ const patience: Duration.Input = "5 minutes"
  *
  * **When to use**
  *
- * Where a test waits for something that shows: it says what it waits for, and not how long that takes. Around an effect that waits itself, `within`.
- * `TestClock.adjust` lets pass a certain time.
+ * Where a test waits for something that shows: it says what it waits for, and not how long that takes. Around an effect that waits itself,
+ * {@link within}. `TestClock.adjust` lets pass a certain time.
  *
  * **Details**
  *
  * The condition, a function or an Effect, is asked first when all has happened that happens now, and then again whenever something was due.
- * So the clock shows when the condition came true. If it does not hold within the `limit`, the test dies, with `what` in its message. The limit is
- * time of the test. Default: 5 minutes.
+ * So the clock shows when the condition came true. If it does not hold within the `limit`, the test dies, with `what` in its message. The
+ * limit is time of the test. Default: 5 minutes.
  *
  * **Example** (A port that ends by itself)
  *
@@ -420,8 +421,8 @@ export const until = <E = never, R = never>(
  *
  * **When to use**
  *
- * Around whatever waits for the clock, such as a call, a sleep, `Global.awaitGroup`. Without it nobody moves the clock: a test then forks the effect,
- * moves the clock, and joins the fiber.
+ * Around whatever waits for the clock, such as a call, a sleep, `Global.awaitGroup`. Without it nobody moves the clock: a test then forks
+ * the effect, moves the clock, and joins the fiber.
  *
  * **Gotchas**
  *
