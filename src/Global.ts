@@ -844,8 +844,9 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
  *
  * **When to use**
  *
- * To look once. {@link awaitGroup} waits until there are some, {@link watch} tells who comes and goes, {@link pick} chooses one. Who sends
- * to members again and again looks at the group with {@link group}, and asks nobody.
+ * To look once. {@link keys} has those keys too that are no members, and {@link awaitGroup} waits until there are some, {@link watch} tells
+ * who comes and goes, {@link pick} chooses one. Who sends to members again and again looks at the group with {@link group}, and asks
+ * nobody.
  *
  * **Details**
  *
@@ -945,8 +946,8 @@ export const mon = (name: string): Stream.Stream<FamilyChange, InvalidEntry, Glo
  *
  * **When to use**
  *
- * At the start of a program that needs others. {@link find} answers at once; a view that {@link group} has made waits with its own
- * `awaitMembers`.
+ * At the start of a program that needs others: {@link joined} says nothing of them, and {@link find} answers at once; a view that
+ * {@link group} has made waits with its own `awaitMembers`.
  *
  * **Details**
  *
@@ -1027,7 +1028,9 @@ export interface GroupChange {
  * @since 0.1.0
  */
 export const register: {
+  /** To be piped into: registers a port as a member of a group, until the port ends or the scope closes. */
   (group: string): (port: PortId) => Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope>
+  /** Registers a port as a member of a group, until the port ends or the scope closes. The port comes first, then the group. */
   (port: PortId, group: string): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope>
 } = dual(
   2,

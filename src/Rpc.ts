@@ -662,8 +662,8 @@ const idleTime = "1 minute"
  *
  * **When to use**
  *
- * For a service that several nodes offer, when each call may go to another one. A client that stays with a server is {@link client}; its
- * target may be the `pick` of a group.
+ * For a service that several nodes offer, when each call may go to another one. Of ports that handle messages it is `Global.group`. A
+ * client that stays with a server is {@link client}; its target may be the `pick` of a group.
  *
  * **Details**
  *

@@ -185,17 +185,23 @@ export type ChildSpec<A extends Started = Started, E = unknown, R = never> =
   & (InsignificantChild | SignificantChild)
 
 interface Child<out A, out E, out R> extends Omit<ChildOptions, "restart" | "significant"> {
+  /** Its name among the children of the supervisor. */
   readonly id: string
+  /** Starts it, in a Scope of its own, and answers its port. */
   readonly start: Effect.Effect<A, E, R>
 }
 
 interface InsignificantChild {
+  /** Which ends are followed by a restart. Default: `permanent`. */
   readonly restart?: RestartType | undefined
+  /** Whether its end can be the end of the supervisor, as that one's `autoShutdown` says. Default: `false`. */
   readonly significant?: false | undefined
 }
 
 interface SignificantChild {
+  /** Which ends are followed by a restart. */
   readonly restart: "transient" | "temporary" | ((exit: Exit.Exit<void, Port.Killed>) => boolean)
+  /** Whether its end can be the end of the supervisor, as that one's `autoShutdown` says. Default: `false`. */
   readonly significant?: boolean | undefined
 }
 
@@ -939,9 +945,11 @@ export const partition = <A extends Exclude<Started, typeof ignore>, E, R>(
  * @since 0.1.0
  */
 export const restart: {
+  /** To be piped into: keeps one service alive, which the effect starts in a Scope. */
   (policy?: Policy): <P extends Exclude<Started, typeof ignore>, E, R>(
     child: Effect.Effect<P, E, R>
   ) => Effect.Effect<Supervised<MessagesOf<P>>, E | InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+  /** Keeps one service alive: `child` starts it in a Scope and answers its port. */
   <P extends Exclude<Started, typeof ignore>, E, R>(
     child: Effect.Effect<P, E, R>,
     policy?: Policy
@@ -1263,9 +1271,11 @@ export interface Failover<M extends Port.Messages = any> {
  * @since 0.1.0
  */
 export const failover: {
+  /** To be piped into: runs the service that the effect starts on one of several nodes, each of which calls this with the same options. */
   (options: FailoverOptions): <P extends Exclude<Started, typeof ignore>, E, R>(
     child: Effect.Effect<P, E, R>
   ) => Effect.Effect<Failover<MessagesOf<P>>, InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+  /** Runs a service on one of several nodes, each of which calls this with the same options. */
   <P extends Exclude<Started, typeof ignore>, E, R>(
     child: Effect.Effect<P, E, R>,
     options: FailoverOptions

@@ -421,8 +421,8 @@ export const until = <E = never, R = never>(
  *
  * **When to use**
  *
- * Around whatever waits for the clock, such as a call, a sleep, `Global.awaitGroup`. Without it nobody moves the clock: a test then forks
- * the effect, moves the clock, and joins the fiber.
+ * Around whatever waits for the clock, such as a call, a sleep, `Global.awaitGroup`; of what does not wait itself, {@link until}. Without
+ * it nobody moves the clock: a test then forks the effect, moves the clock, and joins the fiber.
  *
  * **Gotchas**
  *

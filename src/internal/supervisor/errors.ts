@@ -71,12 +71,14 @@ export type Status = "running" | "restarting" | "stopped"
 
 /** Documented as `Supervisor.ChildInfo`. */
 export interface ChildInfo {
+  /** Its name among the children; a number, of a dynamic supervisor whose children have no names. */
   readonly id: string
   /**
    * `starting`: its start has not answered yet, and is no restart. `ending`: it ran, and is not done with its end: finalizers keep it, or
    * nobody has decided yet what follows. `waiting`: there is no link to any of its nodes.
    */
   readonly status: Status | "starting" | "ending" | "waiting"
+  /** Whether it is a supervisor itself. */
   readonly type: ChildType
   /** Its present port, if it has one. */
   readonly port: string | undefined
@@ -94,6 +96,8 @@ export interface Count {
   readonly specs: number
   /** Children that run. */
   readonly active: number
+  /** Children that are supervisors, whether they run or not. */
   readonly supervisors: number
+  /** All other children, whether they run or not. */
   readonly workers: number
 }
