@@ -1,5 +1,12 @@
 /**
- * `emp`, the command line: runs nodes, and shows what this package does.
+ * `emp`, the command line: it runs nodes, looks at networks, talks to them, and edits their configuration.
+ *
+ * Nobody needs this module to use `emp`, nor to write a program with nodes: it is for programs that have the command line inside. `command` is
+ * the command, to be made part of another one; `main` runs it as the whole program. Imported as `effect-mp/Cli`, and by no other module; it needs
+ * `@effect/platform-node`.
+ *
+ * `docs/operating.md` says what the commands do, `docs/operating-reference.md` has the keys of the configuration, and `docs/json.md` what
+ * commands print with `--json`.
  *
  * @since 0.1.0
  */
@@ -29,12 +36,12 @@ import { levelOfVerbosity } from "./internal/config/logLevels.ts"
 import { version } from "./internal/values/version.ts"
 
 /**
- * A service that `emp run` cannot load or start, or that failed: its name as it was given, and what is wrong.
+ * A service that `emp run` cannot load or start, or that failed: the `service` as it was given, and what the `problem` is.
  *
  * **Details**
  *
- * `reason` is `not_found` when there is no such file or package, `no_service` when what is there cannot be one, and `failed` when
- * the service was started.
+ * The `reason` is `not_found` when there is no such file or package, `no_service` when what is there cannot be a service, and `failed` when
+ * the service failed while it was made, started, or ran.
  *
  * @category errors
  * @since 0.1.0
@@ -42,6 +49,8 @@ import { version } from "./internal/values/version.ts"
 export const ServiceError = services.ServiceError
 
 /**
+ * The type of a {@link ServiceError}.
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -110,8 +119,48 @@ const init = Command.make(
 const completion = completionOf((): Command.Command.Any => command)
 
 /**
- * The `emp` command with all its subcommands, to be run or to be made part of another command.
+ * The `emp` command with all its subcommands, as a `Command` of `effect/cli`.
  *
+ * **When to use**
+ *
+ * To make it part of a command line of your own, or to run single commands in a program. {@link main} is a program that is `emp` and
+ * nothing else.
+ *
+ * **Details**
+ *
+ * `Command.runWith` runs it. It needs what every command of `effect/cli` needs, such as `NodeServices.layer` of `@effect/platform-node`.
+ *
+ * What `main` does beside it is left to the program:
+ *
+ * - commands fail with typed errors, whose message is for people: the program prints them and chooses the exit code;
+ * - an interruption ends a command in order: the program interrupts it when a signal comes, as `NodeRuntime.runMain` does;
+ * - results go to standard output, by `Console`. What is logged goes where the program's logger writes: keep it away from standard output
+ *   where somebody reads the results.
+ *
+ * **Gotchas**
+ *
+ * `emp run` starts the command line of this process once more, as the node, and is its watchdog; `--no-watchdog` runs the node in this process.
+ *
+ * Commands take their configuration from the file and the variables that `emp` takes it from, whatever program they are part of.
+ *
+ * **Example** (A program with `emp` inside)
+ *
+ * ```ts
+ * import * as Cli from "effect-mp/Cli"
+ * import { NodeServices } from "@effect/platform-node"
+ * import { Console, Effect } from "effect"
+ * import { Command } from "effect/cli"
+ *
+ * const open = Command.make("open", {}, () => Console.log("the shop is open"))
+ * const shop = Command.make("shop").pipe(Command.withSubcommands([open, Cli.command]))
+ *
+ * // As `shop emp errors no_such_port` on a command line.
+ * const run = Command.runWith(shop, { version: "1.0.0" })(["emp", "errors", "no_such_port"])
+ *
+ * await Effect.runPromise(run.pipe(Effect.provide(NodeServices.layer)))
+ * ```
+ *
+ * @see {@link main} for a program that is `emp`
  * @category commands
  * @since 0.1.0
  */
@@ -140,10 +189,25 @@ const logging = (json: boolean) =>
   Layer.merge(Logger.layer([Logger.withConsoleError(json ? Logger.formatJson : Logger.formatLogFmt)]), leastLevel)
 
 /**
- * Runs `emp` with the arguments of this process, and ends the process: 0 for success, and when a command that only ends by a
- * signal got one, 1 for a failure, or when less was found than was asked for, 2 for a wrong command line, 3 for a time that was up, 130
- * (SIGINT) and 143 (SIGTERM) for a command that had not done its work. A second signal ends it at once.
+ * Runs `emp` with the arguments of this process, and ends the process.
  *
+ * **When to use**
+ *
+ * In an executable of your own that is `emp`, such as a bundle. As a part of another command line it is {@link command}.
+ *
+ * **Details**
+ *
+ * Results go to standard output, the log and errors to standard error. The exit code is
+ *
+ * - 0 for success, and when a command that only ends by a signal got one;
+ * - 1 for a failure, or when less was found than was asked for;
+ * - 2 for a wrong command line;
+ * - 3 for a time that was up;
+ * - 130 (SIGINT) and 143 (SIGTERM) for a command that had not done its work.
+ *
+ * A second signal ends it at once.
+ *
+ * @see {@link command} as a part of another command line
  * @category running
  * @since 0.1.0
  */

@@ -1,20 +1,24 @@
 /**
- * How nodes find each other, and a database that they share.
+ * How the nodes of a network find each other, and a database that they share.
  *
- * A node that is given seeds connects to them and stays connected; every seed becomes a global node, which keeps the
- * whole database and answers the others. The database has families of keys and values; what a node sets is there until
- * it deletes it, its scope closes or the node goes down.
+ * A node with the layer of this module connects to its *seeds*, the addresses that it is given, and stays connected. A node that others
+ * use as a seed becomes a *global* one, which keeps a copy of the whole database. Every other node has one of its seeds as its *master*,
+ * which keeps its entries and answers its questions. Over them each node reaches all others by their IDs.
  *
- * A group is a family whose keys are the IDs of ports, or of nodes. Three of its functions are those of the database in the terms of
- * groups:
+ * The database has *families*: tables of keys and values. What a node sets is there until it deletes it, the scope closes that it was set
+ * in, or the node goes down. A *group* is a family whose keys are the IDs of ports: services that are found by a name.
  *
- * | group      | family | what it does differently                                                        |
- * | ---------- | ------ | ------------------------------------------------------------------------------- |
- * | `register` | `reg`  | the port has no value; it can end a pipe                                        |
- * | `find`     | `keys` | keys that are no members are left out                                           |
- * | `watch`    | `mon`  | tells who joined and left; is silent when nobody did, as when only values change |
+ * | you want to                  | begin with                                                                                         |
+ * | ---------------------------- | -------------------------------------------------------------------------------------------------- |
+ * | join a network               | {@link layer}; {@link layerConfig} and {@link layerProfile} read its options; {@link joined} waits |
+ * | offer a service under a name | {@link register}                                                                                   |
+ * | send to those who offer it   | {@link group}; {@link pick} for a single time                                                      |
+ * | know who offers it           | {@link find} now, {@link watch} from now on, {@link awaitGroup} until there are enough             |
+ * | share data                   | {@link typed}, or without a schema {@link set}, {@link family} and {@link mon}                     |
+ * | wait for a node              | {@link awaitNode}                                                                                  |
  *
- * `group` looks at one: whoever sends to its members often chooses among them without asking anybody.
+ * `docs/mesh.md` says what the database promises, in a split too; `docs/groups.md` how members of groups are chosen;
+ * `docs/operating.md` how a network is configured.
  *
  * @since 0.1.0
  */
@@ -55,41 +59,54 @@ import type { Messages, PortId } from "./Port.ts"
 import type { LinkError, Transport } from "./Transport.ts"
 
 /**
- * How a node gets its place in the network.
+ * How a node gets its place in the network: the options of {@link layer}.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
   /**
-   * Addresses (`host:port`) of nodes to connect to, at start and for ever. An element may hold several, separated by
-   * commas. A name may have several addresses, of one node or of many, and others later: each is connected to. The address of this
-   * very node makes it a global one; `*:port` stands for all addresses of this machine, and `*` for this node, wherever it
-   * listens. One with a label is for nodes that have it in their `scopes`. One that is none is logged. Default: none.
+   * Addresses (`host:port`) of nodes to connect to, at start and for ever. An element may hold several, separated by commas. A host name
+   * may have several addresses, of one node or of many, and others later: the node connects to each. An address of this very node makes it a
+   * global one; `*:port` stands for all addresses of this machine, and `*` for this node, wherever it listens. An address with a label is for
+   * nodes that have that label in their `scopes` (`Node.Options`). What is no address is logged and left out. Default: none.
    */
   readonly seeds?: ReadonlyArray<string> | undefined
-  /** Whether the node is a global one from the start. A node that others use as seed becomes one anyway. */
+  /**
+   * Whether the node is a global one from the start: it keeps the whole database. A node that others use as a seed becomes one anyway.
+   * Default: `false`.
+   */
   readonly global?: boolean | undefined
 }
 
 /**
- * A change of a family: the keys that were added, changed and deleted, and all entries as they are now.
+ * What has happened to a family since it was looked at last: the keys that were `added`, `changed` and `deleted`, and all `entries` as they
+ * are now.
  *
  * **Gotchas**
  *
- * A key that a Perl node has set again shows as changed, also when the value is the same; so do all keys that a new master
- * tells of. Values may be those of the database itself: they are not to be changed.
+ * In `changed` a key may have the value that it had before: when a Perl node has set it again, and when a new master tells of it.
  *
+ * Values may be those of the database itself: do not change them.
+ *
+ * @see {@link mon} for the stream of them
  * @category models
  * @since 0.1.0
  */
 export interface FamilyChange extends CopyChange {
+  /** The name of the family. */
   readonly family: string
 }
 
 /**
- * A family, key or value that the database refuses. Families of programs begin with a letter; values are plain data. An entry has at
- * most 1 MiB on its way, and no more than this node and its master take as a message.
+ * A `family`, a key or a value that the database refuses, and what the `problem` is. Nothing was set or asked.
+ *
+ * **Details**
+ *
+ * - The name of a family is text of at most 1,000 characters that begins with a letter and has no `'` in it.
+ * - A value is plain data that JSON carries: `docs/messages.md` has the table.
+ * - An entry (family, key and value) has at most 1 MiB as it travels, and no more than this node and its master take as a message.
+ * - The value of a {@link typed} family fits the schema.
  *
  * @category errors
  * @since 0.1.0
@@ -104,13 +121,14 @@ export class InvalidEntry extends Schema.TaggedError<InvalidEntry>()("InvalidEnt
 }
 
 /**
- * No master has answered a question about a family: the node has none, or it is silent, and the node does not know the answer itself. It
- * has waited for ten seconds.
+ * Nobody has answered a question about a `family` within ten seconds (`patienceMillis`): no seed of the node is up (`master` is `null`), or
+ * its `master` is silent. And the node does not know the answer itself.
  *
  * **Details**
  *
- * A node answers itself, without a master, for families that it follows: with `mon`, `watch` or `group`. To wait for a master, however long
- * that takes, is `joined`.
+ * {@link family}, {@link keys}, {@link values}, {@link find} and {@link pick} fail with it. A node answers them without a master for families
+ * that it follows, with {@link mon}, {@link watch} or {@link group}, and for all families if it has no seeds. {@link joined} waits for a
+ * master, however long that takes.
  *
  * @category errors
  * @since 0.1.0
@@ -127,21 +145,30 @@ export class NoMaster extends Schema.TaggedError<NoMaster>()("NoMaster", {
 }
 
 /**
- * A group has no member that could be chosen.
+ * The `group` has no member that this node could choose, and `whenEmpty` does not say to wait for one.
  *
+ * @see {@link group} whose `pick` and `call` fail with it
  * @category errors
  * @since 0.1.0
  */
 export const EmptyGroup = emptyGroup.EmptyGroup
 
 /**
+ * The type of an {@link EmptyGroup}.
+ *
  * @category errors
  * @since 0.1.0
  */
 export type EmptyGroup = emptyGroup.EmptyGroup
 
 /**
- * What a program can read of its node's place in the network: which node is its `master`, and whether it `isGlobal`.
+ * What a program can read of its node's place in the network.
+ *
+ * **Details**
+ *
+ * - `master`: the ID of the node that keeps this node's entries and answers its questions, one of its seeds; its own ID if it is a global
+ *   node; `undefined` while no seed answers.
+ * - `isGlobal`: whether the node is a global one. Once it is, it stays one.
  *
  * @category models
  * @since 0.1.0
@@ -149,7 +176,7 @@ export type EmptyGroup = emptyGroup.EmptyGroup
 export type Service = service.GlobalService
 
 /**
- * The node's place in the network. `layer` provides it.
+ * The node's place in the network. {@link layer} provides it.
  *
  * **When to use**
  *
@@ -184,6 +211,8 @@ export type Service = service.GlobalService
 export const Global = service.Global
 
 /**
+ * The service {@link Global}, as a requirement.
+ *
  * @category services
  * @since 0.1.0
  */
@@ -192,10 +221,20 @@ export type Global = service.Global
 /**
  * Connects the node to its seeds, and gives it a part in the database.
  *
+ * **When to use**
+ *
+ * When the program has the options in its hands. {@link layerConfig} has them from variables, for programs in containers;
+ * {@link layerProfile} from the configuration file that `emp` edits, and makes the node as well.
+ *
  * **Details**
  *
- * The layer is ready at once: that no seed answers yet is logged, and the node goes on trying, every 1.2 to 2.4 seconds
- * at first and less and less often up to `monitorTimeout`. `awaitNode` and `awaitGroup` wait for what a program needs.
+ * The layer stands on `Node.layer`, and is ready at once: it cannot fail. While no seed answers, that is logged, and the node goes on trying:
+ * every 1.2 to 2.4 seconds at first, then less and less often, up to `monitorTimeout`. `joined`, `awaitNode` and `awaitGroup` wait for what a
+ * program needs.
+ *
+ * **Gotchas**
+ *
+ * Without seeds a node stands alone until another one uses it as a seed.
  *
  * **Example** (A seed, and a node that finds a service through it)
  *
@@ -220,6 +259,8 @@ export type Global = service.Global
  * await Effect.runPromise(program.pipe(Effect.provide(Transport.layerMemory), Effect.scoped)) // => [true, 42]
  * ```
  *
+ * @see {@link layerConfig} for options from variables
+ * @see {@link layerProfile} for options from the configuration file
  * @category layers
  * @since 0.1.0
  */
@@ -274,12 +315,17 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
   )
 
 /**
- * The node's place in the network, with the seeds of the variable `EMP_SEEDS`.
+ * `layer` with the seeds of the variable `EMP_SEEDS`.
+ *
+ * **When to use**
+ *
+ * Beside `Node.layerConfig`, for programs that are configured by their environment. {@link layer} takes options; {@link layerProfile} reads the
+ * configuration file.
  *
  * **Details**
  *
- * As `Node.layerConfig`: seeds have commas between them; the `ConfigProvider` has the variable; an option that is given as a `Config`
- * takes its place. `global` has no variable.
+ * Seeds have commas between them. The `ConfigProvider` has the variable; an option that is given takes its place, as a value or as a
+ * `Config`. `global` has no variable. It fails with a `ConfigError` when a value cannot be read.
  *
  * **Example** (A program that finds its network by variables)
  *
@@ -305,6 +351,7 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
  * ) // => ["seed"]
  * ```
  *
+ * @see {@link layer} for options in the program
  * @category layers
  * @since 0.1.0
  */
@@ -317,7 +364,8 @@ export const layerConfig = (
   }))
 
 /**
- * A key of the configuration has a value that cannot be used: which `key`, what the `problem` is, and where `from` it comes.
+ * A key of the configuration has a value that cannot be used: which `key`, what the `problem` is, and where the value comes `from`
+ * (`undefined`: the command line).
  *
  * @category errors
  * @since 0.1.0
@@ -325,14 +373,15 @@ export const layerConfig = (
 export const InvalidConfig = configErrors.InvalidConfig
 
 /**
+ * The type of an {@link InvalidConfig}.
+ *
  * @category errors
  * @since 0.1.0
  */
 export type InvalidConfig = configErrors.InvalidConfig
 
 /**
- * The configuration file cannot be read or understood: what the `problem` is, and in which `line` and `column` of the `file` if it
- * is in one.
+ * The configuration `file` cannot be read or understood: what the `problem` is, and in which `line` and `column` if it is in one.
  *
  * @category errors
  * @since 0.1.0
@@ -340,19 +389,23 @@ export type InvalidConfig = configErrors.InvalidConfig
 export const ConfigFileError = configErrors.ConfigFileError
 
 /**
+ * The type of a {@link ConfigFileError}.
+ *
  * @category errors
  * @since 0.1.0
  */
 export type ConfigFileError = configErrors.ConfigFileError
 
 /**
- * What a program that has a profile says itself.
+ * What a program that has a profile says itself, in the place of the file: the options of {@link layer} and of `Node.layer`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ProfileOptions extends Options, Node.Options {
-  /** The configuration file. Default: what the variable `EFFECT_MP_RC` names, or else `~/.effect-mp.json`. */
+  /**
+   * The path of the configuration file. Default: what the variable `EFFECT_MP_RC` names, or else `~/.effect-mp.json`.
+   */
   readonly file?: string | undefined
 }
 
@@ -362,22 +415,32 @@ export interface ProfileOptions extends Options, Node.Options {
  * **When to use**
  *
  * For programs that are nodes of a network whose operators run others by `emp run profile NAME`: secret, addresses and seeds stand in
- * one file, which `emp` edits and `emp doctor` checks, and in no program.
+ * one file, which `emp` edits and `emp doctor` checks, and in no program. `Node.layer` with {@link layer} takes them from the program,
+ * `Node.layerConfig` with {@link layerConfig} from the environment.
  *
  * **Details**
  *
- * The strongest source first: the options that are given here, as the flags of `emp run`; the environment, `EMP_SECRET` and `EMP_CERT`;
- * the profile, its parent, and so on; the top of the file; the defaults of `Node.layer`, but for the node ID, which is the name of the
- * profile and random characters. `docs/operating-reference.md` has the keys. Without a name it is the profile that is called like the host. A
- * profile or a parent that is not there is a warning in the log, as with `emp run`, and has no values. Without seeds the node is a
- * global one, unless `global` says otherwise.
+ * The strongest source first:
+ *
+ * - the options that are given here, as the flags of `emp run`;
+ * - the environment: `EMP_SECRET` and `EMP_CERT`;
+ * - the profile, its parent, and so on;
+ * - the top of the file;
+ * - the defaults of `Node.layer`, but for the node ID, which is the name of the profile and random characters.
+ *
+ * `docs/operating-reference.md` has the keys. Without a name it is the profile that is called like the host. A profile or a parent that is
+ * not there is a warning in the log, as with `emp run`, and has no values. Without seeds the node is a global one, unless `global` says
+ * otherwise.
+ *
+ * It fails with `ConfigFileError` and `InvalidConfig` when the file or a value in it is wrong, and as `Node.layer` does: with
+ * `InvalidOption`, or a `LinkError` when the node cannot listen.
  *
  * **Gotchas**
  *
- * What is given here beats the file. In AEMP the file beats the arguments of `configure`, unless it is told `force`: what operators
- * are to decide is left out here.
+ * What is given here beats the file. In AEMP the file beats the arguments of `configure`, unless it is told `force`. So leave out what
+ * operators are to decide.
  *
- * The services of the file are for `emp run`: they are not started. A program starts its own.
+ * The services of the file are for `emp run`, and are not started here. A program starts its own.
  *
  * **Example** (A seed by its profile, and what the program says itself)
  *
@@ -405,6 +468,7 @@ export interface ProfileOptions extends Options, Node.Options {
  * ) // => ["seed1", ["memory:1"], true]
  * ```
  *
+ * @see {@link layer} for options in the program
  * @category layers
  * @since 0.1.0
  */
@@ -461,13 +525,49 @@ const hold = <E = never, R = never>(
   }))
 
 /**
- * Sets a key of a family, until the scope closes or `del` deletes it. The value is plain data.
+ * Sets a key of a family, until the scope closes or `del` deletes it.
+ *
+ * **When to use**
+ *
+ * For data: settings, prices, who is responsible for what. {@link typed} does it for values of one schema; {@link reg} and {@link register}
+ * for ports, whose entries end as the ports do.
  *
  * **Details**
  *
- * A scope that sets a key again replaces its value. Several scopes of this node may set one key: the value of the one that set it last
- * counts, and when that closes, the one before it again. When several nodes set one key, see `docs/mesh.md` for which of them is seen.
+ * The value is plain data, and is copied; `undefined` is set as `null`. Something that cannot be set is an `InvalidEntry`. The effect waits
+ * for nobody: others see the entry when the master has told them.
  *
+ * A scope that sets a key again replaces its value. Several scopes of this node may set one key: the value of the one that set it last
+ * counts, and when that closes, the one before it again.
+ *
+ * **Gotchas**
+ *
+ * Every node may set any key. When several nodes set the same one, `docs/mesh.md` says whose value is seen: that is no lock.
+ *
+ * **Example** (A setting, for as long as it is needed)
+ *
+ * ```ts
+ * import { Global, Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = Layer.provideMerge(
+ *   Global.layer({ global: true }),
+ *   Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Global.set("prices", "tea", 3)
+ *   const during = yield* Effect.scoped(Effect.andThen(Global.set("prices", "tea", 2), Global.values("prices")))
+ *   return [during, Array.from(yield* Global.family("prices"))]
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(node.pipe(Layer.provide(Transport.layerMemory))))
+ * ) // => [[2], [["tea", 3]]]
+ * ```
+ *
+ * @see {@link typed} for values of a schema
+ * @see {@link family} to read them
  * @category database
  * @since 0.1.0
  */
@@ -478,7 +578,7 @@ export const set = (
 ): Effect.Effect<void, InvalidEntry, Global | Scope.Scope> => hold("set", family, key, value, () => Effect.void)
 
 /**
- * Deletes keys that this node has set. Keys of others are left alone.
+ * Deletes keys of a family that this node has set, whichever of its scopes has. Keys that only other nodes have set are left alone.
  *
  * @category database
  * @since 0.1.0
@@ -487,8 +587,17 @@ export const del = (family: string, ...keys: ReadonlyArray<string>): Effect.Effe
   Effect.andThen(checkFamily(family), Effect.map(NodeMesh, (mesh) => mesh.delete(family, keys)))
 
 /**
- * Registers a port with a value: its ID becomes a key of the family, until the port ends or the scope closes. To register it again, in
- * the same scope, gives it another value. An end that is not in order is logged.
+ * Registers a port with a value: its ID becomes a key of the family, until the port ends or the scope closes.
+ *
+ * **When to use**
+ *
+ * Where the members of a group say something of themselves, such as what they can do. Without a value {@link register} does it, in a pipe too; of
+ * data that is no port's, {@link set}.
+ *
+ * **Details**
+ *
+ * To register a port again, in the same scope, gives it another value. An end of the port that is not in order is logged, as a warning. What
+ * is no family or no value is an `InvalidEntry`.
  *
  * **Gotchas**
  *
@@ -497,7 +606,7 @@ export const del = (family: string, ...keys: ReadonlyArray<string>): Effect.Effe
  * A port of another node counts as ended when the link to that node is lost: register it where it lives.
  *
  * @see {@link register} the same without a value, for pipes
- * @see {@link find} for the ports of a family
+ * @see {@link family} for the ports of a family with their values
  * @category database
  * @since 0.1.0
  */
@@ -543,8 +652,23 @@ const query = <A>(
   })
 
 /**
- * All entries of a family, as the node's master has them; without a master, as far as this node knows them.
+ * All entries of a family, key by key, as the node's master has them now.
  *
+ * **When to use**
+ *
+ * To look once. {@link keys} and {@link values} answer less of it, and {@link find} the members of a group. Who looks again and again
+ * follows the family with {@link mon}, and asks nobody.
+ *
+ * **Details**
+ *
+ * A family that nobody has set anything in is empty. Without a master, the answer is what the node knows: all of a family that it follows, and
+ * what it has set itself if it has no seeds. Otherwise it waits for a master, for ten seconds, and fails with `NoMaster`.
+ *
+ * **Gotchas**
+ *
+ * What other nodes set reaches this one in a moment, and not at once: a value that is needed is waited for with `mon`.
+ *
+ * @see {@link typed} for values that fit a schema
  * @category database
  * @since 0.1.0
  */
@@ -552,7 +676,15 @@ export const family = (name: string): Effect.Effect<ReadonlyMap<string, unknown>
   query("g_db_family", name, (result) => new Map(Object.entries(result ?? {})))
 
 /**
- * The keys of a family, as the node's master has them; without a master, as far as this node knows them.
+ * The keys of a family, as the node's master has them now.
+ *
+ * **When to use**
+ *
+ * When values do not matter. Of a group, {@link find} leaves out the keys that are no members.
+ *
+ * **Details**
+ *
+ * Without a master as `family`: it may fail with `NoMaster` after ten seconds.
  *
  * @see {@link find} for those keys alone that are port IDs
  * @category database
@@ -566,7 +698,15 @@ export const keys = (name: string): Effect.Effect<ReadonlyArray<string>, Invalid
   )
 
 /**
- * The values of a family, as the node's master has them; without a master, as far as this node knows them.
+ * The values of a family, as the node's master has them now, in any order.
+ *
+ * **When to use**
+ *
+ * When keys do not matter: two that have the same value are there twice. {@link family} has both.
+ *
+ * **Details**
+ *
+ * Without a master as `family`: it may fail with `NoMaster` after ten seconds.
  *
  * @category database
  * @since 0.1.0
@@ -575,30 +715,40 @@ export const values = (name: string): Effect.Effect<ReadonlyArray<unknown>, Inva
   query("g_db_values", name, (result) => Array.isArray(result) ? result : [])
 
 /**
- * A family whose values fit a schema, as `typed` makes it.
+ * A family whose values fit a schema: what {@link typed} makes.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TypedFamily<A> {
+  /** The name of the family. */
   readonly name: string
-  /** As `set`, for values that fit. */
+  /**
+   * As {@link set}. A value that does not fit is an `InvalidEntry`.
+   */
   readonly set: (key: string, value: A) => Effect.Effect<void, InvalidEntry, Global | Scope.Scope>
-  /** As `del`. */
+  /**
+   * As {@link del}.
+   */
   readonly del: (...keys: ReadonlyArray<string>) => Effect.Effect<void, InvalidEntry, Global>
-  /** As `family`: the entries that fit. */
+  /**
+   * As {@link family}: the entries that fit.
+   */
   readonly entries: Effect.Effect<ReadonlyMap<string, A>, InvalidEntry | NoMaster, Global>
-  /** As `mon`: the entries that fit. */
+  /**
+   * As {@link mon}: the entries that fit, and their changes.
+   */
   readonly mon: Stream.Stream<TypedChange<A>, InvalidEntry, Global>
 }
 
 /**
- * A `FamilyChange` whose values fit a schema.
+ * A {@link FamilyChange} whose values fit a schema.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TypedChange<A> extends Omit<FamilyChange, "entries"> {
+  /** All entries that fit, as they are now. */
   readonly entries: ReadonlyMap<string, A>
 }
 
@@ -606,12 +756,17 @@ export interface TypedChange<A> extends Omit<FamilyChange, "entries"> {
 const mostLogged = 1000
 
 /**
- * A family whose values fit a schema. What other nodes have put there and does not fit is logged, with its key and what is
- * wrong with it, and left out.
+ * A family whose values fit a schema.
+ *
+ * **When to use**
+ *
+ * For all data that programs share: both sides declare the family once, and no reader has to doubt what it reads. {@link set},
+ * {@link family} and {@link mon} do the same without a schema, such as for keys alone.
  *
  * **Details**
  *
- * The schema validates and does not transform: values are plain data.
+ * The schema validates and does not transform: values are plain data. What other nodes have put there and does not fit is left out, and
+ * logged once, with its key and what is wrong with it.
  *
  * **Example** (Settings that every node reads the same way)
  *
@@ -637,6 +792,7 @@ const mostLogged = 1000
  * ) // => [100]
  * ```
  *
+ * @see {@link set} for what it means to set a key
  * @category database
  * @since 0.1.0
  */
@@ -684,20 +840,26 @@ export const typed = <S extends Schema.Codec<any, any>>(name: string, schema: S)
 }
 
 /**
- * The members of a group: of a family those keys that are the IDs of ports, or of nodes.
+ * The members of a group as they are now: the keys of a family that are the IDs of ports, or of nodes.
+ *
+ * **When to use**
+ *
+ * To look once. {@link keys} has those keys too that are no members, and {@link awaitGroup} waits until there are some, {@link watch} tells
+ * who comes and goes, {@link pick} chooses one. Who sends to members again and again looks at the group with {@link group}, and asks
+ * nobody.
  *
  * **Details**
  *
- * The node's master is asked. Without one, the answer is what this node knows: all of a family that it follows; and what it has set itself,
- * if it has no seeds. Else it waits for a master for ten seconds, and fails with `NoMaster`.
+ * The node's master is asked. Without one, as of `family`, the answer is what this node knows, or `NoMaster` after ten seconds.
  *
  * **Gotchas**
+ *
+ * Right after the start of a program a group may seem empty, since its members are not known yet: `awaitGroup` waits.
  *
  * Any text could be the ID of a node: such a key is a member if it was registered without a value, as by `register`.
  *
  * @see {@link keys} for all keys
- * @see {@link pick} for one member
- * @see {@link group} which asks nobody
+ * @see {@link awaitGroup} to wait for members
  * @category groups
  * @since 0.1.0
  */
@@ -705,17 +867,50 @@ export const find = (group: string): Effect.Effect<ReadonlyArray<PortId>, Invali
   Effect.map(family(group), membersOf)
 
 /**
- * Follows a family: first its present state, as soon as a master tells it, then every change.
+ * Follows a family: first its present state, as soon as a master tells it, then every change. AEMP's `db_mon`.
+ *
+ * **When to use**
+ *
+ * For data that may change while the program runs. {@link family} looks once; of a group {@link watch} tells who comes and goes, and
+ * {@link group} is for whoever sends to members. {@link typed} has its own.
  *
  * **Details**
  *
- * While there is no master, the stream goes on with what the node itself sets and deletes. A node without seeds begins with that at once;
- * a node none of whose seeds answers, after ten seconds.
+ * The first element has all keys as `added`, even if there are none. While there is no master, the stream goes on with what the node itself
+ * sets and deletes. A node without seeds begins with that at once; a node none of whose seeds answers, after ten seconds.
+ *
+ * The stream has no end. It fails only with the `InvalidEntry` of a name that cannot be.
  *
  * **Gotchas**
  *
  * When the master is lost the stream goes on: the next master's state shows as one change. So does all that happens while
  * whoever runs the stream is busy: a key that was added and deleted meanwhile is not in it.
+ *
+ * **Example** (What is there, and what comes)
+ *
+ * ```ts
+ * import { Global, Node, Transport } from "effect-mp"
+ * import { Effect, Layer, Stream } from "effect"
+ *
+ * const node = Layer.provideMerge(
+ *   Global.layer({ global: true }),
+ *   Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Global.set("colours", "sky", "blue")
+ *   return yield* Global.mon("colours").pipe(
+ *     Stream.tap(({ entries }) => entries.has("sea") ? Effect.void : Global.set("colours", "sea", "green")),
+ *     Stream.map(({ added }) => added),
+ *     Stream.take(2),
+ *     Stream.runCollect
+ *   )
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(node.pipe(Layer.provide(Transport.layerMemory))))
+ * ) // => [["sky"], ["sea"]]
+ * ```
  *
  * @see {@link watch} for the members of a group
  * @category database
@@ -747,8 +942,17 @@ export const mon = (name: string): Stream.Stream<FamilyChange, InvalidEntry, Glo
   )
 
 /**
- * Waits until a group has at least `count` members, for as long as that takes, and answers them. What this node has registered itself
- * counts at once, whoever its master is.
+ * Waits until a group has at least `count` members, and answers them all.
+ *
+ * **When to use**
+ *
+ * At the start of a program that needs others: {@link joined} says nothing of them, and {@link find} answers at once; a view that
+ * {@link group} has made waits with its own `awaitMembers`.
+ *
+ * **Details**
+ *
+ * It waits for as long as it takes: `Effect.timeout` limits that. What this node has registered itself counts at once, whoever its
+ * master is.
  *
  * @see {@link group} to choose among them
  * @category groups
@@ -761,21 +965,38 @@ export const awaitGroup = (
   Effect.scoped(Effect.flatMap(viewOf(group), (view) => calls.awaitMembers(view, count)))
 
 /**
- * The members of a group that came and went, and all that there are now.
+ * Who has joined and who has left a group, and all members that there are now. In the first one of a stream all members have joined.
  *
  * @category models
  * @since 0.1.0
  */
 export interface GroupChange {
+  /** The name of the group. */
   readonly group: string
+  /** All members as they are now. */
   readonly members: ReadonlyArray<PortId>
+  /** Those of them that are new. */
   readonly joined: ReadonlyArray<PortId>
+  /** Those that are members no longer. */
   readonly left: ReadonlyArray<PortId>
 }
 
 /**
- * Registers a port as a member of a group, until the port ends or the scope closes. It is `reg` without a value, and takes the port
- * from a pipe too.
+ * Registers a port as a member of a group, until the port ends or the scope closes.
+ *
+ * **When to use**
+ *
+ * For every service that is to be found by a name: workers, subscribers of a topic. It is {@link reg} without a value, and takes the port from a
+ * pipe too. On a single node, `Supervisor.Registry` gives a port a name without a network.
+ *
+ * **Details**
+ *
+ * A group is there as soon as somebody is in it. A supervised service registers in its start: so the next port is a member too. What cannot
+ * be the name of a group is an `InvalidEntry`.
+ *
+ * **Gotchas**
+ *
+ * The port comes first, then the group: both are plain strings.
  *
  * **Example** (A port that is made as a member)
  *
@@ -802,11 +1023,14 @@ export interface GroupChange {
  * ```
  *
  * @see {@link reg} which takes a value too
+ * @see {@link group} to send to members
  * @category groups
  * @since 0.1.0
  */
 export const register: {
+  /** To be piped into: registers a port as a member of a group, until the port ends or the scope closes. */
   (group: string): (port: PortId) => Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope>
+  /** Registers a port as a member of a group, until the port ends or the scope closes. The port comes first, then the group. */
   (port: PortId, group: string): Effect.Effect<void, InvalidEntry, Global | Node.Node | Scope.Scope>
 } = dual(
   2,
@@ -814,13 +1038,21 @@ export const register: {
 )
 
 /**
- * Follows a group as the database has it: first its present members, then everybody who comes and goes. It is `mon` without the keys that
- * are no members, and without changes of values alone.
+ * Follows a group as the database has it: first its present members, then everybody who comes and goes.
+ *
+ * **When to use**
+ *
+ * To react to members: to show them, or as the nodes of `Supervisor.pool`. It is {@link mon} without the keys that are no members, and without
+ * changes of values alone. The `changes` of a {@link group} tell of those members that this node can reach.
+ *
+ * **Details**
+ *
+ * Without a master, and while its reader is busy, as `mon`.
  *
  * **Gotchas**
  *
  * A member that has left may live: its node may have lost its master, and will say so to the next one. Whether a port has ended
- * tells a monitor.
+ * tells a monitor, `Port.mon`.
  *
  * @see {@link mon} for all that changes
  * @see {@link group} for members that this node can reach
@@ -838,27 +1070,33 @@ export const watch = (group: string): Stream.Stream<GroupChange, InvalidEntry, G
   )
 
 /**
- * How `pick` chooses: any member; one after the other, in the order of their IDs; or the nearest: one on this very node if there is
- * any, or else one on a node that there is a link to.
+ * How {@link pick} chooses a member: `"random"`, any one; `"round-robin"`, one after the other in the order of their IDs, each node for itself;
+ * `"nearest"`, one on this very node if there is any, or else one on a node that there is a link to, or else any.
  *
  * **Details**
  *
  * Of several nodes with a link those are near that answer within twice the time of the quickest one, or within 5 ms more. The first choice
- * has that measured, each node is asked every ten seconds at most, and the quickest of its last three answers counts. What was not measured
- * so far, and a node of another kind, is taken for near. `Node.peers` shows it.
+ * has that measured, each node is asked every ten seconds at most, and the quickest of its last three answers counts. A node that was not
+ * measured so far, or is of another kind, counts as near. `Node.peers` shows the times.
  *
+ * @see {@link Strategy} for how a view of a group chooses
  * @category models
  * @since 0.1.0
  */
 export type Choice = choices.Choice
 
 /**
- * One member of a group, if it has any.
+ * One member of a group, if it has any: `None` otherwise.
+ *
+ * **When to use**
+ *
+ * To choose once, or now and then. Every pick asks the node's master, as {@link find} does: a program that picks often looks at the group with
+ * {@link group}, whose `pick` and `call` ask nobody, and know more ways to choose.
  *
  * **Details**
  *
- * Every pick asks the node's master, as `find` does. Rounds are counted by each node for itself. A program that picks often looks at the
- * group with `group`, and asks nobody.
+ * It chooses at random, unless `choice` says otherwise. Members of a node that stops in order are not chosen. It may fail with `NoMaster`
+ * after ten seconds.
  *
  * **Gotchas**
  *
@@ -887,6 +1125,7 @@ export type Choice = choices.Choice
  * ) // => [2, true]
  * ```
  *
+ * @see {@link group} to choose again and again
  * @category groups
  * @since 0.1.0
  */
@@ -906,31 +1145,42 @@ export const pick = (
   })
 
 /**
- * How a group that a node looks at chooses: as `pick` does; the member with the fewest calls of this node under way; or by a key, for which
- * every node chooses the same member for as long as that stays.
+ * How a view of a group chooses a member: as {@link pick} does; `"least-pending"`, the one with the fewest calls of this node under way; or
+ * `{ key }`, the one that the key belongs to.
  *
+ * **Details**
+ *
+ * For one key every node that sees the same members chooses the same one, for as long as that stays. When a member comes or goes, only
+ * the keys that it gets or had go to another one.
+ *
+ * @see {@link ChooseOptions} where it is said
  * @category models
  * @since 0.1.0
  */
 export type Strategy = choices.Strategy
 
 /**
- * How a member is chosen, and what is to happen while there is none: to `"fail"` with an `EmptyGroup` at once, or to `"wait"` for one.
+ * How a member of a {@link group} is chosen.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ChooseOptions {
-  /** Default: `"random"`. */
+  /** Which member. Default: `"random"`. */
   readonly choose?: Strategy | undefined
-  /** Default: `"fail"`. */
+  /**
+   * What happens while there is no member: `"fail"` with an `EmptyGroup` at once, or `"wait"` for one, for as long as that takes. Default:
+   * `"fail"`.
+   */
   readonly whenEmpty?: "fail" | "wait" | undefined
 }
 
 /**
- * How a member is called. What fails is repeated with another member only where `retry` says so: for calls that may run twice.
+ * How a member of a {@link group} is called: how it is chosen, and what is repeated.
  *
  * **Gotchas**
+ *
+ * What fails is repeated with another member only where `retry` says so: for calls that may run twice.
  *
  * A message that ends whoever handles it ends the next one too: `while` says which failures are repeated, such as those with the reason
  * `transport_error`.
@@ -939,6 +1189,7 @@ export interface ChooseOptions {
  * @since 0.1.0
  */
 export interface CallOptions<in E> extends ChooseOptions {
+  /** Which calls that failed are made again. Default: none. */
   readonly retry?: {
     /** So many times after the first one, each time with a member that has not failed yet. */
     readonly times: number
@@ -953,27 +1204,34 @@ type MessageTo<M extends Messages> = Parameters<typeof Port.snd<M>> extends read
   : never
 
 /**
- * A group as this node sees it: to choose a member asks nobody. `group` begins to look at one.
+ * A group as this node sees it: to choose a member asks nobody. {@link group} makes one.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Group<M extends Messages = any> {
+  /** The name of the group. */
   readonly name: string
   /** The members that this node knows of, and takes for reachable, in the order of their IDs. */
   readonly members: Effect.Effect<ReadonlyArray<PortId<M>>>
   /** The members as they are, then whoever comes and goes. */
   readonly changes: Stream.Stream<GroupChange>
-  /** Waits until there are so many members, and answers them. */
+  /** Waits until there are at least `count` members, for as long as that takes, and answers them all. */
   readonly awaitMembers: (count: number) => Effect.Effect<ReadonlyArray<PortId<M>>>
-  /** A member. */
+  /** A member. Fails with `EmptyGroup` while there is none, unless it is to wait. */
   readonly pick: (options?: ChooseOptions) => Effect.Effect<PortId<M>, EmptyGroup>
-  /** Does something with a member, such as a call. Meanwhile the member counts as busy, for those who choose by `"least-pending"`. */
+  /**
+   * Chooses a member and does something with it, such as `Port.cal`. It fails as that does, or with `EmptyGroup`. Meanwhile the member counts
+   * as busy, for those who choose by `"least-pending"`.
+   */
   readonly call: <A, E, R>(
     use: (member: PortId<M>) => Effect.Effect<A, E, R>,
     options?: CallOptions<E>
   ) => Effect.Effect<A, E | EmptyGroup, R>
-  /** Does something with all members at once, and collects what comes of it: from each one that takes no longer than `within`. */
+  /**
+   * Does something with all members at once, and collects what comes of it, by member. `within` is how long each may take: one that takes longer
+   * has a `TimeoutError`. Default: any time. It does not fail, and of an empty group it answers an empty map.
+   */
   readonly callAll: <A, E, R>(
     use: (member: PortId<M>) => Effect.Effect<A, E, R>,
     options?: { readonly within?: Duration.Input | undefined }
@@ -998,35 +1256,36 @@ const viewOf = (name: string): Effect.Effect<View, InvalidEntry, Global | Scope.
   })
 
 /**
- * Looks at a group until the scope closes: its members are followed from the database, so that to choose one asks nobody, and works
- * while the node has no master.
+ * Looks at a group until the scope closes: its members are followed, so that to choose one asks nobody, and works while the node has no
+ * master.
  *
  * **When to use**
  *
- * For a service with several workers, and for topics: who subscribes to one is registered in its group, and who publishes sends to all members.
- * A program that chooses once may as well `pick`.
+ * For a service with several workers, and for topics: who subscribes to a topic is registered in its group, and who publishes sends to all
+ * members. A program that chooses once may as well {@link pick}; one that only wants to know who is there has {@link find} and
+ * {@link watch}. Of servers of rpc, `Rpc.group` calls their functions.
  *
  * **Details**
  *
- * The members are what the database tells, and what this node has registered itself: that at once. A member of another node is monitored
+ * The members are what the database tells, and at once what this node has registered itself. A member of another node is monitored from
  * when it is chosen for the first time. One that ends is gone as soon as this node hears of it, and so are all members of a node that is
- * lost; that node is looked for, and its members are back when it is. Views of one group on one node are one: they share their turns, and
- * what they know of calls under way.
+ * lost; that node is looked for, and its members are back when it is. Views of one group on one node share their turns, and what they know of
+ * calls under way.
  *
- * It is there when a master has told who is in the group; at once on a node without seeds; or after ten seconds, with what the node has
- * registered itself.
+ * The effect succeeds when a master has told who is in the group; at once on a node without seeds; or after ten seconds, with what the node
+ * has registered itself. A name that cannot be is an `InvalidEntry`.
  *
  * The type says which messages the members take, and nobody checks that they do: `group<typeof Worker.messages>("workers")`.
  *
  * **Gotchas**
  *
- * When its scope has closed it stays as it was, and nobody is told.
+ * Make a view once and keep it: to make one asks the master. When its scope has closed the view stays as it was, and nobody is told.
  *
  * Two nodes may see a group differently, for a moment or in a split: a key then has an owner on either side.
  *
  * A member may have ended before the message reaches it. What may run twice can be repeated, with `retry`; what may not is for the caller to
- * decide. Members of a node that stops in order are chosen no more, and a call that it has refused goes to another member, without `retry` too:
- * nothing of it has begun.
+ * decide. Members of a node that stops in order are chosen no more, and a call that such a node has refused goes to another member, without
+ * `retry` too: nothing of it has begun.
  *
  * **Example** (Workers behind a group)
  *
@@ -1057,6 +1316,7 @@ const viewOf = (name: string): Effect.Effect<View, InvalidEntry, Global | Scope.
  * ```
  *
  * @see {@link register} to be a member
+ * @see {@link ChooseOptions} for how one is chosen
  * @category groups
  * @since 0.1.0
  */
@@ -1097,8 +1357,15 @@ const sendToAll = (view: View, message: ReadonlyArray<unknown>): Effect.Effect<v
   })
 
 /**
- * Waits until there is a link to a node, and sees to it that there will be: the node is looked for every two seconds. This very
- * node is always there.
+ * Waits until there is a link to a node, and sees to it that there will be one.
+ *
+ * **When to use**
+ *
+ * At the start of a program that needs one certain node. {@link joined} waits for any seed, {@link awaitGroup} for services on whichever nodes.
+ *
+ * **Details**
+ *
+ * The node is looked for every two seconds, for as long as it takes: `Effect.timeout` limits that. This very node is always there.
  *
  * @category nodes
  * @since 0.1.0
@@ -1116,8 +1383,15 @@ export const awaitNode = (nodeId: string): Effect.Effect<void, never, Node.Node>
   })
 
 /**
- * Waits until the node has a part in the network: it is a global node, or has a seed that answers it. A node without seeds waits until
- * another one uses it as one.
+ * Waits until the node has a part in the network: it is a global node, or has a seed that answers it.
+ *
+ * **When to use**
+ *
+ * At the start of a program that asks the database. {@link awaitNode} waits for a certain node, {@link awaitGroup} for services.
+ *
+ * **Details**
+ *
+ * It waits for as long as it takes. A node without seeds waits until another one uses it as one.
  *
  * @category nodes
  * @since 0.1.0

@@ -3,18 +3,29 @@
  *
  * A service is an `RpcGroup` of `effect/rpc`, with its handlers (`group.toLayer`), its middleware and its clients. What is here
  * carries them: a server is a port, whose ID travels in messages, is registered, monitored, supervised and spawned on other nodes as that
- * of any port; a client is connected with it by two more ports, which end with each other.
+ * of any port.
  *
  * Calls carry what schemas can encode: classes, dates, options. They end with their answer, with an error of the domain, with a defect,
- * or with an `RpcClientError` that carries the `Killed` when the server's port or the link ends before. Who is interrupted interrupts the
+ * or with an `RpcClientError` when the server or the link to it ends before. Who is interrupted interrupts the
  * handler, wherever that runs. Streams are read at the pace of their reader, spans go on at the other side, and any number of calls are
  * under way at once.
+ *
+ * | you want to                                    | begin with                                                                                 |
+ * | ---------------------------------------------- | ------------------------------------------------------------------------------------------ |
+ * | serve a group                                  | {@link serve} in a scope, as the start of a supervised child too; {@link layer} as a Layer |
+ * | let other nodes make servers here              | {@link remote} or `Port.remote`, and {@link implement}                                     |
+ * | call a server                                  | {@link client}, by its address, or by an effect that finds it                              |
+ * | call one of many                               | {@link group}                                                                              |
+ * | know why a call failed                         | {@link killed}                                                                             |
+ * | make servers and clients by Effect's own means | {@link layerServer}, {@link layerClient}                                                   |
  *
  * `docs/services.md` says when to use it, and when plain messages.
  *
  * **Gotchas**
  *
- * It is imported as `effect-mp/Rpc`, and no part of `effect-mp` itself: programs that do not use it do not load it. `effect/rpc` may change
+ * `effect/rpc` has an `Rpc` too: examples import this module as `PortRpc`.
+ *
+ * It is imported as `effect-mp/Rpc`, and is no part of `effect-mp` itself: programs that do not use it do not load it. `effect/rpc` may change
  * from one version of Effect to the next, and this with it.
  *
  * @since 0.1.0
@@ -49,7 +60,7 @@ import * as Port from "./Port.ts"
 declare const Serves: unique symbol
 
 /**
- * What the port of a server takes: the calls of a group, and no messages of programs.
+ * What the port of a server takes: the calls of a group, and no messages of programs. Nobody sends any to it: a {@link client} does.
  *
  * @category models
  * @since 0.1.0
@@ -59,15 +70,17 @@ export type Served<Rpcs extends EffectRpc.Any = any> = {
 }
 
 /**
- * The address of a server: the ID of its port, a plain string. A server of more calls than a client asks for will do.
+ * The address of a server: the ID of its port, a plain string. Where a server of some calls is wanted, one of more calls will do.
  *
+ * @see {@link protocol} for the schema of addresses, to send them in messages
  * @category models
  * @since 0.1.0
  */
 export type Address<Rpcs extends EffectRpc.Any = any> = Port.PortId<Served<Rpcs>>
 
 /**
- * A client: one function for each call of the group, as `RpcClient.make` of Effect makes it.
+ * A client: one function for each call of the group, as `RpcClient.make` of Effect makes it. Beside their own errors, calls fail with
+ * `RpcClientError`.
  *
  * @category models
  * @since 0.1.0
@@ -75,8 +88,8 @@ export type Address<Rpcs extends EffectRpc.Any = any> = Port.PortId<Served<Rpcs>
 export type Client<Rpcs extends EffectRpc.Any> = RpcClient.RpcClient<Rpcs, RpcClientError>
 
 /**
- * Where a client finds its server: at an address, or where an effect says. That is asked before the first call, and again after each end of
- * the connection; all calls that wait meanwhile wait for one answer.
+ * Where a client finds its server: at an address, or where an effect says, such as the `port` of a supervised server. That is asked before
+ * the first call, and again after each end of the connection; all calls that wait meanwhile wait for one answer.
  *
  * @category models
  * @since 0.1.0
@@ -86,7 +99,7 @@ export type Target<Rpcs extends EffectRpc.Any = any, E = never, R = never> =
   | Effect.Effect<NoInfer<Address<Rpcs>>, E, R>
 
 /**
- * What the server of a group needs: its handlers, and its middleware.
+ * What the server of a group needs in its environment: the handlers of all calls, and the middleware that they have.
  *
  * @category models
  * @since 0.1.0
@@ -97,36 +110,37 @@ export type ServerServices<Rpcs extends EffectRpc.Any> =
   | EffectRpc.ServicesServer<Rpcs>
 
 /**
- * How calls are traced, at either side.
+ * How calls are traced, at the side of a client or of a server.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CallOptions {
-  /** No span for each call: calls take a third less time. Default: spans. */
+  /** Whether there are no spans for calls: then they take a third less time. Default: `false`. */
   readonly disableTracing?: boolean | undefined
-  /** What the names of spans begin with. */
+  /** What the names of spans begin with: `PREFIX.CALL`. Default: none. */
   readonly spanPrefix?: string | undefined
+  /** Attributes that every span gets. Default: none. */
   readonly spanAttributes?: Record<string, unknown> | undefined
 }
 
 /**
- * Settings of a server.
+ * Settings of a server: of {@link serve}, {@link layer} and {@link implement}.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ServerOptions extends CallOptions {
   /**
-   * What its port is called: whoever knows its node then knows its address (`address`), and the server that comes after it has the same.
+   * What its port is called: whoever knows its node then knows its address ({@link address}), and the server that comes after it has the same.
    * Default: a name that no other port ever has.
    */
   readonly name?: string | undefined
-  /** How many calls are handled at once. Default: any number. */
+  /** How many calls are handled at once, those of all clients together; others wait. Default: any number. */
   readonly concurrency?: number | "unbounded" | undefined
-  /** Whether a defect ends its own call alone, and not all calls of that client. Default: yes. */
+  /** Whether a defect of a handler ends its own call alone, and not all calls of that client. Default: `true`. */
   readonly disableFatalDefects?: boolean | undefined
-  /** Runs when a client is gone, with the number that handlers know it by. */
+  /** Runs when a client is gone, with the number that handlers know it by. Default: nothing. */
   readonly onDisconnect?: ((clientId: number) => Effect.Effect<void>) | undefined
 }
 
@@ -156,15 +170,20 @@ const running = <Rpcs extends EffectRpc.Any>(
  * Serves a group in the current scope, and answers the address. The server is a port: it ends with the scope, or when it is killed, and
  * then all calls that are open end at both sides.
  *
+ * **When to use**
+ *
+ * Wherever a program makes ports: as the start of a child of `Supervisor`, with `Global.register` to be found by a name, or with a `name` of its
+ * own. {@link layer} is for programs that are Layers; {@link implement} for servers that other nodes ask for.
+ *
  * **Details**
  *
  * Handlers come from `group.toLayer`. They run side by side, each in a scope of its own: what a call acquires is released with the
  * call, and what it forks as its child ends with it. A call is interrupted when its caller is, when the client's port or node is gone,
- * and when the server ends. A supervisor that stops it lets it finish, within its `shutdown` time; calls that come meanwhile are not begun,
- * and fail when it has ended.
+ * and when the server ends. A supervisor that stops the server lets calls finish, within its `shutdown` time; calls that come meanwhile are not
+ * begun, and fail when it has ended.
  *
  * Calls are encoded as the `RpcSerialization` service says, if there is one: at both sides the same. Default: `layerSchemaBinary` of
- * Effect. `layerJson` is for links that speak JSON, and for people who read what passes.
+ * Effect, whose bytes do not pass links that speak JSON. `layerJson` is for these, and for people who read what passes.
  *
  * What a client sends that is no rpc ends its own connection, and nothing else.
  *
@@ -224,7 +243,15 @@ export const serve = <Rpcs extends EffectRpc.Any>(
   })
 
 /**
- * `serve` as a Layer: the server lasts as long as that. Since a layer answers no address, it has a name.
+ * `serve` as a Layer: the server lasts as long as that. Since a Layer answers no address, the server has a name.
+ *
+ * **When to use**
+ *
+ * For programs that are made of Layers. {@link serve} answers the address, and is what supervisors start.
+ *
+ * **Gotchas**
+ *
+ * When the server's port is killed the Layer does not notice. A server that is to come back is the child of a supervisor.
  *
  * **Example** (A server and its client, each on a node of its own)
  *
@@ -254,6 +281,8 @@ export const serve = <Rpcs extends EffectRpc.Any>(
  * )) // => "hello, world"
  * ```
  *
+ * @see {@link serve} for a server in a scope
+ * @see {@link address} for where clients find it
  * @category layers
  * @since 0.1.0
  */
@@ -263,7 +292,16 @@ export const layer = <Rpcs extends EffectRpc.Any>(
 ): Layer.Layer<never, never, Node | ServerServices<Rpcs>> => Layer.effectDiscard(serve(group, options))
 
 /**
- * The protocol of servers for those who make them by Effect's own means: `RpcServer.layer`, `RpcServer.make`.
+ * The protocol of servers, for those who make them by Effect's own means: `RpcServer.layer`, `RpcServer.make`.
+ *
+ * **When to use**
+ *
+ * Where a program has its server made already, over another protocol, or needs more of `RpcServer` than {@link layer} passes on. Otherwise
+ * {@link layer} is shorter.
+ *
+ * **Details**
+ *
+ * The protocol has a port with this `name`: clients find it by {@link address}.
  *
  * **Gotchas**
  *
@@ -279,9 +317,14 @@ export const layerServer = (options: { readonly name: string }): Layer.Layer<Rpc
 // ---- servers that others spawn
 
 /**
- * The protocol of a server's port. Its `PortId` is the schema of addresses, for the messages of other ports; with it `Port.remote`
- * declares a server with arguments: `Port.remote("example::users", [Schema.String], Rpc.protocol(Users))`.
+ * The protocol of a server's port, as `Port.protocol` makes those of other ports.
  *
+ * **When to use**
+ *
+ * Its `PortId` is the schema of addresses, for the messages of other ports. With it `Port.remote` declares a server that is spawned with
+ * arguments: `Port.remote("example::users", [Schema.String], PortRpc.protocol(Users))`.
+ *
+ * @see {@link remote} for a server without arguments
  * @category constructors
  * @since 0.1.0
  */
@@ -291,8 +334,14 @@ export const protocol = <Rpcs extends EffectRpc.Any>(
 
 /**
  * Declares a server that others spawn, without arguments: once for both sides. One installs it with `implement`, the other one calls
- * `Port.spawn`, or has a supervisor do it.
+ * `Port.spawn`, or has a supervisor do it by `Supervisor.spawn`.
  *
+ * **When to use**
+ *
+ * For servers that are wanted on whichever nodes. One with arguments is declared by `Port.remote` and {@link protocol}; one that is there anyway
+ * is called by its address.
+ *
+ * @see {@link implement} for the side that has the handlers
  * @category constructors
  * @since 0.1.0
  */
@@ -305,10 +354,14 @@ export const remote = <Rpcs extends EffectRpc.Any>(
  * Lets other nodes spawn servers of a group on this one, for as long as the layer lasts. Each server has handlers of its own, by the
  * arguments that it was spawned with.
  *
+ * **When to use**
+ *
+ * Where others decide which servers there are: a supervisor on another node, a pool. A server that this node starts itself is {@link serve}.
+ *
  * **Details**
  *
- * Its address is known at once: clients may call right away, and their calls wait until the handlers are made. When these cannot be made, the
- * server ends with the reason.
+ * The address of a server is known at once: clients may call right away, and their calls wait until the handlers are made. When these cannot be
+ * made, or the arguments do not fit, the server ends with the reason.
  *
  * **Example** (A counter wherever it is wanted)
  *
@@ -337,6 +390,7 @@ export const remote = <Rpcs extends EffectRpc.Any>(
  * ) // => 42
  * ```
  *
+ * @see {@link remote} to declare what is spawned
  * @category layers
  * @since 0.1.0
  */
@@ -375,8 +429,9 @@ export const implement = <Args extends ReadonlyArray<unknown>, Rpcs extends Effe
 // ---- clients
 
 /**
- * The address of a server with a name, for whoever knows its node. It says nothing about whether there is one.
+ * The address of a server with a name, for whoever knows its node. It asks nobody, and says nothing about whether there is one.
  *
+ * @see {@link ServerOptions} whose `name` it is
  * @category constructors
  * @since 0.1.0
  */
@@ -398,21 +453,30 @@ const protocolFor = <Rpcs extends EffectRpc.Any, E, R>(
 /**
  * A client of a server, until the scope closes. It connects with the first call, and nothing waits for that.
  *
+ * **When to use**
+ *
+ * For one server, with which the client stays until that ends. To choose a server for each call, {@link group}; to have the client as a service,
+ * {@link layerClient}.
+ *
  * **Details**
  *
  * A call ends with its answer, an error of the domain, a defect of the handler, or an `RpcClientError`:
  *
- * - when the server's port ends, in order or not, or the link to its node is lost. `killed` has the reason. The call may have
+ * - when the server's port ends, in order or not, or the link to its node is lost. {@link killed} has the reason. The call may have
  *   run, or not, or in part: it is not repeated. Streams end so too, and do not go on;
- * - when the server was not found, by a target that is an effect.
+ * - when the server's node is about to stop, and takes no new calls. Then `isUnbegun` of what {@link killed} answers is true: nothing of the
+ *   call has begun, and it may be made again, elsewhere;
+ * - when the server was not found, by a target that is an effect. Where that has failed with `Killed`, `killed` has it.
  *
  * The next call connects again. A call that is interrupted, or a client whose scope closes, interrupts the handlers at the server.
+ *
+ * Calls wait while the server's node takes no more, as `Port.snd` does.
  *
  * **Gotchas**
  *
  * A server that never answers keeps its callers waiting: `Effect.timeout` ends the call, and the handler.
  *
- * Calls wait while the server's node takes no more, as `Port.snd` does. Bytes do not pass links that speak JSON: see `serve`.
+ * Both sides have to agree on how calls are encoded: see {@link serve}, also for links that speak JSON.
  *
  * **Example** (A server that is asked for anew, since its supervisor has restarted it)
  *
@@ -440,6 +504,7 @@ const protocolFor = <Rpcs extends EffectRpc.Any, E, R>(
  * ) // => ["BEFORE", "AFTER"]
  * ```
  *
+ * @see {@link group} for one of many servers
  * @see {@link killed} for why a call failed
  * @category clients
  * @since 0.1.0
@@ -455,7 +520,11 @@ export const client = <Rpcs extends EffectRpc.Any, E = never, R = never>(
   )
 
 /**
- * The protocol of clients for those who make them by Effect's own means: `RpcClient.make`. Each client has a connection of its own.
+ * The protocol of clients, for those who make them by Effect's own means: `RpcClient.make`. Each client has a connection of its own.
+ *
+ * **When to use**
+ *
+ * To have a client as a service of a program. In a scope, {@link client} is shorter.
  *
  * **Example** (A client as a service)
  *
@@ -486,6 +555,7 @@ export const client = <Rpcs extends EffectRpc.Any, E = never, R = never>(
  * )) // => 12
  * ```
  *
+ * @see {@link client} for what calls end with
  * @see {@link layerServer} for the other side
  * @category layers
  * @since 0.1.0
@@ -496,8 +566,16 @@ export const layerClient = <Rpcs extends EffectRpc.Any, E = never, R = never>(
   Layer.effect(RpcClient.Protocol, protocolFor(target))
 
 /**
- * Why a call failed, where that is since the connection with the server has ended: the `Killed` of its port, with the reason. A port that
- * ended in order has an empty one, and a link that was lost `["transport_error", node, text]`: then its `linkError` says why, such as
+ * Why a call failed, where that is because the connection with the server has ended, or its node takes no more calls: the `Killed` of its port.
+ * `None` for other failures.
+ *
+ * **When to use**
+ *
+ * To decide whether a call is made again: in `while` of the `retry` of a {@link group}, and wherever `RpcClientError` is caught.
+ *
+ * **Details**
+ *
+ * A port that ended in order has an empty reason, and a link that was lost `["transport_error", node, text]`: then `linkError` says why, such as
  * `node_left` or `peer_silent`.
  *
  * **Example** (A server that ends)
@@ -539,27 +617,37 @@ const isKilled = (cause: unknown): cause is Port.Killed => Predicate.isTagged(ca
 // ---- groups
 
 /**
- * The servers of a group, as this node sees them: to choose one asks nobody. `group` begins to look at one.
+ * The servers of a group of `Global`, as this node sees them: to choose one asks nobody. {@link group} makes one.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Group<Rpcs extends EffectRpc.Any> {
+  /** The name of the group. */
   readonly name: string
   /** The servers that this node knows of, and takes for reachable, in the order of their IDs. */
   readonly members: Effect.Effect<ReadonlyArray<Address<Rpcs>>>
   /** The servers as they are, then whoever comes and goes. */
   readonly changes: Stream.Stream<Global.GroupChange>
-  /** Waits until there are so many servers, and answers them. */
+  /** Waits until there are at least `count` servers, for as long as that takes, and answers them all. */
   readonly awaitMembers: (count: number) => Effect.Effect<ReadonlyArray<Address<Rpcs>>>
-  /** The address of a server: a target for a client that stays with it until it ends. */
+  /**
+   * The address of a server: a target for a client that stays with it until it ends. Fails with `EmptyGroup` while there is none, unless it
+   * is to wait.
+   */
   readonly pick: (options?: Global.ChooseOptions) => Effect.Effect<Address<Rpcs>, Global.EmptyGroup>
-  /** Calls a server. Meanwhile that counts as busy, for those who choose by `"least-pending"`. */
+  /**
+   * Chooses a server and gives its client to `use`. It fails as that does, or with `EmptyGroup`. Meanwhile the server counts as busy, for
+   * those who choose by `"least-pending"`.
+   */
   readonly call: <A, E, R>(
     use: (client: Client<Rpcs>) => Effect.Effect<A, E, R>,
     options?: Global.CallOptions<E>
   ) => Effect.Effect<A, E | Global.EmptyGroup, R>
-  /** Calls all servers at once, and collects what comes of it: from each one that takes no longer than `within`. */
+  /**
+   * Gives `use` the clients of all servers at once, and collects what comes of it, by address. `within` is how long each may take: one that takes
+   * longer has a `TimeoutError`. Default: any time.
+   */
   readonly callAll: <A, E, R>(
     use: (client: Client<Rpcs>) => Effect.Effect<A, E, R>,
     options?: { readonly within?: Duration.Input | undefined }
@@ -572,6 +660,11 @@ const idleTime = "1 minute"
 /**
  * Looks at a group of servers until the scope closes: as `Global.group`, with a client for each server that is called.
  *
+ * **When to use**
+ *
+ * For a service that several nodes offer, when each call may go to another one. Of ports that handle messages it is `Global.group`. A
+ * client that stays with a server is {@link client}; its target may be the `pick` of a group.
+ *
  * **Details**
  *
  * A server becomes a member with `Global.register`, where it lives. What runs within `call` is called of one server; the next `call` may
@@ -581,7 +674,8 @@ const idleTime = "1 minute"
  *
  * **Gotchas**
  *
- * What fails is repeated with another server only where `retry` says so: for calls that may run twice.
+ * What fails is repeated with another server only where `retry` says so: for calls that may run twice. Without a condition errors of the
+ * domain are repeated, too: `while` tells them from the loss of a server, by `killed`.
  *
  * **Example** (Workers behind a group)
  *
@@ -613,6 +707,7 @@ const idleTime = "1 minute"
  * )) // => [42, 1]
  * ```
  *
+ * @see {@link client} for a single server
  * @category groups
  * @since 0.1.0
  */

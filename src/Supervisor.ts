@@ -1,18 +1,25 @@
 /**
- * Supervisors start what died again.
+ * Supervisors start again what has died.
  *
- * A supervisor is a port that keeps other ports alive: it starts its children in order, monitors them, starts again what
- * ends, at once or after a delay, and gives up when that happens too often; then its own supervisor takes over. The rules
- * are those of OTP's `supervisor`. It uses ports as programs do; what they could not do by hand is the link to a child on another
- * node.
+ * A supervisor is a port that keeps other ports alive: it starts its children in order, monitors them, and starts again what ends, at once or
+ * after a delay. When that happens too often it gives up, and its own supervisor takes over. The rules are those of OTP's `supervisor`.
  *
- * - `restart` keeps one service alive, and `layer` a Layer;
- * - `make` has several children that may share a fate, `dynamic` many of one kind, `partition` a fixed number of one kind;
- * - `failover` runs a service on one of several nodes, `pool` spreads children over many;
- * - `run` and `launch` make a program of them, which ends as they do;
- * - `at` asks a supervisor on another node, `tree` looks at all that is below one.
+ * | you have                                                | begin with                                                              |
+ * | ------------------------------------------------------- | ----------------------------------------------------------------------- |
+ * | one service                                             | {@link restart}                                                         |
+ * | a Layer whose services break                            | {@link layer}                                                           |
+ * | several services, some of which need others             | {@link make}; they find each other by {@link sibling}                   |
+ * | very many of one kind, that come and go                 | {@link dynamic}                                                         |
+ * | a fixed number of one kind, chosen by a key             | {@link partition}                                                       |
+ * | an effect that is to be done, and a stream of such jobs | {@link task}, as the start of a child; `runChild` of {@link dynamic}    |
+ * | a service that is to run on another node                | {@link spawn}, as the start of a child                                  |
+ * | many of one kind, on all nodes that there are           | {@link pool}                                                            |
+ * | a service that must outlive its machine                 | {@link failover}                                                        |
+ * | a program that ends when its supervisors give up        | {@link run} for one supervisor, {@link launch} for a Layer              |
+ * | a supervisor on another node to ask                     | {@link at}; {@link tree} and {@link forest} look, {@link render} prints |
  *
- * `docs/supervision.md` says how to choose.
+ * What supervisors of any kind have is in `Handle`. `docs/supervision.md` has the rules in full: which ends are followed by a restart, how often,
+ * in which order children stop, and what happens across nodes.
  *
  * @since 0.1.0
  */
@@ -50,12 +57,17 @@ import * as Port from "./Port.ts"
 // ---- what supervisors are told
 
 /**
- * Which ends of a child are followed by a restart: `permanent` all, `transient` the abnormal ones, `temporary` none, or
- * those that a predicate says. Orderly ends are those without a reason, and with a reason that is tagged `shutdown`.
+ * Which ends of a child are followed by a restart.
  *
  * **Details**
  *
- * A child on another node ends when that node's link is lost, too. `linkError` of the `Killed` tells a predicate why it was.
+ * - `permanent`: all ends;
+ * - `transient`: those that are not in order, and that of a node that stops, which takes the child with it;
+ * - `temporary`: none, and the child is forgotten;
+ * - a predicate on the Exit: those of which it says so.
+ *
+ * An end is in order without a reason, or with one that is tagged `shutdown`. A child on another node ends when the link to that node is
+ * lost, too: with `transport_error`. `linkError` of `Port.Killed` tells a predicate why it was lost.
  *
  * **Example** (A child that stays where it is)
  *
@@ -78,8 +90,8 @@ import * as Port from "./Port.ts"
 export type RestartType = decisions.RestartType
 
 /**
- * Who is restarted with a child that ended: `one_for_one` nobody, `one_for_all` all others, `rest_for_one` those that were
- * started after it.
+ * Who is stopped and started again together with a child that is restarted: `one_for_one` nobody, `one_for_all` all others, `rest_for_one`
+ * those that were started after it.
  *
  * @category models
  * @since 0.1.0
@@ -87,8 +99,8 @@ export type RestartType = decisions.RestartType
 export type Strategy = decisions.Strategy
 
 /**
- * When the ends of significant children end the supervisor, with the reason `shutdown`: `never`, at the end of
- * `any_significant` one, or of the last of `all_significant` ones.
+ * When the ends of significant children end the supervisor, with the reason `shutdown`: `never`, at the end of `any_significant` one, or of
+ * the last of `all_significant` ones. Ends that are followed by a restart, or were asked for, do not count.
  *
  * @category models
  * @since 0.1.0
@@ -96,7 +108,7 @@ export type Strategy = decisions.Strategy
 export type AutoShutdown = decisions.AutoShutdown
 
 /**
- * How long a child may take to end when it is stopped: a time, `infinity`, or `brutal`, which does not wait at all. In that time it
+ * How long a child may take to end when it is stopped: a `Duration.Input`, `infinity`, or `brutal`, which does not wait at all. In that time it
  * finishes the message that it has in hand, and releases what it holds. What has not ended by then is abandoned, with a warning.
  *
  * @category models
@@ -105,7 +117,7 @@ export type AutoShutdown = decisions.AutoShutdown
 export type Shutdown = specs.Shutdown
 
 /**
- * Whether a child is a supervisor itself.
+ * What a child is: a `worker`, or a `supervisor` itself.
  *
  * @category models
  * @since 0.1.0
@@ -113,7 +125,7 @@ export type Shutdown = specs.Shutdown
 export type ChildType = specs.ChildType
 
 /**
- * What a child's start answers: its port, something that has its port, the handle of another supervisor, or `ignore`.
+ * What the start of a child answers: its port, something that has its `port`, the handle of another supervisor, or {@link ignore}.
  *
  * @category models
  * @since 0.1.0
@@ -125,7 +137,7 @@ export type Started =
   | typeof ignore
 
 /**
- * How a child is treated.
+ * How a child is treated: when it is restarted, and how long it may take to start and to end.
  *
  * @category models
  * @since 0.1.0
@@ -133,16 +145,20 @@ export type Started =
 export interface ChildOptions {
   /** Which ends are followed by a restart. Default: `permanent`. */
   readonly restart?: RestartType | undefined
-  /** How long it may take to end. Default: 5 seconds; of a supervisor, which has to stop its own children, `infinity`. */
+  /**
+   * How long it may take to end when it is stopped. Default: 5 seconds; of a supervisor, which has to stop its own children, `infinity`.
+   */
   readonly shutdown?: Shutdown | undefined
-  /** Whether its end can be the end of the supervisor; see `AutoShutdown`. Default: no. */
+  /** Whether its end can be the end of the supervisor, as that one's `autoShutdown` says. Default: `false`. */
   readonly significant?: boolean | undefined
   /**
-   * How long to wait before each restart; gets the Exit. When it is done, the supervisor gives up. After a quiet time as
-   * long as the supervisor's period it begins anew. Default: no delay.
+   * How long to wait before each restart; its input is the Exit. When the schedule is done, the supervisor gives up. After a quiet time as
+   * long as the supervisor's `period` it begins anew. Default: no delay.
    */
   readonly schedule?: Schedule.Schedule<unknown, Exit.Exit<void, Port.Killed>> | undefined
-  /** Default: what its start answers tells. */
+  /**
+   * What it is, for `count`, and for the default of `shutdown`. Default: a supervisor if its start answers one's handle, or else a worker.
+   */
   readonly type?: ChildType | undefined
   /**
    * How long its start may take. Then it is interrupted, and has failed with a `TimeoutError`; what cannot be interrupted within the time of
@@ -152,8 +168,12 @@ export interface ChildOptions {
 }
 
 /**
- * A child: its name among the children, and how it starts. What `start` acquires in its Scope is released when the child
- * has ended.
+ * A child of {@link make}: its `id` among the children, how it starts, and how it is treated.
+ *
+ * **Details**
+ *
+ * `start` runs in a Scope of its own: what it acquires there is released when the child has ended, and before it is started again. It may
+ * make a port on this node, spawn one on another ({@link spawn}), or be a {@link task} or another supervisor.
  *
  * A significant child is one that can end for good: its `restart` is not `permanent`.
  *
@@ -165,17 +185,23 @@ export type ChildSpec<A extends Started = Started, E = unknown, R = never> =
   & (InsignificantChild | SignificantChild)
 
 interface Child<out A, out E, out R> extends Omit<ChildOptions, "restart" | "significant"> {
+  /** Its name among the children of the supervisor. */
   readonly id: string
+  /** Starts it, in a Scope of its own, and answers its port. */
   readonly start: Effect.Effect<A, E, R>
 }
 
 interface InsignificantChild {
+  /** Which ends are followed by a restart. Default: `permanent`. */
   readonly restart?: RestartType | undefined
+  /** Whether its end can be the end of the supervisor, as that one's `autoShutdown` says. Default: `false`. */
   readonly significant?: false | undefined
 }
 
 interface SignificantChild {
+  /** Which ends are followed by a restart. */
   readonly restart: "transient" | "temporary" | ((exit: Exit.Exit<void, Port.Killed>) => boolean)
+  /** Whether its end can be the end of the supervisor, as that one's `autoShutdown` says. Default: `false`. */
   readonly significant?: boolean | undefined
 }
 
@@ -193,42 +219,48 @@ export interface Limits {
   readonly intensity?: number | undefined
   /** The time that `intensity` counts in. Default: 5 seconds, as in OTP; where a child has a schedule, 1 minute. */
   readonly period?: Duration.Input | undefined
-  /** For log lines, metrics and trees. Default: `supervisor`, or `supervised` of one that keeps a single service. */
+  /**
+   * What the supervisor is called in log lines, metrics and trees. Default: `supervisor`; `supervised` of `restart` and `layer`; `pool` of
+   * `pool`.
+   */
   readonly name?: string | undefined
 }
 
 /**
- * What a supervisor with named children is told.
+ * What the supervisor that {@link make} makes is told, beside its children.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options extends Limits {
-  /** Default: `one_for_one`. */
+  /** Who is restarted together with a child. Default: `one_for_one`. */
   readonly strategy?: Strategy | undefined
-  /** Default: `never`. */
+  /** Whether it ends by itself when significant children have. Default: `never`. */
   readonly autoShutdown?: AutoShutdown | undefined
 }
 
 /**
- * How a service is treated that `restart` keeps alive.
+ * How a single service is treated, that {@link restart} or {@link layer} keeps alive.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Policy extends Omit<ChildOptions, "significant" | "startTimeout">, Limits {
-  /** What the service is called. Default: `child`. */
+  /** What the service is called, in log lines, trees and the reason `restart_limit`. Default: `child`. */
   readonly id?: string | undefined
 }
 
 // ---- what supervisors tell
 
 /**
- * What happened to a child. `restarts` counts the restarts of that child so far.
+ * What happened to a child. All events have the name of the `supervisor` and of the `child`; `exit` is the end or the failure that the event
+ * follows, and `restarts` counts the restarts of that child so far.
  *
- * - `Started`; `Ended`, once for each `Started`; and `StartFailed`, of a restart;
- * - `Restarting`: it will be started again after `delay`, `at` this time (milliseconds of the epoch), with its `group`;
- * - `Waiting`: there is no link to any of the nodes that `spawn` is to start it on. It is started with its `group` when there is one,
+ * - `Started`, on a `port`;
+ * - `Ended`, on a `port`: once for each `Started`;
+ * - `StartFailed`, of a restart;
+ * - `Restarting`: it will be started again after `delay`, at the time `at` (milliseconds since the epoch), with the children in `group`;
+ * - `Waiting`: there is no link to any of the nodes that {@link spawn} is to start it on. It is started, with its `group`, when there is one,
  *   and that is no restart that counts. `again`: it was tried before, and there has been no link since;
  * - `Stopped`: it has ended by itself, and is not started again;
  * - `Abandoned`: it did not end in time when it was stopped; `Ended` follows, as if it had;
@@ -236,15 +268,25 @@ export interface Policy extends Omit<ChildOptions, "significant" | "startTimeout
  * - `Dropped`: there were too many restarts of it alone (`perChild`), and the supervisor goes on without it;
  * - `GaveUp`: there were too many restarts, and the supervisor ends.
  *
+ * @see {@link Handle} whose `events` tell them
  * @category models
  * @since 0.1.0
  */
 export type Event = reports.Event
 
 /**
- * A child as it is now. `uptime` is in milliseconds, `lastReason` the reason list of its last end. It is `starting` while a start that
- * is no restart has not answered, `waiting` while there is no link to any of its nodes, and `ending` from the beginning of its end until
- * what follows is decided.
+ * A child as it is now.
+ *
+ * **Details**
+ *
+ * - `id` and `type`, as in its specification;
+ * - `port`: its present port, `undefined` while it has none;
+ * - `restarts`: how many it has had;
+ * - `uptime`: for how many milliseconds it has been running, `undefined` if it does not run;
+ * - `lastReason`: the reason list of its last end, empty if that had none;
+ * - `status`: `running`; `starting`, while a start that is no restart has not answered; `restarting`, from its end until its next start has
+ *   answered; `waiting`, while there is no link to any of its nodes; `ending`, from the beginning of its end until what follows is decided;
+ *   `stopped`, when it has ended and is not started again.
  *
  * @category models
  * @since 0.1.0
@@ -252,8 +294,8 @@ export type Event = reports.Event
 export type ChildInfo = errors.ChildInfo
 
 /**
- * How many children there are: specifications, those that run, supervisors and workers. A dynamic supervisor has one
- * specification.
+ * How many children there are: `specs` are specifications, `active` those that run; `supervisors` and `workers` are what they are, running or
+ * not. A dynamic supervisor has one specification.
  *
  * @category models
  * @since 0.1.0
@@ -261,8 +303,8 @@ export type ChildInfo = errors.ChildInfo
 export type Count = errors.Count
 
 /**
- * A specification that cannot be: names the child (`undefined`: the supervisor itself), the field, its value, and what is
- * wrong with it.
+ * A specification that cannot be: which `child` (`undefined`: the supervisor itself), which `field`, its `value`, and what the `problem` is
+ * with it. Nothing was started.
  *
  * @category errors
  * @since 0.1.0
@@ -270,13 +312,16 @@ export type Count = errors.Count
 export const InvalidSpec = specs.InvalidSpec
 
 /**
+ * The type of an {@link InvalidSpec}.
+ *
  * @category errors
  * @since 0.1.0
  */
 export type InvalidSpec = specs.InvalidSpec
 
 /**
- * A child whose start failed, with the Exit of the start. What was started before it has been stopped again.
+ * A `child` whose start failed, with the `exit` of the start. Where that was the start of the whole supervisor, what had been started before
+ * is stopped again.
  *
  * @category errors
  * @since 0.1.0
@@ -284,15 +329,28 @@ export type InvalidSpec = specs.InvalidSpec
 export const StartError = errors.StartError
 
 /**
+ * The type of a {@link StartError}.
+ *
  * @category errors
  * @since 0.1.0
  */
 export type StartError = errors.StartError
 
 /**
- * What a supervisor does not do, as OTP answers it: `already_started` (with the port), `already_present`, `not_found`,
- * `running`, `restarting`, `stopped`, `max_children`, `dynamic`, `not_dynamic`; `malformed`, of a message that is no
- * request.
+ * What a supervisor does not do, as OTP answers it: the `reason`, the `child` that it was asked about, and its `port` if it has one.
+ *
+ * **Details**
+ *
+ * - `already_started`: a child of that name runs;
+ * - `already_present`: there is one, which does not run now: `restartChild` or `deleteChild`, unless it is being restarted;
+ * - `not_found`: there is none of that name or port;
+ * - `running`, `restarting`: what was asked for is for children that do not run: `terminateChild` first;
+ * - `stopped`: it has no port, and does not get one by itself;
+ * - `max_children`: there are as many as the supervisor may have;
+ * - `dynamic`: children of a dynamic supervisor have no specifications of their own, to be started again or deleted;
+ * - `not_dynamic`: only children of dynamic supervisors are started by arguments;
+ * - `only_child`: the supervisor has this child alone: end the supervisor instead;
+ * - `malformed`: a message that is no request.
  *
  * @category errors
  * @since 0.1.0
@@ -300,14 +358,16 @@ export type StartError = errors.StartError
 export const ChildError = errors.ChildError
 
 /**
+ * The type of a {@link ChildError}.
+ *
  * @category errors
  * @since 0.1.0
  */
 export type ChildError = errors.ChildError
 
 /**
- * What a start answers that has nothing to supervise: the child has no port, and its specification stays. A temporary or
- * dynamic child that ignores leaves nothing.
+ * What a start answers that finds nothing to supervise, such as a service that is switched off: the child has no port, and its specification
+ * stays. A temporary or dynamic child that ignores leaves nothing.
  *
  * @category constructors
  * @since 0.1.0
@@ -317,7 +377,7 @@ export const ignore: unique symbol = children.ignore as never
 // ---- handles
 
 /**
- * What all supervisors have.
+ * What supervisors of all kinds have.
  *
  * @category models
  * @since 0.1.0
@@ -327,26 +387,31 @@ export interface Handle {
   readonly supervisor: Port.PortId
   /** The children in start order, as they are now. */
   readonly which: Effect.Effect<ReadonlyArray<ChildInfo>>
+  /** How many children there are. */
   readonly count: Effect.Effect<Count>
-  /** What happens from now on; ends with the supervisor. Who lags behind by more than 10,000 events loses the oldest. */
+  /**
+   * What happens from now on; ends with the supervisor. Who lags behind by more than 10,000 events loses the oldest.
+   */
   readonly events: Stream.Stream<Event>
   /**
    * Waits for the end of the supervisor: succeeds when that is in order, and fails with its reason when it gives up or is killed with
    * one.
    */
   readonly await: Effect.Effect<void, Port.Killed>
-  /** Stops the children, in reverse start order, then the supervisor. */
+  /** Stops the children, in reverse start order, then the supervisor, and waits for that. */
   readonly stop: Effect.Effect<void>
 }
 
 /**
- * A service under supervision.
+ * A service under supervision: the handle that {@link restart} answers.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Supervised<M extends Port.Messages = any> extends Handle {
-  /** The service's present port. Waits while there is none; fails when there will be none any more. */
+  /**
+   * The service's present port. Waits while there is none; fails with the supervisor's end when there will be none any more.
+   */
   readonly port: Effect.Effect<Port.PortId<M>, Port.Killed>
   /** The present port, then each one that follows; ends with the supervisor. */
   readonly ports: Stream.Stream<Port.PortId<M>>
@@ -357,59 +422,77 @@ export interface Supervised<M extends Port.Messages = any> extends Handle {
    * A call to it is not told when the service ends without an answer: call its `port` if that matters, or set a time limit.
    */
   readonly address: Port.PortId<M>
-  /** Ends the service and starts it again, now. It does not count as a failure. Those who ask at the same time get one restart. */
+  /**
+   * Ends the service and starts it again, now, and waits for that. It does not count as a failure. Those who ask at the same time get one
+   * restart.
+   */
   readonly restart: Effect.Effect<void, Port.Killed>
 }
 
 /**
- * A supervisor of children with names. `Ids` are those that it was made with, as far as the compiler knows them.
+ * A supervisor of children with names: the handle that {@link make} answers. `Ids` are the names that it was made with, as far as the compiler
+ * knows them.
+ *
+ * **Details**
+ *
+ * What is asked of it fails with a {@link ChildError} where the child is not as it should be, and with the `Killed` of the supervisor when
+ * that ends.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Supervisor<Ids extends string = string> extends Handle {
   /**
-   * The present port of a child, or its next one while it is restarting. One that was added later is found by the `port` of the same
-   * supervisor as a `Supervisor.Supervisor`, which takes any ID.
+   * The present port of a child, or its next one while it is restarting. Of one that does not run it is a `ChildError`, `stopped`. One that was
+   * added later is found by the `port` of the same supervisor as a `Supervisor.Supervisor`, which takes any ID.
    */
   port(id: Ids): Effect.Effect<Port.PortId, ChildError | Port.Killed>
   /**
    * A port that stays the same for as long as there is this child: it passes what it gets on to the child's present port, in order, and
-   * keeps it while the child is being started or restarted. What is sent to a child that does not run is lost. It is the same one that
-   * `Supervisor.sibling` answers.
+   * keeps it while the child is being started or restarted. What is sent to a child that does not run is lost. {@link sibling} answers the
+   * same port.
    */
   address(id: Ids): Effect.Effect<Port.PortId, ChildError>
-  /** Adds a child and starts it. Answers what its start does. What cannot be started leaves nothing. */
+  /**
+   * Adds a child and starts it, after those that there are. Answers what its start does. What cannot be started leaves nothing.
+   */
   readonly startChild: <A extends Started, E, R>(
+    /** The specification of a child, by its ID or its port, with the defaults filled in. */
     spec: ChildSpec<A, E, R>
   ) => Effect.Effect<A, InvalidSpec | ChildError | StartError | Port.Killed, Exclude<R, Scope.Scope>>
-  /** Ends a child, by its name or its port; its specification stays, unless it is temporary. Twice is fine. */
+  /** Ends a child, by its ID or its port; its specification stays, unless it is temporary. To do so twice is fine. */
   readonly terminateChild: (idOrPort: string) => Effect.Effect<void, ChildError | Port.Killed>
   /** Starts a child that does not run. Answers what its start does; if that fails, the child stays as it is. */
   readonly restartChild: (id: string) => Effect.Effect<unknown, ChildError | StartError | Port.Killed>
-  /** Forgets a child that does not run. */
+  /** Forgets a child that does not run: its specification, and its address. */
   readonly deleteChild: (id: string) => Effect.Effect<void, ChildError | Port.Killed>
   /** The specification of a child, by its name or its port, with the defaults filled in. Times are in milliseconds. */
   readonly spec: (idOrPort: string) => Effect.Effect<CompleteSpec, ChildError>
 }
 
 /**
- * A child's specification with its defaults. `shutdown` and `startTimeout` are in milliseconds: `Infinity` waits, 0 does not.
+ * A child's specification with its defaults, as `spec` answers it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CompleteSpec {
+  /** The name of the child. */
   readonly id: string
+  /** Which ends are followed by a restart. */
   readonly restart: RestartType
+  /** How many milliseconds it may take to end: `Infinity` waits, 0 does not. */
   readonly shutdown: number
+  /** Whether its end can be the end of the supervisor. */
   readonly significant: boolean
+  /** How many milliseconds its start may take: `Infinity` is any time. */
   readonly startTimeout: number
+  /** Whether it is a worker or a supervisor. */
   readonly type: ChildType
 }
 
 /**
- * What a dynamic supervisor is told: how each of its children starts, by which arguments, and how it is treated.
+ * What {@link dynamic} is told: how each of its children starts, by which arguments, and how it is treated.
  *
  * @category models
  * @since 0.1.0
@@ -417,6 +500,9 @@ export interface CompleteSpec {
 export interface Template<Args extends ReadonlyArray<any>, A extends Started, E = unknown, R = never>
   extends Omit<ChildOptions, "significant">, Limits
 {
+  /**
+   * Starts a child by the arguments of `startChild` or `runChild`. It runs anew, with the same ones, at each restart.
+   */
   readonly start: (...args: Args) => Effect.Effect<A, E, R>
   /**
    * What a child is called, in `which`, events, logs and trees, and for `terminateChild`. While there is a child of that name, another
@@ -432,13 +518,14 @@ export interface Template<Args extends ReadonlyArray<any>, A extends Started, E 
   readonly concurrency?: number | "unbounded" | undefined
   /**
    * How many restarts of each child alone are too many: with one more it is dropped, as it is when its schedule is done, and the
-   * supervisor goes on. Then the restarts of all together are not counted. Default: none, `intensity` and `period` count them all.
+   * supervisor goes on. Then the restarts of all together are not counted. Default: `intensity` and `period` count the restarts of all together.
    */
   readonly perChild?: ChildLimits | undefined
 }
 
 /**
- * How many restarts of one child are too many: more than `intensity` within `period` (5 seconds; where there is a schedule, 1 minute).
+ * How many restarts of one child are too many: more than `intensity` within `period`. Default of `period`: 5 seconds; where there is a schedule,
+ * 1 minute.
  *
  * @category models
  * @since 0.1.0
@@ -446,8 +533,8 @@ export interface Template<Args extends ReadonlyArray<any>, A extends Started, E 
 export type ChildLimits = specs.ChildLimits
 
 /**
- * A child that is an effect; see `task`. `await` waits until it has ended, for its result. When it was ended before it had one, it
- * fails with `Killed`.
+ * A child that is an effect, as {@link task} makes it: its `port`, and `await`, which waits until it has ended, for its result. When it was
+ * ended before it had one, `await` fails with `Killed`.
  *
  * @category models
  * @since 0.1.0
@@ -455,7 +542,7 @@ export type ChildLimits = specs.ChildLimits
 export type Task<A, E = never> = tasks.Task<A, E>
 
 /**
- * What comes of a child in the end: of a task its result, of others nothing.
+ * What comes of a child in the end: of a {@link task} its result, of others nothing.
  *
  * @category models
  * @since 0.1.0
@@ -463,7 +550,7 @@ export type Task<A, E = never> = tasks.Task<A, E>
 export type ResultOf<S> = S extends Task<infer A, unknown> ? A : void
 
 /**
- * What a child can fail with in the end, beside `Killed`: of a task its own errors.
+ * What a child can fail with in the end, beside `Killed`: of a {@link task} its own errors.
  *
  * @category models
  * @since 0.1.0
@@ -471,20 +558,20 @@ export type ResultOf<S> = S extends Task<infer A, unknown> ? A : void
 export type ErrorOf<S> = S extends Task<unknown, infer E> ? E : never
 
 /**
- * A supervisor of many children of one kind.
+ * A supervisor of many children of one kind: the handle that {@link dynamic} answers.
  *
  * @category models
  * @since 0.1.0
  */
 export interface DynamicSupervisor<in Args extends ReadonlyArray<any>, out A extends Started> extends Handle {
-  /** Starts a child with these arguments. Answers what its start does. */
+  /** Starts a child with these arguments. Answers what its start does; what cannot be started leaves nothing. */
   readonly startChild: (...args: Args) => Effect.Effect<A, ChildError | StartError | Port.Killed>
   /**
    * Starts a child and waits until it is gone for good: it has ended and is not restarted, was terminated, or was dropped. Of a task it
    * answers the result, or fails as its last run did; of others it fails with how the last port ended, unless that was in order. Whoever
    * is interrupted terminates the child.
    *
-   * It is what makes jobs of streams: see `task`.
+   * It is what makes jobs of streams: see {@link task}.
    */
   readonly runChild: (
     ...args: Args
@@ -494,16 +581,19 @@ export interface DynamicSupervisor<in Args extends ReadonlyArray<any>, out A ext
 }
 
 /**
- * A supervisor of a fixed number of children of one kind.
+ * A supervisor of a fixed number of children of one kind: the handle that {@link partition} answers.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PartitionSupervisor<A extends Started> extends Handle {
-  /** The port of the partition that a key belongs to: always the same one, while the number of partitions stays. */
+  /**
+   * The port of the partition that a key belongs to: of equal keys (`Hash.hash` of Effect) the same partition, while their number stays.
+   */
   readonly port: (key: unknown) => Effect.Effect<PortOf<A>, ChildError | Port.Killed>
   /** What the start of that partition answered: of a supervisor its handle. Waits while there is none. */
   readonly child: (key: unknown) => Effect.Effect<A, ChildError | Port.Killed>
+  /** How many there are. */
   readonly partitions: number
 }
 
@@ -515,22 +605,32 @@ type PortOf<A> = A extends Port.PortId ? A
 // ---- constructors
 
 /**
- * Supervises children that are started in order, and stopped in reverse order. A child that is not up yet holds back the
+ * Supervises children that have names. They are started in order, and stopped in reverse order; a child that is not up yet holds back the
  * next one.
+ *
+ * **When to use**
+ *
+ * For several services of different kinds, above all when some need others: then `strategy` says who shares whose fate. A single service is
+ * simpler with {@link restart}; many of one kind are {@link dynamic}, or {@link partition} when a key chooses among them.
  *
  * **Details**
  *
- * A start that fails ends all: what was started is stopped, and the error names the child. Later, a start that fails
+ * A start that fails ends all: what was started is stopped, and the `StartError` names the child. Later, a start that fails
  * counts as one more restart, and is tried again: with all children of a `one_for_all`, and else from the one that failed on. When
  * there were too many restarts, the supervisor stops its children and ends with `["restart_limit", text, child, ...reason of the
  * child]`.
  *
  * A supervisor that is a child of another is given as its start: `{ id: "pool", start: Supervisor.make(...) }`.
  *
+ * The supervisor ends with the scope that it was made in.
+ *
  * **Gotchas**
  *
  * With `one_for_all` and `rest_for_one`, children that were terminated or had ended for good are started with the others,
  * as OTP does. Temporary ones are only stopped.
+ *
+ * One that was made outside of a port, of {@link run} and of {@link launch} may give up, and the program goes on: `await` of the handle
+ * tells, and the log.
  *
  * **Example** (A worker that needs a cache)
  *
@@ -555,6 +655,8 @@ type PortOf<A> = A extends Port.PortId ? A
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => true
  * ```
  *
+ * @see {@link restart} for a single service
+ * @see {@link dynamic} for many of one kind
  * @category constructors
  * @since 0.1.0
  */
@@ -569,13 +671,19 @@ type IdsOf<C extends ChildSpec<Started, any, any>> = [C] extends [never] ? strin
 type ServicesOf<C> = C extends ChildSpec<any, any, infer R> ? Exclude<R, Scope.Scope> : never
 
 /**
- * In the start of a child, and in what is made there: the address of another child of its supervisor `make`, by ID. It is known before
- * that child was ever started.
+ * The address of another child of the same supervisor, by its `id`: for the start of a child, and for what is made there. It is known before
+ * that other child was ever started.
+ *
+ * **When to use**
+ *
+ * For children of one {@link make} that talk to each other. Where there is no common supervisor, `Supervisor.Registry` gives ports names on a
+ * node, and `Global.register` in the whole network.
  *
  * **Details**
  *
  * It is a port that passes what it gets on to the child's present port, as `address` of the supervisor does. Where the supervisor is a
- * child itself, children around it are found too: the nearest of that name. `not_found`: there is none, or this is no child.
+ * child itself, children around it are found too: the nearest of that name. It fails with a `ChildError`, `not_found`, where there is none, or
+ * where this is no child.
  *
  * **Gotchas**
  *
@@ -615,11 +723,24 @@ export const sibling: (id: string) => Effect.Effect<Port.PortId, ChildError> = a
  * Supervises many children of one kind, each on its own: one template, and arguments for each start. OTP's
  * `simple_one_for_one`.
  *
+ * **When to use**
+ *
+ * For children that come and go: a port for each user, a task for each job. A number that is fixed is {@link partition}; children with names of
+ * their own are {@link make}; children on all nodes of a network are {@link pool}.
+ *
  * **Details**
  *
- * It starts without children. A child that ends for good is forgotten, with its arguments. At the end all are stopped at
- * once, under one time. From another node they are started by `Supervisor.at(port).startChild(...args)`; so `start` must
- * not take arguments for granted that come from there.
+ * It starts without children: `startChild` and `runChild` of its handle start them. A child that ends for good is forgotten, with its arguments.
+ * At the end all are stopped at once, under one time. From another node they are started by `Supervisor.at(port).startChild(...args)`.
+ *
+ * **Gotchas**
+ *
+ * Children are `permanent` unless the template says otherwise: one that is done is started again. Most are `transient` or `temporary`.
+ *
+ * With more than one restart of all children together in 5 seconds the supervisor ends, and all children with it: of many children, `perChild`
+ * counts each alone.
+ *
+ * Arguments that come from another node are what that node says: `start` checks them.
  *
  * **Example** (A port for each job)
  *
@@ -639,6 +760,8 @@ export const sibling: (id: string) => Effect.Effect<Port.PortId, ChildError> = a
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 49
  * ```
  *
+ * @see {@link task} for jobs that end with a result
+ * @see {@link partition} for a fixed number
  * @category constructors
  * @since 0.1.0
  */
@@ -649,18 +772,23 @@ export const dynamic = <Args extends ReadonlyArray<any>, A extends Started, E, R
   dynamics.dynamic(template) as Effect.Effect<DynamicSupervisor<Args, A>, InvalidSpec, any>
 
 /**
- * A child that is an effect: it runs in a port of its own, which ends as the effect does. For every place where a child goes.
+ * A child that is an effect: it runs in a port of its own, which ends as the effect does.
+ *
+ * **When to use**
+ *
+ * As the start of a child, wherever one goes, when what is to be kept alive is no port that handles messages: a loop, a job, a stream that is
+ * drained. What handles messages is made with `Port.make`.
  *
  * **Details**
  *
  * Success is an end in order, a failure or a defect a crash, with that as its reason; one that interrupts itself ends with `interrupted`,
- * which is no end in order either. So `transient` is what most tasks are: done is done, and what failed is tried again. A task that is
+ * which is no end in order either. So most tasks are `transient`: done is done, and what failed is tried again. A task that is
  * stopped is interrupted, and has the time of `shutdown` for its finalizers. The effect has a Scope, which closes with its port, and
  * `Port.Self`. Messages to its port are dropped.
  *
  * Of a dynamic supervisor `runChild` answers the result in the end, however many restarts that took. With it a stream of jobs goes through
- * the supervisor like anything else goes through `Stream.mapEffect`: in order, or `unordered`; so many at a time as `concurrency` says, and
- * no more are taken from the stream; a job that failed ends the stream, or `Effect.exit` makes it a result.
+ * the supervisor by `Stream.mapEffect`: in order, or `unordered`; so many at a time as its `concurrency` says, and no more are taken from the
+ * stream. A job that failed ends the stream, or `Effect.exit` makes it a result.
  *
  * **Example** (A stream of jobs)
  *
@@ -700,8 +828,17 @@ export const task: <A, E, R>(
  *
  * **When to use**
  *
- * Where one port, or one supervisor, has too much to do. Children may be of any kind, supervisors too: then `child` answers the handle of
- * the one that a key belongs to. After a restart that is another handle: ask for it each time.
+ * Where one port, or one supervisor, has too much to do: each of `partitions` children has its share of the keys. Children that come and go are
+ * {@link dynamic}; several nodes share the work by {@link pool}, or by keys with a `Global.group`.
+ *
+ * **Details**
+ *
+ * Children may be of any kind, supervisors too: then `child` answers the handle of the one that a key belongs to. They are called `0`, `1` and so
+ * on, and `start` gets that number.
+ *
+ * **Gotchas**
+ *
+ * After a restart a child has another port, and another handle: ask for it each time.
  *
  * **Example** (Four counters)
  *
@@ -757,16 +894,27 @@ export const partition = <A extends Exclude<Started, typeof ignore>, E, R>(
 > => fixeds.partition(options) as Effect.Effect<PartitionSupervisor<A>, InvalidSpec | StartError, any>
 
 /**
- * Keeps a service alive. `child` starts something in a Scope and answers its port, on this node or on another.
+ * Keeps one service alive: `child` starts something in a Scope and answers its port, on this node or on another.
+ *
+ * **When to use**
+ *
+ * For a service that stands by itself. Where it is a Layer whose services others use, {@link layer} builds those again. Several services
+ * that need each other are {@link make}; one that is to outlive its machine is {@link failover}.
  *
  * **Details**
  *
  * A first start that fails is the caller's error. Later, a start that fails counts as a restart that failed, and is tried
  * again. Before each restart the scope of the last start is closed. When there were too many restarts, the supervisor's
  * port ends with `["restart_limit", text, id, ...reason of the last child]`, and takes the port with it that it was made in. It ends
- * without a reason when the service has ended for good.
+ * without a reason when the service has ended for good. It ends, with the service, when the scope closes that it was made in.
  *
- * What is sent to a service that has ended is lost, and a monitor tells; `address` reaches the next one.
+ * **Gotchas**
+ *
+ * The service has another port after each restart. What is sent to the last one is lost, and a monitor tells: use `address`, which stays the
+ * same, or ask for `port` each time.
+ *
+ * Without a `schedule` it is started again at once, and the second crash within 5 seconds is one too many. What needs something that may be
+ * away for a while has a `schedule`.
  *
  * **Example** (A service that comes back)
  *
@@ -790,13 +938,18 @@ export const partition = <A extends Exclude<Started, typeof ignore>, E, R>(
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 2
  * ```
  *
+ * @see {@link run} for a program that is this service
+ * @see {@link layer} for services of a Layer
+ * @see {@link make} for several
  * @category constructors
  * @since 0.1.0
  */
 export const restart: {
+  /** To be piped into: keeps one service alive, which the effect starts in a Scope. */
   (policy?: Policy): <P extends Exclude<Started, typeof ignore>, E, R>(
     child: Effect.Effect<P, E, R>
   ) => Effect.Effect<Supervised<MessagesOf<P>>, E | InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+  /** Keeps one service alive: `child` starts it in a Scope and answers its port. */
   <P extends Exclude<Started, typeof ignore>, E, R>(
     child: Effect.Effect<P, E, R>,
     policy?: Policy
@@ -813,15 +966,15 @@ type MessagesOf<P> = P extends Port.PortId<infer M> ? M
   : any
 
 /**
- * The services of a Layer under supervision: see `layer`.
+ * The services of a Layer under supervision: the handle that {@link layer} puts under its key.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Rebuilt<in out Services> extends Supervised {
   /**
-   * Runs an effect with the services as they are now. Waits while they are being rebuilt; fails with `Killed` when they
-   * end before it does, or when they will not be rebuilt any more.
+   * Runs an effect with the services as they are now. Waits while they are being rebuilt. Fails with `Killed` when they
+   * end before the effect does, which interrupts it, or when they will not be rebuilt any more.
    */
   readonly provide: <A, E, R>(
     effect: Effect.Effect<A, E, R>
@@ -831,12 +984,21 @@ export interface Rebuilt<in out Services> extends Supervised {
 /**
  * A Layer whose services are built again when they fail, while their users keep the handle that they have.
  *
+ * **When to use**
+ *
+ * For connections and clients that break, such as those of a database. A service that is a port is simpler with {@link restart}.
+ *
  * **Details**
+ *
+ * `key` is the service that users have in their requirements: a `Rebuilt`, whose `provide` gives an effect the services as they are now.
  *
  * The services are built in a port: they fail when that port ends. What a service runs with `Port.fork` or links with
  * `Port.mon` takes them with it; `restart` of the handle is for users that find them broken. Before they are built again,
  * whatever the handle provided them to is interrupted, and when that is done, the scope of the last build is closed: both
  * within the time of `shutdown`.
+ *
+ * A first build that fails is the error of this Layer. When there were too many restarts, `provide` fails with `Killed`, and {@link launch} ends
+ * the program.
  *
  * **Example** (A connection that is made anew)
  *
@@ -862,6 +1024,8 @@ export interface Rebuilt<in out Services> extends Supervised {
  * await Effect.runPromise(program.pipe(Effect.provide(DatabaseLive), Effect.provide(Node.layerLocal))) // => [1, 2]
  * ```
  *
+ * @see {@link restart} for a service that is a port
+ * @see {@link launch} for the program around it
  * @category layers
  * @since 0.1.0
  */
@@ -912,8 +1076,9 @@ export const layer = <Id, Services, E, R>(
  *
  * **When to use**
  *
- * As the main effect of a program, or of anything whose end is to be the supervisor's end. What is made with `make`, `restart` and the
- * others without it goes on beside the program: then a monitor tells, `await` of the handle, and the log.
+ * As the main effect of a program, or of anything whose end is to be the supervisor's end. A program of Layers is {@link launch}. What is
+ * made with {@link make}, {@link restart} and the others without either goes on beside the program: then a monitor tells, `await` of the
+ * handle, and the log.
  *
  * **Details**
  *
@@ -957,13 +1122,14 @@ export const run = <E, R>(
  *
  * **When to use**
  *
- * For programs that are Layers. A Layer cannot fail any more when it is built: under `Layer.launch` a program goes on without a
- * service that was given up, and only the log tells.
+ * For programs that are Layers; a single supervisor is {@link run}. A Layer cannot fail any more when it is built: under `Layer.launch` a program
+ * goes on without a service that was given up, and only the log tells.
  *
  * **Details**
  *
- * That are the supervisors made in its Layers, `layer` and `failover` among them. One that is a child of another is that one's concern,
- * one that is made in a port takes the port with it, and one under `run` fails there. A supervisor that ends in order ends nothing.
+ * What counts are the supervisors made in its Layers, those of `layer` and `failover` among them. One that is a child of another is that
+ * one's concern, one that is made in a port takes the port with it, and one under `run` fails there. A supervisor that ends in order ends
+ * nothing.
  *
  * **Example** (An application of several Layers)
  *
@@ -1001,17 +1167,19 @@ export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<neve
 // ---- across nodes
 
 /**
- * How a service is treated that runs on one of several nodes. Ends of all kinds are followed by a restart.
+ * How a service is treated that {@link failover} runs on one of several nodes. Ends of all kinds are followed by a restart.
  *
  * @category models
  * @since 0.1.0
  */
 export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
-  /** What the service is called, the same on all nodes. */
+  /** What the service is called: the same on all nodes, and of one service alone on each. */
   readonly name: string
-  /** The IDs of the nodes that it may run on, in order of preference; the same list on all of them. */
+  /**
+   * The IDs of the nodes that it may run on, this one among them, in order of preference: the same list on all of them.
+   */
   readonly nodes: ReadonlyArray<string>
-  /** The node that gets it back when it returns. Default: none; it stays where it is. */
+  /** The ID of the node that gets the service back when it returns. Default: none; the service stays where it is. */
   readonly prefer?: string | undefined
   /**
    * How long a node that has just begun waits for seeds that do not answer before it takes the nodes that it does not know of for
@@ -1021,7 +1189,7 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
 }
 
 /**
- * Where a failover service runs.
+ * Where a failover service runs: the ID of the `node`, and the `port`.
  *
  * @category models
  * @since 0.1.0
@@ -1029,7 +1197,7 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
 export type Place = failovers.Place
 
 /**
- * A service that runs on one of several nodes, as one of them sees it.
+ * A service that runs on one of several nodes, as one of them sees it: what {@link failover} answers.
  *
  * @category models
  * @since 0.1.0
@@ -1037,9 +1205,11 @@ export type Place = failovers.Place
 export interface Failover<M extends Port.Messages = any> {
   /** The port of this node's part in it. It ends when the service cannot be kept alive here. */
   readonly supervisor: Port.PortId
-  /** The service's present port, on whichever node that is. Waits while there is none. */
+  /**
+   * The service's present port, on whichever node that is. Waits while there is none; fails when this node takes no part any more.
+   */
   readonly port: Effect.Effect<Port.PortId<M>, Port.Killed>
-  /** Where it runs, as far as this node knows. */
+  /** The ID of the node that it runs on, as far as this node knows; `undefined` while it runs nowhere. */
   readonly where: Effect.Effect<string | undefined>
   /** Where it runs, then each place that follows: also when it was only restarted, on another port. */
   readonly places: Stream.Stream<Place>
@@ -1055,14 +1225,23 @@ export interface Failover<M extends Port.Messages = any> {
  * Runs a service on one of several nodes. Each of them calls this, with the same options; the first of `nodes` that are there
  * starts the service, and when its node dies, or cannot keep it alive, the next one does.
  *
+ * **When to use**
+ *
+ * For a service that there is to be one of, and that must outlive its machine. Many of one kind on several nodes are {@link pool}. A child that a
+ * supervisor of this node keeps alive on another one, and that may end with this node, is {@link spawn}.
+ *
  * **Details**
  *
  * The nodes hold monitors on each other: the death of a process is noticed at once, that of a machine or a cable after
- * `monitorTimeout`. A node that has just begun waits for its seeds, no longer than `joinTimeout`, before it takes others for absent. On its
- * node the service is supervised like one that `restart` keeps alive, its first start included. When it
+ * `monitorTimeout`. A node that has just begun waits for its seeds, no longer than `joinTimeout`, before it takes others for absent.
+ *
+ * On its node the service is supervised like one that `restart` keeps alive, its first start included. When it
  * was restarted there too often, that node's part ends with `restart_limit`, and the service moves; a supervisor of that part
  * brings the node back into play, though all others come before it for a minute, and up to an hour when that happens again. What
  * the service needs may be away for a while: give it a `schedule` that lasts longer.
+ *
+ * Options that cannot be are an `InvalidSpec`, such as `nodes` without this very node. Nodes that take no part find the service as they find any
+ * other: let it register in a group of `Global` when it starts.
  *
  * **Gotchas**
  *
@@ -1086,13 +1265,17 @@ export interface Failover<M extends Port.Messages = any> {
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "hello"
  * ```
  *
+ * @see {@link pool} for many, on all nodes
+ * @see {@link spawn} for a child on another node
  * @category constructors
  * @since 0.1.0
  */
 export const failover: {
+  /** To be piped into: runs the service that the effect starts on one of several nodes, each of which calls this with the same options. */
   (options: FailoverOptions): <P extends Exclude<Started, typeof ignore>, E, R>(
     child: Effect.Effect<P, E, R>
   ) => Effect.Effect<Failover<MessagesOf<P>>, InvalidSpec, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+  /** Runs a service on one of several nodes, each of which calls this with the same options. */
   <P extends Exclude<Started, typeof ignore>, E, R>(
     child: Effect.Effect<P, E, R>,
     options: FailoverOptions
@@ -1100,15 +1283,20 @@ export const failover: {
 } = dual(2, failovers.failover)
 
 /**
- * What a child starts with that lives on another node: spawns a port on the first of `nodes` that there is a link to. When it
+ * The start of a child that lives on another node: spawns a port on the first of `nodes` that there is a link to. When it
  * is started again, it is on the same node if there still is a link to that.
+ *
+ * **When to use**
+ *
+ * As `start` in {@link make}, or the effect in {@link restart}. Many children, on all nodes that there are, are {@link pool}; a service
+ * that must outlive this very node is {@link failover}. `Port.spawn` makes a port on a node once, which nothing links to this one.
  *
  * **Details**
  *
- * A port ID in the place of a node ID means the node of that port.
+ * A port ID in the place of a node ID means the node of that port. That node has the function by `Port.implement`.
  *
- * Without a link to any of them all are tried, again and again, for as long as it takes. Meanwhile the child is `waiting`: that is no
- * crash, and uses up none of its supervisor's restarts, as the loss of a node that it ran on does. The first time its port is known
+ * Without a link to any of the nodes all are tried, again and again, for as long as it takes. Meanwhile the child is `waiting`: that is no
+ * crash, and uses up none of its supervisor's restarts; the loss of a node that it ran on is one restart. The first time its port is known
  * at once, and keeps what is sent to it while its node is dialled.
  *
  * The port is linked: it ends when the supervisor does, when the supervisor's node does, and when the link between the two nodes is
@@ -1140,6 +1328,8 @@ export const failover: {
  * ) // => 36
  * ```
  *
+ * @see {@link pool} for many
+ * @see {@link failover} for a service without a supervisor that everything hangs on
  * @category constructors
  * @since 0.1.0
  */
@@ -1159,25 +1349,25 @@ export const spawn = <Args extends ReadonlyArray<unknown>, M extends Port.Messag
 export type Spread = pools.Spread
 
 /**
- * How many children there are to be, and on which nodes.
+ * How many children {@link pool} has, and on which nodes.
  *
  * @category models
  * @since 0.1.0
  */
 export interface PoolOptions<R = never> extends Pick<ChildOptions, "shutdown" | "schedule">, Limits {
   /**
-   * The nodes that children may be on: a list of them, or a Stream of such lists, of which the latest counts. A port stands for its
+   * The IDs of the nodes that children may be on: a list of them, or a Stream of such lists, of which the latest counts. A port stands for its
    * node.
    */
   readonly on: ReadonlyArray<string> | Stream.Stream<ReadonlyArray<string>, unknown, R>
-  /** How many children there are in all. */
+  /** How many children there are in all: a whole number from 1 on. */
   readonly size: number
-  /** Default: `even`. */
+  /** What becomes of children when a node comes. Default: `even`. */
   readonly spread?: Spread | undefined
 }
 
 /**
- * Children of one kind on several nodes.
+ * Children of one kind on several nodes: the handle that {@link pool} answers.
  *
  * @category models
  * @since 0.1.0
@@ -1197,22 +1387,29 @@ export interface Pool<M extends Port.Messages = any> extends Handle {
 /**
  * Spreads `size` children over nodes, each made there by a remote function, as evenly as can be.
  *
+ * **When to use**
+ *
+ * For workers of one kind on all nodes that there are, looked after by one supervisor. A single child elsewhere is {@link spawn}; children
+ * on this node are {@link dynamic} or {@link partition}. Where each node starts its own workers, a `Global.group` finds them, and no pool
+ * is needed.
+ *
  * **Details**
  *
- * Children are on those of the nodes that there are links to; the pool brings them up. When a node is lost, its children are started on
+ * Children are on those of the nodes that there are links to; the pool brings the links up. When a node is lost, its children are started on
  * the others. When one comes, some move there, as `spread` says. When one is listed no longer, its children are drained: each finishes
  * the message that it has in hand, within its `shutdown` time, gets no new one, and is started elsewhere. `which` and `tree` show where
  * each of them is. While there is no node, they are `stopped`.
  *
- * Ends that are the child's own count against the budget, and are followed by a restart. The loss of a node does not count, nor do ends
+ * Ends that are the child's own count against `intensity`, and are followed by a restart. The loss of a node does not count, nor do ends
  * in order, or that a node does not have the function: such a node gets no children for a while, longer each time.
  *
- * A Global group says which nodes there are: `Stream.map(Global.watch("workers"), ({ members }) => members)`. A node leaves it in order
+ * A group of `Global` says which nodes there are: `Stream.map(Global.watch("workers"), ({ members }) => members)`. A node leaves it in order
  * when its member ends.
  *
  * **Gotchas**
  *
- * A child that moves is another one: what it knew is gone. A Perl node ends a child that is drained at once.
+ * The supervisor is one port on this node: all children end with it. A child that moves is another one: what it knew is gone. A Perl node ends
+ * at once a child that is drained.
  *
  * **Example** (Workers on all nodes of a list)
  *
@@ -1248,7 +1445,8 @@ export const pool = <Args extends ReadonlyArray<unknown>, M extends Port.Message
 // ---- supervisors elsewhere
 
 /**
- * A supervisor that did not answer, or not in a way that makes sense: it is no supervisor of ours, or it is too busy.
+ * The supervisor on `port` did not answer within 5 seconds, or not in a way that makes sense, as the `problem` says: it is no supervisor of
+ * ours, or it is too busy.
  *
  * @category errors
  * @since 0.1.0
@@ -1256,13 +1454,16 @@ export const pool = <Args extends ReadonlyArray<unknown>, M extends Port.Message
 export const NoAnswer = remotes.NoAnswer
 
 /**
+ * The type of a {@link NoAnswer}.
+ *
  * @category errors
  * @since 0.1.0
  */
 export type NoAnswer = remotes.NoAnswer
 
 /**
- * What a request to a supervisor on another node can fail with.
+ * What a request to a supervisor on another node can fail with: {@link NoAnswer}; the {@link ChildError} or {@link StartError} that it
+ * answers; or `Port.Killed`, when it has ended, or the link to its node is lost.
  *
  * @category errors
  * @since 0.1.0
@@ -1270,25 +1471,43 @@ export type NoAnswer = remotes.NoAnswer
 export type AskError = remotes.AskError
 
 /**
- * A supervisor that is asked by messages.
+ * A supervisor that is asked by messages: what {@link at} answers. Its requests are those of the handles.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Remote {
+  /** The children in start order, as they are now. */
   readonly which: Effect.Effect<ReadonlyArray<ChildInfo>, AskError, Node>
+  /** How many children there are. */
   readonly count: Effect.Effect<Count, AskError, Node>
-  /** Of a dynamic supervisor: starts a child with these arguments, which travel. Answers what its start does, if that does. */
+  /**
+   * Of a dynamic supervisor: starts a child with these arguments, which travel as plain data. Answers what its start does, if that is plain data.
+   */
   readonly startChild: (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, AskError, Node>
+  /** Ends a child, by its ID or its port. */
   readonly terminateChild: (idOrPort: string) => Effect.Effect<void, AskError, Node>
+  /** Starts a child that does not run. */
   readonly restartChild: (id: string) => Effect.Effect<unknown, AskError, Node>
+  /** Forgets a child that does not run. */
   readonly deleteChild: (id: string) => Effect.Effect<void, AskError, Node>
+  /**
+   * All that is below it, as {@link tree} reads it.
+   */
   readonly tree: Effect.Effect<Tree, AskError, Node>
 }
 
 /**
- * The supervisor behind a port, of any node: what it is asked for goes there as messages, and is answered in the same way
- * as here.
+ * The supervisor behind a port, on any node: what it is asked for goes there as messages, and is answered as the handle would here.
+ *
+ * **When to use**
+ *
+ * For a supervisor on another node, or one whose port is all that the program has. To look at all that is below, {@link tree}; at all
+ * supervisors of a node, {@link forest}.
+ *
+ * **Gotchas**
+ *
+ * It asks nobody by itself: whether there is a supervisor behind the port shows with the first request.
  *
  * **Example** (Asking by message)
  *
@@ -1320,7 +1539,8 @@ export const at = (supervisor: Port.PortId): Remote => ({
 })
 
 /**
- * A supervisor and all that is below it, as it is now.
+ * A supervisor and all that is below it, as it is now: its `name`, its `port` and the `node` of that, its `strategy` (or which kind it is:
+ * `dynamic`, `restart`, `failover`), its `children`, and its `owner`, the port that it was made in, if it was made in one.
  *
  * @category models
  * @since 0.1.0
@@ -1328,7 +1548,8 @@ export const at = (supervisor: Port.PortId): Remote => ({
 export type Tree = trees.Tree
 
 /**
- * A child in a tree. `tree` is what is below it if it is a supervisor, or why that could not be seen.
+ * A child in a {@link Tree}: a {@link ChildInfo} with the ID of its `node`. `tree` is what is below it if it is a supervisor, or text that
+ * says why that could not be seen; `made` are the supervisors that were made in its port, as {@link forest} finds them.
  *
  * @category models
  * @since 0.1.0
@@ -1338,15 +1559,24 @@ export type TreeChild = trees.TreeChild
 /**
  * Looks at a supervisor and all that is below it, on whichever nodes that is.
  *
+ * **When to use**
+ *
+ * For one supervisor. Many together, such as all of a node, are {@link forest}.
+ *
+ * **Details**
+ *
+ * A supervisor below it that does not answer is text in its place; that the first one does not answer is the error.
+ *
  * @see {@link render} to print it
+ * @see {@link forest} for many
  * @category accessors
  * @since 0.1.0
  */
 export const tree = (supervisor: Port.PortId): Effect.Effect<Tree, AskError, Node> => trees.readTree(supervisor)
 
 /**
- * What comes of reading many supervisors together: the `roots` are those that are below no other one of them, with all that is below them,
- * and `silent` those that have not answered.
+ * What {@link forest} reads: `roots` are the supervisors that are below no other one of them, with all that is below them, and `silent` the ports
+ * of those that have not answered.
  *
  * @category models
  * @since 0.1.0
@@ -1354,8 +1584,16 @@ export const tree = (supervisor: Port.PortId): Effect.Effect<Tree, AskError, Nod
 export type Forest = trees.Forest
 
 /**
- * Looks at many supervisors together, each once: at all of a node, or of a network. One that is below another one stands there, and one that
- * was made in the port of another one's child (a service of `emp run`, which ends with it) stands in what that child has `made`.
+ * Looks at many supervisors together, each once.
+ *
+ * **When to use**
+ *
+ * For all supervisors of a node, or of a network; one of them, with all that is below it, is {@link tree}.
+ *
+ * **Details**
+ *
+ * One that is below another one stands there, and one that was made in the port of another one's child (a service of `emp run`, which ends
+ * with it) stands in what that child has `made`.
  *
  * **Example** (Two of which one is below the other)
  *
@@ -1380,8 +1618,8 @@ export const forest = (supervisors: ReadonlyArray<Port.PortId>): Effect.Effect<F
   trees.readForest(supervisors)
 
 /**
- * A tree as text, a line for each child: its name, its port, how long it runs, its restarts, and its last end. Lines are
- * cut at `width` (80), and of more than 20 children the rest is counted.
+ * A tree as text, a line for each child: its name, its port, how long it has been running, its restarts, and its last end. Lines are
+ * cut at `width` characters (80), and of more than 20 children the rest is counted.
  *
  * **Example** (A look at a supervisor)
  *
@@ -1408,8 +1646,13 @@ export const render: (tree: Tree, width?: number) => string = trees.render
 // ---- names
 
 /**
- * Names for the ports of a node: each stands for one port, for as long as that lives. So that parts of a program find each other,
+ * Names for the ports of a node: each stands for one port, for as long as that lives. With them parts of a program find each other,
  * whichever of them is started first, and find the present port after a restart.
+ *
+ * **When to use**
+ *
+ * Within one node, where there is no common supervisor: between children of one {@link make}, {@link sibling} needs no names. What all
+ * nodes are to find goes into a group, with `Global.register`.
  *
  * @category names
  * @since 0.1.0

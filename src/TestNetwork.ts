@@ -1,9 +1,15 @@
 /**
  * Whole networks in one test, in no time: nodes in a network in memory, a clock that the test moves, and what can happen to both.
  *
- * `layer` is the network with its clock; `start` starts a node, alone or with the services of a process; `until` and `within` let time pass.
- * What can be done to the network is in `Transport.MemoryNetwork`. Imported as `effect-mp/TestNetwork`, and by no other module:
- * programs do not load it. `docs/testing.md` shows how tests are written with it.
+ * | you want to                                    | take                                                                                     |
+ * | ---------------------------------------------- | ---------------------------------------------------------------------------------------- |
+ * | have a network with its clock                  | {@link layer}                                                                            |
+ * | start a node, with the services of its process | {@link start}; what it answers, a {@link TestNode}, runs effects there, and ends         |
+ * | let all happen that happens now                | {@link settle}                                                                           |
+ * | let time pass                                  | {@link until} a condition holds, {@link within} which an effect ends; `TestClock.adjust` |
+ * | cut the network                                | {@link part}; other faults are in `Transport.MemoryNetwork`                              |
+ *
+ * Imported as `effect-mp/TestNetwork`, and by no other module: programs do not load it. `docs/testing.md` shows how tests are written with it.
  *
  * @since 0.1.0
  */
@@ -20,11 +26,7 @@ import * as Node from "./Node.ts"
 import * as Transport from "./Transport.ts"
 
 /**
- * What the nodes of a test stand on. `layer` provides it.
- *
- * **Gotchas**
- *
- * It cannot be made by hand: all that there is to do with it, the functions of this module do.
+ * What the nodes of a test stand on. {@link layer} provides it, and all that there is to do with it, the functions of this module do.
  *
  * @category services
  * @since 0.1.0
@@ -34,13 +36,18 @@ export class TestNetwork extends Context.Service<TestNetwork, Stage>()("effect-m
 /**
  * A network of its own, in memory, and a clock that stands still until the test moves it.
  *
+ * **When to use**
+ *
+ * For all that happens between nodes; each test provides it by itself. What one node does alone needs no network: `Node.layerLocal`, with
+ * Effect's own `TestClock` where time matters. `Transport.layerMemory` is the same network under the clock that is there.
+ *
  * **Details**
  *
  * The clock is a `TestClock`, and is moved by `TestClock.adjust` and `TestClock.setTime`, or by `until` and `within`. It goes from one
  * thing that waits for it to the next, and lets everything happen that follows (messages, links, other nodes) before it goes on.
  * So an adjustment of an hour is an hour for the network too, heartbeats and all: of two nodes it takes a fraction of a second.
  *
- * When the layer closes, its nodes stop in order, and the clock is given to them for that.
+ * When the layer closes, its nodes stop in order, and the clock is moved for that as far as they need.
  *
  * Chance is that of `Random` where the layer is built: with `Random.withSeed` around the test a run repeats, the names of ports among it.
  *
@@ -78,19 +85,7 @@ export const layer: Layer.Layer<TestNetwork | Transport.Transport | Transport.Me
 )
 
 /**
- * A node of a test: its services are `Node` and those that it was started with.
- *
- * **Details**
- *
- * - `address`: where others can reach it, for their seeds: `a:1` for node `a`, unless it was started with other `binds`.
- * - `run`: runs an effect on the node. Ports that it makes live in the scope of the test.
- * - `messages`: what the node has sent to others and got from them so far, as `Node.trace` shows it. The requests that nodes make of each
- *   other are among it.
- * - `stop`: the process stops in order, as after SIGTERM: its layers close. The time passes that this takes.
- * - `kill`: the process is killed, as by SIGKILL: it says nothing more, and the other ends of its links are told that they are broken.
- * - `vanish`: the machine loses its power: nothing more is heard of it, and nobody is told.
- *
- * After each of the three a node of the same ID may start.
+ * A node of a test: {@link start} answers it. `Services` are those of the node: `Node`, and what it was started with.
  *
  * **Gotchas**
  *
@@ -119,12 +114,35 @@ export const layer: Layer.Layer<TestNetwork | Transport.Transport | Transport.Me
  * @since 0.1.0
  */
 export interface TestNode<out Services = Node.Node> {
+  /** Its ID in the network. */
   readonly nodeId: string
+  /**
+   * Where others can reach it, for their seeds: `a:1` for node `a`, unless it was started with other `binds`. `none` of a node that does
+   * not listen.
+   */
   readonly address: string
+  /**
+   * Runs an effect with the services of the node. Ports that it makes live in the scope around it, mostly that of the test.
+   */
   readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Services>>
+  /**
+   * What the node has sent to others and got from them so far, as `Node.trace` shows it: a list that grows. The requests that nodes make of each
+   * other are among it.
+   */
   readonly messages: ReadonlyArray<Node.TraceLine>
+  /**
+   * The process stops in order, as after SIGTERM: its layers close. The time passes that this takes. A node of the same ID may start after it.
+   */
   readonly stop: Effect.Effect<void>
+  /**
+   * The process is killed, as by SIGKILL: it says nothing more, and the other ends of its links are told that they are broken. A node of the
+   * same ID may start after it.
+   */
   readonly kill: Effect.Effect<void>
+  /**
+   * The machine loses its power: nothing more is heard of it, and nobody is told; others miss it after their `monitorTimeout`. A node of
+   * the same ID may start after it.
+   */
   readonly vanish: Effect.Effect<void>
 }
 
@@ -133,9 +151,27 @@ export interface TestNode<out Services = Node.Node> {
  *
  * **Details**
  *
- * The options are those of `Node.layer`. All nodes of a test have one secret, listen on `ID:1`, and know each other by their IDs, whether
- * they have links or not. `services` is what else a process consists of, as a Layer on top of the node. With `Global.layer` among it the
- * node finds others as it would in production: by its seeds, and by what the network knows.
+ * The options are those of `Node.layer`, but for the ID. Nodes of a test have one secret, listen on `ID:1`, and know each other by their IDs,
+ * whether they have links or not.
+ *
+ * It fails as `Node.layer` does, with `InvalidOption` or a `LinkError`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export function start(
+  nodeId: string,
+  options?: NodeOptions
+): Effect.Effect<TestNode, Node.InvalidOption | Transport.LinkError, TestNetwork>
+/**
+ * Starts a node with the `services` of its process, a Layer on top of the node, which `run` then provides too.
+ *
+ * **Details**
+ *
+ * With `Global.layer` among them the node finds others as it would in production: by its seeds, and by what the network knows. A Layer that fails
+ * is the error.
+ *
+ * **Gotchas**
  *
  * Each node builds its `services` for itself, even if several have the same Layer.
  *
@@ -167,10 +203,6 @@ export interface TestNode<out Services = Node.Node> {
  * @category constructors
  * @since 0.1.0
  */
-export function start(
-  nodeId: string,
-  options?: NodeOptions
-): Effect.Effect<TestNode, Node.InvalidOption | Transport.LinkError, TestNetwork>
 export function start<Services, E, R>(
   nodeId: string,
   options: NodeOptions & { readonly services: Layer.Layer<Services, E, R> }
@@ -245,7 +277,12 @@ const join = Effect.fnUntraced(function*(stage: Stage, messages: Array<Node.Trac
 })
 
 /**
- * Parts nodes from each other: nothing passes any more between one of the first and one of the others, and nobody is told.
+ * Parts nodes from each other, by their IDs: nothing passes any more between one of the first and one of the others, and nobody is told.
+ *
+ * **When to use**
+ *
+ * For a network that falls into two. A single direction, delays, and links that break at once are in `Transport.MemoryNetwork`; a machine that is
+ * gone is `vanish` of its node.
  *
  * **Details**
  *
@@ -289,12 +326,12 @@ export const part = (
   })
 
 /**
- * All happens that is going to happen at this time: messages arrive and are handled, links come up, fibers run until they wait. The clock
+ * Lets all happen that is going to happen at this time: messages arrive and are handled, links come up, fibers run until they wait. The clock
  * stands still.
  *
  * **When to use**
  *
- * Before a test looks at what a message has brought about. `until` and `within` do it by themselves, and so does `TestClock.adjust`.
+ * Before a test looks at what a message has brought about. {@link until} and {@link within} do it by themselves, and so does `TestClock.adjust`.
  *
  * **Gotchas**
  *
@@ -329,13 +366,18 @@ export const settle: Effect.Effect<void, never, TestNetwork> = Effect.flatMap(Te
 const patience: Duration.Input = "5 minutes"
 
 /**
- * Lets time pass until a condition holds, and dies, naming it, if it does not hold within a limit: of the test's time, 5 minutes unless the
- * test says otherwise.
+ * Lets time pass until a condition holds.
+ *
+ * **When to use**
+ *
+ * Where a test waits for something that shows: it says what it waits for, and not how long that takes. Around an effect that waits itself,
+ * {@link within}. `TestClock.adjust` lets pass a certain time.
  *
  * **Details**
  *
  * The condition, a function or an Effect, is asked first when all has happened that happens now, and then again whenever something was due.
- * So the clock shows when the condition came true.
+ * So the clock shows when the condition came true. If it does not hold within the `limit`, the test dies, with `what` in its message. The
+ * limit is time of the test. Default: 5 minutes.
  *
  * **Example** (A port that ends by itself)
  *
@@ -358,6 +400,7 @@ const patience: Duration.Input = "5 minutes"
  * await Effect.runPromise(test.pipe(Effect.scoped, Effect.provide(TestNetwork.layer))) // => 3_600_000
  * ```
  *
+ * @see {@link within} for an effect that waits
  * @category time
  * @since 0.1.0
  */
@@ -379,7 +422,8 @@ export const until = <E = never, R = never>(
  *
  * **When to use**
  *
- * Around whatever waits for the clock: who waits for it by hand forks the effect, moves the clock, and joins the fiber.
+ * Around whatever waits for the clock, such as a call, a sleep, `Global.awaitGroup`; of what does not wait itself, {@link until}. Without
+ * it nobody moves the clock: a test then forks the effect, moves the clock, and joins the fiber.
  *
  * **Gotchas**
  *
@@ -404,6 +448,7 @@ export const until = <E = never, R = never>(
  * await Effect.runPromise(test.pipe(Effect.scoped, Effect.provide(TestNetwork.layer))) // => "TimeoutError"
  * ```
  *
+ * @see {@link until} for a condition
  * @category time
  * @since 0.1.0
  */

@@ -8,9 +8,13 @@ import type { Change, Family } from "./shards.ts"
 
 /** The keys that changed, and all entries as they are now. */
 export interface FamilyChange {
+  /** All of them, as they are now. */
   readonly entries: Family
+  /** Keys that were not there before. */
   readonly added: ReadonlyArray<string>
+  /** Keys that were set again. Their values may be those that they had. */
   readonly changed: ReadonlyArray<string>
+  /** Keys that are not there any more. */
   readonly deleted: ReadonlyArray<string>
 }
 

@@ -69,24 +69,35 @@ export const isStartError = (error: unknown): error is StartError => Predicate.i
 /** `restarting`: from its end to its next start, while it waits for that start and during it. */
 export type Status = "running" | "restarting" | "stopped"
 
-/**
- * Documented as `Supervisor.ChildInfo`. `starting`: its start has not answered yet, and is no restart. `ending`: it ran, and is not
- * done with its end: finalizers keep it, or nobody has decided yet what follows. `waiting`: there is no link to its node.
- */
+/** Documented as `Supervisor.ChildInfo`. */
 export interface ChildInfo {
+  /** Its name among the children; a number, of a dynamic supervisor whose children have no names. */
   readonly id: string
+  /**
+   * `starting`: its start has not answered yet, and is no restart. `ending`: it ran, and is not done with its end: finalizers keep it, or
+   * nobody has decided yet what follows. `waiting`: there is no link to any of its nodes.
+   */
   readonly status: Status | "starting" | "ending" | "waiting"
+  /** Whether it is a supervisor itself. */
   readonly type: ChildType
+  /** Its present port, if it has one. */
   readonly port: string | undefined
+  /** How many it has had. */
   readonly restarts: number
+  /** For how many milliseconds it has been running. */
   readonly uptime: number | undefined
+  /** Of its last end, if there was one; empty if that had none. */
   readonly lastReason: Reason | undefined
 }
 
 /** Documented as `Supervisor.Count`. */
 export interface Count {
+  /** Specifications. A dynamic supervisor has one. */
   readonly specs: number
+  /** Children that run. */
   readonly active: number
+  /** Children that are supervisors, whether they run or not. */
   readonly supervisors: number
+  /** All other children, whether they run or not. */
   readonly workers: number
 }

@@ -43,7 +43,9 @@ interface Peer {
 
 /** Documented as `Supervisor.Place`. */
 export interface Place {
+  /** The ID of the node. */
   readonly node: string
+  /** The service's port there. */
   readonly port: string
 }
 

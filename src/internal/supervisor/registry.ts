@@ -29,7 +29,7 @@ declare const Names: unique symbol
 export type Name<M extends Port.Messages> = string & { readonly [Names]: M }
 
 /**
- * A name that says nothing of its port.
+ * A name that says nothing of its port: any text.
  *
  * @category models
  * @since 0.1.0
@@ -37,7 +37,7 @@ export type Name<M extends Port.Messages> = string & { readonly [Names]: M }
 export type PlainName = string & { readonly [Names]?: never }
 
 /**
- * A name that another port has, which is told as `port`.
+ * The `name` belongs to another port of this node, which is told as `port`.
  *
  * @category errors
  * @since 0.1.0
@@ -53,6 +53,10 @@ export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
 
 /**
  * A name for ports of a protocol: only those are registered under it, and what is looked up by it takes the protocol's messages.
+ *
+ * **When to use**
+ *
+ * For names that several parts of a program share. Any text is a name too, of a port of which the compiler knows nothing.
  *
  * **Gotchas**
  *
@@ -116,13 +120,17 @@ export const name = <M extends Port.Messages>(text: string, _protocol: Port.Prot
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => true
  * ```
  *
- * @category registering
+ * @category names
  * @since 0.1.0
  */
 export const register: {
+  /** To be piped into: gives a port a name that has a protocol, for as long as the port lives. */
   <M extends Port.Messages>(name: Name<M>): (port: Port.PortId<M>) => Effect.Effect<void, NameTaken, Node>
+  /** To be piped into: gives a port a name on this node, for as long as the port lives. */
   (name: PlainName): (port: Port.PortId) => Effect.Effect<void, NameTaken, Node>
+  /** Gives a port a name that has a protocol, for as long as the port lives. The port comes first, then the name. */
   <M extends Port.Messages>(port: Port.PortId<M>, name: Name<M>): Effect.Effect<void, NameTaken, Node>
+  /** Gives a port a name on this node, for as long as the port lives. The port comes first, then the name. */
   (port: Port.PortId, name: PlainName): Effect.Effect<void, NameTaken, Node>
 } = dual(
   2,
@@ -142,11 +150,13 @@ export const register: {
 /**
  * Takes a name from a port, which may be given to another one then. A name that the port does not have is left alone.
  *
- * @category registering
+ * @category names
  * @since 0.1.0
  */
 export const unregister: {
+  /** To be piped into: takes a name from a port, if the port has it. */
   (name: string): (port: Port.PortId) => Effect.Effect<void, never, Node>
+  /** Takes a name from a port, if the port has it. The port comes first, then the name. */
   (port: Port.PortId, name: string): Effect.Effect<void, never, Node>
 } = dual(
   2,
@@ -157,18 +167,28 @@ export const unregister: {
 /**
  * The port that has a name now, if one has.
  *
+ * **When to use**
+ *
+ * To ask once, where it is no mistake that nobody has the name. {@link await} waits for one, {@link watch} follows it.
+ *
  * @see {@link await} to wait for it
- * @category finding
+ * @category names
  * @since 0.1.0
  */
 export const lookup: {
+  /** The port that has a name with a protocol now, if one has. */
   <M extends Port.Messages>(name: Name<M>): Effect.Effect<Option.Option<Port.PortId<M>>, never, Node>
+  /** The port that has a name now, if one has. */
   (name: PlainName): Effect.Effect<Option.Option<Port.PortId>, never, Node>
 } = (name: string): Effect.Effect<Option.Option<Port.PortId>, never, Node> =>
   Effect.map(NodeRouter, (router) => Option.fromUndefinedOr(localNamesOf(router).find(name)))
 
 /**
- * The port that has a name: waits until one has.
+ * The port that has a name: waits until one has, for as long as that takes.
+ *
+ * **When to use**
+ *
+ * By whoever may be started before the service that it needs. {@link lookup} does not wait.
  *
  * **Example** (A client that is started before its service)
  *
@@ -185,11 +205,13 @@ export const lookup: {
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "hello"
  * ```
  *
- * @category finding
+ * @category names
  * @since 0.1.0
  */
 const await_: {
+  /** The port that has a name with a protocol: waits until one has. */
   <M extends Port.Messages>(name: Name<M>): Effect.Effect<Port.PortId<M>, never, Node>
+  /** The port that has a name: waits until one has. */
   (name: PlainName): Effect.Effect<Port.PortId, never, Node>
 } = (name: string): Effect.Effect<Port.PortId, never, Node> =>
   Effect.flatMap(NodeRouter, (router) =>
@@ -205,14 +227,31 @@ const await_: {
       return Effect.sync(cancel)
     }))
 
+/**
+ * The port that has a name: waits until one has.
+ *
+ * **When to use**
+ *
+ * By whoever may be started before the service that it needs. {@link lookup} does not wait.
+ *
+ * @category names
+ * @since 0.1.0
+ */
 export { await_ as await }
 
 /** Of a name that changes all the time so many changes are kept for who is slow. */
 const backlog = 100
 
 /**
- * Who has a name: the present port, then each change, `None` when nobody has it any more. It lasts until it is interrupted. Who lags
- * behind by more than 100 changes loses the oldest.
+ * Who has a name: the present port, then each change, `None` when nobody has it any more.
+ *
+ * **When to use**
+ *
+ * To keep up with a service through its restarts. {@link lookup} looks once, {@link await} waits for the first port.
+ *
+ * **Details**
+ *
+ * The stream lasts until it is interrupted. Who lags behind by more than 100 changes loses the oldest.
  *
  * **Example** (Following a service through its restarts)
  *
@@ -234,11 +273,13 @@ const backlog = 100
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => [true, false, true]
  * ```
  *
- * @category finding
+ * @category names
  * @since 0.1.0
  */
 export const watch: {
+  /** Who has a name with a protocol: the present port, then each change, `None` when nobody has it any more. */
   <M extends Port.Messages>(name: Name<M>): Stream.Stream<Option.Option<Port.PortId<M>>, never, Node>
+  /** Who has a name: the present port, then each change, `None` when nobody has it any more. */
   (name: PlainName): Stream.Stream<Option.Option<Port.PortId>, never, Node>
 } = (name: string): Stream.Stream<Option.Option<Port.PortId>, never, Node> =>
   Stream.callback((queue) =>
@@ -253,9 +294,9 @@ export const watch: {
     ), { bufferSize: backlog, strategy: "sliding" })
 
 /**
- * All names that ports have now, and whose they are.
+ * All names that ports of this node have now, and whose they are.
  *
- * @category finding
+ * @category names
  * @since 0.1.0
  */
 export const all: Effect.Effect<ReadonlyMap<string, Port.PortId>, never, Node> = Effect.map(

@@ -44,7 +44,9 @@ export interface ChildOptions {
 
 /** Documented as `Supervisor.ChildLimits`. */
 export interface ChildLimits {
+  /** So many restarts are allowed; one more is too many. */
   readonly intensity: number
+  /** The time that they are counted in. Default: 5 seconds; where there is a schedule, 1 minute. */
   readonly period?: Duration.Input | undefined
 }
 

@@ -18,7 +18,9 @@ const Outcome: unique symbol = Symbol.for("effect-mp/Supervisor/Task/Outcome")
 
 /** Documented as `Supervisor.Task`. */
 export interface Task<out A, out E> {
+  /** The port that it runs in, which ends as it does. */
   readonly port: Port.PortId
+  /** Waits for its result. Fails as it does, or with `Killed` when it was ended before. */
   readonly await: Effect.Effect<A, E | Killed>
 }
 

@@ -17,10 +17,15 @@ import { about, type AskError, which } from "./remote.ts"
 
 /** Documented as `Supervisor.Tree`. */
 export interface Tree {
+  /** What it is called: `name` of its options. */
   readonly name: string
+  /** Its own port. */
   readonly port: string
+  /** The ID of the node of that. */
   readonly node: string
+  /** Of one that has none, which kind it is. */
   readonly strategy: Strategy | "dynamic" | "restart" | "failover"
+  /** In start order. */
   readonly children: ReadonlyArray<TreeChild>
   /** The port that it was made in, which ends with it. */
   readonly owner: string | undefined
@@ -28,7 +33,9 @@ export interface Tree {
 
 /** Documented as `Supervisor.TreeChild`. */
 export interface TreeChild extends ChildInfo {
+  /** The ID of the node of its port, if it has one. */
   readonly node: string | undefined
+  /** What is below it if it is a supervisor, or why that could not be seen. */
   readonly tree: Tree | string | undefined
   /** Supervisors that were made in its port, of those that were read together: those of a service. */
   readonly made: ReadonlyArray<Tree>
