@@ -290,9 +290,8 @@ export class Connections implements Network {
   private addressesFor(peer: Peer, found: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, LinkError> {
     const addresses = this.dialable(found)
     if (addresses.length > 0) return resolveEach(addresses, (address) => this.resolve(address))
-    const detail = found.length === 0
-      ? undefined
-      : `no known address that this node dials (of its scopes, and its transport), but ${found.join(", ")}`
+    const whose = inScopes(found, this.settings.scopes).length === 0 ? "in the scopes" : "for the transport"
+    const detail = found.length === 0 ? undefined : `no known address ${whose} of this node, but ${found.join(", ")}`
     return Effect.fail(new LinkError({ reason: "no_known_address", peer: peer.nodeId, detail }))
   }
 
