@@ -48,8 +48,9 @@ describe("the examples", () => {
       ["chat-bridge.ts", "chat-bridge.ts#server", "chat-bridge.ts#client"]
     ] as const
   ) {
-    it(`${what} relay what is said, and tell who comes and goes`, async () => {
-      const { address, node: seed } = await startNode("seed", ["--service", `examples/${server}`])
+    it(`${what} relay what is said, tell who comes and goes, and find each other again`, async () => {
+      const service = ["--service", `examples/${server}`]
+      const { address, node: seed } = await startNode("seed", service)
       const join = (nick: string) => startNode(nick, ["--seed", address, "--service", `examples/${client}`])
       const { node: alice } = await join("alice")
       await alice.sees(/^alice \(joins\)$/m)
@@ -68,6 +69,10 @@ describe("the examples", () => {
       await seed.sees(/^relaying: alice: how are you\?$/m)
       await seed.end("SIGKILL")
       await alice.sees(/^disconnected transport_error seed .+$/m)
+      const { node: again } = await startNode("seed", ["--bind", address, ...service])
+      await alice.sees(/^disconnected [^]*^alice \(joins\)$/m)
+      alice.child.stdin!.write("here I am\n")
+      await again.sees(/^relaying: alice: here I am$/m)
     })
   }
 
