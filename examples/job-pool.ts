@@ -37,9 +37,10 @@ export const worker = Layer.merge(
   Layer.effectDiscard(Effect.flatMap(Port.make({}), Global.register(group)))
 )
 
+/** What is typed, or comes from a file. */
 const lines: Stream.Stream<string> = Stream.suspend(() =>
   Stream.fromAsyncIterable(createInterface({ input: process.stdin }), (cause) => cause)
-).pipe(Stream.orDie)
+).pipe(Stream.orDie, Stream.filter((line) => line !== ""))
 
 export default Effect.gen(function*() {
   const workers = yield* Supervisor.pool(makeWorker, {

@@ -109,6 +109,8 @@ describe("the examples", () => {
       new Map(Array.from(pool.stdout.matchAll(/^(\w+): (.+)$/gm), ([, job = "", what = ""]) => [job, what]))
     const whichAre = (what: RegExp) => jobs.filter((job) => what.test(latest().get(job) ?? ""))
 
+    // Somebody who just presses Enter asks for nothing.
+    pool.child.stdin!.write("\n")
     ask("poison", ...Array.from({ length: 10 }, (_, n) => `early${n}`))
     await pool.sees(/^\w+: to one$/m)
     // It answers no more, so in the end it has all that may be under way.
