@@ -187,6 +187,7 @@ export type NodeEvent =
 /**
  * What one side of a link has proven itself with.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -195,6 +196,7 @@ export type Proof = security.Proof
 /**
  * What protects a link, and what its two nodes have proven to each other.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -240,6 +242,7 @@ export interface PeerInfo {
  *
  * For the functions of `Port` that run no Effect, such as `Port.sndUnsafe`, which take it as their first argument.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -289,6 +292,7 @@ const makeRouter = Effect.fnUntraced(function*(
  * A message that a node sends or gets.
  *
  * @see {@link trace}
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -713,6 +717,7 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
 /**
  * What a node holds at a moment: what {@link gauges} answers.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */

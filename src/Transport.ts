@@ -70,6 +70,7 @@ export type LinkErrorReason = linkError.LinkErrorReason
 /**
  * Told what happens on a {@link Wire}: what a node gives to it. Nothing of it may throw.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -84,6 +85,7 @@ export type WireEvents = wire.WireEvents
  *
  * What was written just before `destroy` still leaves, as far as the system has room for it.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -125,6 +127,7 @@ export type Wire = wire.Wire
  * dialled // => 0
  * ```
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */

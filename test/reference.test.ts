@@ -72,6 +72,8 @@ interface Documented {
   readonly bareFields: ReadonlyArray<string>
   /** Of several forms that a function has, how many have no comment: where one is called, an editor shows that of its form alone. */
   readonly bareForms: number
+  /** Whether it stands for an interface of the inside, whose fields the pages of the reference then do not have. */
+  readonly isClosed: boolean
 }
 
 const options: ts.CompilerOptions = {
@@ -141,6 +143,18 @@ const formsOf = ({ declarations = [] }: ts.Symbol): ReadonlyArray<ts.Declaration
   return forms.length > 1 ? forms : []
 }
 
+/** By this tag the reference has the fields of what a type stands for, as if it were written there. */
+const isClosed = ({ declarations = [] }: ts.Symbol, checker: ts.TypeChecker): boolean =>
+  declarations.some((declaration) => {
+    if (!ts.isTypeAliasDeclaration(declaration) || !ts.isTypeReferenceNode(declaration.type)) return false
+    const target = checker.getTypeFromTypeNode(declaration.type).symbol as ts.Symbol | undefined
+    return target?.declarations?.some((at) => ts.isInterfaceDeclaration(at) && isInside(at)) === true &&
+      !ts.getJSDocTags(declaration).some(({ tagName }) => tagName.text === "interface")
+  })
+
+const isInside = (declaration: ts.Declaration): boolean =>
+  declaration.getSourceFile().fileName.includes("/src/internal/")
+
 /** What a module exports, and what the modules export that it passes on under a name. */
 const exportsOf = (module: ts.Symbol, face: string, checker: ts.TypeChecker): Array<Documented> =>
   checker.getExportsOfModule(module).flatMap((symbol) => {
@@ -149,7 +163,8 @@ const exportsOf = (module: ts.Symbol, face: string, checker: ts.TypeChecker): Ar
       name,
       comments: declarationsOf(symbol).map(commentOf),
       bareFields: bareFieldsOf(symbol, checker),
-      bareForms: formsOf(symbol).filter((form) => commentOf(form) === undefined).length
+      bareForms: formsOf(symbol).filter((form) => commentOf(form) === undefined).length,
+      isClosed: isClosed(symbol, checker)
     }
     const isModule = symbol.declarations?.some(ts.isNamespaceExport) === true
     return isModule ? [documented].concat(exportsOf(checker.getAliasedSymbol(symbol), name, checker)) : documented
@@ -225,12 +240,13 @@ const complaints = (documented: ReadonlyArray<Documented>): Array<string> => {
     new Set(
       documented.filter(({ name }) => name.startsWith(`${module}.`)).map(({ name }) => name.slice(module.length + 1))
     )
-  return documented.flatMap(({ bareFields, bareForms, comments, name }) => [
+  return documented.flatMap(({ bareFields, bareForms, comments, isClosed, name }) => [
     ...comments.flatMap((comment) =>
       wrongWith(comment, names(name.slice(0, name.lastIndexOf(".")))).map((what) => `${name} ${what}`)
     ),
     ...bareFields.map((field) => `${name} says nothing of its field ${field}`),
-    ...bareForms === 0 ? [] : [`${name} says nothing of ${bareForms} of its forms`]
+    ...bareForms === 0 ? [] : [`${name} says nothing of ${bareForms} of its forms`],
+    ...isClosed ? [`${name} is an interface of the inside, without @interface`] : []
   ])
 }
 
@@ -271,7 +287,13 @@ describe("the reference", () => {
 
 describe("what would be wrong with the reference is found", () => {
   const source = (...lines: ReadonlyArray<string>): Array<Documented> =>
-    read([`${root}src/Made.ts`], new Map([[`${root}src/Made.ts`, lines.join("\n")]]))
+    read(
+      [`${root}src/Made.ts`],
+      new Map([
+        [`${root}src/Made.ts`, lines.join("\n")],
+        [`${root}src/internal/made.ts`, "export interface Inner {\n/** Two. */\nreadonly a: 2\n}"]
+      ])
+    )
   const fine = "/**\n * A number.\n *\n * @category models\n * @since 0.1.0\n */"
 
   it.each([
@@ -340,6 +362,20 @@ describe("what would be wrong with the reference is found", () => {
       "a field without a comment of what an alias stands for",
       ["interface Inner { readonly b?: 2 }", fine, "export type One = Inner"],
       ["Made.One says nothing of its field b"]
+    ],
+    [
+      "an interface of the inside whose fields the reference would not have",
+      [`import type * as made from "./internal/made.ts"`, fine, "export type One = made.Inner"],
+      ["Made.One is an interface of the inside, without @interface"]
+    ],
+    [
+      "nothing, where it has the tag",
+      [
+        `import type * as made from "./internal/made.ts"`,
+        fine.replace(" * @cat", " * @interface\n * @cat"),
+        "export type One = made.Inner"
+      ],
+      []
     ],
     [
       "forms of a function without a comment",
