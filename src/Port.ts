@@ -1672,12 +1672,37 @@ export const peval: {
  *
  * **When to use**
  *
- * Inside of a port, for what somebody else will call. What is to run now is {@link fork}ed; from outside of a port {@link peval} names it.
+ * Inside of a port, for what somebody else will call. What is to run now takes {@link fork}; from outside of a port {@link peval} names it.
  *
  * **Details**
  *
  * `psub(effect)` answers an effect, `psub((...args) => effect)` a function. What they run is run as by {@link peval}: in the
  * port, killing it when it fails, and failing with {@link Killed} when the port has ended.
+ *
+ * **Example** (A callback whose failure is that of its port)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ * import { EventEmitter } from "node:events"
+ *
+ * const program = Effect.gen(function*() {
+ *   const window = new EventEmitter()
+ *   const port = yield* Port.make({
+ *     start: (to) => Effect.gen(function*() {
+ *       const clicked = yield* Port.psub((x: number) => x < 0 ? Effect.fail("outside") : Effect.void)
+ *       window.on("click", (x: number) => void Effect.runFork(Effect.exit(clicked(x))))
+ *       yield* Port.snd(to)
+ *     })
+ *   })
+ *   yield* Port.cal(port, "start")
+ *   window.emit("click", -1)
+ *   const killed = yield* Effect.flip(yield* Port.exit(port))
+ *   return killed.reason.slice(0, 2)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => ["fail", "outside"]
+ * ```
  *
  * @category port context
  * @since 0.1.0
@@ -1936,6 +1961,21 @@ export const cal: {
  *
  * A `cal` without a limit that waits in a port is begun though the link to its caller is lost: a port does not know which of its
  * messages came from where, and what looks like a call of that node may be one that another node passed on.
+ *
+ * **Example** (A port that does not answer)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const deaf = yield* Port.make({ hello: (_to) => Effect.void })
+ *   const error = yield* Effect.flip(Port.calTimeout(deaf, "10 millis", "hello"))
+ *   return error._tag
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "TimeoutError"
+ * ```
  *
  * @category calls
  * @since 0.1.0
@@ -2308,8 +2348,8 @@ export const implement = <
  *
  * **When to use**
  *
- * For a port on another node that this program chooses. On this node {@link make} is enough. `Supervisor.pool` spreads ports over nodes by
- * itself, and starts them again where their nodes are lost.
+ * For a port on another node that this program chooses. On this node {@link make} is enough. `Supervisor.spawn` makes it the child of a
+ * supervisor, which starts it again; `Supervisor.pool` chooses the nodes, too.
  *
  * **Details**
  *

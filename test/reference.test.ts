@@ -50,7 +50,23 @@ const families: ReadonlyArray<ReadonlyArray<string>> = [
   ["Port.fork", "Port.peval", "Port.psub", "Port.after"],
   ["Node.layer", "Node.layerLocal", "Node.layerConfig"],
   ["Node.events", "Node.peers", "Node.upNodes", "Node.gauges"],
-  ["Transport.layerTcp", "Transport.layerMemory"]
+  ["Transport.layerTcp", "Transport.layerMemory"],
+  ["Global.layer", "Global.layerConfig", "Global.layerProfile"],
+  ["Global.set", "Global.typed", "Global.reg", "Global.register"],
+  ["Global.family", "Global.keys", "Global.values", "Global.find"],
+  ["Global.mon", "Global.watch", "Global.group"],
+  ["Global.pick", "Global.group", "Global.find"],
+  ["Global.awaitNode", "Global.awaitGroup", "Global.joined"],
+  ["Supervisor.make", "Supervisor.restart", "Supervisor.layer"],
+  ["Supervisor.make", "Supervisor.dynamic", "Supervisor.partition", "Supervisor.pool"],
+  ["Supervisor.failover", "Supervisor.pool", "Supervisor.spawn"],
+  ["Supervisor.spawn", "Port.spawn"],
+  ["Supervisor.run", "Supervisor.launch"],
+  ["Supervisor.at", "Supervisor.tree", "Supervisor.forest"],
+  ["Rpc.serve", "Rpc.layer", "Rpc.layerServer", "Rpc.implement"],
+  ["Rpc.client", "Rpc.layerClient", "Rpc.group"],
+  ["TestNetwork.until", "TestNetwork.within", "TestNetwork.settle"],
+  ["Cli.command", "Cli.main"]
 ]
 
 /** What a doc comment has, in this order. */
@@ -59,12 +75,14 @@ const headings = ["When to use", "Details", "Gotchas", "Example"]
 /** What stands before an export, without what is for the compiler. */
 interface Comment {
   readonly text: string
+  /** What it links to, and what is written within the declaration: its forms and fields. */
+  readonly links: ReadonlyArray<string>
   readonly category: ReadonlyArray<string>
   readonly hasSince: boolean
 }
 
 interface Documented {
-  /** `Port.snd` */
+  /** `Port.snd`; `Port` is the module. */
   readonly name: string
   /** One, or two where a value and a type have one name. */
   readonly comments: ReadonlyArray<Comment | undefined>
@@ -101,11 +119,14 @@ const declarationsOf = ({ declarations = [] }: ts.Symbol): ReadonlyArray<ts.Decl
 const commentOf = (declaration: ts.Declaration): Comment | undefined => {
   const host = exported(declaration)
   const found = ts.getJSDocCommentsAndTags(host).findLast(ts.isJSDoc)
-  if (found === undefined) return undefined
-  const tags = found.tags ?? []
-  const named = (name: string) => tags.filter(({ tagName }) => tagName.text === name)
+  return found && commentIn(found, host.getText())
+}
+
+const commentIn = (found: ts.JSDoc, declaration: string): Comment => {
+  const named = (name: string) => found.tags?.filter(({ tagName }) => tagName.text === name) ?? []
   return {
     text: ts.getTextOfJSDocComment(found.comment) ?? "",
+    links: Array.from((found.getText() + declaration).matchAll(/\{@link ([\w.]+)/g), ([, name]) => name!),
     category: named("category").map(({ comment }) => ts.getTextOfJSDocComment(comment) ?? ""),
     hasSince: named("since").some(({ comment }) => comment !== undefined)
   }
@@ -170,6 +191,16 @@ const exportsOf = (module: ts.Symbol, face: string, checker: ts.TypeChecker): Ar
     return isModule ? [documented].concat(exportsOf(checker.getAliasedSymbol(symbol), name, checker)) : documented
   })
 
+/** A module, whose comment is the first one of its file, and what it exports. */
+const moduleOf = (file: ts.SourceFile, face: string, checker: ts.TypeChecker): Array<Documented> => {
+  const module = checker.getSymbolAtLocation(file)
+  const first = file.statements[0]
+  if (module === undefined || first === undefined) return []
+  const found = ts.getJSDocCommentsAndTags(first).find(ts.isJSDoc)
+  const comments = [found && commentIn(found, "")]
+  return [{ name: face, comments, bareFields: [], bareForms: 0, isClosed: false }, ...exportsOf(module, face, checker)]
+}
+
 /** Reads modules as a compiler does. `sources` are such as no file has. */
 const read = (files: ReadonlyArray<string>, sources: ReadonlyMap<string, string> = new Map()): Array<Documented> => {
   const host = ts.createCompilerHost(options)
@@ -188,8 +219,7 @@ const read = (files: ReadonlyArray<string>, sources: ReadonlyMap<string, string>
   const checker = program.getTypeChecker()
   return files.flatMap((path) => {
     const file = program.getSourceFile(path)
-    const module = file && checker.getSymbolAtLocation(file)
-    return module === undefined ? [] : exportsOf(module, /(\w+)\.ts$/.exec(path)![1]!, checker)
+    return file === undefined ? [] : moduleOf(file, /(\w+)\.ts$/.exec(path)![1]!, checker)
   })
 }
 
@@ -216,22 +246,25 @@ const wrongHeadings = (text: string): Array<string> => {
   ]
 }
 
-/** What is wrong with a comment, in the words of a sentence about its export. */
-const wrongWith = (comment: Comment | undefined, names: ReadonlySet<string>): Array<string> => {
+/** A module is in no category. */
+const isSorted = (name: string, category: ReadonlyArray<string>): boolean =>
+  name.includes(".") ? category.length === 1 && categories.has(category[0]!) : category.length === 0
+
+/** What is wrong with a comment, in the words of a sentence about what it is of. */
+const wrongWith = (name: string, comment: Comment | undefined, names: ReadonlySet<string>): Array<string> => {
   if (comment === undefined) return ["has no comment"]
-  const { category, hasSince, text } = comment
+  const { category, hasSince, links, text } = comment
   const summary = text.split(/\n\s*\n/)[0]!.trim()
-  const links = Array.from(text.matchAll(/\{@link ([\w.]+)/g), ([, name]) => name!)
   return [
     ...summary === "" || summary.startsWith("**")
       ? ["has no summary"]
       : /[.:]$/.test(summary)
       ? []
       : ["has a summary that is no sentence"],
-    ...category.length === 1 && categories.has(category[0]!) ? [] : [`is of the category "${category.join()}"`],
+    ...isSorted(name, category) ? [] : [`is of the category "${category.join()}"`],
     ...hasSince ? [] : ["does not say since when it is there"],
     ...wrongHeadings(text),
-    ...links.filter((name) => !names.has(name)).map((name) => `links to ${name}, which is not there`)
+    ...links.filter((link) => !names.has(link)).map((link) => `links to ${link}, which is not there`)
   ]
 }
 
@@ -242,7 +275,7 @@ const complaints = (documented: ReadonlyArray<Documented>): Array<string> => {
     )
   return documented.flatMap(({ bareFields, bareForms, comments, isClosed, name }) => [
     ...comments.flatMap((comment) =>
-      wrongWith(comment, names(name.slice(0, name.lastIndexOf(".")))).map((what) => `${name} ${what}`)
+      wrongWith(name, comment, names(name.replace(/\.\w+$/, ""))).map((what) => `${name} ${what}`)
     ),
     ...bareFields.map((field) => `${name} says nothing of its field ${field}`),
     ...bareForms === 0 ? [] : [`${name} says nothing of ${bareForms} of its forms`],
@@ -257,10 +290,10 @@ const withoutChoice = (documented: ReadonlyArray<Documented>, family: ReadonlyAr
   )
   return family.filter((name) => {
     const when = section(texts.get(name) ?? "", "When to use") ?? ""
-    const [face, own] = name.split(".")
+    const [face] = name.split(".")
     return !family.some((other) => {
       const [otherFace, called] = other.split(".")
-      return called !== own && when.includes(face === otherFace ? `{@link ${called}}` : `\`${other}\``)
+      return other !== name && when.includes(face === otherFace ? `{@link ${called}}` : `\`${other}\``)
     })
   })
 }
@@ -275,8 +308,8 @@ describe("the reference", () => {
   })
 
   it.each(faces)("says of all exports of %s what they are, and of their fields", (face) => {
-    const own = documented.filter(({ name }) => name.startsWith(`${face}.`))
-    assert.isNotEmpty(own)
+    const own = documented.filter(({ name }) => name === face || name.startsWith(`${face}.`))
+    assert.isAbove(own.length, 1)
     assert.deepStrictEqual(complaints(own), [])
   })
 
@@ -290,7 +323,10 @@ describe("what would be wrong with the reference is found", () => {
     read(
       [`${root}src/Made.ts`],
       new Map([
-        [`${root}src/Made.ts`, lines.join("\n")],
+        [
+          `${root}src/Made.ts`,
+          ["/**\n * Numbers.\n *\n * @since 0.1.0\n */", "import \"node:fs\"", ...lines].join("\n")
+        ],
         [`${root}src/internal/made.ts`, "export interface Inner {\n/** Two. */\nreadonly a: 2\n}"]
       ])
     )
@@ -346,6 +382,11 @@ describe("what would be wrong with the reference is found", () => {
       ["Made.one links to two, which is not there"]
     ],
     [
+      "a link of a field that leads nowhere",
+      [fine, "export interface One {", "/** As {@link two}. */", "readonly a: 1", "}"],
+      ["Made.One links to two, which is not there"]
+    ],
+    [
       "a field without a comment",
       [
         fine,
@@ -394,6 +435,12 @@ describe("what would be wrong with the reference is found", () => {
     ]
   ])("%s", (_, lines, says) => {
     assert.deepStrictEqual(complaints(source(...lines)), says)
+  })
+
+  it("a module that does not say what it is for", () => {
+    const path = `${root}src/Made.ts`
+    const documented = read([path], new Map([[path, `import "node:fs"\n${fine}\nexport const one = 1`]]))
+    assert.deepStrictEqual(complaints(documented), ["Made has no comment"])
   })
 
   it("a family whose members do not name each other under the right heading", () => {
