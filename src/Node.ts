@@ -71,7 +71,7 @@ export type Secrets = nodeOptions.Secrets
  *
  * **Details**
  *
- * What an option cannot be is refused with an {@link InvalidOption} before anything listens.
+ * Where an option has a value that it cannot have, the layer fails with an {@link InvalidOption}, and nothing listens.
  *
  * @see {@link layer}, which takes them
  * @category models
@@ -261,7 +261,7 @@ export type Service = routers.NodeService
 export const Node = routers.Node
 
 /**
- * In an environment: the effect needs a node.
+ * The service that an effect requires which needs a node.
  *
  * @category services
  * @since 0.1.0
@@ -835,6 +835,25 @@ export const layerProbes: Layer.Layer<never, never, Node | HttpRouter.HttpRouter
  * The reason of a `Down` is for people: the transport's text, such as `Unexpected end-of-file`. Programs decide by `linkError`: the
  * tag under which `docs/errors.md` tells what happened (`node_left`: it stopped in order, which `orderly` says too; `link_lost`;
  * `peer_silent`). That a node is down is a verdict, and can be wrong: it may live behind a broken network.
+ *
+ * **Example** (The first node that comes)
+ *
+ * ```ts
+ * import { Global, Node, Transport } from "effect-mp"
+ * import { Effect, Layer, Option, Stream } from "effect"
+ *
+ * const node = (nodeId: string, bind: string, seeds: ReadonlyArray<string>) =>
+ *   Global.layer({ seeds }).pipe(Layer.provideMerge(Node.layer({ nodeId, secret: "swordfish", binds: [bind] })))
+ *
+ * const program = Effect.gen(function*() {
+ *   const a = yield* Layer.build(node("a", "memory:1", []))
+ *   yield* Layer.build(node("b", "memory:2", ["memory:1"]))
+ *   const first = yield* Stream.runHead(Node.events).pipe(Effect.provide(a))
+ *   return Option.getOrThrow(first)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(Transport.layerMemory), Effect.scoped)) // => { _tag: "Up", nodeId: "b" }
+ * ```
  *
  * @category accessors
  * @since 0.1.0

@@ -241,7 +241,7 @@ type Superfluous<H, M> = {
 }
 
 /**
- * Settings of a port. What they cannot be is refused by a `RangeError`, as a defect.
+ * Settings of a port. A value that an option cannot have is a defect, a `RangeError`.
  *
  * @see {@link make}, which takes them
  * @category models
@@ -318,7 +318,7 @@ export type ReplyTo<Reply = any> = string & { readonly [Answers]?: (reply: Reply
 export const Self = cell.Self
 
 /**
- * In an environment: the effect runs in a port only.
+ * The service that an effect requires which runs inside of a port only.
  *
  * @category services
  * @since 0.1.0
@@ -333,8 +333,8 @@ export type Self = cell.Self
  * `docs/errors.md` has all tags of this package's own, and what to do; programs may {@link kil} with others. An empty reason is a normal end;
  * {@link cal} fails with one when the port that it asked ends before it has answered.
  *
- * - `linkError`: the link to the port's node was lost, and this is why: the tag of a `Transport.LinkError`, such as `node_left`
- *   (that node stopped in order), `link_lost` or `peer_silent`. Otherwise `undefined`, and so in a reason that came from another node.
+ * - `linkError`: why the link was lost that the port ended for: the tag of a `Transport.LinkError`, such as `link_lost` or `peer_silent`;
+ *   `node_left` where the port's node stopped in order. Otherwise `undefined`, also where the link was lost by another node, which tells of it.
  * - `isUnbegun`: the call was refused, since the node of the port is about to stop (`["draining", text]`). Nothing of it has begun: it may be
  *   made again, elsewhere, whatever it does. The reason alone does not say so, for a port may end with that of a call of its own.
  *
@@ -2398,6 +2398,16 @@ export const isLocal = (port: PortId): Effect.Effect<boolean, never, Node> =>
 
 /**
  * Whether a value is the address of a port: a string whose part before the `#` is a node ID. That such a port exists it does not say.
+ *
+ * **Example** (What may be an address)
+ *
+ * ```ts
+ * import { Port } from "effect-mp"
+ *
+ * const values: ReadonlyArray<unknown> = ["worker/1#a", "worker/1", "#a", 17]
+ * values.filter(Port.isPortId) // => ["worker/1#a", "worker/1"]
+ * Port.nodeOf("worker/1#a") // => "worker/1"
+ * ```
  *
  * @category guards
  * @since 0.1.0
