@@ -1,7 +1,7 @@
 /**
  * Asks the stations for the weather, one after the other:
  *
- * emp run --node-id anon/ --seed 127.0.0.1:4040 --service examples/weather-asker.ts
+ * emp run --node-id asker --bind 127.0.0.1:4040 --service examples/weather-asker.ts
  */
 import * as PortRpc from "effect-mp/Rpc"
 import * as Console from "effect/Console"

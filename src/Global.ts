@@ -170,6 +170,7 @@ export type EmptyGroup = emptyGroup.EmptyGroup
  *   node; `undefined` while no seed answers.
  * - `isGlobal`: whether the node is a global one. Once it is, it stays one.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */

@@ -1,8 +1,21 @@
 /**
  * A node: the process that ports live in, and its links to other nodes.
  *
- * `Node.layerLocal` is a node of its own, for programs that need no network; `Node.layer` listens and connects through
- * a `Transport`. Where other nodes live is not the node's business: it asks an address book, which `Global` fills.
+ * | to begin with                  | what it does                                                            |
+ * | ------------------------------ | ----------------------------------------------------------------------- |
+ * | {@link layerLocal}             | is a node without a network, for programs of one process                |
+ * | {@link layer}                  | is a node that listens and dials, configured in code                    |
+ * | {@link layerConfig}            | is the same, configured by variables of the environment                 |
+ * | {@link id}, {@link addresses}  | say what the node is called, and where others reach it                  |
+ * | {@link events}, {@link peers}  | say which other nodes there are links to                                |
+ * | {@link drain}                  | finishes what is in hand before the node stops                          |
+ * | {@link lacks}, {@link layerProbes} | say whether the node is ready for work                              |
+ * | {@link trace}                  | shows the messages that it sends and gets                               |
+ *
+ * Where other nodes live is not the node's business: it asks an address book, which `Global.layer` fills.
+ *
+ * `docs/introduction/2-network.md` begins with two nodes, `docs/operating.md` runs them, `docs/operating-reference.md` has all options by their
+ * names in files. `docs/errors.md` says what can go wrong with a link.
  *
  * @since 0.1.0
  */
@@ -44,6 +57,10 @@ import { Transport } from "./Transport.ts"
 /**
  * What all nodes of a network share: one secret, or several, of which the first is used and all are accepted.
  *
+ * **Details**
+ *
+ * A secret is text of characters up to U+00FF, without control characters; `Redacted` keeps it out of logs. Eight may stand in a list.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -52,6 +69,11 @@ export type Secrets = nodeOptions.Secrets
 /**
  * What a networked node is made of. The names are those of AEMP's profiles, in camel case.
  *
+ * **Details**
+ *
+ * Where an option has a value that it cannot have, the layer fails with an {@link InvalidOption}, and nothing listens.
+ *
+ * @see {@link layer}, which takes them
  * @category models
  * @since 0.1.0
  */
@@ -98,20 +120,23 @@ export interface Options {
    * were not there. Default: none, which is for addresses without a label only.
    */
   readonly scopes?: ReadonlyArray<string> | undefined
-  /** How long a handshake may take, and the cap of all retry delays. Default: 30 seconds. */
+  /**
+   * How long another node may be silent before it counts as dead, between nodes of our kind; how long a handshake may take; and the cap of all
+   * retry delays. Default: 30 seconds.
+   */
   readonly monitorTimeout?: Duration.Input | undefined
-  /** How long finding and dialling a node may take before what waits for it is lost. Default: 2 seconds. */
+  /** How long finding and dialling a node may take, before what waits for it is lost. Default: 2 seconds. */
   readonly connectInterval?: Duration.Input | undefined
-  /** Framings that we send and decode, best first. Default: `["cbor", "json"]`. */
+  /** Framings that this node sends and decodes, the best first: `"cbor"`, `"json"`. Default: both, in this order. */
   readonly framings?: ReadonlyArray<string> | undefined
   /**
-   * Authentication methods that we send, best first. Default: with a `cert` `["tls_sha3_512"]`, and `"hmac_sha3_512"` too if
+   * Authentication methods that this node uses, the best first. Default: with a `cert` `["tls_sha3_512"]`, and `"hmac_sha3_512"` too if
    * `authAccept` has a method without TLS; otherwise `["hmac_sha3_512"]`. `tls_anon`, where it is accepted, proves nothing: TLS then
    * keeps secrets from those who listen, and from nobody else.
    */
   readonly authOffer?: ReadonlyArray<string> | undefined
   /**
-   * Authentication methods that we accept, best first. Default: with a `cert` `["tls_sha3_512"]`, otherwise
+   * Authentication methods that it accepts of others, the best first. Default: with a `cert` `["tls_sha3_512"]`, otherwise
    * `["hmac_sha3_512", "cleartext"]`. A node with a certificate that accepts one of the latter lets others in without TLS, and warns.
    */
   readonly authAccept?: ReadonlyArray<string> | undefined
@@ -120,12 +145,12 @@ export interface Options {
    * where they are sent; a link on which a larger one comes ends. Default: 64 MiB.
    */
   readonly maxMessageSize?: number | undefined
-  /** How long the node may take for what it has in hand when it stops in order, or drains. Default: 10 seconds. */
+  /** How long the node may take for what it has in hand when it stops in order, or drains ({@link drain}). Default: 10 seconds. */
   readonly drainTimeout?: Duration.Input | undefined
 }
 
 /**
- * A wrong option: which one, and what is wrong with it. Nothing listens yet when it is reported.
+ * A wrong option: `option` is its name, `problem` says what is wrong with it. Nothing listens yet when it is reported.
  *
  * @category errors
  * @since 0.1.0
@@ -133,13 +158,15 @@ export interface Options {
 export const InvalidOption = nodeOptions.InvalidOption
 
 /**
+ * An error of the class of this name.
+ *
  * @category errors
  * @since 0.1.0
  */
 export type InvalidOption = nodeOptions.InvalidOption
 
 /**
- * A node that came or went.
+ * A node that came or went: what {@link events} tells.
  *
  * @category models
  * @since 0.1.0
@@ -149,6 +176,7 @@ export type NodeEvent =
   | {
     readonly _tag: "Down"
     readonly nodeId: string
+    /** In words for people. */
     readonly reason: string
     /** Why the link was lost: the tag of a `LinkError`, such as `peer_silent`. */
     readonly linkError: LinkErrorReason
@@ -157,56 +185,71 @@ export type NodeEvent =
   }
 
 /**
- * What one side of a link has proven itself with: the `method`; with TLS, the `subject` of its certificate; with a shared secret,
- * the position of that in this node's own list: 0 is the first, which is used. As long as there are links with another position, the older
- * secrets are needed.
+ * What one side of a link has proven itself with.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
 export type Proof = security.Proof
 
 /**
- * What protects a link: the version and the cipher of TLS, `undefined` in the clear; what the other node has proven itself with
- * (`received`), and what this one has (`sent`).
+ * What protects a link, and what its two nodes have proven to each other.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
 export type Security = security.Security
 
 /**
- * Another node, as this one sees it now: `queued` messages wait for a link, `buffered` bytes have been sent and have not
- * left the process, `waiting` senders wait for room. `received` and `sent` count the bytes of the present link. `roundTripMillis`
- * is how long a message and its answer take: among our own kind, where a group that takes the nearest member has measured it.
+ * Another node, as this one sees it now.
  *
+ * @see {@link peers}
  * @category models
  * @since 0.1.0
  */
 export interface PeerInfo {
+  /** Which node it is. */
   readonly nodeId: string
+  /** `"up"` with a link, `"connecting"` while one is being made, `"idle"` as long as nothing was sent there. */
   readonly state: PeerState
+  /** The other end of the present link. */
   readonly address: string | undefined
   /** Of the present link. */
   readonly security: Security | undefined
+  /** Messages that wait for a link. */
   readonly queued: number
+  /** Bytes that were sent, and have not left the process. */
   readonly buffered: number
+  /** Senders that wait for room. */
   readonly waiting: number
+  /** Bytes that came on the present link. */
   readonly received: number
+  /** Bytes that were sent on the present link. */
   readonly sent: number
+  /**
+   * How long a message and its answer take, in milliseconds: among our own kind, where a group that takes the nearest member has measured
+   * it.
+   */
   readonly roundTripMillis: number | undefined
 }
 
 /**
- * What `Node` holds: `nodeId` is the node's ID, expanded; `addresses` are those that others can dial now, with their real ports.
+ * What {@link Node} holds: `yield* Node.Node`.
  *
+ * **When to use**
+ *
+ * For the functions of `Port` that run no Effect, such as `Port.sndUnsafe`, which take it as their first argument.
+ *
+ * @interface
  * @category models
  * @since 0.1.0
  */
 export type Service = routers.NodeService
 
 /**
- * The node that a program's ports live in. `layer` and `layerLocal` provide it.
+ * The node that a program's ports live in. {@link layer}, {@link layerConfig} and {@link layerLocal} provide it.
  *
  * **Gotchas**
  *
@@ -218,6 +261,8 @@ export type Service = routers.NodeService
 export const Node = routers.Node
 
 /**
+ * The service that an effect requires which needs a node.
+ *
  * @category services
  * @since 0.1.0
  */
@@ -244,9 +289,10 @@ const makeRouter = Effect.fnUntraced(function*(
 })
 
 /**
- * A message that a node sends or gets: `way` is `sent` or `received`, `node` the other node (or this one, from port to port within it),
- * `port` the ID of the port that the message is for, and `message` its tag and arguments.
+ * A message that a node sends or gets.
  *
+ * @see {@link trace}
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -299,6 +345,15 @@ export const trace = (show: (line: TraceLine) => unknown = writeLine): Effect.Ef
 /**
  * A node without a network. Its ports reach each other and nobody else.
  *
+ * **When to use**
+ *
+ * For programs of one process, and for tests of their ports. Where there are to be other nodes, it is replaced by {@link layer} or
+ * {@link layerConfig}, and the rest stays. Tests of several nodes take `TestNetwork.layer`.
+ *
+ * **Details**
+ *
+ * Its ID is `local/` and random characters. What is sent to another node is lost, and a monitor there says so: `["transport_error", ...]`.
+ *
  * **Example** (Ports without a network)
  *
  * ```ts
@@ -327,15 +382,22 @@ export const layerLocal: Layer.Layer<Node> = Layer.effect(
 )
 
 /**
- * A node that listens and connects through the Transport below it.
+ * A node that listens and connects through the `Transport.Transport` below it.
+ *
+ * **When to use**
+ *
+ * Where the program itself knows its options, as tests do. {@link layerConfig} reads them from variables, `Global.layerProfile` from a file that
+ * operators edit; {@link layerLocal} needs no network.
  *
  * **Details**
  *
+ * The layer is ready when all binds listen. When it closes, the node drains ({@link drain}), the ports that are left end with `shutdown`, what
+ * was sent still leaves (within two seconds), then the links end, and other nodes see this one go down.
+ *
+ * It fails with an {@link InvalidOption}, or with a `Transport.LinkError` where it cannot listen (`listen_failed`, `malformed_address`).
+ *
  * What happens in the node's life is logged at Info: that it starts, listens and stops, which nodes are up, and which are down and why.
  * Of what others can cause only a few lines a minute are told.
- *
- * The layer is ready when all binds listen. When it closes, the node drains (`drain`), the ports that are left end with `shutdown`, what
- * was sent still leaves (within two seconds), then the links end, and other nodes see this one go down.
  *
  * **Gotchas**
  *
@@ -404,7 +466,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
  * **When to use**
  *
  * In containers, and wherever else a node gets its settings from the environment. `Global.layerConfig` does the same for its seeds.
- * Where nodes share a file, with a profile for each kind of node, `Global.layerProfile` reads that.
+ * Where nodes share a file, with a profile for each kind of node, `Global.layerProfile` reads that. {@link layer} takes options from the program.
  *
  * **Details**
  *
@@ -442,7 +504,6 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
  * await Effect.runPromise(program) // => ["greeter-7", ["memory:1", "memory:2"]]
  * ```
  *
- * @see {@link layer} for the options
  * @category layers
  * @since 0.1.0
  */
@@ -480,19 +541,15 @@ const stop = (router: routers.Router): Effect.Effect<void> =>
   })
 
 /**
- * Changes the secret or the certificate of a running node.
- *
- * **When to use**
- *
- * A secret or a certificate is to change, and no link is to be lost for it.
+ * Changes the secret or the certificate of a running node, without the loss of a link.
  *
  * **Details**
  *
  * Handshakes that begin from now on go by what is new; what is not given stays. Links that stand, and handshakes that have begun, go on
- * as they are. Where something is wrong, nothing changes. `""` takes a secret or certificate away.
+ * as they are. Where something is wrong, nothing changes, and it fails with an {@link InvalidOption}. `""` takes a secret or certificate away.
  *
  * A secret changes in two rounds, each in any order of the nodes: first all get `[new, old]`; when no link says any more that it
- * goes by an older one (`Node.peers`, `emp status`), all get `new`.
+ * goes by an older one ({@link peers}, `emp status`), all get `new`.
  *
  * **Gotchas**
  *
@@ -532,13 +589,13 @@ export const renew = (renewal: Renewal): Effect.Effect<void, InvalidOption, Node
  * **Details**
  *
  * - The node leaves its groups: other nodes choose it no more, and hear so at once.
- * - Calls from other nodes are refused, with a `Killed` of the reason `["draining", text]` whose `isUnbegun` says that nothing has
- *   begun: `Global.group(...).call` goes on with another member by itself. Calls between ports of the node, plain messages, and what Perl
+ * - Calls from other nodes are refused, with a `Port.Killed` of the reason `["draining", text]` whose `isUnbegun` says that nothing has
+ *   begun: the `call` of a `Global.group` goes on with another member by itself. Calls between ports of the node, plain messages, and what Perl
  *   nodes ask are taken until the end.
  * - Calls that had been made before are answered, those too that are answered later (`Port.replyLater`) or in parts (streams of `Rpc`), and
  *   messages that had arrived are handled.
  *
- * It is done when that is so, or when the time is over: the `drainTimeout` of the node, unless another one is given. Then a line of the log
+ * It is done when that is so, or when the time is over: the `drainTimeout` of the node, unless `timeout` is another one. Then a line of the log
  * says what was left. There is no way back: what the node still does after that is to stop. A second `drain` waits for the same.
  *
  * A node whose layer closes drains before its links end, and has nothing to wait for if its ports have ended.
@@ -588,7 +645,7 @@ export const drain = (
   })
 
 /**
- * What `renew` changes. What is `undefined` stays.
+ * What {@link renew} changes. What is `undefined` stays.
  *
  * @category models
  * @since 0.1.0
@@ -596,7 +653,7 @@ export const drain = (
 export type { Renewal }
 
 /**
- * The node's ID, expanded.
+ * The node's ID, expanded: `%n`, `%u` and a trailing `/` of the option `nodeId` are replaced.
  *
  * @category accessors
  * @since 0.1.0
@@ -604,7 +661,7 @@ export type { Renewal }
 export const id: Effect.Effect<string, never, Node> = Effect.map(Node, (node) => node.nodeId)
 
 /**
- * The addresses that others are told to dial, with their real ports. Empty for a node that does not listen.
+ * The addresses that others are told to dial now, as `host:port`, with their real ports. Empty for a node that does not listen.
  *
  * **Gotchas**
  *
@@ -617,7 +674,11 @@ export const id: Effect.Effect<string, never, Node> = Effect.map(Node, (node) =>
 export const addresses: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.map(Node, (node) => node.addresses)
 
 /**
- * The IDs of the nodes that there is a link to, without this one.
+ * The IDs of the nodes that there is a link to now, without this one.
+ *
+ * **When to use**
+ *
+ * For who is there. {@link peers} says how each of them fares, {@link events} who comes and goes.
  *
  * @category accessors
  * @since 0.1.0
@@ -628,7 +689,11 @@ export const upNodes: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect
 )
 
 /**
- * All nodes that this one has a link to, or messages or monitors for.
+ * All nodes that this one has a link to, or messages or monitors for, as they are now.
+ *
+ * **When to use**
+ *
+ * To look at links: what protects them, and what waits for them. {@link gauges} has the sums, {@link upNodes} the IDs alone.
  *
  * @category accessors
  * @since 0.1.0
@@ -651,21 +716,25 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
 )
 
 /**
- * What a node holds at a moment: `ports` without the node port, `links` and `searches` to other nodes, incoming
- * `handshakes`, `queuedMessages` that wait for a link, `unsentBytes` on links, `waitingSenders` that wait for room.
- * `refusedMessages` is how many its ports have refused since it started.
+ * What a node holds at a moment: what {@link gauges} answers.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
 export type Gauges = gaugesOf.Gauges
 
 /**
- * What the node holds now.
+ * What the node holds now, in numbers.
+ *
+ * **When to use**
+ *
+ * To look in from within the program, as tests do. What is to be watched from outside takes Effect's metrics, of which a networked node has more.
+ * {@link peers} has the same for each node.
  *
  * **Details**
  *
- * A networked node has them and more among Effect's metrics, with the attribute `node`: `effect_mp_ports`, `effect_mp_queued_messages`,
+ * The metrics have the attribute `node`: `effect_mp_ports`, `effect_mp_queued_messages`,
  * `effect_mp_messages_handled_total` and the others that `docs/operating-reference.md` has in a table. They are read when `PrometheusMetrics`,
  * `Otlp` or `Metric.snapshot` asks for them, and are gone with the node.
  *
@@ -689,11 +758,15 @@ export type Gauges = gaugesOf.Gauges
 export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter, gaugesOf.read)
 
 /**
- * What the node lacks before it is ready for work, in words; nothing if it is ready.
+ * What the node lacks before it is ready for work, in words for people; nothing if it is ready.
+ *
+ * **When to use**
+ *
+ * To wait for it, or to tell somebody. {@link layerProbes} answers those who ask by HTTP.
  *
  * **Details**
  *
- * A node that is to be part of a network (`Global`) has to find it first; one that drains is not ready any more. Of a node that `emp run`
+ * A node that is to be part of a network (`Global.layer`) has to find it first; one that drains is not ready any more. Of a node that `emp run`
  * runs all services have to be up.
  *
  * **Example** (A node by itself lacks nothing)
@@ -705,7 +778,6 @@ export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter,
  * await Effect.runPromise(Node.lacks.pipe(Effect.provide(Node.layerLocal))) // => []
  * ```
  *
- * @see {@link layerProbes} for those who ask by HTTP
  * @category accessors
  * @since 0.1.0
  */
@@ -716,11 +788,11 @@ export const lacks: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.m
  *
  * **When to use**
  *
- * In a program of its own; a node that `emp run --metrics` runs has them.
+ * In a program of its own; a node that `emp run --metrics` runs has them. {@link lacks} says the same within the program.
  *
  * **Details**
  *
- * `GET /healthz` is answered as long as the event loop turns. `GET /readyz` is 200, or 503 with what the node `lacks`. For metrics there
+ * `GET /healthz` is answered as long as the event loop turns. `GET /readyz` is 200, or 503 with what the node {@link lacks}. For metrics there
  * is `PrometheusMetrics.layerHttp` of Effect: those of the node are among them.
  *
  * **Example** (Probes and metrics)
@@ -739,7 +811,6 @@ export const lacks: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.m
  * answers.map(({ status }) => status) // => [200, 200, 200]
  * ```
  *
- * @see {@link lacks} for the reasons
  * @category layers
  * @since 0.1.0
  */
@@ -755,11 +826,35 @@ export const layerProbes: Layer.Layer<never, never, Node | HttpRouter.HttpRouter
 /**
  * Nodes that come and go: first an `Up` for every node that there is a link to now, then what happens.
  *
+ * **When to use**
+ *
+ * To follow the network. {@link upNodes} and {@link peers} say how it is now. A program that depends on a port elsewhere monitors that port
+ * (`Port.mon`): it hears of its node as well.
+ *
  * **Gotchas**
  *
  * The reason of a `Down` is for people: the transport's text, such as `Unexpected end-of-file`. Programs decide by `linkError`: the
  * tag under which `docs/errors.md` tells what happened (`node_left`: it stopped in order, which `orderly` says too; `link_lost`;
  * `peer_silent`). That a node is down is a verdict, and can be wrong: it may live behind a broken network.
+ *
+ * **Example** (The first node that comes)
+ *
+ * ```ts
+ * import { Global, Node, Transport } from "effect-mp"
+ * import { Effect, Layer, Option, Stream } from "effect"
+ *
+ * const node = (nodeId: string, bind: string, seeds: ReadonlyArray<string>) =>
+ *   Global.layer({ seeds }).pipe(Layer.provideMerge(Node.layer({ nodeId, secret: "swordfish", binds: [bind] })))
+ *
+ * const program = Effect.gen(function*() {
+ *   const a = yield* Layer.build(node("a", "memory:1", []))
+ *   yield* Layer.build(node("b", "memory:2", ["memory:1"]))
+ *   const first = yield* Stream.runHead(Node.events).pipe(Effect.provide(a))
+ *   return Option.getOrThrow(first)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(Transport.layerMemory), Effect.scoped)) // => { _tag: "Up", nodeId: "b" }
+ * ```
  *
  * @category accessors
  * @since 0.1.0
@@ -790,14 +885,42 @@ export const events: Stream.Stream<NodeEvent, never, Node> = Stream.unwrap(
 )
 
 /**
- * Answers where nodes live, for as long as the scope lasts. `Global.layer` does this; a program with a fixed set of
- * nodes may do it by hand.
+ * Answers where nodes live, for as long as the scope lasts.
+ *
+ * **When to use**
+ *
+ * Where a program knows its nodes by itself: a fixed set of them, or a registry of its own. Otherwise `Global.layer` does it, for nodes that
+ * find each other by seeds.
  *
  * **Details**
  *
  * `find` gets a node ID and answers addresses of the form `host:port`, none if it does not know the node. Finding and
  * dialling together may take `connectInterval`. Of several address books the last one is asked. A node without a network
  * asks nobody.
+ *
+ * **Example** (Two nodes that know each other)
+ *
+ * ```ts
+ * import { Node, Port, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const book = new Map([["a", ["memory:1"]], ["b", ["memory:2"]]])
+ *
+ * const start = (nodeId: string) =>
+ *   Layer.build(Layer.provideMerge(
+ *     Layer.effectDiscard(Node.addressBook((wanted) => Effect.succeed(book.get(wanted) ?? []))),
+ *     Node.layer({ nodeId, secret: "swordfish", binds: book.get(nodeId) })
+ *   ))
+ *
+ * const program = Effect.gen(function*() {
+ *   const a = yield* start("a")
+ *   const b = yield* start("b")
+ *   const echo = yield* Effect.provide(Port.make({ echo: (text, to) => Port.snd(to, text) }), b)
+ *   return yield* Effect.provide(Port.cal(echo, "echo", "hello"), a)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(Transport.layerMemory), Effect.scoped)) // => "hello"
+ * ```
  *
  * @category constructors
  * @since 0.1.0

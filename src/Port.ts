@@ -1,11 +1,25 @@
 /**
  * Ports: destinations for messages, and contexts to run code in.
  *
- * A port is a scoped resource. Its handlers are Effects that run one at a time; what fails in them kills the port, and
- * whoever monitors it is told how it ended. A port ID is a plain string: it can travel in messages, be a map key, be
- * printed.
+ * A port is a scoped resource with a mailbox. Its handlers are Effects that run one at a time; what fails in them ends the port, and whoever
+ * monitors it is told why. A port ID is a plain string: it can travel in messages, be a map key, be printed.
  *
- * The verbs are those of AEMP, AnyEvent::MP: `snd`, `rcv`, `kil`, `mon`, `cal`, `psub`, `spawn`.
+ * | to begin with               | what it does                                                              |
+ * | --------------------------- | ------------------------------------------------------------------------- |
+ * | {@link make}                | makes a port, with a handler for each tag                                 |
+ * | {@link protocol}            | says what a port takes: to the compiler, and to messages from other nodes |
+ * | {@link snd}                 | sends a message, and does not wait for what becomes of it                 |
+ * | {@link cal}                 | sends a message, and waits for the answer                                 |
+ * | {@link mon}, {@link exit}   | tell how a port ends                                                      |
+ * | {@link kil}                 | ends a port                                                               |
+ * | {@link inbox}               | makes a port that is read like a queue                                    |
+ * | {@link remote}              | declares a function by which other nodes make ports here                  |
+ * | {@link fork}, {@link psub}  | run code in a port that is no handler                                     |
+ *
+ * The verbs are those of AEMP, AnyEvent::MP. What ends in `Unsafe` does the same where no Effect runs.
+ *
+ * `docs/introduction/1-ports.md` begins at the beginning. `docs/messages.md` has what messages may hold, `docs/guarantee.md` what is certain of
+ * them, `docs/errors.md` the reasons that ports end with.
  *
  * @since 0.1.0
  */
@@ -53,13 +67,22 @@ declare const Answers: unique symbol
  * The address of a port: `nodeid#name`, a plain string. `M` says which messages the port takes; without it, the port
  * takes everything.
  *
+ * **Details**
+ *
+ * The ID of a port that speaks a {@link Protocol} has the type `typeof Counter.PortId.Type`. No port ever gets the ID that another one had. A
+ * bare node ID is the address of that node's own port.
+ *
+ * **Gotchas**
+ *
+ * Only the compiler knows `M`, and takes any text for an ID. Text that comes from outside is held against {@link isPortId}.
+ *
  * @category models
  * @since 0.1.0
  */
 export type PortId<M extends Messages = any> = string & { readonly [Accepts]?: M }
 
 /**
- * One message of a protocol: `Args` are its arguments, `Reply` is what `cal` is answered with (`never`: nothing).
+ * One message of a protocol, as {@link message} makes it: `Args` are its arguments, `Reply` is what `cal` is answered with (`never`: nothing).
  *
  * @category models
  * @since 0.1.0
@@ -81,13 +104,15 @@ export interface Message<in Args extends ReadonlyArray<unknown>, out Reply = nev
 export type Messages = Readonly<Record<string, Message<any, any>>>
 
 /**
- * What a port accepts. `PortId` is the schema for the address of such a port, to be used in the messages of others.
+ * What a port accepts, as {@link protocol} makes it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Protocol<M extends Messages> {
+  /** What the messages are, by tag: `typeof Counter.messages` is what types ask for. */
   readonly messages: M
+  /** The schema for the address of such a port, to be used in the messages of others. */
   readonly PortId: Schema.Codec<PortId<M>, PortId<M>>
   /** @internal */
   readonly validate: protocols.Validate
@@ -139,9 +164,16 @@ type Beginnings<Args extends ReadonlyArray<unknown>> = number extends Args["leng
   : Args
 
 /**
- * What handles the messages of a protocol, by tag. A handler gets the arguments one by one and answers with an Effect,
- * an Exit, or nothing; where the message has a reply, with an Effect of it. `R` are the services that they need beyond
- * what every port has.
+ * What handles the messages of a protocol, by tag. `R` are the services that handlers need beyond what every port has.
+ *
+ * **When to use**
+ *
+ * To write handlers down by themselves. Within the call of {@link make} the compiler knows their types without it.
+ *
+ * **Details**
+ *
+ * A handler gets the arguments one by one. It answers with an Effect, an Exit, or nothing; where the message has a reply, with an Effect of
+ * that.
  *
  * **Example** (Handlers that stand by themselves)
  *
@@ -209,22 +241,23 @@ type Superfluous<H, M> = {
 }
 
 /**
- * Settings of a port.
+ * Settings of a port. A value that an option cannot have is a defect, a `RangeError`.
  *
+ * @see {@link make}, which takes them
  * @category models
  * @since 0.1.0
  */
 export interface Options {
   /**
-   * How many messages may wait to be handled. One more kills the port with `["mailbox_overflow", n]`: there is never a
-   * silent hole. Default: no limit. What is no whole number is refused, as a defect.
+   * How many messages may wait to be handled: a whole number, or `Infinity`. One more kills the port with `["mailbox_overflow", n]`: there is
+   * never a silent hole. Default: no limit.
    */
   readonly mailbox?: number | undefined
   /**
    * What becomes of a message that no handler takes, or that came from another node and does not fit the protocol. `"kill"` ends the port:
    * right for what belongs to one owner, who is to hear of the mistake. `"refuse"` leaves the port alone: right for what many share, in a
    * network whose nodes are upgraded one after the other. The message is counted (`refusedMessages` of `Node.gauges`) and logged, a few
-   * times a minute at most; a call fails at its caller with the reason, unless that is a Perl node. Default: `"kill"`.
+   * times a minute at most; a call fails at its caller with the reason, unless that is on a Perl node. Default: `"kill"`.
    */
   readonly invalid?: "kill" | "refuse" | undefined
   /**
@@ -242,7 +275,7 @@ export interface Options {
 }
 
 /**
- * How many messages are handled at once.
+ * How many messages are handled at once: a whole number of at least 1, or `"unbounded"`.
  *
  * @category models
  * @since 0.1.0
@@ -253,6 +286,7 @@ export type Concurrency = number | "unbounded"
  * Where the answer to a call goes: the port that the caller waits at, a plain string. `Reply` is what it takes.
  *
  * @see {@link replyLater} for handlers that answer later
+ * @see {@link reply} to answer
  * @category models
  * @since 0.1.0
  */
@@ -284,24 +318,25 @@ export type ReplyTo<Reply = any> = string & { readonly [Answers]?: (reply: Reply
 export const Self = cell.Self
 
 /**
+ * The service that an effect requires which runs inside of a port only.
+ *
  * @category services
  * @since 0.1.0
  */
 export type Self = cell.Self
 
 /**
- * How a port ended abnormally: AEMP's reason list, which begins with a tag.
+ * How a port ended abnormally: `port` is the ID, `reason` AEMP's reason list, which begins with a tag.
  *
  * **Details**
  *
- * The tags of this package's own reasons are listed in `docs/errors.md`. A reason that is empty means a normal end;
- * `cal` fails with one when the port that it asked ends before it has answered.
+ * `docs/errors.md` has all tags of this package's own, and what to do; programs may {@link kil} with others. An empty reason is a normal end;
+ * {@link cal} fails with one when the port that it asked ends before it has answered.
  *
- * Where a port ended since a link of this node was lost, `linkError` says why: the tag of Transport's `LinkError`, such as `node_left`
- * (that node stopped in order), `link_lost` or `peer_silent`. A reason that came from another node has the text alone.
- *
- * Where a call was refused since the node of the port is about to stop (`["draining", text]`), `isUnbegun` is true: nothing of it has begun,
- * and it may be made again, elsewhere, whatever it does. The reason alone does not say so: a port may end with it whose handler was refused.
+ * - `linkError`: why the link was lost that the port ended for: the tag of a `Transport.LinkError`, such as `link_lost` or `peer_silent`;
+ *   `node_left` where the port's node stopped in order. Otherwise `undefined`, also where the link was lost by another node, which tells of it.
+ * - `isUnbegun`: the call was refused, since the node of the port is about to stop (`["draining", text]`). Nothing of it has begun: it may be
+ *   made again, elsewhere, whatever it does. The reason alone does not say so, for a port may end with that of a call of its own.
  *
  * **Example** (Whether to ask again)
  *
@@ -320,20 +355,24 @@ export type Self = cell.Self
 export const Killed = reason.Killed
 
 /**
+ * An error of the class of this name.
+ *
  * @category errors
  * @since 0.1.0
  */
 export type Killed = reason.Killed
 
 /**
- * A message that no link can carry: `path` leads to the culprit inside of it. A function, a class instance, a cycle, a
- * lone surrogate; for links that speak JSON also bytes, a number that is not finite, `undefined`, or a bigint that a number could be. Or it
- * `isTooLarge`: larger than the other node takes, which is its `maxMessageSize`.
+ * A message that the link to its port cannot carry: a defect of whoever sends it. Nothing of the message is sent.
  *
  * **Details**
  *
- * It is a defect of the sender, and kills the port that it happens in. Nothing of the message is sent. `docs/messages.md` has the table
- * of what may be sent.
+ * - `port`: where it was to go.
+ * - `path`: the way into the message to what cannot travel: a function, a class instance, a cycle, a lone surrogate; for links that speak JSON
+ *   also bytes, a number that is not finite, `undefined`, or a bigint that a number could be.
+ * - `isTooLarge`: nothing is wrong with it but its size. The other node takes no more than its `maxMessageSize`.
+ *
+ * In a port the defect ends the port. `docs/messages.md` has the table of what may be sent.
  *
  * @category errors
  * @since 0.1.0
@@ -341,6 +380,8 @@ export type Killed = reason.Killed
 export const UnsendableMessage = link.UnsendableMessage
 
 /**
+ * An error of the class of this name.
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -381,18 +422,19 @@ type MethodOf<T> = { [K in keyof T]-?: [T[K]] extends [Callable] ? [T[K]] extend
  *
  * **Details**
  *
- * - `.replies(schema)` makes it a call: `cal` appends the port to reply to, and what the handler succeeds with is sent
+ * - `.replies(schema)` makes it a call: {@link cal} appends the port to reply to, and what the handler succeeds with is sent
  *   there.
- * - `.rest(schema)` lets any number of arguments follow. So a monitor's message has room for the reason.
+ * - `.rest(schema)` lets any number of arguments follow. So a message that {@link mon} sends has room for the reason.
  *
  * The schemas are of plain data: text, numbers, bigints, bytes, booleans, `null`, arrays and structs of them. What can never be sent
  * (a Date, an Option, a Map, a class, a transformation) does not compile, or is a TypeError here where the types cannot tell. What is
- * unknown is checked when it is sent. `docs/messages.md` has the table.
+ * unknown is checked when it is sent. `docs/messages.md` has the table, and what to use instead.
  *
  * **Gotchas**
  *
- * Checks of a schema are synchronous. One that throws makes the message invalid, which ends the port.
+ * Checks of a schema are synchronous. One that throws makes the message invalid, as one that fails does.
  *
+ * @see {@link perl} for messages from Perl
  * @category constructors
  * @since 0.1.0
  */
@@ -416,13 +458,22 @@ const messageOf = (shape: protocols.MessageShape): Message<any> => ({
 })
 
 /**
- * Describes what a port accepts. The schemas validate messages from other nodes before a handler sees them; between
+ * Describes what a port accepts. Messages from other nodes are held against it before a handler sees them; between
  * ports of one node the types suffice.
+ *
+ * **When to use**
+ *
+ * For ports that others write to: a mistake does not compile, and what a stranger sends does not get into a handler. A port that stays within
+ * a few lines of code does without. For calls with classes, errors of their own or streams there is `Rpc.serve`.
  *
  * **Details**
  *
+ * A message that does not fit ends the port with `["invalid_message", text]`, unless the option `invalid` says otherwise.
+ *
  * A message may say more than its schemas: fields that a struct does not name, arguments behind the last one (those of a call before the
  * port to reply to). Nobody looks at them, and the handler gets them as they came: so a newer node may say more to an older one.
+ *
+ * `PortId` of the result is the schema of such a port's address, for messages of other protocols.
  *
  * **Example** (A protocol, a port that speaks it, and a call)
  *
@@ -521,27 +572,34 @@ export const perl: typeof perlSchemas = perlSchemas
  * Makes a port in the current scope. When the scope closes, the port is killed: normally if the scope closes with
  * success, with the reason taken from the Cause otherwise.
  *
+ * **When to use**
+ *
+ * For nearly all ports. A conversation of several steps is easier to read with {@link inbox}, whose messages a program takes when it wants
+ * them. {@link makeUnsafe} is for places where no Effect runs, {@link spawn} for ports on other nodes. A port that is to be made again
+ * when it ends is the child of a `Supervisor.restart` or `Supervisor.make`.
+ *
  * **Details**
  *
  * - `make(protocol, handlers)`: typed; the result takes the messages of the protocol and nothing else.
  * - `make(handlers)`: a record of handlers by tag, which get the arguments behind it.
  * - `make(handler)`: one default receiver, which gets whole messages.
- * - `make()`: no handler yet; `rcv` adds some. With options it is `make(undefined, options)`.
+ * - `make()`: no handler yet; {@link rcv} adds some. With options it is `make(undefined, options)`.
  *
  * Handlers run one at a time, unless the option `concurrency` says otherwise, in the order in which messages arrive; one that waits holds
- * up its own port and no other.
- * They run with the services of the effect that made the port, and with `Self` and a `Scope` that closes when the port
- * ends. Their log lines are annotated with `node`, `port` and `tag`. A message that was sent in a span, here or on another node of our kind,
- * is handled in a child of it, `handle TAG`.
+ * up its own port and no other. They run with the services of the effect that made the port, with {@link Self}, and with a `Scope`, which is
+ * the port's. Their log lines are annotated with `node`, `port` and `tag`. A message that was sent in a span, here or on another node of our
+ * kind, is handled in a child of it, `handle TAG`.
  *
  * **Gotchas**
  *
- * A message that no handler takes kills the port with `["unhandled_message", text]`, unless the option `invalid` says otherwise.
+ * A handler that fails ends the port. What a port is to survive it handles itself, or a supervisor starts it again.
+ *
+ * A message that no handler takes ends the port with `["unhandled_message", text]`, unless the option `invalid` says otherwise.
  * Handlers in an uninterruptible region delay the end of a port that is killed.
  *
- * The `Scope` of handlers is the port's: `acquireRelease` in a handler lives as long as the port, once for each message. Wrap such a handler
+ * What a handler acquires lives as long as the port, and it acquires that once for each message. Wrap such a handler
  * in `Effect.scoped`, or make the port with `handlerScope: "message"`. A fiber of `Effect.forkChild` ends as soon as the port has
- * nothing more to handle: take `Port.fork`, or `Effect.forkScoped`.
+ * nothing more to handle: take {@link fork}, or `Effect.forkScoped`.
  *
  * **Example** (A port, and its end)
  *
@@ -566,15 +624,29 @@ export const perl: typeof perlSchemas = perlSchemas
  * @since 0.1.0
  */
 export const make: {
+  /** Makes a port in the current scope that has no handlers yet: {@link rcv} adds some. It is killed when the scope closes. */
   (handlers?: undefined, options?: Options): Effect.Effect<PortId, never, Node | Scope.Scope>
+  /**
+   * Makes a port in the current scope with one handler, the default receiver, which gets whole messages: the tag, then the arguments. They are
+   * handled one at a time. A handler that fails ends the port; so does the end of the scope. {@link make} has the other forms.
+   */
   <H extends AnyHandler>(
     handler: H,
     options?: Options
   ): Effect.Effect<PortId, never, Node | Scope.Scope | Services<H>>
+  /**
+   * Makes a port in the current scope with a handler for each tag, which gets the arguments behind the tag. Messages are handled one at a time. A
+   * handler that fails ends the port; so do a message that no handler takes, and the end of the scope. {@link make} has the other forms.
+   */
   <H extends Readonly<Record<string, AnyHandler>>>(
     handlers: H,
     options?: Options
   ): Effect.Effect<PortId, never, Node | Scope.Scope | Services<H>>
+  /**
+   * Makes a port in the current scope that takes the messages of a protocol, with a handler for each of them. They are handled one at a time;
+   * what the handler of a call succeeds with is its answer. A handler that fails ends the port; so do a message from another node that does not
+   * fit the protocol, and the end of the scope. {@link make} has the other forms.
+   */
   <M extends Messages, H extends Handlers<M, any>>(
     protocol: Protocol<M>,
     handlers: H & Superfluous<H, M>,
@@ -584,7 +656,11 @@ export const make: {
   Effect.withFiber((fiber) => Exit.succeed(makeIn("make", fiber.context, args)))
 
 /**
- * `make` where no Effect runs: in a callback of a library, in a loop that makes ports by the million.
+ * {@link make} where no Effect runs.
+ *
+ * **When to use**
+ *
+ * In a callback of a library, or in a loop that makes ports by the million. Everywhere else {@link make} finds the context by itself.
  *
  * **Details**
  *
@@ -593,7 +669,7 @@ export const make: {
  *
  * **Gotchas**
  *
- * It throws what `make` dies with.
+ * It throws what `make` dies with: a `RangeError` for an option.
  *
  * **Example** (A port for each connection of a server)
  *
@@ -621,17 +697,21 @@ export const make: {
  * @since 0.1.0
  */
 export const makeUnsafe: {
+  /** `make` where no Effect runs: a port without handlers, in the scope that the context has. {@link rcv} adds handlers. */
   (context: Context.Context<Node | Scope.Scope>, handlers?: undefined, options?: Options): PortId
+  /** `make` where no Effect runs: a port in the scope that the context has, with one handler, which gets whole messages. */
   <H extends AnyHandler>(
     context: Context.Context<Node | Scope.Scope | Services<H>>,
     handler: H,
     options?: Options
   ): PortId
+  /** `make` where no Effect runs: a port in the scope that the context has, with a handler for each tag. */
   <H extends Readonly<Record<string, AnyHandler>>>(
     context: Context.Context<Node | Scope.Scope | Services<H>>,
     handlers: H,
     options?: Options
   ): PortId
+  /** `make` where no Effect runs: a port that takes the messages of a protocol, in the scope that the context has. */
   <M extends Messages, H extends Handlers<M, any>>(
     context: Context.Context<Node | Scope.Scope | Services<H>>,
     protocol: Protocol<M>,
@@ -706,13 +786,18 @@ const answer = (to: string, ...reply: AnyMessage): Effect.Effect<void, never, No
   })
 
 /**
- * What the handler of a call answers that will answer later: `keep` gets the port to reply to, and whoever has that may `reply`, the port
- * itself with another message, or another port. Meanwhile the port handles what comes next.
+ * What the handler of a call answers that will answer later: `keep` gets the port to reply to. Meanwhile the port handles what comes next.
+ *
+ * **When to use**
+ *
+ * Where the answer depends on a message that is still to come, or where another port is to give it. A handler that has only to wait for its own
+ * work answers by succeeding; the option `concurrency` lets it not hold up others. Whoever has the port to reply to answers with
+ * {@link reply}.
  *
  * **Details**
  *
- * The port to reply to is a plain string, that can travel. It is gone when the caller is: a monitor of it (`mon`) tells, and so nobody works
- * for those who wait no more. `kil(to, tag, text)` fails the call.
+ * The port to reply to is a plain string, that can travel. It is gone when the caller is: a monitor of it ({@link mon}) tells, and so nobody
+ * works for those who wait no more. `kil(to, tag, text)` fails the call with that reason.
  *
  * **Gotchas**
  *
@@ -767,10 +852,18 @@ export const replyLater = <Reply, R = never>(
   Effect.succeed(new protocols.Later(keep)) as Effect.Effect<any>
 
 /**
- * Answers a call whose handler has left it to be answered later. A caller that waits no more is left alone, and so is one that has its
- * answer already.
+ * Answers a call whose handler has left it to be answered later.
  *
- * @see {@link replyLater}
+ * **When to use**
+ *
+ * With what {@link replyLater} has kept, or with the last argument of a call that came to an {@link inbox}. A handler that knows the answer
+ * succeeds with it.
+ *
+ * **Details**
+ *
+ * A caller that waits no more is left alone, and so is one that has its answer already. An answer that is larger than the caller's node takes
+ * fails the call, and not whoever replies.
+ *
  * @category calls
  * @since 0.1.0
  */
@@ -784,6 +877,11 @@ const isTooLarge = (error: unknown): error is UnsendableMessage =>
 /**
  * Adds, replaces or removes handlers of a port of this node.
  *
+ * **When to use**
+ *
+ * Where what a port does changes while it lives, or is known only after its ID is. What is known from the beginning is given to
+ * {@link make}.
+ *
  * **Details**
  *
  * - `rcv(port, tag, handler)`: from now on `handler` gets the messages with this tag.
@@ -794,6 +892,10 @@ const isTooLarge = (error: unknown): error is UnsendableMessage =>
  *
  * The handler runs in the port, with the services of the effect that calls `rcv`. Messages that wait already are handled
  * by what is there when their turn comes. A port that has ended is left alone.
+ *
+ * **Gotchas**
+ *
+ * A port of another node is a mistake: a defect, a `TypeError`.
  *
  * **Example** (Changing what a port does)
  *
@@ -816,12 +918,18 @@ const isTooLarge = (error: unknown): error is UnsendableMessage =>
  * @since 0.1.0
  */
 export const rcv: {
+  /**
+   * From now on the handler gets the messages of a port of this node with this tag, in the place of the one that it has for them. It runs in that
+   * port, with the services of the effect that calls `rcv`.
+   */
   <M extends Messages, const Tag extends TagOf<M> & string, R = never>(
     port: PortId<M>,
     tag: Tag,
     handler: HandlerOf<M, Tag, R>
   ): Effect.Effect<void, never, Node | Beyond<R>>
+  /** From now on the handler gets, whole, the messages of a port of this node that no tag's handler takes. */
   <H extends AnyHandler>(port: PortId, handler: H): Effect.Effect<void, never, Node | Services<H>>
+  /** Removes the handler of a tag from a port of this node. The default receiver gets such messages then, if there is one. */
   <M extends Messages>(port: PortId<M>, tag: TagOf<M> & string): Effect.Effect<void, never, Node>
 } = (port: string, first: string | AnyHandler, second?: AnyHandler): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
@@ -860,12 +968,17 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  * Sends a message. It is put into the port's mailbox, or handed to the link to the port's node; the receiver never runs
  * inside of it.
  *
+ * **When to use**
+ *
+ * Where nobody waits for an answer. {@link cal} waits for one, and fails when there will be none. Where no Effect runs, in a callback or in a hot
+ * loop, {@link sender} sends to one port, {@link sndUnsafe} to any. {@link after} sends later.
+ *
  * **Details**
  *
- * A message may come as one list: `snd(port, ...message)`. To an untyped port it may be empty.
+ * A message is a tag and its arguments. It may come as one list: `snd(port, ...message)`; to an untyped port it may be empty.
  *
- * Sending never fails. Whether a message arrived is what `mon` is for: from the moment a monitor stands, every message
- * arrives, in order, or from the first one lost on none arrives until the monitor has fired.
+ * Sending never fails, and a message to a port that is gone disappears. Whether a message arrived is what {@link mon} is for: from the moment a
+ * monitor stands, every message arrives, in order, or from the first one lost on none arrives until the monitor has fired.
  *
  * While another node cannot take more (its link has sent over 1 MiB that did not leave, or 10,000 messages wait for
  * a link), `snd` waits. Interrupted while it waits, it sends nothing. Where nothing can be interrupted, in a finalizer for
@@ -878,15 +991,41 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  * **Gotchas**
  *
  * Within a node messages are not copied: do not change what you have sent. A message to another node must be plain data, and
- * no larger than that node takes, or `snd` dies with an `UnsendableMessage`; what is changed afterwards is not sent. One that
+ * no larger than that node takes, or `snd` dies with an {@link UnsendableMessage}; what is changed afterwards is not sent. One that
  * not every link can carry (bytes, for one, or more than 5 KB) waits for the link, if that is still being made, to know whether
  * it can.
+ *
+ * **Example** (A message as arguments, and as one list)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const seen: Array<string> = []
+ *   const port = yield* Port.make({ line: (...words) => void seen.push(words.join(" ")), seen: (to) => Port.snd(to, seen) })
+ *   const message = ["line", "twice", "as", "long"]
+ *   yield* Port.snd(port, "line", "one", "line")
+ *   yield* Port.snd(port, ...message)
+ *   return yield* Port.cal(port, "seen")
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => ["one line", "twice as long"]
+ * ```
  *
  * @category combinators
  * @since 0.1.0
  */
 export const snd: {
+  /**
+   * Sends a message, whole: a tag and its arguments. It does not wait for what becomes of it, and never fails; {@link mon} tells whether a message
+   * was lost, {@link cal} waits for an answer. A message that cannot travel is a defect, an {@link UnsendableMessage}.
+   */
   <M extends Messages>(port: PortId<M>, ...message: MessageOf<M>): Effect.Effect<void, never, Node>
+  /**
+   * Sends the message with this tag and these arguments. It does not wait for what becomes of it, and never fails; {@link mon} tells whether a
+   * message was lost, {@link cal} waits for an answer. A message that cannot travel is a defect, an {@link UnsendableMessage}.
+   */
   <M extends Messages, const Tag extends TagOf<M>>(
     port: PortId<M>,
     tag: Tag,
@@ -900,24 +1039,28 @@ const Snd = sndEffect<Node>((fiber, to, message) => {
 })
 
 /**
- * `snd` where no Effect runs: in a callback, in a hot loop. Answers whether a sender that can wait may go on; the message is sent in
- * any case.
+ * {@link snd} where no Effect runs. Answers whether a sender that can wait may go on; the message is sent in any case.
+ *
+ * **When to use**
+ *
+ * In a callback that sends to many ports, each perhaps once. For many messages to one port {@link sender} is shorter, and as fast. Where an
+ * Effect runs, {@link snd} waits by itself when it should.
  *
  * **Details**
  *
  * `node` is the service: `yield* Node.Node`. The message is sent as by `snd`, with the same guarantee, and the receiver never runs inside
  * of it. `false` says what `write` of a Node stream says: another node does not take more for now, and what is sent meanwhile is kept in
- * memory. Whoever can wait does, with `awaitRoom`.
+ * memory. Whoever can wait does, with {@link awaitRoom}.
  *
  * **Gotchas**
  *
- * It throws an `UnsendableMessage` where `snd` dies with one. Who never waits loses the link to a node that takes nothing: over 256 MiB,
+ * It throws an {@link UnsendableMessage} where `snd` dies with one. Who never waits loses the link to a node that takes nothing: over 256 MiB,
  * or a million messages while a link is being made.
  *
  * A message that not every link can carry (bytes, for one) does not wait for a link that is still being made: if that turns out to be
  * one that cannot, the link is lost.
  *
- * Where no Effect runs there is no span: the message is handled outside of any.
+ * Its messages are in no span.
  *
  * **Example** (Events of an emitter)
  *
@@ -941,12 +1084,19 @@ const Snd = sndEffect<Node>((fiber, to, message) => {
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 21
  * ```
  *
- * @see {@link sender} for many messages to one port
  * @category combinators
  * @since 0.1.0
  */
 export const sndUnsafe: {
+  /**
+   * `snd` where no Effect runs, of a whole message. Answers `false` where a sender that can wait should, with {@link awaitRoom}; the message is
+   * sent in any case. It throws an {@link UnsendableMessage}.
+   */
   <M extends Messages>(node: NodeService, port: PortId<M>, ...message: MessageOf<M>): boolean
+  /**
+   * `snd` where no Effect runs. Answers `false` where a sender that can wait should, with {@link awaitRoom}; the message is sent in any case. It
+   * throws an {@link UnsendableMessage}.
+   */
   <M extends Messages, const Tag extends TagOf<M>>(
     node: NodeService,
     port: PortId<M>,
@@ -956,23 +1106,29 @@ export const sndUnsafe: {
 } = (node: NodeService, port: string, ...message: ReadonlyArray<unknown>): boolean => routerOf(node).post(port, message)
 
 /**
- * Sends messages to one port, without an Effect. It answers what `sndUnsafe` does.
+ * Sends messages to one port, without an Effect, as {@link sender} makes it. It answers what {@link sndUnsafe} does.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Sender<M extends Messages = any> {
+  /** Sends a whole message. `false` where a sender that can wait should, with {@link awaitRoom}; the message is sent in any case. */
   (...message: MessageOf<M>): boolean
+  /** Sends a message. `false` where a sender that can wait should, with {@link awaitRoom}; it is sent in any case. */
   <const Tag extends TagOf<M>>(tag: Tag, ...args: SendArgsOf<M, Tag>): boolean
 }
 
 /**
- * A function that sends messages to a port: for callbacks, event emitters and hot loops, in which no Effect runs.
+ * A function that sends messages to one port, without an Effect.
+ *
+ * **When to use**
+ *
+ * For callbacks, event emitters and hot loops that send to one port. {@link sndUnsafe} names the port each time, {@link snd} is an Effect.
  *
  * **Details**
  *
- * Each message is sent as by `snd`, with the same guarantee: the receiver never runs inside of the function. It answers whether a sender
- * that can wait may go on, as `sndUnsafe` does; `awaitRoom` waits. Its messages are in no span.
+ * What holds of `sndUnsafe` holds of it: `false` is answered where a sender that can wait should, with {@link awaitRoom}; its messages are in no
+ * span; it throws an {@link UnsendableMessage}.
  *
  * **Example** (A hot loop that waits when it should)
  *
@@ -1009,7 +1165,7 @@ export const sender = <M extends Messages>(port: PortId<M>): Effect.Effect<Sende
   Effect.map(NodeRouter, (router) => (...message: ReadonlyArray<unknown>) => router.post(port, message))
 
 /**
- * Waits until a sender to this port may go on: what `snd` does by itself, for those who send with `sender` or `sndUnsafe`.
+ * Waits until a sender to this port may go on: what {@link snd} does by itself, for those who send with {@link sender} or {@link sndUnsafe}.
  *
  * **Details**
  *
@@ -1031,16 +1187,38 @@ export const awaitRoom = (port: PortId): Effect.Effect<void, never, Node> =>
     }))
 
 /**
- * Ends a port. Without a reason it is a normal end; a reason is a tag and whatever explains it.
+ * Ends a port, of this node or of another one. Without a reason it is a normal end; a reason is a tag and whatever explains it.
+ *
+ * **When to use**
+ *
+ * To end a port earlier than the scope that it was made in, or one that somebody else made, or to say why. Most ports need it never: they end
+ * with their scope. {@link kilUnsafe} is for places where no Effect runs.
  *
  * **Details**
  *
  * What runs in the port is interrupted, its scope is closed, then its monitors are told. Messages that wait are dropped.
- * A port of another node is killed there. `kil` does not wait: `exit` does.
+ * `kil` does not wait for that: {@link exit} does. A port that is gone is left alone.
  *
  * **Gotchas**
  *
- * A port that kills itself is interrupted at the next step of its handler. The node port cannot be killed.
+ * A port that kills itself is interrupted at the next step of its handler. The node port cannot be killed. What of a reason cannot travel
+ * arrives as text.
+ *
+ * **Example** (An end that others hear of)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Fiber } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const shop = yield* Port.make({ buy: () => Effect.never })
+ *   const call = yield* Effect.forkChild(Effect.flip(Port.cal(shop, "buy")), { startImmediately: true })
+ *   yield* Port.kil(shop, "no_money", "the till is empty")
+ *   return (yield* Fiber.join(call)).reason
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => ["no_money", "the till is empty"]
+ * ```
  *
  * @category combinators
  * @since 0.1.0
@@ -1052,11 +1230,16 @@ export const kil = (port: PortId, ...reason: ReadonlyArray<unknown>): Effect.Eff
   })
 
 /**
- * `kil` where no Effect runs. `node` is the service: `yield* Node.Node`.
+ * {@link kil} where no Effect runs.
+ *
+ * **When to use**
+ *
+ * In a callback, such as that of a signal. Everywhere else {@link kil} finds the node by itself.
  *
  * **Details**
  *
- * What runs in the port is interrupted, and its finalizers run, in a turn of their own: not inside of this call.
+ * `node` is the service: `yield* Node.Node`. What runs in the port is interrupted, and its finalizers run, in a turn of their own: not inside
+ * of this call.
  *
  * **Example** (A port that ends with a signal)
  *
@@ -1085,7 +1268,7 @@ export const kilUnsafe = (node: NodeService, port: PortId, ...reason: ReadonlyAr
 // ---- monitoring
 
 /**
- * A monitor that stands. `cancel` takes it back before its scope closes.
+ * A monitor that stands, as {@link mon} sets it.
  *
  * **Gotchas**
  *
@@ -1116,12 +1299,18 @@ export const kilUnsafe = (node: NodeService, port: PortId, ...reason: ReadonlyAr
  * @since 0.1.0
  */
 export interface Monitor {
+  /** Takes the monitor back before its scope closes. */
   readonly cancel: Effect.Effect<void>
 }
 
 /**
- * Tells how a port ends. It fires once: when the port has ended, at once if it does not exist, or with
+ * Tells how a port ends: once, when the port has ended; at once if it does not exist (`["no_such_port", text, port]`); or with
  * `["transport_error", node, text]` when the link to its node is lost.
+ *
+ * **When to use**
+ *
+ * To do something when a port ends, or to let two ports end together. A fiber that has only to wait takes {@link exit}. {@link monGuard} ties a
+ * resource to a port, {@link monUnsafe} calls back where no Effect runs. To start again what has ended there is `Supervisor.restart`.
  *
  * **Details**
  *
@@ -1138,6 +1327,8 @@ export interface Monitor {
  * before.
  *
  * **Gotchas**
+ *
+ * A link leads one way, and only an abnormal end is passed on. Two ports that are to end together monitor each other.
  *
  * The node port (a bare node ID) fires when the link to the node is lost, and never otherwise.
  *
@@ -1166,12 +1357,28 @@ export interface Monitor {
  * @since 0.1.0
  */
 export const mon: {
+  /**
+   * Runs a callback once, when the port has ended: with success if it ended normally, with a `Killed` that has the reason otherwise; at once if
+   * there is no such port. Inside a port the callback runs in that port's turn, and its failure kills that port. The scope takes the monitor back.
+   * {@link mon} has the other forms.
+   */
   <R = never>(
     port: PortId,
     callback: (exit: Exit.Exit<void, Killed>) => Effect.Effect<unknown, unknown, R> | void
   ): Effect.Effect<Monitor, never, Node | Scope.Scope | R>
+  /**
+   * Links a port to the one that this runs in, which is killed with the same reason when `port` ends abnormally. {@link mon} has the other forms.
+   */
   (port: PortId): Effect.Effect<Monitor, never, Node | Scope.Scope | Self>
+  /**
+   * Links two ports, in one direction: when `port` ends abnormally, `other` is killed with the same reason. The scope takes the link back.
+   * {@link mon} has the other forms.
+   */
   (port: PortId, other: PortId): Effect.Effect<Monitor, never, Node | Scope.Scope>
+  /**
+   * Sends a message to `other` when `port` has ended, with the parts of the reason behind the arguments: none if it ended normally. The scope takes
+   * the monitor back. {@link mon} has the other forms.
+   */
   <M extends Messages, const Tag extends NoteTagOf<M>>(
     port: PortId,
     other: PortId<M>,
@@ -1204,7 +1411,11 @@ const telling = (router: Router, other: string, message: AnyMessage): Watcher =>
 }
 
 /**
- * `mon` where no Effect runs: calls back once, with the Exit of the port. What it answers takes the monitor back.
+ * {@link mon} where no Effect runs: calls back once, with the Exit of the port. What it answers takes the monitor back.
+ *
+ * **When to use**
+ *
+ * In a callback, or for a monitor that no scope is to take back. Everywhere else {@link mon} leaves nothing behind.
  *
  * **Details**
  *
@@ -1310,6 +1521,11 @@ const portFirst =
 /**
  * Acquires a resource that is released when a port ends, or with the current scope if that closes before.
  *
+ * **When to use**
+ *
+ * Outside of the port, on behalf of it, or for a port of another node. What a port acquires for itself it acquires in a handler, or with
+ * {@link peval}, and it is released with the port's scope. To only hear of the end there is {@link mon}.
+ *
  * **Details**
  *
  * `acquire.pipe(monGuard(port))` is the same as `monGuard(port, acquire)`.
@@ -1336,9 +1552,11 @@ const portFirst =
  * @since 0.1.0
  */
 export const monGuard: {
+  /** To be piped into: the resource that the effect acquires is released when the port ends, or with the current scope if that closes before. */
   (
     port: PortId
   ): <A, E, R>(acquire: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Node | Scope.Scope | Exclude<R, Scope.Scope>>
+  /** Acquires a resource that is released when the port ends, or with the current scope if that closes before. */
   <A, E, R>(
     port: PortId,
     acquire: Effect.Effect<A, E, R>
@@ -1359,11 +1577,16 @@ export const monGuard: {
 )
 
 /**
- * Waits for the end of a port.
+ * Waits for the end of a port, and answers how it was.
+ *
+ * **When to use**
+ *
+ * In a fiber that has nothing else to do meanwhile. {@link mon} tells without waiting.
  *
  * **Details**
  *
- * A port that ended before is a port that does not exist: `["no_such_port", text, port]`.
+ * It is a success for a normal end, and a failure with a {@link Killed} otherwise; `exit` itself never fails. A port that ended before is a port
+ * that does not exist: `["no_such_port", text, port]`. Interrupted, it leaves the port alone.
  *
  * @category monitoring
  * @since 0.1.0
@@ -1379,27 +1602,57 @@ export const exit = (port: PortId): Effect.Effect<Exit.Exit<void, Killed>, never
 // ---- running code in a port
 
 /**
- * Runs an effect in a port of this node: with its `Self` and its `Scope`, at once, beside what its handlers do. A failure
+ * Runs an effect in a port of this node, with its {@link Self} and its `Scope`, and waits for what it answers. A failure
  * kills the port.
+ *
+ * **When to use**
+ *
+ * From outside of a port: to acquire what is to live as long as the port, or to set monitors and reminders that it owns. Inside of a port there
+ * is {@link fork}; {@link psub} makes a callback of it. What has to wait for its turn among the handlers is a message.
  *
  * **Details**
  *
- * Fails with `Killed` when the port has ended, ends meanwhile, or is killed by the effect's own failure. Interrupting
+ * It fails with {@link Killed} when the port has ended, ends meanwhile, or is killed by the effect's own failure. Interrupting
  * `peval` interrupts the effect and leaves the port alone.
  *
  * `effect.pipe(peval(port))` is the same as `peval(port, effect)`.
  *
  * **Gotchas**
  *
- * It does not wait for the port's turn: handlers may run between its steps.
+ * It begins at once, and does not wait for the port's turn: handlers may run between its steps. A port of another node is a mistake: a defect, a
+ * `TypeError`.
+ *
+ * **Example** (A reminder that a port owns)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Deferred, Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const heard = yield* Deferred.make<string>()
+ *   const port = yield* Port.make({ remind: (what) => Deferred.succeed(heard, what) })
+ *   yield* Port.peval(port, Effect.flatMap(Port.Self, (self) => Port.after("10 millis", self, "remind", "tea")))
+ *   return yield* Deferred.await(heard)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "tea"
+ * ```
  *
  * @category port context
  * @since 0.1.0
  */
 export const peval: {
+  /**
+   * To be piped into: runs the effect in a port of this node, with its `Self` and its `Scope`, and answers what it answers. A failure kills the
+   * port.
+   */
   (
     port: PortId
   ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, Killed, Node | Beyond<R>>
+  /**
+   * Runs an effect in a port of this node, with its `Self` and its `Scope`, beside what its handlers do, and answers what it answers. A failure
+   * kills the port. Fails with `Killed` where the port has ended, or ends meanwhile.
+   */
   <A, E, R>(
     port: PortId,
     effect: Effect.Effect<A, E, R>
@@ -1417,18 +1670,54 @@ export const peval: {
  * Carries the context of the port that this runs in to code that runs later or elsewhere: a callback of a library,
  * another fiber.
  *
+ * **When to use**
+ *
+ * Inside of a port, for what somebody else will call. What is to run now takes {@link fork}; from outside of a port {@link peval} names it.
+ *
  * **Details**
  *
- * `psub(effect)` answers an effect, `psub((...args) => effect)` a function. What they run is run as by `peval`: in the
- * port, killing it when it fails, and failing with `Killed` when the port has ended.
+ * `psub(effect)` answers an effect, `psub((...args) => effect)` a function. What they run is run as by {@link peval}: in the
+ * port, killing it when it fails, and failing with {@link Killed} when the port has ended.
+ *
+ * **Example** (A callback whose failure is that of its port)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ * import { EventEmitter } from "node:events"
+ *
+ * const program = Effect.gen(function*() {
+ *   const window = new EventEmitter()
+ *   const port = yield* Port.make({
+ *     start: (to) => Effect.gen(function*() {
+ *       const clicked = yield* Port.psub((x: number) => x < 0 ? Effect.fail("outside") : Effect.void)
+ *       window.on("click", (x: number) => void Effect.runFork(Effect.exit(clicked(x))))
+ *       yield* Port.snd(to)
+ *     })
+ *   })
+ *   yield* Port.cal(port, "start")
+ *   window.emit("click", -1)
+ *   const killed = yield* Effect.flip(yield* Port.exit(port))
+ *   return killed.reason.slice(0, 2)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => ["fail", "outside"]
+ * ```
  *
  * @category port context
  * @since 0.1.0
  */
 export const psub: {
+  /**
+   * Makes a function whose effects run in the port that this runs in, whoever calls it: with the port's `Self` and its `Scope`. A failure kills the
+   * port.
+   */
   <Args extends ReadonlyArray<any>, A, E, R>(
     body: (...args: Args) => Effect.Effect<A, E, R>
   ): Effect.Effect<(...args: Args) => Effect.Effect<A, Killed>, never, Node | Self | R>
+  /**
+   * Makes an effect that runs in the port that this runs in, whoever runs it: with the port's `Self` and its `Scope`. A failure kills the port.
+   */
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Effect.Effect<A, Killed>, never, Node | Self | R>
 } = (body: Effect.Effect<any, any, any> | ((...args: ReadonlyArray<any>) => Effect.Effect<any, any, any>)) =>
   Effect.contextWith((context: Context.Context<Node | Self>) => {
@@ -1445,6 +1734,39 @@ export const psub: {
 /**
  * Runs a fiber inside the port that this runs in: it is interrupted when the port ends, and its failure kills the port.
  *
+ * **When to use**
+ *
+ * In a handler, for what is to go on while the port handles other messages: a loop, a subscription, a slow request. {@link peval} does it from
+ * outside of the port, and waits; {@link after} does something once, later, in the port's turn. A fiber of `Effect.forkScoped` ends with the
+ * port too, but its failure does not end the port.
+ *
+ * **Details**
+ *
+ * Its interruption leaves the port alone.
+ *
+ * **Gotchas**
+ *
+ * It does not wait for the port's turn: handlers run between its steps. What is to be handled one at a time it sends to {@link Self}, as a message.
+ *
+ * **Example** (A port that counts seconds, and answers meanwhile)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   let ticks = 0
+ *   const clock = yield* Port.make({
+ *     start: () => Port.fork(Effect.forever(Effect.delay(Effect.sync(() => ticks++), "1 second"))),
+ *     ticks: (to) => Port.snd(to, ticks)
+ *   })
+ *   yield* Port.snd(clock, "start")
+ *   return yield* Port.cal(clock, "ticks")
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 0
+ * ```
+ *
  * @category port context
  * @since 0.1.0
  */
@@ -1459,13 +1781,22 @@ export const fork = <A, E, R>(
   })
 
 /**
- * Does something later: sends a message, or runs an effect. It is taken back when the scope closes: inside a port, when
+ * Does something later, once: sends a message, or runs an effect. It is taken back when the scope closes: inside a port, when
  * that port ends.
+ *
+ * **When to use**
+ *
+ * For reminders and deadlines of ports. A message is handled in its turn as any other. What is to go on beside the handlers takes {@link fork},
+ * what is sent now {@link snd}.
  *
  * **Details**
  *
  * Inside a port the effect runs in the port's turn, like a handler, and a failure kills the port; elsewhere a failure is
  * logged. It runs in the span that `after` was called in; a message is handled in none.
+ *
+ * **Gotchas**
+ *
+ * A message is fixed now, not when it is sent, and refused now if it cannot travel.
  *
  * **Example** (A reminder)
  *
@@ -1487,10 +1818,15 @@ export const fork = <A, E, R>(
  * @since 0.1.0
  */
 export const after: {
+  /**
+   * Runs an effect later, once. Inside a port it runs in the port's turn, like a handler, and a failure kills the port; elsewhere a failure is
+   * logged. It is taken back when the scope closes.
+   */
   <R = never>(
     delay: Duration.Input,
     effect: Effect.Effect<unknown, unknown, R>
   ): Effect.Effect<void, never, Node | Scope.Scope | R>
+  /** Sends a message later, once. It is taken back when the scope closes. */
   <M extends Messages, const Tag extends TagOf<M>>(
     delay: Duration.Input,
     port: PortId<M>,
@@ -1523,34 +1859,73 @@ const reminder = (router: Router, port: string, message: AnyMessage) => {
 
 /**
  * Sends a message with a fresh port to reply to appended, and waits for the reply: the first argument of the first
- * message to that port. Fails with `Killed` when the port that was asked ends before.
+ * message to that port. Fails with {@link Killed} when the port that was asked ends before.
+ *
+ * **When to use**
+ *
+ * To ask a port, or to know that it has done something. {@link snd} waits for nothing. {@link calTimeout} waits for a limited time,
+ * {@link calMessage} answers all arguments of the reply. Of a group of ports `Global.group` asks one that is there; calls with typed errors,
+ * classes or streams are `Rpc.client`.
  *
  * **Details**
  *
+ * In a protocol the message has `.replies(schema)`, and the handler succeeds with the reply. Of a port without one the handler gets the port
+ * to reply to as its last argument, and sends there: `Port.snd(to, answer)`.
+ *
  * A port ID is text and does not know its protocol: the reply is taken as it comes. `cal(protocol, port, tag, ...args)` holds it
- * against the protocol, and fails with `["invalid_message", text]` if it does not fit.
+ * against the protocol.
+ *
+ * These are reasons that a call fails with, beside those of the port's own end:
+ *
+ * - `[]`: the port has ended normally, without an answer.
+ * - `["no_such_port", text, port]`: it had ended before.
+ * - `["transport_error", node, text]`: the link to its node is lost. What was asked may have been done.
+ * - `["draining", text]`: its node is about to stop, and nothing has begun: `isUnbegun` says so.
+ * - `["invalid_message", text]`: the reply does not fit the protocol, or the message did not, and was refused.
+ * - `["calling_self", text]`: a handler called its own port, and would wait for itself.
  *
  * **Gotchas**
  *
- * A call may fail though the port that was asked lives: it was refused (the option `invalid` of `make`), or its answer was too large. Then
+ * A call may fail though the port that was asked lives: it was refused (the option `invalid` of {@link make}), or its answer was too large. Then
  * `port` of the `Killed` is that of the call, and not the one that was asked.
  *
- * Without a monitor's help nobody knows that a reply was forgotten: a handler that never answers keeps `cal` waiting,
- * unless a `calTimeout` or `Effect.timeout` ends it. A handler that calls its own port would wait for itself: its call fails
- * with `["calling_self", text]`. Where a port handles several messages at once, it is the last free hand that must not do so.
+ * A reply may be forgotten, and nobody knows: a handler that never answers keeps `cal` waiting, unless a {@link calTimeout} or `Effect.timeout`
+ * ends it. Where a port handles several messages at once, it is the last free hand that must not call the port itself.
  *
- * @see {@link calTimeout} to wait for a limited time
- * @see {@link calMessage} for replies of several arguments, as Perl ports send them
+ * **Example** (An answer, and an end instead of one)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const port = yield* Port.make({ half: (n, to) => n % 2 === 0 ? Port.snd(to, n / 2) : Effect.fail("odd") })
+ *   const half = yield* Port.cal(port, "half", 42)
+ *   const killed = yield* Effect.flip(Port.cal(port, "half", 7))
+ *   return [half, killed.reason[0], killed.port === port]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => [21, "fail", true]
+ * ```
+ *
  * @category calls
  * @since 0.1.0
  */
 export const cal: {
+  /**
+   * Sends a message, waits for the reply, and holds that against the protocol: one that does not fit fails with `["invalid_message", text]`. Fails
+   * with `Killed`, too, when the port ends before it has answered. {@link cal} has all reasons.
+   */
   <M extends Messages, const Tag extends CallTagOf<M> & string>(
     protocol: Protocol<M>,
     port: PortId<M>,
     tag: Tag,
     ...args: ArgsOf<M, Tag>
   ): Effect.Effect<ReplyOf<M, Tag>, Killed, Node>
+  /**
+   * Sends a message and waits for the reply. Fails with `Killed` when the port ends before it has answered, or cannot be reached. {@link calTimeout}
+   * waits for a limited time only. {@link cal} has all reasons.
+   */
   <M extends Messages, const Tag extends CallTagOf<M>>(
     port: PortId<M>,
     tag: Tag,
@@ -1569,7 +1944,12 @@ export const cal: {
 }
 
 /**
- * `cal` with a limit of time: fails with a `TimeoutError` when it is over.
+ * {@link cal} with a limit of time: fails with a `Cause.TimeoutError` when it is over.
+ *
+ * **When to use**
+ *
+ * Wherever an answer is of no use any more after some time. Around a {@link cal}, `Effect.timeout` ends the waiting as well; but only with this
+ * one the port knows how long its caller waits.
  *
  * **Details**
  *
@@ -1581,6 +1961,21 @@ export const cal: {
  *
  * A `cal` without a limit that waits in a port is begun though the link to its caller is lost: a port does not know which of its
  * messages came from where, and what looks like a call of that node may be one that another node passed on.
+ *
+ * **Example** (A port that does not answer)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const deaf = yield* Port.make({ hello: (_to) => Effect.void })
+ *   const error = yield* Effect.flip(Port.calTimeout(deaf, "10 millis", "hello"))
+ *   return error._tag
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "TimeoutError"
+ * ```
  *
  * @category calls
  * @since 0.1.0
@@ -1597,7 +1992,25 @@ export const calTimeout = <M extends Messages, const Tag extends CallTagOf<M>>(
 }
 
 /**
- * `cal` that answers the whole reply, with all its arguments.
+ * {@link cal} that answers the whole reply, with all its arguments.
+ *
+ * **When to use**
+ *
+ * For replies of several arguments, as ports of Perl and node ports send them. {@link cal} answers the first one alone, and is typed by a protocol.
+ *
+ * **Example** (What a node port answers)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const [seconds] = yield* Port.calMessage(yield* Node.id, "time")
+ *   return typeof seconds
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(Node.layerLocal))) // => "number"
+ * ```
  *
  * @category calls
  * @since 0.1.0
@@ -1656,12 +2069,13 @@ const endedBefore = (port: string, exit: reason.PortExit): Exit.Exit<never, Kill
 // ---- ports that are read like a queue
 
 /**
- * A port that is read like a queue. `receive` takes its messages.
+ * A port that is read like a queue, as {@link inbox} makes it. {@link receive} takes its messages.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Inbox<M extends Messages = any> {
+  /** The address that messages are sent to. */
   readonly port: PortId<M>
   /** @internal */
   readonly take: (wants: inboxes.Wants) => Effect.Effect<AnyMessage, Killed>
@@ -1676,8 +2090,12 @@ type ReceivedArgs<M, Tag> = [ReplyOf<M, Tag>] extends [never] ? ArgsOf<M, Tag>
   : [...ArgsOf<M, Tag>, replyTo: ReplyTo<ReplyOf<M, Tag>>]
 
 /**
- * Makes a port that has no handlers: a program reads its messages with `receive`, in order, or picks among them. So a conversation is
- * written down from its beginning to its end, where handlers would have to remember how far it has come.
+ * Makes a port that has no handlers: a program reads its messages with {@link receive}, in order, or picks among them.
+ *
+ * **When to use**
+ *
+ * For a conversation, which is written down from its beginning to its end, where the handlers of {@link make} would have to remember how far it
+ * has come. For a single answer {@link cal} is enough.
  *
  * **Details**
  *
@@ -1714,10 +2132,12 @@ type ReceivedArgs<M, Tag> = [ReplyOf<M, Tag>] extends [never] ? ArgsOf<M, Tag>
  * @since 0.1.0
  */
 export const inbox: {
+  /** Makes a port that takes the messages of a protocol, and has no handlers: {@link receive} reads them. It is killed when the scope closes. */
   <M extends Messages>(
     protocol: Protocol<M>,
     options?: Pick<Options, "mailbox" | "invalid">
   ): Effect.Effect<Inbox<M>, never, Node | Scope.Scope>
+  /** Makes a port that takes everything, and has no handlers: {@link receive} reads its messages. It is killed when the scope closes. */
   (protocol?: undefined, options?: Pick<Options, "mailbox">): Effect.Effect<Inbox, never, Node | Scope.Scope>
 } = (protocol?: Protocol<Messages>, options?: Options): Effect.Effect<Inbox, never, Node | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Node | Scope.Scope>) => {
@@ -1741,12 +2161,12 @@ export const inbox: {
 
 /**
  * Takes the next message of an inbox, whole; or the next one with a tag, or that a predicate wants: those before it stay, for whoever wants
- * them. Waits for it where it has not arrived. Fails with `Killed` when the port has ended, or ends meanwhile.
+ * them. Waits for it where it has not arrived. Fails with {@link Killed} when the port has ended, or ends meanwhile.
  *
  * **Details**
  *
  * Of several that wait, who came first is served first. Interrupted, by `Effect.timeout` for one, it takes nothing. A call has the port to
- * reply to as its last argument, for `reply`.
+ * reply to as its last argument, for {@link reply}.
  *
  * **Gotchas**
  *
@@ -1775,11 +2195,20 @@ export const inbox: {
  * @since 0.1.0
  */
 export const receive: {
+  /** Takes the next message of an inbox, whole, and waits for it. Fails with `Killed` when the port has ended, or ends meanwhile. */
   <M extends Messages>(inbox: Inbox<M>): Effect.Effect<Received<M>, Killed>
+  /**
+   * Takes the next message with a tag, whole, and waits for it; those before it stay. Fails with `Killed` when the port has ended, or ends
+   * meanwhile.
+   */
   <M extends Messages, const Tag extends TagOf<M> & keyof M>(
     inbox: Inbox<M>,
     tag: Tag
   ): Effect.Effect<Received<M, Tag>, Killed>
+  /**
+   * Takes the next message that the predicate wants, whole, and waits for it; those before it stay. Fails with `Killed` when the port has ended, or
+   * ends meanwhile.
+   */
   <M extends Messages>(
     inbox: Inbox<M>,
     wants: (message: Received<M>) => boolean
@@ -1792,12 +2221,13 @@ export const receive: {
 // ---- spawning ports on other nodes
 
 /**
- * A function that other nodes may spawn ports with: its name, its arguments, and the protocol of the ports.
+ * A function that other nodes may spawn ports with, as {@link remote} declares it: its name, its arguments, and the protocol of the ports.
  *
  * @category models
  * @since 0.1.0
  */
 export interface RemoteFunction<in Args extends ReadonlyArray<unknown>, out M extends Messages> {
+  /** What other nodes call it by. */
   readonly name: string
   readonly [Takes]?: (args: Args) => M
   /** @internal */
@@ -1807,22 +2237,31 @@ export interface RemoteFunction<in Args extends ReadonlyArray<unknown>, out M ex
 }
 
 /**
- * Declares a remote function, once for both sides: one installs it with `implement`, the other calls `spawn`.
+ * Declares a remote function, once for both sides: one installs it with {@link implement}, the other calls {@link spawn}.
+ *
+ * **When to use**
+ *
+ * Where a program wants ports on another node. To reach a port that is there already, its ID or a group (`Global.group`) is enough; children
+ * that are to be spread over nodes, and to be started again, are a `Supervisor.pool`.
  *
  * **Details**
  *
- * The name has a `::` in it, as Perl's have. Without schemas the arguments are not checked, and without a protocol the port
- * takes everything: so a function that a Perl node serves, or calls, is declared.
+ * The name has a `::` in it, as Perl's have. Without schemas the arguments are not checked, and without a protocol the
+ * port takes everything: so a function that a Perl node serves, or calls, is declared.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const remote: {
+  /** Declares a function with typed arguments, whose ports speak a protocol. {@link implement} installs it, {@link spawn} calls it. */
   <const S extends ReadonlyArray<protocols.AnySchema>, M extends Messages>(
     name: `${string}::${string}`,
     args: { readonly [K in keyof S]: Plain<S[K]> } & S,
     protocol: Protocol<M>
   ): RemoteFunction<{ -readonly [K in keyof S]: S[K]["Type"] }, M>
+  /**
+   * Declares a function that takes any arguments, and whose ports take everything, as Perl's do. {@link implement} installs it, {@link spawn} calls it.
+   */
   (name: `${string}::${string}`): RemoteFunction<ReadonlyArray<any>, any>
 } = (
   name: string,
@@ -1907,14 +2346,21 @@ export const implement = <
  * Makes a port on another node, or on this one, by a function that is declared there. The port ID is known at once:
  * messages and monitors may follow right away, and arrive in order.
  *
+ * **When to use**
+ *
+ * For a port on another node that this program chooses. On this node {@link make} is enough. `Supervisor.spawn` makes it the child of a
+ * supervisor, which starts it again; `Supervisor.pool` chooses the nodes, too.
+ *
  * **Details**
  *
- * The node may be given by any port that lives on it.
+ * The node is given by its ID, or by that of any port that lives on it.
  *
  * **Gotchas**
  *
- * Nobody answers. That the function is not there, or failed, shows in a monitor: `["no_such_port", ...]`, or the reason
+ * Nobody answers. That the function is not there, or failed, shows in a monitor ({@link mon}): `["no_such_port", ...]`, or the reason
  * of the failure.
+ *
+ * The port belongs to the other node, and not to the scope that this runs in: it stays there until {@link kil} ends it.
  *
  * @category combinators
  * @since 0.1.0
@@ -1942,7 +2388,7 @@ export const spawn = <Args extends ReadonlyArray<unknown>, M extends Messages>(
 export const nodeOf: (port: PortId) => string = portId.nodeOf
 
 /**
- * Whether a port lives on this node. It says nothing about whether it still does.
+ * Whether a port lives on this node: whether its ID is one of this node's. It does not say whether the port still lives.
  *
  * @category accessors
  * @since 0.1.0
@@ -1951,7 +2397,17 @@ export const isLocal = (port: PortId): Effect.Effect<boolean, never, Node> =>
   Effect.map(NodeRouter, (router) => portId.nodeOf(port) === router.nodeId)
 
 /**
- * Whether a value is the address of a port: a string whose part before the `#` is a node ID.
+ * Whether a value is the address of a port: a string whose part before the `#` is a node ID. That such a port exists it does not say.
+ *
+ * **Example** (What may be an address)
+ *
+ * ```ts
+ * import { Port } from "effect-mp"
+ *
+ * const values: ReadonlyArray<unknown> = ["worker/1#a", "worker/1", "#a", 17]
+ * values.filter(Port.isPortId) // => ["worker/1#a", "worker/1"]
+ * Port.nodeOf("worker/1#a") // => "worker/1"
+ * ```
  *
  * @category guards
  * @since 0.1.0

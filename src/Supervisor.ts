@@ -288,6 +288,7 @@ export type Event = reports.Event
  *   answered; `waiting`, while there is no link to any of its nodes; `ending`, from the beginning of its end until what follows is decided;
  *   `stopped`, when it has ended and is not started again.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -297,6 +298,7 @@ export type ChildInfo = errors.ChildInfo
  * How many children there are: `specs` are specifications, `active` those that run; `supervisors` and `workers` are what they are, running or
  * not. A dynamic supervisor has one specification.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -527,6 +529,7 @@ export interface Template<Args extends ReadonlyArray<any>, A extends Started, E 
  * How many restarts of one child are too many: more than `intensity` within `period`. Default of `period`: 5 seconds; where there is a schedule,
  * 1 minute.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -536,6 +539,7 @@ export type ChildLimits = specs.ChildLimits
  * A child that is an effect, as {@link task} makes it: its `port`, and `await`, which waits until it has ended, for its result. When it was
  * ended before it had one, `await` fails with `Killed`.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -1191,6 +1195,7 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
 /**
  * Where a failover service runs: the ID of the `node`, and the `port`.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -1542,6 +1547,7 @@ export const at = (supervisor: Port.PortId): Remote => ({
  * A supervisor and all that is below it, as it is now: its `name`, its `port` and the `node` of that, its `strategy` (or which kind it is:
  * `dynamic`, `restart`, `failover`), its `children`, and its `owner`, the port that it was made in, if it was made in one.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -1551,6 +1557,7 @@ export type Tree = trees.Tree
  * A child in a {@link Tree}: a {@link ChildInfo} with the ID of its `node`. `tree` is what is below it if it is a supervisor, or text that
  * says why that could not be seen; `made` are the supervisors that were made in its port, as {@link forest} finds them.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -1578,6 +1585,7 @@ export const tree = (supervisor: Port.PortId): Effect.Effect<Tree, AskError, Nod
  * What {@link forest} reads: `roots` are the supervisors that are below no other one of them, with all that is below them, and `silent` the ports
  * of those that have not answered.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */

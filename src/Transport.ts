@@ -1,8 +1,12 @@
 /**
  * How nodes reach each other: connections that carry AEMP's wire protocol.
  *
- * A transport is a Layer. Nothing above it knows which one it has: a program moves from `layerMemory`, where all nodes
- * live in one process, to `layerTcp` by replacing one line.
+ * A transport is a Layer. Nothing above it knows which one it has: a program moves from {@link layerMemory}, where all nodes
+ * live in one process, to {@link layerTcp} by replacing one line. What the network in memory can be made to suffer is in {@link MemoryNetwork}.
+ *
+ * {@link LinkError} is what goes wrong with a connection. {@link Carrier} is for those who write a transport of their own.
+ *
+ * `docs/operating-reference.md` has the forms of addresses, `docs/testing.md` tests on a network in memory, `docs/protocol.md` the bytes.
  *
  * @since 0.1.0
  */
@@ -18,8 +22,15 @@ import { unixCarrier } from "./internal/transport/unix.ts"
 import type * as wire from "./internal/transport/wire.ts"
 
 /**
- * Why a connection did not become a link, or why a link ended: `reason` is one of the tags of `docs/errors.md`, `peer`
- * the address or node ID of the other side, `detail` what else is known.
+ * Why a connection did not become a link, or why a link ended.
+ *
+ * **Details**
+ *
+ * - `reason`: one of the tags of `docs/errors.md`, which says what to do.
+ * - `peer`: the address or node ID of the other side.
+ * - `detail`: what else is known, in words for people; it may be missing.
+ *
+ * `Node.layer` fails with it where it cannot listen. Programs meet its reason more often: in `linkError` of a `Port.Killed`, and in `Node.events`.
  *
  * **Gotchas**
  *
@@ -43,45 +54,40 @@ import type * as wire from "./internal/transport/wire.ts"
 export const LinkError = linkError.LinkError
 
 /**
+ * An error of the class of this name.
+ *
  * @category errors
  * @since 0.1.0
  */
 export type LinkError = linkError.LinkError
 
 /**
- * The tags of a `LinkError`.
+ * The tags of a {@link LinkError}.
  *
- * @category errors
+ * @category models
  * @since 0.1.0
  */
 export type LinkErrorReason = linkError.LinkErrorReason
 
 /**
- * Told what happens on a wire. Nothing of it may throw.
+ * Told what happens on a {@link Wire}: what a node gives to it. Nothing of it may throw.
  *
- * **Details**
- *
- * `data`: bytes have come; they are only good until the call returns. `drained`: all that was written has left. `closed`: the
- * connection is gone, once and for good; the text says why, in words for people.
- *
+ * @interface
  * @category models
  * @since 0.1.0
  */
 export type WireEvents = wire.WireEvents
 
 /**
- * One connection as a stream of bytes: `remote` is the address of the other side, `buffered` how many bytes were written and have
- * not left yet.
+ * One connection as a stream of bytes: what a {@link Carrier} makes.
  *
  * **Details**
  *
- * - `start(events)` begins to read; what came before waits. A wire that was lost before tells so then.
- * - `write(bytes, left)`: the bytes belong to the wire from now on, and may be a view of a larger buffer. A wire that calls `left`,
- *   once, when it has no more need of them lets their memory be used again.
- * - `end(closed)` closes the connection when all that was written has left, and calls back when it is closed.
- * - `destroy()` closes it at once, and calls `closed` of its own events. What was written just before still leaves, as far as
- *   the system has room for it.
+ * A wire that calls what `write` is given, when it has no more need of the bytes, lets their memory be used again.
  *
+ * What was written just before `destroy` still leaves, as far as the system has room for it.
+ *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -91,15 +97,13 @@ export type Wire = wire.Wire
  * What a transport has to provide: how a node listens, and how it dials. A `Layer.succeed(Transport.Transport, carrier)` makes it
  * one.
  *
+ * **When to use**
+ *
+ * For a network that neither {@link layerTcp} nor {@link layerMemory} is: another kind of sockets, or one of them with something in between.
+ *
  * **Details**
  *
- * - `listen(bind, accept, host, moved)` listens until its scope closes, and gives every incoming connection to `accept`. It answers
- *   the addresses that others can dial. Where these may change later, as those of a machine's interfaces do, it calls `moved` with
- *   all that count from then on; connections that stand stay.
- * - `resolve(address)` answers the addresses that one stands for: all that a name has now, or itself. It may be asked again and again.
- * - `dial(address, host)` connects to one address.
- *
- * `host` is the ID of the node that does it: a network that is made up needs to know from where to where bytes travel, a real one
+ * `host` is the ID of the node that listens or dials: a network that is made up needs to know from where to where bytes travel, a real one
  * ignores it. Handshake, framings, limits and TLS are not the transport's business.
  *
  * **Example** (A transport that counts the connections of another one)
@@ -125,13 +129,14 @@ export type Wire = wire.Wire
  * dialled // => 0
  * ```
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
 export type Carrier = wire.Carrier
 
 /**
- * The service that nodes listen and dial with. `layerTcp` and `layerMemory` provide it; several nodes may share one.
+ * The service that nodes listen and dial with. {@link layerTcp} and {@link layerMemory} provide it; several nodes may share one.
  *
  * @category services
  * @since 0.1.0
@@ -141,9 +146,14 @@ export class Transport extends Context.Service<Transport, Carrier>()("effect-mp/
 /**
  * TCP. `AEMP 2` nodes and ours speak the same protocol over it.
  *
+ * **When to use**
+ *
+ * For programs that run. {@link layerMemory} is for tests, and for several nodes in one process.
+ *
  * **Details**
  *
- * Small messages leave at once (`TCP_NODELAY`); all messages of one tick to one node leave in one write.
+ * Small messages leave at once (`TCP_NODELAY`); all messages of one tick to one node leave in one write. TLS comes with the option `cert` of
+ * `Node.layer`, and does not depend on the transport.
  *
  * **Example** (A node on a free port of the loopback interface)
  *
@@ -256,7 +266,9 @@ export const any = <E, R>(layers: ReadonlyArray<Layer.Layer<Transport, E, R>>): 
  * @since 0.1.0
  */
 export interface Route {
+  /** Whose bytes: a node ID, or `"*"`. */
   readonly from: string
+  /** Who gets them: a node ID, or `"*"`. */
   readonly to: string
 }
 
@@ -279,6 +291,7 @@ export interface Route {
  * await Effect.runPromise(Effect.andThen(ocean, slowReader).pipe(Effect.provide(Transport.layerMemory)))
  * ```
  *
+ * @see {@link Faults}, whose `shape` takes it
  * @category models
  * @since 0.1.0
  */
@@ -295,8 +308,13 @@ export interface Shape {
 }
 
 /**
- * What can be done to the network of `layerMemory`. Hosts are node IDs; of two calls that concern the same route, the
- * later one counts: `heal({ from: "*", to: "*" })` undoes every `cut`.
+ * What can be done to the network of {@link layerMemory}: what {@link MemoryNetwork} holds. Hosts are node IDs; of two calls that concern the same
+ * route, the later one counts: `heal({ from: "*", to: "*" })` undoes every `cut`.
+ *
+ * **When to use**
+ *
+ * `cut` is a network that loses everything, `hold` one that is late, `reset` a connection that is broken off. `vanish` is a machine without power,
+ * `pause` a process that stands still. `TestNetwork.part` cuts both ways between nodes.
  *
  * **Gotchas**
  *
@@ -370,14 +388,17 @@ export interface Faults {
 }
 
 /**
- * The network of `layerMemory`, for tests: what it does to nodes, they have to survive.
+ * The network of {@link layerMemory}, for tests: what it does to nodes, they have to survive.
+ *
+ * **When to use**
+ *
+ * In tests of what a program does when its network fails. `TestNetwork.layer` has one, with a `TestClock` that waits for what is under way, and
+ * `TestNetwork.start` starts nodes on it.
  *
  * **Details**
  *
  * Time is that of the `Clock`, and chance that of the `Random`, which the layer was built with: under `TestClock` a latency
  * passes when the test says so, and a run repeats with its seed.
- *
- * `effect-mp/TestNetwork` starts nodes on it, with a `TestClock` that waits for what is under way.
  *
  * **Gotchas**
  *
@@ -412,13 +433,17 @@ export interface Faults {
 export class MemoryNetwork extends Context.Service<MemoryNetwork, Faults>()("effect-mp/Transport/MemoryNetwork") {}
 
 /**
- * A network inside the process: for tests, and for programs that are made of several nodes without a network between
- * them. Handshake, framings and all limits are those of `layerTcp`.
+ * A network inside the process. Handshake, framings and all limits are those of {@link layerTcp}.
+ *
+ * **When to use**
+ *
+ * For tests, and for programs that are made of several nodes without a network between them. Between processes there is {@link layerTcp}. Tests
+ * that are to move the clock take `TestNetwork.layer`, which has it.
  *
  * **Details**
  *
  * Every build of the layer is a network of its own: nodes must share one to meet. Addresses are any `host:port`; the
- * host `*` is `memory`, and the port `*` a free one. `MemoryNetwork` makes it slow, or breaks it.
+ * host `*` is `memory`, and the port `*` a free one. {@link MemoryNetwork} makes it slow, or breaks it.
  *
  * **Example** (A node on a free port of its own network)
  *

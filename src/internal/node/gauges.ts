@@ -7,13 +7,21 @@ import type { Router } from "./router.ts"
 
 /** Documented as `Node.Gauges`. */
 export interface Gauges {
+  /** Ports that live, without the node port. */
   readonly ports: number
+  /** Other nodes that there is a link to. */
   readonly links: number
+  /** Other nodes that are being found and dialled. */
   readonly searches: number
+  /** Incoming connections that have not become links yet. */
   readonly handshakes: number
+  /** Messages that wait for a link. */
   readonly queuedMessages: number
+  /** Bytes that were sent on links, and have not left the process. */
   readonly unsentBytes: number
+  /** Senders that wait for room on a link. */
   readonly waitingSenders: number
+  /** How many messages ports have refused since the node started: the option `invalid` of `Port.make`. */
   readonly refusedMessages: number
 }
 

@@ -11,9 +11,13 @@ import type { Router } from "./router.ts"
 
 /** Documented as `Node.TraceLine`. */
 export interface TraceLine {
+  /** `sent`, also from port to port within the node; or `received`, from another node. */
   readonly way: "sent" | "received"
+  /** The other node, or this one where the message stays in it. */
   readonly node: string
+  /** The ID of the port that the message is for. */
   readonly port: string
+  /** The tag and the arguments. */
   readonly message: Message
 }
 

@@ -40,7 +40,9 @@ export type Secrets = Text | ReadonlyArray<Text>
 /** Documented as `Node.Options`. */
 export interface Options {
   readonly nodeId?: string | undefined
+  /** The shared secret, or several: the first is used, all are accepted. `""`: none. */
   readonly secret?: Secrets | undefined
+  /** PEM text: a private key, its certificate, certificates to trust. `""`: none. */
   readonly cert?: Text | undefined
   readonly nodeIdInCert?: boolean | undefined
   readonly binds?: ReadonlyArray<string> | undefined

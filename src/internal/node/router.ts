@@ -65,8 +65,9 @@ export interface EndingWatcher {
 
 /** What a node is documented to be: the service that programs see. */
 export interface NodeService {
+  /** The node's ID, expanded. */
   readonly nodeId: string
-  /** The addresses that others can dial. */
+  /** The addresses that others can dial now, with their real ports. */
   readonly addresses: ReadonlyArray<string>
 }
 

@@ -70,10 +70,15 @@ const numbers = Schema.Number.annotate({ [readKey]: readNumber })
 
 /** Documented as `Port.perl`. */
 export const perl = {
+  /** Numbers, and text that Perl takes for one. */
   Number: numbers,
+  /** Whole numbers that are exact, and text that Perl takes for one. */
   Int: numbers.pipe(Schema.check(Schema.isInt())),
+  /** What Perl calls true or false: `undef`, `0`, `""` and `"0"` are false. */
   Boolean: Schema.Boolean.annotate({ [readKey]: readBoolean }),
+  /** Text, and numbers as Perl writes them. */
   String: Schema.String.annotate({ [readKey]: readString }),
+  /** Text, and numbers as Perl writes them; octets of UTF-8 are decoded. */
   Text: Schema.String.annotate({ [readKey]: readText })
 } as const
 

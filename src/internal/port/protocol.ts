@@ -36,8 +36,11 @@ export type AnySchema = Schema.Codec<any, any>
 
 /** One message of a protocol: its arguments, those that may follow, and what answers it. */
 export interface MessageShape {
+  /** Of the arguments, in order. */
   readonly schemas: ReadonlyArray<AnySchema>
+  /** Of each argument behind them; `undefined`: there is no more that is looked at. */
   readonly tail: AnySchema | undefined
+  /** Of the answer; `undefined`: there is none. */
   readonly reply: AnySchema | undefined
 }
 

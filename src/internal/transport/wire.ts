@@ -24,13 +24,13 @@ export interface Wire {
   readonly remote: string
   /** Bytes that were written and have not left yet. */
   readonly buffered: number
-  /** Begins to read. What came before waits. */
+  /** Begins to read. What came before waits; a wire that was lost before tells so then. */
   start(events: WireEvents): void
-  /** The bytes belong to the wire until it calls `left`, once; or for ever, if it does not. */
+  /** Writes bytes, which may be a view of a larger buffer. They belong to the wire until it calls `left`, once; or for ever, if it does not. */
   write(bytes: Uint8Array, left?: () => void): void
   /** Closes the connection when all that was written has left; calls back when it is closed. */
   end(closed: () => void): void
-  /** Closes the connection at once. */
+  /** Closes the connection at once, and calls `closed` of the events. */
   destroy(): void
 }
 
@@ -42,7 +42,8 @@ export interface Carrier {
   readonly wrong?: ((address: string) => string | undefined) | undefined
   /**
    * Listens until the scope closes, and gives every incoming connection to `accept`. Answers the addresses that others
-   * can dial, one for each interface, with their real ports; when they change, `moved` gets those that count from then on.
+   * can dial, one for each interface, with their real ports; when they change, `moved` gets those that count from then on. Connections that
+   * stand stay.
    */
   readonly listen: (
     bind: string,
@@ -50,7 +51,7 @@ export interface Carrier {
     host: string,
     moved?: (addresses: ReadonlyArray<string>) => void
   ) => Effect.Effect<ReadonlyArray<string>, LinkError, Scope.Scope>
-  /** The addresses that this one stands for: itself, or, where it is a name, all that the name has now. */
+  /** The addresses that this one stands for: itself, or, where it is a name, all that the name has now. It may be asked again and again. */
   readonly resolve: (address: string) => Effect.Effect<ReadonlyArray<string>, LinkError>
   /** Connects to one address. */
   readonly dial: (address: string, host: string) => Effect.Effect<Wire, LinkError>
