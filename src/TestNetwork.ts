@@ -8,6 +8,7 @@
  * | let all happen that happens now                | {@link settle}                                                                           |
  * | let time pass                                  | {@link until} a condition holds, {@link within} which an effect ends; `TestClock.adjust` |
  * | cut the network                                | {@link part}; other faults are in `Transport.MemoryNetwork`                              |
+ * | try a transport of your own                    | {@link transportRules}                                                                   |
  *
  * Imported as `effect-mp/TestNetwork`, and by no other module: programs do not load it. `docs/testing.md` shows how tests are written with it.
  *
@@ -471,6 +472,8 @@ export const within =
 export const RuleBroken = wireRules.RuleBroken
 
 /**
+ * A transport does not do what links take for granted.
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -485,6 +488,7 @@ export type RuleBroken = wireRules.RuleBroken
 export interface Places {
   /** Is listened on anew for each rule, after the rule before has let it go. */
   readonly bind: string
+  /** An address of the transport where nothing listens. */
   readonly nobody: string
   /** How long a rule waits for what must happen. Default: 30 seconds. */
   readonly patience?: Duration.Input | undefined
@@ -499,6 +503,7 @@ export interface Places {
 export interface Rule {
   /** A sentence. */
   readonly name: string
+  /** Tries it with the transport that it is given. */
   readonly check: Effect.Effect<void, RuleBroken, Transport.Transport>
 }
 
@@ -529,7 +534,7 @@ export interface Rule {
  * it("there are some", () => assert.isNotEmpty(TestNetwork.transportRules({ bind: "127.0.0.1:*", nobody: "127.0.0.1:1" })))
  * ```
  *
- * @category testing transports
+ * @category constructors
  * @since 0.1.0
  */
 export const transportRules = (places: Places): ReadonlyArray<Rule> =>

@@ -3,10 +3,11 @@
  *
  * A transport is a Layer. Nothing above it knows which one it has: a program moves from {@link layerMemory}, where all nodes
  * live in one process, to {@link layerTcp} by replacing one line. What the network in memory can be made to suffer is in {@link MemoryNetwork}.
+ * {@link layerUnix} is for nodes of one machine, and {@link any} for nodes that are on several transports at once.
  *
  * {@link LinkError} is what goes wrong with a connection. {@link Carrier} is for those who write a transport of their own.
  *
- * `docs/operating-reference.md` has the forms of addresses, `docs/testing.md` tests on a network in memory, `docs/protocol.md` the bytes.
+ * `docs/transports.md` says which one to take, and what one of your own has to do. `docs/operating-reference.md` has the forms of addresses, `docs/testing.md` tests on a network in memory, `docs/protocol.md` the bytes.
  *
  * @since 0.1.0
  */
@@ -136,7 +137,7 @@ export type Wire = wire.Wire
 export type Carrier = wire.Carrier
 
 /**
- * The service that nodes listen and dial with. {@link layerTcp} and {@link layerMemory} provide it; several nodes may share one.
+ * The service that nodes listen and dial with. {@link layerTcp}, {@link layerUnix} and {@link layerMemory} provide it; several nodes may share one.
  *
  * @category services
  * @since 0.1.0
@@ -148,7 +149,8 @@ export class Transport extends Context.Service<Transport, Carrier>()("effect-mp/
  *
  * **When to use**
  *
- * For programs that run. {@link layerMemory} is for tests, and for several nodes in one process.
+ * For programs that run. {@link layerUnix} is for nodes that are all on one machine, {@link layerMemory} for tests, and for several nodes in one
+ * process.
  *
  * **Details**
  *
@@ -177,6 +179,10 @@ export const layerTcp: Layer.Layer<Transport> = Layer.succeed(Transport, tcpCarr
 
 /**
  * Unix sockets: nodes of one machine reach each other without a network, and without a port that others could find.
+ *
+ * **When to use**
+ *
+ * Where {@link layerTcp} would listen on the loopback interface, which every user of the machine may connect to. With {@link any} a node is on both.
  *
  * **Details**
  *
@@ -216,6 +222,10 @@ export const layerUnix: Layer.Layer<Transport> = Layer.succeed(Transport, unixCa
 /**
  * Several transports as one: each address goes to the first of them that knows its scheme. A node listens on addresses of all of them, and
  * dials others by whichever both have.
+ *
+ * **When to use**
+ *
+ * Where {@link layerTcp}, or any other one, is not all that a node is to be reached by.
  *
  * **Example** (A node on TCP and on a transport of your own)
  *
