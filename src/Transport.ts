@@ -150,7 +150,7 @@ export class Transport extends Context.Service<Transport, Carrier>()("effect-mp/
  * **When to use**
  *
  * For programs that run. {@link layerUnix} is for nodes that are all on one machine, {@link layerMemory} for tests, and for several nodes in one
- * process.
+ * process. A node that is on two of them has {@link any}.
  *
  * **Details**
  *

@@ -36,7 +36,7 @@ export interface Wire {
 
 /** Documented as `Transport.Carrier`. */
 export interface Carrier {
-  /** What addresses of this carrier begin with; `bare` for `host:port`. Not there: `bare` alone. */
+  /** What addresses of this carrier begin with: `unix` of `unix:/run/emp.sock`, the empty text for `host:port`. Default: the empty text alone. */
   readonly schemes?: ReadonlyArray<string> | undefined
   /** What is wrong with an address that has one of the schemes, in words that name it. Asked before anything is listened on or dialled. */
   readonly wrong?: ((address: string) => string | undefined) | undefined
