@@ -1,0 +1,60 @@
+/** A connection to a database, which is made anew when it is lost. */
+import { Port, Supervisor } from "effect-mp"
+import { Config, Context, Effect, Exit, Layer, Schedule, Schema, Semaphore } from "effect"
+import { once } from "node:events"
+import { Client, DatabaseError } from "./sql-client.ts"
+
+/** What the database refuses. The connection is as good as before. */
+export class SqlError extends Schema.TaggedError<SqlError>()("SqlError", { message: Schema.String }) {}
+
+/** The connection is gone. Nobody knows what has become of a statement that was under way. */
+export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {}) {}
+
+/** A database that cannot be reached is waited for: that is no failure. */
+const backoff = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")]).pipe(Schedule.jittered)
+
+/** A connection, and when it ends. */
+const open = async (port: number) => {
+  const client = new Client()
+  const end = once(client, "end")
+  await client.connect(port)
+  return { client, end }
+}
+
+export class Connection extends Context.Service<Connection>()("Connection", {
+  make: Effect.gen(function*() {
+    const port = yield* Config.Port("DATABASE_PORT")
+    const { client, end } = yield* Effect.acquireRelease(
+      Effect.tryPromise({ try: () => open(port), catch: () => new ConnectionLost() }),
+      ({ client }) => Effect.sync(() => client.end())
+    ).pipe(Effect.retry(backoff))
+    // The end of the connection is the end of the port that this is made in: so the supervisor hears of it.
+    yield* Port.fork(Effect.andThen(Effect.promise(() => end), Effect.fail(new ConnectionLost())))
+
+    const sql = (text: string, ...values: ReadonlyArray<string | number>) =>
+      Effect.tryPromise({
+        try: () => client.query(text, values),
+        catch: (error) =>
+          error instanceof DatabaseError ? new SqlError({ message: error.message }) : new ConnectionLost()
+      }).pipe(Effect.map(({ rows }) => rows))
+    // One at a time: it is the connection that is in a transaction.
+    const alone = yield* Semaphore.make(1)
+    const transaction = <A, E, R>(statements: Effect.Effect<A, E, R>) =>
+      Effect.acquireUseRelease(
+        sql("begin immediate"),
+        () => statements,
+        (_, exit) => Exit.isSuccess(exit) ? sql("commit") : Effect.ignore(sql("rollback"))
+      ).pipe(alone.withPermits(1))
+    return { sql, transaction }
+  })
+}) {}
+
+/** What others use: `provide` runs something with the connection that there is now. */
+export class Database extends Context.Service<Database, Supervisor.Rebuilt<Connection>>()("Database") {
+  static readonly layer = Supervisor.layer(Database, Layer.effect(Connection, Connection.make), {
+    id: "database",
+    schedule: Schedule.exponential("100 millis"),
+    intensity: 5,
+    period: "1 minute"
+  })
+}

@@ -1,0 +1,147 @@
+/** The front of `docs/guides/http.md`, as a process, asked by many while it stops and while others die. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { Agent, get, type IncomingHttpHeaders, request } from "node:http"
+import { onTestFinished } from "vitest"
+import { freeAddress } from "./meshWorld.ts"
+import { eventually, type Process, start, startRun } from "./processes.ts"
+
+interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+}
+
+/** Somebody who asks by connections that stay, as long as the server lets them. */
+const makeClient = (port: string) => {
+  const agent = new Agent({ keepAlive: true })
+  onTestFinished(() => agent.destroy())
+  return (path: string, method: "GET" | "POST" = "GET"): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const asked = request({ agent, host: "127.0.0.1", port, path, method }, (response) => {
+        let text = ""
+        response.setEncoding("utf8").on("data", (chunk) => (text += chunk))
+        response.on("end", () => resolve({ status: response.statusCode!, headers: response.headers, text }))
+      })
+      asked.on("error", reject).end()
+    })
+}
+
+const startShop = async (program = "examples/guides/price-front.ts") => {
+  const [address = "", http = ""] = await Effect.runPromise(Effect.all([freeAddress, freeAddress]))
+  const port = http.split(":")[1]!
+  const front = start([program], {
+    EMP_NODEID: "front",
+    EMP_SECRET: "swordfish",
+    EMP_BINDS: address,
+    PORT: port,
+    NOTICE: "3 seconds"
+  })
+  const startPrices = async (nodeId: string): Promise<Process> => {
+    const args = ["--node-id", nodeId, "--seed", address, "--service", "examples/guides/price-service.ts"]
+    const node = startRun(args)
+    await node.sees(/is ready/)
+    return node
+  }
+  return { front, port, startPrices }
+}
+
+const whoAsks = [1, 2, 3, 4, 5, 6, 7, 8]
+
+describe("the front of the guide", () => {
+  it("listens when the service is there, and whoever comes before is refused", async () => {
+    const { front, port, startPrices } = await startShop()
+    const ask = makeClient(port)
+    await front.sees(/node front listens/)
+    const early = await ask("/prices/tea").catch((error: NodeJS.ErrnoException) => error.code)
+    assert.strictEqual(early, "ECONNREFUSED")
+    await startPrices("one")
+    await front.sees(/Listening on/)
+    assert.deepInclude(await ask("/prices/tea"), { status: 200, text: `{"price":3}` })
+    assert.deepInclude(await ask("/sales/tea", "POST"), { status: 200, text: `{"sold":1}` })
+    assert.strictEqual((await ask("/readyz")).status, 200)
+  })
+
+  it("loses no request of those who notice that it stops", async () => {
+    const { front, port, startPrices } = await startShop()
+    await startPrices("one")
+    await front.sees(/Listening on/)
+    let answered = 0
+    const asks = async () => {
+      const ask = makeClient(port)
+      for (;;) {
+        const { headers, status } = await ask("/prices/tea")
+        assert.strictEqual(status, 200)
+        answered++
+        // A load balancer goes elsewhere then.
+        if (headers.connection === "close") return
+      }
+    }
+    const stops = async () => {
+      await eventually("there is load", () => answered > 100)
+      front.child.kill("SIGTERM")
+      const ask = makeClient(port)
+      await eventually("it is not ready", async () => (await ask("/readyz")).text === "draining\n")
+    }
+    await Promise.all([...whoAsks.map(asks), stops()])
+    const { code, stdout } = await front.exits()
+    assert.include(stdout, "node front has stopped")
+    assert.strictEqual(code, 0)
+  })
+
+  it("answers every request while nodes are killed: by another one, or 503 until there is one", async () => {
+    const { front, port, startPrices } = await startShop()
+    const [one, two] = await Promise.all([startPrices("one"), startPrices("two")])
+    await front.sees(/Listening on/)
+    const over = new AbortController()
+    const prices: Array<Answer> = []
+    const sales: Array<Answer> = []
+    const asks = async () => {
+      const ask = makeClient(port)
+      while (!over.signal.aborted) {
+        prices.push(await ask("/prices/tea"))
+        sales.push(await ask("/sales/tea", "POST"))
+      }
+    }
+    const sees = (status: number, times: number) => {
+      const before = prices.length
+      const since = () => prices.slice(before).filter((answer) => answer.status === status)
+      return eventually(`${times} times ${status}`, () => since().length >= times)
+    }
+    const kills = async () => {
+      await sees(200, 100)
+      await one.end("SIGKILL")
+      await sees(200, 100)
+      assert.isTrue(prices.every(({ status }) => status === 200), "the other one was asked")
+      await two.end("SIGKILL")
+      await sees(503, 10)
+      await startPrices("three")
+      await sees(200, 100)
+    }
+    await Promise.all([...whoAsks.map(asks), kills().finally(() => over.abort())])
+    const late = [...prices, ...sales].filter(({ status }) => status === 503)
+    assert.isTrue(late.every(({ headers }) => headers["retry-after"] === "1"))
+    assert.includeMembers([200, 503], prices.map(({ status }) => status))
+    // Of a sale that was under way nobody knows.
+    assert.includeMembers([200, 502, 503], sales.map(({ status }) => status))
+  })
+
+  it("in the wrong order never answers those who come before it is ready", async () => {
+    const { front, port, startPrices } = await startShop("test/fixtures/earlyFront.ts")
+    let early: unknown = "nothing"
+    const ask = () =>
+      get({ host: "127.0.0.1", port, path: "/prices/tea" }, ({ statusCode }) => (early = statusCode)).on(
+        "error",
+        (error: NodeJS.ErrnoException) => {
+          if (error.code === "ECONNREFUSED") setTimeout(ask, 20)
+          else early = error.code
+        }
+      )
+    ask()
+    await front.sees(/node front listens/)
+    await startPrices("one")
+    await front.sees(/Listening on/)
+    assert.strictEqual((await makeClient(port)("/prices/tea")).status, 200)
+    assert.strictEqual(early, "nothing")
+  })
+})
