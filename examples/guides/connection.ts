@@ -1,6 +1,6 @@
 /** A connection to a database, which is made anew when it is lost. */
-import { Port, Supervisor } from "effect-mp"
 import { Config, Context, Effect, Exit, Layer, Schedule, Schema, Semaphore } from "effect"
+import { Port, Supervisor } from "effect-mp"
 import { once } from "node:events"
 import { Client, DatabaseError } from "./sql-client.ts"
 

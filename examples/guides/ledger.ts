@@ -3,8 +3,8 @@
  *
  * DATABASE_PORT=5432 emp run --node-id ledger --seed 127.0.0.1:4040 --service examples/guides/ledger.ts
  */
-import { Global, Port, Supervisor } from "effect-mp"
 import { Effect, Layer, Schema } from "effect"
+import { Global, Port, Supervisor } from "effect-mp"
 import { Connection, Database } from "./connection.ts"
 
 export const Ledger = Port.protocol({

@@ -1,6 +1,6 @@
 /** What is asked by HTTP, and what each way that a call can end is answered with. */
-import { Global, Node, Port } from "effect-mp"
 import { Context, Effect, Layer } from "effect"
+import { Global, Node, Port } from "effect-mp"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { group, Prices } from "./prices.ts"
 
