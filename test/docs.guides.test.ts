@@ -9,7 +9,11 @@ const pages = readdirSync(join(root, "docs/guides")).filter((name) => name !== "
 
 describe("the guides", () => {
   it.each(pages)("show programs as they stand in examples/guides/: %s", (page) => {
-    for (const [, name = "", program] of read(`docs/guides/${page}`).matchAll(/^```ts (\S+)\n([^]*?)^```$/gm)) {
+    for (
+      const [, name = "", program] of read(`docs/guides/${page}`).matchAll(
+        /^```(?:ts|dockerfile) (\S+)\n([^]*?)^```$/gm
+      )
+    ) {
       assert.strictEqual(program, read(`examples/guides/${name}`), name)
     }
   })
