@@ -102,6 +102,21 @@ describe("the ledger of the guide", () => {
       yield* Effect.repeat(isDone, { until: (done) => done })
     }))
 
+  test("makes a new connection when the database is silent, and is back when that is", ({ server }) =>
+    Effect.gen(function*() {
+      const database = yield* Database
+      const before = yield* database.port
+      const ledger: Port.PortId<typeof Ledger.messages> = yield* makeLedger
+      server.child.kill("SIGSTOP")
+      // A second one waits for the first one's transaction.
+      const transfers = ["1", "2"].map((id) => Port.cal(ledger, "transfer", id, "ada", "ben", 1))
+      const answers = yield* Effect.all(transfers, { concurrency: "unbounded" })
+      assert.deepStrictEqual(answers, ["not now", "not now"])
+      server.child.kill("SIGCONT")
+      yield* Effect.repeat(Effect.all(transfers), { until: ([first, second]) => first === "done" && second === "done" })
+      assert.notStrictEqual(yield* database.port, before)
+    }))
+
   test("keeps its connection when a statement is refused", () =>
     Effect.gen(function*() {
       const database = yield* Database
@@ -134,7 +149,8 @@ describe("the ledger of the guide", () => {
 
   it.live("ends the program when connections are lost again and again", () =>
     Effect.gen(function*() {
-      const server = createServer((socket) => socket.destroy())
+      // It greets, and is gone.
+      const server = createServer((socket) => socket.once("data", () => socket.end(`{"rows":[]}\n`)))
       onTestFinished(() => void server.close())
       const [, port = ""] = (yield* freeAddress).split(":")
       server.listen(Number(port), "127.0.0.1")
@@ -148,13 +164,19 @@ describe("the ledger of the guide", () => {
       ])
     }).pipe(Effect.provide(makeLogs().layer)))
 
-  it("is not ready before its database is", async () => {
+  it("is not ready before its database is, and can be stopped while it waits", async () => {
     const { port, startServer } = await makeDatabase()
-    const ledger = startRun(["--node-id", "ledger", "--service", "examples/guides/ledger.ts"], { DATABASE_PORT: port })
-    await ledger.sees(/node ledger listens/)
-    assert.notInclude(ledger.stdout, "is ready")
+    const startLedger = async (nodeId: string) => {
+      const service = ["--service", "examples/guides/ledger.ts"]
+      const ledger = startRun(["--node-id", nodeId, ...service], { DATABASE_PORT: port })
+      await ledger.sees(/node \w+ listens/)
+      return ledger
+    }
+    const [patient, stopped] = await Promise.all(["patient", "stopped"].map(startLedger))
+    assert.strictEqual((await stopped!.end("SIGTERM")).code, 0)
+    assert.notInclude(patient!.stdout, "is ready")
     await startServer()
-    await ledger.sees(/is ready/)
-    assert.strictEqual((await ledger.end("SIGTERM")).code, 0)
+    await patient!.sees(/is ready/)
+    assert.strictEqual((await patient!.end("SIGTERM")).code, 0)
   })
 })

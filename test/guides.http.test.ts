@@ -27,7 +27,7 @@ const makeClient = (port: string) => {
     })
 }
 
-const startShop = async (program = "examples/guides/price-front.ts") => {
+const startShop = async (NOTICE = "2 seconds", program = "examples/guides/price-front.ts") => {
   const [address = "", http = ""] = await Effect.runPromise(Effect.all([freeAddress, freeAddress]))
   const port = http.split(":")[1]!
   const front = start([program], {
@@ -35,7 +35,7 @@ const startShop = async (program = "examples/guides/price-front.ts") => {
     EMP_SECRET: "swordfish",
     EMP_BINDS: address,
     PORT: port,
-    NOTICE: "3 seconds"
+    NOTICE
   })
   const startPrices = async (nodeId: string): Promise<Process> => {
     const args = ["--node-id", nodeId, "--seed", address, "--service", "examples/guides/price-service.ts"]
@@ -49,17 +49,48 @@ const startShop = async (program = "examples/guides/price-front.ts") => {
 const whoAsks = [1, 2, 3, 4, 5, 6, 7, 8]
 
 describe("the front of the guide", () => {
-  it("listens when the service is there, and whoever comes before is refused", async () => {
+  it("answers from the first connection on that it takes, and takes none before the service is there", async () => {
     const { front, port, startPrices } = await startShop()
-    const ask = makeClient(port)
     await front.sees(/node front listens/)
-    const early = await ask("/prices/tea").catch((error: NodeJS.ErrnoException) => error.code)
+    const early = await makeClient(port)("/prices/tea").catch((error: NodeJS.ErrnoException) => error.code)
     assert.strictEqual(early, "ECONNREFUSED")
+    const insists = async (): Promise<Answer> => {
+      for (;;) {
+        const answer = await makeClient(port)("/prices/tea").catch((error: NodeJS.ErrnoException) => error)
+        if ("status" in answer) return answer
+        assert.strictEqual(answer.code, "ECONNREFUSED")
+      }
+    }
+    const first = Promise.all(whoAsks.map(insists))
     await startPrices("one")
-    await front.sees(/Listening on/)
-    assert.deepInclude(await ask("/prices/tea"), { status: 200, text: `{"price":3}` })
+    for (const { status, text } of await first) assert.deepStrictEqual([status, text], [200, `{"price":3}`])
+    const ask = makeClient(port)
     assert.deepInclude(await ask("/sales/tea", "POST"), { status: 200, text: `{"sold":1}` })
-    assert.strictEqual((await ask("/readyz")).status, 200)
+    assert.deepInclude(await ask("/readyz"), { status: 200 })
+  })
+
+  it("can be stopped while it waits for the service", async () => {
+    const { front } = await startShop()
+    await front.sees(/node front listens/)
+    assert.strictEqual((await front.end("SIGTERM")).code, 0)
+  })
+
+  it("answers what it has in hand when it takes no more", async () => {
+    const { front, port, startPrices } = await startShop("0 seconds")
+    const prices = await startPrices("one")
+    await front.sees(/Listening on/)
+    prices.child.kill("SIGSTOP")
+    const sale = makeClient(port)("/sales/tea", "POST")
+    await makeClient(port)("/healthz")
+    front.child.kill("SIGTERM")
+    await eventually("it takes no connection", () =>
+      makeClient(port)("/healthz").then(
+        () => false,
+        () => true
+      ))
+    prices.child.kill("SIGCONT")
+    assert.deepInclude(await sale, { status: 200, text: `{"sold":1}` })
+    assert.strictEqual((await front.exits()).code, 0)
   })
 
   it("loses no request of those who notice that it stops", async () => {
@@ -127,7 +158,7 @@ describe("the front of the guide", () => {
   })
 
   it("in the wrong order never answers those who come before it is ready", async () => {
-    const { front, port, startPrices } = await startShop("test/fixtures/earlyFront.ts")
+    const { front, port, startPrices } = await startShop("0 seconds", "test/fixtures/earlyFront.ts")
     let early: unknown = "nothing"
     const ask = () =>
       get({ host: "127.0.0.1", port, path: "/prices/tea" }, ({ statusCode }) => (early = statusCode)).on(

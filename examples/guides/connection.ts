@@ -17,8 +17,13 @@ const backoff = Schedule.min([Schedule.exponential("100 millis"), Schedule.space
 const open = async (port: number) => {
   const client = new Client()
   const end = once(client, "end")
-  await client.connect(port)
-  return { client, end }
+  try {
+    await client.connect(port)
+    return { client, end }
+  } catch (error) {
+    client.end()
+    throw error
+  }
 }
 
 export class Connection extends Context.Service<Connection>()("Connection", {
@@ -31,12 +36,14 @@ export class Connection extends Context.Service<Connection>()("Connection", {
     // The end of the connection is the end of the port that this is made in: so the supervisor hears of it.
     yield* Port.fork(Effect.andThen(Effect.promise(() => end), Effect.fail(new ConnectionLost())))
 
+    // What is no answer of the database, as silence, is the end of the connection: nobody knows what it is at.
+    const failed = (error: unknown) => {
+      if (error instanceof DatabaseError) return new SqlError({ message: error.message })
+      client.end()
+      return new ConnectionLost()
+    }
     const sql = (text: string, ...values: ReadonlyArray<string | number>) =>
-      Effect.tryPromise({
-        try: () => client.query(text, values),
-        catch: (error) =>
-          error instanceof DatabaseError ? new SqlError({ message: error.message }) : new ConnectionLost()
-      }).pipe(Effect.map(({ rows }) => rows))
+      Effect.tryPromise({ try: () => client.query(text, values), catch: failed }).pipe(Effect.map(({ rows }) => rows))
     // One at a time: it is the connection that is in a transaction.
     const alone = yield* Semaphore.make(1)
     const transaction = <A, E, R>(statements: Effect.Effect<A, E, R>) =>

@@ -23,15 +23,19 @@ const http = HttpRouter.serve(routes, { disableLogger: true }).pipe(
   }))
 )
 
-/** What is first when the program is to end: it says that it is not ready, and answers on until others have noticed. */
+/** First when the program is to end: it is not ready any more, and answers on until others have noticed. */
 const notice = Layer.effectDiscard(Effect.gen(function*() {
   const time = yield* Config.Duration("NOTICE").pipe(Config.withDefault("5 seconds"))
-  yield* Effect.addFinalizer(() => Effect.all([Node.drain(), Effect.sleep(time)], { concurrency: 2, discard: true }))
+  yield* Effect.addFinalizer(() => Effect.andThen(Effect.forkDetach(Node.drain()), Effect.sleep(time)))
 }))
+
+/** When there are no requests any more: what other nodes have asked of services of this program is answered before these close. */
+const drained = Layer.effectDiscard(Effect.addFinalizer(() => Node.drain()))
 
 // It starts from the last line to the first, and stops from the first to the last.
 const program = notice.pipe(
   Layer.provide(http),
+  Layer.provide(drained),
   Layer.provide(Shop.layer),
   Layer.provide(node)
 )

@@ -16,35 +16,52 @@ interface Statement {
   readonly reject: (error: Error) => void
 }
 
+/** So long the server may take for an answer: `query_timeout` of `pg`. */
+const patienceMillis = 2000
+const inTime = <A>(answer: Promise<A>): Promise<A> => {
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(reject, patienceMillis, new Error("no answer in time")).unref()
+  })
+  return Promise.race([answer, late])
+}
+
 /** Emits `end` when the connection is gone. */
 export class Client extends EventEmitter<{ end: [] }> {
   private socket: Socket | undefined
   private readonly open: Array<Statement> = []
 
-  connect(port: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const socket = this.socket = connect(port, "127.0.0.1", resolve)
-      socket.on("error", reject).on("close", () => {
-        for (const { reject } of this.open.splice(0)) reject(new Error("connection terminated"))
-        this.emit("end")
+  /** Is done when the server has answered. */
+  async connect(port: number): Promise<void> {
+    await inTime(
+      new Promise<void>((resolve, reject) => {
+        const socket = this.socket = connect(port, "127.0.0.1", resolve)
+        socket.on("error", reject).on("close", () => this.closed())
+        // Which tells of the socket's errors as well.
+        createInterface(socket).on("error", () => {}).on("line", (line) => this.answered(line))
       })
-      // Which tells of the socket's errors as well.
-      createInterface(socket).on("error", () => {}).on("line", (line) => {
-        const { error, rows } = JSON.parse(line) as { readonly rows: ReadonlyArray<Row>; readonly error?: string }
-        const statement = this.open.shift()
-        if (error === undefined) statement?.resolve({ rows })
-        else statement?.reject(new DatabaseError(error))
-      })
-    })
+    )
+    await this.query("select 1", [])
   }
   query(text: string, values: ReadonlyArray<string | number>): Promise<{ readonly rows: ReadonlyArray<Row> }> {
-    return new Promise((resolve, reject) => {
-      if (this.socket?.writable !== true) return reject(new Error("not connected"))
-      this.open.push({ resolve, reject })
-      this.socket.write(`${JSON.stringify([text, ...values])}\n`)
-    })
+    return inTime(
+      new Promise((resolve, reject) => {
+        if (this.socket?.writable !== true) return reject(new Error("not connected"))
+        this.open.push({ resolve, reject })
+        this.socket.write(`${JSON.stringify([text, ...values])}\n`)
+      })
+    )
   }
   end(): void {
     this.socket?.destroy()
+  }
+  private answered(line: string): void {
+    const { error, rows } = JSON.parse(line) as { readonly rows: ReadonlyArray<Row>; readonly error?: string }
+    const statement = this.open.shift()
+    if (error === undefined) statement?.resolve({ rows })
+    else statement?.reject(new DatabaseError(error))
+  }
+  private closed(): void {
+    for (const { reject } of this.open.splice(0)) reject(new Error("connection terminated"))
+    this.emit("end")
   }
 }
