@@ -6,7 +6,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Config, Effect, Exit, Layer } from "effect"
+import { Cause, Config, Effect, Exit, Layer, Runtime } from "effect"
 import { Global, Node, Supervisor, Transport } from "effect-mp"
 import { HttpRouter } from "effect/http"
 import { createServer } from "node:http"
@@ -42,5 +42,6 @@ const program = notice.pipe(
 
 NodeRuntime.runMain(Supervisor.launch(program), {
   // A signal is the end that it is meant to have.
-  teardown: (exit, leave) => leave(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? 0 : 1)
+  teardown: (exit, end) =>
+    Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? end(0) : Runtime.defaultTeardown(exit, end)
 })
