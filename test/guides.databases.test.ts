@@ -124,8 +124,14 @@ describe("the ledger of the guide", () => {
       const refused = Effect.flatMap(Connection, ({ sql, transaction }) => transaction(sql("nonsense")))
       assert.strictEqual((yield* Effect.flip(database.provide(refused)))._tag, "SqlError")
       assert.strictEqual(yield* database.port, before)
-      const begun = database.provide(Effect.flatMap(Connection, ({ transaction }) => transaction(Effect.void)))
-      yield* begun
+      const run = (...statements: ReadonlyArray<string>) =>
+        database.provide(Effect.flatMap(Connection, ({ sql, transaction }) =>
+          transaction(Effect.forEach(statements, (text) =>
+            sql(text), { discard: true }))))
+      yield* run("create table a (id primary key, b references a deferrable initially deferred)")
+      // What is refused is the commit, which leaves the transaction open.
+      assert.strictEqual((yield* Effect.flip(run("insert into a values (1, 2)")))._tag, "SqlError")
+      yield* run("insert into a values (1, 1)")
     }))
 
   test("does nothing of a transaction whose owner is interrupted", () =>

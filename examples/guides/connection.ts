@@ -44,13 +44,15 @@ export class Connection extends Context.Service<Connection>()("Connection", {
     }
     const sql = (text: string, ...values: ReadonlyArray<string | number>) =>
       Effect.tryPromise({ try: () => client.query(text, values), catch: failed }).pipe(Effect.map(({ rows }) => rows))
+    const rollback = Effect.ignore(sql("rollback"))
     // One at a time: it is the connection that is in a transaction.
     const alone = yield* Semaphore.make(1)
     const transaction = <A, E, R>(statements: Effect.Effect<A, E, R>) =>
       Effect.acquireUseRelease(
         sql("begin immediate"),
         () => statements,
-        (_, exit) => Exit.isSuccess(exit) ? sql("commit") : Effect.ignore(sql("rollback"))
+        // A commit that is refused may leave the transaction open.
+        (_, exit) => Exit.isSuccess(exit) ? Effect.onError(sql("commit"), () => rollback) : rollback
       ).pipe(alone.withPermits(1))
     return { sql, transaction }
   })
