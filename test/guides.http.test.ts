@@ -1,8 +1,16 @@
 /** The front of `docs/guides/http.md`, as a process, asked by many while it stops and while others die. */
 import { assert, describe, it } from "@effect/vitest"
+import { Global, Node, Port, Transport } from "effect-mp"
 import * as Effect from "effect/Effect"
+import { HttpRouter } from "effect/http"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
 import { Agent, get, type IncomingHttpHeaders, request } from "node:http"
 import { onTestFinished } from "vitest"
+import { routes, Shop } from "../examples/guides/price-routes.ts"
+import { group, Prices } from "../examples/guides/prices.ts"
+import { makeLogs } from "./harness.ts"
 import { freeAddress } from "./meshWorld.ts"
 import { eventually, type Process, start, startRun } from "./processes.ts"
 
@@ -47,6 +55,45 @@ const startShop = async (NOTICE = "2 seconds", program = "examples/guides/price-
 }
 
 const whoAsks = [1, 2, 3, 4, 5, 6, 7, 8]
+
+describe("the routes of the guide", () => {
+  const node = Layer.provideMerge(
+    Global.layer(),
+    Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] })
+  )
+  const prices = Layer.effectDiscard(
+    Port.make(Prices, { price: () => Effect.succeed(3), sell: () => Effect.succeed(1) }).pipe(
+      Effect.tap(Global.register(group))
+    )
+  )
+
+  it("have one trace from the request to the handler of the port", async () => {
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    const { dispose, handler } = HttpRouter.toWebHandler(
+      routes.pipe(
+        Layer.provideMerge(Shop.layer),
+        Layer.provide(prices),
+        Layer.provideMerge(node),
+        Layer.provide(Transport.layerMemory),
+        Layer.provideMerge(Layer.succeed(Tracer.Tracer, tracer)),
+        Layer.provide(makeLogs().layer)
+      ),
+      { disableLogger: true }
+    )
+    onTestFinished(dispose)
+    assert.strictEqual((await handler(new Request("http://here/prices/tea"))).status, 200)
+    const [request, handling] = spans
+    assert.deepStrictEqual(spans.map(({ name }) => name), ["GET", "handle price"])
+    assert.strictEqual(Option.getOrUndefined(handling!.parent), request)
+  })
+})
 
 describe("the front of the guide", () => {
   it("answers from the first connection on that it takes, and takes none before the service is there", async () => {
