@@ -31,7 +31,7 @@ import * as services from "./internal/cli/run/service.ts"
 import { presenting, reported, teardownOf } from "./internal/cli/terminal/failures.ts"
 import { CurrentEnding, Ending } from "./internal/cli/terminal/interruption.ts"
 import { UsageError } from "./internal/cli/terminal/usage.ts"
-import { unpacked, wantsJson, withoutHelpForNothing } from "./internal/cli/terminal/words.ts"
+import { unpacked, wantsJson, withHelpAsFlag, withoutHelpForNothing } from "./internal/cli/terminal/words.ts"
 import { levelOfVerbosity } from "./internal/config/logLevels.ts"
 import { version } from "./internal/values/version.ts"
 
@@ -230,5 +230,5 @@ export const main = (): void => {
 const runWords = (words: ReadonlyArray<string>) =>
   Effect.flatMap(
     Effect.fromResult(unpacked(words)),
-    (words) => Command.runWith(command, { version })(withoutHelpForNothing(words, command))
+    (words) => Command.runWith(command, { version })(withoutHelpForNothing(withHelpAsFlag(words), command))
   )
