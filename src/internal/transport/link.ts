@@ -255,6 +255,8 @@ export class Link {
     if (this.over) return
     this.buffer.flush()
     if (this.wire.buffered > bufferLimit) this.lose(new LinkError({ reason: "buffer_overflow", peer: this.nodeId }))
+    // Where the system has taken all of it at once, the wire has nothing to say of it.
+    else if (this.hasRoom) this.drained()
   }
 
   /** A sign of life. */
