@@ -9,12 +9,10 @@ import * as Random from "effect/Random"
 import { Rpc, RpcGroup, RpcSerialization } from "effect/rpc"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { readFileSync } from "node:fs"
 import { isDeepStrictEqual } from "node:util"
 import { Global, type Node, Port } from "../src/index.ts"
 import * as PortRpc from "../src/Rpc.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
-import { root } from "./processes.ts"
 import {
   type AnySchema,
   type Draw,
@@ -26,21 +24,9 @@ import {
   type Version
 } from "./schemaChanges.ts"
 import { sized } from "./size.ts"
+import { tableOf } from "./tables.ts"
 
-const lines = readFileSync(`${root}docs/guides/upgrades.md`, "utf8").split("\n")
-
-/** The rows of the table whose head begins so: the cells behind the first one, by that. */
-const table = (head: string): ReadonlyMap<string, ReadonlyArray<string>> => {
-  const first = lines.findIndex((line) => line.startsWith(`| ${head} |`))
-  assert.isAbove(first, 0, `there is no table of ${head}`)
-  const end = lines.findIndex((line, n) => n > first && !line.startsWith("|"))
-  return new Map(
-    lines.slice(first + 2, end).map((row) => {
-      const [name = "", ...cells] = row.slice(1, -1).split("|").map((cell) => cell.trim())
-      return [name, cells]
-    })
-  )
-}
+const table = (head: string) => tableOf("docs/guides/upgrades.md", head)
 
 type TestNode = TestNetwork.TestNode<Node.Node | Global.Global>
 type Test = Effect.Effect<void, unknown, Scope.Scope | TestNetwork.TestNetwork>
