@@ -36,12 +36,22 @@ describe("links", () => {
 })
 
 describe("pages for operators", () => {
-  const ofOperators = ["README.md", "docs/operating.md", "docs/operating-reference.md", "docs/web.md", "docs/errors.md"]
+  const ofOperators = [
+    "README.md",
+    "docs/operating.md",
+    "docs/operating-reference.md",
+    "docs/web.md",
+    "docs/errors.md",
+    "docs/guides/upgrades.md",
+    "docs/guides/telemetry.md"
+  ]
   const top = Completions.fromCommand(command)
   const flagsBelow = ({ flags, subcommands }: Completions.CommandDescriptor): ReadonlyArray<string> => [
     ...flags.map(({ name }) => name),
     ...subcommands.flatMap(flagsBelow)
   ]
+  /** Which a program of supervisors counts, and not its node. */
+  const ofSupervisors = "effect_mp_supervisor_events_total"
   /** As `ps` shows it. */
   const titles = new Set(["watchdog"])
   const general = ["help", "version", "completions", "log-level"]
@@ -58,6 +68,12 @@ describe("pages for operators", () => {
       return flags.some((flag) => !known.has(flag) && !known.has(`no-${flag}`)) ? [call] : []
     })
     assert.deepStrictEqual(wrong, [])
+  })
+
+  it.each(ofOperators)("%s names metrics that there are", (page) => {
+    const named = read(page).match(/\beffect_mp_\w+/g) ?? []
+    const known = [about, ...families, ...durations].flatMap(({ name }) => [name, `${name}_bucket`])
+    assert.deepStrictEqual(named.filter((name) => ![...known, ofSupervisors].includes(name)), [])
   })
 
   it("have each key of the configuration", () => {
