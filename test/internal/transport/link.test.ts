@@ -74,6 +74,14 @@ describe("bytes that have not left", () => {
     await written()
     assert.deepStrictEqual([link.hasRoom, state.drained], [true, 1])
   })
+
+  it("are told of by the wire, where it holds more than it may leave untold", async () => {
+    const { link, state } = onWire()
+    state.buffered = 256 * 1024 + 1
+    link.send("port", ["x".repeat(mebibyte)])
+    await written()
+    assert.deepStrictEqual([link.hasRoom, state.drained], [true, 0])
+  })
 })
 
 describe("a link that is given up for a mistake of the other side", () => {
