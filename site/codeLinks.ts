@@ -1,0 +1,49 @@
+/**
+ * Inline code that names an export, `Port.mon` or `Supervisor.layer(...)`, leads to the reference, in pages and in doc comments; code that
+ * names a page, `docs/errors.md`, leads there.
+ */
+import {
+  type Application,
+  type CommentDisplayPart,
+  Converter,
+  type ProjectReflection,
+  type Reflection,
+  ReflectionKind
+} from "typedoc"
+import { fileOf } from "./pages.ts"
+
+const reflectionOf = (project: ProjectReflection, code: string): Reflection | undefined => {
+  const page = project.documents?.find((document) => code === `\`${fileOf(document)}\``)
+  if (page !== undefined) return page
+  const [, name] = /^`([A-Z]\w*(?:\.\w+)+)(?:<.*>)?(?:\(.*\))?`$/.exec(code) ?? []
+  const found = name === undefined ? undefined : project.getChildByName(name)
+  return found?.parent?.isProject() === true || found?.kindOf(ReflectionKind.SomeSignature) === true ? undefined : found
+}
+
+/** Whether code behind this text is within a link, `[see `, or a heading, which has a link of its own. */
+const isTaken = (line: string): boolean => /^#+ /.test(line) || /\[[^\]]*$/.test(line)
+
+const linked = (project: ProjectReflection, parts: ReadonlyArray<CommentDisplayPart>): Array<CommentDisplayPart> => {
+  let line = ""
+  return parts.map((part): CommentDisplayPart => {
+    const before = line
+    line = (line + part.text).slice(Math.max((line + part.text).lastIndexOf("\n") + 1, 0))
+    if (part.kind !== "code" || isTaken(before)) return part
+    const target = reflectionOf(project, part.text)
+    return target === undefined ? part : { kind: "inline-tag", tag: "@linkcode", text: part.text.slice(1, -1), target }
+  })
+}
+
+/** Sets the links when everything has been read. */
+export const linkCode = (app: Application): void => {
+  app.converter.on(Converter.EVENT_RESOLVE_END, ({ project }) => {
+    if (project.readme !== undefined) project.readme = linked(project, project.readme)
+    for (const reflection of Object.values(project.reflections)) {
+      if (reflection.isDocument()) reflection.content = linked(project, reflection.content)
+      const { comment } = reflection
+      if (comment === undefined) continue
+      comment.summary = linked(project, comment.summary)
+      for (const tag of comment.blockTags) tag.content = linked(project, tag.content)
+    }
+  })
+}

@@ -1,0 +1,155 @@
+/**
+ * What Markdown pages there are, and in which order a reader wants them. Their titles are their first headings.
+ */
+import { globSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { basename, dirname, extname, relative } from "node:path"
+import {
+  type Application,
+  type Context,
+  Converter,
+  DocumentReflection,
+  MinimalSourceFile,
+  normalizePath,
+  type ProjectReflection
+} from "typedoc"
+
+/** A group of the navigation has all pages of a folder, in the order in which its README names them, or those that are listed. */
+const groups: ReadonlyArray<{ title: string; folder?: string; pages?: ReadonlyArray<string> }> = [
+  { title: "Introduction", folder: "docs/introduction" },
+  { title: "Guides", folder: "docs/guides" },
+  { title: "Examples", folder: "examples" },
+  { title: "Questions", pages: ["docs/coming-from.md", "docs/faq.md"] },
+  {
+    title: "Topics",
+    pages: ["messages", "guarantee", "services", "groups", "mesh", "supervision", "testing", "benchmarks"]
+      .map((name) => `docs/${name}.md`)
+  },
+  {
+    title: "Operating",
+    pages: ["operating", "operating-reference", "web", "json", "errors"].map((name) => `docs/${name}.md`)
+  },
+  {
+    title: "Contributing",
+    pages: ["AGENTS.md", "docs/architecture.md", "docs/protocol.md", "docs/interop.md"]
+  },
+  { title: "Releases", pages: ["CHANGELOG.md"] }
+]
+
+/** Where a page that is in no list comes. */
+const others = "Topics"
+
+/** The pages that a page names, in its order. */
+const linkedPages = (markdown: string): ReadonlyArray<string> =>
+  Array.from(markdown.matchAll(/\]\(([^)#]+\.md)/g), ([, name = ""]) => name)
+
+/** The pages that there are, by group, each in its order. */
+const listed = (root: string): ReadonlyMap<string, ReadonlyArray<string>> => {
+  const all = globSync(["docs/**/*.md", "examples/**/*.md", "AGENTS.md", "CHANGELOG.md"], { cwd: root }).toSorted()
+  const found = new Map<string, Array<string>>()
+  for (const { folder, pages = [], title } of groups) {
+    const readme = `${folder}/README.md`
+    const named = folder === undefined || !all.includes(readme)
+      ? pages
+      : [readme, ...linkedPages(readFileSync(root + readme, "utf8")).map((name) => `${folder}/${name}`)]
+    const inFolder = all.filter((page) => folder !== undefined && page.startsWith(`${folder}/`))
+    found.set(title, [...new Set([...named.filter((page) => all.includes(page)), ...inFolder])])
+  }
+  const isListed = new Set([...found.values()].flat())
+  found.get(others)?.push(...all.filter((page) => !isListed.has(page)))
+  return found
+}
+
+const sources = new WeakMap<DocumentReflection, { readonly file: string; readonly markdown: string }>()
+
+/** The file that a page is made of. */
+export const fileOf = (page: DocumentReflection): string => sources.get(page)?.file ?? page.name
+
+/** The path of a page on the site, without its ending: that of its file, where a README is the page of its folder. */
+export const pathOf = (page: DocumentReflection): string =>
+  fileOf(page).replace(/^docs\//, "").replace(/\.md$/, "").replace(/README$/, "index")
+
+/** The text of a page with its title. */
+export const markdownOf = (page: DocumentReflection): string => sources.get(page)?.markdown ?? ""
+
+/** The group of the navigation that a page is in; none, for files that are shown since a page leads to them. */
+export const groupOf = (page: DocumentReflection): string | undefined => {
+  const { group } = page.frontmatter
+  return typeof group === "string" ? group : undefined
+}
+
+const languages: Readonly<Record<string, string>> = {
+  ".json": "json",
+  ".pl": "perl",
+  ".sh": "sh",
+  ".ts": "ts",
+  ".tsx": "ts",
+  ".yaml": "yaml",
+  ".yml": "yaml"
+}
+
+const pictures = new Set([".png", ".svg"])
+
+class Pages {
+  private readonly context: Context
+  private readonly project: ProjectReflection
+  private readonly root: string
+
+  constructor(context: Context, root: string) {
+    this.context = context
+    this.project = context.project
+    this.root = root
+  }
+  private add(file: string, markdown: string, group?: string): void {
+    const [, title = basename(file)] = /^# (.+)\n/.exec(markdown) ?? []
+    const path = normalizePath(this.root + file)
+    const { content } = this.context.converter.parseRawComment(
+      new MinimalSourceFile(markdown.replace(/^# .+\n/, ""), path),
+      this.project.files
+    )
+    const page = new DocumentReflection(
+      title.replaceAll("`", ""),
+      this.project,
+      content,
+      group === undefined ? {} : { group }
+    )
+    sources.set(page, { file, markdown })
+    this.project.addChild(page)
+    this.project.registerReflection(page, undefined, path)
+    if (basename(file) === "README.md") {
+      this.project.files.registerReflectionPath(normalizePath(dirname(path)), page)
+    }
+  }
+  addListed(): void {
+    for (const [group, files] of listed(this.root)) {
+      for (const file of files) this.add(file, readFileSync(this.root + file, "utf8"), group)
+    }
+  }
+  /** On GitHub a link may lead to any file or folder. Here each of them that a page leads to gets a page too. */
+  addLinked(): void {
+    for (;;) {
+      const linked = [...this.project.files.getMediaPaths()].filter((path) => !pictures.has(extname(path)))
+      if (linked.length === 0) return
+      for (const path of linked) this.addSource(relative(this.root, path))
+    }
+  }
+  private addSource(file: string): void {
+    const path = this.root + file
+    if (statSync(path).isDirectory()) {
+      const names = readdirSync(path).map((name) => `- [${name}](${name})`)
+      return this.add(`${file}/README.md`, `# ${file}\n\n${names.join("\n")}\n`)
+    }
+    const text = readFileSync(path, "utf8")
+    const language = extname(file) === ".md" ? undefined : languages[extname(file)] ?? "text"
+    this.add(file, language === undefined ? text : `\`\`\`\`\`${language}\n${text}\`\`\`\`\`\n`)
+  }
+}
+
+/** Has all pages in the project before the sources are read. */
+export const addPages = (app: Application, root: string): void => {
+  app.converter.on(Converter.EVENT_BEGIN, (context) => {
+    context.project.files.registerReflectionPath(normalizePath(`${root}README.md`), context.project)
+    const pages = new Pages(context, root)
+    pages.addListed()
+    pages.addLinked()
+  })
+}
