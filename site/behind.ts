@@ -40,11 +40,16 @@ const say = (reflection: Reflection, comment: Comment): void => {
   else for (const signature of reflection.signatures) signature.comment = comment
 }
 
+/** The name of the module that something is in. */
+const faceOf = (reflection: Reflection): string =>
+  reflection.parent === undefined || reflection.parent.isProject() ? reflection.name : faceOf(reflection.parent)
+
 class Faces {
   private readonly inside: string
   /** What faces export by another name, and what they have without exporting it. */
   private readonly shown = new Set<ts.Symbol>()
   private readonly referred = new Set<ts.Symbol>()
+  private readonly exports = new Map<string, Map<string, ts.Symbol>>()
 
   constructor(root: string) {
     this.inside = `${root}src/internal/`
@@ -65,13 +70,15 @@ class Faces {
     return target !== undefined && others.every((other) => other === target) && this.isInternal(target) ? target : undefined
   }
   /** Looks at all exports before the first is read. */
-  find(context: Context, files: ReadonlyArray<string>): void {
+  find(context: Context, files: ReadonlyMap<string, string>): void {
     for (const program of context.programs) {
       context.setActiveProgram(program)
-      for (const file of files) {
+      for (const [face, file] of files) {
         const source = program.getSourceFile(file)
         const module = source === undefined ? undefined : context.checker.getSymbolAtLocation(source)
-        for (const symbol of module === undefined ? [] : context.checker.getExportsOfModule(module)) {
+        const exports = module === undefined ? [] : context.checker.getExportsOfModule(module)
+        this.exports.set(face, new Map(exports.map((symbol) => [symbol.name, symbol])))
+        for (const symbol of exports) {
           this.shown.add(context.resolveAliasedSymbol(symbol))
           this.shown.add(this.behind(context, symbol) ?? symbol)
         }
@@ -101,9 +108,23 @@ class Faces {
     if (declared === undefined || !ts.isTypeOperatorNode(declared.type)) return
     made.type = context.converter.convertType(context, context.checker.getDeclaredTypeOfSymbol(symbol))
   }
-  /** A type of the inside that has no name in a face. */
-  isNameless(symbol: ts.Symbol): boolean {
+  /** Whether a type of the inside is shown as what it is: neither it nor anything else stands for it. */
+  isNameless(context: Context, symbol: ts.Symbol): boolean {
+    return this.isHidden(symbol) && this.standsFor(context, symbol) === symbol
+  }
+  private isHidden(symbol: ts.Symbol): boolean {
     return !this.shown.has(symbol) && this.isInternal(symbol)
+  }
+  /** What a type of the inside is another name of: an export of the same name, or what it is an alias of. */
+  standsFor(context: Context, symbol: ts.Symbol): ts.Symbol {
+    if (!this.isHidden(symbol)) return symbol
+    const [declaration] = symbol.declarations ?? []
+    const named = this.exports.get(faceOf(context.scope))?.get(symbol.name)
+    if (named !== undefined) return named
+    if (declaration === undefined || !ts.isTypeAliasDeclaration(declaration)) return symbol
+    const node = ts.isTypeReferenceNode(declaration.type) ? declaration.type.typeName : undefined
+    const target = node === undefined ? undefined : context.checker.getSymbolAtLocation(node)
+    return target === undefined ? symbol : context.resolveAliasedSymbol(target)
   }
   refer(symbol: ts.Symbol): void {
     const isOfFace = symbol.declarations?.some((declaration) =>
@@ -145,7 +166,7 @@ const withoutMarks = (context: Context): void => {
 }
 
 /** Makes the reference show what stands behind the names of these faces. */
-export const showWhatIsBehind = ({ converter }: Application, root: string, files: ReadonlyArray<string>): void => {
+export const showWhatIsBehind = ({ converter }: Application, root: string, files: ReadonlyMap<string, string>): void => {
   const faces = new Faces(root)
   converter.on(Converter.EVENT_BEGIN, (context) => faces.find(context, files))
   converter.on(Converter.EVENT_RESOLVE_BEGIN, (context) => {
@@ -159,10 +180,11 @@ export const showWhatIsBehind = ({ converter }: Application, root: string, files
   }
   const { createSymbolReference, shouldInline } = Context.prototype
   Context.prototype.shouldInline = function(symbol, name) {
-    return faces.isNameless(this.resolveAliasedSymbol(symbol)) || shouldInline.call(this, symbol, name)
+    return faces.isNameless(this, this.resolveAliasedSymbol(symbol)) || shouldInline.call(this, symbol, name)
   }
-  Context.prototype.createSymbolReference = function(symbol, context, name) {
-    faces.refer(symbol)
-    return createSymbolReference.call(this, symbol, context, qualified(symbol, name ?? symbol.name))
+  Context.prototype.createSymbolReference = function(symbol, context, name = symbol.name) {
+    const target = faces.standsFor(this, symbol)
+    faces.refer(target)
+    return createSymbolReference.call(this, target, context, qualified(target, target === symbol ? name : target.name))
   }
 }

@@ -64,7 +64,7 @@ export const build = async (out: string): Promise<boolean> => {
   app.renderer.defineRouter("site", SiteRouter)
   app.renderer.defineTheme("site", SiteTheme)
   addPages(app, root)
-  showWhatIsBehind(app, root, [...faces.values()])
+  showWhatIsBehind(app, root, faces)
   describeModules(app, faces)
   writeSignatures(app)
   linkCode(app)

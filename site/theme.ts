@@ -114,32 +114,37 @@ class SiteContext extends DefaultThemeRenderContext {
       )
 
   private readonly typed = (member: DeclarationReflection): JSX.Element =>
-    h("div", { class: "tsd-signature" }, member.name, ": ", this.type(member.type))
+    h(
+      "div",
+      { class: "tsd-signature" },
+      h("span", { class: "tsd-signature-keyword" }, member.kindOf(ReflectionKind.TypeAlias) ? "type " : "const "),
+      member.name,
+      member.typeParameters === undefined ? "" : `<${member.typeParameters.map(({ name }) => name).join(", ")}>`,
+      member.kindOf(ReflectionKind.TypeAlias) ? " = " : ": ",
+      this.type(member.type)
+    )
 
   private readonly ofType = ({ getSignature, type }: DeclarationReflection): JSX.Element =>
     h(JSX.Fragment, null, ": ", this.type(type ?? getSignature?.type))
 
   /** What is said of the fields of something; their types stand above, but for those of classes. */
-  private readonly fields = (member: DeclarationReflection): JSX.Element | undefined => {
-    const fields = fieldsOf(member)
-    if (fields.length === 0) return undefined
+  private readonly fields = (member: DeclarationReflection): JSX.Element => {
     const isClass = member.kindOf(ReflectionKind.Class)
     return h(
       "dl",
       { class: "fields" },
-      fields.map((field) =>
-        h(
+      fieldsOf(member).map((field) => {
+        const said = [field, field.getSignature, field.signatures?.[0]].filter((part) => part?.hasComment() === true)
+        const id = this.getAnchor(field)
+        // Search leads to each of them.
+        if (said.length === 0 && !isClass) return h("div", { id })
+        return h(
           JSX.Fragment,
           null,
-          h("dt", { id: this.getAnchor(field) }, h("code", null, field.name, isClass ? this.ofType(field) : undefined)),
-          h(
-            "dd",
-            null,
-            field.signatures?.slice(0, 1).map((signature) => [this.commentSummary(signature), this.commentTags(signature)]),
-            [field, field.getSignature].map((said) => said && [this.commentSummary(said), this.commentTags(said)])
-          )
+          h("dt", { id }, h("code", null, field.name, isClass ? this.ofType(field) : undefined)),
+          h("dd", null, said.map((part) => part && [this.commentSummary(part), this.commentTags(part)]))
         )
-      )
+      })
     )
   }
 
