@@ -55,7 +55,8 @@ class Faces {
     this.inside = `${root}src/internal/`
   }
   private isInternal(symbol: ts.Symbol): boolean {
-    return symbol.declarations?.some((declaration) => declaration.getSourceFile().fileName.startsWith(this.inside)) === true
+    return symbol.declarations?.some((declaration) => declaration.getSourceFile().fileName.startsWith(this.inside)) ===
+      true
   }
   private behind(context: Context, symbol: ts.Symbol): ts.Symbol | undefined {
     if (symbol.flags & ts.SymbolFlags.Alias) {
@@ -67,7 +68,9 @@ class Faces {
       const found = node === undefined ? undefined : context.checker.getSymbolAtLocation(node)
       return found === undefined ? undefined : context.resolveAliasedSymbol(found)
     })
-    return target !== undefined && others.every((other) => other === target) && this.isInternal(target) ? target : undefined
+    return target !== undefined && others.every((other) => other === target) && this.isInternal(target)
+      ? target
+      : undefined
   }
   /** Looks at all exports before the first is read. */
   find(context: Context, files: ReadonlyMap<string, string>): void {
@@ -151,8 +154,11 @@ class Faces {
 
 /** `Duration.Input` of Effect, as programs write it; `Effect` for `Effect.Effect`. */
 const qualified = (symbol: ts.Symbol, name: string): string => {
-  const [, module] = /\/node_modules\/effect\/.*?(\w+)\.d\.ts$/.exec(symbol.declarations?.[0]?.getSourceFile().fileName ?? "") ?? []
-  return module === undefined || module === name || symbol.flags & ts.SymbolFlags.TypeParameter ? name : `${module}.${name}`
+  const [, module] =
+    /\/node_modules\/effect\/.*?(\w+)\.d\.ts$/.exec(symbol.declarations?.[0]?.getSourceFile().fileName ?? "") ?? []
+  return module === undefined || module === name || symbol.flags & ts.SymbolFlags.TypeParameter
+    ? name
+    : `${module}.${name}`
 }
 
 /** What no program ever asks for: marks, `[Accepts]` of our types and `~effect/...` of Effect, and how errors are made. */
@@ -166,7 +172,11 @@ const withoutMarks = (context: Context): void => {
 }
 
 /** Makes the reference show what stands behind the names of these faces. */
-export const showWhatIsBehind = ({ converter }: Application, root: string, files: ReadonlyMap<string, string>): void => {
+export const showWhatIsBehind = (
+  { converter }: Application,
+  root: string,
+  files: ReadonlyMap<string, string>
+): void => {
   const faces = new Faces(root)
   converter.on(Converter.EVENT_BEGIN, (context) => faces.find(context, files))
   converter.on(Converter.EVENT_RESOLVE_BEGIN, (context) => {

@@ -57,7 +57,13 @@ export const build = async (out: string): Promise<boolean> => {
     lightHighlightTheme: "github-light-high-contrast",
     darkHighlightTheme: "github-dark-high-contrast",
     markdownItLoader: readMarkdown,
-    validation: { notExported: true, invalidLink: true, rewrittenLink: true, notDocumented: false, unusedMergeModuleWith: true },
+    validation: {
+      notExported: true,
+      invalidLink: true,
+      rewrittenLink: true,
+      notDocumented: false,
+      unusedMergeModuleWith: true
+    },
     treatWarningsAsErrors: true,
     logLevel: LogLevel.Info
   }, [new TSConfigReader()])

@@ -18,7 +18,9 @@ const isInstalled = (): boolean => {
   if (!existsSync(installed)) return false
   const versions = (file: string): string => {
     const lock: { packages: Record<string, { version?: string }> } = JSON.parse(readFileSync(file, "utf8"))
-    return Object.entries(lock.packages).filter(([path]) => path !== "").map(([path, { version }]) => `${path} ${version}`).join()
+    return Object.entries(lock.packages).filter(([path]) => path !== "").map(([path, { version }]) =>
+      `${path} ${version}`
+    ).join()
   }
   return versions(installed) === versions(`${folder}package-lock.json`)
 }
@@ -30,7 +32,7 @@ if (!isInstalled()) {
   })
   if (status !== 0) {
     console.error("npm run docs: TypeDoc could not be installed, see above")
-    process.exit(1)
+    process.exit(2)
   }
 }
 
@@ -41,5 +43,6 @@ if (!(await build(values.out))) {
 }
 if (values.serve) {
   const { serve } = await import("./serve.ts")
-  console.log(`${await serve(values.out, 8000)} has the site; Ctrl-C ends it`)
+  const { base } = await serve(values.out, 8000)
+  console.log(`${base} has the site; Ctrl-C ends it`)
 }

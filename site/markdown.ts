@@ -26,7 +26,9 @@ export const readMarkdown = ({ core, renderer, utils }: Parser): void => {
     for (const [index, { type }] of tokens.entries()) {
       if (type !== "heading_open") continue
       for (const token of tokens[index + 1]?.children ?? []) {
-        if (token.type === "code_inline") token.children = [{ type: "text", info: "", content: token.content, children: null }]
+        if (token.type === "code_inline") {
+          token.children = [{ type: "text", info: "", content: token.content, children: null }]
+        }
       }
     }
   })

@@ -119,6 +119,12 @@ class Pages {
       this.project.files.registerReflectionPath(normalizePath(dirname(path)), page)
     }
   }
+  /** The front page is TypeDoc's own. Here it is only looked at for what it leads to. */
+  addReadme(): void {
+    const path = normalizePath(`${this.root}README.md`)
+    this.project.files.registerReflectionPath(path, this.project)
+    this.context.converter.parseRawComment(new MinimalSourceFile(readFileSync(path, "utf8"), path), this.project.files)
+  }
   addListed(): void {
     for (const [group, files] of listed(this.root)) {
       for (const file of files) this.add(file, readFileSync(this.root + file, "utf8"), group)
@@ -147,8 +153,8 @@ class Pages {
 /** Has all pages in the project before the sources are read. */
 export const addPages = (app: Application, root: string): void => {
   app.converter.on(Converter.EVENT_BEGIN, (context) => {
-    context.project.files.registerReflectionPath(normalizePath(`${root}README.md`), context.project)
     const pages = new Pages(context, root)
+    pages.addReadme()
     pages.addListed()
     pages.addLinked()
   })

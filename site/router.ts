@@ -44,9 +44,9 @@ export class SiteRouter extends BaseRouter {
     this.sluggers.set(project, new GitHubSlugger({ lowercase: true }))
     return pages
   }
-  /** The list of all modules is the beginning of the reference. */
+  /** The list of all modules is the beginning of the reference. It stands beside the front page: both are the project, and link alike. */
   protected override getFileName(baseName: string): string {
-    return super.getFileName(baseName === "modules" ? "reference/index" : baseName)
+    return super.getFileName(baseName === "modules" ? "reference" : baseName)
   }
   protected override getIdealBaseName(reflection: Reflection): string {
     return reflection.isDocument() ? pathOf(reflection) : `reference/${reflection.getFullName()}`
@@ -70,11 +70,13 @@ export class SiteRouter extends BaseRouter {
   place(part: Reflection, url: string): void {
     this.fullUrls.set(part, url)
   }
-  private anchor(target: Reflection, page: RouterTarget, name: string): void {
+  private anchor(target: DeclarationReflection, page: RouterTarget, name: string): void {
     // A type and a value of one name are two members, and the second one is behind the first.
     const url = `${this.getFullUrl(page)}#${name}`
     const anchor = [...this.fullUrls.values()].includes(url) ? `${name}-1` : name
-    this.fullUrls.set(target, `${this.getFullUrl(page)}#${anchor}`)
-    this.anchors.set(target, anchor)
+    for (const part of [target, ...target.signatures ?? []]) {
+      this.fullUrls.set(part, `${this.getFullUrl(page)}#${anchor}`)
+      this.anchors.set(part, anchor)
+    }
   }
 }

@@ -35,7 +35,12 @@ const indexed = (
   return sectionsOf(markdown).map(({ heading, text }) => {
     const isBeginning = heading === ""
     const content = [{ kind: "text" as const, text }]
-    const section = new DocumentReflection(isBeginning ? page.name : heading, isBeginning ? page.project : page, content, {})
+    const section = new DocumentReflection(
+      isBeginning ? page.name : heading,
+      isBeginning ? page.project : page,
+      content,
+      {}
+    )
     router.place(section, isBeginning ? url : `${url}#${slugger.slug(heading)}`)
     return section
   })

@@ -14,8 +14,12 @@ const types: Readonly<Record<string, string>> = {
   ".svg": "image/svg+xml"
 }
 
-/** Serves a folder at a port, 0 for one that is free, and answers with the address. */
-export const serve = async (folder: string, port: number): Promise<string> => {
+export interface Served extends AsyncDisposable {
+  readonly base: string
+}
+
+/** Serves a folder at a port, 0 for one that is free. */
+export const serve = async (folder: string, port: number): Promise<Served> => {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname))
     const file = join(folder, path.endsWith("/") ? `${path}index.html` : path)
@@ -27,5 +31,11 @@ export const serve = async (folder: string, port: number): Promise<string> => {
     }
   })
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve))
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  return {
+    base: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    }
+  }
 }

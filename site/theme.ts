@@ -168,7 +168,11 @@ class SiteContext extends DefaultThemeRenderContext {
     const at = model instanceof DocumentReflection ? pages.indexOf(model) : -1
     const step = (rel: string, page: DocumentReflection | undefined) =>
       page === undefined ? undefined : h("a", { rel, href: this.urlTo(page) }, page.name)
-    return h("footer", null, at < 0 ? undefined : h("nav", { class: "steps" }, step("prev", pages[at - 1]), step("next", pages[at + 1])))
+    return h(
+      "footer",
+      null,
+      at < 0 ? undefined : h("nav", { class: "steps" }, step("prev", pages[at - 1]), step("next", pages[at + 1]))
+    )
   }
 }
 
