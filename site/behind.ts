@@ -156,9 +156,10 @@ class Faces {
 const qualified = (symbol: ts.Symbol, name: string): string => {
   const [, module] =
     /\/node_modules\/effect\/.*?(\w+)\.d\.ts$/.exec(symbol.declarations?.[0]?.getSourceFile().fileName ?? "") ?? []
-  return module === undefined || module === name || symbol.flags & ts.SymbolFlags.TypeParameter
-    ? name
-    : `${module}.${name}`
+  const own = name.slice(name.lastIndexOf(".") + 1)
+  return module === undefined || module === own || symbol.flags & ts.SymbolFlags.TypeParameter
+    ? own
+    : `${module}.${own}`
 }
 
 /** What no program ever asks for: marks, `[Accepts]` of our types and `~effect/...` of Effect, and how errors are made. */

@@ -102,10 +102,11 @@ class Pages {
   private add(file: string, markdown: string, group?: string): void {
     const [, title = basename(file)] = /^# (.+)\n/.exec(markdown) ?? []
     const path = normalizePath(this.root + file)
-    const { content } = this.context.converter.parseRawComment(
-      new MinimalSourceFile(markdown.replace(/^# .+\n/, ""), path),
-      this.project.files
-    )
+    const text = markdown.replace(/^# .+\n/, "")
+    const { content } = this.context.converter.parseRawComment(new MinimalSourceFile(text, path), this.project.files)
+    // TypeDoc takes the blanks away that make code of a page's first line.
+    const [, indentation = ""] = /^\n*( {4,})/.exec(text) ?? []
+    content.unshift({ kind: "text", text: indentation })
     const page = new DocumentReflection(
       title.replaceAll("`", ""),
       this.project,

@@ -1,14 +1,25 @@
 /**
- * Signatures as they stand in the sources. TypeDoc shows what the compiler has made of constraints, `unknown` for `TagOf<M>`, and takes a
- * constant with several signatures for a value.
+ * Types as they stand in the sources. TypeDoc shows what the compiler has made of them, in constraints `unknown` for `TagOf<M>`, and takes
+ * a constant with several signatures for a value.
  */
-import { type Application, Converter, type DeclarationReflection, ReflectionKind, TypeScript as ts } from "typedoc"
+import {
+  type Application,
+  type Context,
+  Converter,
+  type DeclarationReflection,
+  ReflectionKind,
+  TypeScript as ts
+} from "typedoc"
 
-const constraintsAsWritten = ({ converter }: Application): void => {
+const asWritten = ({ converter }: Application): void => {
+  const convertType = converter.convertType.bind(converter)
+  converter.convertType = (context: Context, type: ts.Type | ts.TypeNode | undefined, written?: ts.TypeNode) => {
+    if (written !== undefined) return convertType(context, written)
+    return type === undefined || "kind" in type ? convertType(context, type) : convertType(context, type)
+  }
   converter.on(Converter.EVENT_CREATE_TYPE_PARAMETER, (context, parameter) => {
     const declaration = context.getSymbolFromReflection(parameter)?.declarations?.find(ts.isTypeParameterDeclaration)
-    const { parent } = parameter
-    if (declaration?.constraint === undefined || parent === undefined) return
+    if (declaration?.constraint === undefined || parameter.parent === undefined) return
     parameter.type = converter.convertType(context.withScope(parameter), declaration.constraint)
   })
 }
@@ -40,6 +51,6 @@ const constantsAsFunctions = ({ converter }: Application): void => {
 }
 
 export const writeSignatures = (app: Application): void => {
-  constraintsAsWritten(app)
+  asWritten(app)
   constantsAsFunctions(app)
 }
