@@ -7,7 +7,7 @@ import { showWhatIsBehind, unexported } from "./behind.ts"
 import { linkCode } from "./codeLinks.ts"
 import { readMarkdown } from "./markdown.ts"
 import { describeModules } from "./modules.ts"
-import { addPages } from "./pages.ts"
+import { addPages, languagesOf } from "./pages.ts"
 import { SiteRouter } from "./router.ts"
 import { indexSections } from "./searchIndex.ts"
 import { writeSignatures } from "./signatures.ts"
@@ -45,15 +45,13 @@ export const build = async (out: string): Promise<boolean> => {
     categorizeByGroup: false,
     categoryOrder: ["constructors", "layers", "*", "services", "models", "schemas", "errors", unexported],
     headings: { readme: false, document: true },
-    // TypeScript takes `{@link group}` for a parameter of that name.
-    useTsLinkResolution: false,
     searchInComments: true,
     searchInDocuments: true,
     useFirstParagraphOfCommentAsSummary: true,
     notRenderedTags: ["@category", "@since"],
     blockTags: ["@category", "@see", "@since", "@returns", "@param"],
     visibilityFilters: {},
-    highlightLanguages: ["typescript", "javascript", "console", "sh", "yaml", "json", "perl", "ini", "docker", "text"],
+    highlightLanguages: languagesOf(root),
     lightHighlightTheme: "github-light-high-contrast",
     darkHighlightTheme: "github-dark-high-contrast",
     markdownItLoader: readMarkdown,

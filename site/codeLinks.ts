@@ -7,7 +7,7 @@ import {
   type CommentDisplayPart,
   Converter,
   type ProjectReflection,
-  type Reflection,
+  Reflection,
   ReflectionKind
 } from "typedoc"
 import { fileOf } from "./pages.ts"
@@ -20,6 +20,18 @@ const reflectionOf = (project: ProjectReflection, code: string): Reflection | un
   return found?.parent?.isProject() === true || found?.kindOf(ReflectionKind.SomeSignature) === true ? undefined : found
 }
 
+/** `{@link group}` is the export of that name, where TypeScript takes it for a parameter. */
+const notOfParameter = (part: CommentDisplayPart): CommentDisplayPart => {
+  if (part.kind !== "inline-tag" || !(part.target instanceof Reflection)) return part
+  const { target } = part
+  if (!target.kindOf(ReflectionKind.Parameter)) return part
+  for (let scope = target.parent; scope !== undefined; scope = scope.parent) {
+    const named = scope.kindOf(ReflectionKind.SomeModule) ? scope.getChildByName(target.name) : undefined
+    if (named !== undefined) return { ...part, target: named }
+  }
+  return part
+}
+
 /** Whether code behind this text is within a link, `[see `, or a heading, which has a link of its own. */
 const isTaken = (line: string): boolean => /^#+ /.test(line) || /\[[^\]]*$/.test(line)
 
@@ -28,7 +40,7 @@ const linked = (project: ProjectReflection, parts: ReadonlyArray<CommentDisplayP
   return parts.map((part): CommentDisplayPart => {
     const before = line
     line = (line + part.text).slice(Math.max((line + part.text).lastIndexOf("\n") + 1, 0))
-    if (part.kind !== "code" || isTaken(before)) return part
+    if (part.kind !== "code" || isTaken(before)) return notOfParameter(part)
     const target = reflectionOf(project, part.text)
     return target === undefined ? part : { kind: "inline-tag", tag: "@linkcode", text: part.text.slice(1, -1), target }
   })
@@ -45,5 +57,6 @@ export const linkCode = (app: Application): void => {
       comment.summary = linked(project, comment.summary)
       for (const tag of comment.blockTags) tag.content = linked(project, tag.content)
     }
-  })
+    // Behind the resolution of links, which is TypeDoc's.
+  }, -2000)
 }

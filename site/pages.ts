@@ -42,9 +42,29 @@ const others = "Topics"
 const linkedPages = (markdown: string): ReadonlyArray<string> =>
   Array.from(markdown.matchAll(/\]\(([^)#]+\.md)/g), ([, name = ""]) => name)
 
+const languages: Readonly<Record<string, string>> = {
+  ".json": "json",
+  ".pl": "perl",
+  ".sh": "sh",
+  ".ts": "ts",
+  ".tsx": "ts",
+  ".yaml": "yaml",
+  ".yml": "yaml"
+}
+
+const markdownIn = (root: string): ReadonlyArray<string> =>
+  globSync(["docs/**/*.md", "examples/**/*.md", "AGENTS.md", "CHANGELOG.md"], { cwd: root }).toSorted()
+
+/** The languages of fences, and of files that pages lead to. */
+export const languagesOf = (root: string): Array<string> => {
+  const texts = ["README.md", ...markdownIn(root)].map((file) => readFileSync(root + file, "utf8"))
+  const fences = texts.flatMap((text) => Array.from(text.matchAll(/^ *```(\w+)/gm), ([, language = ""]) => language))
+  return [...new Set(["typescript", "text", ...Object.values(languages), ...fences])]
+}
+
 /** The pages that there are, by group, each in its order. */
 const listed = (root: string): ReadonlyMap<string, ReadonlyArray<string>> => {
-  const all = globSync(["docs/**/*.md", "examples/**/*.md", "AGENTS.md", "CHANGELOG.md"], { cwd: root }).toSorted()
+  const all = markdownIn(root)
   const found = new Map<string, Array<string>>()
   for (const { folder, pages = [], title } of groups) {
     const readme = `${folder}/README.md`
@@ -75,16 +95,6 @@ export const markdownOf = (page: DocumentReflection): string => sources.get(page
 export const groupOf = (page: DocumentReflection): string | undefined => {
   const { group } = page.frontmatter
   return typeof group === "string" ? group : undefined
-}
-
-const languages: Readonly<Record<string, string>> = {
-  ".json": "json",
-  ".pl": "perl",
-  ".sh": "sh",
-  ".ts": "ts",
-  ".tsx": "ts",
-  ".yaml": "yaml",
-  ".yml": "yaml"
 }
 
 const pictures = new Set([".png", ".svg"])
