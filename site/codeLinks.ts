@@ -10,10 +10,11 @@ import {
   Reflection,
   ReflectionKind
 } from "typedoc"
-import { fileOf } from "./pages.ts"
+import { fileOf, filesMeant } from "./pages.ts"
 
-const reflectionOf = (project: ProjectReflection, code: string): Reflection | undefined => {
-  const page = project.documents?.find((document) => code === `\`${fileOf(document)}\``)
+const reflectionOf = (project: ProjectReflection, code: string, from: string): Reflection | undefined => {
+  const files = filesMeant(code, from)
+  const page = project.documents?.find((document) => files.includes(fileOf(document)))
   if (page !== undefined) return page
   const [, name] = /^`([A-Z]\w*(?:\.\w+)+)(?:<.*>)?(?:\(.*\))?`$/.exec(code) ?? []
   const found = name === undefined ? undefined : project.getChildByName(name)
@@ -35,13 +36,17 @@ const notOfParameter = (part: CommentDisplayPart): CommentDisplayPart => {
 /** Whether code behind this text is within a link, `[see `, or a heading, which has a link of its own. */
 const isTaken = (line: string): boolean => /^#+ /.test(line) || /\[[^\]]*$/.test(line)
 
-const linked = (project: ProjectReflection, parts: ReadonlyArray<CommentDisplayPart>): Array<CommentDisplayPart> => {
+const linked = (
+  project: ProjectReflection,
+  parts: ReadonlyArray<CommentDisplayPart>,
+  from = ""
+): Array<CommentDisplayPart> => {
   let line = ""
   return parts.map((part): CommentDisplayPart => {
     const before = line
     line = (line + part.text).slice(Math.max((line + part.text).lastIndexOf("\n") + 1, 0))
     if (part.kind !== "code" || isTaken(before)) return notOfParameter(part)
-    const target = reflectionOf(project, part.text)
+    const target = reflectionOf(project, part.text, from)
     return target === undefined ? part : { kind: "inline-tag", tag: "@linkcode", text: part.text.slice(1, -1), target }
   })
 }
@@ -51,7 +56,7 @@ export const linkCode = (app: Application): void => {
   app.converter.on(Converter.EVENT_RESOLVE_END, ({ project }) => {
     if (project.readme !== undefined) project.readme = linked(project, project.readme)
     for (const reflection of Object.values(project.reflections)) {
-      if (reflection.isDocument()) reflection.content = linked(project, reflection.content)
+      if (reflection.isDocument()) reflection.content = linked(project, reflection.content, fileOf(reflection))
       const { comment } = reflection
       if (comment === undefined) continue
       comment.summary = linked(project, comment.summary)

@@ -1,8 +1,8 @@
 /**
  * What Markdown pages there are, and in which order a reader wants them. Their titles are their first headings.
  */
-import { globSync, readdirSync, readFileSync, statSync } from "node:fs"
-import { basename, dirname, extname, relative } from "node:path"
+import { existsSync, globSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { basename, dirname, extname, join, normalize, relative } from "node:path"
 import {
   type Application,
   type Context,
@@ -13,12 +13,11 @@ import {
   type ProjectReflection
 } from "typedoc"
 
-/** A group of the navigation has all pages of a folder, in the order in which its README names them, or those that are listed. */
+/** A group of the navigation has all pages of a folder, in the order in which its README names them, and those that are listed. */
 const groups: ReadonlyArray<{ title: string; folder?: string; pages?: ReadonlyArray<string> }> = [
   { title: "Introduction", folder: "docs/introduction" },
   { title: "Guides", folder: "docs/guides" },
-  { title: "Examples", folder: "examples" },
-  { title: "Questions", pages: ["docs/coming-from.md", "docs/faq.md"] },
+  { title: "Orientation", pages: ["examples/README.md", "docs/coming-from.md", "docs/faq.md"], folder: "examples" },
   {
     title: "Topics",
     pages: ["messages", "guarantee", "services", "groups", "mesh", "supervision", "testing", "benchmarks"]
@@ -68,9 +67,10 @@ const listed = (root: string): ReadonlyMap<string, ReadonlyArray<string>> => {
   const found = new Map<string, Array<string>>()
   for (const { folder, pages = [], title } of groups) {
     const readme = `${folder}/README.md`
-    const named = folder === undefined || !all.includes(readme)
-      ? pages
-      : [readme, ...linkedPages(readFileSync(root + readme, "utf8")).map((name) => `${folder}/${name}`)]
+    const ordered = folder !== undefined && all.includes(readme)
+      ? linkedPages(readFileSync(root + readme, "utf8")).map((name) => `${folder}/${name}`)
+      : []
+    const named = [readme, ...ordered, ...pages]
     const inFolder = all.filter((page) => folder !== undefined && page.startsWith(`${folder}/`))
     found.set(title, [...new Set([...named.filter((page) => all.includes(page)), ...inFolder])])
   }
@@ -87,6 +87,15 @@ export const fileOf = (page: DocumentReflection): string => sources.get(page)?.f
 /** The path of a page on the site, without its ending: that of its file, where a README is the page of its folder. */
 export const pathOf = (page: DocumentReflection): string =>
   fileOf(page).replace(/^docs\//, "").replace(/\.md$/, "").replace(/README$/, "index")
+
+/** The files that inline code may mean, `docs/errors.md` or, beside the page that it stands in, `simple.ts`; a folder means its README. */
+export const filesMeant = (code: string, from: string): ReadonlyArray<string> => {
+  const [, name] = /^`([\w./-]*[./][\w./-]*?)\/?`$/.exec(code) ?? []
+  if (name === undefined) return []
+  return [normalize(name), join(dirname(from), name)].flatMap((path) =>
+    /^(?:docs|examples)(?:\/|$)/.test(path) ? [path, join(path, "README.md")] : []
+  )
+}
 
 /** The text of a page with its title. */
 export const markdownOf = (page: DocumentReflection): string => sources.get(page)?.markdown ?? ""
@@ -109,7 +118,7 @@ class Pages {
     this.project = context.project
     this.root = root
   }
-  private add(file: string, markdown: string, group?: string): void {
+  private add(file: string, markdown: string, group?: string): DocumentReflection {
     const [, title = basename(file)] = /^# (.+)\n/.exec(markdown) ?? []
     const path = normalizePath(this.root + file)
     const text = markdown.replace(/^# .+\n/, "")
@@ -117,6 +126,10 @@ class Pages {
     // TypeDoc takes the blanks away that make code of a page's first line.
     const [, indentation = ""] = /^\n*( {4,})/.exec(text) ?? []
     content.unshift({ kind: "text", text: indentation })
+    for (const { kind, text } of content) {
+      const meant = kind === "code" ? filesMeant(text, file).find((path) => existsSync(this.root + path)) : undefined
+      if (meant !== undefined) this.project.files.registerAbsolute(normalizePath(this.root + meant))
+    }
     const page = new DocumentReflection(
       title.replaceAll("`", ""),
       this.project,
@@ -129,6 +142,7 @@ class Pages {
     if (basename(file) === "README.md") {
       this.project.files.registerReflectionPath(normalizePath(dirname(path)), page)
     }
+    return page
   }
   /** The front page is TypeDoc's own. Here it is only looked at for what it leads to. */
   addReadme(): void {
@@ -146,18 +160,23 @@ class Pages {
     for (;;) {
       const linked = [...this.project.files.getMediaPaths()].filter((path) => !pictures.has(extname(path)))
       if (linked.length === 0) return
-      for (const path of linked) this.addSource(relative(this.root, path))
+      for (const path of linked) {
+        this.project.files.registerReflectionPath(path, this.addSource(relative(this.root, path)))
+      }
     }
   }
-  private addSource(file: string): void {
+  private addSource(file: string): DocumentReflection {
     const path = this.root + file
     if (statSync(path).isDirectory()) {
+      if (existsSync(`${path}/README.md`)) {
+        return this.add(`${file}/README.md`, readFileSync(`${path}/README.md`, "utf8"))
+      }
       const names = readdirSync(path).map((name) => `- [${name}](${name})`)
       return this.add(`${file}/README.md`, `# ${file}\n\n${names.join("\n")}\n`)
     }
     const text = readFileSync(path, "utf8")
     const language = extname(file) === ".md" ? undefined : languages[extname(file)] ?? "text"
-    this.add(file, language === undefined ? text : `\`\`\`\`\`${language}\n${text}\`\`\`\`\`\n`)
+    return this.add(file, language === undefined ? text : `\`\`\`\`\`${language}\n${text}\`\`\`\`\`\n`)
   }
 }
 

@@ -73,7 +73,9 @@ class SiteContext extends DefaultThemeRenderContext {
 
   override breadcrumbs = (model: Reflection): JSX.Element => {
     const above = model.isDocument() ? groupOf(model) : "Reference"
-    return above === undefined || model.isProject() ? h(JSX.Fragment, null) : h("p", { class: "above" }, above)
+    return above === undefined || above === model.name || model.isProject()
+      ? h(JSX.Fragment, null)
+      : h("p", { class: "above" }, above)
   }
 
   override header = (page: PageEvent<Reflection>): JSX.Element =>
@@ -185,7 +187,7 @@ export class SiteTheme extends DefaultTheme {
     let group: string | undefined
     for (const page of pagesOf(project)) {
       if (groupOf(page) !== group) elements.push({ text: group = groupOf(page) ?? "" })
-      elements.push({ text: page.name, path: this.router.getFullUrl(page) })
+      elements.push({ text: page.name === group ? "Overview" : page.name, path: this.router.getFullUrl(page) })
     }
     const modules = project.getReflectionsByKind(ReflectionKind.Module | ReflectionKind.Namespace)
     return [
