@@ -127,7 +127,7 @@ class Pages {
     const [, indentation = ""] = /^\n*( {4,})/.exec(text) ?? []
     content.unshift({ kind: "text", text: indentation })
     for (const { kind, text } of content) {
-      const meant = kind === "code" ? filesMeant(text, file).find((path) => existsSync(this.root + path)) : undefined
+      const meant = kind === "code" ? filesMeant(text, file).find((path) => this.isShown(path)) : undefined
       if (meant !== undefined) this.project.files.registerAbsolute(normalizePath(this.root + meant))
     }
     const page = new DocumentReflection(
@@ -143,6 +143,11 @@ class Pages {
       this.project.files.registerReflectionPath(normalizePath(dirname(path)), page)
     }
     return page
+  }
+  /** Files, and folders of programs; what is in others is in the navigation. */
+  private isShown(path: string): boolean {
+    const found = statSync(this.root + path, { throwIfNoEntry: false })
+    return found !== undefined && (found.isFile() || path.startsWith("examples/"))
   }
   /** The front page is TypeDoc's own. Here it is only looked at for what it leads to. */
   addReadme(): void {
