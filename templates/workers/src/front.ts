@@ -1,8 +1,7 @@
-/** Jobs by HTTP: `POST /count` with a text. Told to stop, it answers the requests that it has. */
-import { NodeHttpServer } from "@effect/platform-node"
-import { Config, Effect, Layer } from "effect"
+/** Jobs by HTTP: `POST /count` with a text. */
+import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { createServer } from "node:http"
+import { listen } from "./listen.ts"
 import { makeCount } from "./pool.ts"
 
 export const routes = HttpRouter.use((router) =>
@@ -21,9 +20,4 @@ export const routes = HttpRouter.use((router) =>
   })
 )
 
-const listening = NodeHttpServer.layerConfig(createServer, {
-  host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
-  port: Config.Port("PORT").pipe(Config.withDefault(8080))
-})
-
-export default HttpRouter.serve(routes, { disableLogger: true }).pipe(Layer.provide(listening))
+export default listen(routes)

@@ -7,8 +7,11 @@
 /** What each form is, and the folders that it is made of. Of a file that several have, the last one counts. */
 export const forms = {
   minimal: { about: "one service under a supervisor", folders: ["minimal"] },
-  service: { about: "a supervised service with HTTP in front, in one program", folders: ["minimal", "service"] },
-  workers: { about: "a pool of workers, and a front that gives them jobs", folders: ["workers"] }
+  service: {
+    about: "a supervised service with HTTP in front, in one program",
+    folders: ["minimal", "http", "service"]
+  },
+  workers: { about: "a pool of workers, and a front that gives them jobs", folders: ["http", "workers"] }
 } as const
 
 export type Form = keyof typeof forms
