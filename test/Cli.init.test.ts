@@ -160,7 +160,7 @@ describe("emp init refuses", () => {
   })
 
   it.each([
-    ["No Name", /^emp: "No Name" is no name for npm, which wants small letters/],
+    ["No Name", /^emp: "No Name" is no name for npm, which wants a small letter/],
     ["http", /^emp: "http" is the name of a module of Node/],
     ["effect", /^emp: "effect" is the name of a package that the project depends on/],
     [".hidden", /no name for npm/],

@@ -10,16 +10,16 @@ const reserved = new Set(["node_modules", "favicon.ico"])
 
 const longest = 214
 
-/** One part of a name: what is to stand in a URL as it is, without a dot or an underscore in front. */
-const part = /^[a-z0-9~-][a-z0-9._~-]*$/
+/** One part of a name: what may stand in a URL as it is. */
+const part = /^[a-z0-9][a-z0-9._-]*$/
 
 /** What is wrong with a name, in words that follow it; `undefined`: nothing. `taken` are the packages that the project depends on. */
 export const wrongName = (name: string, taken: ReadonlyArray<string>): string | undefined => {
   if (name.length > longest) return `has more than ${longest} characters`
   const [, scope, own = name] = /^@([^/]*)\/(.*)$/s.exec(name) ?? []
   if (!part.test(own) || scope !== undefined && !part.test(scope)) {
-    return "is no name for npm, which wants small letters of a to z, digits, hyphens, dots and underscores, " +
-      "begun by none of the last two; perhaps behind a scope, as in @my/name"
+    return "is no name for npm, which wants a small letter of a to z or a digit, then perhaps more of them, hyphens, dots and " +
+      "underscores; in front there may be a scope, as in @my/name"
   }
   if (reserved.has(name)) return "is a name that npm keeps for itself"
   if (isBuiltin(name)) return "is the name of a module of Node"
@@ -29,4 +29,4 @@ export const wrongName = (name: string, taken: ReadonlyArray<string>): string | 
 
 /** The name that a folder suggests, which may still be none. */
 export const nameOf = (folder: string): string =>
-  folder.toLowerCase().replaceAll(/[^a-z0-9._~-]+/g, "-").replaceAll(/^[._-]+|-+$/g, "").slice(0, longest)
+  folder.toLowerCase().replaceAll(/[^a-z0-9._-]+/g, "-").replaceAll(/^[._-]+|-+$/g, "").slice(0, longest)
