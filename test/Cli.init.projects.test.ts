@@ -96,7 +96,7 @@ describe("a supervisor that gives up", () => {
     const { run } = await makeFailing("service")
     const { code, stdout } = await run(["src/main.ts"]).exits()
     assert.match(stdout, /giving up: no greeting/)
-    assert.match(stdout, /restart_limit: greeter was restarted too often: no greeting/)
+    assert.match(stdout, /Killed: .* restart_limit: greeter was restarted too often: .*no greeting/)
     assert.strictEqual(code, 1)
   })
 })
