@@ -5,6 +5,7 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { formNames } from "../src/internal/cli/init/forms.ts"
+import { stagesOf, wordsOf } from "./deployed.ts"
 import { eventually, root, start } from "./processes.ts"
 import { ask, Projects } from "./projects.ts"
 
@@ -43,18 +44,24 @@ it("compile with their own tsconfig, on TypeScript 5.9 and 7, and their tests pa
   assert.match(stdout, /Test Files +4 passed/)
 })
 
-it("install, are tested and run, before any registry has the package", async () => {
+it("install before any registry has the package, are tested, and run as their Dockerfile has it", async () => {
   const { code, stderr, stdout } = await projects.init(["installed", "--form", "service"])
   assert.strictEqual(code, 0, stderr)
   const line = /^effect-mp: vendor\/effect-mp-\S+\.tgz, packed from this very emp, which came from no registry$/m
   assert.match(stdout, line)
   const { shell, url } = await projects.running("installed")
-  const made = await shell("npm install --prefer-offline --no-audit --no-fund && npm test").exits(200)
+  const image = stagesOf(projects.text("installed/Dockerfile")).at(-1)!
+  // The packages of the system are not this machine's.
+  const steps = image.filter(({ name, text }) => name === "RUN" && !text.startsWith("apk ")).map(({ text }) => text)
+  assert.deepStrictEqual(steps.map((step) => step.slice(0, 6)), ["npm ci"])
+  const commands = ["npm install --prefer-offline --no-audit --no-fund", "npm test", ...steps]
+  const made = await shell(commands.join(" && ")).exits(200)
   assert.strictEqual(made.code, 0, made.stdout + made.stderr)
   assert.match(made.stdout, /Tests +3 passed/)
-  const { scripts } = projects.json<{ readonly scripts: { readonly start: string } }>("installed/package.json")
-  const program = shell(scripts.start.replace(" node ", " exec node "))
+  const program = shell(`exec ${wordsOf(image, "CMD").join(" ")}`)
   assert.strictEqual(await ask(`${url}/greet/Ada`), "Hello, Ada! This is greeter.\n")
+  const health = new URL(wordsOf(image, "HEALTHCHECK").at(-1)!).pathname
+  assert.strictEqual(await ask(`${url}${health}`), "ok\n")
   assert.match((await shell("exec node_modules/.bin/emp tree").exits()).stdout, /greeter/)
   assert.strictEqual((await program.end("SIGTERM")).code, 0)
 }, 300_000)
