@@ -25,7 +25,7 @@ export const connect = (target: net.NetConnectOpts): Effect.Effect<ReadableSocke
   })
 
 /** Where all addresses of a name failed, the first of them says why. */
-const firstOf = (error: NodeJS.ErrnoException): NodeJS.ErrnoException =>
+export const firstOf = (error: NodeJS.ErrnoException): NodeJS.ErrnoException =>
   error instanceof AggregateError ? error.errors[0] as NodeJS.ErrnoException : error
 
 /** A server that listens, and gives sockets that are paused. */
