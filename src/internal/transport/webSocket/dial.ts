@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as crypto from "node:crypto"
 import * as http from "node:http"
 import * as https from "node:https"
-import * as net from "node:net"
 import { formatAddress } from "../../values/address.ts"
 import { LinkError } from "../linkError.ts"
 import { firstOf } from "../sockets.ts"
@@ -61,7 +60,6 @@ export const dial: Carrier["dial"] = (peer) => {
         fail("what is there is no WebSocket")
         return void socket.destroy()
       }
-      if (!(socket instanceof net.Socket)) return void socket.destroy()
       socket.setKeepAlive(true)
       resume(Effect.succeed(new WebSocketWire(socket, head, peer, true)))
     })

@@ -47,7 +47,7 @@ class PlatformWire implements Wire {
     this.socket = socket
     this.remote = remote
     this.fork = fork
-    socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => this.take(data))
+    socket.addEventListener("message", ({ data }) => this.take(data))
     socket.addEventListener("close", ({ code }) => {
       this.close(code === 1006 ? "Connection reset by peer" : "Unexpected end-of-file")
     })
