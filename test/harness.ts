@@ -23,11 +23,39 @@ import { isOfLife } from "./life.ts"
 /** Its hexadecimal form has letters. */
 export const secret = "swordfish & mellon"
 
+/** WebSockets in the place of TCP, under its addresses: `127.0.0.1:*` is `ws://127.0.0.1:*`. */
+const webSocketAsTcp: Layer.Layer<Transport.Transport> = Layer.effect(
+  Transport.Transport,
+  Effect.map(Transport.Transport, (inner): Transport.Carrier => {
+    const scheme = "ws://"
+    const bare = (addresses: ReadonlyArray<string>) => addresses.map((address) => address.replace(scheme, ""))
+    const renamed = (wire: Wire): Wire => ({
+      remote: wire.remote.replace(scheme, ""),
+      get buffered() {
+        return wire.buffered
+      },
+      start: (events) => wire.start(events),
+      write: (bytes, left) => wire.write(bytes, left),
+      end: (closed) => wire.end(closed),
+      destroy: () => wire.destroy()
+    })
+    return {
+      listen: (bind, accept, host, moved) => {
+        const found = (addresses: ReadonlyArray<string>) => moved?.(bare(addresses))
+        return Effect.map(inner.listen(scheme + bind, (wire) => accept(renamed(wire)), host, found), bare)
+      },
+      resolve: (address) => Effect.map(inner.resolve(scheme + address), bare),
+      dial: (address, host) => Effect.map(inner.dial(scheme + address, host), renamed)
+    }
+  })
+).pipe(Layer.provide(Transport.layerWebSocket()))
+
+/** With `TEST_WIRE=websocket` that is WebSocket. */
+const network: readonly [name: string, transport: Layer.Layer<Transport.Transport>] =
+  process.env["TEST_WIRE"] === "websocket" ? ["WebSocket", webSocketAsTcp] : ["TCP", Transport.layerTcp]
+
 /** What the same tests run over. */
-export const transports = [
-  ["memory", Transport.layerMemory],
-  ["TCP", Transport.layerTcp]
-] as const
+export const transports = [["memory", Transport.layerMemory], network] as const
 
 /** A test in real time with a world of its own over the transport. */
 export const testOver = (transport: Layer.Layer<Transport.Transport>) =>
