@@ -106,8 +106,9 @@ const listenOnServer = (
     if (wire !== undefined) accept(wire)
   })
   if (release === undefined) {
-    const peer = formatWebSocket("ws", "", path)
-    return Effect.fail(new LinkError({ reason: "listen_failed", peer, detail: "another node listens there" }))
+    return Effect.fail(
+      new LinkError({ reason: "listen_failed", peer: `ws:${path}`, detail: "another node listens there" })
+    )
   }
   server.on("listening", listening)
   return Effect.as(

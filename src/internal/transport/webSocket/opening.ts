@@ -19,7 +19,10 @@ export const acceptOf = (key: string): string =>
 export const pathOf = ({ url = "" }: http.IncomingMessage): string => url.split("?", 1)[0]!
 
 /** With what status a request is refused; `undefined` if it is one for a WebSocket, from where one may come. */
-const wrongRequest = ({ headers, method }: http.IncomingMessage, origins: ReadonlyArray<string>): number | undefined => {
+const wrongRequest = (
+  { headers, method }: http.IncomingMessage,
+  origins: ReadonlyArray<string>
+): number | undefined => {
   if (method !== "GET" || headers.upgrade?.toLowerCase() !== "websocket") return 400
   if (!/^[\w+/]{22}==$/.test(headers["sec-websocket-key"] ?? "")) return 400
   if (headers["sec-websocket-version"] !== "13") return 426

@@ -69,13 +69,17 @@ describe("frames", () => {
             masked((n === 0 ? 2 : 0) | (n === frame.parts - 1 ? 0x80 : 0), payload.subarray(n * size, (n + 1) * size)))
         }
         if (kind === "ping") {
-          if (data !== "") expected.push(data)
+          if (data !== "") {
+            expected.push(data)
+          }
           data = ""
           expected.push(`ping ${text}`)
         }
         return [masked(kind === "ping" ? 0x89 : 0x8a, payload)]
       }))
-      if (data !== "") expected.push(data)
+      if (data !== "") {
+        expected.push(data)
+      }
       assert.deepStrictEqual(read(bytes, sizes, true), expected)
     }))
 
