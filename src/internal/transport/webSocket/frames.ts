@@ -96,7 +96,8 @@ export class FrameReader {
     const opcode = first & 0x0f
     const isFinal = (first & 0x80) !== 0
     if ((first & 0x70) !== 0) return this.fail(closeCodes.protocolError, "an extension that was not agreed on")
-    if ((second & 0x80) !== 0 !== this.isMasked) {
+    const hasMask = (second & 0x80) !== 0
+    if (hasMask !== this.isMasked) {
       return this.fail(closeCodes.protocolError, this.isMasked ? "a frame without a mask" : "a frame with a mask")
     }
     if (opcode >= opcodes.close) {
