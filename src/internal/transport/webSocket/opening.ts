@@ -64,7 +64,6 @@ export const accepted = (
     refuse(socket, status ?? 400)
     return undefined
   }
-  socket.setTimeout(0)
   socket.setNoDelay(true)
   socket.setKeepAlive(true)
   const from = formatAddress({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })

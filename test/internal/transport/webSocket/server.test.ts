@@ -365,6 +365,16 @@ describe("a server that the program has", () => {
       yield* friend.echoes
     }))
 
+  it.live("may end connections on which nothing happens: links are none of those", () =>
+    Effect.gen(function*() {
+      const server = yield* served((server) => Effect.sync(() => server.setTimeout(50)))
+      const listening = yield* listen("ws:/nodes", { server })
+      const friend = yield* good(listening)
+      yield* friend.echoes
+      yield* Effect.sleep("300 millis")
+      yield* friend.echoes
+    }))
+
   it.live("has a path once, for as long as a node listens there", () =>
     Effect.gen(function*() {
       const server = yield* served()
