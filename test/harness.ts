@@ -19,36 +19,10 @@ import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { isOfLife } from "./life.ts"
+import { webSocketAsTcp } from "./webSocketAsTcp.ts"
 
 /** Its hexadecimal form has letters. */
 export const secret = "swordfish & mellon"
-
-/** WebSockets in the place of TCP, under its addresses: `127.0.0.1:*` is `ws://127.0.0.1:*`. */
-const webSocketAsTcp: Layer.Layer<Transport.Transport> = Layer.effect(
-  Transport.Transport,
-  Effect.map(Transport.Transport, (inner): Transport.Carrier => {
-    const scheme = "ws://"
-    const bare = (addresses: ReadonlyArray<string>) => addresses.map((address) => address.replace(scheme, ""))
-    const renamed = (wire: Wire): Wire => ({
-      remote: wire.remote.replace(scheme, ""),
-      get buffered() {
-        return wire.buffered
-      },
-      start: (events) => wire.start(events),
-      write: (bytes, left) => wire.write(bytes, left),
-      end: (closed) => wire.end(closed),
-      destroy: () => wire.destroy()
-    })
-    return {
-      listen: (bind, accept, host, moved) => {
-        const found = (addresses: ReadonlyArray<string>) => moved?.(bare(addresses))
-        return Effect.map(inner.listen(scheme + bind, (wire) => accept(renamed(wire)), host, found), bare)
-      },
-      resolve: (address) => Effect.map(inner.resolve(scheme + address), bare),
-      dial: (address, host) => Effect.map(inner.dial(scheme + address, host), renamed)
-    }
-  })
-).pipe(Layer.provide(Transport.layerWebSocket()))
 
 /** With `TEST_WIRE=websocket` that is WebSocket. */
 const network: readonly [name: string, transport: Layer.Layer<Transport.Transport>] =
