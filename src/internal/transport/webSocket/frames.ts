@@ -30,7 +30,7 @@ export class FrameReader {
   private readonly events: FrameEvents
   /** Those who dial mask what they send, and those who accept do not. */
   private readonly isMasked: boolean
-  private readonly header = new Uint8Array(14)
+  private readonly header = new Uint8Array(longestHeader)
   /** How much of the header is there; 0 within a payload that is data. */
   private have = 0
   private isInPayload = false
@@ -196,9 +196,18 @@ const frameHeader = (opcode: number, length: number, mask: Uint8Array | undefine
 /** What goes before a binary message of so many bytes. */
 export const binaryHeader = (length: number): Uint8Array => frameHeader(opcodes.binary, length, undefined)
 
-const whole = (opcode: number, payload: Uint8Array, mask: Uint8Array | undefined): Uint8Array => {
+/** So much goes before a payload at most. */
+export const longestHeader = 14
+
+/** `memory` is what it is written into, if it is given. */
+const whole = (
+  opcode: number,
+  payload: Uint8Array,
+  mask: Uint8Array | undefined,
+  memory = new Uint8Array(payload.length + longestHeader)
+): Uint8Array => {
   const header = frameHeader(opcode, payload.length, mask)
-  const frame = new Uint8Array(header.length + payload.length)
+  const frame = memory.subarray(0, header.length + payload.length)
   frame.set(header)
   frame.set(payload, header.length)
   if (mask !== undefined) unmask(frame.subarray(header.length), mask, 0)
@@ -206,7 +215,8 @@ const whole = (opcode: number, payload: Uint8Array, mask: Uint8Array | undefined
 }
 
 /** A binary message as those send it who have dialled. */
-export const maskedBinary = (payload: Uint8Array, mask: Uint8Array): Uint8Array => whole(opcodes.binary, payload, mask)
+export const maskedBinary = (payload: Uint8Array, mask: Uint8Array, memory?: Uint8Array<ArrayBuffer>): Uint8Array =>
+  whole(opcodes.binary, payload, mask, memory)
 
 export const pongFrame = (payload: Uint8Array, mask: Uint8Array | undefined): Uint8Array =>
   whole(opcodes.pong, payload, mask)

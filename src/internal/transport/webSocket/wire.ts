@@ -8,10 +8,10 @@ import type * as net from "node:net"
 import { Reader } from "../sharedReads.ts"
 import { SocketWire } from "../socketWire.ts"
 import type { Wire, WireEvents } from "../wire.ts"
-import { binaryHeader, closeCodes, closeFrame, FrameReader, maskedBinary, pongFrame } from "./frames.ts"
+import { binaryHeader, closeCodes, closeFrame, FrameReader, longestHeader, maskedBinary, pongFrame } from "./frames.ts"
 
 /** Others hold a whole message before they look at it: none of ours is larger. */
-export const mostInMessage = 256 * 1024
+const mostInMessage = 64 * 1024
 
 /** While so much waits, nobody is answered who only asks whether we are there. */
 const mostBeforePong = 64 * 1024
@@ -91,11 +91,19 @@ export class WebSocketWire implements Wire {
     for (let at = 0; at < bytes.length; at += mostInMessage) {
       const message = bytes.subarray(at, at + mostInMessage)
       const isLast = at + message.length === bytes.length
-      if (this.isDialler) this.inner.write(maskedBinary(message, nextMask()))
+      if (this.isDialler) this.writeMasked(message)
       else this.writePlain(message, isLast ? left : undefined)
     }
     // What those send who dial is a copy.
     if (this.isDialler && left !== undefined) queueMicrotask(left)
+  }
+
+  private writeMasked(message: Uint8Array): void {
+    if (message.length <= smallMessage) return this.inner.write(maskedBinary(message, nextMask()))
+    const memory = spare.pop() ?? new Uint8Array(mostInMessage + longestHeader)
+    this.inner.write(maskedBinary(message, nextMask(), memory), () => {
+      if (spare.length < mostSpare) spare.push(memory)
+    })
   }
 
   /** Header and message leave at once. */
@@ -116,6 +124,11 @@ export class WebSocketWire implements Wire {
     this.inner.destroy()
   }
 }
+
+/** Memory for masked messages that are larger than this, which is written into again when they have left. */
+const smallMessage = 8 * 1024
+const spare: Array<Uint8Array<ArrayBuffer>> = []
+const mostSpare = 32
 
 /** Nobody who sees what somebody sends may know what comes next: that is what masks are for. */
 const masks = new Uint8Array(8192)
