@@ -245,8 +245,8 @@ export type WebSocketOptions = webSocket.WebSocketOptions
  * `wss://host/path` is for dialling: TLS is that of a proxy or of an HTTPS server, and the authentication and TLS of nodes work inside of
  * it as over `ws://`. AEMP nodes are told nothing of these addresses.
  *
- * Nothing is compressed, and nothing is kept of a message until it is whole: messages of WebSocket may have any size. A page of a browser is
- * refused by its `Origin`, unless `origins` has it.
+ * Nothing is compressed. Messages of WebSocket may have any size, since nothing waits until one is whole; what nodes take of each other has its own
+ * limit, `maxMessageSize`. A page of a browser is refused by its `Origin`, unless `origins` has it.
  *
  * **Gotchas**
  *
@@ -255,7 +255,8 @@ export type WebSocketOptions = webSocket.WebSocketOptions
  * Proxies close connections on which nothing happens, often after a minute. A node sends something at least once in a fifth of its
  * `monitorTimeout`: with the default, every six seconds.
  *
- * Where the server is closed by the program, `server.close` waits for links as for all that was upgraded: the node goes first.
+ * `server.close` of the program's server calls back when there is no link on it any more: the node goes first. Frameworks on the same server never
+ * see a request for a WebSocket at a node's path.
  *
  * **Example** (A node at a path of an HTTP server)
  *
@@ -287,7 +288,7 @@ export const layerWebSocket = (options: WebSocketOptions = {}): Layer.Layer<Tran
  *
  * **When to use**
  *
- * Where Node's modules are not. Elsewhere `layerWebSocket` dials too, and better.
+ * Where Node's modules are not. Elsewhere `layerWebSocket` dials too: it waits while nobody reads, says why there is no connection, and can give one up.
  *
  * **Gotchas**
  *
