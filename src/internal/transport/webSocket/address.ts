@@ -33,7 +33,8 @@ export const parseWebSocket = (address: string): WebSocketAddress | undefined =>
   const number = port === "*" ? 0 : Number(port ?? (isSecure ? 443 : 80))
   // As those who ask for it will write it.
   const url = URL.parse(`ws://host${path ?? "/"}`)
-  if (url === null || number > 65535) return undefined
+  // What begins with two slashes is a host.
+  if (url === null || url.pathname.startsWith("//") || number > 65535) return undefined
   return { isSecure, host: host?.replaceAll(/[[\]]/g, ""), port: number, path: url.pathname, query }
 }
 

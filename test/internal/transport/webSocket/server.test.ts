@@ -3,6 +3,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeWS from "@effect/platform-node/NodeWS"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as HttpServer from "effect/http/HttpServer"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
@@ -15,7 +16,7 @@ import { webSocketCarrier } from "../../../../src/internal/transport/webSocket/c
 import type { WebSocketOptions } from "../../../../src/internal/transport/webSocket/listen.ts"
 import type { Wire } from "../../../../src/internal/transport/wire.ts"
 import { pem } from "../../../certificates.ts"
-import { until, within } from "../../../harness.ts"
+import { begin, until, within } from "../../../harness.ts"
 import { SeededRandom } from "../../../simulation/random.ts"
 import { sized } from "../../../size.ts"
 
@@ -195,6 +196,36 @@ describe("the opening handshake", () => {
       for (const socket of sockets.slice(0, 5)) yield* ended(socket)
       assert.isFalse(sockets.at(-1)!.destroyed)
       yield* (yield* good(server)).echoes
+    }))
+
+  it.live("ends with the listener for those who have asked for nothing yet", () =>
+    Effect.gen(function*() {
+      const socket = yield* Effect.scoped(Effect.gen(function*() {
+        const { port } = yield* own
+        const socket = net.connect(port, "127.0.0.1").on("error", () => {})
+        yield* until("it is connected", () => !socket.connecting)
+        // An answer: the server knows the connection now.
+        assert.strictEqual(yield* statusOf(port, { headers: {} }), 426)
+        return socket
+      }))
+      yield* ended(socket)
+    }))
+
+  it.live("is given up where nobody answers it, and so is its connection", () =>
+    Effect.gen(function*() {
+      const accepted: Array<net.Socket> = []
+      const silent = yield* Effect.acquireRelease(
+        Effect.callback<net.Server>((resume) => {
+          const server = net.createServer((socket) => void accepted.push(socket.resume()))
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const { port } = silent.address() as net.AddressInfo
+      const dialling = yield* begin(webSocketCarrier({}).dial(`ws://127.0.0.1:${port}`, "node"))
+      yield* until("it is connected", () => accepted.length > 0)
+      yield* Fiber.interrupt(dialling)
+      yield* ended(accepted[0]!)
     }))
 
   it.live("says to those who dial why there is no connection", () =>
