@@ -35,7 +35,7 @@ export const openServer = (
 ): Effect.Effect<net.Server, NodeJS.ErrnoException> =>
   Effect.callback((resume) => {
     const server = net.createServer({ ...options, pauseOnConnect: true }, accept)
-    server.once("error", (error) => resume(Effect.fail(error)))
+    server.on("error", (error) => resume(Effect.fail(error)))
     server.listen(at, () => resume(Effect.succeed(server)))
     return Effect.sync(() => server.close())
   })

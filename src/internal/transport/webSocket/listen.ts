@@ -61,7 +61,7 @@ const openWith =
         const wire = accepted(request, socket, head, origins)
         if (wire !== undefined) accept(wire)
       })
-      server.once("error", (error) => resume(Effect.fail(error)))
+      server.on("error", (error) => resume(Effect.fail(error)))
       server.listen({ host, port }, () => resume(Effect.succeed(server)))
       return Effect.sync(() => server.close())
     })
