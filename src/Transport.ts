@@ -225,12 +225,6 @@ export const layerUnix: Layer.Layer<Transport> = Layer.succeed(Transport, unixCa
 /**
  * What `layerWebSocket` is made with.
  *
- * **Details**
- *
- * - `server`: a server of the program, HTTP or HTTPS. A node that binds `ws:/path` listens at that path of it; all else that is asked of the
- *   server stays the program's business.
- * - `origins`: the pages whose scripts may connect, as `https://example.org`. Default: none. Who is no browser names no page, and may.
- *
  * **Example** (Pages of one site)
  *
  * ```ts
@@ -241,6 +235,7 @@ export const layerUnix: Layer.Layer<Transport> = Layer.succeed(Transport, unixCa
  * Transport.layerWebSocket(options)
  * ```
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */

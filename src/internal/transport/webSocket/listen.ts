@@ -19,7 +19,12 @@ import { claim } from "./sharedServer.ts"
 
 /** Documented as `Transport.WebSocketOptions`. */
 export interface WebSocketOptions {
+  /**
+   * A server of the program, HTTP or HTTPS. A node that binds `ws:/path` listens at that path of it; all else that is asked of the server stays
+   * the program's business. Default: none; a node listens on a port of its own.
+   */
   readonly server?: http.Server | undefined
+  /** The pages whose scripts may connect, as `https://example.org`. Who is no browser names no page, and may. Default: none. */
   readonly origins?: ReadonlyArray<string> | undefined
 }
 
