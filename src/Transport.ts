@@ -3,7 +3,8 @@
  *
  * A transport is a Layer. Nothing above it knows which one it has: a program moves from {@link layerMemory}, where all nodes
  * live in one process, to {@link layerTcp} by replacing one line. What the network in memory can be made to suffer is in {@link MemoryNetwork}.
- * {@link layerUnix} is for nodes of one machine, and {@link any} for nodes that are on several transports at once.
+ * {@link layerUnix} is for nodes of one machine, {@link layerWebSocket} for networks that only HTTP passes, and {@link any} for nodes that are on several
+ * transports at once.
  *
  * {@link LinkError} is what goes wrong with a connection. {@link Carrier} is for those who write a transport of their own.
  *
@@ -223,7 +224,7 @@ export const layerTcp: Layer.Layer<Transport> = Layer.succeed(Transport, tcpCarr
 export const layerUnix: Layer.Layer<Transport> = Layer.succeed(Transport, unixCarrier)
 
 /**
- * What `layerWebSocket` is made with.
+ * What {@link layerWebSocket} is made with.
  *
  * **Example** (Pages of one site)
  *
@@ -247,7 +248,7 @@ export type WebSocketOptions = webSocket.WebSocketOptions
  *
  * **When to use**
  *
- * Where `layerTcp` does not get through: it costs less. Together with it by `any`: then each node takes what it can.
+ * Where {@link layerTcp} does not get through: it costs less. Together with it by {@link any}: then each node takes what it can.
  *
  * **Details**
  *
@@ -299,7 +300,7 @@ export const layerWebSocket = (options: WebSocketOptions = {}): Layer.Layer<Tran
  *
  * **When to use**
  *
- * Where Node's modules are not. Elsewhere `layerWebSocket` dials too: it waits while nobody reads, says why there is no connection, and can give one up.
+ * Where Node's modules are not. Elsewhere {@link layerWebSocket} dials too: it waits while nobody reads, says why there is no connection, and can give one up.
  *
  * **Gotchas**
  *

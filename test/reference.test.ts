@@ -52,6 +52,8 @@ const families: ReadonlyArray<ReadonlyArray<string>> = [
   ["Node.events", "Node.peers", "Node.upNodes", "Node.gauges"],
   ["Transport.layerTcp", "Transport.layerUnix", "Transport.layerMemory"],
   ["Transport.any", "Transport.layerTcp"],
+  ["Transport.layerWebSocket", "Transport.layerTcp"],
+  ["Transport.layerWebSocketClient", "Transport.layerWebSocket"],
   ["Global.layer", "Global.layerConfig", "Global.layerProfile"],
   ["Global.set", "Global.typed", "Global.reg", "Global.register"],
   ["Global.family", "Global.keys", "Global.values", "Global.find"],
