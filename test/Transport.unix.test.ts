@@ -34,7 +34,7 @@ describe("nodes on Unix sockets", () => {
         const b = yield* start("b", { ...on("b"), seeds: [`unix:${folder}/seed`] })
         const echo = yield* a.run(Port.make({ echo: (text, reply) => Port.snd(reply, text) }))
         assert.strictEqual(yield* within("an answer", b.run(Port.cal(echo, "echo", "hello"))), "hello")
-        const [peer] = (yield* b.run(Node.peers)).filter(({ nodeId }) => nodeId === "a")
+        const peer = (yield* b.run(Node.peers)).find(({ nodeId }) => nodeId === "a")
         assert.strictEqual(peer?.address, `unix://${hostname()}${folder}/a`)
         const ended = yield* begin(b.run(Port.exit(echo)))
         yield* a.stop
