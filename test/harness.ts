@@ -26,7 +26,8 @@ export const secret = "swordfish & mellon"
 /** What the same tests run over. */
 export const transports = [
   ["memory", Transport.layerMemory],
-  ["TCP", Transport.layerTcp]
+  ["TCP", Transport.layerTcp],
+  ["threads", Transport.layerThreads]
 ] as const
 
 /** A test in real time with a world of its own over the transport. */
@@ -125,13 +126,17 @@ export interface World {
 }
 
 export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effect.gen(function*() {
-  const network = new CuttableNetwork(yield* Transport.Transport)
+  const transport = yield* Transport.Transport
+  const network = new CuttableNetwork(transport)
+  let started = 0
+  // In one thread there may be two nodes with one ID.
+  const bindOf = () => transport.schemes?.[0] === "thread" ? `thread:node${started++}` : "127.0.0.1:*"
   const logs = makeLogs()
   const book = new Map<string, ReadonlyArray<string>>()
   const start: World["start"] = Effect.fnUntraced(function*(nodeId, options) {
     const scope = yield* Scope.fork(yield* Effect.scope)
     // What only this timeout would put right is to fail.
-    const defaults = { secret, binds: ["127.0.0.1:*"], monitorTimeout: "3 minutes" } as const
+    const defaults = { secret, binds: [bindOf()], monitorTimeout: "3 minutes" } as const
     const layer = Node.layer({ nodeId, ...defaults, ...options })
     const context = yield* Layer.buildWithScope(layer, scope).pipe(
       Effect.provideService(Transport.Transport, network.carrier),
