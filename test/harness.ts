@@ -19,16 +19,20 @@ import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { isOfLife } from "./life.ts"
+import { threadsAsTcp } from "./threadsAsTcp.ts"
 
 /** Its hexadecimal form has letters. */
 export const secret = "swordfish & mellon"
 
+/** With `TEST_WIRE=threads` that is threads. */
+const network: readonly [name: string, transport: Layer.Layer<Transport.Transport>] =
+  process.env["TEST_WIRE"] === "threads" ? ["threads", threadsAsTcp] : ["TCP", Transport.layerTcp]
+
 /** What the same tests run over. */
-export const transports = [
-  ["memory", Transport.layerMemory],
-  ["TCP", Transport.layerTcp],
-  ["threads", Transport.layerThreads]
-] as const
+export const transports = [["memory", Transport.layerMemory], network] as const
+
+/** What the suites of links alone run over. */
+export const wires = [...transports, ["threads", threadsAsTcp]] as const
 
 /** A test in real time with a world of its own over the transport. */
 export const testOver = (transport: Layer.Layer<Transport.Transport>) =>
@@ -126,17 +130,13 @@ export interface World {
 }
 
 export const makeWorld: Effect.Effect<World, never, Transport.Transport> = Effect.gen(function*() {
-  const transport = yield* Transport.Transport
-  const network = new CuttableNetwork(transport)
-  let started = 0
-  // In one thread there may be two nodes with one ID.
-  const bindOf = () => transport.schemes?.[0] === "thread" ? `thread:node${started++}` : "127.0.0.1:*"
+  const network = new CuttableNetwork(yield* Transport.Transport)
   const logs = makeLogs()
   const book = new Map<string, ReadonlyArray<string>>()
   const start: World["start"] = Effect.fnUntraced(function*(nodeId, options) {
     const scope = yield* Scope.fork(yield* Effect.scope)
     // What only this timeout would put right is to fail.
-    const defaults = { secret, binds: [bindOf()], monitorTimeout: "3 minutes" } as const
+    const defaults = { secret, binds: ["127.0.0.1:*"], monitorTimeout: "3 minutes" } as const
     const layer = Node.layer({ nodeId, ...defaults, ...options })
     const context = yield* Layer.buildWithScope(layer, scope).pipe(
       Effect.provideService(Transport.Transport, network.carrier),
