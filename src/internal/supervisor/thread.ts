@@ -60,11 +60,15 @@ const tellThread = (worker: Worker, message: ToThread): void => worker.postMessa
 
 /** There is nobody who asks in a main thread. */
 const stopAsked: Effect.Effect<void> = Effect.callback((resume) => {
+  const unlisten = (): void => void parentPort?.off("message", listener)
   const listener = (message: unknown): void => {
-    if ((unmarked(message) as ToThread).stop) resume(Effect.void)
+    if (!(unmarked(message) as ToThread).stop) return
+    // As long as somebody listens the thread does not end.
+    unlisten()
+    resume(Effect.void)
   }
   parentPort?.on("message", listener)
-  return Effect.sync(() => parentPort?.off("message", listener))
+  return Effect.sync(unlisten)
 })
 
 /** The node of the thread is there. */

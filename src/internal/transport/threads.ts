@@ -99,9 +99,10 @@ const hear = (message: unknown): void => {
 
 /** Without a handle that is open a thread would end while its node waits for others. Answers how it is let go. */
 const keepAlive = (): () => void => {
-  const { port1 } = new MessageChannel()
-  port1.ref()
-  return () => port1.close()
+  const channel = new MessageChannel()
+  channel.port1.ref()
+  // Both ports are held on to: with one of them that is collected the other one closes.
+  return () => [channel.port1, channel.port2].forEach((port) => port.close())
 }
 
 /** Answers how it listens no more. */
