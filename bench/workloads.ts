@@ -11,6 +11,7 @@ import { payloads } from "./workloads/payloads.ts"
 import { pingPong } from "./workloads/pingPong.ts"
 import { roundTrips } from "./workloads/roundTrips.ts"
 import { sends } from "./workloads/sends.ts"
+import { threads } from "./workloads/threads.ts"
 
 export const workloads: ReadonlyArray<Workload> = [
   sends,
@@ -24,5 +25,6 @@ export const workloads: ReadonlyArray<Workload> = [
   ...payloads,
   manyToOne,
   ...calls,
-  choices
+  choices,
+  ...threads
 ]

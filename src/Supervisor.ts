@@ -873,8 +873,8 @@ export interface Thread extends threads.Thread {
  *
  * **When to use**
  *
- * For work that keeps a core busy. What waits most of the time needs no thread: many ports share one. To use all cores for a whole service,
- * `emp run` starts a process for each node.
+ * For work that keeps a core busy. What waits most of the time needs no thread: many ports share one. Where one crash must not end all, there are
+ * processes: {@link spawn} starts a child on another node.
  *
  * **Details**
  *
@@ -897,22 +897,40 @@ export interface Thread extends threads.Thread {
  * ```ts
  * import { Node, Port, Supervisor, Transport } from "effect-mp"
  * import { Effect, Layer } from "effect"
- * import { isMainThread, threadId } from "node:worker_threads"
+ * import { isMainThread } from "node:worker_threads"
  *
- * const Where = Port.remote("where", [])
+ * // In a program of several files these are modules of their own: what both sides know, and what the thread runs.
+ * const Work = Port.remote("example::work")
+ * const threads = (nodeId: string) =>
+ *   Node.layer({ nodeId, secret: "swordfish", binds: ["thread:"] }).pipe(Layer.provide(Transport.layerThreads))
  *
- * const node = Node.layer({ secret: "swordfish", binds: ["thread:"] }).pipe(Layer.provide(Transport.layerThreads))
- *
- * // In a program of several files this is a module of its own.
- * const inThread = Port.implement(Where, () =>
- *   Effect.succeed({ which: (reply: Port.PortId) => Port.snd(reply, threadId) }))
+ * const worker = Port.implement(Work, () =>
+ *   Effect.succeed({
+ *     where: (reply: Port.PortId) => Port.snd(reply, isMainThread ? "main" : "a thread"),
+ *     crash: () => Effect.sync(() => setImmediate(() => { throw new Error("crashed") }))
+ *   })
+ * )
  *
  * const program = Effect.gen(function*() {
- *   const supervisor = yield* Supervisor.make({
- *     children: [{ id: "heavy", start: Supervisor.spawnThread(new URL(import.meta.url)) }]
- *   })
- *   const { addresses, nodeId } = supervisor.children.heavy
+ *   const addresses = new Map<string, ReadonlyArray<string>>()
+ *   yield* Node.addressBook((nodeId) => Effect.sync(() => addresses.get(nodeId) ?? []))
+ *   const start = Supervisor.spawnThread(new URL(import.meta.url)).pipe(
+ *     Effect.tap((thread) => Effect.sync(() => addresses.set(thread.nodeId, thread.addresses)))
+ *   )
+ *   const supervised = yield* Supervisor.restart(start, { id: "heavy" })
+ *   const first = yield* supervised.port
+ *   yield* Port.snd(yield* Port.spawn("worker", Work), "crash")
+ *   yield* Port.exit(first)
+ *   yield* supervised.port
+ *   return yield* Port.cal(yield* Port.spawn("worker", Work), "where")
  * })
+ *
+ * if (isMainThread) {
+ *   const answer = await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(threads("main"))))
+ *   answer // => "a thread"
+ * } else {
+ *   Effect.runFork(Supervisor.launchThread(Layer.provideMerge(worker, threads("worker"))))
+ * }
  * ```
  *
  * @see {@link task} for work that need not have a thread
