@@ -311,13 +311,14 @@ export type Channel = frames.Channel
  *
  * ```ts
  * import { Transport } from "effect-mp"
+ * import { MessageChannel, type MessagePort } from "node:worker_threads"
  *
  * const overPort = (port: MessagePort, remote: string): Transport.Wire =>
  *   Transport.framed({
  *     remote,
  *     open: ({ closed, frame }) => {
- *       port.onmessage = ({ data }) => frame(data)
- *       port.addEventListener("close", () => closed("the port was closed"))
+ *       port.on("message", frame)
+ *       port.on("close", () => closed("the port was closed"))
  *     },
  *     // Of a view all of its buffer would be copied.
  *     send: (frame) => port.postMessage(frame.kind === "data" ? { ...frame, bytes: frame.bytes.slice() } : frame),

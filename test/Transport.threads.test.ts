@@ -70,7 +70,7 @@ describe("nodes in threads", () => {
   )
 
   threadTest(
-    "are not taken for dead when the thread that waits for them stood still itself, again and again",
+    "are not taken for dead when the thread that waits for them stood still itself, again and again: what came meanwhile is read first",
     Effect.gen(function*() {
       const { tool } = yield* start({ nodeId: "lives" })
       const { port, record } = yield* recorder(tool)
