@@ -188,7 +188,8 @@ export class GlobalNode {
   private noteListeners(nodeId: string, table: Table): void {
     this.ownData.set(listenersFamily, nodeId, table.get(listenersFamily)?.get(nodeId) ?? null)
     const scoped = table.get(scopedFamily)?.get(nodeId)
-    if (scoped !== undefined) this.ownData.set(scopedFamily, nodeId, scoped)
+    if (scoped === undefined) this.ownData.delete(scopedFamily, [nodeId])
+    else this.ownData.set(scopedFamily, nodeId, scoped)
   }
 
   /** The same when it listens elsewhere from now on. */
