@@ -223,6 +223,9 @@ export const layerUnix: Layer.Layer<Transport> = Layer.succeed(Transport, unixCa
  *
  * **Gotchas**
  *
+ * A node that listens on `thread:` alone is reached by nodes of its process, and by no command of `emp`. With `Transport.any` it listens on TCP as
+ * well.
+ *
  * There is no need for a network between threads, but the handshake asks for the secret there too: all of them are given the same one.
  *
  * A name of digits alone is written with its thread, `thread:0:7`: `thread:7` is the port 7 of a host.

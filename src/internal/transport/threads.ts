@@ -4,14 +4,9 @@
  * @internal
  */
 import * as Effect from "effect/Effect"
-import {
-  isMarkedAsUntransferable,
-  MessageChannel,
-  MessagePort,
-  postMessageToThread,
-  receiveMessageOnPort,
-  threadId
-} from "node:worker_threads"
+import type { MessagePort } from "node:worker_threads"
+// All of it: what another platform does not have is missed where it is used, and not where this file is loaded.
+import * as workers from "node:worker_threads"
 import { type Channel, framed } from "./framed.ts"
 import { LinkError } from "./linkError.ts"
 import {
@@ -32,7 +27,7 @@ const cheapCopy = 32 * 1024
 /** Whether bytes are all that there is of their memory: a view of some of it would take all of it along. */
 const isWhole = (bytes: Uint8Array): boolean =>
   bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer &&
-  !isMarkedAsUntransferable(bytes.buffer)
+  !workers.isMarkedAsUntransferable(bytes.buffer)
 
 /** Answers whether the bytes are the other side's now. */
 const sendBytes = (port: MessagePort, bytes: Uint8Array): boolean => {
@@ -99,7 +94,7 @@ const hear = (message: unknown): void => {
 
 /** Without a handle that is open a thread would end while its node waits for others. Answers how it is let go. */
 const keepAlive = (): () => void => {
-  const channel = new MessageChannel()
+  const channel = new workers.MessageChannel()
   channel.port1.ref()
   // Both ports are held on to: with one of them that is collected the other one closes.
   return () => [channel.port1, channel.port2].forEach((port) => port.close())
@@ -133,7 +128,9 @@ const listen: Carrier["listen"] = (bind, accept, host) =>
     const refuse = (detail: string) => Effect.fail(new LinkError({ reason: "listen_failed", peer: bind, detail }))
     return Effect.acquireRelease(
       Effect.suspend(() => {
-        if (!isOfThisProcess(found) || found.thread !== threadId) return refuse("it is the address of another thread")
+        if (!isOfThisProcess(found) || found.thread !== workers.threadId) {
+          return refuse("it is the address of another thread")
+        }
         if (listeners.has(name)) return refuse("another node of this thread listens there")
         return Effect.sync(() => open(name, accept))
       }),
@@ -154,17 +151,17 @@ const readHere = (address: string): Effect.Effect<ThreadAddress, LinkError> =>
 /** Brings a call to its thread, where it has been heard when this ends. Throws if nobody there hears any. */
 const deliver = async (thread: number, call: Call): Promise<void> => {
   const message = { [mark]: call }
-  if (thread !== threadId) return postMessageToThread(thread, message, [call.port])
+  if (thread !== workers.threadId) return workers.postMessageToThread(thread, message, [call.port])
   // Nobody is told anything within the call that dials.
   await new Promise(setImmediate)
   // To all who listen in this thread: another copy of this package may be among them.
-  process.emit("workerMessage", message, threadId)
+  process.emit("workerMessage", message, workers.threadId)
 }
 
 const dial: Carrier["dial"] = (address, host) =>
   Effect.flatMap(readHere(address), ({ name, thread }) =>
     Effect.callback<Wire, LinkError>((resume) => {
-      const { port1, port2 } = new MessageChannel()
+      const { port1, port2 } = new workers.MessageChannel()
       const refuse = (): void => {
         port1.close()
         resume(Effect.fail(new LinkError({ reason: "connect_failed", peer: address, detail: "Connection refused" })))
@@ -172,7 +169,7 @@ const dial: Carrier["dial"] = (address, host) =>
       // The thread may end before it has heard of us: then its end of the channel goes with it.
       port1.once("close", refuse).ref()
       deliver(thread, { name, from: formatThread(host), port: port2 }).then(() => {
-        if (receiveMessageOnPort(port1)?.message !== accepted) return refuse()
+        if (workers.receiveMessageOnPort(port1)?.message !== accepted) return refuse()
         port1.off("close", refuse)
         resume(Effect.succeed(framed(channelOf(port1, address))))
       }, refuse)
