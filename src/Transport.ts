@@ -281,7 +281,7 @@ export type ChannelEvents = frames.ChannelEvents
  *
  * - `open(events)` is called once, before anything else. From then on it tells what comes, and keeps nothing back.
  * - `send(frame)` sends a frame, or loses it without a word. The bytes of a frame are only good until it returns, and may be a view of a larger
- *   buffer. A channel that answers `true` has taken them for good: nobody uses their memory any more.
+ *   buffer. A channel that answers `true` has taken them for good: it may do so with bytes that are all of their buffer, which nobody uses any more.
  * - `close()` gives the channel up. What was sent before still arrives, as far as anything does.
  * - Frames arrive in order, whole, and once. Any of them may be lost, as long as all that come later are numbered as they were sent.
  * - When the channel is lost, or the other side is gone, it calls `closed`, as soon as it knows. A frame for an end that was closed is answered

@@ -123,6 +123,7 @@ export class FramedWire implements Wire {
   /** Sends what the window lets through. */
   private pump(): void {
     let whole = 0
+    const done: Array<() => void> = []
     while (whole < this.waiting.length) {
       const room = Math.min(this.largest, this.window - (this.sentBytes - this.takenThere))
       if (room <= 0) break
@@ -134,10 +135,12 @@ export class FramedWire implements Wire {
         this.data(bytes.subarray(0, room), room)
       } else {
         whole++
-        if (!this.data(bytes, length)) left?.()
+        if (!this.data(bytes, length) && left !== undefined) done.push(left)
       }
     }
     this.waiting.splice(0, whole)
+    // Whoever hears of it may write again.
+    for (const left of done) left()
   }
 
   /** Answers whether the channel keeps the bytes. */

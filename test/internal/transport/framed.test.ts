@@ -297,6 +297,22 @@ describe("a wire over a channel", () => {
     assert.strictEqual(here.closed, "Connection reset by peer")
   })
 
+  it("may be written to by whoever hears that bytes have left", async () => {
+    const { ends, owners: [here, there] } = makeOwners()
+    here.start()
+    there.start()
+    let more = 3
+    const write = (): void => {
+      const at = here.sent
+      here.sent += window / 2
+      here.wire.write(patternOf(at, window / 2), () => more-- > 0 && write())
+    }
+    write()
+    await settle(ends)
+    assert.strictEqual(there.received, 2 * window)
+    assert.deepStrictEqual(there.wrong, [])
+  })
+
   it("says when it needs bytes no more: not where the channel keeps them", () => {
     const sent: Array<Frame> = []
     const over = (keeps: boolean): ReadonlyArray<number> => {
