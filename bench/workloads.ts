@@ -11,6 +11,7 @@ import { payloads } from "./workloads/payloads.ts"
 import { pingPong } from "./workloads/pingPong.ts"
 import { roundTrips } from "./workloads/roundTrips.ts"
 import { sends } from "./workloads/sends.ts"
+import { threads } from "./workloads/threads.ts"
 import { wires } from "./workloads/wires.ts"
 
 export const workloads: ReadonlyArray<Workload> = [
@@ -26,5 +27,6 @@ export const workloads: ReadonlyArray<Workload> = [
   manyToOne,
   ...calls,
   choices,
-  ...wires
+  ...wires,
+  ...threads
 ]

@@ -3,7 +3,7 @@
  *
  * A transport is a Layer. Nothing above it knows which one it has: a program moves from {@link layerMemory}, where all nodes
  * live in one process, to {@link layerTcp} by replacing one line. What the network in memory can be made to suffer is in {@link MemoryNetwork}.
- * {@link layerUnix} is for nodes of one machine, {@link layerWebSocket} for networks that only HTTP passes, and {@link any} for nodes that are on several
+ * {@link layerUnix} is for nodes of one machine, {@link layerThreads} for those of one process, {@link layerWebSocket} for networks that only HTTP passes, and {@link any} for nodes that are on several
  * transports at once.
  *
  * {@link LinkError} is what goes wrong with a connection. {@link Carrier} is for those who write a transport of their own.
@@ -17,9 +17,11 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { anyOf } from "./internal/transport/carriers.ts"
+import * as frames from "./internal/transport/framed.ts"
 import * as linkError from "./internal/transport/linkError.ts"
 import { makeMemoryNetwork } from "./internal/transport/memory/network.ts"
 import { tcpCarrier } from "./internal/transport/tcp.ts"
+import { threadCarrier } from "./internal/transport/threads.ts"
 import { unixCarrier } from "./internal/transport/unix.ts"
 import { webSocketCarrier } from "./internal/transport/webSocket/carrier.ts"
 import type * as webSocket from "./internal/transport/webSocket/listen.ts"
@@ -322,6 +324,148 @@ export const layerWebSocket = (options: WebSocketOptions = {}): Layer.Layer<Tran
  * @since 0.1.0
  */
 export const layerWebSocketClient: Layer.Layer<Transport> = Layer.succeed(Transport, platformCarrier)
+
+/**
+ * Nodes in the threads of one process, each of which has a core of its own.
+ *
+ * **When to use**
+ *
+ * For work that keeps a core busy, beside a node that has to answer at once. A thread costs less memory than a process, and starts sooner; but
+ * all threads of a process end together. `Supervisor.spawnThread` starts one, and starts it again when it has ended.
+ *
+ * **Details**
+ *
+ * Addresses are `thread:THREADID:NAME`, where 0 is the main thread. A bind is `thread:`, which listens by the ID of the node, or `thread:NAME`.
+ * Large bytes change hands without being copied where they can. A thread that ends, for whatever reason, ends its links, and what it had sent
+ * before still arrives. Where nobody listens, a dial fails at once.
+ *
+ * Others are told `thread://HOST:PID/THREADID:NAME`: in another process nobody dials it. AEMP nodes are told nothing of it.
+ *
+ * **Gotchas**
+ *
+ * A node that listens on `thread:` alone is reached by nodes of its process, and by no command of `emp`. With `Transport.any` it listens on TCP as
+ * well.
+ *
+ * There is no need for a network between threads, but the handshake asks for the secret there too: all of them are given the same one.
+ *
+ * A name of digits alone is written with its thread, `thread:0:7`: `thread:7` is the port 7 of a host.
+ *
+ * **Example** (A node that other threads find by `thread:0:seed`)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = Node.layer({ nodeId: "seed", secret: "swordfish", binds: ["thread:"] })
+ *
+ * const program = Effect.map(Node.addresses, ([address]) => address?.replace(/.*\//, "thread:")).pipe(
+ *   Effect.provide(node.pipe(Layer.provide(Transport.layerThreads)))
+ * )
+ *
+ * await Effect.runPromise(program) // => "thread:0:seed"
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerThreads: Layer.Layer<Transport> = Layer.succeed(Transport, threadCarrier)
+
+/**
+ * What travels on a {@link Channel}: `data` has bytes of the stream, `ack` how many bytes of it were taken so far, `fin` is the end of one side,
+ * `rst` that of both at once.
+ *
+ * **Details**
+ *
+ * All but `rst` are numbered, from 0 on, for each direction. Numbers are whole and below 2^53.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Frame = frames.Frame
+
+/**
+ * Told by a {@link Channel} what has come: a frame, whose bytes are only good until the call returns, or that the channel is gone, and why, in
+ * words for people.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ChannelEvents = frames.ChannelEvents
+
+/**
+ * One end of what carries messages between two nodes, as {@link framed} makes a wire of it.
+ *
+ * **Details**
+ *
+ * What a channel does:
+ *
+ * - `open(events)` is called once, before anything else. From then on it tells what comes, and keeps nothing back.
+ * - `send(frame)` sends a frame, or loses it without a word. The bytes of a frame are only good until it returns, and may be a view of a larger
+ *   buffer. A channel that answers `true` has taken them for good: it may do so with bytes that are all of their buffer, which nobody uses any more.
+ * - `close()` gives the channel up. What was sent before still arrives, as far as anything does.
+ * - Frames arrive in order, whole, and once. Any of them may be lost, as long as all that come later are numbered as they were sent.
+ * - When the channel is lost, or the other side is gone, it calls `closed`, as soon as it knows. A frame for an end that was closed is answered
+ *   with `rst`, if the channel can lose any: that the other end was lost may have been lost itself.
+ *
+ * What it does not: throw, or call the events within `open`, `send` or `close`.
+ *
+ * `remote` is the address of the other side. `window` is how many bytes may be on their way to the other side, or wait there to be read: 1 MiB if
+ * it is not there, and the same at both ends. `largest` is the most that a frame may hold.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Channel = frames.Channel
+
+/**
+ * A wire over a channel of messages, such as a message port, or a subject of a broker: most of a transport for it.
+ *
+ * **Details**
+ *
+ * What arrives is always a prefix of what was sent: a frame that is lost ends the wire on both sides, when the next one comes. Links send something
+ * every few seconds, so that it does. Whoever does not read makes the other side wait, though the channel itself may hold back nobody.
+ *
+ * **Gotchas**
+ *
+ * The channel does not keep its two sides apart from strangers: whoever can send frames into it can end the wire, or, where links are not protected
+ * by TLS, send messages.
+ *
+ * **Example** (A wire over one of two message ports)
+ *
+ * ```ts
+ * import { Transport } from "effect-mp"
+ * import { MessageChannel, type MessagePort } from "node:worker_threads"
+ *
+ * const overPort = (port: MessagePort, remote: string): Transport.Wire =>
+ *   Transport.framed({
+ *     remote,
+ *     open: ({ closed, frame }) => {
+ *       port.on("message", frame)
+ *       port.on("close", () => closed("the port was closed"))
+ *     },
+ *     // Of a view all of its buffer would be copied.
+ *     send: (frame) => port.postMessage(frame.kind === "data" ? { ...frame, bytes: frame.bytes.slice() } : frame),
+ *     close: () => port.close()
+ *   })
+ *
+ * const { port1, port2 } = new MessageChannel()
+ * const [here, there] = [overPort(port1, "there"), overPort(port2, "here")]
+ * const closed = new Promise<string>((resolve) =>
+ *   there.start({
+ *     data: (bytes) => console.log(new TextDecoder().decode(bytes)),
+ *     drained: () => {},
+ *     closed: resolve
+ *   })
+ * )
+ * here.write(new TextEncoder().encode("hello"))
+ * here.end(() => {})
+ * await closed // => "Unexpected end-of-file"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const framed: (channel: Channel) => Wire = frames.framed
 
 /**
  * Several transports as one: each address goes to the first of them that knows its scheme. A node listens on addresses of all of them, and

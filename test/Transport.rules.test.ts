@@ -58,6 +58,7 @@ for (
   const [name, layer, at] of [
     ["TCP", Transport.layerTcp, places],
     ["a Unix socket", Transport.layerUnix, { bind: `unix:${folder}/a.sock`, nobody: `unix:${folder}/nobody` }],
+    ["threads", Transport.layerThreads, { bind: "thread:", nobody: "thread:0:nobody" }],
     ["the network in memory", Transport.layerMemory, places],
     ["one of several transports", both, { bind: `unix:${folder}/b.sock`, nobody: "127.0.0.1:1" }],
     ["WebSocket", Transport.layerWebSocket(), webPlaces],

@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake/auth.ts"
+import { threadScheme } from "../transport/threadAddress.ts"
 import { unixScheme } from "../transport/unixAddress.ts"
 import { webSocketSchemes } from "../transport/webSocket/address.ts"
 import { bare, isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
@@ -95,7 +96,7 @@ const bind = (about: About): Kind<string> => ({
 })
 
 /** Of addresses of nodes: what the transports are of that `emp` has. */
-export const schemes = [bare, unixScheme, ...webSocketSchemes]
+export const schemes = [bare, unixScheme, threadScheme, ...webSocketSchemes]
 
 const isUrl = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? "")
 
@@ -183,7 +184,7 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   binds: list(text((bind) => wrongBind(bind, schemes) === undefined), texts, {
     about: "Where to listen; an empty list is nowhere",
     allowed:
-      "an address: host:port, [v6]:port, *:port, a bare port, unix:/path, or ws://host:port/path; port * or none is a free one",
+      "an address: host:port, [v6]:port, *:port, a bare port, unix:/path, ws://host:port/path, or thread:NAME; port * or none is a free one",
     example: "4040,127.0.0.1:4041"
   }),
   advertise: list(text((address) => wrongAdvertised(address, schemes) === undefined), texts, {

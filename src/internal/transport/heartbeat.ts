@@ -60,7 +60,7 @@ export const probe = (link: Link, limit: number): Effect.Effect<boolean> =>
     )
   })
 
-/** Lets sockets be read once: I/O comes before what `setImmediate` was given. */
+/** Lets sockets and message ports be read once: I/O, which wakes them both, comes before what `setImmediate` was given. */
 const turnOfIo: Effect.Effect<void> = Effect.callback((resume) => {
   const turn = setImmediate(() => resume(Effect.void))
   return Effect.sync(() => clearImmediate(turn))

@@ -6,6 +6,7 @@
  */
 import * as os from "node:os"
 import * as path from "node:path"
+import { escape, unescape } from "../values/address.ts"
 
 export const unixScheme = "unix"
 
@@ -19,19 +20,8 @@ export interface UnixAddress {
   readonly path: string
 }
 
-/** What would be read as something else: the ends of addresses in lists and of labels, and what begins an escape. */
-const escaped = /[%,@\s\p{Cc}]/gu
-
 export const formatUnix = ({ host, path }: UnixAddress): string =>
-  `${unixScheme}:${host === undefined ? "" : `//${host}`}${path.replaceAll(escaped, encodeURIComponent)}`
-
-const unescape = (text: string): string | undefined => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
-}
+  `${unixScheme}:${host === undefined ? "" : `//${host}`}${escape(path)}`
 
 export const parseUnix = (address: string): UnixAddress | undefined => {
   const [, host, rest = ""] = /^unix:(?:\/\/([^/]*)(?=\/))?(.+)$/i.exec(address) ?? []
