@@ -387,6 +387,7 @@ export type Frame = frames.Frame
  * Told by a {@link Channel} what has come: a frame, whose bytes are only good until the call returns, or that the channel is gone, and why, in
  * words for people.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
@@ -397,21 +398,14 @@ export type ChannelEvents = frames.ChannelEvents
  *
  * **Details**
  *
- * What a channel does:
+ * Frames arrive in order, whole, and once. Any of them may be lost, as long as all that come later are numbered as they were sent.
  *
- * - `open(events)` is called once, before anything else. From then on it tells what comes, and keeps nothing back.
- * - `send(frame)` sends a frame, or loses it without a word. The bytes of a frame are only good until it returns, and may be a view of a larger
- *   buffer. A channel that answers `true` has taken them for good: it may do so with bytes that are all of their buffer, which nobody uses any more.
- * - `close()` gives the channel up. What was sent before still arrives, as far as anything does.
- * - Frames arrive in order, whole, and once. Any of them may be lost, as long as all that come later are numbered as they were sent.
- * - When the channel is lost, or the other side is gone, it calls `closed`, as soon as it knows. A frame for an end that was closed is answered
- *   with `rst`, if the channel can lose any: that the other end was lost may have been lost itself.
+ * When the channel is lost, or the other side is gone, it calls `closed`, as soon as it knows. A frame for an end that was closed is answered with
+ * `rst`, if the channel can lose any: that the other end was lost may have been lost itself.
  *
- * What it does not: throw, or call the events within `open`, `send` or `close`.
+ * It does not throw, or call the events within `open`, `send` or `close`.
  *
- * `remote` is the address of the other side. `window` is how many bytes may be on their way to the other side, or wait there to be read: 1 MiB if
- * it is not there, and the same at both ends. `largest` is the most that a frame may hold.
- *
+ * @interface
  * @category models
  * @since 0.1.0
  */

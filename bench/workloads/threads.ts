@@ -1,4 +1,4 @@
-/** W12: a node in a thread of the same process, beside one in a process of its own: messages, and what they take to start and to hold. */
+/** W13: a node in a thread of the same process, beside one in a process of its own: messages, and what they take to start and to hold. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -144,9 +144,9 @@ const starting = (name: string, title: string, unit: "ms" | "B", figure: (starte
 })
 
 export const threads: ReadonlyArray<Workload> = [
-  workload("W12a", "a node in a thread, one way", "/s", oneWay),
-  workload("W12b", "a node in a thread, round trips", "/s", roundTrips),
-  workload("W12c", "a node in a thread, payloads of 256 KiB", "MB/s", blobs),
-  starting("W12d", "a node in a thread, until it is there", "ms", ({ millis }) => millis),
-  starting("W12e", "a node in a thread, resident", "B", ({ bytes }) => bytes)
+  workload("W13a", "a node in a thread, one way", "/s", oneWay),
+  workload("W13b", "a node in a thread, round trips", "/s", roundTrips),
+  workload("W13c", "a node in a thread, payloads of 256 KiB", "MB/s", blobs),
+  starting("W13d", "a node in a thread, until it is there", "ms", ({ millis }) => millis),
+  starting("W13e", "a node in a thread, resident", "B", ({ bytes }) => bytes)
 ]

@@ -15,17 +15,28 @@ export type Frame =
 
 /** Documented as `Transport.ChannelEvents`. */
 export interface ChannelEvents {
+  /** A frame has come. Its bytes are only good until the call returns. */
   frame(frame: Frame): void
+  /** The channel is gone; why, in words for people. */
   closed(why: string): void
 }
 
 /** Documented as `Transport.Channel`. */
 export interface Channel {
+  /** The address of the other side. */
   readonly remote: string
+  /** How many bytes may be on their way to the other side, or wait there to be read; the same at both ends. Default: 1 MiB. */
   readonly window?: number | undefined
+  /** How many bytes a frame may hold. Default: no limit but the window. */
   readonly largest?: number | undefined
+  /** Called once, before anything else. From then on the channel tells what comes, and keeps nothing back. */
   open(events: ChannelEvents): void
+  /**
+   * Sends a frame, or loses it without a word. Its bytes are only good until the call returns, and may be a view of a larger buffer. A channel that
+   * answers `true` has taken them for good: it may do so with bytes that are all of their buffer, which nobody uses any more.
+   */
   send(frame: Frame): boolean | void
+  /** Gives the channel up. What was sent before still arrives, as far as anything does. */
   close(): void
 }
 
