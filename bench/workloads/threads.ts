@@ -1,4 +1,4 @@
-/** W13: a node in a thread of the same process, beside one in a process of its own: messages, and what they take to start and to hold. */
+/** W14: a node in a thread of the same process, beside one in a process of its own: messages, and what they take to start and to hold. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -144,9 +144,9 @@ const starting = (name: string, title: string, unit: "ms" | "B", figure: (starte
 })
 
 export const threads: ReadonlyArray<Workload> = [
-  workload("W13a", "a node in a thread, one way", "/s", oneWay),
-  workload("W13b", "a node in a thread, round trips", "/s", roundTrips),
-  workload("W13c", "a node in a thread, payloads of 256 KiB", "MB/s", blobs),
-  starting("W13d", "a node in a thread, until it is there", "ms", ({ millis }) => millis),
-  starting("W13e", "a node in a thread, resident", "B", ({ bytes }) => bytes)
+  workload("W14a", "a node in a thread, one way", "/s", oneWay),
+  workload("W14b", "a node in a thread, round trips", "/s", roundTrips),
+  workload("W14c", "a node in a thread, payloads of 256 KiB", "MB/s", blobs),
+  starting("W14d", "a node in a thread, until it is there", "ms", ({ millis }) => millis),
+  starting("W14e", "a node in a thread, resident", "B", ({ bytes }) => bytes)
 ]
