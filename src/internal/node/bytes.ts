@@ -28,12 +28,16 @@ const secretLength = 22
 const longestWhy = 300
 
 /** Why a fiber or a scope has ended, for the other end. */
-const whyOf = (exit: Exit.Exit<unknown, unknown>): string => {
-  if (Exit.isSuccess(exit)) return "it has ended"
-  for (const reason of exit.cause.reasons) {
-    if (reason._tag !== "Interrupt") {
-      return describe(reason._tag === "Fail" ? reason.error : reason.defect).slice(0, longestWhy).toWellFormed()
-    }
+const whyOf = (exit: Exit.Exit<unknown, unknown>): string =>
+  Exit.isSuccess(exit) ? "it has ended" : whyFailed(exit.cause)
+
+const whyFailed = ({ reasons }: Cause.Cause<unknown>): string => {
+  for (const reason of reasons) {
+    if (reason._tag === "Interrupt") continue
+    const error = reason._tag === "Fail" ? reason.error : reason.defect
+    // What feeds a sink has failed: that comes wrapped.
+    if (Cause.isDone(error) && Cause.isCause(error.value)) return whyFailed(error.value)
+    return describe(error).slice(0, longestWhy).toWellFormed()
   }
   return "it was interrupted"
 }

@@ -173,7 +173,7 @@ export class Connections implements Network {
       this.handshakes.delete(oldest)
       oldest.destroy()
     }
-    return this.handshake(wire, false, {}).pipe(
+    return this.handshake(wire, undefined, {}).pipe(
       Effect.catch((error) =>
         Effect.sync(() => {
           if (unremarkable.has(error.reason)) return this.log.debug(error.message)
@@ -217,8 +217,7 @@ export class Connections implements Network {
         duration: this.settings.monitorTimeoutMillis,
         orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: address }))
       }),
-      Effect.flatMap((wire) => this.handshake(wire, true, listener, data)),
-      Effect.tap((link) => Effect.sync(() => link !== undefined && this.dialledAt.set(link, address)))
+      Effect.flatMap((wire) => this.handshake(wire, address, listener, data))
     )
   }
 
@@ -235,17 +234,22 @@ export class Connections implements Network {
         duration: limit,
         orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: address }))
       })
-    const tryAll = (addresses: ReadonlyArray<string>): Effect.Effect<unknown, LinkError> =>
-      addresses.reduce<Effect.Effect<unknown, LinkError>>(
-        (before, address) => Effect.catch(before, () => dial(address)),
-        Effect.fail(new LinkError({ reason: "no_known_address", peer: nodeId }))
-      )
     const known = this.dialledAt.get(link)
-    const elsewhere = Effect.suspend(() => this.findAddresses(nodeId)).pipe(
-      Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.succeed([]) }),
-      Effect.flatMap((found) => tryAll(this.dialable(found).filter((address) => address !== known)))
+    const elsewhere = (why: LinkError) =>
+      Effect.suspend(() => this.findAddresses(nodeId)).pipe(
+        Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.succeed([]) }),
+        Effect.flatMap((found) =>
+          this.dialable(found).filter((address) => address !== known).reduce<Effect.Effect<unknown, LinkError>>(
+            (before, address) => Effect.catch(before, () => dial(address)),
+            Effect.fail(why)
+          )
+        )
+      )
+    return Effect.asVoid(
+      known === undefined
+        ? elsewhere(new LinkError({ reason: "no_known_address", peer: nodeId }))
+        : Effect.catch(dial(known), elsewhere)
     )
-    return Effect.asVoid(known === undefined ? elsewhere : Effect.catch(dial(known), () => elsewhere))
   }
 
   /**
@@ -260,13 +264,15 @@ export class Connections implements Network {
     return true
   }
 
+  /** `address` is what was dialled; `undefined`: it came in. `data` is what it was dialled for, if not for a link. */
   private handshake(
     wire: Wire,
-    dialled: boolean,
+    address: string | undefined,
     listener: DialListener,
     data?: DataDial
   ): Effect.Effect<Link | undefined, LinkError> {
     const { router, settings } = this
+    const dialled = address !== undefined
     let attempt: Attempt | undefined
     const admit = (greeting: Greeting, verified: Effect.Effect<void>) => {
       listener.greeted?.(greeting)
@@ -286,7 +292,7 @@ export class Connections implements Network {
         isOurs: (other) => this.meetsItself(open, other),
         authenticated: ({ nodeId }) => listener.authenticated?.(nodeId),
         admit,
-        accept: (link) => this.accept(link, attempt?.replaces),
+        accept: (link) => this.accept(link, address, attempt?.replaces),
         data: data?.number,
         attach: (number, greeting, inner) => router.data.attach(number, greeting, inner),
         maxMessageSize: settings.maxMessageSize,
@@ -349,7 +355,8 @@ export class Connections implements Network {
   }
 
   /** A link stands, unless its node has another one. From now on it is watched over. */
-  private accept(link: Link, replaces: Link | undefined): boolean {
+  private accept(link: Link, address: string | undefined, replaces: Link | undefined): boolean {
+    if (address !== undefined) this.dialledAt.set(link, address)
     if (!this.router.linked(link, replaces)) return false
     this.admission.stands(link)
     const patience = {

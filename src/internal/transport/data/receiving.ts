@@ -87,7 +87,8 @@ export class Receiving implements Flow {
   private hold(piece: Uint8Array): void {
     if (this.held.length === 0 && this.block === undefined || piece.length >= blockLength) {
       this.closeBlock()
-      this.held.push(piece.slice())
+      // Not `slice`, which is a view where the bytes are a Buffer's.
+      this.held.push(new Uint8Array(piece))
       return
     }
     if (this.block !== undefined && this.filled + piece.length > blockLength) this.closeBlock()

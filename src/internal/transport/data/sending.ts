@@ -45,9 +45,9 @@ export class Sending implements Flow {
   /** Writes what there is room for. Answers whether that is all. */
   private goOn(): boolean {
     const { outlet, rest } = this
-    if (rest === undefined) return true
+    if (rest === undefined || outlet === undefined) return rest === undefined
     let at = 0
-    while (outlet !== undefined && !outlet.isFull && at < rest.length && this.room > 0) {
+    while (!outlet.isFull && at < rest.length && this.room > 0) {
       const piece = rest.subarray(at, at + Math.min(this.room, longestFrame))
       at += piece.length
       this.room -= piece.length

@@ -36,7 +36,7 @@ export const asideKey = "effect-mp-aside"
 
 /** The number of the data connection that the other side dials; `undefined`: it would have a link. */
 export const dataOf = ({ keys, protocol }: Greeting): string | undefined =>
-  protocol === dataProtocol ? keys.get(dataKey) ?? "" : undefined
+  protocol === dataProtocol ? keys.get(dataKey) : undefined
 
 /** Whether the other side has a certificate, and insists on TLS with everybody who has one. */
 export const talksTls = (greeting: Greeting): boolean => Math.trunc(Number(greeting.keys.get("tls"))) === 1
@@ -57,14 +57,23 @@ export const parseGreeting = (
   line: string
 ): Greeting | { readonly reason: LinkErrorReason; readonly detail: string } => {
   const [protocol, version, nodeId = "", auths = "", framings = "", ...rest] = line.split(";")
-  if (protocol !== linkProtocol && protocol !== dataProtocol) {
+  const keys = new Map(rest.map(keyAndValue))
+  // A data connection of another kind of node is nothing that we know.
+  const isData = protocol === dataProtocol && keys.has(ownKindKey) && keys.has(dataKey)
+  if (protocol !== linkProtocol && !isData) {
     return { reason: "not_aemp", detail: `its greeting begins with ${visible(line)}` }
   }
   if (Number(version) !== 1) {
     return { reason: "version_mismatch", detail: `it says ${visible(version ?? "")}, we speak 1` }
   }
   if (!isNodeId(nodeId)) return { reason: "malformed_greeting", detail: `its node ID is ${visible(nodeId)}` }
-  return { protocol, nodeId, auths: list(auths), framings: list(framings), keys: new Map(rest.map(keyAndValue)) }
+  return {
+    protocol: isData ? dataProtocol : linkProtocol,
+    nodeId,
+    auths: list(auths),
+    framings: list(framings),
+    keys
+  }
 }
 
 const list = (text: string): ReadonlyArray<string> => text === "" ? [] : text.split(",")
