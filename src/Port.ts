@@ -2280,7 +2280,7 @@ export interface Bytes {
  * The stream ends when the sender has ended, and all bytes have come. What is cut short never looks complete: it fails with
  * {@link BytesError}. So it does if the link with the sender's node is lost, since silence is noticed there.
  *
- * The sender goes on as the stream is read: no more than `window` bytes (1 MiB) are on their way or wait to be read.
+ * The sender goes on as the stream is read: no more than `window` bytes (512 KiB) are on their way or wait to be read.
  *
  * A node that drains (`Node.drain`) lets streams finish that have begun, and begins none.
  *
@@ -2288,7 +2288,7 @@ export interface Bytes {
  *
  * The stream can be run once. Whoever has the `id` may send, from any node of the network: treat it as a secret among them.
  *
- * Far away a window limits the speed: 1 MiB for each round trip.
+ * Far away the window limits the speed: so much passes in each round trip. A larger one takes more memory, and messages beside it take longer.
  *
  * **Example** (An upload)
  *
@@ -2326,12 +2326,12 @@ export const bytes = (
   options: {
     /** How long the sender has to begin. 30 seconds, if nothing else is said. */
     readonly patience?: Duration.Input | undefined
-    /** How many bytes may be on their way, or wait to be read. 1 MiB, if nothing else is said. */
+    /** How many bytes may be on their way, or wait to be read. 512 KiB, if nothing else is said. */
     readonly window?: number | undefined
   } = {}
 ): Effect.Effect<Bytes, BytesError, Node | Scope.Scope> =>
   Effect.suspend(() => {
-    const { patience = "30 seconds", window = 1024 * 1024 } = options
+    const { patience = "30 seconds", window = 512 * 1024 } = options
     if (!Number.isInteger(window) || window < 1 || window > largestWindow) {
       return Effect.die(new TypeError(`window ${window} is not a whole number from 1 to ${largestWindow}`))
     }

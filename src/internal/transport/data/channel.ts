@@ -10,8 +10,11 @@ import type { Wire, WireEvents } from "../wire.ts"
 import type { Flow, Outlet } from "./flow.ts"
 import { FrameReader, frames, head } from "./frames.ts"
 
-/** Beyond this many unsent bytes the sender waits, whatever the receiver has room for. */
-const highWater = 1024 * 1024
+/**
+ * Beyond this many unsent bytes the sender waits, whatever the receiver has room for: no turn of the event loop is longer for it. It is more
+ * than what sockets take without telling that it has left.
+ */
+const highWater = 512 * 1024
 
 export class Channel implements WireEvents, Outlet {
   readonly nodeId: string

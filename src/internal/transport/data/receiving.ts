@@ -8,6 +8,8 @@ import { frames, head, textFrame } from "./frames.ts"
 
 /** What comes in small pieces while others wait is put together in blocks of this size. */
 const blockLength = 16 * 1024
+/** What is taken at once, and what the sender is told of at once, is this part of the window. */
+const goodPart = 1 / 4
 
 export class Receiving implements Flow {
   readonly role = "receiver"
@@ -25,6 +27,8 @@ export class Receiving implements Flow {
   private filled = 0
   /** The bytes that were taken last: in use until the next ones are asked for. */
   private inHand = 0
+  /** Bytes that are done with, and that the sender has not been told of. */
+  private freed = 0
   private hasEnd = false
 
   constructor(window: number) {
@@ -48,22 +52,28 @@ export class Receiving implements Flow {
    * room for more. When all is taken it is over.
    */
   take(): ReadonlyArray<Uint8Array> {
-    const { inHand } = this
+    this.freed += this.inHand
     this.inHand = 0
-    if (inHand > 0 && !this.hasEnd && !this.isOver) {
-      this.open += inHand
-      this.outlet?.write(head(frames.room, inHand))
-    }
+    this.tellRoom()
     this.closeBlock()
     let count = 0
-    // A part of the window: the sender fills the rest meanwhile.
-    while (count < this.held.length && this.inHand < this.window / 4) this.inHand += this.held[count++]!.length
+    // The sender fills the rest meanwhile.
+    while (count < this.held.length && this.inHand < this.window * goodPart) this.inHand += this.held[count++]!.length
     const taken = this.held.splice(0, count)
     if (taken.length === 0 && this.hasEnd && !this.isOver) {
       this.outlet?.write(head(frames.taken, 0))
       this.finish({ _tag: "Done" })
     }
     return taken
+  }
+
+  /** Room is told of in large parts: who is told of little sends little, and gets little room for it. */
+  private tellRoom(): void {
+    const { freed } = this
+    if (freed === 0 || freed < this.window * goodPart || this.hasEnd || this.isOver) return
+    this.freed = 0
+    this.open += freed
+    this.outlet?.write(head(frames.room, freed))
   }
 
   leave(why: string): void {

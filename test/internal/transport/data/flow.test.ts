@@ -172,6 +172,20 @@ describe("a stream of bytes", () => {
   })
 })
 
+describe("a receiver", () => {
+  it("tells of room in large parts, however small the pieces are that come and are read", () => {
+    const window = 1000
+    const receiving = new Receiving(window)
+    const told: Array<Uint8Array> = []
+    receiving.attach({ isFull: false, write: (bytes) => void told.push(bytes) })
+    for (let n = 0; n < 10_000; n++) {
+      assert.isUndefined(receiving.bytes(Uint8Array.of(1)))
+      receiving.take()
+    }
+    assert.isAtMost(told.length, 1 + 10_000 / (window / 4))
+  })
+})
+
 describe("an end of a stream of bytes", () => {
   const receiver = () => {
     const flow = new Receiving(10)
