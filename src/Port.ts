@@ -975,7 +975,8 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  * **When to use**
  *
  * Where nobody waits for an answer. {@link cal} waits for one, and fails when there will be none. Where no Effect runs, in a callback or in a hot
- * loop, {@link sender} sends to one port, {@link sndUnsafe} to any. {@link after} sends later.
+ * loop, {@link sender} sends to one port, {@link sndUnsafe} to any. {@link after} sends later. What is too large for a message goes by
+ * {@link bytes}.
  *
  * **Details**
  *

@@ -5,7 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { Port, Transport } from "../src/index.ts"
+import { Node, Port, Transport } from "../src/index.ts"
 import { begin, makeWorld, secret, type TestNode, testOver, until, within } from "./harness.ts"
 import { start } from "./processes.ts"
 import { connectRaw, dialRaw, ownKind, type RawPeer } from "./rawPeer.ts"
@@ -135,7 +135,7 @@ describe("somebody who dials for a stream of bytes", () => {
         peer.send(["", "emp_bytes", id, number], ["", "emp_bytes_dial", number], ["", "emp_bytes_off", number, "x"])
       }
       yield* peer.settle
-      assert.strictEqual(a.router.data.count, 0)
+      assert.strictEqual((yield* a.run(Node.gauges)).byteStreams, 0)
     }))
 
   test("and breaks the rules loses that connection, and nothing else", (world) =>
@@ -161,7 +161,7 @@ describe("somebody who dials for a stream of bytes", () => {
         const exit = yield* within("the end of the bytes", Fiber.join(end))
         assert.strictEqual(exit._tag, "Failure", `round ${round}`)
       }
-      yield* until("nothing is left", () => a.router.data.count === 0)
+      yield* until("nothing is left", () => Effect.map(a.run(Node.gauges), (held) => held.byteStreams === 0))
       assert.isFalse(peer.isClosed())
       yield* peer.settle
     }))
