@@ -6,8 +6,9 @@
 import type { Ending, Flow, Outlet } from "./flow.ts"
 import { frames, head, textFrame } from "./frames.ts"
 
-/** What comes in small pieces while others wait is put together in blocks of this size. */
-const blockLength = 16 * 1024
+/** What comes in small pieces while others wait is put together in blocks, of so many bytes. */
+const shortestBlock = 32
+const longestBlock = 16 * 1024
 /** What is taken at once, and what the sender is told of at once, is this part of the window. */
 const goodPart = 1 / 4
 
@@ -25,6 +26,7 @@ export class Receiving implements Flow {
   /** The last block of those, and how much of it is filled. */
   private block: Uint8Array | undefined = undefined
   private filled = 0
+  private blockLength = shortestBlock
   /** The bytes that were taken last: in use until the next ones are asked for. */
   private inHand = 0
   /** Bytes that are done with, and that the sender has not been told of. */
@@ -95,14 +97,19 @@ export class Receiving implements Flow {
   }
 
   private hold(piece: Uint8Array): void {
-    if (this.held.length === 0 && this.block === undefined || piece.length >= blockLength) {
+    if (this.held.length === 0 && this.block === undefined || piece.length >= longestBlock) {
       this.closeBlock()
+      this.blockLength = shortestBlock
       // Not `slice`, which is a view where the bytes are a Buffer's.
       this.held.push(new Uint8Array(piece))
       return
     }
-    if (this.block !== undefined && this.filled + piece.length > blockLength) this.closeBlock()
-    this.block ??= new Uint8Array(blockLength)
+    if (this.block !== undefined && this.filled + piece.length > this.block.length) this.closeBlock()
+    if (this.block === undefined) {
+      // A single small piece, as the end of a frame is, needs no large block: the more follow, the larger it gets.
+      this.blockLength = Math.min(longestBlock, Math.max(2 * this.blockLength, piece.length))
+      this.block = new Uint8Array(this.blockLength)
+    }
     this.block.set(piece, this.filled)
     this.filled += piece.length
   }
