@@ -1,6 +1,6 @@
 /**
- * W12: many bytes between two processes: how many a second, beside a socket; and how long a message of the link takes beside them, at
- * best half of the time and nearly always.
+ * W12: many bytes between two processes: how many a second, beside a socket; and how long a call of the link takes beside them, and
+ * beside as many on a socket and on the link itself: half of all calls, and 99 of 100.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -62,40 +62,42 @@ const stream: Side = {
       ))
 }
 
-/** Writes as much as it is asked for, by any byte, with back pressure. */
-const writeAll = (socket: net.Socket): void => {
-  let left = batchPieces
+/** Writes so many pieces, with back pressure. */
+const writeAll = (socket: net.Socket, count: number): void => {
+  let left = count
   const goOn = (): void => {
     while (left-- > 0) if (!socket.write(piece)) return void socket.once("drain", goOn)
   }
   goOn()
 }
 
+/** A server of sockets, which sends as many pieces as it is told. */
+const socketServer = Effect.callback<ReadonlyArray<number>>((resume) => {
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    socket.on("error", () => {}).on("data", (count: Buffer) => writeAll(socket, Number(count)))
+  })
+  server.listen(0, "127.0.0.1", () => resume(Effect.succeed([(server.address() as net.AddressInfo).port])))
+})
+
+const receiveRaw = (socket: net.Socket, count: number) =>
+  Effect.callback<void>((resume) => {
+    let come = 0
+    const take = (chunk: Buffer): void => {
+      come += chunk.length
+      if (come < count * piece.length) return
+      socket.off("data", take)
+      resume(Effect.void)
+    }
+    socket.on("data", take).write(String(count))
+  })
+
 const raw: Side = {
-  partner: Effect.callback<ReadonlyArray<number>>((resume) => {
-    const server = net.createServer({ noDelay: true }, (socket) => {
-      socket.on("error", () => {}).on("data", () => writeAll(socket))
-    })
-    server.listen(0, "127.0.0.1", () => resume(Effect.succeed([(server.address() as net.AddressInfo).port])))
-  }),
+  partner: socketServer,
   measure: ([partner]: ReadonlyArray<Partner>) =>
-    Effect.flatMap(connected(partner!), (socket) =>
-      rate(
-        batchMegabytes,
-        Effect.callback<void>((resume) => {
-          let come = 0
-          const take = (chunk: Buffer): void => {
-            come += chunk.length
-            if (come < batchPieces * piece.length) return
-            socket.off("data", take)
-            resume(Effect.void)
-          }
-          socket.on("data", take).write("x")
-        })
-      ))
+    Effect.flatMap(connected(partner!), (socket) => rate(batchMegabytes, receiveRaw(socket, batchPieces)))
 }
 
-/** How long one of so many calls takes at most, in milliseconds, while something runs, or 2,000 of them. */
+/** What this part of all calls takes at most, in milliseconds, one after the other until it is over. */
 const slowest = <E, R>(part: number, call: Effect.Effect<unknown, E, R>, isOver: (calls: number) => boolean) =>
   Effect.gen(function*() {
     const took: Array<number> = []
@@ -107,7 +109,11 @@ const slowest = <E, R>(part: number, call: Effect.Effect<unknown, E, R>, isOver:
     return took.toSorted((a, b) => a - b)[Math.floor(took.length * part)]!
   })
 
-const beside = <E, R>(part: number, call: Effect.Effect<unknown, E, R>, bulk: Effect.Effect<unknown, E, R>) =>
+const beside = <E1, R1, E2, R2>(
+  part: number,
+  call: Effect.Effect<unknown, E1, R1>,
+  bulk: Effect.Effect<unknown, E2, R2>
+) =>
   Effect.gen(function*() {
     yield* slowest(part, call, (calls) => calls === 1000)
     const ended = yield* Deferred.make<void>()
@@ -127,8 +133,17 @@ const latency = (name: string, title: string, part: number): Workload => ({
       measure: (partners) =>
         ours.dialling(
           partners,
-          (port = "") => beside<unknown, any>(part, Port.cal(port, "ping"), receive(port, allPieces))
+          (port = "") => beside(part, Port.cal(port, "ping"), receive(port, allPieces))
         )
+    },
+    "beside a socket": {
+      partner: Effect.zipWith(sender, socketServer, (node, port) => [...node, ...port]),
+      measure: (partners) =>
+        Effect.flatMap(connected({ ...partners[0]!, words: partners[0]!.words.slice(2) }), (socket) =>
+          ours.dialling(
+            partners,
+            (port = "") => beside(part, Port.cal(port, "ping"), receiveRaw(socket, allPieces))
+          ))
     },
     "beside a stream of rpc": {
       partner: ours.listening(Effect.provide(Rpc.serve(Files, { disableTracing: true }), files)),
@@ -137,7 +152,7 @@ const latency = (name: string, title: string, part: number): Workload => ({
           partners,
           (server = "") =>
             Effect.flatMap(Rpc.client(Files, server, { disableTracing: true }), (client) =>
-              beside<unknown, never>(part, client.ping(), Stream.runDrain(client.read(allPieces))))
+              beside(part, client.ping(), Stream.runDrain(client.read(allPieces))))
         )
     },
     "alone": {
@@ -147,6 +162,7 @@ const latency = (name: string, title: string, part: number): Workload => ({
     }
   },
   lines: [
+    { side: "beside bytes", peer: "beside a socket" },
     { side: "beside bytes", peer: "beside a stream of rpc" },
     { side: "beside bytes", peer: "alone" }
   ]

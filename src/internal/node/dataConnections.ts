@@ -17,7 +17,6 @@ import type { Wire, WireEvents } from "../transport/wire.ts"
 import { BytesError, type BytesErrorReason, bytesErrorTexts } from "../values/bytesError.ts"
 import { nodeOf } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
-import type { NodeLog } from "./nodeLog.ts"
 
 /** Requests among our own kind. `NUMBER` is what the two nodes call the connection; nobody else knows it. */
 export const dataRequests = {
@@ -66,7 +65,6 @@ interface Transfer {
 /** What this needs of its node. */
 export interface DataHost {
   readonly nodeId: string
-  readonly log: NodeLog
   readonly network: {
     readonly monitorTimeoutMillis: number
     hasDialled(link: Link): boolean
@@ -302,7 +300,7 @@ export class DataConnections {
     }
   }
 
-  /** The link with a node is lost, and with it all streams of bytes: that they are silent shows on the link alone. */
+  /** The link with a node is lost, and with it all streams of bytes. */
   wentDown(nodeId: string, error: LinkError): void {
     for (const transfer of Array.from(this.transfers.values())) {
       if (transfer.link?.nodeId !== nodeId) continue
