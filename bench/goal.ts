@@ -2,7 +2,7 @@
 export interface Goal {
   readonly name: string
   /** `x`: how many times as much. */
-  readonly unit: "ms" | "x"
+  readonly unit: "ms" | "s" | "x"
   readonly atMost: number
   readonly measure: () => Promise<number>
 }

@@ -16,6 +16,7 @@
 import { parseArgs } from "node:util"
 import type { Goal } from "./goal.ts"
 import { growth } from "./growth.ts"
+import { init } from "./init.ts"
 import * as erlang from "./peers/erlang.ts"
 import * as nats from "./peers/nats.ts"
 import { isInstalled, runSide } from "./processes.ts"
@@ -34,7 +35,7 @@ const { values } = parseArgs({
 })
 const runs = Number(values.runs)
 const listOf = (text: string): ReadonlyArray<string> => text.split(",").filter((word) => word !== "")
-const groups = { growth, strangers, starts }
+const groups = { growth, strangers, starts, init }
 
 const fail = (problem: string): never => {
   console.error(problem)

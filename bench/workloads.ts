@@ -12,6 +12,7 @@ import { payloads } from "./workloads/payloads.ts"
 import { pingPong } from "./workloads/pingPong.ts"
 import { roundTrips } from "./workloads/roundTrips.ts"
 import { sends } from "./workloads/sends.ts"
+import { wires } from "./workloads/wires.ts"
 
 export const workloads: ReadonlyArray<Workload> = [
   sends,
@@ -26,5 +27,6 @@ export const workloads: ReadonlyArray<Workload> = [
   manyToOne,
   ...calls,
   choices,
-  ...bytesBeside
+  ...bytesBeside,
+  ...wires
 ]

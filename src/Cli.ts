@@ -24,6 +24,7 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import { builtIns, completionOf } from "./internal/cli/completion/command.ts"
 import { configGroups, runParams, runSources } from "./internal/cli/config/commands.ts"
+import { formNames } from "./internal/cli/init/forms.ts"
 import { talkGroups } from "./internal/cli/network/commands.ts"
 import { isWatched } from "./internal/cli/run/channel.ts"
 import { run } from "./internal/cli/run/command.ts"
@@ -31,7 +32,7 @@ import * as services from "./internal/cli/run/service.ts"
 import { presenting, reported, teardownOf } from "./internal/cli/terminal/failures.ts"
 import { CurrentEnding, Ending } from "./internal/cli/terminal/interruption.ts"
 import { UsageError } from "./internal/cli/terminal/usage.ts"
-import { unpacked, wantsJson, withoutHelpForNothing } from "./internal/cli/terminal/words.ts"
+import { unpacked, wantsJson, withHelpAsFlag, withoutHelpForNothing } from "./internal/cli/terminal/words.ts"
 import { levelOfVerbosity } from "./internal/config/logLevels.ts"
 import { version } from "./internal/values/version.ts"
 
@@ -108,12 +109,30 @@ const init = Command.make(
     folder: Argument.String("folder").pipe(
       Argument.withDescription("Where to write it. Default: here"),
       Argument.withDefault(".")
-    )
+    ),
+    name: Flag.String("name").pipe(
+      Flag.withDescription("The name of its package. Default: that of the folder"),
+      Flag.optional
+    ),
+    form: Flag.Literals("form", formNames).pipe(
+      Flag.withDescription("A service; a service with HTTP in front; a front and workers. Default: minimal"),
+      Flag.optional
+    ),
+    fromTarball: Flag.File("from-tarball").pipe(
+      Flag.withDescription("The effect-mp that the project depends on, as npm pack makes it"),
+      Flag.optional
+    ),
+    yes: Flag.Boolean("yes").pipe(
+      Flag.withAlias("y"),
+      Flag.withDescription("Ask nothing: what is not said has its default"),
+      Flag.withDefault(false)
+    ),
+    json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false))
   },
-  ({ folder }) => Effect.flatMap(Effect.promise(() => import("./internal/cli/init.ts")), ({ init }) => init(folder))
+  (wishes) => Effect.flatMap(Effect.promise(() => import("./internal/cli/init/command.ts")), ({ init }) => init(wishes))
 ).pipe(
-  Command.withDescription("Write a small project: a service, its supervisor, a test"),
-  Command.withExamples([{ command: "emp init my-nodes" }])
+  Command.withDescription("Write a project: services, their supervisor, a test of two nodes"),
+  Command.withExamples([{ command: "emp init my-nodes" }, { command: "emp init my-nodes --form workers" }])
 )
 
 const completion = completionOf((): Command.Command.Any => command)
@@ -230,5 +249,5 @@ export const main = (): void => {
 const runWords = (words: ReadonlyArray<string>) =>
   Effect.flatMap(
     Effect.fromResult(unpacked(words)),
-    (words) => Command.runWith(command, { version })(withoutHelpForNothing(words, command))
+    (words) => Command.runWith(command, { version })(withoutHelpForNothing(withHelpAsFlag(words), command))
   )

@@ -189,7 +189,12 @@ const running = <Rpcs extends EffectRpc.Any>(
  *
  * **Gotchas**
  *
- * An answer that is larger than the caller's node takes (`maxMessageSize`) is a defect of the call. Answer with a stream.
+ * Where client and server are of different versions, a type that was changed is misread without an error: the bytes of `layerSchemaBinary` do not say
+ * what is what. Types never change, then; fields and calls may come and go, as the table in `docs/guides/upgrades.md` has it. Over `layerJson` what
+ * does not fit is a defect of the call.
+ *
+ * An answer that is larger than the caller's node takes (`maxMessageSize`) is a defect of the call. Answer with a stream. All that a `Stream` gives at
+ * once is one message: `Stream.rechunk(1)` where the elements are large.
  *
  * When a name is given, it must be free: a second server of that name on one node is a defect.
  *

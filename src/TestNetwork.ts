@@ -56,7 +56,7 @@ export class TestNetwork extends Context.Service<TestNetwork, Stage>()("effect-m
  *
  * It replaces the clock that `it.effect` brings along: `TestClock.adjust` moves the clock of where it is called.
  *
- * What does not happen in this process, such as the answer of a database, knows nothing of the clock, and nobody waits for it.
+ * What does not happen in this process, such as the answer of a database, or the loading of a module, knows nothing of the clock, and nobody waits for it.
  *
  * **Example** (A node that vanishes is missed within 40 seconds, which take no time)
  *

@@ -3,7 +3,8 @@
  *
  * A transport is a Layer. Nothing above it knows which one it has: a program moves from {@link layerMemory}, where all nodes
  * live in one process, to {@link layerTcp} by replacing one line. What the network in memory can be made to suffer is in {@link MemoryNetwork}.
- * {@link layerUnix} is for nodes of one machine, and {@link any} for nodes that are on several transports at once.
+ * {@link layerUnix} is for nodes of one machine, {@link layerWebSocket} for networks that only HTTP passes, and {@link any} for nodes that are on several
+ * transports at once.
  *
  * {@link LinkError} is what goes wrong with a connection. {@link Carrier} is for those who write a transport of their own.
  *
@@ -20,6 +21,9 @@ import * as linkError from "./internal/transport/linkError.ts"
 import { makeMemoryNetwork } from "./internal/transport/memory/network.ts"
 import { tcpCarrier } from "./internal/transport/tcp.ts"
 import { unixCarrier } from "./internal/transport/unix.ts"
+import { webSocketCarrier } from "./internal/transport/webSocket/carrier.ts"
+import type * as webSocket from "./internal/transport/webSocket/listen.ts"
+import { platformCarrier } from "./internal/transport/webSocket/platform.ts"
 import type * as wire from "./internal/transport/wire.ts"
 
 /**
@@ -218,6 +222,106 @@ export const layerTcp: Layer.Layer<Transport> = Layer.succeed(Transport, tcpCarr
  * @since 0.1.0
  */
 export const layerUnix: Layer.Layer<Transport> = Layer.succeed(Transport, unixCarrier)
+
+/**
+ * What {@link layerWebSocket} is made with.
+ *
+ * **Example** (Pages of one site)
+ *
+ * ```ts
+ * import { Transport } from "effect-mp"
+ *
+ * const options: Transport.WebSocketOptions = { origins: ["https://example.org"] }
+ *
+ * Transport.layerWebSocket(options)
+ * ```
+ *
+ * @interface
+ * @category models
+ * @since 0.1.0
+ */
+export type WebSocketOptions = webSocket.WebSocketOptions
+
+/**
+ * WebSockets: nodes reach each other where only HTTP gets through, behind proxies and load balancers, or at a path of a server that the
+ * program has anyway.
+ *
+ * **When to use**
+ *
+ * Where {@link layerTcp} does not get through: it costs less. Together with it by {@link any}: then each node takes what it can.
+ *
+ * **Details**
+ *
+ * Addresses are `ws://host:port/path`, as binds and as seeds; the path is `/` if there is none, and the port `*` a free one. Where it listens on a
+ * port of its own, all other requests are answered with 404 or 426. `ws:/path`, without a host, listens at a path of the `server` of the options.
+ * `wss://host/path` is for dialling: TLS is that of a proxy or of an HTTPS server, and the authentication and TLS of nodes work inside of
+ * it as over `ws://`. AEMP nodes are told nothing of these addresses.
+ *
+ * Nothing is compressed. Messages of WebSocket may have any size, since nothing waits until one is whole; what nodes take of each other has its own
+ * limit, `maxMessageSize`. A page of a browser is refused by its `Origin`, unless `origins` has it.
+ *
+ * **Gotchas**
+ *
+ * Others dial what a node listens on. Behind a proxy that is not what they can dial: `advertise: ["wss://example.org/path"]` names that.
+ *
+ * Proxies close connections on which nothing happens, often after a minute. A node sends something at least once in a fifth of its
+ * `monitorTimeout`: with the default, every six seconds.
+ *
+ * `server.close` of the program's server calls back when there is no link on it any more: the node goes first. Frameworks on the same server never
+ * see a request for a WebSocket at a node's path.
+ *
+ * **Example** (A node at a path of an HTTP server)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ * import { createServer } from "node:http"
+ *
+ * const server = createServer((_request, response) => response.end("hello"))
+ * await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+ *
+ * const node = Node.layer({ nodeId: "here", secret: "swordfish", binds: ["ws:/nodes"] })
+ * const transport = Transport.layerWebSocket({ server })
+ *
+ * const program = Effect.map(Node.addresses, ([address]) => /^ws:\/\/127.0.0.1:\d+\/nodes$/.test(address ?? ""))
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(node.pipe(Layer.provide(transport))))) // => true
+ * server.close()
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerWebSocket = (options: WebSocketOptions = {}): Layer.Layer<Transport> =>
+  Layer.succeed(Transport, webSocketCarrier(options))
+
+/**
+ * WebSockets by the platform's own `WebSocket`, which Node, Deno, Bun and pages have. It dials only.
+ *
+ * **When to use**
+ *
+ * Where Node's modules are not. Elsewhere {@link layerWebSocket} dials too: it waits while nobody reads, says why there is no connection, and can give one up.
+ *
+ * **Gotchas**
+ *
+ * The platform says no reason why there is no connection. It reads whether somebody wants it or not, and holds a message until it is whole. On
+ * Node a connection whose other side does not answer cannot be given up: the process does not end by itself until the system does.
+ *
+ * **Example** (A node that dials, and listens nowhere)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = Node.layer({ nodeId: "here", secret: "swordfish" }).pipe(Layer.provide(Transport.layerWebSocketClient))
+ *
+ * await Effect.runPromise(Node.addresses.pipe(Effect.provide(node))) // => []
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerWebSocketClient: Layer.Layer<Transport> = Layer.succeed(Transport, platformCarrier)
 
 /**
  * Several transports as one: each address goes to the first of them that knows its scheme. A node listens on addresses of all of them, and

@@ -162,9 +162,15 @@ describe("an unfinished line", () => {
     assert.strictEqual(kindAt("snd", "seed", ""), undefined)
     assert.strictEqual(kindAt("db", "get", ""), "families")
     assert.strictEqual(kindAt("init", ""), "files")
+    assert.strictEqual(kindAt("init", "--from-tarball", ""), "files")
     assert.strictEqual(kindAt("cert", ""), "files")
     assert.strictEqual(kindAt("delseed", ""), "seeds")
     assert.strictEqual(kindAt("db", "set", "--node", ""), "nodes")
+  })
+
+  it("has the values that a flag takes", () => {
+    const { candidates } = complete(root, ["init", "--form", ""])
+    assert.deepStrictEqual(candidates.map(([name]) => name), ["minimal", "service", "workers"])
   })
 
   it("has words that are no flags behind --", () => {

@@ -1,9 +1,9 @@
 /**
- * `emp doctor`, `emp init`, completions, and the walk-through of AnyEvent::MP's introduction, as they are typed.
+ * `emp doctor`, completions, and the walk-through of AnyEvent::MP's introduction, as they are typed.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -202,51 +202,6 @@ describe("emp doctor", () => {
       advice: `chmod 600 ${file}`
     })
     assert.strictEqual(open.code, 0)
-  })
-})
-
-describe("emp init", () => {
-  it("writes a project whose own test passes and whose service runs, and nothing over what is there", async () => {
-    const folder = join(makeFolder(), "My Nodes")
-    const written = await startEmp(["init", folder]).exits()
-    assert.strictEqual(written.code, 0, written.stderr)
-    assert.include(written.stdout, "src/greeter.ts")
-    assert.deepInclude(JSON.parse(readFileSync(join(folder, "package.json"), "utf8")), {
-      name: "my-nodes",
-      type: "module"
-    })
-    mkdirSync(join(folder, "node_modules/@effect"), { recursive: true })
-    symlinkSync(root, join(folder, "node_modules/effect-mp"))
-    for (const name of ["effect", "@effect/platform-node"]) {
-      symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name))
-    }
-    const tested = spawnSync(process.execPath, ["--test"], { cwd: folder, encoding: "utf8" })
-    assert.strictEqual(tested.status, 0, tested.stdout + tested.stderr)
-    assert.match(tested.stdout, /pass 2/)
-    const { address } = await startNode("greeting", ["--service", join(folder, "src/greeter.ts")])
-    const found = await startEmp(["find", "greeters", "--seed", address]).exits()
-    const { stdout } = await startEmp(["cal", found.stdout.trim(), "greet", "world", "--seed", address]).exits()
-    assert.strictEqual(stdout, "hello, world\n")
-    const again = await startEmp(["init", folder]).exits()
-    assert.strictEqual(again.code, 1)
-    assert.match(again.stderr, /package\.json is there already: nothing was written/)
-    const into = await startEmp(["init", join(folder, "README.md")]).exits()
-    assert.strictEqual(into.code, 1)
-    assert.match(into.stderr, /README\.md\S*\): name a folder that is empty or not there yet/)
-    const deep = join(folder, "some", "where", "deep")
-    assert.strictEqual((await startEmp(["init", deep]).exits()).code, 0)
-    assert.include(readFileSync(join(deep, "src/greeter.ts"), "utf8"), "greeters")
-  })
-})
-
-describe("emp init where no folder can be made", () => {
-  it.each(["/proc/x", "/proc/x/y/z"])("says so, and does not try for ever: %s", async (folder) => {
-    const { code, stderr, stdout } = await startEmp(["init", folder]).exits()
-    assert.match(
-      stderr,
-      /^emp: .*: name a folder that is empty or not there yet, and that you may write to; not \/proc\/x/
-    )
-    assert.deepStrictEqual([code, stdout], [1, ""])
   })
 })
 

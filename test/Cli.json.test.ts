@@ -122,6 +122,7 @@ describe("--json", () => {
     ["ping", "worker", "-c", "2"],
     ["bench", "worker"],
     ["reload", "worker"],
+    ["init", join(home, "project")],
     ["errors"],
     ["errors TAG", "no_such_port"],
     ["showprofile"],
@@ -131,7 +132,7 @@ describe("--json", () => {
     ["stop", "worker"]
   ])("prints for %s what the code says", async (name, ...args) => {
     const words = name.replaceAll(/ [A-Z]+/g, "").split(" ")
-    const isOfNetwork = !/^(?:errors|show)/.test(name)
+    const isOfNetwork = !/^(?:errors|init|show)/.test(name)
     const { code, stderr, stdout } = isOfNetwork
       ? await ended(...words, ...args)
       : await begin(...words, ...args, "--json").exits()

@@ -114,6 +114,28 @@ afterAll(async () => {
 })
 
 describe("emp snd and emp cal", () => {
+  it("tell a port that refuses a message from one that ends of it", async () => {
+    const service = ["--service", "test/fixtures/services.ts#strict"]
+    await using node = begin([
+      "run",
+      "--no-watchdog",
+      "--node-id",
+      "strict",
+      "--bind",
+      "127.0.0.1:*",
+      "--seed",
+      seed,
+      ...service
+    ])
+    await node.sees(/is ready/)
+    const port = (await printed("find", "strict")).trim()
+    assert.match(
+      await refused(1, "cal", port, "double", "two"),
+      /^emp: strict#\S+ refused the message: invalid_message: /
+    )
+    assert.strictEqual(await printed("cal", port, "\"double\"", "21", "--json-args"), "42\n")
+  })
+
   it("call a port, and show the reply", async () => {
     assert.strictEqual(
       await printed("cal", echo, "echo", "hello", "[1, {\"a\": null}]", "\"quoted\""),

@@ -28,6 +28,12 @@ describe("emp", () => {
     assert.strictEqual(code, 0)
   })
 
+  it("has help as a command too", async () => {
+    const asked = await startEmp(["help", "run"]).exits()
+    assert.strictEqual(asked.stdout, (await startEmp(["run", "--help"]).exits()).stdout)
+    assert.strictEqual(asked.code, 0)
+  })
+
   it("says its version", async () => {
     const { code, stdout } = await startEmp(["--version"]).exits()
     assert.strictEqual(stdout, `emp v${version}\n`)

@@ -359,6 +359,19 @@ for (const [name, transport] of transports) {
         assert.deepStrictEqual([after?.waiting, after?.sent], [0, before.sent])
       }))
 
+    test("go on behind large messages that leave at once", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* pair(world, 120_000)
+        const large = new Uint8Array(1024 * 1024)
+        const port = yield* b.run(Port.make({
+          large: (reply) => Port.snd(reply, large),
+          small: (reply) => Port.snd(reply)
+        }))
+        const ask = (tag: string, times: number) => a.run(Effect.repeat(Port.cal(port, tag), { times }))
+        const all = Effect.all([ask("large", 50), ask("small", 500), ask("small", 500)], { concurrency: "unbounded" })
+        yield* within("all are answered", all)
+      }))
+
     test("do not wait in a finalizer, nor where nothing can be interrupted", (world) =>
       Effect.gen(function*() {
         const { a, inbox } = yield* stuck(world)

@@ -18,7 +18,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { json } from "node:stream/consumers"
 import { onTestFinished } from "vitest"
-import { jobs } from "../examples/jobs/http.ts"
+import { jobs, WorkerGroup } from "../examples/jobs/http.ts"
 import { group, JobsApi, Workers } from "../examples/jobs/jobs.ts"
 import { worker } from "../examples/jobs/worker.ts"
 import { makeLogs } from "./harness.ts"
@@ -30,7 +30,9 @@ const order = { id: "1", template: "welcome", name: "Ada" }
 describe("the jobs example, in one process", () => {
   /** The application, as who asks the front sees it. Workers start on nodes of their own. */
   const startApplication = Effect.gen(function*() {
-    const front = yield* TestNetwork.start("front", { services: Layer.provideMerge(jobs, Global.layer()) })
+    const front = yield* TestNetwork.start("front", {
+      services: Layer.provideMerge(jobs, Layer.provideMerge(WorkerGroup.layer, Global.layer()))
+    })
     const { jobs: client } = yield* front.run(HttpApiTest.groups(JobsApi, ["jobs"]))
     const services = (server: typeof worker) => Layer.provideMerge(server, Global.layer({ seeds: [front.address] }))
     let workers = 0

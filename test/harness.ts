@@ -19,15 +19,17 @@ import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { isOfLife } from "./life.ts"
+import { webSocketAsTcp } from "./webSocketAsTcp.ts"
 
 /** Its hexadecimal form has letters. */
 export const secret = "swordfish & mellon"
 
+/** With `TEST_WIRE=websocket` that is WebSocket. */
+const network: readonly [name: string, transport: Layer.Layer<Transport.Transport>] =
+  process.env["TEST_WIRE"] === "websocket" ? ["WebSocket", webSocketAsTcp] : ["TCP", Transport.layerTcp]
+
 /** What the same tests run over. */
-export const transports = [
-  ["memory", Transport.layerMemory],
-  ["TCP", Transport.layerTcp]
-] as const
+export const transports = [["memory", Transport.layerMemory], network] as const
 
 /** A test in real time with a world of its own over the transport. */
 export const testOver = (transport: Layer.Layer<Transport.Transport>) =>

@@ -16,6 +16,24 @@ const sectionOf = (page: string, heading: string): string => {
 }
 
 describe("pages for operators", () => {
+  const ofOperators = [
+    "README.md",
+    "docs/operating.md",
+    "docs/operating-reference.md",
+    "docs/web.md",
+    "docs/errors.md",
+    "docs/guides/upgrades.md",
+    "docs/guides/telemetry.md"
+  ]
+  /** Which a program of supervisors counts, and not its node. */
+  const ofSupervisors = "effect_mp_supervisor_events_total"
+
+  it.each(ofOperators)("%s names metrics that there are", (page) => {
+    const named = read(page).match(/\beffect_mp_\w+/g) ?? []
+    const known = [about, ...families, ...durations].flatMap(({ name }) => [name, `${name}_bucket`])
+    assert.deepStrictEqual(named.filter((name) => ![...known, ofSupervisors].includes(name)), [])
+  })
+
   it("have each key of the configuration", () => {
     const rows = sectionOf("docs/operating-reference.md", "### Keys").split("\n").filter((line) =>
       line.startsWith("| `")

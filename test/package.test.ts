@@ -113,6 +113,7 @@ describe("the package", () => {
       "CHANGELOG.md",
       ...filesOf("docs").filter((file) => file.endsWith(".md")),
       ...filesOf("examples"),
+      ...filesOf("templates"),
       ...sources.flatMap((file) => file === "emp" ? [`dist/${file}.cjs`] : [`dist/${file}.js`, `dist/${file}.d.ts`]),
       ...readdirSync(join(root, bundle)).map((file) => `${bundle}/${file}`)
     ])

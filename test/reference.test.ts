@@ -52,7 +52,13 @@ const families: ReadonlyArray<ReadonlyArray<string>> = [
   ["Port.fork", "Port.peval", "Port.psub", "Port.after"],
   ["Node.layer", "Node.layerLocal", "Node.layerConfig"],
   ["Node.events", "Node.peers", "Node.upNodes", "Node.gauges"],
-  ["Transport.layerTcp", "Transport.layerUnix", "Transport.layerMemory"],
+  [
+    "Transport.layerTcp",
+    "Transport.layerUnix",
+    "Transport.layerWebSocket",
+    "Transport.layerWebSocketClient",
+    "Transport.layerMemory"
+  ],
   ["Transport.any", "Transport.layerTcp"],
   ["Global.layer", "Global.layerConfig", "Global.layerProfile"],
   ["Global.set", "Global.typed", "Global.reg", "Global.register"],

@@ -1,5 +1,5 @@
 /**
- * W12: many bytes between two processes: how many a second, beside a socket; and how long a call of the link takes beside them, and
+ * W13: many bytes between two processes: how many a second, beside a socket; and how long a call of the link takes beside them, and
  * beside as many on a socket and on the link itself: half of all calls, and 99 of 100.
  */
 import * as Deferred from "effect/Deferred"
@@ -170,12 +170,12 @@ const latency = (name: string, title: string, part: number): Workload => ({
 
 export const bytesBeside: ReadonlyArray<Workload> = [
   {
-    name: "W12a",
+    name: "W13a",
     title: "two processes, a stream of bytes",
     unit: "MB/s",
     sides: { bytes, raw, "stream of rpc": stream },
     lines: [{ side: "bytes", peer: "raw" }, { side: "bytes", peer: "stream of rpc" }]
   },
-  latency("W12b", "a call of the same link beside 1 GiB, half of them", 0.5),
-  latency("W12c", "the same, 99 of 100", 0.99)
+  latency("W13b", "a call of the same link beside 1 GiB, half of them", 0.5),
+  latency("W13c", "the same, 99 of 100", 0.99)
 ]

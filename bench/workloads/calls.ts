@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as EffectRpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
-import { Port } from "../../src/index.ts"
+import { type Node, Port } from "../../src/index.ts"
 import * as Rpc from "../../src/Rpc.ts"
 import * as ours from "../ours.ts"
 import { numbersTo, rate, type Side, textOf, type Workload } from "../workload.ts"
@@ -13,6 +13,8 @@ const Items = RpcGroup.make(EffectRpc.make("next", { payload: Item, success: Ite
 const handlers = Items.toLayer({ next: ({ n, text }) => Effect.succeed({ n: n + 1, text }) })
 
 const ItemPort = Port.protocol({ next: Port.message(Item).replies(Item) })
+
+type Call = Effect.Effect<typeof Item.Type, Port.Killed, Node.Node>
 
 interface Kind {
   readonly name: string
@@ -39,6 +41,14 @@ const workload = ({ calls, goals: [withSpans, without], name, outstanding, title
         (server = "") => Effect.flatMap(Rpc.client(Items, server, options), (client) => batch(client.next))
       )
   })
+  const cal = (around: (call: Call) => Call): Side => ({
+    partner: ours.listening(Port.make(ItemPort, { next: ({ n, text }) => Effect.succeed({ n: n + 1, text }) })),
+    measure: (partners) =>
+      ours.dialling(
+        partners,
+        (port: Port.PortId<typeof ItemPort.messages> = "") => batch((item) => around(Port.cal(port, "next", item)))
+      )
+  })
   return {
     name,
     title,
@@ -46,20 +56,13 @@ const workload = ({ calls, goals: [withSpans, without], name, outstanding, title
     sides: {
       "rpc": rpc({}),
       "rpc without spans": rpc({ disableTracing: true }),
-      "cal": {
-        partner: ours.listening(
-          Port.make(ItemPort, { next: ({ n, text }) => Effect.succeed({ n: n + 1, text }) })
-        ),
-        measure: (partners) =>
-          ours.dialling(
-            partners,
-            (port: Port.PortId<typeof ItemPort.messages> = "") => batch((item) => Port.cal(port, "next", item))
-          )
-      }
+      "cal in a span": cal(Effect.withSpan("call")),
+      "cal": cal((call) => call)
     },
     lines: [
       { side: "rpc", peer: "cal", goal: { ratio: withSpans } },
-      { side: "rpc without spans", peer: "cal", goal: { ratio: without } }
+      { side: "rpc without spans", peer: "cal", goal: { ratio: without } },
+      { side: "cal in a span", peer: "cal" }
     ]
   }
 }

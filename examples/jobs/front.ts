@@ -21,7 +21,7 @@ import { HttpRouter } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import * as Layer from "effect/Layer"
 import { createServer } from "node:http"
-import { jobs } from "./http.ts"
+import { jobs, WorkerGroup } from "./http.ts"
 import { JobsApi } from "./jobs.ts"
 import { tracing } from "./tracing.ts"
 
@@ -36,4 +36,12 @@ const http = NodeHttpServer.layerConfig(createServer, {
 
 const front = HttpRouter.serve(HttpApiBuilder.layer(JobsApi).pipe(Layer.provide(jobs)), { disableLogger: true })
 
-NodeRuntime.runMain(Layer.launch(front.pipe(Layer.provide([node, http]), Layer.provide(tracing("front")))))
+// It starts from the last line to the first: HTTP listens when the node has joined and sees the workers.
+const program = front.pipe(
+  Layer.provide(http),
+  Layer.provide(WorkerGroup.layer),
+  Layer.provide(node),
+  Layer.provide(tracing("front"))
+)
+
+NodeRuntime.runMain(Layer.launch(program))

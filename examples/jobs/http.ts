@@ -2,8 +2,10 @@
 import type { Global } from "effect-mp"
 import * as PortRpc from "effect-mp/Rpc"
 import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { HttpApiBuilder } from "effect/http-api"
+import * as Layer from "effect/Layer"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
 import { group, JobsApi, NoWorker, type Order, type UnknownTemplate, Unsure, Workers } from "./jobs.ts"
 
@@ -22,9 +24,16 @@ const mayRunTwice: Global.CallOptions<UnknownTemplate | RpcClientError | Cause.T
 /** What must not run twice is tried once, and not at all if there is nobody. */
 const atMostOnce: Global.ChooseOptions = { choose: "least-pending" }
 
+/** The workers, as this node sees them. A Layer of its own, which stands below the HTTP server: that listens when they can be asked. */
+export class WorkerGroup extends Context.Service<WorkerGroup>()("jobs/WorkerGroup", {
+  make: PortRpc.group(Workers, group)
+}) {
+  static readonly layer = Layer.effect(WorkerGroup, WorkerGroup.make)
+}
+
 export const jobs = HttpApiBuilder.group(JobsApi, "jobs", (handlers) =>
   Effect.gen(function*() {
-    const workers = yield* PortRpc.group(Workers, group)
+    const workers = yield* WorkerGroup
     const render = (order: Order) =>
       workers.call((worker) => Effect.timeout(worker.render(order), patienceWithOne), mayRunTwice)
     const mail = (order: Order) => workers.call((worker) => worker.mail(order), atMostOnce)

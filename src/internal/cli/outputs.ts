@@ -147,6 +147,14 @@ export const outputs = {
   "stop": Stopping,
   "restart": Stopping,
   "reload": Schema.Struct({ node: Schema.String, ...Reloaded.fields }),
+  "init": Schema.Struct({
+    folder: Schema.String,
+    name: Schema.String,
+    form: Schema.String,
+    files: Texts,
+    dependency: Schema.String,
+    next: Texts
+  }),
   "web": Schema.Struct({ nodeId: Schema.String, url: Schema.String, allowsActions: Schema.Boolean }),
   "errors": Schema.Array(Tag),
   "errors TAG": Tag,

@@ -5,4 +5,4 @@
  */
 import * as Transport from "../../Transport.ts"
 
-export const layerTransport = Transport.any([Transport.layerTcp, Transport.layerUnix])
+export const layerTransport = Transport.any([Transport.layerTcp, Transport.layerUnix, Transport.layerWebSocket()])

@@ -59,8 +59,8 @@ export class Activity {
   carrier(inner: Carrier): Carrier {
     const watched = (wire: Wire): Wire => this.wire(wire)
     return {
+      ...inner,
       listen: (bind, accept, host, moved) => inner.listen(bind, (wire) => accept(watched(wire)), host, moved),
-      resolve: inner.resolve,
       dial: (address, host) => Effect.map(inner.dial(address, host), watched)
     }
   }

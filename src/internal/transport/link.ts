@@ -14,7 +14,7 @@ import { LinkError, transportErrorText } from "./linkError.ts"
 import { isForPort, ownRequests, readAside } from "./ownRequests.ts"
 import { RoundTrip } from "./roundTrip.ts"
 import type { Security } from "./security.ts"
-import type { Wire } from "./wire.ts"
+import { untold, type Wire } from "./wire.ts"
 
 /** Told what happens on a link. Called by the event loop: must not throw. */
 export interface LinkEvents {
@@ -255,6 +255,8 @@ export class Link {
     if (this.over) return
     this.buffer.flush()
     if (this.wire.buffered > bufferLimit) this.lose(new LinkError({ reason: "buffer_overflow", peer: this.nodeId }))
+    // Where the system has taken it at once, the wire has nothing to say of it.
+    else if (this.wire.buffered <= untold) this.drained()
   }
 
   /** A sign of life. */

@@ -6,13 +6,13 @@
 import type * as net from "node:net"
 import { getSystemErrorMessage } from "node:util"
 import type { ReadableSocket, Reader } from "./sharedReads.ts"
-import type { Wire, WireEvents } from "./wire.ts"
+import { untold, type Wire, type WireEvents } from "./wire.ts"
 
 /**
  * What a socket is given at once. A socket tells that bytes have left only when all that it was given has: more would
- * make a slow reader look like one that does not read.
+ * make a slow reader look like one that does not read. Nobody is told when it has left, unless more waits behind it.
  */
-const portion = 256 * 1024
+const portion = untold
 
 /** Bytes that the socket did not get yet; who wrote them wants to know when they have left. */
 interface Waiting {

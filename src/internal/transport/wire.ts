@@ -18,6 +18,9 @@ export interface WireEvents {
   closed(why: string): void
 }
 
+/** A wire need not tell that so many bytes have left: who has more to write may go on. */
+export const untold = 256 * 1024
+
 /** Documented as `Transport.Wire`. */
 export interface Wire {
   /** The address of the other side. */

@@ -15,7 +15,7 @@ const onWire = (
   keys: ReadonlyMap<string, string> = new Map([["effect-mp", "x"]]),
   framing: "cbor" | "json" = "json"
 ) => {
-  const state = { buffered: 0, written: "", isDestroyed: false, lost: new Array<LinkErrorReason>() }
+  const state = { buffered: 0, written: "", isDestroyed: false, drained: 0, lost: new Array<LinkErrorReason>() }
   const wire: Wire = {
     remote: "there:1",
     get buffered() {
@@ -37,7 +37,7 @@ const onWire = (
   link.attach({
     message: () => {},
     damaged: () => {},
-    drained: () => {},
+    drained: () => void state.drained++,
     lost: (error) => void state.lost.push(error.reason)
   })
   return { link, state }
@@ -65,6 +65,22 @@ describe("bytes that have not left", () => {
     assert.isTrue(link.hasRoom)
     state.buffered++
     assert.isFalse(link.hasRoom)
+  })
+
+  it("leave room again that is told of, where the system takes all of them at once", async () => {
+    const { link, state } = onWire()
+    link.send("port", ["x".repeat(mebibyte)])
+    assert.deepStrictEqual([link.hasRoom, state.drained], [false, 0])
+    await written()
+    assert.deepStrictEqual([link.hasRoom, state.drained], [true, 1])
+  })
+
+  it("are told of by the wire, where it holds more than it may leave untold", async () => {
+    const { link, state } = onWire()
+    state.buffered = 256 * 1024 + 1
+    link.send("port", ["x".repeat(mebibyte)])
+    await written()
+    assert.deepStrictEqual([link.hasRoom, state.drained], [true, 0])
   })
 })
 

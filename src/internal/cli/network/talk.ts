@@ -69,11 +69,27 @@ export const snd = (session: Session, port: string, words: ReadonlyArray<string>
     yield* port === node ? arrived : unlessGone(port, Effect.andThen(ask(session, node, "time"), arrived))
   })
 
+/** Why a call was not answered: its port has ended, or lives on and has refused the message. */
+const unanswered = (session: Session, port: string, reason: ReadonlyArray<unknown>) => {
+  const hasEnded = port === Port.nodeOf(port) ? Effect.succeed(true) : Effect.raceFirst(
+    Effect.as(Port.exit(port), true),
+    Effect.as(ask(session, Port.nodeOf(port), "time"), false)
+  )
+  return Effect.flatMap(
+    hasEnded,
+    (hasEnded) => hasEnded ? gone(port, reason) : failed(`${port} refused the message: ${reason.map(show).join(": ")}`)
+  )
+}
+
 export const cal = (session: Session, port: string, words: ReadonlyArray<string>, allJson = false) =>
   Effect.gen(function*() {
     const message = yield* readArguments(words, allJson)
     yield* reachPort(session, port)
-    const asked = Effect.catchTag(Port.calMessage(port, ...message), "Killed", ({ reason }) => gone(port, reason))
+    const asked = Effect.catchTag(
+      Port.calMessage(port, ...message),
+      "Killed",
+      ({ reason }) => unanswered(session, port, reason)
+    )
     const reply = yield* within(session, asked, `${port} has not answered`)
     yield* printReply(session, reply)
   })

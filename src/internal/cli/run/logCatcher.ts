@@ -6,6 +6,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
@@ -19,6 +20,7 @@ import {
   showLevels
 } from "../../config/logLevels.ts"
 import type { Router } from "../../node/router.ts"
+import { asideOf } from "../../node/sending.ts"
 import { UnsendableMessage } from "../../transport/link.ts"
 import { describe } from "../../values/describe.ts"
 import { isPortId, nameOf, nodeOf } from "../../values/portId.ts"
@@ -245,16 +247,23 @@ export const loggerOf = (catcher: LogCatcher): Logger.Logger<unknown, void> =>
     const annotations = fiber.getRef(References.CurrentLogAnnotations)
     if (!catcher.shows(logLevel, annotations)) return
     const parts = [message].flat().map((part) => typeof part === "string" ? part : describe(part))
+    const where = { ...traceOf(fiber), ...annotations }
     catcher.line({
       at: date.getTime(),
       level: logLevel,
       text: parts.join(" ").toWellFormed(),
       cause: cause.reasons.length === 0 ? undefined : showCause(cause),
       annotations: Object.fromEntries(
-        Object.entries(annotations).map(([name, value]) => [name.toWellFormed(), describe(value)])
+        Object.entries(where).map(([name, value]) => [name.toWellFormed(), describe(value)])
       )
     })
   })
+
+/** The span that a line is logged in, if it is one that others are to know of, under the names of OpenTelemetry. */
+const traceOf = (fiber: Fiber.Fiber<unknown, unknown>): Readonly<Record<string, string>> => {
+  const span = asideOf(fiber)?.span
+  return span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId }
+}
 
 /** Gives other loggers what the log shows, and no more: by itself each of them would get all lines of every level. */
 export const asTheLogShows = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

@@ -32,6 +32,10 @@ export const unpacked = (words: ReadonlyArray<string>): Result.Result<ReadonlyAr
   })
 }
 
+/** `emp help COMMAND` is `emp COMMAND --help`. */
+export const withHelpAsFlag = (words: ReadonlyArray<string>): ReadonlyArray<string> =>
+  words[0] === "help" ? [...words.slice(1), "--help"] : words
+
 const helpFlags = new Set(["--help", "-h"])
 /** Flags of all commands that take the next word. */
 const globalsWithValue = new Set(["--log-level", "--completions"])

@@ -58,6 +58,25 @@ describe("emp_logs", () => {
       assert.deepStrictEqual(lines, ["Warn three {\"a\":1}", "Error four"])
     }))
 
+  test("say which trace and span a line belongs to, where it is logged in one", () =>
+    Effect.gen(function*() {
+      const lines: Array<unknown> = []
+      const port = yield* Port.make({ line: (...[, , text, annotations]) => void lines.push([text, annotations]) })
+      assert.isTrue(yield* subscribe(port))
+      yield* log("outside")
+      yield* Effect.withTracerEnabled(Effect.withSpan(Effect.logInfo("unseen"), "work"), false)
+      const { spanId, traceId } = yield* Effect.withSpan(
+        Effect.andThen(Effect.logInfo("inside"), Effect.currentSpan),
+        "work"
+      )
+      yield* quiet
+      assert.deepStrictEqual(lines, [
+        ["outside", {}],
+        ["unseen", {}],
+        ["inside", { trace_id: traceId, span_id: spanId }]
+      ])
+    }))
+
   test("passes on what is no JSON, and whoever logs it goes on", () =>
     Effect.gen(function*() {
       const { lines, port } = yield* listener
