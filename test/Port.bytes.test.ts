@@ -103,6 +103,7 @@ const socket = (name: string): string => `unix:/tmp/effect-mp-bytes-${process.pi
 const ways = [
   ...transports.map(([name, layer]) => [name, layer, "127.0.0.1:*", "127.0.0.1:*"] as const),
   ["Unix sockets", Transport.layerUnix, socket("a"), socket("b")],
+  ["WebSockets", Transport.layerWebSocket(), "ws://127.0.0.1:*/a", "ws://127.0.0.1:*/b"],
   ["two transports", Transport.any([Transport.layerUnix, Transport.layerTcp]), "127.0.0.1:*", socket("c")]
 ] as const
 
