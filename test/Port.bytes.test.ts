@@ -124,6 +124,16 @@ for (const [name, transport, bindOfA, bindOfB] of ways) {
         }
       }))
 
+    test("pass through a window that is larger than what leaves at once", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* both(world)
+        const { id, stream } = yield* b.run(Port.bytes({ window: 8 * 1024 * 1024 }))
+        const size = yield* begin(sizeOf(stream))
+        const large = Stream.range(1, 3).pipe(Stream.map(() => new Uint8Array(7_000_000)))
+        yield* within("all bytes", send(a, id, large))
+        assert.strictEqual(yield* Fiber.join(size), 21_000_000)
+      }))
+
     test("pass from and to a node that listens nowhere", (world) =>
       Effect.gen(function*() {
         const hidden = yield* world.start("hidden", { binds: [] })
@@ -345,6 +355,10 @@ for (const [name, transport] of transports) {
           const kinds = yield* begin(kindsOf(stream))
           yield* send(from, id, pieces(60))
           assert.strictEqual((yield* Fiber.join(kinds)).length, 60)
+          const wide = yield* to.run(Port.bytes({ window: 8 * 1024 * 1024 }))
+          const size = yield* begin(sizeOf(wide.stream))
+          yield* within("all bytes", send(from, wide.id, Stream.succeed(new Uint8Array(20_000_000))))
+          assert.strictEqual(yield* Fiber.join(size), 20_000_000)
         }
         const { seen, sending } = yield* underway(a, b)
         yield* roundTrip(a, b)
