@@ -1,5 +1,6 @@
 /** All workloads, in the order in which they run. */
 import type { Workload } from "./workload.ts"
+import { bytesBeside } from "./workloads/bytes.ts"
 import { calls } from "./workloads/calls.ts"
 import { choices } from "./workloads/choices.ts"
 import { death } from "./workloads/death.ts"
@@ -28,5 +29,6 @@ export const workloads: ReadonlyArray<Workload> = [
   ...calls,
   choices,
   ...wires,
+  ...bytesBeside,
   ...threads
 ]

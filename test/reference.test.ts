@@ -13,6 +13,7 @@ const faces = ["Cli", "Global", "Node", "Port", "Rpc", "Supervisor", "TestNetwor
 /** What the reference sorts exports by. */
 const categories = new Set([
   "accessors",
+  "bytes",
   "calls",
   "clients",
   "combinators",
@@ -45,6 +46,7 @@ const families: ReadonlyArray<ReadonlyArray<string>> = [
   ["Port.snd", "Port.sender", "Port.sndUnsafe", "Port.cal"],
   ["Port.cal", "Port.calTimeout", "Port.calMessage"],
   ["Port.reply", "Port.replyLater"],
+  ["Port.bytes", "Port.bytesTo", "Port.snd"],
   ["Port.kil", "Port.kilUnsafe"],
   ["Port.mon", "Port.monUnsafe", "Port.monGuard", "Port.exit"],
   ["Port.fork", "Port.peval", "Port.psub", "Port.after"],

@@ -32,7 +32,7 @@ const onWire = (
   }
   const proof = { method: "hmac_sha3_512", subject: undefined, secret: 0 }
   const security = { tls: undefined, received: proof, sent: proof }
-  const greeting = { nodeId: "there", auths: [], framings: [framing], keys }
+  const greeting = { protocol: "aemp", nodeId: "there", auths: [], framings: [framing], keys } as const
   const link = new Link(wire, greeting, framings.get(framing)!, security, home)
   link.attach({
     message: () => {},
