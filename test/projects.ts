@@ -1,7 +1,16 @@
 /** Projects of `emp init`, in a folder of the test file: written, with packages, run. */
 import { assert } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import * as net from "node:net"
 import { devNull, tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
@@ -77,6 +86,10 @@ export class Projects {
 
   json<A>(...names: ReadonlyArray<string>): A {
     return JSON.parse(this.text(...names)) as A
+  }
+
+  copy(from: string, to: string): void {
+    copyFileSync(this.path(from), this.path(to))
   }
 
   edit(file: string, from: string, to: string): void {
