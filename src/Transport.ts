@@ -194,7 +194,7 @@ export const layerTcp: Layer.Layer<Transport> = Layer.succeed(Transport, tcpCarr
  *
  * **Gotchas**
  *
- * A path may have 107 bytes. In a list, and before a label, a comma and an `@` are written `%2C` and `%40`, and a `%` is `%25`. The folder must be
+ * A path may have 107 bytes, and that of its folder 95. In a list, and before a label, a comma and an `@` are written `%2C` and `%40`, and a `%` is `%25`. The folder must be
  * there, and writable, as the socket is made beside its name first.
  *
  * **Example** (A node that listens on a Unix socket, and on TCP)

@@ -13,7 +13,7 @@ import { LinkError } from "./linkError.ts"
 import { accepted } from "./sharedReads.ts"
 import { connect, openServer } from "./sockets.ts"
 import { errorText, SocketWire } from "./socketWire.ts"
-import { formatUnix, isHere, parseUnix, type UnixAddress, unixScheme, wrongUnix } from "./unixAddress.ts"
+import { formatUnix, isHere, longestPath, parseUnix, type UnixAddress, unixScheme, wrongUnix } from "./unixAddress.ts"
 import type { Carrier } from "./wire.ts"
 
 type Refused = NodeJS.ErrnoException
@@ -47,35 +47,52 @@ const dial: Carrier["dial"] = (address) =>
 
 // ---- listening
 
-/** The file at a path: nobody else's has both numbers. */
-const identityOf = (file: string): string | undefined => {
-  const found = fs.lstatSync(file, { throwIfNoEntry: false })
-  return found && `${found.dev} ${found.ino}`
+const tried = <A>(work: () => A): Effect.Effect<A, Refused> =>
+  Effect.try({ try: work, catch: (error) => error as Refused })
+
+const lookAt = (file: string): fs.BigIntStats | undefined => fs.lstatSync(file, { bigint: true, throwIfNoEntry: false })
+
+/** Which file it is. Its number alone does not say it: whatever is made next may get the number of one that is gone. */
+const identityOf = ({ dev, ino, mtimeNs }: fs.BigIntStats): string => `${dev} ${ino} ${mtimeNs}`
+
+/** Takes a file away, if it still is this one: somebody else may have come first. */
+const remove = (file: string, identity: string): void => {
+  const found = lookAt(file)
+  if (found !== undefined && identityOf(found) === identity) fs.unlinkSync(file)
 }
 
 /** A file that a process has left behind which was killed is in the way: whoever refuses a connection there is dead. */
 const clear = (file: string): Effect.Effect<void, Refused> => {
-  const found = fs.lstatSync(file, { throwIfNoEntry: false })
+  const found = lookAt(file)
   if (found === undefined) return Effect.void
   if (!found.isSocket()) {
     return Effect.fail(new Error("a file is there that is no socket"))
   }
-  const before = identityOf(file)
   return Effect.matchEffect(connect({ path: file }), {
     onSuccess: ({ socket }) => {
       socket.destroy()
       return Effect.fail(new Error("another process listens there"))
     },
     onFailure: (error) =>
-      error.code !== "ECONNREFUSED" && error.code !== "ENOENT" ? Effect.fail(error) : Effect.sync(() => {
-        // Somebody else may have come first.
-        if (identityOf(file) === before) fs.rmSync(file, { force: true })
-      })
+      error.code !== "ECONNREFUSED" && error.code !== "ENOENT"
+        ? Effect.fail(error)
+        : Effect.mapError(tried(() => remove(file, identityOf(found))), (error) =>
+          new Error(`what a killed process has left there cannot be removed: ${errorText(error)}`))
   })
 }
 
-const tried = <A>(work: () => A): Effect.Effect<A, Refused> =>
-  Effect.try({ try: work, catch: (error) => error as Refused })
+/** The kernel takes one byte more than it does of a path that others use. */
+const longestFolder = longestPath + 1 - "/.empXXXXXX/s".length
+
+/** A folder beside a file, which nobody else may enter. */
+const makeBeside = (file: string): string => {
+  const beside = path.dirname(file)
+  const bytes = Buffer.byteLength(beside)
+  if (bytes > longestFolder) {
+    throw new Error(`the path of its folder has ${bytes} bytes: ${longestFolder} are the most where a socket is made`)
+  }
+  return fs.mkdtempSync(path.join(beside, ".emp"))
+}
 
 /**
  * Makes the socket in a folder that nobody else may enter, and gives it its name when its mode is set: what is asked for by that name is
@@ -83,7 +100,7 @@ const tried = <A>(work: () => A): Effect.Effect<A, Refused> =>
  */
 const openAt = (file: string, accept: (socket: net.Socket) => void): Effect.Effect<net.Server, Refused> =>
   Effect.acquireUseRelease(
-    tried(() => fs.mkdtempSync(path.join(path.dirname(file), ".emp"))),
+    tried(() => makeBeside(file)),
     (folder) => {
       const first = path.join(folder, "s")
       return Effect.tap(openServer({ path: first }, accept), (server) =>
@@ -92,7 +109,7 @@ const openAt = (file: string, accept: (socket: net.Socket) => void): Effect.Effe
           fs.linkSync(first, file)
         }).pipe(Effect.tapError(() => Effect.sync(() => server.close()))))
     },
-    (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true, force: true }))
+    (folder) => Effect.ignore(tried(() => fs.rmSync(folder, { recursive: true, force: true })))
   )
 
 const listen: Carrier["listen"] = (bind, accept) =>
@@ -109,18 +126,18 @@ const listen: Carrier["listen"] = (bind, accept) =>
       })).pipe(Effect.as([formatUnix({ host: os.hostname(), path: file })]))
   })
 
-/** Until the scope closes, which takes the file away, if it still is that of this server. */
+/** Until the scope closes, which takes the file away, if it still is that of this server, and this process still may. */
 const listening = (
   start: Effect.Effect<net.Server, Refused>,
   file: string
 ): Effect.Effect<void, Refused, Scope.Scope> =>
   Effect.asVoid(Effect.acquireRelease(
-    Effect.map(start, (server) => ({ server, identity: identityOf(file) })),
-    ({ identity, server }) =>
-      Effect.sync(() => {
-        if (identityOf(file) === identity) fs.rmSync(file, { force: true })
-        server.close()
-      }),
+    Effect.map(start, (server) => ({ server, found: lookAt(file) })),
+    ({ found, server }) =>
+      Effect.andThen(
+        Effect.ignore(tried(() => found && remove(file, identityOf(found)))),
+        Effect.sync(() => server.close())
+      ),
     { interruptible: true }
   ))
 

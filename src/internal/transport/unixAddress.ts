@@ -22,8 +22,13 @@ export interface UnixAddress {
 /** What would be read as something else: the ends of addresses in lists and of labels, and what begins an escape. */
 const escaped = /[%,@\s\p{Cc}]/gu
 
-export const formatUnix = ({ host, path }: UnixAddress): string =>
-  `${unixScheme}:${host === undefined ? "" : `//${host}`}${path.replaceAll(escaped, encodeURIComponent)}`
+/** And what ends the name of a host: the kernel lets it be any text. */
+const escapedInHost = /[/%,@\s\p{Cc}]/gu
+
+export const formatUnix = ({ host, path }: UnixAddress): string => {
+  const machine = host === undefined ? "" : `//${host.replaceAll(escapedInHost, encodeURIComponent)}`
+  return `${unixScheme}:${machine}${path.replaceAll(escaped, encodeURIComponent)}`
+}
 
 const unescape = (text: string): string | undefined => {
   try {
@@ -34,9 +39,12 @@ const unescape = (text: string): string | undefined => {
 }
 
 export const parseUnix = (address: string): UnixAddress | undefined => {
-  const [, host, rest = ""] = /^unix:(?:\/\/([^/]*)(?=\/))?(.+)$/i.exec(address) ?? []
+  const [, machine = "", rest = ""] = /^unix:(?:\/\/([^/]*)(?=\/))?(.+)$/i.exec(address) ?? []
+  const host = unescape(machine)
   const found = unescape(rest)
-  if (found === undefined || found === "" || found.endsWith("/") || found.includes("\0")) return undefined
+  if (host === undefined || found === undefined || found === "" || found.endsWith("/") || found.includes("\0")) {
+    return undefined
+  }
   return { host: host === "" ? undefined : host, path: path.resolve(found) }
 }
 

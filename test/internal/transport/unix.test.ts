@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { execFileSync, spawn } from "node:child_process"
@@ -100,6 +101,48 @@ describe("the file of a Unix socket", () => {
       assert.deepStrictEqual(fs.readdirSync(folder), ["emp.sock"])
     }))
 
+  it.live("of somebody who came meanwhile is not taken for the one that was left behind", () =>
+    Effect.gen(function*() {
+      const file = `${makeFolder()}/emp.sock`
+      yield* Effect.promise(() => leaveBehind(file))
+      const late = yield* Effect.forkChild(reasonOf(file), { startImmediately: true })
+      // It has found that nobody listens, and goes on in another turn. Many file systems give the next file the same number.
+      fs.rmSync(file)
+      const server = net.createServer((socket) => socket.end()).listen(file)
+      assert.strictEqual(yield* Fiber.join(late), "another process listens there")
+      assert.isTrue(yield* isAnswered(`unix:${file}`))
+      server.close()
+    }))
+
+  it.live("that may not be removed is said to be in the way, and stays where the node may no longer remove it", (context) => {
+    if (process.getuid!() !== 0) return Effect.sync(() => context.skip("only root can be somebody else"))
+    return Effect.gen(function*() {
+      const folder = makeFolder()
+      yield* Effect.promise(() => leaveBehind(`${folder}/left.sock`))
+      fs.chmodSync(`${folder}/left.sock`, 0o777)
+      fs.chmodSync(folder, 0o1777)
+      const asOther = Effect.acquireRelease(
+        Effect.sync(() => process.seteuid!(65534)),
+        () => Effect.sync(() => process.seteuid!(0))
+      )
+      const scope = yield* Scope.make()
+      yield* Scope.provide(listen(`${folder}/mine.sock`), scope)
+      yield* Effect.scoped(Effect.andThen(
+        asOther,
+        Effect.gen(function*() {
+          assert.strictEqual(
+            yield* reasonOf(`${folder}/left.sock`),
+            "what a killed process has left there cannot be removed: operation not permitted"
+          )
+          yield* Scope.close(scope, Exit.void)
+        })
+      ))
+      assert.isFalse(yield* isAnswered(`unix:${folder}/mine.sock`))
+      assert.include(fs.readdirSync(folder), "mine.sock")
+      yield* listen(`${folder}/mine.sock`)
+    })
+  })
+
   it.live("cannot be made where there is no folder, and where one may not write", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* reasonOf(`${makeFolder()}/none/emp.sock`), "no such file or directory")
@@ -174,7 +217,7 @@ describe("an address of a Unix socket", () => {
   ], ([parts]) =>
     Effect.sync(() => {
       const file = path.resolve("/", parts.join("") + "s")
-      for (const host of [undefined, "box"]) {
+      for (const host of [undefined, "box", "my box", "a/b", "50%", "a@b,c\n", "büro"]) {
         const address = formatUnix({ host, path: file })
         assert.deepStrictEqual(parseUnix(address), { host, path: file })
         assert.strictEqual(schemeOf(address), "unix", address)
@@ -202,6 +245,20 @@ describe("an address of a Unix socket", () => {
     const folder = makeFolder()
     const file = `${folder}/${"a".repeat(longestPath - folder.length - 1)}`
     await Effect.runPromise(Effect.scoped(listen(file)))
+  })
+
+  it("in the folder of the longest path can be listened on, and a longer one is refused in words", async () => {
+    const folder = makeFolder()
+    const deep = (bytes: number): string => {
+      const inner = `${folder}/${"d".repeat(bytes - folder.length - 1)}`
+      fs.mkdirSync(inner)
+      return `${inner}/a`
+    }
+    await Effect.runPromise(Effect.scoped(listen(deep(95))))
+    assert.strictEqual(
+      await Effect.runPromise(reasonOf(deep(96))),
+      "the path of its folder has 96 bytes: 95 are the most where a socket is made"
+    )
   })
 })
 
