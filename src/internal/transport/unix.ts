@@ -112,8 +112,12 @@ const openAt = (file: string, accept: (socket: net.Socket) => void): Effect.Effe
     (folder) => Effect.ignore(tried(() => fs.rmSync(folder, { recursive: true, force: true })))
   )
 
+/** The address of another machine is as good as any, but not to listen on. */
+const cannotListen = ({ detail, peer, reason }: LinkError): LinkError =>
+  new LinkError({ reason: reason === "connect_failed" ? "listen_failed" : reason, peer, detail })
+
 const listen: Carrier["listen"] = (bind, accept) =>
-  Effect.flatMap(read(bind), ({ path: file }) => {
+  Effect.flatMap(Effect.mapError(read(bind), cannotListen), ({ path: file }) => {
     const start = Effect.andThen(
       Effect.flatten(tried(() => clear(file))),
       openAt(file, (socket) => accept(new SocketWire(accepted(socket), formatUnix({ host: undefined, path: file }))))

@@ -51,7 +51,10 @@ export const parseUnix = (address: string): UnixAddress | undefined => {
 /** What is wrong with an address of the scheme; `undefined` if nothing is. */
 export const wrongUnix = (address: string): string | undefined => {
   const read = parseUnix(address)
-  if (read === undefined) return `${JSON.stringify(address)} is not of the form unix:/path`
+  if (read === undefined) {
+    const advice = unescape(address) === undefined ? ": a % is written %25" : ""
+    return `${JSON.stringify(address)} is not of the form unix:/path${advice}`
+  }
   const bytes = Buffer.byteLength(read.path)
   return bytes > longestPath
     ? `the path of ${JSON.stringify(address)} has ${bytes} bytes: ${longestPath} are the most`

@@ -143,6 +143,13 @@ describe("the file of a Unix socket", () => {
     })
   })
 
+  it.live("of another machine cannot be listened on", () =>
+    Effect.gen(function*() {
+      const listening = Effect.scoped(unixCarrier.listen("unix://run/emp.sock", () => {}, "node"))
+      const { detail, reason } = yield* Effect.flip(listening)
+      assert.deepStrictEqual([reason, detail], ["listen_failed", "the socket is on another machine"])
+    }))
+
   it.live("cannot be made where there is no folder, and where one may not write", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* reasonOf(`${makeFolder()}/none/emp.sock`), "no such file or directory")
@@ -233,8 +240,12 @@ describe("an address of a Unix socket", () => {
   })
 
   it("is refused in words where it is none", () => {
-    for (const address of ["unix:", "unix:/", "unix:/run/", "unix:%", "unix:%00a"]) {
+    for (const address of ["unix:", "unix:/", "unix:/run/", "unix:%00a"]) {
       assert.strictEqual(wrongUnix(address), `${JSON.stringify(address)} is not of the form unix:/path`)
+    }
+    for (const address of ["unix:%", "unix:/tmp/100%.sock", "unix://50%/a"]) {
+      const problem = `${JSON.stringify(address)} is not of the form unix:/path: a % is written %25`
+      assert.strictEqual(wrongUnix(address), problem)
     }
     const long = `unix:/${"a".repeat(longestPath)}`
     assert.strictEqual(wrongUnix(long), `the path of ${JSON.stringify(long)} has 108 bytes: 107 are the most`)
