@@ -118,11 +118,12 @@ const cannotListen = ({ detail, peer, reason }: LinkError): LinkError =>
 
 const listen: Carrier["listen"] = (bind, accept) =>
   Effect.flatMap(Effect.mapError(read(bind), cannotListen), ({ path: file }) => {
-    const start = Effect.andThen(
-      Effect.flatten(tried(() => clear(file))),
-      openAt(file, (socket) => accept(new SocketWire(accepted(socket), formatUnix({ host: undefined, path: file }))))
+    const open = Effect.map(
+      openAt(file, (socket) => accept(new SocketWire(accepted(socket), formatUnix({ host: undefined, path: file })))),
+      (server): Opened => ({ server, found: lookAt(file) })
     )
-    return Effect.mapError(listening(start, file), (error) =>
+    const first = Effect.andThen(Effect.flatten(tried(() => clear(file))), open)
+    return Effect.mapError(listening(file, first, open), (error) =>
       new LinkError({
         reason: "listen_failed",
         peer: bind,
@@ -130,20 +131,43 @@ const listen: Carrier["listen"] = (bind, accept) =>
       })).pipe(Effect.as([formatUnix({ host: os.hostname(), path: file })]))
   })
 
-/** Until the scope closes, which takes the file away, if it still is that of this server, and this process still may. */
+/** A server, and the file by which it is found. */
+interface Opened {
+  readonly server: net.Server
+  readonly found: fs.BigIntStats | undefined
+}
+
+/** So often it is looked whether the file is still there. */
+const lookEveryMillis = 2000
+
+/**
+ * Until the scope closes, which takes the file away, if it still is that of this server, and this process still may. When somebody
+ * else has taken it away, as those do who tidy up `/tmp`, there is another one: nobody could find the node any more.
+ */
 const listening = (
-  start: Effect.Effect<net.Server, Refused>,
-  file: string
+  file: string,
+  first: Effect.Effect<Opened, Refused>,
+  again: Effect.Effect<Opened, Refused>
 ): Effect.Effect<void, Refused, Scope.Scope> =>
-  Effect.asVoid(Effect.acquireRelease(
-    Effect.map(start, (server) => ({ server, found: lookAt(file) })),
-    ({ found, server }) =>
-      Effect.andThen(
-        Effect.ignore(tried(() => found && remove(file, identityOf(found)))),
-        Effect.sync(() => server.close())
-      ),
-    { interruptible: true }
-  ))
+  Effect.gen(function*() {
+    let current: Opened | undefined = undefined
+    const take = (opened: Opened): void => {
+      current?.server.close()
+      current = opened
+    }
+    const close = ({ found, server }: Opened): void => {
+      server.close()
+      if (found !== undefined) remove(file, identityOf(found))
+    }
+    yield* Effect.acquireRelease(
+      Effect.map(first, take),
+      () => Effect.ignore(tried(() => current && close(current))),
+      { interruptible: true }
+    )
+    const isGone = Effect.orElseSucceed(tried(() => lookAt(file) === undefined), () => false)
+    const look = Effect.when(Effect.uninterruptible(Effect.map(again, take)), isGone)
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEveryMillis), Effect.ignore(look))))
+  })
 
 /** Unix sockets, as `Transport.layerUnix` provides them. */
 export const unixCarrier: Carrier = {

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
 import { execFileSync, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"
@@ -13,6 +14,7 @@ import { onTestFinished } from "vitest"
 import { unixCarrier } from "../../../src/internal/transport/unix.ts"
 import { formatUnix, longestPath, parseUnix, wrongUnix } from "../../../src/internal/transport/unixAddress.ts"
 import { readLabel, schemeOf, splitAddresses } from "../../../src/internal/values/address.ts"
+import { eventually } from "../../processes.ts"
 
 const makeFolder = (): string => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "effect-mp-"))
@@ -142,6 +144,24 @@ describe("the file of a Unix socket", () => {
       yield* listen(`${folder}/mine.sock`)
     })
   })
+
+  it.effect("that somebody takes away comes back, but not in the place of a successor's", () =>
+    Effect.gen(function*() {
+      const file = `${makeFolder()}/emp.sock`
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* listen(file)
+        fs.rmSync(file)
+        yield* TestClock.adjust("2 seconds")
+        yield* Effect.promise(() => eventually("the file is there again", () => fs.existsSync(file)))
+        assert.isTrue(yield* isAnswered(`unix:${file}`))
+        assert.strictEqual(fs.lstatSync(file).mode & 0o777, 0o600)
+        fs.rmSync(file)
+        fs.writeFileSync(file, "somebody else's")
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(fs.readFileSync(file, "utf8"), "somebody else's")
+      }))
+      assert.deepStrictEqual(fs.readdirSync(path.dirname(file)), ["emp.sock"])
+    }))
 
   it.live("of another machine cannot be listened on", () =>
     Effect.gen(function*() {
