@@ -116,19 +116,43 @@ const openAt = (file: string, accept: (socket: net.Socket) => void): Effect.Effe
 const cannotListen = ({ detail, peer, reason }: LinkError): LinkError =>
   new LinkError({ reason: reason === "connect_failed" ? "listen_failed" : reason, peer, detail })
 
-const listen: Carrier["listen"] = (bind, accept) =>
+const listen: Carrier["listen"] = (bind, accept, _host, moved = () => {}) =>
   Effect.flatMap(Effect.mapError(read(bind), cannotListen), ({ path: file }) => {
     const open = Effect.map(
       openAt(file, (socket) => accept(new SocketWire(accepted(socket), formatUnix({ host: undefined, path: file })))),
       (server): Opened => ({ server, found: lookAt(file) })
     )
     const first = Effect.andThen(Effect.flatten(tried(() => clear(file))), open)
-    return Effect.mapError(listening(file, first, open), (error) =>
+    const opened = Effect.mapError(listening(file, first, open), (error) =>
       new LinkError({
         reason: "listen_failed",
         peer: bind,
         detail: error.code === "EEXIST" ? "another process listens there" : errorText(error)
-      })).pipe(Effect.as([formatUnix({ host: os.hostname(), path: file })]))
+      }))
+    return Effect.andThen(opened, told(file, moved))
+  })
+
+/** So often it is looked whether the file is still there, and what the machine is called. */
+const lookEveryMillis = 2000
+
+const always = (look: Effect.Effect<unknown>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEveryMillis), look))))
+
+/** The address for others, which is another one when the machine gets another name: they compare it with their own. */
+const told = (
+  file: string,
+  moved: (addresses: ReadonlyArray<string>) => void
+): Effect.Effect<ReadonlyArray<string>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const now = (): string => formatUnix({ host: os.hostname(), path: file })
+    const first = now()
+    let known = first
+    yield* always(Effect.sync(() => {
+      if (now() === known) return
+      known = now()
+      moved([known])
+    }))
+    return [first]
   })
 
 /** A server, and the file by which it is found. */
@@ -136,9 +160,6 @@ interface Opened {
   readonly server: net.Server
   readonly found: fs.BigIntStats | undefined
 }
-
-/** So often it is looked whether the file is still there. */
-const lookEveryMillis = 2000
 
 /**
  * Until the scope closes, which takes the file away, if it still is that of this server, and this process still may. When somebody
@@ -166,7 +187,7 @@ const listening = (
     )
     const isGone = Effect.orElseSucceed(tried(() => lookAt(file) === undefined), () => false)
     const look = Effect.when(Effect.uninterruptible(Effect.map(again, take)), isGone)
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEveryMillis), Effect.ignore(look))))
+    yield* always(Effect.ignore(look))
   })
 
 /** Unix sockets, as `Transport.layerUnix` provides them. */

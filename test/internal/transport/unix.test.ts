@@ -7,14 +7,18 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { execFileSync, spawn } from "node:child_process"
 import * as fs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import * as net from "node:net"
 import * as os from "node:os"
+import system from "node:os"
 import * as path from "node:path"
 import { onTestFinished } from "vitest"
 import { unixCarrier } from "../../../src/internal/transport/unix.ts"
 import { formatUnix, longestPath, parseUnix, wrongUnix } from "../../../src/internal/transport/unixAddress.ts"
 import { readLabel, schemeOf, splitAddresses } from "../../../src/internal/values/address.ts"
 import { eventually } from "../../processes.ts"
+
+const { hostname } = system
 
 const makeFolder = (): string => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "effect-mp-"))
@@ -161,6 +165,29 @@ describe("the file of a Unix socket", () => {
         assert.strictEqual(fs.readFileSync(file, "utf8"), "somebody else's")
       }))
       assert.deepStrictEqual(fs.readdirSync(path.dirname(file)), ["emp.sock"])
+    }))
+
+  it.effect("has another address for others when the machine gets another name", () =>
+    Effect.gen(function*() {
+      const file = `${makeFolder()}/emp.sock`
+      const moves = new Array<ReadonlyArray<string>>()
+      yield* unixCarrier.listen(`unix:${file}`, (wire) => wire.destroy(), "node", (now) => void moves.push(now))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(moves, [])
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          system.hostname = () => "renamed"
+          syncBuiltinESMExports()
+        }),
+        () =>
+          Effect.sync(() => {
+            system.hostname = hostname
+            syncBuiltinESMExports()
+          })
+      )
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(moves, [[`unix://renamed${file}`]])
+      assert.isTrue(yield* isAnswered(`unix://renamed${file}`))
     }))
 
   it.live("of another machine cannot be listened on", () =>
