@@ -194,14 +194,15 @@ export const layerTcp: Layer.Layer<Transport> = Layer.succeed(Transport, tcpCarr
  *
  * Addresses are `unix:/run/emp.sock`, as binds and as seeds. The file is its owner's alone (mode 600), from its first moment on; who may
  * write to it may begin a handshake, which asks for the secret as everywhere. What a killed process has left behind is removed; a file where
- * somebody listens, or that is no socket, is not. It goes away with the node.
+ * somebody listens, or that is no socket, is not. It goes away with the node,
+ * and comes back within seconds when somebody else takes it away before.
  *
  * Others are told `unix://HOST/run/emp.sock`: on another machine nobody dials it. AEMP nodes are told nothing of it.
  *
  * **Gotchas**
  *
- * A path may have 107 bytes. In a list, and before a label, a comma and an `@` are written `%2C` and `%40`, and a `%` is `%25`. The folder must be
- * there, and writable, as the socket is made beside its name first.
+ * A path may have 107 bytes, and that of its folder 95. In a list, and before a label, a comma and an `@` are written `%2C` and `%40`, and
+ * a `%` is `%25`. The folder must be there, and writable, as the socket is made beside its name first.
  *
  * **Example** (A node that listens on a Unix socket, and on TCP)
  *

@@ -108,7 +108,7 @@ export class Projects {
 
   /** The same, without packing the package once more. */
   initQuickly(...args: ReadonlyArray<string>) {
-    return this.init([...args, "--from-tarball", this.tarball])
+    return this.init(["--from-tarball", this.tarball, ...args])
   }
 
   /** Links the packages of this repository, for all projects. */

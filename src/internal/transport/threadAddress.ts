@@ -6,7 +6,7 @@
  */
 import * as os from "node:os"
 import { threadId } from "node:worker_threads"
-import { escape, unescape } from "../values/address.ts"
+import { escape, escapeHost, unescape } from "../values/address.ts"
 
 export const threadScheme = "thread"
 
@@ -18,7 +18,7 @@ export interface ThreadAddress {
   readonly name: string
 }
 
-const thisProcess = `${os.hostname()}:${process.pid}`
+const thisProcess = `${escapeHost(os.hostname())}:${process.pid}`
 
 /** What others are told of a name in this thread. */
 export const formatThread = (name: string): string => `${threadScheme}://${thisProcess}/${threadId}:${escape(name)}`

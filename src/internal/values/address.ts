@@ -54,6 +54,9 @@ const escaped = /[%,@\s\p{Cc}]/gu
 /** A text as it stands in an address with a scheme. */
 export const escape = (text: string): string => text.replaceAll(escaped, encodeURIComponent)
 
+/** The name of a host, which the kernel lets be any text, before a slash. */
+export const escapeHost = (name: string): string => escape(name).replaceAll("/", "%2F")
+
 /** The text that stands in an address with a scheme; `undefined` if none does. */
 export const unescape = (text: string): string | undefined => {
   try {
