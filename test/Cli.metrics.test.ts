@@ -13,7 +13,7 @@ import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { readExposition, valueOf } from "./exposition.ts"
-import { eventually, type Process, startEmp, startRun } from "./processes.ts"
+import { eventually, freePort, type Process, startEmp, startRun } from "./processes.ts"
 
 const secret = "swordfish"
 const gated = "test/fixtures/gated.ts"
@@ -35,13 +35,6 @@ const listening = async (handle: http.RequestListener, port = 0): Promise<http.S
   await new Promise<void>((resolve) => void server.listen(port, "127.0.0.1", resolve))
   onTestFinished(() => void server.close().closeAllConnections())
   return Object.assign(server, { port: (server.address() as AddressInfo).port })
-}
-
-/** A port of this machine that nobody listens on. */
-const freePort = async (): Promise<number> => {
-  const server = await listening(() => {})
-  await new Promise((resolve) => server.close(resolve))
-  return server.port
 }
 
 const scratch = (): string => {

@@ -15,15 +15,14 @@ import { onTestFinished } from "vitest"
 import { Connection, Database } from "../examples/guides/connection.ts"
 import { type Ledger, makeLedger } from "../examples/guides/ledger.ts"
 import { makeLogs, until } from "./harness.ts"
-import { freeAddress } from "./meshWorld.ts"
-import { type Process, start, startRun } from "./processes.ts"
+import { freePort, type Process, start, startRun } from "./processes.ts"
 
 /** A database that is not there before it is started, and keeps what it has when it is killed. */
 const makeDatabase = async () => {
   const folder = mkdtempSync(join(tmpdir(), "guides-"))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, "ledger.db")
-  const port = (await Effect.runPromise(freeAddress)).split(":")[1]!
+  const port = String(await freePort())
   const startServer = async (): Promise<Process> => {
     const server = start(["test/fixtures/sqlServer.ts", port, file])
     await server.sees(/listens/)
@@ -158,10 +157,10 @@ describe("the ledger of the guide", () => {
       // It greets, and is gone.
       const server = createServer((socket) => socket.once("data", () => socket.end(`{"rows":[]}\n`)))
       onTestFinished(() => void server.close())
-      const [, port = ""] = (yield* freeAddress).split(":")
-      server.listen(Number(port), "127.0.0.1")
+      const port = yield* Effect.promise(freePort)
+      server.listen(port, "127.0.0.1")
       const program = Supervisor.launch(Layer.provide(Database.layer, Node.layerLocal))
-      const env = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { DATABASE_PORT: port } }))
+      const env = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { DATABASE_PORT: String(port) } }))
       const error = yield* Effect.flip(Effect.provide(program, env))
       assert.deepStrictEqual(error._tag === "Killed" && error.reason.slice(0, 3), [
         "restart_limit",

@@ -11,8 +11,7 @@ import { onTestFinished } from "vitest"
 import { routes, Shop } from "../examples/guides/price-routes.ts"
 import { group, Prices } from "../examples/guides/prices.ts"
 import { makeLogs } from "./harness.ts"
-import { freeAddress } from "./meshWorld.ts"
-import { eventually, type Process, start, startRun } from "./processes.ts"
+import { eventually, freePort, type Process, start, startRun } from "./processes.ts"
 
 interface Answer {
   readonly status: number
@@ -36,8 +35,7 @@ const makeClient = (port: string) => {
 }
 
 const startShop = async (NOTICE = "2 seconds", program = "examples/guides/price-front.ts") => {
-  const [address = "", http = ""] = await Effect.runPromise(Effect.all([freeAddress, freeAddress]))
-  const port = http.split(":")[1]!
+  const [address, port] = [`127.0.0.1:${await freePort()}`, String(await freePort())]
   const front = start([program], {
     EMP_NODEID: "front",
     EMP_SECRET: "swordfish",

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Browser, BrowserContext } from "playwright-core"
 import { serve } from "../site/serve.ts"
+import { faces } from "./pages.ts"
 import { Process, root } from "./processes.ts"
 import { hasBrowser, launch, openPage, overflow } from "./web/browser.ts"
 
@@ -155,9 +156,7 @@ describe("the site of the documentation", () => {
       ...pages.map((page) =>
         page.replace(/^docs\//, "").replace(/(?:README)?\.md$/, (end) => end === ".md" ? "" : "index")
       ),
-      ...["Port", "Node", "Transport", "Global", "Supervisor", "Rpc", "TestNetwork", "Cli"].map((face) =>
-        `reference/${face}`
-      ),
+      ...faces.map((face) => `reference/${face}`),
       "index"
     ]
     const there = new Set(globSync("**/*.html", { cwd: out }))
