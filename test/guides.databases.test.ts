@@ -6,21 +6,19 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { onTestFinished } from "vitest"
 import { Connection, Database } from "../examples/guides/connection.ts"
 import { type Ledger, makeLedger } from "../examples/guides/ledger.ts"
+import { makeFolder } from "./folders.ts"
 import { makeLogs, until } from "./harness.ts"
 import { freePort, type Process, start, startRun } from "./processes.ts"
 
 /** A database that is not there before it is started, and keeps what it has when it is killed. */
 const makeDatabase = async () => {
-  const folder = mkdtempSync(join(tmpdir(), "guides-"))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = makeFolder()
   const file = join(folder, "ledger.db")
   const port = String(await freePort())
   const startServer = async (): Promise<Process> => {
