@@ -9,10 +9,10 @@
  * What has no name is a program that `docs.test.ts` runs.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
 import { type Host, onHosts } from "./chaos/namespaces.ts"
+import { makeFolderInside } from "./folders.ts"
 import { fencesOf, read } from "./pages.ts"
 import { emp, type Process, root, start } from "./processes.ts"
 
@@ -120,9 +120,7 @@ class Terminal {
 
 /** A reader at the terminals of a host. Nothing runs there but what is typed. */
 const sitDown = (host: Host) => {
-  mkdirSync(join(root, ".examples"), { recursive: true })
-  const home = mkdtempSync(join(root, ".examples/reader-"))
-  onTestFinished(() => rmSync(home, { recursive: true }))
+  const home = makeFolderInside()
   mkdirSync(join(home, ".bin"))
   symlinkSync(emp, join(home, ".bin/emp"))
   symlinkSync(process.execPath, join(home, ".bin/node"))
