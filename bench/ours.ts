@@ -5,16 +5,25 @@ import type * as Scope from "effect/Scope"
 import { Node, Port, Transport } from "../src/index.ts"
 import type { Partner } from "./workload.ts"
 
-const layerOf = (nodeId: string, binds: ReadonlyArray<string>, options: Node.Options) =>
-  Layer.provide(Node.layer({ nodeId, binds, secret: "bench", ...options }), Transport.layerTcp)
+/** What nodes reach each other by, and where they listen then. */
+export interface Wire {
+  readonly layer: Layer.Layer<Transport.Transport>
+  readonly bind: string
+}
+
+export const tcp: Wire = { layer: Transport.layerTcp, bind: "127.0.0.1:*" }
+
+const layerOf = (nodeId: string, binds: ReadonlyArray<string>, options: Node.Options, { layer }: Wire) =>
+  Layer.provide(Node.layer({ nodeId, binds, secret: "bench", ...options }), layer)
 
 /** A node that listens, and a port on it: what `dialling` must know. */
 export const listening = <E>(
   makePort: Effect.Effect<Port.PortId, E, Node.Node | Scope.Scope>,
-  options: Node.Options = {}
+  options: Node.Options = {},
+  wire = tcp
 ) =>
   Effect.gen(function*() {
-    const node = yield* Layer.build(layerOf(`partner${process.pid}`, ["127.0.0.1:*"], options))
+    const node = yield* Layer.build(layerOf(`partner${process.pid}`, [wire.bind], options, wire))
     const port = yield* Effect.provide(makePort, node)
     const [address = ""] = yield* Effect.provide(Node.addresses, node)
     return [address, port]
@@ -24,11 +33,12 @@ export const listening = <E>(
 export const dialling = <A, E>(
   partners: ReadonlyArray<Partner>,
   work: (...ports: ReadonlyArray<Port.PortId>) => Effect.Effect<A, E, Node.Node | Scope.Scope>,
-  options: Node.Options = {}
+  options: Node.Options = {},
+  wire = tcp
 ) =>
   Effect.gen(function*() {
     const addresses = new Map(partners.map(({ words: [address = "", port = ""] }) => [Port.nodeOf(port), address]))
     yield* Node.addressBook((nodeId) => Effect.succeed([addresses.get(nodeId)!]))
     for (const nodeId of addresses.keys()) yield* Port.calMessage(nodeId, "time")
     return yield* work(...partners.map(({ words }) => words[1]!))
-  }).pipe(Effect.provide(layerOf("measured", [], options)))
+  }).pipe(Effect.provide(layerOf("measured", [], options, wire)))

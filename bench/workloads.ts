@@ -1,5 +1,6 @@
 /** All workloads, in the order in which they run. */
 import type { Workload } from "./workload.ts"
+import { bytesBeside } from "./workloads/bytes.ts"
 import { calls } from "./workloads/calls.ts"
 import { choices } from "./workloads/choices.ts"
 import { death } from "./workloads/death.ts"
@@ -11,6 +12,8 @@ import { payloads } from "./workloads/payloads.ts"
 import { pingPong } from "./workloads/pingPong.ts"
 import { roundTrips } from "./workloads/roundTrips.ts"
 import { sends } from "./workloads/sends.ts"
+import { threads } from "./workloads/threads.ts"
+import { wires } from "./workloads/wires.ts"
 
 export const workloads: ReadonlyArray<Workload> = [
   sends,
@@ -24,5 +27,8 @@ export const workloads: ReadonlyArray<Workload> = [
   ...payloads,
   manyToOne,
   ...calls,
-  choices
+  choices,
+  ...wires,
+  ...bytesBeside,
+  ...threads
 ]

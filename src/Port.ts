@@ -35,6 +35,9 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
+import * as streams from "./internal/node/bytes.ts"
 import { DespiteDrain } from "./internal/node/drain.ts"
 import { spawnRequest } from "./internal/node/fullRequests.ts"
 import type { WaitFor } from "./internal/node/peer.ts"
@@ -52,6 +55,7 @@ import { ReplyPort } from "./internal/port/replyPort.ts"
 import { type Settings, settingsOf } from "./internal/port/settings.ts"
 import { sndEffect } from "./internal/port/snd.ts"
 import * as link from "./internal/transport/link.ts"
+import * as bytesError from "./internal/values/bytesError.ts"
 import * as portId from "./internal/values/portId.ts"
 import * as reason from "./internal/values/reason.ts"
 import type { Node, Service as NodeService } from "./Node.ts"
@@ -971,7 +975,8 @@ const localCell = (router: Router, port: string, verb: string): cell.Cell | unde
  * **When to use**
  *
  * Where nobody waits for an answer. {@link cal} waits for one, and fails when there will be none. Where no Effect runs, in a callback or in a hot
- * loop, {@link sender} sends to one port, {@link sndUnsafe} to any. {@link after} sends later.
+ * loop, {@link sender} sends to one port, {@link sndUnsafe} to any. {@link after} sends later. What is too large for a message goes by
+ * {@link bytes}.
  *
  * **Details**
  *
@@ -2217,6 +2222,186 @@ export const receive: {
   if (wanted === undefined) return inbox.take(() => true)
   return inbox.take(typeof wanted === "string" ? (message) => handling.tagOf(message) === wanted : wanted)
 }
+
+// ---- streams of bytes
+
+/**
+ * Why a stream of bytes was not made, or has ended before its end.
+ *
+ * **Details**
+ *
+ * - `reason`: `not_expected` (nobody waits under the ID: it was used, is too old, or never was), `nobody_came` (no sender came in time),
+ *   `too_many` (a node has 256 at once, 64 of them with one other node), `draining` (the receiver's node is about to stop), `unreachable`
+ *   (there is no link with the other node, or neither of the two can dial the other), `connection_lost`, `sender_ended` and `receiver_ended`
+ *   (that end has failed, was interrupted, or needs no more).
+ * - `node`: the node at the other end. `detail`: what is known beside that, for people.
+ * - `linkError`: why the connection was lost or could not be made: the tag of a `Transport.LinkError`; `node_left` where the other node stopped in
+ *   order.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const BytesError = bytesError.BytesError
+
+/**
+ * An error of the class of this name.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type BytesError = bytesError.BytesError
+
+/**
+ * A place for one stream of bytes, as {@link bytes} makes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Bytes {
+  /** Whoever is told it may send, once, with {@link bytesTo}: a text that travels in messages. It is no port's. */
+  readonly id: string
+  /** What is sent. It comes once, to whoever runs the stream first. */
+  readonly stream: Stream.Stream<Uint8Array, BytesError>
+}
+
+/**
+ * Makes a place for one stream of bytes from any port, on this node or on another one.
+ *
+ * **When to use**
+ *
+ * For what is large: a file, a backup, a video. Between nodes the bytes have a connection of their own, and hold up no message, which {@link snd}
+ * of large messages and streams of `Rpc` do. What fits into one message is sent in one; values other than bytes go by `Rpc`. The other end is
+ * {@link bytesTo}.
+ *
+ * **Details**
+ *
+ * Send the `id` to whoever is to send the bytes. It is good for one sender, who has to begin within `patience` (30 seconds, if nothing else is
+ * said), and nobody can guess it. The place lives as long as the scope.
+ *
+ * The stream ends when the sender has ended, and all bytes have come. What is cut short never looks complete: it fails with
+ * {@link BytesError}. So it does if the link with the sender's node is lost, since silence is noticed there.
+ *
+ * The sender goes on as the stream is read: no more than `window` bytes (512 KiB) are on their way or wait to be read.
+ *
+ * A node that drains (`Node.drain`) lets streams finish that have begun, and begins none.
+ *
+ * **Gotchas**
+ *
+ * The stream can be run once. Whoever has the `id` may send, from any node of the network: treat it as a secret among them.
+ *
+ * Far away the window limits the speed: so much passes in each round trip. A larger one takes more memory, and messages beside it take longer.
+ *
+ * **Example** (An upload)
+ *
+ * ```ts
+ * import { Node, Port } from "effect-mp"
+ * import { Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const store = yield* Port.make({
+ *     upload: (reply) =>
+ *       Effect.gen(function*() {
+ *         const { id, stream } = yield* Port.bytes()
+ *         yield* Port.fork(Effect.flatMap(
+ *           Stream.runFold(stream, () => 0, (size, bytes) => size + bytes.length),
+ *           (size) => Port.snd(reply, "stored", size)
+ *         ))
+ *         yield* Port.snd(reply, "sendTo", id)
+ *       })
+ *   })
+ *   const client = yield* Port.inbox()
+ *   yield* Port.snd(store, "upload", client.port)
+ *   const [, id] = yield* Port.receive(client)
+ *   yield* Stream.run(Stream.make(new Uint8Array(1000), new Uint8Array(234)), Port.bytesTo(id))
+ *   const [, size] = yield* Port.receive(client)
+ *   return size
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 1234
+ * ```
+ *
+ * @category bytes
+ * @since 0.1.0
+ */
+export const bytes = (
+  options: {
+    /** How long the sender has to begin. 30 seconds, if nothing else is said. */
+    readonly patience?: Duration.Input | undefined
+    /** How many bytes may be on their way, or wait to be read. 512 KiB, if nothing else is said. */
+    readonly window?: number | undefined
+  } = {}
+): Effect.Effect<Bytes, BytesError, Node | Scope.Scope> =>
+  Effect.suspend(() => {
+    const { patience = "30 seconds", window = 512 * 1024 } = options
+    if (!Number.isInteger(window) || window < 1 || window > largestWindow) {
+      return Effect.die(new TypeError(`window ${window} is not a whole number from 1 to ${largestWindow}`))
+    }
+    return streams.make(Duration.toMillis(patience), window)
+  })
+
+const largestWindow = 1024 * 1024 * 1024
+
+/**
+ * Sends bytes to a place that {@link bytes} has made.
+ *
+ * **When to use**
+ *
+ * For the other end of {@link bytes}, which says when streams of bytes are worth it.
+ *
+ * **Details**
+ *
+ * The sink succeeds when the receiver has read all to the end. If the receiver stops before, or the connection is lost, it fails with
+ * {@link BytesError}, and whoever feeds it is interrupted. If the stream that feeds it fails or is interrupted, the receiver's stream fails.
+ *
+ * Between nodes it opens a connection beside the link, with the handshake, the secret and the certificate of links. The node that has dialled
+ * the link dials this one; if it cannot, the other one tries. So it works wherever there is a link.
+ *
+ * **Gotchas**
+ *
+ * After `connection_lost` nobody knows whether the receiver has read all: it may have.
+ *
+ * What was given to the sink must not be changed: it may not have left yet.
+ *
+ * **Example** (A file, to another node)
+ *
+ * ```ts
+ * import { Global, Node, Port, Transport } from "effect-mp"
+ * import { NodeServices } from "@effect/platform-node"
+ * import { Effect, FileSystem, Layer, Stream } from "effect"
+ *
+ * const node = (nodeId: string, bind: string, seeds: ReadonlyArray<string>) =>
+ *   Global.layer({ seeds }).pipe(Layer.provideMerge(Node.layer({ nodeId, secret: "swordfish", binds: [bind] })))
+ *
+ * const program = Effect.gen(function*() {
+ *   const fs = yield* FileSystem.FileSystem
+ *   const [from, to] = [yield* fs.makeTempFileScoped(), yield* fs.makeTempFileScoped()]
+ *   yield* fs.writeFile(from, new Uint8Array(3_000_000).fill(7))
+ *   const a = yield* Layer.build(node("a", "memory:1", []))
+ *   const b = yield* Layer.build(node("b", "memory:2", ["memory:1"]))
+ *   yield* Effect.provide(Global.awaitNode("b"), a)
+ *   const store = yield* Effect.provide(
+ *     Port.make({
+ *       store: (path, reply) =>
+ *         Effect.gen(function*() {
+ *           const { id, stream } = yield* Port.bytes()
+ *           yield* Port.snd(reply, id)
+ *           yield* Stream.run(stream, fs.sink(path))
+ *         })
+ *     }),
+ *     b
+ *   )
+ *   const id = yield* Effect.provide(Port.cal(store, "store", to), a)
+ *   yield* Stream.run(fs.stream(from), Port.bytesTo(id)).pipe(Effect.provide(a))
+ *   return Number((yield* fs.stat(to)).size)
+ * }).pipe(Effect.scoped, Effect.provide([Transport.layerMemory, NodeServices.layer]))
+ *
+ * await Effect.runPromise(program) // => 3000000
+ * ```
+ *
+ * @category bytes
+ * @since 0.1.0
+ */
+export const bytesTo: (id: string) => Sink.Sink<void, Uint8Array, never, BytesError, Node> = streams.send
 
 // ---- spawning ports on other nodes
 

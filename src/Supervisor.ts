@@ -49,6 +49,7 @@ import * as remotes from "./internal/supervisor/remote.ts"
 import { spawnOn } from "./internal/supervisor/spawnOn.ts"
 import * as specs from "./internal/supervisor/spec.ts"
 import * as tasks from "./internal/supervisor/task.ts"
+import * as threads from "./internal/supervisor/thread.ts"
 import * as trees from "./internal/supervisor/tree.ts"
 import { type Killed, reasonFromExit } from "./internal/values/reason.ts"
 import { Node } from "./Node.ts"
@@ -828,6 +829,125 @@ export const task: <A, E, R>(
 ) => Effect.Effect<Task<A, E>, never, Node | Scope.Scope | Exclude<R, Port.Self | Scope.Scope>> = tasks.task
 
 /**
+ * What the thread of {@link spawnThread} gets of this process, and how long it has for its end.
+ *
+ * **Details**
+ *
+ * All but `stopTimeout` is as Node has it for a `Worker`. A thread has no arguments of the command line (`argv`) and no standard input. It has a copy
+ * of the environment, secrets in it too, unless `env` says what it has instead, and the flags of Node (`execArgv`). What it writes to standard
+ * output and standard error comes out at those of the process. `workerData` is a copy of what it is given. `resourceLimits` bounds its memory: a
+ * thread that would need more ends, and nothing else does.
+ *
+ * **Example** (A thread that gets no secrets by the environment)
+ *
+ * ```ts
+ * import type { Supervisor } from "effect-mp"
+ *
+ * const options: Supervisor.ThreadOptions = { env: {}, resourceLimits: { maxOldGenerationSizeMb: 512 }, stopTimeout: "10 seconds" }
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadOptions extends threads.ThreadOptions {
+  /** How long its end in order may take; then it is terminated. Default: 4 seconds, which a child with the default of `shutdown` has. */
+  readonly stopTimeout?: Duration.Input | undefined
+}
+
+/**
+ * A thread that runs: the port that ends with it, and where its node is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Thread extends threads.Thread {
+  /** Ends as the thread does, and the thread with it. Messages to it are dropped. */
+  readonly port: Port.PortId
+  /** Node's number for it. */
+  readonly threadId: number
+  /** The node in it. */
+  readonly nodeId: string
+  /** Where that node listens. */
+  readonly addresses: ReadonlyArray<string>
+}
+
+/**
+ * A child that is a thread of this process with a node of its own: its start runs a module in a new `Worker`, and is done when the node there has
+ * started.
+ *
+ * **When to use**
+ *
+ * For work that keeps a core busy. What waits most of the time needs no thread: many ports share one. Where one crash must not end all, there are
+ * processes: {@link spawn} starts a child on another node.
+ *
+ * **Details**
+ *
+ * The module runs {@link launchThread} with a Layer that has a node. `Transport.layerThreads` on both sides is the shortest way between them; how
+ * the nodes find each other is as everywhere: by seeds of `Global.layer`, which may be passed on in `workerData`, or by `Node.addressBook`.
+ *
+ * The end of the thread is the end of the child, however it comes about: a failure of what it runs, with the same reason; an error that nobody
+ * caught, with `die`; `process.exit`, with `fail` and the code, if that is not 0. None of them ends the process. A start fails with the same reason.
+ * When its port ends, or its scope closes, the thread is asked to stop in order, and terminated after `stopTimeout`.
+ *
+ * **Gotchas**
+ *
+ * What ends a whole process ends all of its threads: a crash in native code, no more memory for anybody, a signal.
+ *
+ * Modules are loaded anew in each thread, and nothing of what they hold is shared. Where TypeScript runs by its types being taken off, the module
+ * may be a `.ts` file; of a bundle it is an entry point of its own.
+ *
+ * **Example** (A thread that is started again when it ends)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ * import { isMainThread } from "node:worker_threads"
+ *
+ * // In a program of several files these are modules of their own: what both sides know, and what the thread runs.
+ * const Work = Port.remote("example::work")
+ * const threads = (nodeId: string) =>
+ *   Node.layer({ nodeId, secret: "swordfish", binds: ["thread:"] }).pipe(Layer.provide(Transport.layerThreads))
+ *
+ * const worker = Port.implement(Work, () =>
+ *   Effect.succeed({
+ *     where: (reply: Port.PortId) => Port.snd(reply, isMainThread ? "main" : "a thread"),
+ *     crash: () => Effect.sync(() => setImmediate(() => { throw new Error("crashed") }))
+ *   })
+ * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const addresses = new Map<string, ReadonlyArray<string>>()
+ *   yield* Node.addressBook((nodeId) => Effect.sync(() => addresses.get(nodeId) ?? []))
+ *   const start = Supervisor.spawnThread(new URL(import.meta.url)).pipe(
+ *     Effect.tap((thread) => Effect.sync(() => addresses.set(thread.nodeId, thread.addresses)))
+ *   )
+ *   const supervised = yield* Supervisor.restart(start, { id: "heavy" })
+ *   const first = yield* supervised.port
+ *   yield* Port.snd(yield* Port.spawn("worker", Work), "crash")
+ *   yield* Port.exit(first)
+ *   yield* supervised.port
+ *   return yield* Port.cal(yield* Port.spawn("worker", Work), "where")
+ * })
+ *
+ * if (isMainThread) {
+ *   const answer = await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(threads("main"))))
+ *   answer // => "a thread"
+ * } else {
+ *   Effect.runFork(Supervisor.launchThread(Layer.provideMerge(worker, threads("worker"))))
+ * }
+ * ```
+ *
+ * @see {@link task} for work that need not have a thread
+ * @see {@link spawn} for a child on another node
+ * @category constructors
+ * @since 0.1.0
+ */
+export const spawnThread: (
+  module: string | URL,
+  options?: ThreadOptions
+) => Effect.Effect<Thread, Killed, Node | Scope.Scope> = threads.spawnThread
+
+/**
  * Supervises a number of children of one kind, and says which of them is in charge of a key.
  *
  * **When to use**
@@ -1167,6 +1287,46 @@ export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<neve
     yield* Effect.raceFirst(Effect.andThen(build, Effect.never), Deferred.await(ended))
     return yield* Effect.never
   }))
+
+/**
+ * What the module of a thread runs that {@link spawnThread} has started: {@link launch} for a Layer with a node, until the thread is asked to stop.
+ *
+ * **Details**
+ *
+ * When the Layer has been built, the start of the thread is done. Asked to stop, it releases the Layer, and ends. A failure is the reason that
+ * the child ends with on the other side.
+ *
+ * **Gotchas**
+ *
+ * A thread ends when it has nothing left to do, as a process does: timers or sockets of the program's own that are still open hold it up until it
+ * is terminated.
+ *
+ * In a main thread it is {@link launch}.
+ *
+ * **Example** (The module of a thread)
+ *
+ * ```ts
+ * import { NodeRuntime } from "@effect/platform-node"
+ * import { Node, Port, Supervisor, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const Greeter = Layer.effectDiscard(Port.make({ greet: (name: string) => Effect.log(`hello ${name}`) }))
+ *
+ * const thread = Greeter.pipe(
+ *   Layer.provideMerge(Node.layer({ nodeId: "greeter", secret: "swordfish", binds: ["thread:"] })),
+ *   Layer.provide(Transport.layerThreads)
+ * )
+ *
+ * const main = Supervisor.launchThread(thread)
+ * // What the module ends with: NodeRuntime.runMain(main)
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const launchThread = <A, E, R>(
+  layer: Layer.Layer<A | Node, E, R>
+): Effect.Effect<void, E | Port.Killed, R> => threads.untilStopped(launch(Layer.tap(layer, threads.tellReady)))
 
 // ---- across nodes
 

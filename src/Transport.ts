@@ -3,7 +3,8 @@
  *
  * A transport is a Layer. Nothing above it knows which one it has: a program moves from {@link layerMemory}, where all nodes
  * live in one process, to {@link layerTcp} by replacing one line. What the network in memory can be made to suffer is in {@link MemoryNetwork}.
- * {@link layerUnix} is for nodes of one machine, and {@link any} for nodes that are on several transports at once.
+ * {@link layerUnix} is for nodes of one machine, {@link layerThreads} for those of one process, {@link layerWebSocket} for networks that only HTTP passes, and {@link any} for nodes that are on several
+ * transports at once.
  *
  * {@link LinkError} is what goes wrong with a connection. {@link Carrier} is for those who write a transport of their own.
  *
@@ -16,10 +17,15 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { anyOf } from "./internal/transport/carriers.ts"
+import * as frames from "./internal/transport/framed.ts"
 import * as linkError from "./internal/transport/linkError.ts"
 import { makeMemoryNetwork } from "./internal/transport/memory/network.ts"
 import { tcpCarrier } from "./internal/transport/tcp.ts"
+import { threadCarrier } from "./internal/transport/threads.ts"
 import { unixCarrier } from "./internal/transport/unix.ts"
+import { webSocketCarrier } from "./internal/transport/webSocket/carrier.ts"
+import type * as webSocket from "./internal/transport/webSocket/listen.ts"
+import { platformCarrier } from "./internal/transport/webSocket/platform.ts"
 import type * as wire from "./internal/transport/wire.ts"
 
 /**
@@ -188,14 +194,15 @@ export const layerTcp: Layer.Layer<Transport> = Layer.succeed(Transport, tcpCarr
  *
  * Addresses are `unix:/run/emp.sock`, as binds and as seeds. The file is its owner's alone (mode 600), from its first moment on; who may
  * write to it may begin a handshake, which asks for the secret as everywhere. What a killed process has left behind is removed; a file where
- * somebody listens, or that is no socket, is not. It goes away with the node.
+ * somebody listens, or that is no socket, is not. It goes away with the node,
+ * and comes back within seconds when somebody else takes it away before.
  *
  * Others are told `unix://HOST/run/emp.sock`: on another machine nobody dials it. AEMP nodes are told nothing of it.
  *
  * **Gotchas**
  *
- * A path may have 107 bytes. In a list, and before a label, a comma and an `@` are written `%2C` and `%40`, and a `%` is `%25`. The folder must be
- * there, and writable, as the socket is made beside its name first.
+ * A path may have 107 bytes, and that of its folder 95. In a list, and before a label, a comma and an `@` are written `%2C` and `%40`, and
+ * a `%` is `%25`. The folder must be there, and writable, as the socket is made beside its name first.
  *
  * **Example** (A node that listens on a Unix socket, and on TCP)
  *
@@ -218,6 +225,242 @@ export const layerTcp: Layer.Layer<Transport> = Layer.succeed(Transport, tcpCarr
  * @since 0.1.0
  */
 export const layerUnix: Layer.Layer<Transport> = Layer.succeed(Transport, unixCarrier)
+
+/**
+ * What {@link layerWebSocket} is made with.
+ *
+ * **Example** (Pages of one site)
+ *
+ * ```ts
+ * import { Transport } from "effect-mp"
+ *
+ * const options: Transport.WebSocketOptions = { origins: ["https://example.org"] }
+ *
+ * Transport.layerWebSocket(options)
+ * ```
+ *
+ * @interface
+ * @category models
+ * @since 0.1.0
+ */
+export type WebSocketOptions = webSocket.WebSocketOptions
+
+/**
+ * WebSockets: nodes reach each other where only HTTP gets through, behind proxies and load balancers, or at a path of a server that the
+ * program has anyway.
+ *
+ * **When to use**
+ *
+ * Where {@link layerTcp} does not get through: it costs less. Together with it by {@link any}: then each node takes what it can.
+ *
+ * **Details**
+ *
+ * Addresses are `ws://host:port/path`, as binds and as seeds; the path is `/` if there is none, and the port `*` a free one. Where it listens on a
+ * port of its own, all other requests are answered with 404 or 426. `ws:/path`, without a host, listens at a path of the `server` of the options.
+ * `wss://host/path` is for dialling: TLS is that of a proxy or of an HTTPS server, and the authentication and TLS of nodes work inside of
+ * it as over `ws://`. AEMP nodes are told nothing of these addresses.
+ *
+ * Nothing is compressed. Messages of WebSocket may have any size, since nothing waits until one is whole; what nodes take of each other has its own
+ * limit, `maxMessageSize`. A page of a browser is refused by its `Origin`, unless `origins` has it.
+ *
+ * **Gotchas**
+ *
+ * Others dial what a node listens on. Behind a proxy that is not what they can dial: `advertise: ["wss://example.org/path"]` names that.
+ *
+ * Proxies close connections on which nothing happens, often after a minute. A node sends something at least once in a fifth of its
+ * `monitorTimeout`: with the default, every six seconds.
+ *
+ * `server.close` of the program's server calls back when there is no link on it any more: the node goes first. Frameworks on the same server never
+ * see a request for a WebSocket at a node's path.
+ *
+ * **Example** (A node at a path of an HTTP server)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ * import { createServer } from "node:http"
+ *
+ * const server = createServer((_request, response) => response.end("hello"))
+ * await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+ *
+ * const node = Node.layer({ nodeId: "here", secret: "swordfish", binds: ["ws:/nodes"] })
+ * const transport = Transport.layerWebSocket({ server })
+ *
+ * const program = Effect.map(Node.addresses, ([address]) => /^ws:\/\/127.0.0.1:\d+\/nodes$/.test(address ?? ""))
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(node.pipe(Layer.provide(transport))))) // => true
+ * server.close()
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerWebSocket = (options: WebSocketOptions = {}): Layer.Layer<Transport> =>
+  Layer.succeed(Transport, webSocketCarrier(options))
+
+/**
+ * WebSockets by the platform's own `WebSocket`, which Node, Deno, Bun and pages have. It dials only.
+ *
+ * **When to use**
+ *
+ * Where Node's modules are not. Elsewhere {@link layerWebSocket} dials too: it waits while nobody reads, says why there is no connection, and can give one up.
+ *
+ * **Gotchas**
+ *
+ * The platform says no reason why there is no connection. It reads whether somebody wants it or not, and holds a message until it is whole. On
+ * Node a connection whose other side does not answer cannot be given up: the process does not end by itself until the system does.
+ *
+ * **Example** (A node that dials, and listens nowhere)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = Node.layer({ nodeId: "here", secret: "swordfish" }).pipe(Layer.provide(Transport.layerWebSocketClient))
+ *
+ * await Effect.runPromise(Node.addresses.pipe(Effect.provide(node))) // => []
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerWebSocketClient: Layer.Layer<Transport> = Layer.succeed(Transport, platformCarrier)
+
+/**
+ * Nodes in the threads of one process, each of which has a core of its own.
+ *
+ * **When to use**
+ *
+ * For work that keeps a core busy, beside a node that has to answer at once. A thread costs less memory than a process, and starts sooner; but
+ * all threads of a process end together. `Supervisor.spawnThread` starts one, and starts it again when it has ended.
+ *
+ * **Details**
+ *
+ * Addresses are `thread:THREADID:NAME`, where 0 is the main thread. A bind is `thread:`, which listens by the ID of the node, or `thread:NAME`.
+ * Large bytes change hands without being copied where they can. A thread that ends, for whatever reason, ends its links, and what it had sent
+ * before still arrives. Where nobody listens, a dial fails at once.
+ *
+ * Others are told `thread://HOST:PID/THREADID:NAME`: in another process nobody dials it. AEMP nodes are told nothing of it.
+ *
+ * **Gotchas**
+ *
+ * A node that listens on `thread:` alone is reached by nodes of its process, and by no command of `emp`. With `Transport.any` it listens on TCP as
+ * well.
+ *
+ * There is no need for a network between threads, but the handshake asks for the secret there too: all of them are given the same one.
+ *
+ * A name of digits alone is written with its thread, `thread:0:7`: `thread:7` is the port 7 of a host.
+ *
+ * **Example** (A node that other threads find by `thread:0:seed`)
+ *
+ * ```ts
+ * import { Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = Node.layer({ nodeId: "seed", secret: "swordfish", binds: ["thread:"] })
+ *
+ * const program = Effect.map(Node.addresses, ([address]) => address?.replace(/.*\//, "thread:")).pipe(
+ *   Effect.provide(node.pipe(Layer.provide(Transport.layerThreads)))
+ * )
+ *
+ * await Effect.runPromise(program) // => "thread:0:seed"
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerThreads: Layer.Layer<Transport> = Layer.succeed(Transport, threadCarrier)
+
+/**
+ * What travels on a {@link Channel}: `data` has bytes of the stream, `ack` how many bytes of it were taken so far, `fin` is the end of one side,
+ * `rst` that of both at once.
+ *
+ * **Details**
+ *
+ * All but `rst` are numbered, from 0 on, for each direction. Numbers are whole and below 2^53.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Frame = frames.Frame
+
+/**
+ * Told by a {@link Channel} what has come: a frame, whose bytes are only good until the call returns, or that the channel is gone, and why, in
+ * words for people.
+ *
+ * @interface
+ * @category models
+ * @since 0.1.0
+ */
+export type ChannelEvents = frames.ChannelEvents
+
+/**
+ * One end of what carries messages between two nodes, as {@link framed} makes a wire of it.
+ *
+ * **Details**
+ *
+ * Frames arrive in order, whole, and once. Any of them may be lost, as long as all that come later are numbered as they were sent.
+ *
+ * When the channel is lost, or the other side is gone, it calls `closed`, as soon as it knows. A frame for an end that was closed is answered with
+ * `rst`, if the channel can lose any: that the other end was lost may have been lost itself.
+ *
+ * It does not throw, or call the events within `open`, `send` or `close`.
+ *
+ * @interface
+ * @category models
+ * @since 0.1.0
+ */
+export type Channel = frames.Channel
+
+/**
+ * A wire over a channel of messages, such as a message port, or a subject of a broker: most of a transport for it.
+ *
+ * **Details**
+ *
+ * What arrives is always a prefix of what was sent: a frame that is lost ends the wire on both sides, when the next one comes. Links send something
+ * every few seconds, so that it does. Whoever does not read makes the other side wait, though the channel itself may hold back nobody.
+ *
+ * **Gotchas**
+ *
+ * The channel does not keep its two sides apart from strangers: whoever can send frames into it can end the wire, or, where links are not protected
+ * by TLS, send messages.
+ *
+ * **Example** (A wire over one of two message ports)
+ *
+ * ```ts
+ * import { Transport } from "effect-mp"
+ * import { MessageChannel, type MessagePort } from "node:worker_threads"
+ *
+ * const overPort = (port: MessagePort, remote: string): Transport.Wire =>
+ *   Transport.framed({
+ *     remote,
+ *     open: ({ closed, frame }) => {
+ *       port.on("message", frame)
+ *       port.on("close", () => closed("the port was closed"))
+ *     },
+ *     // Of a view all of its buffer would be copied.
+ *     send: (frame) => port.postMessage(frame.kind === "data" ? { ...frame, bytes: frame.bytes.slice() } : frame),
+ *     close: () => port.close()
+ *   })
+ *
+ * const { port1, port2 } = new MessageChannel()
+ * const [here, there] = [overPort(port1, "there"), overPort(port2, "here")]
+ * const closed = new Promise<string>((resolve) =>
+ *   there.start({
+ *     data: (bytes) => console.log(new TextDecoder().decode(bytes)),
+ *     drained: () => {},
+ *     closed: resolve
+ *   })
+ * )
+ * here.write(new TextEncoder().encode("hello"))
+ * here.end(() => {})
+ * await closed // => "Unexpected end-of-file"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const framed: (channel: Channel) => Wire = frames.framed
 
 /**
  * Several transports as one: each address goes to the first of them that knows its scheme. A node listens on addresses of all of them, and

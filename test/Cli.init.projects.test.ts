@@ -3,10 +3,12 @@
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { mkdirSync, writeFileSync } from "node:fs"
+import { networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { formNames } from "../src/internal/cli/init/forms.ts"
+import { reachable } from "../src/internal/values/address.ts"
 import { stagesOf, wordsOf } from "./deployed.ts"
-import { eventually, root, start } from "./processes.ts"
+import { emp as empFile, eventually, freePort, root, start } from "./processes.ts"
 import { ask, Projects } from "./projects.ts"
 
 let projects: Projects
@@ -77,6 +79,32 @@ describe("minimal", () => {
     await node.sees(/(?:is ready[^]*){2}/)
     assert.strictEqual(await greeting(), "Hello, Ada! This is greeter.")
     assert.strictEqual((await node.end("SIGTERM")).code, 0)
+  })
+
+  it("runs on several machines after what its README types there", async () => {
+    const { emp, says, shell } = await projects.make("minimal", "machines")
+    const typed = Array.from(
+      projects.text("machines/README.md").matchAll(/`npx emp (seeds [^`]*)`/g),
+      ([, args]) => args!
+    )
+    assert.lengthOf(typed, 2)
+    projects.copy("machines/effect-mp.json", "machines/other.json")
+    const [host = ""] = reachable(Object.values(networkInterfaces()).flat().map((entry) => entry!.address))
+    const port = String(await freePort())
+    const words = { PROFILE: "greeter", HOST: host.includes(":") ? `[${host}]` : host, 4040: port }
+    const typedHere = typed.map((args) =>
+      Object.entries(words).reduce((text, [word, here]) => text.replaceAll(word, here), args)
+    )
+    const onOther = "EFFECT_MP_RC=other.json exec node"
+    for (const command of [`node ${empFile} ${typedHere[0]}`, `${onOther} ${empFile} ${typedHere[1]}`]) {
+      const { code, stderr } = await shell(command).exits()
+      assert.strictEqual(code, 0, stderr)
+    }
+    const node = emp("run", "profile", "greeter")
+    const other = shell(`${onOther} ${empFile} run profile greeter`)
+    await node.sees(/node greeter is ready/)
+    await other.sees(/node greeter\/\w+ is ready/)
+    await eventually("both are there", async () => (await says("find", "greeters")).split("\n").length === 2)
   })
 })
 

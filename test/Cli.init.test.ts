@@ -67,6 +67,19 @@ describe("what emp init writes", () => {
     assert.notStrictEqual(secrets[0], secrets[1])
   })
 
+  it.each([
+    ["-dash", "cd ./-dash"],
+    ["-", "cd ./-"],
+    ["~root", "cd '~root'"],
+    ["=ls", "cd '=ls'"],
+    ["a~b=c-d", "cd a~b=c-d"],
+    ["it's $(id)", "cd 'it'\\''s $(id)'"]
+  ])("says how to go there: %s", async (folder, command) => {
+    const { stderr, stdout } = await projects.initQuickly("--json", "--name", "x", "--", folder)
+    assert.strictEqual(stderr, "")
+    assert.strictEqual((JSON.parse(stdout) as Outputs["init"]).next[0], command)
+  })
+
   it("is made for Docker: not for root, with a health check, and a command that the image has", async () => {
     for (const form of formNames) {
       await projects.initQuickly(`docker/${form}`, "--form", form)
@@ -158,6 +171,15 @@ describe("emp init refuses", () => {
     )
     assert.strictEqual(code, 1)
     assert.deepStrictEqual(filesIn("closed"), [])
+  })
+
+  it("to leave half a project where something goes wrong, and says what", async () => {
+    // No file of more than 32 KiB, as on a disk that is full.
+    const small = ["sh", "-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]
+    const { code, stderr } = await projects.init(["half/way", "--from-tarball", projects.tarball], {}, small)
+    assert.match(stderr, /^emp: EFBIG: file too large, /)
+    assert.strictEqual(code, 1)
+    assert.notInclude(readdirSync(projects.folder), "half")
   })
 
   it.each([

@@ -139,6 +139,26 @@ describe("addresses with a label", () => {
   )
 })
 
+describe("global nodes", () => {
+  meshTestOver(Transport.layerMemory)(
+    "whose addresses all have labels find each other through a third one",
+    ({ start }) =>
+      Effect.gen(function*() {
+        const on = (name: string) => ({
+          binds: [`${name}:1`],
+          advertise: [`${name}:1@vpn`],
+          scopes: ["vpn"],
+          global: true
+        })
+        yield* start("seed", on("seed"))
+        const one = yield* start("one", { ...on("one"), seeds: ["seed:1"] })
+        const two = yield* start("two", { ...on("two"), seeds: ["seed:1"] })
+        yield* linkedTo(one, "seed", "two")
+        yield* linkedTo(two, "seed", "one")
+      })
+  )
+})
+
 describe("a seed", () => {
   moving(
     "that is * makes a global node of whoever has it, without a dial",

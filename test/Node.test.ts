@@ -435,6 +435,7 @@ for (const [name, transport] of transports) {
           handshakes: 0,
           queuedMessages: 10_000,
           unsentBytes: 0,
+          byteStreams: 0,
           refusedMessages: 0
         }
         assert.deepStrictEqual(yield* a.run(Node.gauges), { ...expected, waitingSenders: 3 })

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Port } from "../src/index.ts"
-import { collector, connect, roundTrip, testOver, transports } from "./harness.ts"
+import { collector, connect, roundTrip, testOver, wires } from "./harness.ts"
 
 const silent = Port.make(() => {})
 
@@ -13,7 +13,7 @@ const linkErrorOf = (exit: Exit.Exit<void, Port.Killed>) => {
   return reason?._tag === "Fail" ? reason.error.linkError : undefined
 }
 
-for (const [name, layer] of transports) {
+for (const [name, layer] of wires) {
   const test = testOver(layer)
 
   describe(`why a link was lost, over ${name}`, () => {

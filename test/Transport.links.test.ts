@@ -17,10 +17,10 @@ import {
   roundTrip,
   type TestNode,
   testOver,
-  transports,
   until,
   upNodes,
   watch,
+  wires,
   within,
   type World
 } from "./harness.ts"
@@ -51,7 +51,7 @@ const recorder = (node: TestNode) =>
     )
   })
 
-for (const [name, transport] of transports) {
+for (const [name, transport] of wires) {
   const test = testOver(transport)
 
   describe(`a node that falls silent, over ${name}`, () => {

@@ -9,23 +9,71 @@ import { join } from "node:path"
 import { afterAll } from "vitest"
 import * as TestNetwork from "../src/TestNetwork.ts"
 import * as Transport from "../src/Transport.ts"
+import { until } from "./harness.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "effect-mp-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const both = Transport.any([Transport.layerTcp, Transport.layerUnix])
 const places = { bind: "127.0.0.1:*", nobody: "127.0.0.1:1" }
+const webPlaces = { bind: "ws://127.0.0.1:*/nodes", nobody: "ws://127.0.0.1:1" }
+
+/** Those who dial do so with the platform's own WebSocket. */
+const layerPlatform = Layer.effect(
+  Transport.Transport,
+  Effect.gen(function*() {
+    const { dial } = yield* Effect.provide(Transport.Transport, Transport.layerWebSocketClient)
+    return { ...yield* Transport.Transport, dial }
+  })
+).pipe(Layer.provide(Transport.layerWebSocket()))
+
+/** The two ends of each connection for each other: who dials gets the one that was accepted. */
+const swapped = (layer: Layer.Layer<Transport.Transport>): Layer.Layer<Transport.Transport> =>
+  Layer.effect(
+    Transport.Transport,
+    Effect.map(Transport.Transport, (inner): Transport.Carrier => {
+      const accepted = new Array<Transport.Wire>()
+      let accept = (_wire: Transport.Wire): void => {}
+      return {
+        ...inner,
+        listen: (bind, give, host, moved) => {
+          accept = give
+          return inner.listen(bind, (wire) => void accepted.push(wire), host, moved)
+        },
+        dial: (address, host) =>
+          Effect.gen(function*() {
+            const dialled = yield* inner.dial(address, host)
+            yield* until("a connection is accepted", () => accepted.length > 0)
+            accept(dialled)
+            return accepted.shift()!
+          })
+      }
+    })
+  ).pipe(Layer.provide(layer))
+
+/** The platform reads whether somebody wants it or not. */
+const cannotBeKeptWaiting = "who does not read makes the other end buffer"
 
 for (
   const [name, layer, at] of [
     ["TCP", Transport.layerTcp, places],
     ["a Unix socket", Transport.layerUnix, { bind: `unix:${folder}/a.sock`, nobody: `unix:${folder}/nobody` }],
+    ["threads", Transport.layerThreads, { bind: "thread:", nobody: "thread:0:nobody" }],
     ["the network in memory", Transport.layerMemory, places],
-    ["one of several transports", both, { bind: `unix:${folder}/b.sock`, nobody: "127.0.0.1:1" }]
+    ["one of several transports", both, { bind: `unix:${folder}/b.sock`, nobody: "127.0.0.1:1" }],
+    ["WebSocket", Transport.layerWebSocket(), webPlaces],
+    ["WebSocket, dialled by the platform", layerPlatform, webPlaces]
   ] as const
 ) {
+  const rules = TestNetwork.transportRules(at)
   describe(`over ${name}`, () => {
-    for (const { check, name } of TestNetwork.transportRules(at)) it.live(name, () => Effect.provide(check, layer))
+    for (const { check, name } of rules) it.live(name, () => Effect.provide(check, layer))
+  })
+  describe(`over ${name}, of the end that was accepted`, () => {
+    for (const { check, name } of rules) {
+      if (layer === layerPlatform && name.startsWith(cannotBeKeptWaiting)) continue
+      it.live(name, () => Effect.provide(check, swapped(layer)))
+    }
   })
 }
 

@@ -19,9 +19,9 @@ import {
   secret,
   type TestNode,
   testOver,
-  transports,
   until,
   watch,
+  wires,
   within
 } from "./harness.ts"
 import { connectRaw, dialRaw, opening } from "./rawPeer.ts"
@@ -155,7 +155,7 @@ describe("a connection that fails the handshake never reaches the node", () => {
     }))
 })
 
-for (const [name, transport] of transports) {
+for (const [name, transport] of wires) {
   const test = testOver(transport)
 
   describe(`one link for each pair of nodes, over ${name}`, () => {
@@ -391,7 +391,7 @@ describe("what a link cannot carry", () => {
       }
     }))
 
-  for (const [name, transport] of transports) {
+  for (const [name, transport] of wires) {
     testOver(transport)(`a function kills the port that sends it, over ${name}`, (world) =>
       Effect.gen(function*() {
         const [a, b] = [yield* world.start("a"), yield* world.start("b")]
@@ -462,7 +462,7 @@ describe("a peer that does not read", () => {
       yield* within("the send", Fiber.join(waiting))
     }))
 
-  for (const [name, transport] of transports) {
+  for (const [name, transport] of wires) {
     testOver(transport)(
       `messages that wait for a link are bounded the same way, over ${name}`,
       (world) =>

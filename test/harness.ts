@@ -19,15 +19,29 @@ import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { isOfLife } from "./life.ts"
+import { threadsAsTcp } from "./threadsAsTcp.ts"
+import { webSocketAsTcp } from "./webSocketAsTcp.ts"
 
 /** Its hexadecimal form has letters. */
 export const secret = "swordfish & mellon"
 
+/** Other networks that tests can have in the place of TCP. */
+const others: Readonly<Record<string, Layer.Layer<Transport.Transport>>> = {
+  threads: threadsAsTcp,
+  websocket: webSocketAsTcp
+}
+
+/** With `TEST_WIRE=threads` or `TEST_WIRE=websocket` it is that. */
+const chosen = process.env["TEST_WIRE"] ?? ""
+const network: readonly [name: string, transport: Layer.Layer<Transport.Transport>] = chosen in others
+  ? [chosen, others[chosen]!]
+  : ["TCP", Transport.layerTcp]
+
 /** What the same tests run over. */
-export const transports = [
-  ["memory", Transport.layerMemory],
-  ["TCP", Transport.layerTcp]
-] as const
+export const transports = [["memory", Transport.layerMemory], network] as const
+
+/** What the suites of links alone run over. */
+export const wires = [...transports, ["threads", threadsAsTcp]] as const
 
 /** A test in real time with a world of its own over the transport. */
 export const testOver = (transport: Layer.Layer<Transport.Transport>) =>

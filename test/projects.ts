@@ -1,6 +1,15 @@
 /** Projects of `emp init`, in a folder of the test file: written, with packages, run. */
 import { assert } from "@effect/vitest"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { devNull, tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { pack } from "./packed.ts"
@@ -64,6 +73,10 @@ export class Projects {
     return JSON.parse(this.text(...names)) as A
   }
 
+  copy(from: string, to: string): void {
+    copyFileSync(this.path(from), this.path(to))
+  }
+
   edit(file: string, from: string, to: string): void {
     assert.include(this.text(file), from)
     writeFileSync(this.path(file), this.text(file).replaceAll(from, to))
@@ -80,7 +93,7 @@ export class Projects {
 
   /** The same, without packing the package once more. */
   initQuickly(...args: ReadonlyArray<string>) {
-    return this.init([...args, "--from-tarball", this.tarball])
+    return this.init(["--from-tarball", this.tarball, ...args])
   }
 
   /** Links the packages of this repository, for all projects. */

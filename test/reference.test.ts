@@ -10,6 +10,7 @@ import { root } from "./processes.ts"
 /** What the reference sorts exports by. */
 const categories = new Set([
   "accessors",
+  "bytes",
   "calls",
   "clients",
   "combinators",
@@ -42,12 +43,19 @@ const families: ReadonlyArray<ReadonlyArray<string>> = [
   ["Port.snd", "Port.sender", "Port.sndUnsafe", "Port.cal"],
   ["Port.cal", "Port.calTimeout", "Port.calMessage"],
   ["Port.reply", "Port.replyLater"],
+  ["Port.bytes", "Port.bytesTo", "Port.snd"],
   ["Port.kil", "Port.kilUnsafe"],
   ["Port.mon", "Port.monUnsafe", "Port.monGuard", "Port.exit"],
   ["Port.fork", "Port.peval", "Port.psub", "Port.after"],
   ["Node.layer", "Node.layerLocal", "Node.layerConfig"],
   ["Node.events", "Node.peers", "Node.upNodes", "Node.gauges"],
-  ["Transport.layerTcp", "Transport.layerUnix", "Transport.layerMemory"],
+  [
+    "Transport.layerTcp",
+    "Transport.layerUnix",
+    "Transport.layerWebSocket",
+    "Transport.layerWebSocketClient",
+    "Transport.layerMemory"
+  ],
   ["Transport.any", "Transport.layerTcp"],
   ["Global.layer", "Global.layerConfig", "Global.layerProfile"],
   ["Global.set", "Global.typed", "Global.reg", "Global.register"],

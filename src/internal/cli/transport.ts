@@ -5,4 +5,9 @@
  */
 import * as Transport from "../../Transport.ts"
 
-export const layerTransport = Transport.any([Transport.layerTcp, Transport.layerUnix])
+export const layerTransport = Transport.any([
+  Transport.layerTcp,
+  Transport.layerUnix,
+  Transport.layerWebSocket(),
+  Transport.layerThreads
+])

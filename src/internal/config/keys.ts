@@ -8,7 +8,9 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake/auth.ts"
+import { threadScheme } from "../transport/threadAddress.ts"
 import { unixScheme } from "../transport/unixAddress.ts"
+import { webSocketSchemes } from "../transport/webSocket/address.ts"
 import { bare, isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { InvalidConfig } from "./errors.ts"
@@ -94,7 +96,7 @@ const bind = (about: About): Kind<string> => ({
 })
 
 /** Of addresses of nodes: what the transports are of that `emp` has. */
-export const schemes = [bare, unixScheme]
+export const schemes = [bare, unixScheme, threadScheme, ...webSocketSchemes]
 
 const isUrl = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? "")
 
@@ -181,12 +183,14 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   }),
   binds: list(text((bind) => wrongBind(bind, schemes) === undefined), texts, {
     about: "Where to listen; an empty list is nowhere",
-    allowed: "an address: host:port, [v6]:port, *:port, a bare port, or unix:/path; port * or none is a free one",
+    allowed:
+      "an address: host:port, [v6]:port, *:port, a bare port, unix:/path, ws://host:port/path, or thread:NAME; port * or none is a free one",
     example: "4040,127.0.0.1:4041"
   }),
   advertise: list(text((address) => wrongAdvertised(address, schemes) === undefined), texts, {
     about: "What others are told to dial, if not the binds",
-    allowed: "an address of one host: host:port, [v6]:port, or host or v6, with the ports of the binds; or unix:/path",
+    allowed:
+      "an address of one host: host:port, [v6]:port, or host or v6, with the ports of the binds; unix:/path, or wss://host/path",
     example: "node1.example:4040"
   }),
   scopes: list(text(isLabel), texts, {
@@ -196,7 +200,8 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   }),
   seeds: list(text((seed) => wrongSeed(seed, schemes) === undefined), atLeastOne, {
     about: "Nodes to connect to at the start; [] is none",
-    allowed: "an address: host:port, [v6]:port, *:port, a bare port of this host, or unix:/path; * is this very node",
+    allowed:
+      "an address: host:port, [v6]:port, *:port, a bare port of this host, unix:/path, or wss://host/path; * is this very node",
     example: "10.0.0.1:4040,10.0.0.2:4040"
   }),
   services: listOfServices("What to run: MODULE or MODULE#EXPORT"),

@@ -12,6 +12,9 @@ import type { OwnData } from "./ownData.ts"
 import { type Change, type Family, Shards, type Stamp, type Table, type Told } from "./shards.ts"
 import { ownGlobal, readAddresses } from "./wire.ts"
 
+/** Where nodes listen. */
+const placesFamilies: ReadonlyArray<string> = [listenersFamily, scopedFamily]
+
 export class GlobalNode {
   private readonly router: Router
   private readonly ownData: OwnData
@@ -106,7 +109,7 @@ export class GlobalNode {
    */
   down(nodeId: string): void {
     this.ownData.delete(globalsFamily, [nodeId])
-    this.ownData.delete(listenersFamily, [nodeId])
+    for (const family of placesFamilies) this.ownData.delete(family, [nodeId])
     this.forget(nodeId)
   }
 
@@ -173,7 +176,7 @@ export class GlobalNode {
     // What this node has set itself it knows better than others.
     if (origin === this.router.nodeId) return
     this.publish(family, this.shards.update(origin, family, set, deleted, via, stamp))
-    if (origin === via) this.noteMove(via, family, set)
+    if (origin === via) this.noteMove(via, family, { set, deleted })
   }
 
   /** `origin` is no slave of the global node `via` any more. */
@@ -181,14 +184,19 @@ export class GlobalNode {
     this.publishAll(this.shards.dropVia(origin, via))
   }
 
-  /** This node says itself where another global node listens, as all global nodes do. */
+  /** This node says itself where another global node listens, as all global nodes do: others may know neither by another way. */
   private noteListeners(nodeId: string, table: Table): void {
     this.ownData.set(listenersFamily, nodeId, table.get(listenersFamily)?.get(nodeId) ?? null)
+    const scoped = table.get(scopedFamily)?.get(nodeId)
+    if (scoped === undefined) this.ownData.delete(scopedFamily, [nodeId])
+    else this.ownData.set(scopedFamily, nodeId, scoped)
   }
 
   /** The same when it listens elsewhere from now on. */
-  private noteMove(nodeId: string, family: string, set: Family): void {
-    if (family === listenersFamily && set.has(nodeId)) this.noteListeners(nodeId, new Map([[family, set]]))
+  private noteMove(nodeId: string, family: string, { deleted, set }: Change): void {
+    if (!placesFamilies.includes(family)) return
+    if (set.has(nodeId)) this.ownData.set(family, nodeId, set.get(nodeId))
+    else if (deleted.includes(nodeId)) this.ownData.delete(family, [nodeId])
   }
 
   /** The global nodes of our own kind: they are told what each slave of this one does. */

@@ -10,8 +10,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { isOf, schemesOf } from "../transport/carriers.ts"
+import type { Channel } from "../transport/data/channel.ts"
 import { type Establish, establish } from "../transport/handshake/establish.ts"
-import { type Greeting, ownKindKey } from "../transport/handshake/greeting.ts"
+import { dataOf, type Greeting, ownKindKey } from "../transport/handshake/greeting.ts"
 import { watch } from "../transport/heartbeat.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
@@ -55,6 +56,12 @@ interface DialListener {
   readonly authenticated?: ((nodeId: string) => void) | undefined
 }
 
+/** What a connection is dialled for, if not for a link: a data connection with the node of this link. */
+interface DataDial {
+  readonly link: Link
+  readonly number: string
+}
+
 /** One handshake of ours that is open. */
 interface OpenHandshake {
   readonly dialled: boolean
@@ -80,6 +87,8 @@ export class Connections implements Network {
   private readonly scope: Scope.Scope
   private readonly fork: (effect: Effect.Effect<unknown>) => Fiber.Fiber<unknown>
   private stalledAt = -Infinity
+  /** Where the links lead that this node has dialled. */
+  private readonly dialledAt = new WeakMap<Link, string>()
 
   constructor(router: Router, carrier: Carrier, settings: ConnectionSettings, context: Context.Context<Scope.Scope>) {
     this.router = router
@@ -164,7 +173,7 @@ export class Connections implements Network {
       this.handshakes.delete(oldest)
       oldest.destroy()
     }
-    return this.handshake(wire, false, {}).pipe(
+    return this.handshake(wire, undefined, {}).pipe(
       Effect.catch((error) =>
         Effect.sync(() => {
           if (unremarkable.has(error.reason)) return this.log.debug(error.message)
@@ -188,13 +197,58 @@ export class Connections implements Network {
   }
 
   private dialWith(address: string, listener: DialListener): Effect.Effect<Link, LinkError> {
+    return Effect.flatMap(
+      this.dialAny(address, listener),
+      (link) =>
+        link === undefined
+          ? Effect.fail(new LinkError({ reason: "data_not_expected", peer: address }))
+          : Effect.succeed(link)
+    )
+  }
+
+  private dialAny(
+    address: string,
+    listener: DialListener,
+    data?: DataDial
+  ): Effect.Effect<Link | undefined, LinkError> {
     return this.carrier.dial(address, this.router.nodeId).pipe(
       // A host that does not answer at all: the system would wait for minutes, and whoever dials again waits for that.
       Effect.timeoutOrElse({
         duration: this.settings.monitorTimeoutMillis,
         orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: address }))
       }),
-      Effect.flatMap((wire) => this.handshake(wire, true, listener))
+      Effect.flatMap((wire) => this.handshake(wire, address, listener, data))
+    )
+  }
+
+  hasDialled(link: Link): boolean {
+    return this.dialledAt.has(link)
+  }
+
+  /** Dials for a data connection, first where the link leads, then wherever else its node is known to be. */
+  dialData(link: Link, number: string): Effect.Effect<void, LinkError> {
+    const { nodeId } = link
+    const limit = this.settings.connectIntervalMillis
+    const dial = (address: string) =>
+      Effect.timeoutOrElse(this.dialAny(address, {}, { link, number }), {
+        duration: limit,
+        orElse: () => Effect.fail(new LinkError({ reason: "connect_timeout", peer: address }))
+      })
+    const known = this.dialledAt.get(link)
+    const elsewhere = (why: LinkError) =>
+      Effect.suspend(() => this.findAddresses(nodeId)).pipe(
+        Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.succeed([]) }),
+        Effect.flatMap((found) =>
+          this.dialable(found).filter((address) => address !== known).reduce<Effect.Effect<unknown, LinkError>>(
+            (before, address) => Effect.catch(before, () => dial(address)),
+            Effect.fail(why)
+          )
+        )
+      )
+    return Effect.asVoid(
+      known === undefined
+        ? elsewhere(new LinkError({ reason: "no_known_address", peer: nodeId }))
+        : Effect.catch(dial(known), elsewhere)
     )
   }
 
@@ -210,15 +264,26 @@ export class Connections implements Network {
     return true
   }
 
-  private handshake(wire: Wire, dialled: boolean, listener: DialListener): Effect.Effect<Link, LinkError> {
+  /** `address` is what was dialled; `undefined`: it came in. `data` is what it was dialled for, if not for a link. */
+  private handshake(
+    wire: Wire,
+    address: string | undefined,
+    listener: DialListener,
+    data?: DataDial
+  ): Effect.Effect<Link | undefined, LinkError> {
     const { router, settings } = this
+    const dialled = address !== undefined
     let attempt: Attempt | undefined
     const admit = (greeting: Greeting, verified: Effect.Effect<void>) => {
       listener.greeted?.(greeting)
+      const number = dataOf(greeting)
+      if (data !== undefined || number !== undefined) {
+        return this.admitData(wire, greeting, verified, dialled ? data?.number : number, dialled)
+      }
       attempt = new Attempt(router, wire, dialled, greeting, verified)
       return this.admission.admit(attempt)
     }
-    const greet = (nonce: string): Effect.Effect<Link, LinkError> => {
+    const greet = (nonce: string): Effect.Effect<Link | undefined, LinkError> => {
       const open: OpenHandshake = { dialled, leadsBack: false }
       this.openHandshakes.set(nonce, open)
       const options: Establish = {
@@ -227,7 +292,9 @@ export class Connections implements Network {
         isOurs: (other) => this.meetsItself(open, other),
         authenticated: ({ nodeId }) => listener.authenticated?.(nodeId),
         admit,
-        accept: (link) => this.accept(link, attempt?.replaces),
+        accept: (link) => this.accept(link, address, attempt?.replaces),
+        data: data?.number,
+        attach: (number, greeting, inner) => router.data.attach(number, greeting, inner),
         maxMessageSize: settings.maxMessageSize,
         fork: (effect) => void this.fork(effect)
       }
@@ -255,6 +322,28 @@ export class Connections implements Network {
     )
   }
 
+  /**
+   * A data connection is admitted beside the link, if both nodes have agreed on it there. Who dials has to authenticate first: a stranger
+   * learns nothing of what is expected. Where we dial, the node at the address may be another one.
+   */
+  private admitData(
+    wire: Wire,
+    greeting: Greeting,
+    verified: Effect.Effect<void>,
+    number: string | undefined,
+    dialled: boolean
+  ): Effect.Effect<void, LinkError> {
+    const isExpected = Effect.suspend(() =>
+      number !== undefined && dialled === (dataOf(greeting) === undefined) &&
+        this.router.data.isExpected(number, greeting)
+        ? Effect.void
+        : Effect.fail(
+          new LinkError({ reason: "data_not_expected", peer: `${wire.remote} (node ${greeting.nodeId})` })
+        )
+    )
+    return dialled ? isExpected : Effect.andThen(verified, isExpected)
+  }
+
   /** The other side has closed the connection: of two with one node it closes one, without a word. */
   private closed(attempt: Attempt, error: LinkError): Effect.Effect<never, LinkError> {
     // While the other connection is awaited, this one holds up nobody.
@@ -266,7 +355,8 @@ export class Connections implements Network {
   }
 
   /** A link stands, unless its node has another one. From now on it is watched over. */
-  private accept(link: Link, replaces: Link | undefined): boolean {
+  private accept(link: Link, address: string | undefined, replaces: Link | undefined): boolean {
+    if (address !== undefined) this.dialledAt.set(link, address)
     if (!this.router.linked(link, replaces)) return false
     this.admission.stands(link)
     const patience = {
@@ -276,6 +366,13 @@ export class Connections implements Network {
     const watching = this.fork(watch(link, patience, (late) => this.stalled(late)))
     link.onOver(() => watching.interruptUnsafe())
     return true
+  }
+
+  /** Watches over a data connection as over the link that it is beside. The result ends that. */
+  watch(channel: Channel, { peerTimeoutMillis }: Link): () => void {
+    const patience = { timeoutMillis: this.settings.monitorTimeoutMillis, peerTimeoutMillis }
+    const watching = this.fork(watch(channel, patience, (late) => this.stalled(late)))
+    return () => watching.interruptUnsafe()
   }
 
   /** This process stood still: said once, not for every link. */
@@ -342,7 +439,7 @@ const closings: ReadonlySet<LinkErrorReason> = new Set(["handshake_closed", "tls
 
 /**
  * Why an incoming connection is refused though all is well: both sides dial at once; a seed finds itself; a Perl node whose seed
- * we are dials us even when it has a link to us; a health check connects and leaves. Or when everybody was told already: two nodes
+ * we are dials us even when it has a link to us; a health check connects and leaves; whoever expected bytes has given up. Or when everybody was told already: two nodes
  * with one ID.
  */
 const unremarkable: ReadonlySet<LinkErrorReason> = new Set([
@@ -351,5 +448,6 @@ const unremarkable: ReadonlySet<LinkErrorReason> = new Set([
   "self_connect",
   "left_in_silence",
   "duplicate_node",
-  "node_id_taken"
+  "node_id_taken",
+  "data_not_expected"
 ])

@@ -53,6 +53,8 @@ export interface DrainHost {
   readonly ports: ReadonlyMap<string, Receiver>
   readonly peers: ReadonlyMap<string, Peer>
   readonly log: NodeLog
+  /** Streams of bytes. */
+  readonly data: { readonly count: number; awaitIdle(act: () => void): void }
   request(nodeId: string, request: string): void
   soon(what: string, act: () => void): void
 }
@@ -111,7 +113,7 @@ export class Drain {
   /** The node ends: drains, if it has ports that could have something in hand, and ends them. */
   get end(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.endable.length === 0) return Effect.void
+      if (this.endable.length === 0 && this.host.data.count === 0) return Effect.void
       this.lookAgain()
       return Effect.andThen(this.within(), this.endPorts)
     })
@@ -189,6 +191,10 @@ export class Drain {
 
   private roundIsOver(): void {
     if (--this.roundsLeft > 0) return this.look()
+    this.host.data.awaitIdle(() => this.allIsDone())
+  }
+
+  private allIsDone(): void {
     Deferred.doneUnsafe(this.handled, Effect.void)
     for (const act of Array.from(this.whenDone)) act()
   }
@@ -229,7 +235,8 @@ export class Drain {
     if (left.length > mostNamed) named.push(`${left.length - mostNamed} others`)
     const parts = [
       ...waiting.size === 0 ? [] : [`calls of ${Array.from(waiting).join(", ")}`],
-      ...named.length === 0 ? [] : [`messages of ${named.join(", ")}`]
+      ...named.length === 0 ? [] : [`messages of ${named.join(", ")}`],
+      ...host.data.count === 0 ? [] : [`streams of bytes: ${host.data.count}`]
     ]
     const time = Duration.format(Duration.millis(timeoutMillis))
     host.log.warn(`node ${host.nodeId} has drained for ${time}, and is not done with: ${parts.join("; ")}`)

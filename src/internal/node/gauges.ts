@@ -15,6 +15,8 @@ export interface Gauges {
   readonly searches: number
   /** Incoming connections that have not become links yet. */
   readonly handshakes: number
+  /** Ends of streams of bytes that are open, or about to be: `Port.bytes`, `Port.bytesTo`. */
+  readonly byteStreams: number
   /** Messages that wait for a link. */
   readonly queuedMessages: number
   /** Bytes that were sent on links, and have not left the process. */
@@ -34,6 +36,7 @@ export const read = (router: Router): Gauges => {
     links: sum((peer) => peer.state === "up" ? 1 : 0),
     searches: sum((peer) => peer.state === "connecting" ? 1 : 0),
     handshakes: router.network.handshaking,
+    byteStreams: router.data.count,
     queuedMessages: sum((peer) => peer.queued),
     unsentBytes: sum((peer) => peer.link?.buffered ?? 0),
     waitingSenders: sum((peer) => peer.senders),

@@ -198,6 +198,7 @@ const ofNetwork: ReadonlyArray<Family> = [
     read: ({ shares }) => shares.map((share) => [labelsOf(share), share.links])
   },
   held("effect_mp_searches", "Nodes that are searched for or dialled", "searches"),
+  held("effect_mp_byte_streams", "Ends of streams of bytes that are open", "byteStreams"),
   held("effect_mp_handshakes", "Incoming connections that have not authenticated yet", "handshakes"),
   one(
     "counter",

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { Channel } from "../transport/data/channel.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
 import { bare, inScopes, wrongSeed } from "../values/address.ts"
@@ -48,6 +49,12 @@ export interface Network {
    * if there will be none, since there is another one with the node.
    */
   dial(address: string, authenticated?: (nodeId: string) => void): Effect.Effect<Link, LinkError>
+  /** Whether this side has dialled the link. */
+  hasDialled(link: Link): boolean
+  /** Dials the node of a link for a data connection of this number, which both know of. */
+  dialData(link: Link, number: string): Effect.Effect<void, LinkError>
+  /** Watches over a data connection as over its link, until the result ends that. */
+  watch(channel: Channel, link: Link): () => void
 }
 
 /** That of a node without a transport. */
@@ -66,5 +73,8 @@ export const noNetwork: Network = {
   addressBook: () => () => {},
   search: (peer) => peer.lost(new LinkError({ reason: "no_known_address", peer: peer.nodeId })),
   resolve: (address) => Effect.succeed([address]),
-  dial: (address) => Effect.fail(new LinkError({ reason: "no_network", peer: address }))
+  dial: (address) => Effect.fail(new LinkError({ reason: "no_network", peer: address })),
+  hasDialled: () => false,
+  dialData: ({ nodeId }) => Effect.fail(new LinkError({ reason: "no_network", peer: nodeId })),
+  watch: () => () => {}
 }

@@ -11,6 +11,7 @@ import { quoted } from "../values/describe.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
 import { isTagged, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
+import { dataRequests } from "./dataConnections.ts"
 import { drainRequests } from "./drain.ts"
 import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./fullRequests.ts"
 import { answerPorts, portsRequest } from "./portList.ts"
@@ -72,6 +73,9 @@ const ownKind = (router: Router, nodeId: string): Link | undefined => {
   const link = router.peers.get(nodeId)?.link
   return link?.incarnation === undefined ? undefined : link
 }
+
+/** Whether it can be the number of a data connection, which stands in a greeting. */
+const isNumber = (value: unknown): value is string => typeof value === "string" && /^[0-9A-Za-z]{1,64}$/.test(value)
 
 const builtIn = (router: Router): Record<string, Request> => ({
   "": () => {},
@@ -151,6 +155,19 @@ const builtIn = (router: Router): Record<string, Request> => ({
     reply(router, from, prefix, true)
   },
   [drainRequests.answered]: (from) => router.drain.answered(from),
+
+  [dataRequests.begin]: (from, [id, number]) => {
+    const link = ownKind(router, from)
+    if (link !== undefined && isNumber(number)) router.data.begins(link, id, number)
+  },
+  [dataRequests.dial]: (from, [number, why]) => {
+    const link = ownKind(router, from)
+    if (link !== undefined && isNumber(number)) router.data.dials(link, number, why)
+  },
+  [dataRequests.off]: (from, [number, reason, detail]) => {
+    const link = ownKind(router, from)
+    if (link !== undefined && isNumber(number)) router.data.off(link, number, reason, detail)
+  },
 
   eval: (from, [code, ...prefix]) => {
     const answer = answerKnown(router, code)

@@ -23,6 +23,7 @@ import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
+import { DataConnections } from "./dataConnections.ts"
 import { answerDrain, defaultDrainMillis, Drain, isOfDrain } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
 import { tellOfLink, tellOfLoss } from "./linkNews.ts"
@@ -95,6 +96,7 @@ export class Router implements NodeService, Host, PeerHost {
   readonly observed = new Observed()
   readonly log: NodeLog
   readonly drain: Drain
+  readonly data: DataConnections
   readonly network: Network
   readonly bornAt: number
   /** When the node began, by the clock that never jumps. */
@@ -129,6 +131,7 @@ export class Router implements NodeService, Host, PeerHost {
     this.bornAt = this.now()
     this.began = this.monotonic()
     this.network = connect(this)
+    this.data = new DataConnections(this)
   }
 
   get addresses(): ReadonlyArray<string> {
@@ -617,6 +620,7 @@ export class Router implements NodeService, Host, PeerHost {
     this.places.clear()
     if (!wasUp) return
     this.drain.wentDown(peer)
+    this.data.wentDown(peer.nodeId, error)
     tellOfLoss(this.log, peer.nodeId, error)
     this.tellListeners((listener) => listener.down(peer.nodeId, error))
   }

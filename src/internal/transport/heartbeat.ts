@@ -10,8 +10,11 @@ import { check, type Patience, period, start } from "./failureDetector.ts"
 import type { Link } from "./link.ts"
 import { LinkError } from "./linkError.ts"
 
+/** What is watched over: a link, or a connection beside one. */
+export type Watched = Pick<Link, "nodeId" | "received" | "sent" | "buffered" | "beat" | "lose" | "giveUp">
+
 /** Never ends by itself: the end of the link is to interrupt it. `stalled` is told when this very process stood still. */
-export const watch = (link: Link, patience: Patience, stalled: (late: number) => void): Effect.Effect<never> =>
+export const watch = (link: Watched, patience: Patience, stalled: (late: number) => void): Effect.Effect<never> =>
   Clock.clockWith((clock) => {
     const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
     let detector = start(patience, now())
@@ -60,7 +63,7 @@ export const probe = (link: Link, limit: number): Effect.Effect<boolean> =>
     )
   })
 
-/** Lets sockets be read once: I/O comes before what `setImmediate` was given. */
+/** Lets sockets and message ports be read once: I/O, which wakes them both, comes before what `setImmediate` was given. */
 const turnOfIo: Effect.Effect<void> = Effect.callback((resume) => {
   const turn = setImmediate(() => resume(Effect.void))
   return Effect.sync(() => clearImmediate(turn))

@@ -25,7 +25,7 @@ export const connect = (target: net.NetConnectOpts): Effect.Effect<ReadableSocke
   })
 
 /** Where all addresses of a name failed, the first of them says why. */
-const firstOf = (error: NodeJS.ErrnoException): NodeJS.ErrnoException =>
+export const firstOf = (error: NodeJS.ErrnoException): NodeJS.ErrnoException =>
   error instanceof AggregateError ? error.errors[0] as NodeJS.ErrnoException : error
 
 /** A server that listens, and gives sockets that are paused. */
@@ -35,7 +35,7 @@ export const openServer = (
 ): Effect.Effect<net.Server, NodeJS.ErrnoException> =>
   Effect.callback((resume) => {
     const server = net.createServer({ ...options, pauseOnConnect: true }, accept)
-    server.once("error", (error) => resume(Effect.fail(error)))
+    server.on("error", (error) => resume(Effect.fail(error)))
     server.listen(at, () => resume(Effect.succeed(server)))
     return Effect.sync(() => server.close())
   })

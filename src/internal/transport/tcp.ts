@@ -46,11 +46,12 @@ const interfaceAddresses = (): ReadonlyArray<string> => {
   }
 }
 
+/** The machine that we run on. */
+export const thisMachine: Machine = { interfaces: interfaceAddresses, lookup: dns.lookup }
+
 /** TCP on a machine that knows other names, or has other interfaces. */
-export const tcpCarrierWith = (
-  { interfaces = interfaceAddresses, lookup = dns.lookup }: Partial<Machine>
-): Carrier => {
-  const machine = { lookup, interfaces }
+export const tcpCarrierWith = (other: Partial<Machine>): Carrier => {
+  const machine = { ...thisMachine, ...other }
   return { listen: listenWith(machine), resolve: resolveWith(machine), dial: dialWith(machine) }
 }
 

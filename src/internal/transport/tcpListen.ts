@@ -62,14 +62,17 @@ const lookUp = ({ lookup }: Machine, name: string): Effect.Effect<ReadonlyArray<
 
 // ---- one address
 
+/** Opens a server that listens at an address. */
+export type OpenServer = (address: Address) => Effect.Effect<net.Server, NodeJS.ErrnoException>
+
 /** Listens at one address until the scope closes, and answers it with its real port. */
 const listenOn = (
   address: Address,
-  accept: (wire: Wire) => void
+  open: OpenServer
 ): Effect.Effect<Address, NodeJS.ErrnoException, Scope.Scope> =>
   Effect.map(
     // It stops listening at once. Connections have an owner of their own.
-    Effect.acquireRelease(openServer(address, accept), (server) => Effect.sync(() => server.close()), {
+    Effect.acquireRelease(open(address), (server) => Effect.sync(() => server.close()), {
       interruptible: true
     }),
     (server) => {
@@ -80,8 +83,8 @@ const listenOn = (
     }
   )
 
-const openServer = (address: Address, accept: (wire: Wire) => void): Effect.Effect<net.Server, NodeJS.ErrnoException> =>
-  sockets.openServer({ host: address.host, port: address.port }, (socket) => {
+const openTcp = (accept: (wire: Wire) => void): OpenServer => ({ host, port }) =>
+  sockets.openServer({ host, port }, (socket) => {
     const remote = formatAddress({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 })
     accept(new SocketWire(accepted(socket), remote))
   })
@@ -94,25 +97,38 @@ const isNotHere = (error: NodeJS.ErrnoException): boolean =>
 /** What a bind listens on. */
 interface Listening {
   /** Where others can dial it, now. */
-  readonly addresses: () => ReadonlyArray<string>
+  readonly addresses: () => ReadonlyArray<Address>
   /** Looks which addresses the interfaces have. A bind that stands for itself has nothing to look at. */
   readonly look: Effect.Effect<void> | undefined
 }
 
 export const listenWith = (machine: Machine): Carrier["listen"] => (bind, accept, _host, moved = () => {}) => {
   const address = parseAddress(bind, os.hostname())
-  if (address === undefined) return Effect.fail(malformed(bind))
-  return Effect.gen(function*() {
+  return address === undefined
+    ? Effect.fail(malformed(bind))
+    : listenAt(machine, bind, address, openTcp(accept), (found) => moved(found.map(formatAddress)))
+      .pipe(Effect.map((found) => found.map(formatAddress)))
+}
+
+/** Listens at all that an address stands for, with servers of any kind. Answers what others can dial, and tells when that changes. */
+export const listenAt = (
+  machine: Machine,
+  bind: string,
+  address: Address,
+  open: OpenServer,
+  moved: (addresses: ReadonlyArray<Address>) => void
+): Effect.Effect<ReadonlyArray<Address>, LinkError, Scope.Scope> =>
+  Effect.gen(function*() {
     const { addresses, look } = address.host === "*"
-      ? yield* listenOnEach(machine, bind, address.port, accept)
-      : yield* listenOnHosts(machine, bind, address, accept)
+      ? yield* listenOnEach(machine, bind, address.port, open)
+      : yield* listenOnHosts(machine, bind, address, open)
     let known = addresses()
     if (look !== undefined) {
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(
         Effect.sleep(lookEveryMillis),
         Effect.map(look, () => {
           const now = addresses()
-          if (now.join() === known.join()) return
+          if (textOf(now) === textOf(known)) return
           known = now
           moved(now)
         })
@@ -120,7 +136,8 @@ export const listenWith = (machine: Machine): Carrier["listen"] => (bind, accept
     }
     return known
   })
-}
+
+const textOf = (addresses: ReadonlyArray<Address>): string => addresses.map(formatAddress).join()
 
 /**
  * A name with several addresses is listened on at all of them. One that this host does not have (`localhost` may name an
@@ -130,14 +147,14 @@ const listenOnHosts = (
   machine: Machine,
   bind: string,
   { host, port }: Address,
-  accept: (wire: Wire) => void
+  open: OpenServer
 ): Effect.Effect<Listening, LinkError, Scope.Scope> =>
   Effect.gen(function*() {
     const hosts = yield* hostsOf(machine, host).pipe(Effect.mapError((error) => failedToListen(bind, error)))
     const bound = new Array<Address>()
     const missing = new Array<NodeJS.ErrnoException>()
     for (const one of hosts) {
-      yield* listenOn({ host: one, port }, accept).pipe(
+      yield* listenOn({ host: one, port }, open).pipe(
         Effect.matchEffect({
           onSuccess: (address) => Effect.sync(() => bound.push(address)),
           onFailure: (error) =>
@@ -149,10 +166,10 @@ const listenOnHosts = (
     }
     const [first] = missing
     if (first !== undefined && bound.length === 0) return yield* failedToListen(bind, first)
-    const addresses = (): ReadonlyArray<string> => bound.flatMap((address) => told(machine, address)).map(formatAddress)
+    const addresses = (): ReadonlyArray<Address> => bound.flatMap((address) => told(machine, address))
     if (first !== undefined) {
       const text = `${bind} also stands for an address that this host does not have: listening on ${
-        addresses().join(", ")
+        addresses().map(formatAddress).join(", ")
       }`
       yield* ofTransport(Effect.logInfo(text))
     }
@@ -173,7 +190,7 @@ const listenOnEach = (
   machine: Machine,
   bind: string,
   port: number,
-  accept: (wire: Wire) => void
+  openServer: OpenServer
 ): Effect.Effect<Listening, LinkError, Scope.Scope> =>
   Effect.gen(function*() {
     const scope = yield* Effect.scope
@@ -183,7 +200,7 @@ const listenOnEach = (
       failedToListen(formatAddress({ host, port }), error)
     const open = (host: string): Effect.Effect<void, NodeJS.ErrnoException> =>
       Effect.flatMap(Scope.fork(scope), (own) =>
-        listenOn({ host, port }, accept).pipe(
+        listenOn({ host, port }, openServer).pipe(
           Scope.provide(own),
           Effect.tap((address) => Effect.sync(() => listeners.set(host, { address, scope: own }))),
           Effect.onError(() => Scope.close(own, Exit.void)),
@@ -213,8 +230,7 @@ const listenOnEach = (
     for (const host of wanted()) {
       yield* Effect.catch(open(host), (error) => isNotHere(error) ? Effect.void : Effect.fail(failedAt(host, error)))
     }
-    const addresses = (): ReadonlyArray<string> =>
-      wanted().flatMap((host) => listeners.get(host)?.address ?? []).map(formatAddress)
+    const addresses = (): ReadonlyArray<Address> => wanted().flatMap((host) => listeners.get(host)?.address ?? [])
     return { addresses, look }
   })
 

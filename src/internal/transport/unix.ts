@@ -13,7 +13,7 @@ import { LinkError } from "./linkError.ts"
 import { accepted } from "./sharedReads.ts"
 import { connect, openServer } from "./sockets.ts"
 import { errorText, SocketWire } from "./socketWire.ts"
-import { formatUnix, isHere, parseUnix, type UnixAddress, unixScheme, wrongUnix } from "./unixAddress.ts"
+import { formatUnix, isHere, longestPath, parseUnix, type UnixAddress, unixScheme, wrongUnix } from "./unixAddress.ts"
 import type { Carrier } from "./wire.ts"
 
 type Refused = NodeJS.ErrnoException
@@ -47,35 +47,52 @@ const dial: Carrier["dial"] = (address) =>
 
 // ---- listening
 
-/** The file at a path: nobody else's has both numbers. */
-const identityOf = (file: string): string | undefined => {
-  const found = fs.lstatSync(file, { throwIfNoEntry: false })
-  return found && `${found.dev} ${found.ino}`
+const tried = <A>(work: () => A): Effect.Effect<A, Refused> =>
+  Effect.try({ try: work, catch: (error) => error as Refused })
+
+const lookAt = (file: string): fs.BigIntStats | undefined => fs.lstatSync(file, { bigint: true, throwIfNoEntry: false })
+
+/** Which file it is. Its number alone does not say it: whatever is made next may get the number of one that is gone. */
+const identityOf = ({ dev, ino, mtimeNs }: fs.BigIntStats): string => `${dev} ${ino} ${mtimeNs}`
+
+/** Takes a file away, if it still is this one: somebody else may have come first. */
+const remove = (file: string, identity: string): void => {
+  const found = lookAt(file)
+  if (found !== undefined && identityOf(found) === identity) fs.unlinkSync(file)
 }
 
 /** A file that a process has left behind which was killed is in the way: whoever refuses a connection there is dead. */
 const clear = (file: string): Effect.Effect<void, Refused> => {
-  const found = fs.lstatSync(file, { throwIfNoEntry: false })
+  const found = lookAt(file)
   if (found === undefined) return Effect.void
   if (!found.isSocket()) {
     return Effect.fail(new Error("a file is there that is no socket"))
   }
-  const before = identityOf(file)
   return Effect.matchEffect(connect({ path: file }), {
     onSuccess: ({ socket }) => {
       socket.destroy()
       return Effect.fail(new Error("another process listens there"))
     },
     onFailure: (error) =>
-      error.code !== "ECONNREFUSED" && error.code !== "ENOENT" ? Effect.fail(error) : Effect.sync(() => {
-        // Somebody else may have come first.
-        if (identityOf(file) === before) fs.rmSync(file, { force: true })
-      })
+      error.code !== "ECONNREFUSED" && error.code !== "ENOENT"
+        ? Effect.fail(error)
+        : Effect.mapError(tried(() => remove(file, identityOf(found))), (error) =>
+          new Error(`what a killed process has left there cannot be removed: ${errorText(error)}`))
   })
 }
 
-const tried = <A>(work: () => A): Effect.Effect<A, Refused> =>
-  Effect.try({ try: work, catch: (error) => error as Refused })
+/** The kernel takes one byte more than it does of a path that others use. */
+const longestFolder = longestPath + 1 - "/.empXXXXXX/s".length
+
+/** A folder beside a file, which nobody else may enter. */
+const makeBeside = (file: string): string => {
+  const beside = path.dirname(file)
+  const bytes = Buffer.byteLength(beside)
+  if (bytes > longestFolder) {
+    throw new Error(`the path of its folder has ${bytes} bytes: ${longestFolder} are the most where a socket is made`)
+  }
+  return fs.mkdtempSync(path.join(beside, ".emp"))
+}
 
 /**
  * Makes the socket in a folder that nobody else may enter, and gives it its name when its mode is set: what is asked for by that name is
@@ -83,7 +100,7 @@ const tried = <A>(work: () => A): Effect.Effect<A, Refused> =>
  */
 const openAt = (file: string, accept: (socket: net.Socket) => void): Effect.Effect<net.Server, Refused> =>
   Effect.acquireUseRelease(
-    tried(() => fs.mkdtempSync(path.join(path.dirname(file), ".emp"))),
+    tried(() => makeBeside(file)),
     (folder) => {
       const first = path.join(folder, "s")
       return Effect.tap(openServer({ path: first }, accept), (server) =>
@@ -92,37 +109,86 @@ const openAt = (file: string, accept: (socket: net.Socket) => void): Effect.Effe
           fs.linkSync(first, file)
         }).pipe(Effect.tapError(() => Effect.sync(() => server.close()))))
     },
-    (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true, force: true }))
+    (folder) => Effect.ignore(tried(() => fs.rmSync(folder, { recursive: true, force: true })))
   )
 
-const listen: Carrier["listen"] = (bind, accept) =>
-  Effect.flatMap(read(bind), ({ path: file }) => {
-    const start = Effect.andThen(
-      Effect.flatten(tried(() => clear(file))),
-      openAt(file, (socket) => accept(new SocketWire(accepted(socket), formatUnix({ host: undefined, path: file }))))
+/** The address of another machine is as good as any, but not to listen on. */
+const cannotListen = ({ detail, peer, reason }: LinkError): LinkError =>
+  new LinkError({ reason: reason === "connect_failed" ? "listen_failed" : reason, peer, detail })
+
+const listen: Carrier["listen"] = (bind, accept, _host, moved = () => {}) =>
+  Effect.flatMap(Effect.mapError(read(bind), cannotListen), ({ path: file }) => {
+    const open = Effect.map(
+      openAt(file, (socket) => accept(new SocketWire(accepted(socket), formatUnix({ host: undefined, path: file })))),
+      (server): Opened => ({ server, found: lookAt(file) })
     )
-    return Effect.mapError(listening(start, file), (error) =>
+    const first = Effect.andThen(Effect.flatten(tried(() => clear(file))), open)
+    const opened = Effect.mapError(listening(file, first, open), (error) =>
       new LinkError({
         reason: "listen_failed",
         peer: bind,
         detail: error.code === "EEXIST" ? "another process listens there" : errorText(error)
-      })).pipe(Effect.as([formatUnix({ host: os.hostname(), path: file })]))
+      }))
+    return Effect.andThen(opened, told(file, moved))
   })
 
-/** Until the scope closes, which takes the file away, if it still is that of this server. */
+/** So often it is looked whether the file is still there, and what the machine is called. */
+const lookEveryMillis = 2000
+
+const always = (look: Effect.Effect<unknown>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(lookEveryMillis), look))))
+
+/** The address for others, which is another one when the machine gets another name: they compare it with their own. */
+const told = (
+  file: string,
+  moved: (addresses: ReadonlyArray<string>) => void
+): Effect.Effect<ReadonlyArray<string>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const now = (): string => formatUnix({ host: os.hostname(), path: file })
+    const first = now()
+    let known = first
+    yield* always(Effect.sync(() => {
+      if (now() === known) return
+      known = now()
+      moved([known])
+    }))
+    return [first]
+  })
+
+/** A server, and the file by which it is found. */
+interface Opened {
+  readonly server: net.Server
+  readonly found: fs.BigIntStats | undefined
+}
+
+/**
+ * Until the scope closes, which takes the file away, if it still is that of this server, and this process still may. When somebody
+ * else has taken it away, as those do who tidy up `/tmp`, there is another one: nobody could find the node any more.
+ */
 const listening = (
-  start: Effect.Effect<net.Server, Refused>,
-  file: string
+  file: string,
+  first: Effect.Effect<Opened, Refused>,
+  again: Effect.Effect<Opened, Refused>
 ): Effect.Effect<void, Refused, Scope.Scope> =>
-  Effect.asVoid(Effect.acquireRelease(
-    Effect.map(start, (server) => ({ server, identity: identityOf(file) })),
-    ({ identity, server }) =>
-      Effect.sync(() => {
-        if (identityOf(file) === identity) fs.rmSync(file, { force: true })
-        server.close()
-      }),
-    { interruptible: true }
-  ))
+  Effect.gen(function*() {
+    let current: Opened | undefined = undefined
+    const take = (opened: Opened): void => {
+      current?.server.close()
+      current = opened
+    }
+    const close = ({ found, server }: Opened): void => {
+      server.close()
+      if (found !== undefined) remove(file, identityOf(found))
+    }
+    yield* Effect.acquireRelease(
+      Effect.map(first, take),
+      () => Effect.ignore(tried(() => current && close(current))),
+      { interruptible: true }
+    )
+    const isGone = Effect.orElseSucceed(tried(() => lookAt(file) === undefined), () => false)
+    const look = Effect.when(Effect.uninterruptible(Effect.map(again, take)), isGone)
+    yield* always(Effect.ignore(look))
+  })
 
 /** Unix sockets, as `Transport.layerUnix` provides them. */
 export const unixCarrier: Carrier = {

@@ -6,6 +6,7 @@
  */
 import * as os from "node:os"
 import * as path from "node:path"
+import { escape, escapeHost, unescape } from "../values/address.ts"
 
 export const unixScheme = "unix"
 
@@ -19,31 +20,26 @@ export interface UnixAddress {
   readonly path: string
 }
 
-/** What would be read as something else: the ends of addresses in lists and of labels, and what begins an escape. */
-const escaped = /[%,@\s\p{Cc}]/gu
-
 export const formatUnix = ({ host, path }: UnixAddress): string =>
-  `${unixScheme}:${host === undefined ? "" : `//${host}`}${path.replaceAll(escaped, encodeURIComponent)}`
-
-const unescape = (text: string): string | undefined => {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
-}
+  `${unixScheme}:${host === undefined ? "" : `//${escapeHost(host)}`}${escape(path)}`
 
 export const parseUnix = (address: string): UnixAddress | undefined => {
-  const [, host, rest = ""] = /^unix:(?:\/\/([^/]*)(?=\/))?(.+)$/i.exec(address) ?? []
+  const [, machine = "", rest = ""] = /^unix:(?:\/\/([^/]*)(?=\/))?(.+)$/i.exec(address) ?? []
+  const host = unescape(machine)
   const found = unescape(rest)
-  if (found === undefined || found === "" || found.endsWith("/") || found.includes("\0")) return undefined
+  if (host === undefined || found === undefined || found === "" || found.endsWith("/") || found.includes("\0")) {
+    return undefined
+  }
   return { host: host === "" ? undefined : host, path: path.resolve(found) }
 }
 
 /** What is wrong with an address of the scheme; `undefined` if nothing is. */
 export const wrongUnix = (address: string): string | undefined => {
   const read = parseUnix(address)
-  if (read === undefined) return `${JSON.stringify(address)} is not of the form unix:/path`
+  if (read === undefined) {
+    const advice = unescape(address) === undefined ? ": a % is written %25" : ""
+    return `${JSON.stringify(address)} is not of the form unix:/path${advice}`
+  }
   const bytes = Buffer.byteLength(read.path)
   return bytes > longestPath
     ? `the path of ${JSON.stringify(address)} has ${bytes} bytes: ${longestPath} are the most`

@@ -45,7 +45,25 @@ export const bare = ""
  */
 export const schemeOf = (address: string): string | undefined => {
   if (parseAddress(address, "localhost") !== undefined) return bare
-  return /^([a-z][a-z0-9+.-]*):[^\s\p{Cc},]+$/iu.exec(address)?.[1]?.toLowerCase()
+  return /^([a-z][a-z0-9+.-]*):[^\s\p{Cc},]*$/iu.exec(address)?.[1]?.toLowerCase()
+}
+
+/** What would be read as something else: the ends of addresses in lists and of labels, and what begins an escape. */
+const escaped = /[%,@\s\p{Cc}]/gu
+
+/** A text as it stands in an address with a scheme. */
+export const escape = (text: string): string => text.replaceAll(escaped, encodeURIComponent)
+
+/** The name of a host, which the kernel lets be any text, before a slash. */
+export const escapeHost = (name: string): string => escape(name).replaceAll("/", "%2F")
+
+/** The text that stands in an address with a scheme; `undefined` if none does. */
+export const unescape = (text: string): string | undefined => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
 }
 
 // ---- which addresses a machine has

@@ -17,6 +17,7 @@ export const linkErrorTexts = {
   already_connected: "a node with this node ID is connected already: are two processes running with one node ID?",
   crossing_connection: "both sides opened a connection at once; the other one stays",
   second_connection: "it opened one more connection, beside the one that stands",
+  data_not_expected: "no data connection with this node is expected here",
   echoed_greeting: "the other side sent our own nonce back: an attack, or a mirror",
   no_common_auth: "no authentication method that both sides allow",
   tls_required:

@@ -1,20 +1,29 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import { framings } from "../../../src/internal/transport/framing/framings.ts"
 import { sizeKey } from "../../../src/internal/transport/handshake/greeting.ts"
 import { Link, type LinkHome } from "../../../src/internal/transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../../../src/internal/transport/linkError.ts"
-import type { Wire } from "../../../src/internal/transport/wire.ts"
+import { untold, type Wire } from "../../../src/internal/transport/wire.ts"
 
 const mebibyte = 1024 * 1024
 
-/** A link on a wire that holds as many bytes as a test says, and what became of both. */
-const onWire = (
+const linkOn = (
+  wire: Wire,
   home: LinkHome = { nodeId: "a", isOwnKind: false, fork: () => {} },
   keys: ReadonlyMap<string, string> = new Map([["effect-mp", "x"]]),
   framing: "cbor" | "json" = "json"
-) => {
+): Link => {
+  const proof = { method: "hmac_sha3_512", subject: undefined, secret: 0 }
+  const security = { tls: undefined, received: proof, sent: proof }
+  const greeting = { protocol: "aemp", nodeId: "there", auths: [], framings: [framing], keys } as const
+  return new Link(wire, greeting, framings.get(framing)!, security, home)
+}
+
+/** A link on a wire that holds as many bytes as a test says, and what became of both. */
+const onWire = (home?: LinkHome, keys?: ReadonlyMap<string, string>, framing?: "cbor" | "json") => {
   const state = { buffered: 0, written: "", isDestroyed: false, drained: 0, lost: new Array<LinkErrorReason>() }
   const wire: Wire = {
     remote: "there:1",
@@ -30,10 +39,7 @@ const onWire = (
       state.isDestroyed = true
     }
   }
-  const proof = { method: "hmac_sha3_512", subject: undefined, secret: 0 }
-  const security = { tls: undefined, received: proof, sent: proof }
-  const greeting = { nodeId: "there", auths: [], framings: [framing], keys }
-  const link = new Link(wire, greeting, framings.get(framing)!, security, home)
+  const link = linkOn(wire, home, keys, framing)
   link.attach({
     message: () => {},
     damaged: () => {},
@@ -82,6 +88,73 @@ describe("bytes that have not left", () => {
     await written()
     assert.deepStrictEqual([link.hasRoom, state.drained], [true, 0])
   })
+})
+
+describe("a sender that waits for room", () => {
+  const Kibibytes = Schema.Literals([0, 1, 63, 64, 255, 256, 257, 1023, 1024, 1025, 3000])
+
+  /** Takes what it likes at once, and later some more; tells that all has left where it was given more than it need not tell of. */
+  const reluctant = (taking: ReadonlyArray<number>) => {
+    let taken = 0
+    const next = (): number => 1024 * taking[taken++ % taking.length]!
+    const state = { buffered: 0, owes: false }
+    const leave = (bytes: number): void => {
+      state.buffered -= Math.min(bytes, state.buffered)
+    }
+    const wire: Wire = {
+      remote: "there:1",
+      get buffered() {
+        return state.buffered
+      },
+      start: () => {},
+      write: (bytes) => {
+        state.buffered += bytes.length
+        leave(next())
+        state.owes ||= state.buffered > untold
+      },
+      end: (closed) => closed(),
+      destroy: () => {}
+    }
+    /** Later: answers whether it has something to tell. */
+    const tells = (): boolean => {
+      leave(Math.max(next(), 64 * 1024))
+      const isTold = state.owes && state.buffered === 0
+      if (isTold) state.owes = false
+      return isTold
+    }
+    return { wire, state, tells }
+  }
+
+  it.effect.prop("goes on, whatever is sent, and however the wire takes it", [
+    Schema.Array(Kibibytes).check(Schema.isMinLength(1), Schema.isMaxLength(20)),
+    Schema.Array(Kibibytes).check(Schema.isMinLength(1), Schema.isMaxLength(8))
+  ], ([sizes, taking]) =>
+    Effect.gen(function*() {
+      const { state, tells, wire } = reluctant(taking)
+      const link = linkOn(wire)
+      const left = [...sizes]
+      let isWaiting = false
+      link.attach({
+        message: () => {},
+        damaged: () => {},
+        lost: () => {},
+        drained: () => {
+          isWaiting &&= !link.hasRoom
+        }
+      })
+      while (left.length > 0) {
+        isWaiting ||= !link.hasRoom
+        if (!isWaiting) {
+          link.send("port", ["x".repeat(1024 * left.shift()!)])
+          continue
+        }
+        yield* Effect.promise(written)
+        if (isWaiting) {
+          assert.isTrue(state.owes, `it waits for ever, with ${state.buffered} bytes in the wire`)
+          if (tells()) link.drained()
+        }
+      }
+    }))
 })
 
 describe("a link that is given up for a mistake of the other side", () => {

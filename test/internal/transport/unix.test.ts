@@ -1,17 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
 import { execFileSync, spawn } from "node:child_process"
 import * as fs from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import * as net from "node:net"
 import * as os from "node:os"
+import system from "node:os"
 import * as path from "node:path"
 import { unixCarrier } from "../../../src/internal/transport/unix.ts"
 import { formatUnix, longestPath, parseUnix, wrongUnix } from "../../../src/internal/transport/unixAddress.ts"
 import { readLabel, schemeOf, splitAddresses } from "../../../src/internal/values/address.ts"
 import { makeFolder } from "../../folders.ts"
+import { eventually } from "../../processes.ts"
+
+const { hostname } = system
 
 const listen = (file: string) => unixCarrier.listen(`unix:${file}`, (wire) => wire.destroy(), "node")
 const reasonOf = (file: string) => Effect.map(Effect.flip(Effect.scoped(listen(file))), ({ detail }) => detail)
@@ -94,6 +101,96 @@ describe("the file of a Unix socket", () => {
       assert.deepStrictEqual(fs.readdirSync(folder), ["emp.sock"])
     }))
 
+  it.live("of somebody who came meanwhile is not taken for the one that was left behind", () =>
+    Effect.gen(function*() {
+      const file = `${makeFolder()}/emp.sock`
+      yield* Effect.promise(() => leaveBehind(file))
+      const late = yield* Effect.forkChild(reasonOf(file), { startImmediately: true })
+      // It has found that nobody listens, and goes on in another turn. Many file systems give the next file the same number.
+      fs.rmSync(file)
+      const server = net.createServer((socket) => socket.end()).listen(file)
+      assert.strictEqual(yield* Fiber.join(late), "another process listens there")
+      assert.isTrue(yield* isAnswered(`unix:${file}`))
+      server.close()
+    }))
+
+  it.live("that may not be removed is said to be in the way, and stays where the node may no longer remove it", (context) => {
+    if (process.getuid!() !== 0) return Effect.sync(() => context.skip("only root can be somebody else"))
+    return Effect.gen(function*() {
+      const folder = makeFolder()
+      yield* Effect.promise(() => leaveBehind(`${folder}/left.sock`))
+      fs.chmodSync(`${folder}/left.sock`, 0o777)
+      fs.chmodSync(folder, 0o1777)
+      const asOther = Effect.acquireRelease(
+        Effect.sync(() => process.seteuid!(65534)),
+        () => Effect.sync(() => process.seteuid!(0))
+      )
+      const scope = yield* Scope.make()
+      yield* Scope.provide(listen(`${folder}/mine.sock`), scope)
+      yield* Effect.scoped(Effect.andThen(
+        asOther,
+        Effect.gen(function*() {
+          assert.strictEqual(
+            yield* reasonOf(`${folder}/left.sock`),
+            "what a killed process has left there cannot be removed: operation not permitted"
+          )
+          yield* Scope.close(scope, Exit.void)
+        })
+      ))
+      assert.isFalse(yield* isAnswered(`unix:${folder}/mine.sock`))
+      assert.include(fs.readdirSync(folder), "mine.sock")
+      yield* listen(`${folder}/mine.sock`)
+    })
+  })
+
+  it.effect("that somebody takes away comes back, but not in the place of a successor's", () =>
+    Effect.gen(function*() {
+      const file = `${makeFolder()}/emp.sock`
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* listen(file)
+        fs.rmSync(file)
+        yield* TestClock.adjust("2 seconds")
+        yield* Effect.promise(() => eventually("the file is there again", () => fs.existsSync(file)))
+        assert.isTrue(yield* isAnswered(`unix:${file}`))
+        assert.strictEqual(fs.lstatSync(file).mode & 0o777, 0o600)
+        fs.rmSync(file)
+        fs.writeFileSync(file, "somebody else's")
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(fs.readFileSync(file, "utf8"), "somebody else's")
+      }))
+      assert.deepStrictEqual(fs.readdirSync(path.dirname(file)), ["emp.sock"])
+    }))
+
+  it.effect("has another address for others when the machine gets another name", () =>
+    Effect.gen(function*() {
+      const file = `${makeFolder()}/emp.sock`
+      const moves = new Array<ReadonlyArray<string>>()
+      yield* unixCarrier.listen(`unix:${file}`, (wire) => wire.destroy(), "node", (now) => void moves.push(now))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(moves, [])
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          system.hostname = () => "renamed"
+          syncBuiltinESMExports()
+        }),
+        () =>
+          Effect.sync(() => {
+            system.hostname = hostname
+            syncBuiltinESMExports()
+          })
+      )
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(moves, [[`unix://renamed${file}`]])
+      assert.isTrue(yield* isAnswered(`unix://renamed${file}`))
+    }))
+
+  it.live("of another machine cannot be listened on", () =>
+    Effect.gen(function*() {
+      const listening = Effect.scoped(unixCarrier.listen("unix://run/emp.sock", () => {}, "node"))
+      const { detail, reason } = yield* Effect.flip(listening)
+      assert.deepStrictEqual([reason, detail], ["listen_failed", "the socket is on another machine"])
+    }))
+
   it.live("cannot be made where there is no folder, and where one may not write", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* reasonOf(`${makeFolder()}/none/emp.sock`), "no such file or directory")
@@ -168,7 +265,7 @@ describe("an address of a Unix socket", () => {
   ], ([parts]) =>
     Effect.sync(() => {
       const file = path.resolve("/", parts.join("") + "s")
-      for (const host of [undefined, "box"]) {
+      for (const host of [undefined, "box", "my box", "a/b", "50%", "a@b,c\n", "büro"]) {
         const address = formatUnix({ host, path: file })
         assert.deepStrictEqual(parseUnix(address), { host, path: file })
         assert.strictEqual(schemeOf(address), "unix", address)
@@ -184,8 +281,12 @@ describe("an address of a Unix socket", () => {
   })
 
   it("is refused in words where it is none", () => {
-    for (const address of ["unix:", "unix:/", "unix:/run/", "unix:%", "unix:%00a"]) {
+    for (const address of ["unix:", "unix:/", "unix:/run/", "unix:%00a"]) {
       assert.strictEqual(wrongUnix(address), `${JSON.stringify(address)} is not of the form unix:/path`)
+    }
+    for (const address of ["unix:%", "unix:/tmp/100%.sock", "unix://50%/a"]) {
+      const problem = `${JSON.stringify(address)} is not of the form unix:/path: a % is written %25`
+      assert.strictEqual(wrongUnix(address), problem)
     }
     const long = `unix:/${"a".repeat(longestPath)}`
     assert.strictEqual(wrongUnix(long), `the path of ${JSON.stringify(long)} has 108 bytes: 107 are the most`)
@@ -196,6 +297,20 @@ describe("an address of a Unix socket", () => {
     const folder = makeFolder()
     const file = `${folder}/${"a".repeat(longestPath - folder.length - 1)}`
     await Effect.runPromise(Effect.scoped(listen(file)))
+  })
+
+  it("in the folder of the longest path can be listened on, and a longer one is refused in words", async () => {
+    const folder = makeFolder()
+    const deep = (bytes: number): string => {
+      const inner = `${folder}/${"d".repeat(bytes - folder.length - 1)}`
+      fs.mkdirSync(inner)
+      return `${inner}/a`
+    }
+    await Effect.runPromise(Effect.scoped(listen(deep(95))))
+    assert.strictEqual(
+      await Effect.runPromise(reasonOf(deep(96))),
+      "the path of its folder has 96 bytes: 95 are the most where a socket is made"
+    )
   })
 })
 

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { randomBytes } from "node:crypto"
+import { inWords } from "../../config/file.ts"
 import { printableInLine } from "../../values/printable.ts"
 import { CommandFailed } from "../network/session.ts"
 import type { Outputs } from "../outputs.ts"
@@ -51,14 +52,15 @@ export const init = Effect.fnUntraced(function*(wishes: Wishes) {
     form,
     files: project.map((file) => file.path),
     dependency: dependency.wanted,
-    next: [`cd ${quoted(wishes.folder)}`, "npm install", "npm test", "npm start"]
+    next: [`cd ${typed(wishes.folder)}`, "npm install", "npm test", "npm start"]
   }
   yield* Console.log(wishes.json ? JSON.stringify(written) : told(written, dependency))
 }, (written, { folder }) =>
   Effect.catchTag(written, "PlatformError", (error) =>
     new CommandFailed({
-      problem:
-        `${error.message}: name a folder that is empty or not there yet, and that you may write to; not ${folder}`
+      problem: `${
+        inWords(error)
+      }: name a folder that is empty or not there yet, and that you may write to; not ${folder}`
     })))
 
 const nameFor = Effect.fnUntraced(function*(wishes: Wishes, folder: string, own: OwnPackage, isAsking: boolean) {
@@ -85,8 +87,11 @@ const valuesFor = (name: string, { manifest }: OwnPackage, { tarball, wanted }: 
   vendor: tarball === undefined ? "" : "COPY vendor ./vendor"
 })
 
-const quoted = (folder: string): string =>
-  /^[\w./@%+,:=~][\w./@%+,:=~-]*$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`
+/** As it is typed for `cd`, which takes what begins with a hyphen for a flag. Shells make more of `~` and `=` where they stand first. */
+const typed = (folder: string): string => {
+  const place = folder.startsWith("-") ? `./${folder}` : folder
+  return /^[\w./@%+,:][\w./@%+,:=~-]*$/.test(place) ? place : `'${place.replaceAll("'", "'\\''")}'`
+}
 
 const told = ({ files, folder, next }: Outputs["init"], dependency: Dependency): string =>
   [

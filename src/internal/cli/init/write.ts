@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
+import { rmdir, unlink } from "node:fs/promises"
 import { CommandFailed } from "../network/session.ts"
 import type { ProjectFile } from "./template.ts"
 
@@ -16,7 +17,8 @@ const isThere = (file: string) => new CommandFailed({ problem: `${file} is there
 export const writeProject = Effect.fnUntraced(function*(root: string, project: ReadonlyArray<ProjectFile>) {
   const files = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const made: Array<string> = []
+  /** How to take back what was made. A folder goes if nobody else has put anything into it. */
+  const undo: Array<() => Promise<void>> = []
 
   /** Makes a folder and those above it, one by one: where none can be made, as in `/proc`, Node's own way may try for ever. */
   const makeFolder = (folder: string): Effect.Effect<void, PlatformError> =>
@@ -24,30 +26,30 @@ export const writeProject = Effect.fnUntraced(function*(root: string, project: R
       if (yield* files.exists(folder)) return
       if (path.dirname(folder) !== folder) yield* makeFolder(path.dirname(folder))
       yield* files.makeDirectory(folder)
-      made.push(folder)
+      undo.push(() => rmdir(folder))
     })
 
   const write = Effect.fnUntraced(function*({ content, mode, path: name }: ProjectFile) {
     const file = path.join(root, name)
     yield* makeFolder(path.dirname(file))
-    made.push(file)
+    undo.push(() => unlink(file))
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content
     yield* files.writeFile(file, bytes, { flag: "wx", mode }).pipe(
       Effect.catchTag("PlatformError", (error): Effect.Effect<never, CommandFailed | PlatformError> => {
         if (error.reason._tag !== "AlreadyExists") return Effect.fail(error)
-        made.pop()
+        undo.pop()
         return Effect.fail(isThere(file))
       })
     )
   })
 
-  const remove = Effect.suspend(() =>
-    Effect.forEach(made.toReversed(), (place) => Effect.ignore(files.remove(place)), { discard: true })
+  const takeBack = Effect.suspend(() =>
+    Effect.forEach(undo.toReversed(), (remove) => Effect.ignore(Effect.tryPromise(remove)), { discard: true })
   )
 
   for (const { path: name } of project) {
     const file = path.join(root, name)
     if (yield* files.exists(file)) return yield* isThere(file)
   }
-  yield* Effect.forEach(project, write, { discard: true }).pipe(Effect.onError(() => remove))
+  yield* Effect.forEach(project, write, { discard: true }).pipe(Effect.onError(() => takeBack))
 })

@@ -99,7 +99,8 @@ export abstract class SendBuffer {
   /** All that was added leaves. */
   flush(): void {
     if (this.isWriting) return
-    if (this.slab.isOversized) this.moveTo(none)
+    // What is full the wire may hand over for good: then nothing of it can be read any more, not even its length.
+    if (this.slab.isOversized || this.at > this.from && this.at === this.bytes.length) this.moveTo(none)
     this.leaveParts()
     if (this.at === this.from) return
     this.slab.claim()

@@ -13,7 +13,7 @@ import { linger, Link } from "../link.ts"
 import { LinkError } from "../linkError.ts"
 import { type Credentials, type Secured, type TlsEvents, TlsWire } from "../tls.ts"
 import type { Wire, WireEvents } from "../wire.ts"
-import { type Greeting, ownKindKey } from "./greeting.ts"
+import { dataOf, type Greeting, ownKindKey } from "./greeting.ts"
 import * as Handshake from "./handshake.ts"
 
 /** What makes a link of a wire. */
@@ -33,18 +33,22 @@ export interface Establish {
   readonly admit: (greeting: Greeting, verified: Effect.Effect<void>) => Effect.Effect<void, LinkError>
   /** Called when both sides are who they say, before the first packet: attaches to the link, or answers false. */
   readonly accept: (link: Link) => boolean
+  /** The number of the data connection that this is to be, if we dial it as one. */
+  readonly data: string | undefined
+  /** Called in the place of `accept` where it is one: answers what goes on with the wire, or nothing. */
+  readonly attach: (number: string, greeting: Greeting, wire: Wire) => WireEvents | undefined
   readonly maxMessageSize: number
   /** Runs what a link still has to do when it has ended. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }
 
 /**
- * Runs the handshake on a wire. Succeeds when the link stands; fails, with the wire closed, when it does not come to
+ * Runs the handshake on a wire. Succeeds when the link stands, or, with nothing, when a data connection does; fails, with the wire closed, when it does not come to
  * that. The time limit is the caller's.
  */
-export const establish = (wire: Wire, options: Establish): Effect.Effect<Link, LinkError> =>
+export const establish = (wire: Wire, options: Establish): Effect.Effect<Link | undefined, LinkError> =>
   Effect.contextWith((context: Context.Context<never>) =>
-    Effect.callback<Link, LinkError>((resume) => {
+    Effect.callback<Link | undefined, LinkError>((resume) => {
       const shell = new HandshakeShell(wire, options, Effect.runForkWith(context), resume)
       shell.begin()
       return Effect.sync(() => shell.abandon())
@@ -73,13 +77,15 @@ class HandshakeShell implements TlsEvents {
   private state: Handshake.Handshake
   private link: Link | undefined = undefined
   private decode: Decoder | undefined = undefined
+  /** What the wire serves, if it is a data connection. */
+  private attached: WireEvents | undefined = undefined
   private over = false
   private readonly opening: ReadonlyArray<Handshake.Action>
   private wire: Wire
   private readonly relay: Relay
   private readonly options: Establish
   private readonly fork: ReturnType<typeof Effect.runForkWith<never>>
-  private readonly resume: (result: Effect.Effect<Link, LinkError>) => void
+  private readonly resume: (result: Effect.Effect<Link | undefined, LinkError>) => void
   private admission: Fiber.Fiber<void, LinkError> | undefined = undefined
   private readonly verified = Deferred.makeUnsafe<void>()
 
@@ -87,14 +93,14 @@ class HandshakeShell implements TlsEvents {
     wire: Wire,
     options: Establish,
     fork: ReturnType<typeof Effect.runForkWith<never>>,
-    resume: (result: Effect.Effect<Link, LinkError>) => void
+    resume: (result: Effect.Effect<Link | undefined, LinkError>) => void
   ) {
     this.wire = wire
     this.relay = new Relay(this)
     this.options = options
     this.fork = fork
     this.resume = resume
-    const [state, actions] = Handshake.start(options.identity, options.nonce, wire.remote, options.isOurs)
+    const [state, actions] = Handshake.start(options.identity, options.nonce, wire.remote, options.isOurs, options.data)
     this.state = state
     this.opening = actions
   }
@@ -106,7 +112,7 @@ class HandshakeShell implements TlsEvents {
 
   /** The caller does not wait any more. */
   abandon(): void {
-    if (this.link === undefined && !this.over) this.stop()
+    if (this.link === undefined && this.attached === undefined && !this.over) this.stop()
   }
 
   private stop(): void {
@@ -117,16 +123,19 @@ class HandshakeShell implements TlsEvents {
 
   data(chunk: Uint8Array): void {
     if (this.over) return
-    if (this.link !== undefined) this.packets(chunk)
+    if (this.attached !== undefined) this.attached.data(chunk)
+    else if (this.link !== undefined) this.packets(chunk)
     else this.step(Handshake.receive(this.state, chunk))
   }
 
   drained(): void {
+    this.attached?.drained()
     this.link?.drained()
   }
 
   closed(why: string): void {
-    const { link, state } = this
+    const { attached, link, state } = this
+    if (attached !== undefined) return attached.closed(why)
     if (link !== undefined) return link.lose(new LinkError({ reason: "link_lost", peer: link.nodeId, detail: why }))
     const reason = state.phase === "greeting" ? "left_in_silence" : state.secure ? "tls_closed" : "handshake_closed"
     this.refuse(new LinkError({ reason, peer: state.peer, detail: why }))
@@ -179,12 +188,12 @@ class HandshakeShell implements TlsEvents {
   }
 
   broken(why: string): void {
-    if (this.link !== undefined) this.closed(why)
+    if (this.link !== undefined || this.attached !== undefined) this.closed(why)
     else this.refuse(new LinkError({ reason: "tls_failed", peer: this.state.peer, detail: why }))
   }
 
   notAccepted(why: string): void {
-    if (this.link !== undefined) this.closed(why)
+    if (this.link !== undefined || this.attached !== undefined) this.closed(why)
     else this.refuse(new LinkError({ reason: "tls_refused", peer: this.state.peer, detail: why }))
   }
 
@@ -207,6 +216,8 @@ class HandshakeShell implements TlsEvents {
 
   private up(action: Extract<Handshake.Action, { readonly _tag: "Up" }>): void {
     this.authenticated()
+    const number = this.options.data ?? dataOf(action.greeting)
+    if (number !== undefined) return this.attach(number, action)
     const receives = framings.get(action.receives)!
     const { fork, identity } = this.options
     const home = { nodeId: identity.nodeId, isOwnKind: identity.keys.has(ownKindKey), fork }
@@ -221,6 +232,16 @@ class HandshakeShell implements TlsEvents {
     )
     this.resume(Effect.succeed(link))
     if (action.rest.length > 0) this.packets(action.rest)
+  }
+
+  private attach(number: string, { greeting, rest }: Extract<Handshake.Action, { readonly _tag: "Up" }>): void {
+    const attached = this.options.attach(number, greeting, this.wire)
+    if (attached === undefined) {
+      return this.refuse(new LinkError({ reason: "data_not_expected", peer: this.state.peer }))
+    }
+    this.attached = attached
+    this.resume(Effect.succeed(undefined))
+    if (rest.length > 0) attached.data(rest)
   }
 
   private packets(chunk: Uint8Array): void {

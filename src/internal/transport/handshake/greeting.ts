@@ -6,8 +6,16 @@
 import { isNodeId } from "../../values/portId.ts"
 import type { LinkErrorReason } from "../linkError.ts"
 
+/** The first field of a greeting: of a connection that is to be a link, and of one that is to carry bytes beside it. */
+export const linkProtocol = "aemp"
+export const dataProtocol = "aemp-dataconn"
+/** By this key the two nodes know which of their data connections it is. */
+export const dataKey = "dataconn_id"
+
 /** What the other side said of itself in its first line. */
 export interface Greeting {
+  /** What the connection is to be, as far as its sender is concerned. */
+  readonly protocol: typeof linkProtocol | typeof dataProtocol
   readonly nodeId: string
   /** Auth methods that it accepts, best first. */
   readonly auths: ReadonlyArray<string>
@@ -26,13 +34,17 @@ export const sizeKey = "effect-mp-size"
 /** Whether the sender, of our own kind, knows what goes beside messages: `emp_aside`. */
 export const asideKey = "effect-mp-aside"
 
+/** The number of the data connection that the other side dials; `undefined`: it would have a link. */
+export const dataOf = ({ keys, protocol }: Greeting): string | undefined =>
+  protocol === dataProtocol ? keys.get(dataKey) : undefined
+
 /** Whether the other side has a certificate, and insists on TLS with everybody who has one. */
 export const talksTls = (greeting: Greeting): boolean => Math.trunc(Number(greeting.keys.get("tls"))) === 1
 
 /** What a greeting line holds. Perl neither encodes nor decodes values: none of them may hold a `;`. */
 export const formatGreeting = (greeting: Greeting): string =>
   [
-    "aemp",
+    greeting.protocol,
     "1",
     greeting.nodeId,
     greeting.auths.join(","),
@@ -45,12 +57,23 @@ export const parseGreeting = (
   line: string
 ): Greeting | { readonly reason: LinkErrorReason; readonly detail: string } => {
   const [protocol, version, nodeId = "", auths = "", framings = "", ...rest] = line.split(";")
-  if (protocol !== "aemp") return { reason: "not_aemp", detail: `its greeting begins with ${visible(line)}` }
+  const keys = new Map(rest.map(keyAndValue))
+  // A data connection of another kind of node is nothing that we know.
+  const isData = protocol === dataProtocol && keys.has(ownKindKey) && keys.has(dataKey)
+  if (protocol !== linkProtocol && !isData) {
+    return { reason: "not_aemp", detail: `its greeting begins with ${visible(line)}` }
+  }
   if (Number(version) !== 1) {
     return { reason: "version_mismatch", detail: `it says ${visible(version ?? "")}, we speak 1` }
   }
   if (!isNodeId(nodeId)) return { reason: "malformed_greeting", detail: `its node ID is ${visible(nodeId)}` }
-  return { nodeId, auths: list(auths), framings: list(framings), keys: new Map(rest.map(keyAndValue)) }
+  return {
+    protocol: isData ? dataProtocol : linkProtocol,
+    nodeId,
+    auths: list(auths),
+    framings: list(framings),
+    keys
+  }
 }
 
 const list = (text: string): ReadonlyArray<string> => text === "" ? [] : text.split(",")

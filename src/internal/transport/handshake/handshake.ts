@@ -10,9 +10,12 @@ import type { Security } from "../security.ts"
 import type { Secured } from "../tls.ts"
 import { type GreetingLines, methods } from "./auth.ts"
 import {
+  dataKey,
+  dataProtocol,
   formatAuth,
   formatGreeting,
   type Greeting,
+  linkProtocol,
   ownKindKey,
   parseAuth,
   parseGreeting,
@@ -58,19 +61,22 @@ const lineFeed = 0x0a
 
 /**
  * Begins: both greeting lines go out at once. `peer` is the address of the other side as we see it. `isOurs` knows the nonces of
- * all our open handshakes: by them, and by nothing that the other side says of itself, a connection is known to lead back to us.
+ * all our open handshakes: by them, and by nothing that the other side says of itself, a connection is known to lead back to us. `data`
+ * is the number of the data connection that we dial.
  */
 export const start = (
   identity: Identity,
   nonce: string,
   peer: string,
-  isOurs: (nonce: string) => boolean = () => false
+  isOurs: (nonce: string) => boolean = () => false,
+  data?: string
 ): Result => {
   const greeting = formatGreeting({
+    protocol: data === undefined ? linkProtocol : dataProtocol,
     nodeId: identity.nodeId,
     auths: identity.authAccept,
     framings: identity.framings,
-    keys: new Map([...identity.keys, ["peeraddr", peer]])
+    keys: new Map([...identity.keys, ["peeraddr", peer], ...data === undefined ? [] : [[dataKey, data] as const]])
   })
   return begin(identity, { greeting, nonce }, peer, isOurs)
 }
@@ -167,7 +173,8 @@ export const rejected = (state: Handshake, error: LinkError): Result => {
 const refusals: ReadonlyMap<string, LinkErrorReason> = new Map([
   ["duplicate_node", "node_id_taken"],
   ["already_connected", "already_connected"],
-  ["crossing_connection", "crossing_connection"]
+  ["crossing_connection", "crossing_connection"],
+  ["data_not_expected", "data_not_expected"]
 ])
 
 /** Sends our auth line, when it may go out. */

@@ -1,0 +1,64 @@
+/** W12: the same between two processes over other transports, each beside TCP: one way, there and back, and large payloads. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { type Node, Port, Transport } from "../../src/index.ts"
+import * as ours from "../ours.ts"
+import { numbersTo, rate, textOf, type Workload } from "../workload.ts"
+
+const all: Readonly<Record<string, ours.Wire>> = {
+  "TCP": ours.tcp,
+  "WebSocket": { layer: Transport.layerWebSocket(), bind: "ws://127.0.0.1:*" }
+}
+
+/** What the other process has, whatever is asked of it. */
+const receiver = Port.make({
+  item: () => {},
+  blob: () => {},
+  done: (reply: Port.PortId) => Port.snd(reply)
+})
+
+/** So many messages, and a question that is answered behind them. */
+const burst = (port: Port.PortId, tag: string, messages: ReadonlyArray<readonly [number, string | Uint8Array]>) =>
+  Effect.andThen(
+    Effect.forEach(messages, (message) => Port.snd(port, tag, ...message), { discard: true }),
+    Port.cal(port, "done")
+  )
+
+const items = numbersTo(100_000).map((n) => [n, textOf(n)] as const)
+const blobBytes = 256 * 1024
+const blobs = numbersTo(256).map((n) => [n, new Uint8Array(blobBytes).fill(n)] as const)
+const rounds = numbersTo(2000)
+
+const workload = (
+  name: string,
+  title: string,
+  unit: Workload["unit"],
+  measure: (port: Port.PortId) => Effect.Effect<number, unknown, Node.Node | Scope.Scope>
+): Workload => ({
+  name,
+  title,
+  unit,
+  sides: Object.fromEntries(
+    Object.entries(all).map(([side, wire]) => [side, {
+      partner: ours.listening(receiver, {}, wire),
+      measure: (partners) => ours.dialling(partners, (port = "") => measure(port), {}, wire)
+    }])
+  ),
+  lines: Object.keys(all).filter((side) => side !== "TCP").map((side) => ({ side, peer: "TCP" }))
+})
+
+export const wires: ReadonlyArray<Workload> = [
+  workload("W12a", "over other transports, one way", "/s", (port) => rate(items.length, burst(port, "item", items))),
+  workload(
+    "W12b",
+    "there and back, one at a time",
+    "/s",
+    (port) => rate(rounds.length, Effect.forEach(rounds, () => Port.cal(port, "done"), { discard: true }))
+  ),
+  workload(
+    "W12c",
+    "payloads of 256 KiB",
+    "MB/s",
+    (port) => rate(blobs.length * blobBytes / 1e6, burst(port, "blob", blobs))
+  )
+]
