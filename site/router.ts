@@ -1,37 +1,16 @@
 /**
  * Where things stand on the site: a page for each module, with all of its members on it, and one for each Markdown file, at the path
- * that it has in the repository. Anchors of pages are those that GitHub makes.
+ * that it has in the repository.
  */
 import {
   BaseRouter,
   type DeclarationReflection,
-  type PageDefinition,
   PageKind,
-  type ProjectReflection,
   Reflection,
   ReflectionKind,
-  type RouterTarget,
-  Slugger
+  type RouterTarget
 } from "typedoc"
 import { pathOf } from "./pages.ts"
-
-export class GitHubSlugger extends Slugger {
-  private readonly taken = new Set<string>()
-
-  override slug(heading: string): string {
-    const wanted = heading.trim().toLowerCase().replaceAll(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "").replaceAll(" ", "-")
-    let slug = wanted
-    for (let count = 1; this.taken.has(slug); count++) slug = `${wanted}-${count}`
-    this.taken.add(slug)
-    return slug
-  }
-  override hasAnchor(anchor: string): boolean {
-    return this.taken.has(anchor)
-  }
-  override getSimilarAnchors(): Array<string> {
-    return [...this.taken]
-  }
-}
 
 /** What stands in a list of fields below its name. */
 export const fieldsOf = ({ children, kind, type }: DeclarationReflection): ReadonlyArray<DeclarationReflection> =>
@@ -39,11 +18,6 @@ export const fieldsOf = ({ children, kind, type }: DeclarationReflection): Reado
     (kind === ReflectionKind.TypeAlias && type?.type === "reflection" ? type.declaration.children : undefined) ?? []
 
 export class SiteRouter extends BaseRouter {
-  override buildPages(project: ProjectReflection): Array<PageDefinition> {
-    const pages = super.buildPages(project)
-    this.sluggers.set(project, new GitHubSlugger({ lowercase: true }))
-    return pages
-  }
   /** The list of all modules is the beginning of the reference. It stands beside the front page: both are the project, and link alike. */
   protected override getFileName(baseName: string): string {
     return super.getFileName(baseName === "modules" ? "reference" : baseName)
@@ -55,10 +29,6 @@ export class SiteRouter extends BaseRouter {
     if (!(target instanceof Reflection)) return undefined
     if (target.isDocument()) return PageKind.Document
     return target.kindOf([ReflectionKind.Module, ReflectionKind.Namespace]) ? PageKind.Reflection : undefined
-  }
-  protected override buildChildPages(target: RouterTarget, pages: Array<PageDefinition>): void {
-    super.buildChildPages(target, pages)
-    if (this.hasOwnDocument(target)) this.sluggers.set(target, new GitHubSlugger({ lowercase: true }))
   }
   /** Members have an anchor, and what is a field of one of them: `mon`, `Options.nodeId`. */
   protected override buildAnchors(target: RouterTarget, page: RouterTarget): void {

@@ -2,9 +2,16 @@
  * What search finds: each section of a page by itself, and exports by their full name too, `Port.mon`.
  */
 import { readFileSync } from "node:fs"
-import { type Application, DocumentReflection, IndexEvent, type ProjectReflection, ReflectionKind } from "typedoc"
+import {
+  type Application,
+  DocumentReflection,
+  IndexEvent,
+  type ProjectReflection,
+  ReflectionKind,
+  Slugger
+} from "typedoc"
 import { markdownOf } from "./pages.ts"
-import { GitHubSlugger, SiteRouter } from "./router.ts"
+import { SiteRouter } from "./router.ts"
 
 interface Section {
   readonly heading: string
@@ -31,7 +38,7 @@ const indexed = (
   url: string,
   router: SiteRouter
 ): ReadonlyArray<DocumentReflection> => {
-  const slugger = new GitHubSlugger({ lowercase: true })
+  const slugger = new Slugger({ lowercase: true })
   return sectionsOf(markdown).map(({ heading, text }) => {
     const isBeginning = heading === ""
     const content = [{ kind: "text" as const, text }]

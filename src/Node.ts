@@ -439,11 +439,11 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       const carrier = yield* Transport
       const incarnation = yield* randomText(16)
       const checked = yield* nodeOptions.check(options, expanded.nodeId, incarnation)
-      const places = yield* nodeOptions.checkPlaces(options, checked, carrier)
+      const { advertise, binds } = yield* nodeOptions.checkAddresses(options, checked, carrier)
       const context = yield* Effect.context<Scope.Scope>()
       const proof = new OwnProof(options, incarnation, checked)
       const connect = (router: routers.Router) =>
-        new Connections(router, carrier, { ...checked, ...places, proof, makeNonce }, context)
+        new Connections(router, carrier, { ...checked, advertise, proof, makeNonce }, context)
       const router = yield* makeRouter(expanded, connect, checked.drainTimeoutMillis)
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
       router.log.life("starting", `node ${router.nodeId} starts: ${describeProcess}`)
@@ -453,7 +453,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
         Effect.sync(() => new NodeMetrics(router, context)),
         (metrics) => Effect.sync(() => metrics.remove())
       )
-      yield* router.network.listen(places.binds)
+      yield* router.network.listen(binds)
       const where = router.addresses.length === 0 ? "nowhere" : `on ${router.addresses.join(", ")}`
       router.log.of("Transport").life("listening", `node ${router.nodeId} listens ${where}`)
       return router

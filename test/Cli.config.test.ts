@@ -10,13 +10,13 @@ import * as os from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { groups } from "../src/internal/cli/config/chain.ts"
+import { makeFolder } from "./folders.ts"
 import { withoutLife } from "./life.ts"
 import { emp as executable, start as startNode, startEmp } from "./processes.ts"
 
 /** A home, with the configuration file in it, and `emp` for somebody who lives there. */
 const makeHome = (text?: string) => {
-  const home = fs.mkdtempSync(join(os.tmpdir(), "emp-home-"))
-  onTestFinished(() => fs.rmSync(home, { recursive: true, force: true }))
+  const home = makeFolder()
   const file = join(home, ".effect-mp.json")
   if (text !== undefined) fs.writeFileSync(file, text)
   const none = { EFFECT_MP_RC: undefined, EMP_SECRET: undefined, EMP_CERT: undefined }

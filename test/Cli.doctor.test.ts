@@ -5,16 +5,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import * as net from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
+import { makeFolder } from "./folders.ts"
 import { emp, root, start, startEmp, startNode } from "./processes.ts"
-
-const makeFolder = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), "emp-doctor-"))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
 
 /** What it says. Where there is no terminal no line goes on in the next one. */
 const doctor = async (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}) => {

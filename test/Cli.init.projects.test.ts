@@ -8,8 +8,8 @@ import { join } from "node:path"
 import { formNames } from "../src/internal/cli/init/forms.ts"
 import { reachable } from "../src/internal/values/address.ts"
 import { stagesOf, wordsOf } from "./deployed.ts"
-import { emp as empFile, eventually, root, start } from "./processes.ts"
-import { ask, freePort, Projects } from "./projects.ts"
+import { emp as empFile, eventually, freePort, root, start } from "./processes.ts"
+import { ask, Projects } from "./projects.ts"
 
 let projects: Projects
 beforeAll(() => {

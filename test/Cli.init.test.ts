@@ -10,6 +10,7 @@ import { formNames } from "../src/internal/cli/init/forms.ts"
 import type { Outputs } from "../src/internal/cli/outputs.ts"
 import { version } from "../src/internal/values/version.ts"
 import { environmentOf, stagesOf, wordsOf } from "./deployed.ts"
+import { unpack } from "./packed.ts"
 import { root, start } from "./processes.ts"
 import { Projects } from "./projects.ts"
 
@@ -240,11 +241,10 @@ describe("an emp that npm has installed", () => {
   /** Unpacked as npm does it, with what npm notes of where it is from. */
   const installed = (name: string, resolved: string): string => {
     const modules = projects.path(name, "node_modules")
-    mkdirSync(join(modules, "effect-mp"), { recursive: true })
-    execFileSync("tar", ["-xzf", projects.tarball, "--strip-components=1", "-C", join(modules, "effect-mp")])
+    const place = unpack(projects.tarball, modules)
     const noted = { packages: { "node_modules/effect-mp": { version, resolved } } }
     writeFileSync(join(modules, ".package-lock.json"), JSON.stringify(noted))
-    return join(modules, "effect-mp/dist/emp.cjs")
+    return join(place, "dist/emp.cjs")
   }
 
   it("from a registry takes what the registry has", async () => {

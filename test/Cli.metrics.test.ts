@@ -2,10 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { rmSync, writeFileSync } from "node:fs"
 import * as http from "node:http"
 import type { AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import * as Global from "../src/Global.ts"
@@ -13,7 +12,8 @@ import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { readExposition, valueOf } from "./exposition.ts"
-import { eventually, type Process, startEmp, startRun } from "./processes.ts"
+import { makeFolder } from "./folders.ts"
+import { eventually, freePort, type Process, startEmp, startRun } from "./processes.ts"
 
 const secret = "swordfish"
 const gated = "test/fixtures/gated.ts"
@@ -35,19 +35,6 @@ const listening = async (handle: http.RequestListener, port = 0): Promise<http.S
   await new Promise<void>((resolve) => void server.listen(port, "127.0.0.1", resolve))
   onTestFinished(() => void server.close().closeAllConnections())
   return Object.assign(server, { port: (server.address() as AddressInfo).port })
-}
-
-/** A port of this machine that nobody listens on. */
-const freePort = async (): Promise<number> => {
-  const server = await listening(() => {})
-  await new Promise((resolve) => server.close(resolve))
-  return server.port
-}
-
-const scratch = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), "emp-metrics-"))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  return folder
 }
 
 /** Runs a body on a node of a network. */
@@ -97,7 +84,7 @@ describe("emp run --metrics", () => {
   })
 
   it("tells when the node is ready, and until then what it lacks", async () => {
-    const gate = join(scratch(), "gate")
+    const gate = join(makeFolder(), "gate")
     const port = await freePort()
     const args = ["--node-id", "probed", "--seed", `127.0.0.1:${port}`]
     const node = startRun([...args, "--metrics", "127.0.0.1:*", "--service", gated], { GATE: gate })
@@ -146,7 +133,7 @@ describe("emp run --metrics", () => {
 
 describe("emp run --otlp", () => {
   it("sends traces, metrics and logs, with the ID of the node", async () => {
-    const gate = join(scratch(), "gate")
+    const gate = join(makeFolder(), "gate")
     writeFileSync(gate, "")
     const bodies = new Map<string, ReadonlyArray<string>>()
     const collector = await listening((request, response) => {

@@ -2,10 +2,9 @@
  * A node of `emp run` that reads its configuration again: real processes, whose files change.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
+import { makeFolder } from "./folders.ts"
 import { emp, eventually, type Process, start, startNode } from "./processes.ts"
 
 /** A service of the fixtures with a name, as the configuration has it. */
@@ -15,8 +14,7 @@ type Document = Readonly<Record<string, unknown>>
 
 /** A node with a configuration file of its own. */
 const startConfigured = async (document: Document, args: ReadonlyArray<string> = []) => {
-  const folder = mkdtempSync(join(tmpdir(), "emp-reload-"))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = makeFolder()
   const file = join(folder, "rc.json")
   const write = (document: Document) =>
     writeFileSync(file, JSON.stringify({ nodeid: "worker", binds: ["127.0.0.1:*"], secret: "swordfish", ...document }))

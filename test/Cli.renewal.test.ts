@@ -2,19 +2,13 @@
  * `emp run` takes new secrets and certificates while it runs: real processes with traffic between them, which lose no link.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { devNull, tmpdir } from "node:os"
+import { copyFileSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { devNull } from "node:os"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
 import type { Status } from "../src/internal/node/status.ts"
 import { pem, pemFile } from "./certificates.ts"
+import { makeFolder } from "./folders.ts"
 import { emp, type Process, start } from "./processes.ts"
-
-const makeFolder = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), "emp-renewal-"))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
 
 type Environment = Record<string, string | undefined>
 const bare: Environment = { EMP_SECRET: undefined, EFFECT_MP_RC: devNull }

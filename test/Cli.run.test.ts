@@ -2,10 +2,10 @@
  * `emp run` with its watchdog: real processes that are killed, hang, and come back.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
-import { isAlive, root, startEmp } from "./processes.ts"
+import { makeFolderInside } from "./folders.ts"
+import { isAlive, startEmp } from "./processes.ts"
 import { gone, hang, nthWorker, ports, startWatched, talk } from "./watched.ts"
 
 const stubborn = ["--service", "test/fixtures/services.ts#stubborn"]
@@ -183,9 +183,7 @@ describe("the watchdog of emp run", () => {
   })
 
   it("restarts the node when the source of a service changes, with --watch", async () => {
-    mkdirSync(join(root, ".examples"), { recursive: true })
-    const folder = mkdtempSync(join(root, ".examples/watched-"))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = makeFolderInside()
     const file = join(folder, "service.ts")
     const source = (word: string) =>
       `import * as Console from "effect/Console"\nexport default Console.log("it says ${word}")\n`

@@ -2,10 +2,9 @@
  * The services of `emp run`: what becomes of those that fail, and of their node.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { onTestFinished } from "vitest"
+import { makeFolder } from "./folders.ts"
 import { emp, root, start, startNode, startRun } from "./processes.ts"
 import { nthWorker, ports, startWatched, talk } from "./watched.ts"
 
@@ -70,8 +69,7 @@ describe("the services of emp run", () => {
       "service.mjs": "import { nope } from \"node:fs\"\n"
     }]
   ])("that have an error of syntax %s are told with file, line and column", async (_, expected, files) => {
-    const folder = mkdtempSync(join(tmpdir(), "emp-service-"))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const folder = makeFolder()
     mkdirSync(join(folder, "below"))
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
     const service = join(folder, Object.keys(files)[0]!)
@@ -83,8 +81,7 @@ describe("the services of emp run", () => {
 
 /** A project, whose modules are functions that fail with their path; and what an `import` in its folder `work` makes of a name. */
 const makeProject = (files: Record<string, unknown>) => {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "emp-project-")))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const folder = realpathSync(makeFolder())
   const write = (name: string, text: string): void => {
     mkdirSync(dirname(join(folder, name)), { recursive: true })
     writeFileSync(join(folder, name), text)

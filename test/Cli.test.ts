@@ -10,7 +10,7 @@ import { Node, Port, Transport } from "../src/index.ts"
 import { linkErrorReasons } from "../src/internal/transport/linkError.ts"
 import { version } from "../src/internal/values/version.ts"
 import { withoutLife } from "./life.ts"
-import { eventually, isAlive, type Process, start, startEmp, startNode, startRun } from "./processes.ts"
+import { eventually, freePort, isAlive, type Process, start, startEmp, startNode, startRun } from "./processes.ts"
 
 describe("emp", () => {
   it("names its commands in --help, and without arguments", async () => {
@@ -217,7 +217,7 @@ describe("emp run", () => {
   })
 
   it("ends with 0 on SIGTERM while it waits for its seed", async () => {
-    const node = startRun(["--seed", await freeAddress()])
+    const node = startRun(["--seed", `127.0.0.1:${await freePort()}`])
     await node.sees(/cannot reach seed/)
     const { code, stdout } = await node.end("SIGTERM")
     assert.strictEqual(stdout, "")
@@ -225,7 +225,7 @@ describe("emp run", () => {
   })
 
   it("is ready when its seed is there, however late", async () => {
-    const address = await freeAddress()
+    const address = `127.0.0.1:${await freePort()}`
     const node = startRun(["--node-id", "early", "--seed", address])
     await node.sees(/cannot reach seed/)
     startEmp(["run", "--node-id", "late", "--bind", address])
@@ -263,15 +263,6 @@ describe("emp run", () => {
     await second.sees(/node twin is ready/)
   })
 })
-
-/** An address on which nothing listens. */
-const freeAddress = async (): Promise<string> => {
-  const server = net.createServer().listen(0, "127.0.0.1")
-  await new Promise((resolve) => server.once("listening", resolve))
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return `127.0.0.1:${port}`
-}
 
 describe("a service of emp run", () => {
   it("may be made by a function, and end before the node does", async () => {

@@ -3,18 +3,13 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { spawn, spawnSync } from "node:child_process"
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { devNull, tmpdir } from "node:os"
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs"
+import { devNull } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
+import { makeFolder } from "./folders.ts"
 import { eventually, isAlive, Process, root, start, startEmp } from "./processes.ts"
 import { gone, hang, nthWorker, startWatched } from "./watched.ts"
-
-const folder = (): string => {
-  const made = mkdtempSync(join(tmpdir(), "emp-watchdog-"))
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }))
-  return made
-}
 
 const titleOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim()
 
@@ -63,7 +58,7 @@ describe("the watchdog of emp run", () => {
   })
 
   it("passes over what a service says to the parent of its process", async () => {
-    const file = join(folder(), "service.mjs")
+    const file = join(makeFolder(), "service.mjs")
     writeFileSync(
       file,
       `for (const said of ["beat", 42, null, [], { settings: 5 }, { EFFECT_MP_WATCHED: { new: true } }]) process.send(said)
@@ -77,7 +72,7 @@ describe("the watchdog of emp run", () => {
 
 /** A `systemd-notify` that writes down what it is to say. */
 const fakeNotify = () => {
-  const bin = folder()
+  const bin = makeFolder()
   const socket = join(bin, "said")
   writeFileSync(join(bin, "systemd-notify"), `#!/bin/sh\nIFS="|"\nprintf '%s\\n' "$*" >> "$NOTIFY_SOCKET"\n`)
   chmodSync(join(bin, "systemd-notify"), 0o755)
@@ -128,7 +123,7 @@ describe("a service manager", () => {
   })
 
   it("that cannot be told is a warning, once, and the node runs", async () => {
-    const empty = folder()
+    const empty = makeFolder()
     const { watchdog } = await startWatched([], undefined, {
       NOTIFY_SOCKET: join(empty, "nobody"),
       WATCHDOG_USEC: "2000000",
@@ -145,7 +140,7 @@ describe("a service manager", () => {
   it.skipIf(!isInstalled("systemd-notify") || !isInstalled("perl")).each(["a socket", "an abstract socket"])(
     "is told by systemd's own command, over %s",
     async (kind) => {
-      const place = kind === "a socket" ? join(folder(), "notify") : `@${join(folder(), "notify")}`
+      const place = kind === "a socket" ? join(makeFolder(), "notify") : `@${join(makeFolder(), "notify")}`
       const program = `$| = 1; my $place = $ARGV[0]; $place =~ s/^@/\\0/;
         my $socket = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $place) or die $!; print "listening\\n";
         while (defined $socket->recv(my $said, 4096)) { $said =~ s/\\n/|/g; print "$said\\n" }`
@@ -163,7 +158,7 @@ describe("a service manager", () => {
 describe.skipIf(!isInstalled("script"))("a terminal that is gone", () => {
   /** Runs a command in a terminal of its own until its node has begun, and takes the terminal away. Answers the notes of the service. */
   const inTerminal = async (before: string, args: string) => {
-    const notes = join(folder(), "notes")
+    const notes = join(makeFolder(), "notes")
     const noted = (): string => existsSync(notes) ? readFileSync(notes, "utf8") : ""
     const node = `"${process.execPath}" dist/emp.cjs run --norc --bind 127.0.0.1:* --node-id t`
     const command = `${before} ${node} --service test/fixtures/noted.ts ${args}`

@@ -1,15 +1,6 @@
 import { describe, it } from "@effect/vitest"
-import * as net from "node:net"
-import { eventually, type Process, startRun } from "./processes.ts"
+import { eventually, freePort, type Process, startRun } from "./processes.ts"
 import { sized } from "./size.ts"
-
-const freePort = async (): Promise<number> =>
-  await new Promise((resolve) => {
-    const server = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as net.AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 
 /** How many members of the group the node has seen last. */
 const sees = (node: Process): number => Number(Array.from(node.stdout.matchAll(/^sees (\d+)$/gm)).at(-1)?.[1] ?? 0)

@@ -9,16 +9,15 @@ import * as Layer from "effect/Layer"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
 import * as Global from "../src/Global.ts"
 import * as Node from "../src/Node.ts"
 import * as Transport from "../src/Transport.ts"
+import { makeFolder } from "./folders.ts"
 import { makeLogs } from "./harness.ts"
 
 /** A configuration file that is gone after the test. */
 const makeFile = (content: unknown): string => {
-  const folder = fs.mkdtempSync(join(os.tmpdir(), "emp-profile-"))
-  onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true }))
+  const folder = makeFolder()
   const file = join(folder, "rc.json")
   fs.writeFileSync(file, typeof content === "string" ? content : JSON.stringify(content))
   return file

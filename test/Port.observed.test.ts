@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
@@ -12,6 +11,7 @@ import { Node, Port, Transport } from "../src/index.ts"
 import { nameOf } from "../src/internal/values/portId.ts"
 import { collector, connect, testOver, transports, until } from "./harness.ts"
 import { connectRaw, ownKind } from "./rawPeer.ts"
+import { makeTracer } from "./tracers.ts"
 
 /** What was logged: the text with its annotations. */
 const makeLog = () => {
@@ -68,20 +68,6 @@ describe("a log line of a handler", () => {
     }).pipe(Effect.scoped, Effect.provide([Node.layerLocal, layer]))
   })
 })
-
-/** A tracer that keeps its spans. */
-const makeTracer = () => {
-  const spans: Array<Tracer.NativeSpan> = []
-  const tracer = Tracer.make({
-    span: (options) => {
-      const span = new Tracer.NativeSpan(options)
-      spans.push(span)
-      return span
-    }
-  })
-  const named = (name: string) => spans.filter((span) => span.name === name)
-  return { spans, named, layer: Layer.succeed(Tracer.Tracer, tracer) }
-}
 
 const parentOf = (span: Tracer.NativeSpan) => span.parent._tag === "Some" ? span.parent.value.spanId : undefined
 

@@ -100,6 +100,10 @@ const broken = (change: (wire: Transport.Wire) => Partial<Transport.Wire>): Laye
   ).pipe(Layer.provide(Transport.layerTcp))
 }
 
+/** A wire that tells something otherwise. */
+const hearing = (change: (events: Transport.WireEvents) => Partial<Transport.WireEvents>) =>
+  broken((wire) => ({ start: (events) => wire.start({ ...events, ...change(events) }) }))
+
 describe("is found out that", () => {
   for (
     const [what, rule, layer] of [
@@ -130,15 +134,11 @@ describe("is found out that", () => {
       [
         "tells it twice",
         "destroy tells both ends, once",
-        broken((wire) => ({
-          start: (events) =>
-            wire.start({
-              ...events,
-              closed: (why) => {
-                events.closed(why)
-                events.closed(why)
-              }
-            })
+        hearing((events) => ({
+          closed: (why) => {
+            events.closed(why)
+            events.closed(why)
+          }
         }))
       ],
       [
@@ -182,9 +182,7 @@ describe("is found out that", () => {
       [
         "never says that it is drained",
         "drained is told",
-        broken((wire) => ({
-          start: (events) => wire.start({ ...events, drained: () => {} })
-        }))
+        hearing(() => ({ drained: () => {} }))
       ]
     ] as const
   ) {

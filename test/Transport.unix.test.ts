@@ -4,23 +4,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { mkdtempSync, rmSync } from "node:fs"
-import { hostname, tmpdir } from "node:os"
-import { join } from "node:path"
-import { onTestFinished } from "vitest"
+import { hostname } from "node:os"
 import { Global, Node, Port, Transport } from "../src/index.ts"
+import { makeFolder } from "./folders.ts"
 import { begin, reasonOf, within } from "./harness.ts"
 import { meshTestOver } from "./meshWorld.ts"
 import { startEmp } from "./processes.ts"
 import { connectRaw } from "./rawPeer.ts"
 
 const both = Transport.any([Transport.layerTcp, Transport.layerUnix])
-
-const makeFolder = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), "effect-mp-"))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
 
 describe("nodes on Unix sockets", () => {
   meshTestOver(Transport.layerUnix)(

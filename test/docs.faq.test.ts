@@ -1,17 +1,15 @@
 /** What the questions have people run: the commands that show what is there, and the node in another language. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fencesOf, read, sectionOf, typedIn } from "./pages.ts"
 import { root, start, startEmp, startNode } from "./processes.ts"
 
-const text = readFileSync(join(root, "docs/faq.md"), "utf8")
-const sectionOf = (heading: string): string => text.split(`\n### ${heading}\n`)[1]!.split("\n### ")[0]!
-const fenceIn = (section: string, language: string): string =>
-  new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``).exec(section)![1]!
-
+const text = read("docs/faq.md")
 const folder = `.examples/faq-${process.pid}`
-const others = sectionOf("How do I talk to programs in other languages?")
+const others = fencesOf(sectionOf(text, "### How do I talk to programs in other languages?"))
+const fenceOf = (language: string): string => others.find(({ what }) => what === language)!.code
 
 /** A node with the page's service. */
 const startGreeter = () => startNode("seed", ["--service", `./${folder}/greeter.ts`])
@@ -19,8 +17,7 @@ const startGreeter = () => startNode("seed", ["--service", `./${folder}/greeter.
 describe("the answers", () => {
   beforeAll(() => {
     mkdirSync(join(root, folder), { recursive: true })
-    writeFileSync(join(root, folder, "greeter.ts"), fenceIn(others, "ts"))
-    writeFileSync(join(root, folder, "node.py"), fenceIn(others, "python"))
+    writeFileSync(join(root, folder, "greeter.ts"), fenceOf("ts"))
   })
   afterAll(() => rmSync(join(root, folder), { recursive: true, force: true }))
 
@@ -28,9 +25,11 @@ describe("the answers", () => {
   const title = "have a node in Python that finds a service and calls it"
   it.skipIf(!hasPython)(hasPython ? title : `${title}: NOT RUN, there is no python3`, async () => {
     const { address } = await startGreeter()
-    const program = readFileSync(join(root, folder, "node.py"), "utf8")
     const [host = "", port = ""] = address.split(":")
-    writeFileSync(join(root, folder, "node.py"), program.replace(`("127.0.0.1", 4040)`, `("${host}", ${port})`))
+    writeFileSync(
+      join(root, folder, "node.py"),
+      fenceOf("python").replace(`("127.0.0.1", 4040)`, `("${host}", ${port})`)
+    )
     const python = start([], {}, ["python3", join(root, folder, "node.py")])
     const { code, stderr, stdout } = await python.exits()
     assert.strictEqual(stdout, "Hello, Ada!\n", stderr)
@@ -45,11 +44,9 @@ describe("the answers", () => {
       startEmp(command.split(" ").slice(1), { EFFECT_MP_RC: configuration, EMP_SECRET: undefined }).exits()
     const [port = ""] = (await run("emp find greeters")).stdout.split("\n")
     const words = { NODE: "seed", GROUP: "greeters", PORT: port, TAG: "transport_error" }
-    const commands = Array.from(
-      sectionOf("I cannot see anything").matchAll(/^ {4}(emp .*)$/gm),
-      ([, command = ""]) =>
-        Object.entries(words).reduce((filled, [word, value]) => filled.replace(word, value), command)
-    )
+    const commands = typedIn(sectionOf(text, "### I cannot see anything"))
+      .filter((line) => line.startsWith("emp "))
+      .map((line) => Object.entries(words).reduce((filled, [word, value]) => filled.replace(word, value), line))
     assert.isAbove(commands.length, 5)
     for (const command of commands) {
       const { code, stderr } = await run(command)

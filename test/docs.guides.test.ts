@@ -1,20 +1,17 @@
 /** What the guides show is what stands in `examples/guides/`, and all of that is shown or used there. */
 import { assert, describe, it } from "@effect/vitest"
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
+import { fencesOf, read } from "./pages.ts"
 import { root } from "./processes.ts"
 
-const read = (path: string): string => readFileSync(join(root, path), "utf8")
 const pages = readdirSync(join(root, "docs/guides")).filter((name) => name !== "README.md")
 
 describe("the guides", () => {
   it.each(pages)("show programs as they stand in examples/guides/: %s", (page) => {
-    for (
-      const [, name = "", program] of read(`docs/guides/${page}`).matchAll(
-        /^```(?:ts|dockerfile) (\S+)\n([^]*?)^```$/gm
-      )
-    ) {
-      assert.strictEqual(program, read(`examples/guides/${name}`), name)
+    for (const { code, what } of fencesOf(read(`docs/guides/${page}`))) {
+      const [, name] = /^(?:ts|dockerfile) (\S+)$/.exec(what) ?? []
+      if (name !== undefined) assert.strictEqual(code, read(`examples/guides/${name}`), name)
     }
   })
 

@@ -4,7 +4,6 @@
  * is the matter of `package.json`.
  */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
-import { execFileSync } from "node:child_process"
 import {
   chmodSync,
   copyFileSync,
@@ -12,7 +11,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync
@@ -20,9 +18,11 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, onTestFinished } from "vitest"
+import { pack } from "./packed.ts"
+import { read } from "./pages.ts"
 import { root, start } from "./processes.ts"
 
-const page = readFileSync(join(root, "docs/introduction/README.md"), "utf8")
+const page = read("docs/introduction/README.md")
 /** What the page has typed, block by block. */
 const [inClone = [], inEachOfClone = [], inProject = [], inEachOfProject = [], withOwnFile = []] = Array.from(
   page.matchAll(/^(?: {4}.+\n)+/gm),
@@ -35,10 +35,7 @@ let above = ""
 let tarball = ""
 beforeAll(() => {
   above = mkdtempSync(join(tmpdir(), "effect-mp-"))
-  const packing = ["pack", "--json", "--ignore-scripts", "--pack-destination", above]
-  const packed: unknown = JSON.parse(execFileSync("npm", packing, { cwd: root, encoding: "utf8", stdio: "pipe" }))
-  const [answer] = packed as ReadonlyArray<{ readonly filename: string }>
-  tarball = join(above, answer!.filename)
+  tarball = pack(above).tarball
 })
 afterAll(() => rmSync(above, { recursive: true, force: true }))
 
@@ -116,7 +113,7 @@ describe("the introduction's beginning", () => {
     const installed = inProject.join(" ").split(" ")
     const imported = examples.flatMap((name) =>
       Array.from(
-        readFileSync(join(root, "examples", name), "utf8").matchAll(/ from "((?:@[\w-]+\/)?[\w-]+)/g),
+        read(`examples/${name}`).matchAll(/ from "((?:@[\w-]+\/)?[\w-]+)/g),
         ([, from = ""]) => from
       )
     )

@@ -9,10 +9,11 @@
  * What has no name is a program that `docs.test.ts` runs.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
 import { type Host, onHosts } from "./chaos/namespaces.ts"
+import { makeFolderInside } from "./folders.ts"
+import { fencesOf, read } from "./pages.ts"
 import { emp, type Process, root, start } from "./processes.ts"
 
 interface Fence {
@@ -21,20 +22,17 @@ interface Fence {
   readonly lines: ReadonlyArray<string>
 }
 
-const folder = join(root, "docs/introduction")
-const pages = readdirSync(folder).filter((name) => /^\d/.test(name)).toSorted()
+const pages = readdirSync(join(root, "docs/introduction")).filter((name) => /^\d/.test(name)).toSorted()
 
-const fencesOf = (page: string): ReadonlyArray<Fence> => {
-  const text = readFileSync(join(folder, page), "utf8")
-  return Array.from(text.matchAll(/^```(.+)\n([^]*?)^```$/gm)).flatMap(([, what = "", body = ""]): Array<Fence> => {
+const fences = new Map(pages.map((page) => [
+  page,
+  fencesOf(read(`docs/introduction/${page}`)).flatMap(({ code, what }): Array<Fence> => {
     if (what === "ts") return []
     const [, kind = "", name = ""] = /^(ts|console) (\S+)$/.exec(what) ?? []
     assert.notStrictEqual(kind, "", `${page} has a fence that nobody runs: ${what}`)
-    return [{ kind: kind === "ts" ? "program" : "terminal", name, lines: body.split("\n").slice(0, -1) }]
+    return [{ kind: kind === "ts" ? "program" : "terminal", name, lines: code.split("\n").slice(0, -1) }]
   })
-}
-
-const fences = new Map(pages.map((page) => [page, fencesOf(page)]))
+]))
 
 /** What stays until it is interrupted. All else has said all that it says when it has ended. */
 const staysOn = (command: string): boolean => /\bemp (run|web)\b/.test(command)
@@ -122,9 +120,7 @@ class Terminal {
 
 /** A reader at the terminals of a host. Nothing runs there but what is typed. */
 const sitDown = (host: Host) => {
-  mkdirSync(join(root, ".examples"), { recursive: true })
-  const home = mkdtempSync(join(root, ".examples/reader-"))
-  onTestFinished(() => rmSync(home, { recursive: true }))
+  const home = makeFolderInside()
   mkdirSync(join(home, ".bin"))
   symlinkSync(emp, join(home, ".bin/emp"))
   symlinkSync(process.execPath, join(home, ".bin/node"))
@@ -157,7 +153,7 @@ const sitDown = (host: Host) => {
 describe("the introduction", () => {
   it.each(Array.from(fences))("shows programs as they stand in examples/: %s", (_, all) => {
     for (const { lines, name } of all.filter(({ kind }) => kind === "program")) {
-      assert.strictEqual(`${lines.join("\n")}\n`, readFileSync(join(root, "examples", name), "utf8"), name)
+      assert.strictEqual(`${lines.join("\n")}\n`, read(`examples/${name}`), name)
     }
   })
 

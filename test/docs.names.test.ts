@@ -1,7 +1,7 @@
 /** What the documentation names is there: what the faces export, commands and their flags, pages with their headings, files. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Completions from "effect/cli/Completions"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Cli from "../src/Cli.ts"
 import * as Global from "../src/Global.ts"
@@ -11,28 +11,21 @@ import * as Rpc from "../src/Rpc.ts"
 import * as Supervisor from "../src/Supervisor.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
 import * as Transport from "../src/Transport.ts"
+import { listed, read, withoutFences } from "./pages.ts"
 import { Process, root } from "./processes.ts"
 
 const faces = { Cli, Global, Node, Port, Rpc, Supervisor, TestNetwork, Transport }
-
-const read = (path: string): string => readFileSync(join(root, path), "utf8")
-const listed = (folder: string, extension: string): ReadonlyArray<string> =>
-  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(extension))
-    .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
 
 const pages = ["README.md", ...listed("docs", ".md"), ...listed("examples", ".md")]
 const sources = readdirSync(join(root, "src")).filter((name) => name.endsWith(".ts")).map((name) => `src/${name}`)
 
 // ---- what a text has
 
-/** What fences hold is run, or compiled. */
-const withoutFences = (text: string): string => text.replaceAll(/^```[^]*?^```$/gm, "")
-
 const commentsOf = (source: string): string =>
   Array.from(source.matchAll(/\/\*\*[^]*?\*\//g), ([comment]) => comment.replaceAll(/^ *(?:\/\*\*|\*) ?/gm, ""))
     .join("\n\n")
 
+/** What fences hold is run, or compiled. */
 const proseOf = (path: string): string => withoutFences(path.endsWith(".md") ? read(path) : commentsOf(read(path)))
 
 const codeIn = (prose: string): ReadonlyArray<string> =>

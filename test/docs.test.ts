@@ -3,7 +3,8 @@
  * type-checked, and executed as a program of its own. `expression // => value` is an assertion.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { fencesOf, listed, read } from "./pages.ts"
 import { Process, root } from "./processes.ts"
 
 interface Example {
@@ -15,12 +16,6 @@ interface Example {
 
 /** In the project, so that packages resolve as they do for everybody else; of this process alone. */
 const folder = `.examples/${process.pid}`
-
-const read = (path: string): string => readFileSync(`${root}${path}`, "utf8")
-const listed = (path: string, extension: string): Array<string> =>
-  readdirSync(`${root}${path}`, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(extension))
-    .map((name) => `${path}/${name.replaceAll("\\", "/")}`)
 
 /** The package's name leads to its sources: examples are held against what is there now, not against the last build. */
 const fromSources = (code: string): string =>
@@ -54,7 +49,7 @@ const asserting = (code: string): string => {
 /** The examples of a file, each with the title or heading that it stands under. */
 const extract = (path: string): ReadonlyArray<Example> => {
   const text = path.endsWith(".md") ? read(path) : read(path).replaceAll(/^ *\* ?/gm, "")
-  return Array.from(text.matchAll(/```ts\n([\s\S]*?)```/g), ({ 1: code = "", index }, nth) => {
+  return fencesOf(text).filter(({ what }) => what === "ts").map(({ code, index }, nth) => {
     const title = Array.from(text.slice(0, index).matchAll(/^(?:\*\*Example\*\* \((.+)\)|#+ (.+))$/gm)).at(-1)
     return {
       name: `${path}: ${title?.[1] ?? title?.[2] ?? "no title"}`,

@@ -22,8 +22,7 @@ import { jobs, WorkerGroup } from "../examples/jobs/http.ts"
 import { group, JobsApi, Workers } from "../examples/jobs/jobs.ts"
 import { worker } from "../examples/jobs/worker.ts"
 import { makeLogs } from "./harness.ts"
-import { freeAddress } from "./meshWorld.ts"
-import { eventually, type Process, start, startRun } from "./processes.ts"
+import { eventually, freePort, type Process, start, startRun } from "./processes.ts"
 
 const order = { id: "1", template: "welcome", name: "Ada" }
 
@@ -179,8 +178,8 @@ describe("the jobs example, as processes", () => {
   }
 
   const startApplication = async (env: Record<string, string> = {}) => {
-    const [address = "", http = ""] = await Effect.runPromise(Effect.all([freeAddress, freeAddress]))
-    const variables = { EMP_NODEID: "front", EMP_SECRET: "swordfish", EMP_BINDS: address, PORT: http.split(":")[1] }
+    const [address, port] = [`127.0.0.1:${await freePort()}`, String(await freePort())]
+    const variables = { EMP_NODEID: "front", EMP_SECRET: "swordfish", EMP_BINDS: address, PORT: port }
     const front = start(["examples/jobs/front.ts"], { ...env, ...variables })
     await front.sees(/Listening on/)
     const startWorker = async (nodeId: string): Promise<Process> => {
@@ -189,7 +188,7 @@ describe("the jobs example, as processes", () => {
       return own
     }
     const post = async (job: "render" | "mail", body: object, headers: Record<string, string> = {}) => {
-      const response = await fetch(`http://${http}/${job}`, {
+      const response = await fetch(`http://127.0.0.1:${port}/${job}`, {
         method: "POST",
         headers: { "content-type": "application/json", ...headers },
         body: JSON.stringify(body)

@@ -1,21 +1,14 @@
 /** The commands of `docs/guides/bundling.md`, in a folder like that of a reader; what they make runs where there are no packages. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { devNull, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { stagesOf, wordsOf } from "./deployed.ts"
-import { freeAddress } from "./meshWorld.ts"
-import { eventually, type Process, root, start } from "./processes.ts"
+import { read, typedIn } from "./pages.ts"
+import { eventually, freePort, type Process, root, start } from "./processes.ts"
 
-const read = (path: string): string => readFileSync(join(root, path), "utf8")
-
-/** What the page says to type, without the line breaks in it. */
-const commands = Array.from(
-  read("docs/guides/bundling.md").replaceAll(/ \\\n +/g, " ").matchAll(/^ {4}(?! )(.+)$/gm),
-  ([, command = ""]) => command
-)
+const commands = typedIn(read("docs/guides/bundling.md"))
 const builds = commands.filter((command) => /^(?:npx esbuild|cp) /.test(command))
 const [runFront = "", runService = "", runAll = "", ...others] = commands.filter((command) =>
   command.startsWith("EMP_SECRET=")
@@ -79,9 +72,8 @@ describe("the guide to bundling", () => {
   })
 
   it("makes programs that run without packages, and know each other", async () => {
-    const [seed = "", http = ""] = await Effect.runPromise(Effect.all([freeAddress, freeAddress]))
-    const PORT = http.split(":")[1]!
-    const front = startCommand(runFront, seed, elsewhere, { PORT, NOTICE: "0 seconds" })
+    const [seed, http] = [`127.0.0.1:${await freePort()}`, await freePort()]
+    const front = startCommand(runFront, seed, elsewhere, { PORT: String(http), NOTICE: "0 seconds" })
     await front.sees(/node front listens/)
     const service = startCommand(runService, seed, project)
     const all = startCommand(runAll, seed, elsewhere)
@@ -91,7 +83,7 @@ describe("the guide to bundling", () => {
       await front.sees(/node prices2 is up/)
       await front.sees(/Listening on/)
       await eventually("the prices are known", async () => {
-        const answer = await fetch(`http://${http}/prices/tea`)
+        const answer = await fetch(`http://127.0.0.1:${http}/prices/tea`)
         return await answer.text() === `{"price":3}`
       })
     } finally {
@@ -107,7 +99,7 @@ describe("the guide to bundling", () => {
   })
 
   it("has stacks that name the sources", async () => {
-    const seed = await Effect.runPromise(freeAddress)
+    const seed = `127.0.0.1:${await freePort()}`
     writeFileSync(
       join(project, "failing.ts"),
       `import { Node, Port } from "effect-mp"
@@ -135,7 +127,7 @@ describe("the guide to bundling", () => {
     cpSync(join(project, "app"), srv, { recursive: true })
     assert.isFalse(existsSync(join(srv, "node_modules")))
 
-    const metrics = await Effect.runPromise(freeAddress)
+    const metrics = `127.0.0.1:${await freePort()}`
     const [, , , ...entry] = wordsOf(last, "ENTRYPOINT")
     const args = [...entry, ...wordsOf(last, "CMD")].map((word) => word.replace("0.0.0.0:9464", metrics))
     const node = start(args, { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull }, ["env", `--chdir=${srv}`])

@@ -6,24 +6,21 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { onTestFinished } from "vitest"
 import { Connection, Database } from "../examples/guides/connection.ts"
 import { type Ledger, makeLedger } from "../examples/guides/ledger.ts"
+import { makeFolder } from "./folders.ts"
 import { makeLogs, until } from "./harness.ts"
-import { freeAddress } from "./meshWorld.ts"
-import { type Process, start, startRun } from "./processes.ts"
+import { freePort, type Process, start, startRun } from "./processes.ts"
 
 /** A database that is not there before it is started, and keeps what it has when it is killed. */
 const makeDatabase = async () => {
-  const folder = mkdtempSync(join(tmpdir(), "guides-"))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const folder = makeFolder()
   const file = join(folder, "ledger.db")
-  const port = (await Effect.runPromise(freeAddress)).split(":")[1]!
+  const port = String(await freePort())
   const startServer = async (): Promise<Process> => {
     const server = start(["test/fixtures/sqlServer.ts", port, file])
     await server.sees(/listens/)
@@ -158,10 +155,10 @@ describe("the ledger of the guide", () => {
       // It greets, and is gone.
       const server = createServer((socket) => socket.once("data", () => socket.end(`{"rows":[]}\n`)))
       onTestFinished(() => void server.close())
-      const [, port = ""] = (yield* freeAddress).split(":")
-      server.listen(Number(port), "127.0.0.1")
+      const port = yield* Effect.promise(freePort)
+      server.listen(port, "127.0.0.1")
       const program = Supervisor.launch(Layer.provide(Database.layer, Node.layerLocal))
-      const env = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { DATABASE_PORT: port } }))
+      const env = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { DATABASE_PORT: String(port) } }))
       const error = yield* Effect.flip(Effect.provide(program, env))
       assert.deepStrictEqual(error._tag === "Killed" && error.reason.slice(0, 3), [
         "restart_limit",

@@ -5,14 +5,13 @@ import * as Effect from "effect/Effect"
 import { HttpRouter } from "effect/http"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Tracer from "effect/Tracer"
 import { Agent, get, type IncomingHttpHeaders, request } from "node:http"
 import { onTestFinished } from "vitest"
 import { routes, Shop } from "../examples/guides/price-routes.ts"
 import { group, Prices } from "../examples/guides/prices.ts"
 import { makeLogs } from "./harness.ts"
-import { freeAddress } from "./meshWorld.ts"
-import { eventually, type Process, start, startRun } from "./processes.ts"
+import { eventually, freePort, type Process, start, startRun } from "./processes.ts"
+import { makeTracer } from "./tracers.ts"
 
 interface Answer {
   readonly status: number
@@ -36,8 +35,7 @@ const makeClient = (port: string) => {
 }
 
 const startShop = async (NOTICE = "2 seconds", program = "examples/guides/price-front.ts") => {
-  const [address = "", http = ""] = await Effect.runPromise(Effect.all([freeAddress, freeAddress]))
-  const port = http.split(":")[1]!
+  const [address, port] = [`127.0.0.1:${await freePort()}`, String(await freePort())]
   const front = start([program], {
     EMP_NODEID: "front",
     EMP_SECRET: "swordfish",
@@ -68,21 +66,14 @@ describe("the routes of the guide", () => {
   )
 
   it("have one trace from the request to the handler of the port", async () => {
-    const spans: Array<Tracer.NativeSpan> = []
-    const tracer = Tracer.make({
-      span: (options) => {
-        const span = new Tracer.NativeSpan(options)
-        spans.push(span)
-        return span
-      }
-    })
+    const { layer, spans } = makeTracer()
     const { dispose, handler } = HttpRouter.toWebHandler(
       routes.pipe(
         Layer.provideMerge(Shop.layer),
         Layer.provide(prices),
         Layer.provideMerge(node),
         Layer.provide(Transport.layerMemory),
-        Layer.provideMerge(Layer.succeed(Tracer.Tracer, tracer)),
+        Layer.provideMerge(layer),
         Layer.provide(makeLogs().layer)
       ),
       { disableLogger: true }

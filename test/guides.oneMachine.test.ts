@@ -1,23 +1,16 @@
 /** The commands and the program of `docs/guides/one-machine.md`, as a reader has them. */
 import { assert, describe, it } from "@effect/vitest"
-import * as Effect from "effect/Effect"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
-import { freeAddress } from "./meshWorld.ts"
-import { emp, type Process, root, start } from "./processes.ts"
+import { makeFolderInside } from "./folders.ts"
+import { read, typedIn } from "./pages.ts"
+import { emp, freePort, type Process, root, start } from "./processes.ts"
 
-const commands = Array.from(
-  readFileSync(join(root, "docs/guides/one-machine.md"), "utf8").matchAll(/^ {4}emp (.+)$/gm),
-  ([, command = ""]) => command
-)
+const commands = typedIn(read("docs/guides/one-machine.md")).flatMap((line) => /^emp (.+)$/.exec(line)?.[1] ?? [])
 
 /** A reader's shell, on a machine where the seed's port is free, in the folder of the examples. Nodes are there without their watchdogs, so that none is left behind. */
 const sitDown = async () => {
-  const seed = await Effect.runPromise(freeAddress)
-  mkdirSync(join(root, ".examples"), { recursive: true })
-  const home = mkdtempSync(join(root, ".examples/machine-"))
-  onTestFinished(() => rmSync(home, { recursive: true, force: true }))
+  const seed = `127.0.0.1:${await freePort()}`
+  const home = makeFolderInside()
   const shell = ["env", `--chdir=${join(root, "examples/guides")}`, "bash", "-c", `exec "$0" ${emp} $COMMAND`]
   return (command: string): Process => {
     const COMMAND = command.replace(/^run /, "run --no-watchdog ").replaceAll("'", "").replaceAll(

@@ -1,16 +1,14 @@
 /** What AnyEvent::MP's introduction has its readers type, and what it says will happen. Only `aemp` is `emp`, and modules are files. */
 import { assert, describe } from "@effect/vitest"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
 import { type Host, onHosts } from "./chaos/namespaces.ts"
+import { makeFolderInside } from "./folders.ts"
 import { emp, type Ended, type Process, root, start } from "./processes.ts"
 
 /** A reader at a terminal of a host, with a home of its own, which is also where modules are looked for. */
 const sitDown = (host: Host) => {
-  mkdirSync(join(root, ".examples"), { recursive: true })
-  const home = mkdtempSync(join(root, ".examples/introduction-"))
-  onTestFinished(() => rmSync(home, { recursive: true }))
+  const home = makeFolderInside()
   const env = { HOME: home, EFFECT_MP_RC: undefined, EMP_SECRET: undefined }
   const run = (args: ReadonlyArray<string>, more: Record<string, string> = {}): Process =>
     start(args, { ...env, ...more }, [...host.run, "env", `--chdir=${home}`])

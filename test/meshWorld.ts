@@ -8,13 +8,13 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as net from "node:net"
 import * as Global from "../src/Global.ts"
 import { type Mesh, NodeMesh } from "../src/internal/global/mesh.ts"
 import { NodeRouter } from "../src/internal/node/router.ts"
 import * as Node from "../src/Node.ts"
 import type * as Transport from "../src/Transport.ts"
 import { makeLogs, makeWorld, type TestNode, until, within } from "./harness.ts"
+import { freePort } from "./processes.ts"
 
 /** One running node with its part in the database. */
 export interface MeshNode extends Omit<TestNode, "run"> {
@@ -97,13 +97,10 @@ export const meshTestOver = (transport: Layer.Layer<Transport.Transport>) =>
 ): void => it.live(title, () => Effect.flatMap(makeMeshWorld, body).pipe(Effect.provide(transport)))
 
 /** An address where nobody listens yet. */
-export const freeAddress: Effect.Effect<string> = Effect.callback((resume) => {
-  const server = net.createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as net.AddressInfo
-    server.close(() => resume(Effect.succeed(`127.0.0.1:${port}`)))
-  })
-})
+export const freeAddress: Effect.Effect<string> = Effect.map(
+  Effect.promise(freePort),
+  (port) => `127.0.0.1:${port}`
+)
 
 /** Waits until the node has links to exactly these. */
 export const linkedTo = (node: MeshNode, ...others: ReadonlyArray<string>): Effect.Effect<void> =>

@@ -3,8 +3,9 @@ import { assert, describe } from "@effect/vitest"
 import { writeFileSync } from "node:fs"
 import { networkInterfaces } from "node:os"
 import { join } from "node:path"
-import { hearEachOther, hearEachOtherAgain, lost, makeFolder, peersOf, runNode, told } from "./chaos/hostedNodes.ts"
+import { hearEachOther, hearEachOtherAgain, lost, peersOf, runNode, told } from "./chaos/hostedNodes.ts"
 import { type Host, onHosts } from "./chaos/namespaces.ts"
+import { makeFolder } from "./folders.ts"
 import { eventually, type Process, start } from "./processes.ts"
 
 const hasIPv6 = Object.values(networkInterfaces()).flat().some((entry) => entry?.address === "::1")

@@ -1,19 +1,11 @@
 /** What operators read names keys, metrics and alerts that there are. */
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import { keys } from "../src/internal/config/keys.ts"
 import { about, durations, families } from "../src/internal/node/metricFamilies.ts"
 import { documentsOf } from "./deployed.ts"
+import { read, sectionOf } from "./pages.ts"
 import { root } from "./processes.ts"
-
-const read = (page: string): string => readFileSync(join(root, page), "utf8")
-
-const sectionOf = (page: string, heading: string): string => {
-  const [, section = ""] = read(page).split(`\n${heading}\n`)
-  return section.split(/^#/m)[0]!
-}
 
 describe("pages for operators", () => {
   const ofOperators = [
@@ -35,7 +27,7 @@ describe("pages for operators", () => {
   })
 
   it("have each key of the configuration", () => {
-    const rows = sectionOf("docs/operating-reference.md", "### Keys").split("\n").filter((line) =>
+    const rows = sectionOf(read("docs/operating-reference.md"), "### Keys").split("\n").filter((line) =>
       line.startsWith("| `")
     )
     const named = rows.flatMap((row) => Array.from(row.split("|")[1]!.matchAll(/`(\w+)`/g), ([, key]) => key!))

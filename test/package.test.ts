@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join, relative } from "node:path"
 import { version } from "../src/internal/values/version.ts"
+import { pack, unpack } from "./packed.ts"
 import { root } from "./processes.ts"
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -42,9 +43,7 @@ const link = (folder: string, name: string): void => {
 }
 
 const install = (tarball: string, folder: string, others: ReadonlyArray<string>): string => {
-  const place = join(folder, "node_modules/effect-mp")
-  mkdirSync(place, { recursive: true })
-  execFileSync("tar", ["-xzf", tarball, "--strip-components=1", "-C", place])
+  unpack(tarball, join(folder, "node_modules"))
   mkdirSync(join(folder, "node_modules/.bin"))
   symlinkSync(join("..", "effect-mp", manifest.bin.emp), join(folder, "node_modules/.bin/emp"))
   for (const name of others) link(folder, name)
@@ -55,15 +54,8 @@ const install = (tarball: string, folder: string, others: ReadonlyArray<string>)
 let above = ""
 beforeAll(() => {
   above = mkdtempSync(join(tmpdir(), "effect-mp-"))
-  const [answer] = JSON.parse(
-    execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", above], {
-      cwd: root,
-      encoding: "utf8",
-      stdio: "pipe"
-    })
-  ) as ReadonlyArray<{ readonly filename: string; readonly files: ReadonlyArray<{ readonly path: string }> }>
-  packed = answer!.files.map((file) => file.path)
-  const tarball = join(above, answer!.filename)
+  const { files, tarball } = pack(above)
+  packed = files
   folder = install(tarball, join(above, "program"), needed)
   cliFolder = install(tarball, join(above, "cli"), [...needed, ...forCli])
 })

@@ -1,6 +1,5 @@
 /** Projects of `emp init`, in a folder of the test file: written, with packages, run. */
 import { assert } from "@effect/vitest"
-import { execFileSync } from "node:child_process"
 import {
   copyFileSync,
   existsSync,
@@ -11,10 +10,10 @@ import {
   symlinkSync,
   writeFileSync
 } from "node:fs"
-import * as net from "node:net"
 import { devNull, tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
-import { emp, eventually, root, start } from "./processes.ts"
+import { pack } from "./packed.ts"
+import { emp, eventually, freePort, root, start } from "./processes.ts"
 
 /**
  * The Node of the tests comes first on the PATH, nobody's own configuration counts, and neither what npm has told the tests nor what
@@ -27,14 +26,6 @@ const plain: Readonly<Record<string, string | undefined>> = {
   PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"]}`,
   EFFECT_MP_RC: devNull,
   EMP_SECRET: undefined
-}
-
-export const freePort = async (): Promise<number> => {
-  const server = net.createServer()
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const { port } = server.address() as net.AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 const isRefused = (error: unknown): boolean =>
@@ -63,13 +54,7 @@ export class Projects {
   readonly tarball: string
 
   constructor() {
-    const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", this.folder]
-    const packed = JSON.parse(
-      execFileSync("npm", args, { cwd: root, encoding: "utf8", stdio: "pipe" })
-    ) as ReadonlyArray<
-      { readonly filename: string }
-    >
-    this.tarball = join(this.folder, packed[0]!.filename)
+    this.tarball = pack(this.folder).tarball
   }
 
   remove(): void {

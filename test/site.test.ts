@@ -6,6 +6,7 @@ import {
   appendFileSync,
   cpSync,
   globSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -14,8 +15,10 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { stripVTControlCharacters } from "node:util"
 import type { Browser, BrowserContext } from "playwright-core"
 import { serve } from "../site/serve.ts"
+import { faces } from "./pages.ts"
 import { Process, root } from "./processes.ts"
 import { hasBrowser, launch, openPage, overflow } from "./web/browser.ts"
 
@@ -23,7 +26,7 @@ const folder = mkdtempSync(join(tmpdir(), "effect-mp-site-"))
 const out = `${folder}/out`
 const widths = [1400, 360]
 
-/** Pages that are looked at side by side. */
+/** So many pages are looked at side by side. */
 const tabs = 4
 
 interface Looked {
@@ -33,35 +36,38 @@ interface Looked {
   readonly faults: ReadonlyArray<string>
 }
 
-const lookAt = async (context: BrowserContext, base: string, url: string): Promise<Looked> => {
-  const page = await context.newPage()
-  const faults: Array<string> = []
-  page.on("pageerror", ({ message }) => faults.push(`thrown: ${message}`))
-  page.on("console", (message) => {
+/** A tab of the browser, which looks at one page after the other. */
+const openTab = async (context: BrowserContext, base: string) => {
+  const tab = await context.newPage()
+  let faults: Array<string> = []
+  tab.on("pageerror", ({ message }) => faults.push(`thrown: ${message}`))
+  tab.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") faults.push(message.text())
   })
-  page.on("request", (request) => {
+  tab.on("request", (request) => {
     if (!request.url().startsWith(base) && !request.url().startsWith("data:")) faults.push(`asks ${request.url()}`)
   })
   // What is searched is half a megabyte, and looked at by itself.
-  await page.route("**/search.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }))
-  await page.goto(url)
-  await page.locator("#tsd-nav-container a").first().waitFor({ state: "attached" })
-  const { headings, ids, links } = await page.evaluate(() => ({
-    headings: document.querySelectorAll("h1").length,
-    ids: Array.from(document.querySelectorAll("[id]"), ({ id }) => id),
-    links: Array.from(document.links, ({ href }) => href)
-  }))
-  const twice = ids.filter((id, index) => ids.indexOf(id) !== index)
-  if (headings !== 1) faults.push(`${headings} headings of the first level`)
-  if (twice.length > 0) faults.push(`there twice: ${twice.join()}`)
-  for (const width of widths) {
-    await page.setViewportSize({ width, height: 900 })
-    const wider = await overflow(page)
-    if (wider > 0) faults.push(`${wider} pixels wider than a window of ${width}`)
+  await tab.route("**/search.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }))
+  return async (url: string): Promise<Looked> => {
+    faults = []
+    await tab.goto(url)
+    await tab.locator("#tsd-nav-container a").first().waitFor({ state: "attached" })
+    const { headings, ids, links } = await tab.evaluate(() => ({
+      headings: document.querySelectorAll("h1").length,
+      ids: Array.from(document.querySelectorAll("[id]"), ({ id }) => id),
+      links: Array.from(document.links, ({ href }) => href)
+    }))
+    const twice = ids.filter((id, index) => ids.indexOf(id) !== index)
+    if (headings !== 1) faults.push(`${headings} headings of the first level`)
+    if (twice.length > 0) faults.push(`there twice: ${twice.join()}`)
+    for (const width of widths) {
+      await tab.setViewportSize({ width, height: 900 })
+      const wider = await overflow(tab)
+      if (wider > 0) faults.push(`${wider} pixels wider than a window of ${width}`)
+    }
+    return { url, links, ids, faults }
   }
-  await page.close()
-  return { url, links, ids, faults }
 }
 
 /** What is wrong with a link, seen from the pages that there are. Nothing outside of this machine is asked. */
@@ -80,8 +86,9 @@ const faultsOf = async (browser: Browser, site: string): Promise<ReadonlyArray<s
   const waiting = globSync("**/*.html", { cwd: site })
   const looked: Array<Looked> = []
   const look = async (): Promise<void> => {
+    const lookAt = await openTab(context, server.base)
     for (let page = waiting.pop(); page !== undefined; page = waiting.pop()) {
-      looked.push(await lookAt(context, server.base, server.base + page))
+      looked.push(await lookAt(server.base + page))
     }
   }
   await Promise.all(Array.from({ length: tabs }, look))
@@ -96,27 +103,25 @@ const faultsOf = async (browser: Browser, site: string): Promise<ReadonlyArray<s
   }).toSorted()
 }
 
-/** A copy of all that the site is made of, to which something can be done. */
-const copyOfSources = (): string => {
-  const copy = `${folder}/copy/`
-  for (
-    const name of [
-      "src",
-      "docs",
-      "examples",
-      "README.md",
-      "CHANGELOG.md",
-      "AGENTS.md",
-      "LICENSE",
-      "package.json",
-      "tsconfig.json"
-    ]
-  ) {
-    cpSync(root + name, copy + name, { recursive: true })
-  }
-  for (const name of globSync("site/*.*", { cwd: root })) cpSync(root + name, copy + name)
-  for (const name of ["node_modules", "site/node_modules"]) symlinkSync(root + name, copy + name)
-  return copy
+/** What can be wrong in the sources of a site, and the file that it is planted in. */
+const wrongs = [
+  ["nowhere.md", "docs/page.md", "[a page](nowhere.md)"],
+  ["other.md#nowhere", "docs/page.md", "[a section](other.md#nowhere)"],
+  ["nolanguage", "docs/page.md", "```nolanguage\n1\n```"],
+  ["noSuchVerb", "src/Port.ts", "/** {@link noSuchVerb} */\nexport const two = 2"],
+  ["noSuchTag", "src/Port.ts", "/** {@noSuchTag x} */\nexport const three = 3"]
+] as const
+
+/** The sources of a site that has all faces, two pages, and what is wrong. Answers where they are. */
+const plantWrongs = (): string => {
+  const small = `${folder}/small/`
+  for (const name of ["src", "docs", "site"]) mkdirSync(small + name, { recursive: true })
+  for (const name of ["tsconfig.json", ...globSync("site/*.*", { cwd: root })]) cpSync(root + name, small + name)
+  for (const name of ["node_modules", "site/node_modules"]) symlinkSync(root + name, small + name)
+  for (const face of faces) writeFileSync(`${small}src/${face}.ts`, "/** One. */\nexport const one = 1\n")
+  for (const name of ["README.md", "docs/page.md", "docs/other.md"]) writeFileSync(small + name, `# ${name}\n`)
+  for (const [, file, text] of wrongs) appendFileSync(small + file, `\n${text}\n`)
+  return small
 }
 
 describe("the site of the documentation", () => {
@@ -155,9 +160,7 @@ describe("the site of the documentation", () => {
       ...pages.map((page) =>
         page.replace(/^docs\//, "").replace(/(?:README)?\.md$/, (end) => end === ".md" ? "" : "index")
       ),
-      ...["Port", "Node", "Transport", "Global", "Supervisor", "Rpc", "TestNetwork", "Cli"].map((face) =>
-        `reference/${face}`
-      ),
+      ...faces.map((face) => `reference/${face}`),
       "index"
     ]
     const there = new Set(globSync("**/*.html", { cwd: out }))
@@ -166,22 +169,13 @@ describe("the site of the documentation", () => {
 
   it("is not built with a link, a tag or a language that leads nowhere", async ({ skip }) => {
     if (isMissing) return skip("there is no network to install TypeDoc from")
-    const copy = copyOfSources()
-    appendFileSync(
-      `${copy}docs/groups.md`,
-      "\n[a page](nowhere.md), [an anchor](mesh.md#nowhere)\n\n```nolanguage\n1\n```\n"
-    )
-    const port = readFileSync(`${copy}src/Port.ts`, "utf8")
-    writeFileSync(
-      `${copy}src/Port.ts`,
-      port.replace("\n/**\n", "\n/**\n * {@link noSuchVerb} and {@noSuchTag x}\n *\n")
-    )
-    const { code, stderr, stdout } = await new Process([`${copy}site/main.ts`, "--out", `${copy}out`]).exits(200)
-    const said = stdout + stderr
+    const small = plantWrongs()
+    const { code, stderr, stdout } = await new Process([`${small}site/main.ts`, "--out", `${small}out`]).exits()
+    const said = stripVTControlCharacters(stdout + stderr)
     assert.strictEqual(code, 1, said)
-    for (const planted of ["nowhere.md", "mesh.md#nowhere", "nolanguage", "noSuchVerb", "noSuchTag"]) {
-      assert.include(said, planted)
-    }
+    const lines = said.split("\n").filter((line) => /\[(?:warning|error)\]/.test(line))
+    for (const [planted] of wrongs) assert.isTrue(lines.some((line) => line.includes(planted)), said)
+    assert.deepStrictEqual(lines.filter((line) => !wrongs.some(([planted]) => line.includes(planted))), [])
   })
 
   withBrowser("is whole on every page, in wide windows and in narrow ones", async (browser) => {

@@ -1,8 +1,5 @@
 /** `emp run` on hosts of their own, with streams of counted messages between all nodes: what tests of networks look at. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { devNull, tmpdir } from "node:os"
-import { join } from "node:path"
-import { onTestFinished } from "vitest"
+import { devNull } from "node:os"
 import { emp, type Process, start } from "../processes.ts"
 import type { Host } from "./namespaces.ts"
 
@@ -54,10 +51,3 @@ export const peersOf = (host: Host, node: Process): ReadonlyArray<string> =>
     .split("\n")
     .filter((line) => line.includes(`pid=${node.pid},`))
     .map((line) => line.trim().split(/\s+/)[3] ?? "")
-
-/** A folder that ends with the test. */
-export const makeFolder = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), "emp-networks-"))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
-  return folder
-}

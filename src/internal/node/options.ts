@@ -134,18 +134,18 @@ export const check = (
   })
 
 /** Where a node is to listen, and what others are told. */
-export interface Places {
+export interface Addresses {
   readonly binds: ReadonlyArray<string>
   /** `undefined`: what the binds stand for. */
   readonly advertise: ReadonlyArray<string> | undefined
 }
 
 /** Checks where a node with these options is to listen, with the transport that it has. */
-export const checkPlaces = (
+export const checkAddresses = (
   { advertise, binds }: Options,
   { credentials, identity }: Checked,
   carrier: Carrier
-): Effect.Effect<Places, InvalidOption> => {
+): Effect.Effect<Addresses, InvalidOption> => {
   // Nobody can connect without either: it should not look as if somebody could.
   const isOpen = identity.secrets.length > 0 || credentials !== undefined
   const everywhere = schemesOf(carrier).includes(bare) ? [isOpen ? "*" : "127.0.0.1:*"] : []

@@ -12,19 +12,13 @@ import * as net from "node:net"
 import * as os from "node:os"
 import system from "node:os"
 import * as path from "node:path"
-import { onTestFinished } from "vitest"
 import { unixCarrier } from "../../../src/internal/transport/unix.ts"
 import { formatUnix, longestPath, parseUnix, wrongUnix } from "../../../src/internal/transport/unixAddress.ts"
 import { readLabel, schemeOf, splitAddresses } from "../../../src/internal/values/address.ts"
+import { makeFolder } from "../../folders.ts"
 import { eventually } from "../../processes.ts"
 
 const { hostname } = system
-
-const makeFolder = (): string => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "effect-mp-"))
-  onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
 
 const listen = (file: string) => unixCarrier.listen(`unix:${file}`, (wire) => wire.destroy(), "node")
 const reasonOf = (file: string) => Effect.map(Effect.flip(Effect.scoped(listen(file))), ({ detail }) => detail)

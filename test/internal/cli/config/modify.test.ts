@@ -11,17 +11,11 @@ import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import * as fs from "node:fs"
-import * as os from "node:os"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
 import { modify } from "../../../../src/internal/cli/config/modify.ts"
 import { read } from "../../../../src/internal/config/file.ts"
+import { makeFolder } from "../../../folders.ts"
 
-const makeFolder = (): string => {
-  const folder = fs.mkdtempSync(join(os.tmpdir(), "emp-config-"))
-  onTestFinished(() => fs.rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
 /** A file in a folder of its own, which is gone after the test. */
 const makeFile = (text?: string | Uint8Array): string => {
   const file = join(makeFolder(), "rc.json")

@@ -2,17 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gunzipSync, gzipSync } from "node:zlib"
-import { onTestFinished } from "vitest"
 import { packedIn } from "../../../../src/internal/cli/init/tarball.ts"
+import { makeFolder } from "../../../folders.ts"
 
 /** A tarball of files, in the order in which they are given. */
 const tarballOf = (files: Readonly<Record<string, string>>): Buffer => {
-  const folder = mkdtempSync(join(tmpdir(), "emp-tarball-"))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const folder = makeFolder()
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(join(folder, path, ".."), { recursive: true })
     writeFileSync(join(folder, path), text)

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import { Global, Node, Port } from "../src/index.ts"
 import * as PortRpc from "../src/Rpc.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
-import { tableOf } from "./tables.ts"
+import { tableOf } from "./pages.ts"
 
 const rows = tableOf("docs/guides/large-data.md", "what is too large")
 

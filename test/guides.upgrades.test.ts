@@ -13,6 +13,7 @@ import { isDeepStrictEqual } from "node:util"
 import { Global, type Node, Port } from "../src/index.ts"
 import * as PortRpc from "../src/Rpc.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
+import { tableOf } from "./pages.ts"
 import {
   type AnySchema,
   type Draw,
@@ -24,7 +25,6 @@ import {
   type Version
 } from "./schemaChanges.ts"
 import { sized } from "./size.ts"
-import { tableOf } from "./tables.ts"
 
 const table = (head: string) => tableOf("docs/guides/upgrades.md", head)
 
