@@ -846,30 +846,20 @@ export const task: <A, E, R>(
  * const options: Supervisor.ThreadOptions = { env: {}, resourceLimits: { maxOldGenerationSizeMb: 512 }, stopTimeout: "10 seconds" }
  * ```
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
-export interface ThreadOptions extends threads.ThreadOptions {
-  /** How long its end in order may take; then it is terminated. Default: 4 seconds, which a child with the default of `shutdown` has. */
-  readonly stopTimeout?: Duration.Input | undefined
-}
+export type ThreadOptions = threads.ThreadOptions
 
 /**
  * A thread that runs: the port that ends with it, and where its node is.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
-export interface Thread extends threads.Thread {
-  /** Ends as the thread does, and the thread with it. Messages to it are dropped. */
-  readonly port: Port.PortId
-  /** Node's number for it. */
-  readonly threadId: number
-  /** The node in it. */
-  readonly nodeId: string
-  /** Where that node listens. */
-  readonly addresses: ReadonlyArray<string>
-}
+export type Thread = threads.Thread
 
 /**
  * A child that is a thread of this process with a node of its own: its start runs a module in a new `Worker`, and is done when the node there has

@@ -20,14 +20,19 @@ import { Killed, type Reason, reasonFromCause, reasonFromExit, reasons } from ".
 export interface ThreadOptions
   extends Pick<WorkerOptions, "argv" | "env" | "execArgv" | "name" | "resourceLimits" | "transferList" | "workerData">
 {
+  /** How long its end in order may take; then it is terminated. Default: 4 seconds, which a child with the default of `shutdown` has. */
   readonly stopTimeout?: Duration.Input | undefined
 }
 
 /** Documented as `Supervisor.Thread`. */
 export interface Thread {
+  /** Ends as the thread does, and the thread with it. Messages to it are dropped. */
   readonly port: Port.PortId
+  /** Node's number for it. */
   readonly threadId: number
+  /** The node in it. */
   readonly nodeId: string
+  /** Where that node listens. */
   readonly addresses: ReadonlyArray<string>
 }
 
