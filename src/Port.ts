@@ -2320,7 +2320,7 @@ export interface Bytes {
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => 1234
  * ```
  *
- * @category bytes
+ * @category byte streams
  * @since 0.1.0
  */
 export const bytes = (
@@ -2398,7 +2398,7 @@ const largestWindow = 1024 * 1024 * 1024
  * await Effect.runPromise(program) // => 3000000
  * ```
  *
- * @category bytes
+ * @category byte streams
  * @since 0.1.0
  */
 export const bytesTo: (id: string) => Sink.Sink<void, Uint8Array, never, BytesError, Node> = streams.send

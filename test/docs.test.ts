@@ -1,6 +1,6 @@
 /**
  * Runs what the documentation shows: every example of a doc comment, of the README and of the pages in `docs/` is
- * type-checked, and executed as a program of its own. `expression // => value` is an assertion.
+ * type-checked, and executed: those of a page one after the other, in a process of theirs. `expression // => value` is an assertion.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
@@ -8,6 +8,7 @@ import { fencesOf, listed, read } from "./pages.ts"
 import { Process, root } from "./processes.ts"
 
 interface Example {
+  readonly page: string
   /** `src/Port.ts: A reminder` */
   readonly name: string
   readonly file: string
@@ -52,6 +53,7 @@ const extract = (path: string): ReadonlyArray<Example> => {
   return fencesOf(text).filter(({ what }) => what === "ts").map(({ code, index }, nth) => {
     const title = Array.from(text.slice(0, index).matchAll(/^(?:\*\*Example\*\* \((.+)\)|#+ (.+))$/gm)).at(-1)
     return {
+      page: path,
       name: `${path}: ${title?.[1] ?? title?.[2] ?? "no title"}`,
       file: `${path.replaceAll(/\W+/g, "-")}-${nth + 1}${code.includes(`"@effect/vitest"`) ? ".test" : ""}.ts`,
       code
@@ -59,12 +61,24 @@ const extract = (path: string): ReadonlyArray<Example> => {
   })
 }
 
-/** Runs an example that is a test file itself. */
-const asSuite = (
-  file: string
-): ReadonlyArray<string> => ["node_modules/vitest/vitest.mjs", "run", "--root", folder, file]
+const isSuite = ({ file }: Example): boolean => file.endsWith(".test.ts")
+
+/** Runs the examples that are test files themselves. */
+const asSuites = ["node_modules/vitest/vitest.mjs", "run", "--root", folder]
+
+/**
+ * Runs examples one after the other, and says of each that it is done, or what is wrong with it. A process for each of them would start Node and
+ * load Effect more than a hundred times.
+ */
+const programOf = (examples: ReadonlyArray<Example>): string =>
+  `for (const [file, name] of ${JSON.stringify(examples.map(({ file, name }) => [file, name]))}) {
+  await import("./" + file).then(() => console.log("done: " + name), (error) => console.error("failed: " + name, error))
+}
+`
 
 const examples = ["README.md", ...listed("docs", ".md"), ...listed("src", ".ts")].flatMap(extract)
+const programs = Map.groupBy(examples.filter((example) => !isSuite(example)), ({ page }) => page)
+const programFile = (page: string): string => `${page.replaceAll(/\W+/g, "-")}.js`
 
 describe("the examples of the documentation", () => {
   beforeAll(() => {
@@ -72,6 +86,7 @@ describe("the examples of the documentation", () => {
     for (const { code, file } of examples) {
       writeFileSync(`${root}${folder}/${file}`, asserting(fromSources(code)))
     }
+    for (const [page, own] of programs) writeFileSync(`${root}${folder}/${programFile(page)}`, programOf(own))
     writeFileSync(
       `${root}${folder}/tsconfig.json`,
       // An example may make something that it does not use.
@@ -92,9 +107,18 @@ describe("the examples of the documentation", () => {
     assert.strictEqual(code, 0)
   })
 
-  it.concurrent.each(examples)("$name", async ({ file }) => {
-    await using example = new Process(file.endsWith(".test.ts") ? asSuite(file) : [`${folder}/${file}`])
-    const { code, stderr } = await example.ended
+  it.concurrent.each(Array.from(programs))("of %s do what they say", async (page, own) => {
+    await using program = new Process([`${folder}/${programFile(page)}`])
+    const { code, stderr, stdout } = await program.ended
+    const done = Array.from(stdout.matchAll(/^done: (.*)$/gm), ([, name]) => name)
+    assert.deepStrictEqual(done, own.map(({ name }) => name), stderr)
     assert.strictEqual(code, 0, stderr)
+  })
+
+  it("that are tests pass", async () => {
+    await using suites = new Process(asSuites)
+    const { code, stderr, stdout } = await suites.ended
+    assert.strictEqual(code, 0, stdout + stderr)
+    assert.include(stdout, ` ${examples.filter(isSuite).length} passed`)
   })
 })

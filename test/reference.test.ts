@@ -10,7 +10,7 @@ import { root } from "./processes.ts"
 /** What the reference sorts exports by. */
 const categories = new Set([
   "accessors",
-  "bytes",
+  "byte streams",
   "calls",
   "clients",
   "combinators",
