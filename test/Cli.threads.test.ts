@@ -1,6 +1,7 @@
 /** A service of `emp run` that starts a thread: its node is one of the network, and ends with the process in order. */
 import { assert, it } from "@effect/vitest"
 import { devNull } from "node:os"
+import { makeFolder } from "./folders.ts"
 import { startEmp } from "./processes.ts"
 
 const env = { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull }
@@ -26,4 +27,14 @@ it("a thread of a service is a node of the network, is started again when it end
   assert.strictEqual(code, 0)
   // A thread logs as its own program has it: to standard output, if it says nothing else.
   assert.match(stdout, /node thread has stopped/)
+})
+
+it("a command takes no bind of a thread for a seed: it is a process of its own", async () => {
+  const folder = makeFolder()
+  const rc = { EMP_SECRET: undefined, EFFECT_MP_RC: `${folder}/effect-mp.json` }
+  const { code } = await startEmp(["gensecret", "binds", "thread:here"], rc).exits()
+  assert.strictEqual(code, 0)
+  const status = await startEmp(["status"], rc).exits()
+  assert.match(status.stderr, /there is no node to connect to/)
+  assert.strictEqual(status.code, 2)
 })

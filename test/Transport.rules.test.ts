@@ -118,6 +118,17 @@ describe("is found out that", () => {
         }))
       ],
       [
+        "calls left twice",
+        "bytes may be a view",
+        broken((wire) => ({
+          write: (bytes, left) =>
+            wire.write(bytes, () => {
+              left?.()
+              left?.()
+            })
+        }))
+      ],
+      [
         "tells nothing of its own end",
         "destroy tells both ends, once",
         broken((wire) => {

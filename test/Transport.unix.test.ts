@@ -121,7 +121,10 @@ it("emp runs nodes on Unix sockets, and commands reach them there", async () => 
     assert.strictEqual(status.code, 0)
   }
   const doctor = await startEmp(["doctor"], rc).exits()
-  assert.match(doctor.stdout, /another process listens there/)
+  // That may be this very node, which runs already.
+  const found = doctor.stdout.replaceAll(/\s+/g, " ")
+  assert.match(found, /WARNING bind unix:.*the socket is in use\) → fine if that is this very node/)
+  assert.strictEqual(doctor.code, 0, doctor.stdout)
   const stopped = await startEmp(["stop", "local"], rc).exits()
   assert.strictEqual(stopped.code, 0, stopped.stderr)
   await node.exits()

@@ -126,21 +126,22 @@ export const rules: ReadonlyArray<readonly [name: string, check: Check]> = [
     Effect.gen(function*() {
       const [here, there] = yield* pair(room)
       const slab = new Uint8Array(1000)
-      let left = 0
+      const left = new Map<number, number>()
       let sent = ""
       for (let n = 0; n < 500; n++) {
         const view = slab.subarray(n * 2, n * 2 + 2)
         view.set(bytesOf("ab"))
         sent += "ab"
         here.wire.write(view, () => {
-          left++
+          left.set(n, (left.get(n) ?? 0) + 1)
           view.fill(0)
         })
       }
       yield* room.until(() => there.bytes === 1000, () => `${there.bytes} of 1000 bytes`)
       yield* moment
       yield* expect(there.text === sent, `other bytes arrived: ${JSON.stringify(there.text.slice(0, 100))}`)
-      yield* expect(left <= 500, `left was called ${left} times for 500 writes`)
+      const most = Math.max(0, ...left.values())
+      yield* expect(most <= 1, `left was called ${most} times for one write`)
     })],
   ["nobody is told anything within start, write, end or destroy", (room) =>
     Effect.gen(function*() {

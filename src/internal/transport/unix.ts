@@ -61,6 +61,9 @@ const remove = (file: string, identity: string): void => {
   if (found !== undefined && identityOf(found) === identity) fs.unlinkSync(file)
 }
 
+/** As a port of TCP is: it may be by the very node that somebody asks for. */
+const inUse = "the socket is in use"
+
 /** A file that a process has left behind which was killed is in the way: whoever refuses a connection there is dead. */
 const clear = (file: string): Effect.Effect<void, Refused> => {
   const found = lookAt(file)
@@ -71,7 +74,7 @@ const clear = (file: string): Effect.Effect<void, Refused> => {
   return Effect.matchEffect(connect({ path: file }), {
     onSuccess: ({ socket }) => {
       socket.destroy()
-      return Effect.fail(new Error("another process listens there"))
+      return Effect.fail(new Error(inUse))
     },
     onFailure: (error) =>
       error.code !== "ECONNREFUSED" && error.code !== "ENOENT"
@@ -127,7 +130,7 @@ const listen: Carrier["listen"] = (bind, accept, _host, moved = () => {}) =>
       new LinkError({
         reason: "listen_failed",
         peer: bind,
-        detail: error.code === "EEXIST" ? "another process listens there" : errorText(error)
+        detail: error.code === "EEXIST" ? inUse : errorText(error)
       }))
     return Effect.andThen(opened, told(file, moved))
   })

@@ -63,7 +63,7 @@ describe("the file of a Unix socket", () => {
     Effect.gen(function*() {
       const folder = makeFolder()
       yield* listen(`${folder}/emp.sock`)
-      assert.strictEqual(yield* reasonOf(`${folder}/emp.sock`), "another process listens there")
+      assert.strictEqual(yield* reasonOf(`${folder}/emp.sock`), "the socket is in use")
       assert.isTrue(yield* isAnswered(`unix:${folder}/emp.sock`))
       for (const name of ["text", "folder"]) {
         if (name === "text") fs.writeFileSync(`${folder}/text`, "mine")
@@ -109,7 +109,7 @@ describe("the file of a Unix socket", () => {
       // It has found that nobody listens, and goes on in another turn. Many file systems give the next file the same number.
       fs.rmSync(file)
       const server = net.createServer((socket) => socket.end()).listen(file)
-      assert.strictEqual(yield* Fiber.join(late), "another process listens there")
+      assert.strictEqual(yield* Fiber.join(late), "the socket is in use")
       assert.isTrue(yield* isAnswered(`unix:${file}`))
       server.close()
     }))

@@ -19,6 +19,7 @@ import { NodeMesh } from "../../global/mesh.ts"
 import { traceMessages, writeLine } from "../../node/messageTrace.ts"
 import { NodeRouter } from "../../node/router.ts"
 import type { LinkErrorReason } from "../../transport/linkError.ts"
+import { threadScheme } from "../../transport/threadAddress.ts"
 import { parseWebSocket } from "../../transport/webSocket/address.ts"
 import { bare, isWildcard, parseAddress, readLabel, schemeOf, splitAddresses } from "../../values/address.ts"
 import { isCommand } from "../../values/commandId.ts"
@@ -131,7 +132,10 @@ const seedsOf = (
   if (options.seeds.length > 0) return options.seeds
   return splitAddresses(options.binds ?? []).flatMap((bind) => {
     const own = readLabel(bind).address
-    if (schemeOf(own) !== bare) return parseWebSocket(own)?.port === 0 ? [] : [own]
+    const scheme = schemeOf(own)
+    // A thread is reached from within its process, and by no command.
+    if (scheme === threadScheme) return []
+    if (scheme !== bare) return parseWebSocket(own)?.port === 0 ? [] : [own]
     const address = parseAddress(own, "localhost")
     if (address === undefined || address.port === 0) return []
     return [address.host === "*" || isWildcard(address.host) ? `localhost:${address.port}` : own]

@@ -12,6 +12,7 @@ import { randomBytes } from "node:crypto"
 import * as http from "node:http"
 import * as https from "node:https"
 import * as net from "node:net"
+import * as tls from "node:tls"
 import { webSocketCarrier } from "../../../../src/internal/transport/webSocket/carrier.ts"
 import type { WebSocketOptions } from "../../../../src/internal/transport/webSocket/listen.ts"
 import type { Wire } from "../../../../src/internal/transport/wire.ts"
@@ -449,6 +450,35 @@ describe("a server that the program has", () => {
       // Nobody has signed that certificate whom everybody trusts.
       const error = yield* Effect.flip(webSocketCarrier({}).dial(address, "node"))
       assert.match(error.detail ?? "", /certificate/)
+    }))
+
+  it.live("carries bytes over TLS, where its certificate is one of those that the process trusts", () =>
+    Effect.gen(function*() {
+      const server = https.createServer({ key: pem("https"), cert: pem("https") })
+      yield* Effect.acquireRelease(
+        Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+        () => Effect.sync(() => void server.close())
+      )
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const before = tls.getCACertificates()
+          tls.setDefaultCACertificates([...before, pem("https")])
+          return before
+        }),
+        (before) => Effect.sync(() => tls.setDefaultCACertificates(before))
+      )
+      const { address, heard } = yield* listen("ws:/nodes", { server })
+      const wire = yield* webSocketCarrier({}).dial(address, "node")
+      let answer = ""
+      wire.start({
+        data: (chunk) => void (answer += Buffer.from(chunk).toString()),
+        drained: () => {},
+        closed: (why) => void (answer += ` closed: ${why}`)
+      })
+      wire.write(Buffer.from("hello"))
+      yield* until("it is answered", () => answer === "hello")
+      assert.deepStrictEqual(heard, ["hello"])
+      wire.destroy()
     }))
 })
 
