@@ -2,7 +2,7 @@
  * `emp init`, as it is typed: what it writes, asks, and refuses. What becomes of its projects: `Cli.init.projects.test.ts`.
  */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
@@ -65,6 +65,16 @@ describe("what emp init writes", () => {
     }))
     for (const secret of secrets) assert.match(secret, /^[0-9a-f]{64}$/)
     assert.notStrictEqual(secrets[0], secrets[1])
+  })
+
+  it("is not installed by a Node that is too old for it, and npm says so", async () => {
+    await projects.initQuickly("old")
+    // There is one Node here: it is made too old.
+    const manifest = projects.json<object>("old/package.json")
+    writeFileSync(projects.path("old/package.json"), JSON.stringify({ ...manifest, engines: { node: ">=999" } }))
+    const npm = spawnSync("npm", ["install", "--offline"], { cwd: projects.path("old"), encoding: "utf8" })
+    assert.match(npm.stderr, /EBADENGINE[^]*>=999/)
+    assert.notStrictEqual(npm.status, 0)
   })
 
   it.each([
