@@ -19,6 +19,9 @@ const renamed = (wire: Wire): Wire => ({
   destroy: () => wire.destroy()
 })
 
+const asTold = ({ detail, peer, reason }: Transport.LinkError) =>
+  new Transport.LinkError({ reason, peer: bare(peer), detail })
+
 let lastPort = 10_000
 let lastNetwork = 0
 
@@ -34,10 +37,13 @@ export const natsAsTcp: Layer.Layer<Transport.Transport> = Layer.effect(
   Transport.Transport,
   Effect.map(Transport.Transport, (inner): Transport.Carrier => ({
     listen: (bind, accept, host) => {
-      const port = bind.replace(/\*$/, () => String(++lastPort))
-      return Effect.map(inner.listen(named(port), (wire) => accept(renamed(wire)), host), (all) => all.map(bare))
+      const port = bind.replace(/(?:^|:)(?:\*|0)$/, () => `:${++lastPort}`)
+      return inner.listen(named(port), (wire) => accept(renamed(wire)), host).pipe(
+        Effect.map((all) => all.map(bare)),
+        Effect.mapError(asTold)
+      )
     },
     resolve: (address) => Effect.succeed([address]),
-    dial: (address, host) => Effect.map(inner.dial(named(address), host), renamed)
+    dial: (address, host) => Effect.mapBoth(inner.dial(named(address), host), { onFailure: asTold, onSuccess: renamed })
   }))
 ).pipe(Layer.provide(Layer.orDie(layerOwnNats)))

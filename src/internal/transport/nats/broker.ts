@@ -3,9 +3,11 @@
  *
  * @internal
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -14,7 +16,7 @@ import { LinkError } from "../linkError.ts"
 import { connecting, shownServers, usualNetwork } from "./client.ts"
 import { Exchange } from "./exchange.ts"
 import { inboxSize } from "./frames.ts"
-import type { NatsClient, NatsMessage, NatsOptions } from "./options.ts"
+import type { NatsClient, NatsMessage, NatsOptions, NatsStatus } from "./options.ts"
 
 /** An answer of the server to a message that nobody listens for. */
 const noResponders = 503
@@ -25,7 +27,7 @@ const usualPayload = 1024 * 1024
 const mostTold = 20
 
 /** A server that stands still is not waited for any longer. */
-const patience = "2 seconds"
+const patience = "1 second"
 
 type Hear = (message: NatsMessage) => void
 
@@ -70,6 +72,16 @@ const open = (connect: () => Promise<NatsClient>): Effect.Effect<NatsClient, unk
 /** Waits for what a client has under way, if its server is quick. */
 const settled = (work: () => Promise<unknown>): Effect.Effect<void> =>
   Effect.promise(() => work().catch(() => {})).pipe(Effect.timeoutOption(patience), Effect.asVoid)
+
+/** What a client says of itself. It is read to the end, whoever wants it: a client does not close before that. */
+const statusesOf = (client: NatsClient): Queue.Dequeue<NatsStatus, Cause.Done> => {
+  const queue = Effect.runSync(Queue.unbounded<NatsStatus, Cause.Done>())
+  const read = async () => {
+    for await (const status of client.status()) Queue.offerUnsafe(queue, status)
+  }
+  read().catch(() => {}).finally(() => Queue.endUnsafe(queue))
+  return queue
+}
 
 const ofTransport = Effect.annotateLogs({ module: "Transport" })
 
@@ -181,26 +193,24 @@ export class Broker {
         interruptible: true
       })
       // From here on nothing is missed.
-      const statuses = client.status()
+      const statuses = statusesOf(client)
       yield* this.connected(client)
-      yield* Stream.runForEach(
-        Stream.fromAsyncIterable(statuses, (error) => error),
-        ({ error, type }) => {
-          if (type === "disconnect") return this.lost("the connection was lost")
-          if (type === "reconnect") return this.connected(client)
-          return type === "error" ? this.refused(error) : Effect.void
-        }
-      )
+      yield* Stream.runForEach(Stream.fromQueue(statuses), ({ error, type }) => {
+        if (type === "disconnect") return this.lost("the connection was lost")
+        if (type === "reconnect") return this.connected(client)
+        return type === "error" ? this.refused(error) : Effect.void
+      })
       return yield* Effect.fail("the connection was closed")
     }).pipe(Effect.scoped)
   }
 
+  /** What was said last still leaves, if the server is there. */
   private leave(client: NatsClient): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const wasConnected = this.client === client
+      const isThere = this.client === client
       this.client = undefined
-      const close = settled(() => client.close())
-      return wasConnected ? Effect.andThen(settled(() => client.drain()), close) : close
+      const close = Effect.tap(settled(() => client.close()), () => Effect.sync(() => this.exchange.lost()))
+      return isThere ? Effect.andThen(settled(() => client.drain()), close) : close
     })
   }
 

@@ -50,6 +50,12 @@ export interface NatsMessage {
   readonly headers?: { readonly code: number }
 }
 
+/** What is read of what a client says of its connection. */
+export interface NatsStatus {
+  readonly type: string
+  readonly error?: unknown
+}
+
 /** Documented as `Transport.NatsClient`. */
 export interface NatsClient {
   readonly info?: { readonly max_payload: number }
@@ -59,7 +65,7 @@ export interface NatsClient {
     options: { readonly callback: (error: Error | null, message: NatsMessage) => void }
   ): { unsubscribe(): void }
   flush(): Promise<void>
-  status(): AsyncIterable<{ readonly type: string; readonly error?: unknown }>
+  status(): AsyncIterable<NatsStatus>
   drain(): Promise<void>
   close(): Promise<void>
 }
