@@ -6,10 +6,10 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { Node, Port, Transport } from "../src/index.ts"
 import { pem } from "./certificates.ts"
-import { makeLogs, until } from "./harness.ts"
+import { makeLogs, secret, until } from "./harness.ts"
 import { hasNats, ifNats, NatsServer, sharedNats, startNats } from "./natsServer.ts"
 import { Feeding, ownConnection, startOn } from "./natsWorld.ts"
-import { freePort } from "./processes.ts"
+import { freePort, root, start } from "./processes.ts"
 import { sized } from "./size.ts"
 
 const test = (title: string, body: Effect.Effect<unknown, unknown, Scope.Scope>): void =>
@@ -122,6 +122,68 @@ describe("no message is missing before the monitor fires", () => {
       yield* fires(feeding, fired + 4)
       yield* goesOn(feeding, 500)
       assert.deepStrictEqual(feeding.holes, [])
+    })
+  )
+})
+
+describe("a process that stands still", () => {
+  const sink = (nats: NatsServer) =>
+    Effect.gen(function*() {
+      const process = yield* Effect.sync(() => start([`${root}test/fixtures/natsSink.ts`, "sink", secret, nats.url]))
+      const [, port = ""] = yield* Effect.promise(() => process.sees(/counts with (\S+)/))
+      return { process, port }
+    })
+  const patient = { monitorTimeout: "30 seconds" } as const
+
+  test(
+    "makes its senders wait, while the server keeps little for it, and gets all when it goes on",
+    Effect.gen(function*() {
+      const nats = yield* server()
+      const { port, process } = yield* sink(nats)
+      const a = yield* startOn({ nats: { servers: nats.url }, node: patient }, "a")
+      yield* a.run(Port.cal(port, "count", "a"))
+      process.child.kill("SIGSTOP")
+      let sent = 0
+      yield* Effect.forkScoped(
+        a.run(Effect.forever(Effect.suspend(() => Port.snd(port, "n", "a", ++sent, "x".repeat(10_000)))))
+      )
+      let before = -1
+      yield* until("the sender waits", () => Effect.delay(Effect.sync(() => before === (before = sent)), "100 millis"))
+      assert.isBelow(sent * 10_000, 4_000_000)
+      process.child.kill("SIGCONT")
+      const waited = sent
+      yield* until("it goes on", () => sent > waited + 500)
+      yield* until(
+        "all arrives",
+        () => Effect.map(a.run(Effect.orDie(Port.cal(port, "count", "a"))), (count) => Number(count) > waited)
+      )
+      assert.notInclude(process.stdout, "hole")
+    })
+  )
+
+  test(
+    "is cut off by a server that has to keep too much for it, which both sides are told at once",
+    Effect.gen(function*() {
+      const nats = yield* server(`max_payload: 70000, max_pending: 140000, write_deadline: "200ms"`)
+      const { port, process } = yield* sink(nats)
+      // Together they have more on their way than the sockets in between have room for.
+      const senders = yield* Effect.forEach(
+        Array.from({ length: sized(60, 100) }, (_, n) => `s${n}`),
+        (id) => startOn({ nats: { servers: nats.url }, node: patient }, id)
+      )
+      let fired = 0
+      for (const { id, router, run } of senders) {
+        yield* run(Port.cal(port, "count", id))
+        router.monitor(port, () => void fired++)
+      }
+      process.child.kill("SIGSTOP")
+      for (const { id, router } of senders) {
+        for (let n = 1; n <= 40; n++) router.send(port, ["n", id, n, "x".repeat(10_000)])
+      }
+      yield* Effect.sleep("1 second")
+      process.child.kill("SIGCONT")
+      yield* until("all monitors fire", () => fired === senders.length)
+      assert.notInclude(process.stdout, "hole")
     })
   )
 })

@@ -77,13 +77,13 @@ export class Feeding {
     const { router } = from
     return Effect.forkScoped(Effect.gen({ self: this }, function*() {
       for (let epoch = 1;; epoch++) {
-        let hasFired = false
+        const watch = { hasFired: false }
         const cancel = router.monitor(port, () => {
-          hasFired = true
+          watch.hasFired = true
           this.fired++
         })
-        for (let n = 1; !hasFired;) {
-          for (let burst = 0; burst < 10 && !hasFired; burst++) {
+        for (let n = 1; !watch.hasFired;) {
+          for (let burst = 0; burst < 10 && !watch.hasFired; burst++) {
             router.send(port, ["n", from.id, epoch, n++, "x".repeat(200)])
           }
           yield* Effect.sleep("3 millis")

@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises"
 import { LinkError } from "../linkError.ts"
 import { isNatsNetwork } from "./address.ts"
 import type { NatsClient, NatsConnectOptions, NatsOptions } from "./options.ts"
+import { type NatsServer, readServer } from "./servers.ts"
 
 const packageName = "@nats-io/transport-node"
 
@@ -18,23 +19,6 @@ interface Package {
 
 export const usualNetwork = "default"
 const usualServers = "nats://127.0.0.1:4222"
-const form = /^(?:(nats|tls):\/\/)?(?:([^@/]*)@)?((?:\[[^\]@/]+\]|[^\s@/:,]+)(?::\d{1,5})?)\/?$/i
-
-interface Server {
-  readonly isSecure: boolean
-  readonly user: ReadonlyArray<string>
-  readonly host: string
-}
-
-const readServer = (text: string): Server | undefined => {
-  const [, scheme, user, host] = form.exec(text.trim()) ?? []
-  if (host === undefined) return undefined
-  try {
-    return { isSecure: scheme?.toLowerCase() === "tls", user: user?.split(":").map(decodeURIComponent) ?? [], host }
-  } catch {
-    return undefined
-  }
-}
 
 const textsOf = ({ servers = usualServers }: NatsOptions): ReadonlyArray<string> =>
   [servers].flat().flatMap((text) => text.split(","))
@@ -46,8 +30,8 @@ export const shownServers = (options: NatsOptions): string =>
 /**
  * As our own way of connecting wants it: a client that never gives up, and notices within half a minute that its server is gone.
  */
-const connectOptions = (options: NatsOptions, servers: ReadonlyArray<Server>): NatsConnectOptions => {
-  const [one, pass] = servers.flatMap(({ user }) => user.length > 0 ? [user] : [])[0] ?? []
+const connectOptions = (options: NatsOptions, servers: ReadonlyArray<NatsServer>): NatsConnectOptions => {
+  const [one, pass] = servers.map(({ login }) => login).find(({ length }) => length > 0) ?? []
   const login = one === undefined ? {} : pass === undefined ? { token: one } : { user: one, pass }
   const tls = options.tls ?? (servers.some(({ isSecure }) => isSecure) ? {} : undefined)
   return {
