@@ -12,6 +12,10 @@ import { makeLogs, secret } from "./harness.ts"
 
 export interface NatsNode {
   readonly id: string
+  /** Connects to an address, as seeds are connected to. */
+  readonly dial: (address: string) => ReturnType<Router["network"]["dial"]>
+  /** Whether the node dials an address that it is told. */
+  readonly dials: (address: string) => boolean
   readonly router: Router
   readonly logs: ReadonlyArray<string>
   readonly run: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Node.Node>>
@@ -44,9 +48,12 @@ export const startOn = (setting: Setting, id: string) =>
       Effect.provide(context),
       Scope.provide(scope)
     )
+    const router = Context.get(context, NodeRouter)
     return {
       id,
-      router: Context.get(context, NodeRouter),
+      router,
+      dial: (address) => router.network.dial(address),
+      dials: (address) => router.network.dialable([address]).length > 0,
       logs: logs.lines,
       run: (effect) => Effect.provide(effect, context)
     } satisfies NatsNode
@@ -102,4 +109,19 @@ export class Feeding {
         for (const [n, port] of sinks.entries()) if (nodes[n] !== from) yield* this.feed(from, port)
       }
     })
+}
+
+/** Sends so many messages at once, and answers whether a monitor that stood before them has fired. */
+export const sendAtOnce = (
+  { id, router }: NatsNode,
+  port: Port.PortId,
+  messages: number,
+  bytes: number
+): () => boolean => {
+  const watch = { hasFired: false }
+  router.monitor(port, () => {
+    watch.hasFired = true
+  })
+  for (let n = 1; n <= messages; n++) router.send(port, ["n", id, n, "x".repeat(bytes)])
+  return () => watch.hasFired
 }

@@ -178,6 +178,15 @@ describe("the package", () => {
     assert.strictEqual(status, 0)
   })
 
+  it("says what to install for NATS", () => {
+    const program = `import { Transport } from "effect-mp"
+      import { Effect, Layer } from "effect"
+      const error = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(Transport.layerNats()))))
+      console.log(error.message)`
+    const { stdout } = runIn(folder, "--input-type=module", "-e", program)
+    assert.include(stdout, "the package @nats-io/transport-node is not installed: npm install @nats-io/transport-node")
+  })
+
   it("has the licenses of what is built into its command line", () => {
     const licenses = readFileSync(join(root, bundle, "LICENSES.txt"), "utf8")
     for (const name of [...needed, ...forCli]) assert.match(licenses, new RegExp(`^${name} \\S+ \\(MIT\\)$`, "m"))

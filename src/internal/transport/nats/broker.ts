@@ -234,7 +234,7 @@ export class Broker {
       yield* Deferred.succeed(this.tried, undefined)
       if (!this.isToldOf) return
       this.isToldOf = false
-      yield* ofTransport(Effect.logInfo(`connected to ${this.shown} again`))
+      yield* ofTransport(Effect.logInfo(`connected to ${this.shown}`))
     })
   }
 

@@ -28,18 +28,31 @@ export interface NatsTls {
 
 /** Documented as `Transport.NatsConnectOptions`. */
 export interface NatsConnectOptions {
+  /** `host:port` of each. */
   readonly servers: Array<string>
+  /** Who logs in, if the servers are named with that. */
   readonly user?: string
+  /** The password of the user. */
   readonly pass?: string
+  /** What is logged in with in place of a user. */
   readonly token?: string
+  /** Asks for TLS. */
   readonly tls?: NatsTls
+  /** How the server shows this client. */
   readonly name: string
+  /** -1: without end. */
   readonly maxReconnectAttempts: number
+  /** Tries again although the login was refused: it was good once. */
   readonly ignoreAuthErrorAbort: boolean
+  /** Milliseconds from one attempt to the next. */
   readonly reconnectTimeWait: number
+  /** So many more milliseconds at most, by chance. */
   readonly reconnectJitter: number
+  /** The same over TLS. */
   readonly reconnectJitterTLS: number
+  /** Milliseconds after which the server is asked whether it is there. */
   readonly pingInterval: number
+  /** Milliseconds for one attempt. */
   readonly timeout: number
 }
 
@@ -58,14 +71,21 @@ export interface NatsStatus {
 
 /** Documented as `Transport.NatsClient`. */
 export interface NatsClient {
+  /** What the server has said of itself: how many bytes a message may have. */
   readonly info?: { readonly max_payload: number }
+  /** Sends a message; what nobody listens for is answered to `reply`. */
   publish(subject: string, data: Uint8Array, options?: { readonly reply: string }): void
+  /** Calls back for each message, or with the error if the server forbids it. */
   subscribe(
     subject: string,
     options: { readonly callback: (error: Error | null, message: NatsMessage) => void }
   ): { unsubscribe(): void }
+  /** Ends when the server has answered to all that was sent. */
   flush(): Promise<void>
+  /** What happens to the connection: `disconnect`, `reconnect`, `error`. It ends with the client. */
   status(): AsyncIterable<NatsStatus>
+  /** Sends what waits, then closes. */
   drain(): Promise<void>
+  /** Closes at once, and for good. */
   close(): Promise<void>
 }
