@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type Node, Port, Transport } from "../../src/index.ts"
 import * as ours from "../ours.ts"
-import { numbersTo, rate, textOf, type Workload } from "../workload.ts"
+import { numbersTo, rate, type Side, textOf, type Workload } from "../workload.ts"
 
 const all: Readonly<Record<string, ours.Wire>> = {
   "TCP": ours.tcp,
@@ -39,36 +39,37 @@ const bursts = (
   make: () => ReadonlyArray<readonly [number, string | Uint8Array]>
 ) => Effect.suspend(() => rate(count, burst(port, tag, make())))
 
-const workload = (
-  name: string,
-  title: string,
-  unit: Workload["unit"],
-  measure: (port: Port.PortId) => Effect.Effect<number, unknown, Node.Node | Scope.Scope>
-): Workload => ({
+type Work = (port: Port.PortId) => Effect.Effect<number, unknown, Node.Node | Scope.Scope>
+
+const works = {
+  oneWay: (port) => bursts(port, 100_000, "item", makeItems),
+  roundTrips: (port) => rate(rounds.length, Effect.forEach(rounds, () => Port.cal(port, "done"), { discard: true })),
+  blobs: (port) => bursts(port, blobCount * blobBytes / 1e6, "blob", makeBlobs)
+} as const satisfies Readonly<Record<string, Work>>
+
+type What = keyof typeof works
+
+const sideOf = (what: What) => (wire: ours.Wire): Side => ({
+  partner: ours.listening(receiver, {}, wire),
+  measure: (partners) => ours.dialling(partners, (port = "") => works[what](port), {}, wire)
+})
+
+/** The same work over any wire. */
+export const wireSide = { oneWay: sideOf("oneWay"), roundTrips: sideOf("roundTrips"), blobs: sideOf("blobs") }
+
+/** How much of it. */
+export const wireSizes = { items: 100_000, rounds: rounds.length, blobs: blobCount, blobBytes }
+
+const workload = (name: string, title: string, unit: Workload["unit"], what: What): Workload => ({
   name,
   title,
   unit,
-  sides: Object.fromEntries(
-    Object.entries(all).map(([side, wire]) => [side, {
-      partner: ours.listening(receiver, {}, wire),
-      measure: (partners) => ours.dialling(partners, (port = "") => measure(port), {}, wire)
-    }])
-  ),
+  sides: Object.fromEntries(Object.entries(all).map(([side, wire]) => [side, wireSide[what](wire)])),
   lines: Object.keys(all).filter((side) => side !== "TCP").map((side) => ({ side, peer: "TCP" }))
 })
 
 export const wires: ReadonlyArray<Workload> = [
-  workload("W12a", "over other transports, one way", "/s", (port) => bursts(port, 100_000, "item", makeItems)),
-  workload(
-    "W12b",
-    "there and back, one at a time",
-    "/s",
-    (port) => rate(rounds.length, Effect.forEach(rounds, () => Port.cal(port, "done"), { discard: true }))
-  ),
-  workload(
-    "W12c",
-    "payloads of 256 KiB",
-    "MB/s",
-    (port) => bursts(port, blobCount * blobBytes / 1e6, "blob", makeBlobs)
-  )
+  workload("W12a", "over other transports, one way", "/s", "oneWay"),
+  workload("W12b", "there and back, one at a time", "/s", "roundTrips"),
+  workload("W12c", "payloads of 256 KiB", "MB/s", "blobs")
 ]
