@@ -1,12 +1,19 @@
-/** W12: the same between two processes over other transports, each beside TCP: one way, there and back, and large payloads. */
+/**
+ * W12: the same between two processes over other transports, each beside TCP: one way, there and back, large payloads, and what a node
+ * takes that has a link.
+ */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type Node, Port, Transport } from "../../src/index.ts"
+import { tmpdir } from "node:os"
+import { Node, Port, Transport } from "../../src/index.ts"
 import * as ours from "../ours.ts"
-import { numbersTo, rate, textOf, type Workload } from "../workload.ts"
+import { numbersTo, type Partner, rate, textOf, type Workload } from "../workload.ts"
+import { collected } from "./memory.ts"
 
 const all: Readonly<Record<string, ours.Wire>> = {
   "TCP": ours.tcp,
+  "Unix": { layer: Transport.layerUnix, bind: `unix:${tmpdir()}/effect-mp-bench.sock` },
   "WebSocket": { layer: Transport.layerWebSocket(), bind: "ws://127.0.0.1:*" }
 }
 
@@ -39,11 +46,13 @@ const bursts = (
   make: () => ReadonlyArray<readonly [number, string | Uint8Array]>
 ) => Effect.suspend(() => rate(count, burst(port, tag, make())))
 
+type Measure = (partners: ReadonlyArray<Partner>) => Effect.Effect<number, unknown, Scope.Scope>
+
 const workload = (
   name: string,
   title: string,
   unit: Workload["unit"],
-  measure: (port: Port.PortId) => Effect.Effect<number, unknown, Node.Node | Scope.Scope>
+  measure: (wire: ours.Wire) => Measure
 ): Workload => ({
   name,
   title,
@@ -51,24 +60,58 @@ const workload = (
   sides: Object.fromEntries(
     Object.entries(all).map(([side, wire]) => [side, {
       partner: ours.listening(receiver, {}, wire),
-      measure: (partners) => ours.dialling(partners, (port = "") => measure(port), {}, wire)
+      measure: measure(wire)
     }])
   ),
   lines: Object.keys(all).filter((side) => side !== "TCP").map((side) => ({ side, peer: "TCP" }))
 })
 
+const withPort =
+  (work: (port: Port.PortId) => Effect.Effect<number, unknown, Node.Node | Scope.Scope>) =>
+  (wire: ours.Wire): Measure =>
+  (partners) => ours.dialling(partners, (port = "") => work(port), {}, wire)
+
+const nodeCount = 50
+
+/** The memory of each of some nodes that have a link with the partner. The first one, which loads what all use, does not count. */
+const linked = ({ layer }: ours.Wire): Measure => ([partner]) => {
+  const [address = "", port = ""] = partner!.words
+  const node = (n: number) =>
+    Effect.gen(function*() {
+      const options = { nodeId: `linked${n}`, binds: [], secret: "bench" }
+      const context = yield* Layer.build(Layer.provide(Node.layer(options), layer))
+      yield* Effect.andThen(
+        Node.addressBook(() => Effect.succeed([address])),
+        Port.cal(port, "done")
+      ).pipe(Effect.provide(context))
+    })
+  return Effect.gen(function*() {
+    yield* node(0)
+    const before = yield* collected("rss")
+    yield* Effect.forEach(numbersTo(nodeCount), node, { discard: true })
+    const after = yield* collected("rss")
+    return (after - before) / nodeCount
+  })
+}
+
 export const wires: ReadonlyArray<Workload> = [
-  workload("W12a", "over other transports, one way", "/s", (port) => bursts(port, 100_000, "item", makeItems)),
+  workload(
+    "W12a",
+    "over other transports, one way",
+    "/s",
+    withPort((port) => bursts(port, 100_000, "item", makeItems))
+  ),
   workload(
     "W12b",
     "there and back, one at a time",
     "/s",
-    (port) => rate(rounds.length, Effect.forEach(rounds, () => Port.cal(port, "done"), { discard: true }))
+    withPort((port) => rate(rounds.length, Effect.forEach(rounds, () => Port.cal(port, "done"), { discard: true })))
   ),
   workload(
     "W12c",
     "payloads of 256 KiB",
     "MB/s",
-    (port) => bursts(port, blobCount * blobBytes / 1e6, "blob", makeBlobs)
-  )
+    withPort((port) => bursts(port, blobCount * blobBytes / 1e6, "blob", makeBlobs))
+  ),
+  workload("W12d", "a node that has a link, resident", "B", linked)
 ]
