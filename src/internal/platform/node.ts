@@ -58,7 +58,9 @@ export const latin1Text = (bytes: Uint8Array, from: number, to: number): string 
 /** The bytes that the characters of a text are, U+0000 to U+00FF. */
 export const latin1Bytes = (text: string): Uint8Array => Buffer.from(text, "latin1")
 
-export const { isAscii, isUtf8 } = buffer
+export const isAscii: (bytes: Uint8Array) => boolean = buffer.isAscii
+
+export const isUtf8: (bytes: Uint8Array) => boolean = buffer.isUtf8
 
 // ---- chance and digests
 
