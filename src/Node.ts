@@ -19,6 +19,7 @@
  *
  * @since 0.1.0
  */
+import { hostname, pid, randomBase64, runtime } from "#platform"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -31,8 +32,6 @@ import * as Queue from "effect/Queue"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as crypto from "node:crypto"
-import * as os from "node:os"
 import { Connections } from "./internal/node/connections.ts"
 import * as gaugesOf from "./internal/node/gauges.ts"
 import { lacksOf } from "./internal/node/lacks.ts"
@@ -375,7 +374,7 @@ export const trace = (show: (line: TraceLine) => unknown = writeLine): Effect.Ef
  */
 export const layerLocal: Layer.Layer<Node> = Layer.effect(
   NodeRouter,
-  expand("local/", os.hostname()).pipe(
+  expand("local/", hostname()).pipe(
     Effect.flatMap((expanded) => makeRouter(expanded)),
     Effect.tap(({ drain }) => Effect.addFinalizer(() => drain.end))
   )
@@ -435,7 +434,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
   Layer.effect(
     NodeRouter,
     Effect.gen(function*() {
-      const expanded = yield* expand(options.nodeId ?? "%n/", os.hostname())
+      const expanded = yield* expand(options.nodeId ?? "%n/", hostname())
       const carrier = yield* Transport
       const incarnation = yield* randomText(16)
       const checked = yield* nodeOptions.check(options, expanded.nodeId, incarnation)
@@ -517,9 +516,9 @@ export const layerConfig = (
   }))
 
 /** 66 random bytes in base64, as Perl sends them. */
-const makeNonce = Effect.sync(() => crypto.randomBytes(66).toString("base64"))
+const makeNonce = Effect.sync(() => randomBase64(66))
 
-const describeProcess = `effect-mp ${version}, Node ${process.versions.node}, process ${process.pid}`
+const describeProcess = `effect-mp ${version}, ${runtime}, process ${pid}`
 
 /**
  * Drains, and ends the ports that are left and then all links, in order: what was sent still leaves, and whoever waits for a peer is

@@ -12,6 +12,7 @@
  *
  * @since 0.1.0
  */
+import { tcpCarrier, threadCarrier, unixCarrier, webSocketCarrier } from "#transports"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,10 +21,6 @@ import { anyOf } from "./internal/transport/carriers.ts"
 import * as frames from "./internal/transport/framed.ts"
 import * as linkError from "./internal/transport/linkError.ts"
 import { makeMemoryNetwork } from "./internal/transport/memory/network.ts"
-import { tcpCarrier } from "./internal/transport/tcp.ts"
-import { threadCarrier } from "./internal/transport/threads.ts"
-import { unixCarrier } from "./internal/transport/unix.ts"
-import { webSocketCarrier } from "./internal/transport/webSocket/carrier.ts"
 import type * as webSocket from "./internal/transport/webSocket/listen.ts"
 import { platformCarrier } from "./internal/transport/webSocket/platform.ts"
 import type * as wire from "./internal/transport/wire.ts"

@@ -5,10 +5,10 @@
  * certificate of their own, which is good for nothing, or for the name "mallory".
  */
 import * as assert from "node:assert/strict"
+import type { Secured } from "../../src/internal/transport/credentials.ts"
 import { authData, type GreetingLines } from "../../src/internal/transport/handshake/auth.ts"
 import * as Handshake from "../../src/internal/transport/handshake/handshake.ts"
 import { LinkError } from "../../src/internal/transport/linkError.ts"
-import type { Secured } from "../../src/internal/transport/tls.ts"
 import type { SeededRandom } from "../simulation/random.ts"
 import { randomBytes } from "./inputs.ts"
 

@@ -8,10 +8,18 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake/auth.ts"
-import { threadScheme } from "../transport/threadAddress.ts"
-import { unixScheme } from "../transport/unixAddress.ts"
 import { webSocketSchemes } from "../transport/webSocket/address.ts"
-import { bare, isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
+import {
+  bare,
+  isLabel,
+  readLabel,
+  splitAddresses,
+  threadScheme,
+  unixScheme,
+  wrongAdvertised,
+  wrongBind,
+  wrongSeed
+} from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { InvalidConfig } from "./errors.ts"
 import { type LogFormat, logFormats } from "./logFormats.ts"

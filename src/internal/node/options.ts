@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { readCredentials } from "#transports"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,12 +11,12 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { schemesOf } from "../transport/carriers.ts"
 import { hasEnded, lastDay } from "../transport/certificate.ts"
+import type { Credentials } from "../transport/credentials.ts"
 import { leastMessageSize, limitsOf } from "../transport/framing/framing.ts"
 import { framings } from "../transport/framing/framings.ts"
 import { accepted, defaultMethods, isSecret, mostSecrets, offered, secretMethods } from "../transport/handshake/auth.ts"
 import { asideKey, ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
-import { type Credentials, readCredentials } from "../transport/tls.ts"
 import type { Carrier } from "../transport/wire.ts"
 import { bare, isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { afterIo } from "#platform"
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -150,7 +151,7 @@ export class Router implements NodeService, Host, PeerHost {
 
   roughly(): number {
     if (this.rough !== undefined) return this.rough
-    setImmediate(() => {
+    afterIo(() => {
       this.rough = undefined
     })
     return this.rough = this.monotonic() - this.began

@@ -7,11 +7,11 @@ import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type { Credentials, Secured, TlsEvents } from "../credentials.ts"
 import { type Decoder, FramingError } from "../framing/framing.ts"
 import { framings } from "../framing/framings.ts"
 import { linger, Link } from "../link.ts"
 import { LinkError } from "../linkError.ts"
-import { type Credentials, type Secured, type TlsEvents, TlsWire } from "../tls.ts"
 import type { Wire, WireEvents } from "../wire.ts"
 import { dataOf, type Greeting, ownKindKey } from "./greeting.ts"
 import * as Handshake from "./handshake.ts"
@@ -177,7 +177,7 @@ class HandshakeShell implements TlsEvents {
   private startTls(role: "client" | "server", rest: Uint8Array): void {
     const { credentials } = this.options
     if (credentials === undefined) return this.refuse(new LinkError({ reason: "tls_failed", peer: this.state.peer }))
-    const inside = new TlsWire(this.wire, role, credentials, this)
+    const inside = credentials.secure(this.wire, role, this)
     this.relay.target = inside
     this.wire = inside
     if (rest.length > 0) inside.data(rest)
@@ -258,7 +258,7 @@ class HandshakeShell implements TlsEvents {
 
   private refuse(error: LinkError, isTold = false): void {
     if (this.over) return
-    if (!isTold || !(this.wire instanceof TlsWire)) {
+    if (!isTold || !this.state.secure) {
       this.stop()
       return this.resume(Effect.fail(error))
     }

@@ -4,10 +4,11 @@
  *
  * @internal
  */
+import { latin1Bytes, latin1Text } from "#platform"
 import { areFor } from "../certificate.ts"
+import type { Secured } from "../credentials.ts"
 import { LinkError, type LinkErrorReason } from "../linkError.ts"
 import type { Security } from "../security.ts"
-import type { Secured } from "../tls.ts"
 import { type GreetingLines, methods } from "./auth.ts"
 import {
   dataKey,
@@ -59,6 +60,15 @@ const maxLine = 4096
 const maxEarly = 64 * 1024
 const lineFeed = 0x0a
 
+const nothing = new Uint8Array(0)
+
+const joined = (before: Uint8Array, chunk: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(before.length + chunk.length)
+  bytes.set(before)
+  bytes.set(chunk, before.length)
+  return bytes
+}
+
 /**
  * Begins: both greeting lines go out at once. `peer` is the address of the other side as we see it. `isOurs` knows the nonces of
  * all our open handshakes: by them, and by nothing that the other side says of itself, a connection is known to lead back to us. `data`
@@ -94,7 +104,7 @@ export const begin = (
     peer,
     own,
     isOurs,
-    buffer: Buffer.alloc(0),
+    buffer: nothing,
     greetingLine: "",
     nonceLine: "",
     greeting: undefined,
@@ -112,7 +122,7 @@ export const begin = (
 export const receive = (state: Handshake, chunk: Uint8Array): Result => {
   // Until TLS stands nothing can come from inside of it, and what comes from outside counts for nothing.
   if (state.phase === "over" || state.phase === "tls") return [state, []]
-  return proceed({ ...state, buffer: Buffer.concat([state.buffer, chunk]) })
+  return proceed({ ...state, buffer: joined(state.buffer, chunk) })
 }
 
 /** The answer to `Admit`: yes. Our auth line goes out as soon as it can. */
@@ -147,7 +157,7 @@ export const secured = (state: Handshake, secured: Secured): Result => {
 const refuseCertificate = (state: Handshake, reason: LinkErrorReason, detail?: string): Result => {
   const { auth, greeting, peer, sent } = state
   if (sent || auth === undefined || greeting?.keys.has(ownKindKey) !== true) return refuse(state, reason, detail)
-  const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
+  const over: Handshake = { ...state, phase: "over", buffer: nothing }
   const line = formatAuth({ ...auth, data: "", also: [], refused: reason })
   return [over, [
     send(`${line}\n`),
@@ -161,7 +171,7 @@ const refuseCertificate = (state: Handshake, reason: LinkErrorReason, detail?: s
  */
 export const rejected = (state: Handshake, error: LinkError): Result => {
   const { auth, greeting, proven } = state
-  const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
+  const over: Handshake = { ...state, phase: "over", buffer: nothing }
   const isOwnKind = greeting?.keys.has(ownKindKey) === true
   const isTold = isOwnKind && proven !== undefined && refusals.has(error.reason)
   const refusal: Action = { _tag: "Refuse", error, isTold }
@@ -193,7 +203,7 @@ const proceed = (state: Handshake): Result => {
   if (end < 0) return state.buffer.length > maxLine ? refuse(state, "line_too_long") : [state, []]
   if (end >= maxLine) return refuse(state, "line_too_long")
   // One CR before the LF belongs to the line end.
-  const line = state.buffer.toString("latin1", 0, end > 0 && state.buffer[end - 1] === 0x0d ? end - 1 : end)
+  const line = latin1Text(state.buffer, 0, end > 0 && state.buffer[end - 1] === 0x0d ? end - 1 : end)
   const rest = { ...state, buffer: state.buffer.subarray(end + 1) }
   switch (state.phase) {
     case "greeting":
@@ -225,7 +235,7 @@ const onNonce = (state: Handshake, line: string): Result => {
   if ("reason" in auth) return refuse(state, auth.reason, auth.detail)
   const admit: Action = { _tag: "Admit", greeting }
   if (known.secure) {
-    const next: Handshake = { ...known, auth, phase: "tls", buffer: Buffer.alloc(0) }
+    const next: Handshake = { ...known, auth, phase: "tls", buffer: nothing }
     // Whoever dialled: the lower nonce is the client's. Both are latin-1, so text compares as octets.
     return [next, [{ _tag: "StartTls", role: own.nonce < line ? "client" : "server", rest: state.buffer }, admit]]
   }
@@ -290,14 +300,14 @@ const onBoth = (state: Handshake): Result => {
       ? refuse(state, "line_too_long", `it sent more than ${maxEarly} bytes ahead`)
       : [state, []]
   }
-  const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
+  const over: Handshake = { ...state, phase: "over", buffer: nothing }
   const security = securityOf(state, proven, auth)
   return [over, [{ _tag: "Up", greeting, receives: proven.framing, sends: auth.framing, security, rest }]]
 }
 
-const send = (text: string): Action => ({ _tag: "Send", bytes: Buffer.from(text, "latin1") })
+const send = (text: string): Action => ({ _tag: "Send", bytes: latin1Bytes(text) })
 
 const refuse = (state: Handshake, reason: LinkErrorReason, detail?: string): Result => [
-  { ...state, phase: "over", buffer: Buffer.alloc(0) },
+  { ...state, phase: "over", buffer: nothing },
   [{ _tag: "Refuse", error: new LinkError({ reason, peer: state.peer, detail }), isTold: false }]
 ]

@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { Secured } from "../tls.ts"
+import type { Secured } from "../credentials.ts"
 import type { GreetingLines } from "./auth.ts"
 import type { AuthLine, Greeting } from "./greeting.ts"
 
@@ -41,7 +41,7 @@ export interface Handshake {
   readonly own: GreetingLines
   /** Whether this nonce is that of another handshake of ours which is open: at the other end of this very connection, if any. */
   readonly isOurs: (nonce: string) => boolean
-  readonly buffer: Buffer
+  readonly buffer: Uint8Array
   readonly greetingLine: string
   readonly nonceLine: string
   readonly greeting: Greeting | undefined

@@ -3,9 +3,9 @@
  *
  * @internal
  */
+import { refusals as tlsRefusals } from "../credentials.ts"
 import type { LinkErrorReason } from "../linkError.ts"
 import type { Security } from "../security.ts"
-import { refusals as tlsRefusals } from "../tls.ts"
 import { type GreetingLines, knownSecret, methods, mostSecrets, proofs, secretMethods } from "./auth.ts"
 import { type AuthLine, choose, ownKindKey, talksTls, visible } from "./greeting.ts"
 import type { Handshake, Proven } from "./handshakeState.ts"
