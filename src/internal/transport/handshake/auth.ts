@@ -66,13 +66,19 @@ export const authData = (
       return ""
     case "hmac_sha3_512":
       if (secret === "") return undefined
-      return crypto.createHmac("sha3-512", Buffer.from(secret, "latin1")).update(bytes(own)).update(bytes(other))
-        .digest("hex")
+      return keyedDigest(secret, bytes(own), bytes(other))
     case "cleartext":
       return secret === "" ? undefined : Buffer.from(secret, "latin1").toString("hex")
     default:
       return undefined
   }
+}
+
+/** HMAC-SHA3-512 in lower-case hexadecimal digits, of a secret that is octets in latin-1 text. */
+export const keyedDigest = (secret: string, ...parts: ReadonlyArray<Uint8Array>): string => {
+  const digest = crypto.createHmac("sha3-512", Buffer.from(secret, "latin1"))
+  for (const part of parts) digest.update(part)
+  return digest.digest("hex")
 }
 
 const bytes = (lines: GreetingLines): Buffer => Buffer.from(`${lines.greeting}\n${lines.nonce}\n`, "latin1")
