@@ -21,6 +21,7 @@ const identity = (nodeId: string, over: Partial<Handshake.Identity>): Handshake.
   authOffer: ["tls_sha3_512", "hmac_sha3_512"],
   authAccept: ["tls_sha3_512", "hmac_sha3_512"],
   nodeIdInCert: false,
+  takesGuests: true,
   framings: ["cbor", "json"],
   keys: new Map(over.tls === true ? [["tls", "1.0"]] : []),
   ...over

@@ -6,6 +6,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { type GuestOptions, wrongGuests } from "../node/guestLimits.ts"
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake/auth.ts"
 import { webSocketSchemes } from "../transport/webSocket/address.ts"
@@ -92,6 +93,21 @@ const truth = (about: string): Kind<boolean> => ({
   decode: decodeTruth
 })
 
+/** `GuestOptions` as JSON has them. */
+type Guests = { readonly [K in keyof GuestOptions]: Exclude<GuestOptions[K], undefined> }
+
+const isObject = (value: unknown): value is Guests =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const guests: Kind<boolean | Guests> = {
+  about: "Whether guests with tickets are let in, or their limits",
+  allowed: "true or false, or an object with limits",
+  example: "true",
+  isList: false,
+  decode: (raw) => isObject(raw) && wrongGuests(raw) === undefined ? Result.succeed(raw) : decodeTruth(raw),
+  explain: (culprit) => isObject(culprit) ? wrongGuests(culprit) : undefined
+}
+
 /** One address to listen on. A number is a port. */
 const bind = (about: About): Kind<string> => ({
   ...about,
@@ -159,6 +175,7 @@ export interface Configuration {
   /** In seconds. */
   readonly drain_timeout: number
   readonly node_id_in_cert: boolean
+  readonly guests: boolean | Guests
   readonly metrics: string
   readonly otlp: string
   readonly log_format: LogFormat
@@ -231,6 +248,7 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   ),
   drain_timeout: seconds("Seconds for what a node has in hand when it stops", "10"),
   node_id_in_cert: truth("Whether a certificate must be for its node's ID"),
+  guests,
   metrics: bind({
     about: "Where metrics and probes are served by HTTP",
     allowed: "an address: host:port, [v6]:port, *:port, or a bare port of the loopback interface",

@@ -13,7 +13,7 @@ import { framings } from "../framing/framings.ts"
 import { linger, Link } from "../link.ts"
 import { LinkError } from "../linkError.ts"
 import type { Wire, WireEvents } from "../wire.ts"
-import { dataOf, type Greeting, ownKindKey } from "./greeting.ts"
+import { dataOf, type Greeting, guestKey, ownKindKey } from "./greeting.ts"
 import * as Handshake from "./handshake.ts"
 
 /** What makes a link of a wire. */
@@ -38,6 +38,8 @@ export interface Establish {
   /** Called in the place of `accept` where it is one: answers what goes on with the wire, or nothing. */
   readonly attach: (number: string, greeting: Greeting, wire: Wire) => WireEvents | undefined
   readonly maxMessageSize: number
+  /** The same of a guest. */
+  readonly guestMessageSize: number
   /** Runs what a link still has to do when it has ended. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }
@@ -220,18 +222,24 @@ class HandshakeShell implements TlsEvents {
     if (number !== undefined) return this.attach(number, action)
     const receives = framings.get(action.receives)!
     const { fork, identity } = this.options
-    const home = { nodeId: identity.nodeId, isOwnKind: identity.keys.has(ownKindKey), fork }
+    const { keys, nodeId } = identity
+    const home = { nodeId, isOwnKind: keys.has(ownKindKey), isGuest: keys.has(guestKey), fork }
     const link = new Link(this.wire, action.greeting, framings.get(action.sends)!, action.security, home)
     if (!this.options.accept(link)) {
       return this.refuse(new LinkError({ reason: "already_connected", peer: this.state.peer }))
     }
     this.link = link
     this.decode = receives.makeDecoder(
-      { maxMessageSize: this.options.maxMessageSize, kind: link.kind, damaged: () => link.damaged() },
+      { maxMessageSize: this.mostOf(link), kind: link.kind, damaged: () => link.damaged() },
       (name, message) => link.deliver(name, message)
     )
     this.resume(Effect.succeed(link))
     if (action.rest.length > 0) this.packets(action.rest)
+  }
+
+  private mostOf({ guestUntil }: Link): number {
+    const { guestMessageSize, maxMessageSize } = this.options
+    return guestUntil === undefined ? maxMessageSize : guestMessageSize
   }
 
   private attach(number: string, { greeting, rest }: Extract<Handshake.Action, { readonly _tag: "Up" }>): void {

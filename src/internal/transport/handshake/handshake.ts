@@ -16,6 +16,7 @@ import {
   formatAuth,
   formatGreeting,
   type Greeting,
+  guestKey,
   linkProtocol,
   ownKindKey,
   parseAuth,
@@ -24,7 +25,18 @@ import {
   visible
 } from "./greeting.ts"
 import type { Handshake, Identity, Proven } from "./handshakeState.ts"
-import { listed, mustWait, needsSecret, ownAuth, provenSecret, securityOf, tlsRefusalOf, withSecret } from "./proofs.ts"
+import {
+  acceptedOf,
+  isWithGuest,
+  listed,
+  mustWait,
+  needsSecret,
+  ownAuth,
+  provenSecret,
+  securityOf,
+  tlsRefusalOf,
+  withSecret
+} from "./proofs.ts"
 
 export type { Handshake, Identity }
 
@@ -230,7 +242,11 @@ const onNonce = (state: Handshake, line: string): Result => {
   if (greeting.nodeId === identity.nodeId) return refuse(state, underOurName(state, greeting, line))
   // Perl lets equal nonces pass; the format demands that they are refused.
   if (line === own.nonce) return refuse(state, "echoed_greeting")
-  const known: Handshake = { ...state, nonceLine: line, secure: identity.tls && talksTls(greeting) }
+  const known: Handshake = {
+    ...state,
+    nonceLine: line,
+    secure: identity.tls && talksTls(greeting) && !isWithGuest(state)
+  }
   const auth = ownAuth(known)
   if ("reason" in auth) return refuse(state, auth.reason, auth.detail)
   const admit: Action = { _tag: "Admit", greeting }
@@ -259,7 +275,7 @@ const onAuth = (state: Handshake, line: string): Result => {
   const auth = parseAuth(line)
   const refusal = secure && auth.refused !== undefined ? tlsRefusalOf(auth.refused) : undefined
   if (refusal !== undefined) return refuse(state, "tls_refused", refusal)
-  if (!identity.authAccept.includes(auth.method) || !methods(secure).includes(auth.method)) {
+  if (!acceptedOf(state).includes(auth.method) || !methods(secure).includes(auth.method)) {
     return refuse(state, "auth_not_offered", visible(auth.method))
   }
   const doubt = state.secured?.problem
@@ -269,7 +285,14 @@ const onAuth = (state: Handshake, line: string): Result => {
     return refuse(state, "malformed_greeting", "its nonce is empty")
   }
   const secret = provenSecret(state, auth)
-  if (secret === -1) return refuse(state, "auth_failed")
+  if (secret === -1) {
+    const isGuest = greeting.keys.has(guestKey)
+    return refuse(
+      state,
+      "auth_failed",
+      isGuest ? "it is a guest, and no secret of this node has made its ticket" : undefined
+    )
+  }
   if (!identity.framings.includes(auth.framing)) return refuse(state, "framing_not_offered", visible(auth.framing))
   if (auth.refused !== undefined) {
     const [over, refusal] = refusedBy(state, auth.refused)

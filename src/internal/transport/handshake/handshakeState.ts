@@ -26,7 +26,9 @@ export interface Identity {
   readonly nodeIdInCert: boolean
   /** Framings that we send and decode, best first. */
   readonly framings: ReadonlyArray<string>
-  /** Further keys of the greeting. */
+  /** Whether others may come with a ticket that one of the secrets has made. */
+  readonly takesGuests: boolean
+  /** Further keys of the greeting. With that of guests, the only secret is the key of this node's own ticket. */
   readonly keys: ReadonlyMap<string, string>
 }
 

@@ -20,6 +20,7 @@ export const identity = (over: Partial<Identity> = {}): Identity => ({
   secrets: [secret],
   tls: false,
   nodeIdInCert: false,
+  takesGuests: false,
   authOffer: ["tls_sha3_512", "hmac_sha3_512"],
   authAccept: ["hmac_sha3_512"],
   framings: ["cbor", "json"],
