@@ -8,7 +8,10 @@ import type { Node } from "../src/index.ts"
 export class Table {
   readonly rows = new Map<string, { owner: object; until: number }>()
   readonly cut = new Set<string>()
-  constructor(readonly leaseMillis: number) {}
+  readonly leaseMillis: number
+  constructor(leaseMillis: number) {
+    this.leaseMillis = leaseMillis
+  }
   locks(voters: ReadonlyArray<string>): Effect.Effect<VotersLocks, never, Node.Node | Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
       const router = yield* NodeRouter
@@ -31,7 +34,8 @@ export class Table {
         ready: Effect.void,
         acquire: (keys) => Effect.sync(() => this.cut.has(router.nodeId) ? [] : take(keys)),
         refresh: (keys) => Effect.suspend(() => this.cut.has(router.nodeId) ? Effect.fail("none") : Effect.succeed(take(keys))),
-        release
+        release,
+        held: Effect.sync(() => Array.from(this.rows).filter(([, row]) => row.owner === owner && row.until > now()).map(([key, { until }]) => ({ key, until })))
       }
     })
   }

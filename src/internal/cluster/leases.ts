@@ -1,18 +1,18 @@
 /**
- * The locks of a runner, as Effect's sharding asks for them: leases at a majority of the voters.
+ * The locks of a runner, as Effect's sharding asks for them.
  *
- * Sharding gives up all shards, and interrupts all entities, when a refresh has failed or takes longer than its interval. A majority that is
- * slow for once is no reason for that: as long as the leases last, and no link to a voter was lost, they are known to be held.
+ * Sharding refreshes all of them again and again. Those that it is not told of any more it releases, when their entities have finished what
+ * they have in hand; when a refresh has no answer, it interrupts all entities at once. A majority that is slow for once is no reason for
+ * that: by its own clock, a runner knows what it holds, and for how long. What is about to be lost is: another runner will have it soon.
  *
  * @internal
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
+import type { Times } from "./settings.ts"
 
-/** A lock that was granted: until when it is held, by the node's own clock that never jumps. */
+/** A lock that was granted: until when it is held, by the clock of the node that never jumps. */
 interface Grant {
   readonly key: string
   readonly until: number
@@ -21,54 +21,33 @@ interface Grant {
 /** What of `Global.locks` is needed here. */
 export interface Locks {
   readonly acquire: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Grant>>
-  /** What is still held. Fails where no majority says so. */
   readonly refresh: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Grant>, unknown>
   readonly release: (keys: ReadonlyArray<string>) => Effect.Effect<void>
+  /** What this node holds by its own clock. */
+  readonly held: Effect.Effect<ReadonlyArray<Grant>>
 }
-
-/** How often Sharding refreshes, and how long it waits for that. */
-export const refreshMillis = 500
-
-/** So long a refresh waits for the voters: then there is time left to answer what is known. */
-const patienceMillis = 300
-
-/** What is held for less than this is given up: so long entities have to stop. */
-const marginMillis = 2 * refreshMillis
 
 /** So often locks are asked for that somebody else has yet. */
 const retryMillis = 100
 
 export class Leases {
   private readonly locks: Locks
-  private readonly leaseMillis: number
+  private readonly times: Times
   private readonly now: () => number
   private readonly scope: Scope.Scope
-  /** By key, until when. */
-  private readonly held = new Map<string, number>()
-  /** Until when what is held was held when a majority said so for the last time. */
-  private assuredUntil = 0
-  /** Links to voters that were lost, and how many of these before the last answer was asked for. */
-  private losses = 0
-  private lossesAnswered = 0
-  private asking: Fiber.Fiber<boolean> | undefined = undefined
+  /** A key that nobody else wants: who gets it has a majority. */
+  private readonly probe: string
+  /** What was granted and not given back, whether it is still held or not. */
+  private readonly taken = new Set<string>()
   private releasing: { readonly keys: Set<string>; readonly done: Deferred.Deferred<void> } | undefined = undefined
 
-  /** `now` is the clock of the leases; the scope is that of the locks. */
-  constructor(locks: Locks, leaseMillis: number, now: () => number, scope: Scope.Scope) {
+  /** `now` is the clock of the locks, and the scope theirs. */
+  constructor(locks: Locks, times: Times, now: () => number, scope: Scope.Scope, probe: string) {
     this.locks = locks
-    this.leaseMillis = leaseMillis
+    this.times = times
     this.now = now
     this.scope = scope
-  }
-
-  /** The link to a voter is lost: it may soon grant to others what it has granted to this node. */
-  voterLost(): void {
-    this.losses++
-  }
-
-  /** Whether it is held, as far as a majority has said. */
-  has(key: string): boolean {
-    return this.held.has(key)
+    this.probe = probe
   }
 
   /** Waits until at least one of them is granted, and answers those that are. */
@@ -77,69 +56,54 @@ export class Leases {
       granted.length > 0 ? Effect.succeed(granted) : Effect.delay(this.acquire(keys), retryMillis))
   }
 
-  /** Asks once. Whoever is interrupted meanwhile has nothing of it: what may be granted yet is given back. */
+  /** Asks once. */
   tryAcquire(keys: ReadonlyArray<string>): Effect.Effect<Array<string>> {
-    return this.locks.acquire(keys).pipe(
-      Effect.map((grants) => {
-        for (const { key, until } of grants) this.held.set(key, until)
-        return grants.map(({ key }) => key)
-      }),
-      Effect.onInterrupt(() => Effect.forkIn(this.locks.release(keys), this.scope))
-    )
-  }
-
-  /** Which of them are still held. Fails where nobody knows. */
-  refresh(keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, string> {
-    return Effect.flatMap(Effect.timeoutOption(this.ask, patienceMillis), (answered) => {
-      const limit = this.now() + marginMillis
-      const isKnown = Option.getOrElse(answered, () => false) || this.isAssured(limit)
-      return isKnown
-        ? Effect.succeed(keys.filter((key) => (this.held.get(key) ?? 0) > limit))
-        : Effect.fail("no majority of the voters says which shards are held")
+    return Effect.map(this.locks.acquire(keys), (grants) => {
+      for (const { key } of grants) this.taken.add(key)
+      return grants.map(({ key }) => key)
     })
   }
 
-  private isAssured(limit: number): boolean {
-    return this.assuredUntil > limit && this.losses === this.lossesAnswered
+  /**
+   * Those of the keys that are held. A defect where one of them is lost, or where nobody says that there is a majority: Sharding tries
+   * again after a failure, and the time that this takes is needed for entities to stop.
+   */
+  refresh(keys: ReadonlyArray<string>): Effect.Effect<Array<string>> {
+    return Effect.gen({ self: this }, function*() {
+      const before = yield* this.untilBy
+      const first = Math.min(...keys.map((key) => before.get(key) ?? Infinity))
+      const patience = Math.min(this.times.patienceMillis, first - this.times.stoppingMillis - this.now())
+      if (patience > 0) yield* Effect.timeoutOption(Effect.ignore(this.locks.refresh(Array.from(this.taken))), patience)
+      const until = yield* this.untilBy
+      const limit = this.now() + this.times.stoppingMillis
+      const isHeld = (key: string): boolean => (until.get(key) ?? 0) > limit
+      const lost = keys.filter((key) => this.taken.has(key) && !isHeld(key))
+      if (lost.length > 0) return yield* Effect.die(new Error(`lost ${lost.join(", ")}`))
+      // Whoever holds anything has had a majority.
+      if (!Array.from(this.taken).some(isHeld)) yield* this.askForMajority
+      return keys.filter(isHeld)
+    })
   }
 
-  /** Asks the voters for all that is held, and answers whether a majority has answered. Who asks meanwhile waits for the same answer. */
-  private readonly ask: Effect.Effect<boolean> = Effect.suspend(() => {
-    if (this.asking !== undefined) return Fiber.join(this.asking)
-    return Effect.flatMap(Effect.forkIn(this.question, this.scope), (fiber) => {
-      this.asking = fiber
-      fiber.addObserver(() => {
-        this.asking = undefined
-      })
-      return Fiber.join(fiber)
-    })
-  })
+  /** Whether it is held. */
+  has(key: string): Effect.Effect<boolean> {
+    return Effect.map(this.untilBy, (until) => until.has(key))
+  }
 
-  private readonly question: Effect.Effect<boolean> = Effect.suspend(() => {
-    const { losses } = this
-    const askedAt = this.now()
-    const keys = Array.from(this.held.keys())
-    return Effect.match(this.locks.refresh(keys), {
-      onFailure: () => false,
-      onSuccess: (grants) => {
-        const still = new Map(grants.map(({ key, until }) => [key, until]))
-        for (const key of keys) {
-          const until = still.get(key)
-          if (until === undefined) this.held.delete(key)
-          // What was released meanwhile stays so.
-          else if (this.held.has(key)) this.held.set(key, until)
-        }
-        this.assuredUntil = askedAt + this.leaseMillis
-        this.lossesAnswered = losses
-        return true
-      }
-    })
-  })
+  private get untilBy(): Effect.Effect<ReadonlyMap<string, number>> {
+    return Effect.map(this.locks.held, (held) => new Map(held.map(({ key, until }) => [key, until])))
+  }
+
+  private get askForMajority(): Effect.Effect<void> {
+    return Effect.flatMap(this.locks.acquire([this.probe]), (granted) =>
+      granted.length === 0
+        ? Effect.die(new Error("no majority of the voters answers"))
+        : this.locks.release([this.probe]))
+  }
 
   /** Sharding releases shard by shard: what it releases at once is one message. */
   release(key: string): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.held.delete(key)
       const { releasing } = this
       if (releasing !== undefined) {
         releasing.keys.add(key)
@@ -148,21 +112,21 @@ export class Leases {
       const begun = this.releasing = { keys: new Set([key]), done: Deferred.makeUnsafe<void>() }
       const send = Effect.suspend(() => {
         this.releasing = undefined
-        return Effect.onExit(
-          this.locks.release(Array.from(begun.keys)),
-          (exit) => Deferred.done(begun.done, exit)
-        )
+        return Effect.onExit(this.giveBack(Array.from(begun.keys)), (exit) => Deferred.done(begun.done, exit))
       })
       return Effect.andThen(Effect.forkIn(Effect.andThen(Effect.yieldNow, send), this.scope), Deferred.await(begun.done))
     })
   }
 
-  /** All that are held, but for one. */
+  /** All that was taken, but for one. */
   releaseAllBut(kept: string | undefined): Effect.Effect<void> {
+    return Effect.suspend(() => this.giveBack(Array.from(this.taken).filter((key) => key !== kept)))
+  }
+
+  private giveBack(keys: ReadonlyArray<string>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const keys = Array.from(this.held.keys()).filter((key) => key !== kept)
-      for (const key of keys) this.held.delete(key)
-      return keys.length === 0 ? Effect.void : this.locks.release(keys)
+      for (const key of keys) this.taken.delete(key)
+      return this.locks.release(keys)
     })
   }
 }

@@ -69,14 +69,15 @@ export const runner = <E, R, EL, RL>(
     const locks = yield* makeLocks
     const register = yield* makeRegister(settings, router)
     yield* awaitMajority(router, name, locks)
-    const leases = new Leases(locks, settings.leaseMillis, () => router.monotonic(), yield* Effect.scope)
-    const held = new RunnerLocks(register, leases, settings.leaseMillis, yield* Effect.context<Global | Node | Scope.Scope>())
+    const probe = `probe:${address.host}:${address.port}`
+    const leases = new Leases(locks, settings.times, () => router.monotonic(), yield* Effect.scope, probe)
+    const context = yield* Effect.context<Global | Node | Scope.Scope>()
+    const held = new RunnerLocks(register, leases, settings.times.leaseMillis, context)
     const resign = (): void => router.fork(held.resign)
-    yield* listen(router.listeners, {
-      up: () => {},
-      down: (nodeId) => { if (locks.voters.includes(nodeId)) leases.voterLost() }
-    })
-    yield* listen(router.drain.listeners, resign)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => void router.drain.listeners.add(resign)),
+      () => Effect.sync(() => router.drain.listeners.delete(resign))
+    )
     // Effect has one Layer for the whole process, which may have several nodes.
     const sharding = Layer.fresh(RunnerServer.layerWithClients).pipe(
       Layer.provide([
@@ -116,12 +117,6 @@ const awaitMajority = (router: Router, name: string, { ready }: VotersLocks): Ef
     const found = router.observed.lack(`a majority of the voters of cluster ${name}`)
     return Effect.ensuring(ready, Effect.sync(found))
   })
-
-const listen = <A>(listeners: Set<A>, listener: A): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => void listeners.add(listener)),
-    () => Effect.sync(() => listeners.delete(listener))
-  )
 
 /** A second opinion, which is the first one: who is silent is listed as such. */
 const healthOf = (register: Register): Layer.Layer<RunnerHealth.RunnerHealth> =>

@@ -118,17 +118,23 @@ export class RunnerLocks {
     })
   }
 
-  private refresh(shards: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>, PersistenceError> {
+  private refresh(shards: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<string>> {
     return Effect.gen({ self: this }, function*() {
       const held = yield* this.leases.refresh(shards.map(shardKey))
-      if (this.machine !== undefined && !this.leases.has(machineKey(this.machine))) {
-        // Another runner may have it: Sharding enters this one again, as it is not listed any more.
-        this.machine = undefined
-        yield* this.register.leave
-      }
+      yield* this.keepMachine
       // Sharding lets the entities of shards finish that are not held any more, and releases them.
       return this.mayHold ? held.map(shardOf) : []
-    }).pipe(Effect.mapError(refail))
+    })
+  }
+
+  /** Where another runner may have the ID of its machine by now, Sharding enters this one again: it is not listed any more. */
+  private get keepMachine(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.machine === undefined || (yield* this.leases.has(machineKey(this.machine)))) return
+      if ((yield* this.leases.tryAcquire([machineKey(this.machine)])).length > 0) return
+      this.machine = undefined
+      yield* this.register.leave
+    })
   }
 }
 
