@@ -7,12 +7,9 @@ import * as Layer from "effect/Layer"
 import * as EffectRpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { runner, client } from "../src/internal/cluster/runner.ts"
-import * as Settings from "../src/internal/cluster/settings.ts"
-import { NodeRouter } from "../src/internal/node/router.ts"
+import * as Cluster from "../src/Cluster.ts"
 import { Global, Node } from "../src/index.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
-import { Table } from "./standInLocks.ts"
 
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { why: Schema.String }) {}
 
@@ -102,39 +99,31 @@ const keeper = (journal: Journal) =>
 
 export const voters = ["a", "b", "c"]
 
-export interface Options extends Settings.Config {
-  readonly lease?: string
+export interface Options extends Cluster.Config {
+  readonly disableFatalDefects?: boolean
   readonly messages?: Layer.Layer<MessageStorage.MessageStorage>
 }
 
-export const makeWorld = Effect.gen(function*() {
+export const makeWorld = Effect.sync(() => {
   const journal = new Journal()
-  const table = new Table(10_000)
-  const seeds = voters.map((id) => `${id}:1`)
-  const clusterOf = (config: Settings.Config, messages: Layer.Layer<MessageStorage.MessageStorage, never, any>) =>
-    Layer.unwrap(Effect.map(Settings.check({ config }), (settings) => runner(settings, messages, table.locks(voters))))
-  const start = (
-    nodeId: string,
-    { disableFatalDefects, messages, ...config }: Settings.Config & {
-      readonly disableFatalDefects?: boolean
-      readonly messages?: Layer.Layer<MessageStorage.MessageStorage>
-    } = {}
-  ) =>
+  const network = Global.layer({ seeds: voters.map((id) => `${id}:1`) })
+  const start = (nodeId: string, { disableFatalDefects, messages, ...config }: Options = {}) =>
     TestNetwork.start(nodeId, {
       services: Layer.mergeAll(
         counter(journal, disableFatalDefects === undefined ? {} : { disableFatalDefects }),
         keeper(journal)
-      ).pipe(
-        Layer.provideMerge(clusterOf(config, messages ?? MessageStorage.layerNoop)),
-        Layer.provideMerge(Global.layer({ seeds }))
-      )
+      ).pipe(Layer.provideMerge(Cluster.layer({ voters, config, messages })), Layer.provideMerge(network))
     })
-  return { journal, start, table, seeds }
+  const startClient = (nodeId: string, { messages, ...config }: Options = {}) =>
+    TestNetwork.start(nodeId, {
+      services: Layer.provideMerge(Cluster.layerClient({ config, messages }), network)
+    })
+  return { journal, start, startClient }
 })
 
 /** What a node knows of its cluster. */
-export const statusOf = <S>(node: TestNetwork.TestNode<Node.Node | S>) =>
-  node.run(Effect.map(NodeRouter, (router) => router.observed.clusters[0]!))
+export const statusOf = <S>(node: TestNetwork.TestNode<Node.Node | S>): Effect.Effect<Cluster.Status> =>
+  node.run(Effect.map(Cluster.status, ([status]) => status!))
 
 export type Member = Effect.Success<ReturnType<Effect.Success<typeof makeWorld>["start"]>>
 
@@ -143,7 +132,8 @@ export const balanced = (nodes: ReadonlyArray<Member>) =>
   TestNetwork.until(
     `the shards are on ${nodes.map(({ nodeId }) => nodeId).join(", ")}`,
     Effect.map(Effect.forEach(nodes, statusOf), (all) =>
-      all.every(({ runners }) => runners.length === nodes.length && runners.every(({ isAlive }) => isAlive)) &&
-      all.every(({ shards }) => shards.held > 0) &&
+      all.every(({ runners, shards }) =>
+        shards.held > 0 && runners.length === nodes.length && runners.every(({ isAlive }) => isAlive)
+      ) &&
       all.reduce((sum, { shards }) => sum + shards.held, 0) === all[0]!.shards.total)
   )

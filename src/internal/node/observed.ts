@@ -56,6 +56,15 @@ export interface ClusterStatus {
   readonly singletons: ReadonlyArray<string>
   /** The runners that it goes by. */
   readonly runners: ReadonlyArray<{ readonly runner: string; readonly isAlive: boolean }>
+/** How a node stands in a table of locks. */
+export interface LocksStatus {
+  readonly name: string
+  /** The voters: whether each of them grants keys, answers and does not grant any yet, or does not answer this node. */
+  readonly voters: ReadonlyArray<{ readonly node: string; readonly standing: "votes" | "starts" | "away" }>
+  /** The keys that this node holds. */
+  readonly held: ReadonlyArray<string>
+  /** How many keys it keeps as a voter, for how many owners; `undefined` if it is none. */
+  readonly kept: { readonly keys: number; readonly owners: number } | undefined
 }
 
 const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
@@ -70,6 +79,7 @@ export class Observed {
   private readonly readClusters = new Set<() => ClusterStatus>()
   private readonly roles = new Map<string, Role>()
   private readGroups: ((port: string) => ReadonlyArray<string>) | undefined = undefined
+  private readonly readLocks = new Set<() => LocksStatus>()
   private readNetwork: (() => NetworkStatus) | undefined = undefined
   private readSeeding: Seeding | undefined = undefined
 
@@ -79,6 +89,17 @@ export class Observed {
     return () => {
       if (this.readNetwork === read) this.readNetwork = undefined
     }
+  }
+
+  /** Says how it is read how the node stands in a table of locks. The result takes it back. */
+  locks(read: () => LocksStatus): () => void {
+    this.readLocks.add(read)
+    return () => void this.readLocks.delete(read)
+  }
+
+  /** Of each table that the node has something to do with, for each owner here. */
+  get lockTables(): ReadonlyArray<LocksStatus> {
+    return Array.from(this.readLocks, (read) => read())
   }
 
   /** Says how far the node is with its seeds. The result takes it back. */
