@@ -56,6 +56,8 @@ export interface ClusterStatus {
   readonly singletons: ReadonlyArray<string>
   /** The runners that it goes by. */
   readonly runners: ReadonlyArray<{ readonly runner: string; readonly isAlive: boolean }>
+}
+
 /** How a node stands in a table of locks. */
 export interface LocksStatus {
   readonly name: string
