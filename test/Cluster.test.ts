@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { Transport } from "../src/index.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"

@@ -32,7 +32,7 @@ export const serverProtocol = (
     Effect.gen(function*() {
       const router = yield* NodeRouter
       const context = yield* Effect.context<Scope.Scope>()
-      const listener = new Listener(router, serverOf(name, address), context, yield* serialization)
+      const listener = new Listener(router, serverOf(name, address), context, yield* serialization, false)
       router.observed.role(listener.port.id, { kind: "cluster runner", what: name })
       listener.port.watch(ended)
       return listener.protocol
