@@ -14,6 +14,7 @@ import * as readline from "node:readline"
 import { workerData } from "node:worker_threads"
 import * as Global from "../../src/Global.ts"
 import { type Mesh, NodeMesh } from "../../src/internal/global/mesh.ts"
+import { nodeOf } from "../../src/internal/values/portId.ts"
 import * as Node from "../../src/Node.ts"
 import { families } from "../simulation/database.ts"
 import { SeededRandom } from "../simulation/random.ts"
@@ -62,7 +63,9 @@ const program = Effect.gen(function*() {
   const directory = {
     ports: () => Array.from(known.values()).flat(),
     nodes: () => Array.from(known.keys()),
+    // Of a port that is to be made elsewhere others hear from that node, which has it by then.
     add: (port: string) => {
+      if (nodeOf(port) !== nodeId) return
       const own = [...known.get(nodeId) ?? [], port].slice(-published)
       known.set(nodeId, own)
       mesh.set(portsFamily, nodeId, own)
