@@ -66,13 +66,20 @@ const counter = (journal: Journal, options?: { readonly disableFatalDefects?: bo
       return Counter.of({
         add: ({ payload }) => Effect.sync(() => ({ total: total += payload.n, on: host })),
         slow: ({ payload }) =>
-          note("begins").pipe(Effect.andThen(Effect.sleep(payload.millis)), Effect.andThen(note("is done")), Effect.as(host)),
+          note("begins").pipe(
+            Effect.andThen(Effect.sleep(payload.millis)),
+            Effect.andThen(note("is done")),
+            Effect.as(host)
+          ),
         never: () => Effect.andThen(note("hangs"), Effect.never),
         fails: () => Effect.fail(new Refused({ why: entityId })),
         throws: () =>
-          Effect.andThen(note("throws"), Effect.sync((): string => {
-            throw new Error("broken on purpose")
-          })),
+          Effect.andThen(
+            note("throws"),
+            Effect.sync((): string => {
+              throw new Error("broken on purpose")
+            })
+          ),
         wrong: () => Effect.succeed("no number" as unknown as number),
         large: ({ payload }) => Effect.succeed(new Uint8Array(payload.bytes)),
         beats: () => Stream.map(Stream.tick("100 millis"), () => host)
@@ -133,7 +140,9 @@ export const balanced = (nodes: ReadonlyArray<Member>) =>
     `the shards are on ${nodes.map(({ nodeId }) => nodeId).join(", ")}`,
     Effect.map(Effect.forEach(nodes, statusOf), (all) =>
       all.every(({ runners, shards }) =>
-        shards.held > 0 && runners.length === nodes.length && runners.every(({ isAlive }) => isAlive)
+        shards.held > 0 && runners.length === nodes.length && runners.every(({ isAlive }) =>
+          isAlive
+        )
       ) &&
       all.reduce((sum, { shards }) => sum + shards.held, 0) === all[0]!.shards.total)
   )

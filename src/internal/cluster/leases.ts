@@ -52,8 +52,10 @@ export class Leases {
 
   /** Waits until at least one of them is granted, and answers those that are. */
   acquire(keys: ReadonlyArray<string>): Effect.Effect<Array<string>> {
-    return Effect.flatMap(this.tryAcquire(keys), (granted) =>
-      granted.length > 0 ? Effect.succeed(granted) : Effect.delay(this.acquire(keys), retryMillis))
+    return Effect.flatMap(
+      this.tryAcquire(keys),
+      (granted) => granted.length > 0 ? Effect.succeed(granted) : Effect.delay(this.acquire(keys), retryMillis)
+    )
   }
 
   /** Asks once. */
@@ -114,7 +116,10 @@ export class Leases {
         this.releasing = undefined
         return Effect.onExit(this.giveBack(Array.from(begun.keys)), (exit) => Deferred.done(begun.done, exit))
       })
-      return Effect.andThen(Effect.forkIn(Effect.andThen(Effect.yieldNow, send), this.scope), Deferred.await(begun.done))
+      return Effect.andThen(
+        Effect.forkIn(Effect.andThen(Effect.yieldNow, send), this.scope),
+        Deferred.await(begun.done)
+      )
     })
   }
 

@@ -44,6 +44,9 @@ export const runKeyOf = {
   ...keyOf,
   metrics: "metrics",
   otlp: "otlp",
+  nats: "nats",
+  natsNetwork: "nats_network",
+  natsCredentials: "nats_credentials",
   logFormat: "log_format",
   logLevel: "log_level"
 } as const satisfies { readonly [O in keyof RunOptions]?: Key }
@@ -68,6 +71,11 @@ export interface RunOptions extends NodeOptions {
   readonly metrics?: string | undefined
   /** The collector that they are sent to. */
   readonly otlp?: string | undefined
+  /** Servers of NATS. */
+  readonly nats?: ReadonlyArray<string> | undefined
+  readonly natsNetwork?: string | undefined
+  /** The path of their file. */
+  readonly natsCredentials?: string | undefined
   readonly services: ReadonlyArray<ServiceSpec>
   /** For want of it the terminal decides. */
   readonly logFormat: LogFormat | undefined
@@ -107,6 +115,9 @@ export const runOptions = (
       seeds: settings.seeds?.value ?? [],
       metrics: settings.metrics?.value,
       otlp: settings.otlp?.value,
+      nats: settings.nats?.value,
+      natsNetwork: settings.nats_network?.value,
+      natsCredentials: settings.nats_credentials?.value,
       logFormat: settings.log_format?.value,
       logLevel: settings.log_level?.value ?? [],
       ...servicesOf(settings)

@@ -74,7 +74,7 @@ export const runNode = (
     const started = yield* Deferred.make<Services>()
     const node = Layer.provideMerge(
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
-      Layer.provide(Node.layer({ ...options, nodeId }), layerTransport)
+      Layer.provide(Node.layer({ ...options, nodeId }), layerTransport(options))
     )
     // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it. They are
     // there until the node has drained: what they have been asked is answered first.

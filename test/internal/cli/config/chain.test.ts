@@ -56,6 +56,9 @@ describe("a chain", () => {
         "scopes",
         "metrics",
         "otlp",
+        "nats",
+        "nats_network",
+        "nats_credentials",
         "log_format",
         "log_level",
         "drain_timeout"
