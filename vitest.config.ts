@@ -16,7 +16,13 @@ class ProcessesFirst extends BaseSequencer {
   }
 }
 
+/** Suites of the core run over what pages have in the place of Node's modules, too: `TEST_PLATFORM=browser`. */
+const platform = process.env["TEST_PLATFORM"] === "browser"
+  ? { "#platform": fileURLToPath(new URL("src/internal/platform/browser.ts", import.meta.url)) }
+  : {}
+
 export default defineConfig({
+  resolve: { alias: platform },
   test: {
     include: isFull ? withSizes : ["test/**/*.test.ts"],
     // Generous: a busy machine makes a test slow, and that is no failure. What hangs is told by name in any case.

@@ -9,7 +9,8 @@
  * those see.
  *
  * - `--runs N`: how many of each, 5 if it is not there.
- * - `--only W4,W7a,starts`: these workloads, or groups of goals, and no other.
+ * - `--only W4,W12,starts`: these workloads, or groups of goals, and no other. W12 stands for W12a, W12b and so on.
+ * - `--wires`: those that compare transports.
  * - `--peers erlang,nats`: these peers too, where they are installed.
  * - `--json`: the figures as JSON.
  */
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
     runs: { type: "string", default: "5" },
     only: { type: "string", default: "" },
+    wires: { type: "boolean", default: false },
     peers: { type: "string", default: "" }
   }
 })
@@ -42,10 +44,14 @@ const fail = (problem: string): never => {
   process.exit(2)
 }
 
-const only = listOf(values.only)
-for (const name of only) {
-  if (!(name in groups) && !workloads.some((workload) => workload.name === name)) fail(`there is no ${name}`)
+/** The workloads of a name, or those whose names begin with it and have a letter behind. */
+const named = (name: string): ReadonlyArray<string> => {
+  if (name in groups || workloads.some((workload) => workload.name === name)) return [name]
+  const parts = workloads.map(({ name }) => name).filter((part) => part.slice(0, -1) === name)
+  return parts.length > 0 ? parts : fail(`there is no ${name}`)
 }
+
+const only = [...listOf(values.only), ...values.wires ? ["W12", "W13", "W14"] : []].flatMap(named)
 const isWanted = (name: string): boolean => only.length === 0 || only.includes(name)
 
 /** Peers that must be asked for, by the name of their sides. */

@@ -7,9 +7,10 @@
  */
 import { build } from "esbuild"
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { makeAnswers } from "./answers.ts"
+import { withPureCalls } from "./pureCalls.ts"
 import { webPages } from "./webPages.ts"
 
 const root = new URL("..", import.meta.url)
@@ -17,6 +18,17 @@ const dist = new URL("dist/", root)
 const name = `.dist.${process.pid}/`
 const fresh = new URL(name, root)
 const bundle = new URL("internal/cli/bundle/", fresh)
+
+/** Where the modules find what depends on the platform, and what bundlers may leave out of them. */
+const readyForBundlers = (): void => {
+  const manifest = readFileSync(new URL("src/package.json", root), "utf8")
+  writeFileSync(new URL("package.json", fresh), manifest.replaceAll(/(\.\/.*)\.ts"/g, `$1.js"`))
+  for (const name of readdirSync(fresh, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".js")) continue
+    const file = new URL(name, fresh)
+    writeFileSync(file, withPureCalls(readFileSync(file, "utf8")))
+  }
+}
 
 /** What is installed as `emp`. */
 const bundleStart = async (): Promise<void> => {
@@ -62,6 +74,7 @@ const bundleCommands = async (): Promise<void> => {
 
 try {
   execFileSync("tsc", ["--project", "tsconfig.build.json", "--outDir", name], { cwd: root, stdio: "inherit" })
+  readyForBundlers()
   const page = readFileSync(new URL("docs/errors.md", root), "utf8")
   writeFileSync(new URL("internal/cli/errorPage.js", fresh), `export const errorPage = ${JSON.stringify(page)}\n`)
   writeFileSync(new URL("internal/cli/web/assets.js", fresh), `export const assets = ${JSON.stringify(webPages())}\n`)

@@ -16,6 +16,7 @@
  * | know who offers it           | {@link find} now, {@link watch} from now on, {@link awaitGroup} until there are enough             |
  * | share data                   | {@link typed}, or without a schema {@link set}, {@link family} and {@link mon}                     |
  * | wait for a node              | {@link awaitNode}                                                                                  |
+ * | do something in one place    | {@link locks}: leases that a split cannot double                                                    |
  *
  * `docs/mesh.md` says what the database promises, in a split too; `docs/groups.md` how members of groups are chosen;
  * `docs/operating.md` how a network is configured.
@@ -49,6 +50,8 @@ import { Mesh, NodeMesh } from "./internal/global/mesh.ts"
 import { connectGlobals, Seeds } from "./internal/global/seeds.ts"
 import * as service from "./internal/global/service.ts"
 import { checker, type Misfit, sift, siftChange } from "./internal/global/typedFamily.ts"
+import * as tables from "./internal/locks/locks.ts"
+import * as lockRules from "./internal/locks/rules.ts"
 import { NodeRouter } from "./internal/node/router.ts"
 import { isOwnSeed, splitAddresses } from "./internal/values/address.ts"
 import { readName } from "./internal/values/portId.ts"
@@ -1402,3 +1405,205 @@ export const joined: Effect.Effect<void, never, Global> = Effect.flatMap(
   (mesh) =>
     Effect.callback<void>((resume) => Effect.sync(mesh.query("g_db_keys", listenersFamily, () => resume(Effect.void))))
 )
+
+/**
+ * The options of {@link locks}. All nodes that have to do with one table of locks must give the same.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LocksOptions {
+  /** The name of the table: nodes that give the same one have to do with the same keys. Default: `"locks"`. */
+  readonly name?: string | undefined
+  /**
+   * The IDs of the nodes that vote: 1, 3, 5 or 7. Whoever has more than half of them has a key, and while fewer answer nobody gets any.
+   */
+  readonly voters: ReadonlyArray<string>
+  /** How long a voter keeps a key for an owner that it hears nothing of. Default: 15 seconds. */
+  readonly lease?: Duration.Input | undefined
+  /**
+   * How long a voter keeps a key for an owner whose link has broken, as that of a process that was killed; and for about how long an owner
+   * goes on without an answer. Default: a third of the lease.
+   */
+  readonly grace?: Duration.Input | undefined
+}
+
+/**
+ * A key that an owner holds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Grant {
+  readonly key: string
+  /** A whole number, larger than that of every grant of the key before. */
+  readonly token: number
+  /** Until when it is held unless it is refreshed, in milliseconds of the node's monotonic clock (`Clock.monotonicTimeNanosUnsafe`). */
+  readonly until: number
+}
+
+/**
+ * A key that {@link Locks} `hold` has: it is refreshed by itself, and released when the scope closes.
+ *
+ * **Gotchas**
+ *
+ * What is lost is not had again: close the scope, and hold the key anew.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Lease {
+  readonly key: string
+  /** A whole number, larger than that of every grant of the key before. What the owner changes elsewhere may be told it. */
+  readonly token: number
+  /** Whether it is held in this moment: by this node's clocks, also after the process or the machine has stood still. */
+  readonly isHeld: Effect.Effect<boolean>
+  /** Ends when it is held no more: it could not be refreshed in time, or it was released. */
+  readonly lost: Effect.Effect<void>
+}
+
+/**
+ * A table of locks, as one owner sees it. {@link locks} makes one; each is an owner of its own.
+ *
+ * **Gotchas**
+ *
+ * A key is text of 1 to 255 characters; any other one is a defect. A voter keeps 10,000 keys for one owner, and 100,000 in all.
+ *
+ * `acquire` of a key that this owner holds answers what it holds: two parts of a program that have to keep out of each other's way use `hold`,
+ * or have a table each.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Locks {
+  /** The name of the table. */
+  readonly name: string
+  /** The nodes that vote, in the order of their IDs. */
+  readonly voters: ReadonlyArray<string>
+  /** How long a voter keeps a key for an owner that it hears nothing of. */
+  readonly lease: Duration.Duration
+  /** How long it does so when the link with the owner has broken. */
+  readonly grace: Duration.Duration
+  /** For how long a grant is good, from when it was asked for: 95 % of the grace. Who refreshes by himself does it four times in that. */
+  readonly term: Duration.Duration
+  /** Waits until more than half of the voters answer this node, and grant keys. */
+  readonly ready: Effect.Effect<void>
+  /** Asks for keys, and answers those that were granted. It does not fail: where no majority answers within half a term, that is none. */
+  readonly acquire: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Grant>>
+  /** Keeps keys for another term, and answers those that this owner still holds. What it does not hold any more has to be acquired anew. */
+  readonly refresh: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Grant>, NoMajority>
+  /** Gives keys back. Others may have them when it is done; keys that are not held do no harm. */
+  readonly release: (keys: ReadonlyArray<string>) => Effect.Effect<void>
+  /** Gives all keys back that this owner holds. */
+  readonly releaseAll: Effect.Effect<void>
+  /** What this owner holds in this moment. */
+  readonly held: Effect.Effect<ReadonlyArray<Grant>>
+  /**
+   * Waits until the key is this owner's, refreshes it by itself, and releases it when the scope closes. Of several that hold one key at one owner
+   * each waits for the one before.
+   */
+  readonly hold: (key: string) => Effect.Effect<Lease, never, Scope.Scope>
+}
+
+/**
+ * No majority of the voters has answered within half a term, so that it is not known which keys are still held; `silent` are those that there
+ * is no link with. What was held is held until its time is over (`Grant.until`).
+ *
+ * @see {@link Locks} whose `refresh` fails with it
+ * @category errors
+ * @since 0.1.0
+ */
+export const NoMajority = lockRules.NoMajority
+
+/**
+ * The type of a {@link NoMajority}.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type NoMajority = lockRules.NoMajority
+
+/**
+ * A wrong option of {@link locks}: `option` is its name, `problem` says what is wrong with it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const InvalidLocks = lockRules.InvalidLocks
+
+/**
+ * The type of an {@link InvalidLocks}.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type InvalidLocks = lockRules.InvalidLocks
+
+/**
+ * Leases at a majority of voters: who holds a key is its only owner in the network, in a split too, for as long as the owner itself believes
+ * so. The node takes part until the scope closes; if it is one of the voters, it votes as well.
+ *
+ * **When to use**
+ *
+ * For what must not happen in two places at once: a job that one of several nodes does, the owner of a shard. To do without voters, and rather
+ * twice than not at all, there is `Supervisor.failover`; to find who does something, {@link register} it in a group.
+ *
+ * **Details**
+ *
+ * Every node that uses the table makes the same call. Voters keep it in memory: for which owner, and until when. An owner has a key as soon as
+ * more than half of the voters keep it for that owner, and goes by an answer of theirs for a term from when its question left: 95 % of the
+ * grace, so that clocks may differ by 5 % in how fast they run. Two majorities have a voter in common, which gives a key to the next owner
+ * only when the term of the one before is over:
+ *
+ * | what happens to an owner                         | others may have its keys                          |
+ * | ------------------------------------------------ | ------------------------------------------------- |
+ * | it releases them, its scope closes, its node stops | at once                                           |
+ * | its process is killed, or a link with it is reset  | after the `grace` (default: 5 seconds)            |
+ * | it is silent: cut off, frozen, without power       | after the `lease` (default: 15 seconds)           |
+ *
+ * A voter that starts grants nothing for one lease, since it does not know any more what it has granted: so does a network that starts. What an
+ * owner holds it keeps meanwhile, as long as a majority of others answers it.
+ *
+ * The `token` of a grant is larger than those of all grants of the key before, while no voters restart; when they do, as long as the wall clocks of
+ * nodes differ by less than a lease.
+ *
+ * **Gotchas**
+ *
+ * A lease keeps nobody from acting late: a process may be frozen between a look at `isHeld` and what it does next. What the owner changes
+ * elsewhere must bear a late write, or refuse tokens that are smaller than the largest it has seen.
+ *
+ * While more than half of the voters are out of reach, nobody gets a key, and owners lose theirs within a term: `grace` is also how long a
+ * network may hiccup. With one voter the locks are as available as that node.
+ *
+ * All nodes must give the same options. Those whose voters or times differ from a voter's get no vote of it, and both log why; see
+ * `docs/locks.md` on how to replace a voter.
+ *
+ * **Example** (A job that only one node does at a time)
+ *
+ * ```ts
+ * import { Global, Node, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const node = Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] })
+ *
+ * const program = Effect.gen(function*() {
+ *   const locks = yield* Global.locks({ voters: ["here"], lease: "300 millis" })
+ *   const other = yield* Global.locks({ voters: ["here"], lease: "300 millis" })
+ *   const lease = yield* locks.hold("nightly-report")
+ *   const before = yield* other.acquire(["nightly-report"])
+ *   yield* locks.releaseAll
+ *   const [grant] = yield* other.acquire(["nightly-report"])
+ *   return [before.length, yield* lease.isHeld, grant!.token > lease.token]
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(node.pipe(Layer.provide(Transport.layerMemory))))
+ * ) // => [0, false, true]
+ * ```
+ *
+ * @see {@link Locks} for what can be done with them
+ * @category locks
+ * @since 0.1.0
+ */
+export const locks = (options: LocksOptions): Effect.Effect<Locks, InvalidLocks, Node.Node | Scope.Scope> =>
+  tables.make(options)

@@ -8,6 +8,7 @@
  * | {@link layerConfig}            | is the same, configured by variables of the environment                 |
  * | {@link id}, {@link addresses}  | say what the node is called, and where others reach it                  |
  * | {@link events}, {@link peers}  | say which other nodes there are links to                                |
+ * | {@link ticket}                 | lets in a guest: a page, or whoever else cannot keep the secret         |
  * | {@link drain}                  | finishes what is in hand before the node stops                          |
  * | {@link lacks}, {@link layerProbes} | say whether the node is ready for work                              |
  * | {@link trace}                  | shows the messages that it sends and gets                               |
@@ -19,6 +20,7 @@
  *
  * @since 0.1.0
  */
+import { hostname, pid, randomBase64, runtime } from "#platform"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -29,12 +31,12 @@ import type * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as crypto from "node:crypto"
-import * as os from "node:os"
 import { Connections } from "./internal/node/connections.ts"
 import * as gaugesOf from "./internal/node/gauges.ts"
+import type * as guestLimits from "./internal/node/guestLimits.ts"
 import { lacksOf } from "./internal/node/lacks.ts"
 import { measureLoopDelay } from "./internal/node/loopDelay.ts"
 import { type TraceLine as TracedMessage, traceMessages, writeLine } from "./internal/node/messageTrace.ts"
@@ -147,7 +149,31 @@ export interface Options {
   readonly maxMessageSize?: number | undefined
   /** How long the node may take for what it has in hand when it stops in order, or drains ({@link drain}). Default: 10 seconds. */
   readonly drainTimeout?: Duration.Input | undefined
+  /**
+   * A ticket, as {@link ticket} makes it of a network's secret: it makes the node a guest, for those that cannot keep a secret, as pages in
+   * browsers. Its node ID is the ticket's; it does not listen, and reaches what the node that it dials has opened to guests. Default: none.
+   */
+  readonly ticket?: string | Redacted.Redacted | undefined
+  /**
+   * Whether nodes with a ticket are let in, as guests: with the limits that hold for them, or `true` for the usual ones. They reach ports
+   * that were made with `guests: true` (`Port.Options`, `Rpc.ServerOptions`), and nothing else. Default: false.
+   */
+  readonly guests?: boolean | GuestOptions | undefined
 }
+
+/**
+ * What guests may take of a node: the option `guests` of {@link Options}.
+ *
+ * **Details**
+ *
+ * What comes faster than a guest may send waits, and so does what is sent to a busy port, or while the guest does not read what it is sent. Its
+ * link ends when more waits than may, when it asks for what no guest may do, and when its ticket ends.
+ *
+ * @interface
+ * @category models
+ * @since 0.1.0
+ */
+export type GuestOptions = guestLimits.GuestOptions
 
 /**
  * A wrong option: `option` is its name, `problem` says what is wrong with it. Nothing listens yet when it is reported.
@@ -218,6 +244,8 @@ export interface PeerInfo {
   readonly address: string | undefined
   /** Of the present link. */
   readonly security: Security | undefined
+  /** When the ticket of the node ends, in milliseconds since 1970, if it is a guest of this node; it is in no other list of nodes then. */
+  readonly guestUntil: number | undefined
   /** Messages that wait for a link. */
   readonly queued: number
   /** Bytes that were sent, and have not left the process. */
@@ -375,7 +403,7 @@ export const trace = (show: (line: TraceLine) => unknown = writeLine): Effect.Ef
  */
 export const layerLocal: Layer.Layer<Node> = Layer.effect(
   NodeRouter,
-  expand("local/", os.hostname()).pipe(
+  expand("local/", hostname()).pipe(
     Effect.flatMap((expanded) => makeRouter(expanded)),
     Effect.tap(({ drain }) => Effect.addFinalizer(() => drain.end))
   )
@@ -435,7 +463,10 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
   Layer.effect(
     NodeRouter,
     Effect.gen(function*() {
-      const expanded = yield* expand(options.nodeId ?? "%n/", os.hostname())
+      const ticket = yield* nodeOptions.ticketOf(options)
+      const expanded = ticket === undefined
+        ? yield* expand(options.nodeId ?? "%n/", hostname())
+        : { nodeId: ticket.nodeId, isRandom: false }
       const carrier = yield* Transport
       const incarnation = yield* randomText(16)
       const checked = yield* nodeOptions.check(options, expanded.nodeId, incarnation)
@@ -517,9 +548,9 @@ export const layerConfig = (
   }))
 
 /** 66 random bytes in base64, as Perl sends them. */
-const makeNonce = Effect.sync(() => crypto.randomBytes(66).toString("base64"))
+const makeNonce = Effect.sync(() => randomBase64(66))
 
-const describeProcess = `effect-mp ${version}, Node ${process.versions.node}, process ${process.pid}`
+const describeProcess = `effect-mp ${version}, ${runtime}, process ${pid}`
 
 /**
  * Drains, and ends the ports that are left and then all links, in order: what was sent still leaves, and whoever waits for a peer is
@@ -547,6 +578,8 @@ const stop = (router: routers.Router): Effect.Effect<void> =>
  *
  * Handshakes that begin from now on go by what is new; what is not given stays. Links that stand, and handshakes that have begun, go on
  * as they are. Where something is wrong, nothing changes, and it fails with an {@link InvalidOption}. `""` takes a secret or certificate away.
+ *
+ * A guest gives its new `ticket`, of the same node ID, before the old one has ended: its links go by that from then on.
  *
  * A secret changes in two rounds, each in any order of the nodes: first all get `[new, old]`; when no link says any more that it
  * goes by an older one ({@link peers}, `emp status`), all get `new`.
@@ -577,6 +610,74 @@ const stop = (router: routers.Router): Effect.Effect<void> =>
  */
 export const renew = (renewal: Renewal): Effect.Effect<void, InvalidOption, Node> =>
   Effect.flatMap(NodeRouter, ({ network }) => network.renew(renewal))
+
+/**
+ * The node has no secret that a ticket could be made of: it has only a certificate, or nothing, or is a guest itself.
+ *
+ * @see {@link ticket}
+ * @category errors
+ * @since 0.1.0
+ */
+export class NoSecret extends Schema.TaggedError<NoSecret>()("NoSecret", { nodeId: Schema.String }) {
+  override get message(): string {
+    return `node ${this.nodeId} has no secret, which tickets are made of`
+  }
+}
+
+/**
+ * Makes a ticket: what a node is let in by, as a guest, that cannot keep the secret of the network.
+ *
+ * **When to use**
+ *
+ * Where a program knows a user, and gives the user's page a way in: as the answer to a request that has been authenticated.
+ *
+ * **Details**
+ *
+ * It is made of the node's first secret, and stored nowhere. Each node of the network that has this secret, or had it before and still accepts
+ * it, and takes `guests`, lets in who shows the ticket: as the guest with this node ID, and until the time is over. Then the links end at
+ * both ends (`ticket_expired`), unless the guest has got a new one before: {@link renew}. Only the clocks of the nodes count, not the guest's.
+ *
+ * **Gotchas**
+ *
+ * Whoever has the ticket is the guest. Give each a node ID of its own, which no node of the network has: `guest/` and something that is new. A
+ * ticket cannot be taken back but by another secret: let it end soon.
+ *
+ * **Example** (A guest)
+ *
+ * ```ts
+ * import { Node, Port, Transport } from "effect-mp"
+ * import { Effect, Layer, Schema } from "effect"
+ *
+ * const Greeter = Port.protocol({ greet: Port.message(Schema.String).replies(Schema.String) })
+ * const host = Node.layer({ nodeId: "host", secret: "swordfish", binds: ["memory:1"], guests: true })
+ *
+ * const program = Effect.gen(function*() {
+ *   const greeter = yield* Port.make(Greeter, { greet: (name) => Effect.succeed(`hello, ${name}`) }, { guests: true })
+ *   const ticket = yield* Node.ticket({ node: "guest/1", expires: "1 hour" })
+ *   const visit = Effect.gen(function*() {
+ *     yield* Node.addressBook(() => Effect.succeed(["memory:1"]))
+ *     return yield* Port.cal(greeter, "greet", yield* Node.id)
+ *   })
+ *   return yield* visit.pipe(Effect.scoped, Effect.provide(Node.layer({ ticket })))
+ * })
+ *
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(host), Effect.provide(Transport.layerMemory))
+ * ) // => "hello, guest/1"
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const ticket = (
+  options: { readonly node: string; readonly expires: Duration.Input }
+): Effect.Effect<string, NoSecret | InvalidOption, Node> =>
+  Effect.gen(function*() {
+    const { network, nodeId } = yield* NodeRouter
+    const expires = yield* nodeOptions.checkTicket(options, nodeId)
+    const made = network.ticketFor(options.node, expires)
+    return made ?? (yield* new NoSecret({ nodeId }))
+  })
 
 /**
  * Gets a running node ready to stop: nobody chooses it any more, it takes no new calls, and finishes what it has in hand.
@@ -706,6 +807,7 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
       state: peer.state,
       address: peer.link?.address,
       security: peer.link?.security,
+      guestUntil: peer.link?.guestUntil === undefined ? undefined : peer.link.guestUntil * 1000,
       queued: peer.queued,
       buffered: peer.link?.buffered ?? 0,
       waiting: peer.senders,

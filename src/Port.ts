@@ -276,6 +276,11 @@ export interface Options {
    * have to guard. One whose limit is reached waits, and all that is behind it. Default: 1.
    */
   readonly concurrency?: Concurrency | Readonly<Record<string, Concurrency>> | undefined
+  /**
+   * Whether guests may send to the port and monitor it: nodes that have come with a ticket, if this node lets any in (`guests` of
+   * `Node.Options`). They are strangers: a protocol says what they may send. Default: false.
+   */
+  readonly guests?: boolean | undefined
 }
 
 /**
@@ -2140,10 +2145,10 @@ export const inbox: {
   /** Makes a port that takes the messages of a protocol, and has no handlers: {@link receive} reads them. It is killed when the scope closes. */
   <M extends Messages>(
     protocol: Protocol<M>,
-    options?: Pick<Options, "mailbox" | "invalid">
+    options?: Pick<Options, "mailbox" | "invalid" | "guests">
   ): Effect.Effect<Inbox<M>, never, Node | Scope.Scope>
   /** Makes a port that takes everything, and has no handlers: {@link receive} reads its messages. It is killed when the scope closes. */
-  (protocol?: undefined, options?: Pick<Options, "mailbox">): Effect.Effect<Inbox, never, Node | Scope.Scope>
+  (protocol?: undefined, options?: Pick<Options, "mailbox" | "guests">): Effect.Effect<Inbox, never, Node | Scope.Scope>
 } = (protocol?: Protocol<Messages>, options?: Options): Effect.Effect<Inbox, never, Node | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Node | Scope.Scope>) => {
     const router = Context.get(context, NodeRouter)
@@ -2329,14 +2334,16 @@ export const bytes = (
     readonly patience?: Duration.Input | undefined
     /** How many bytes may be on their way, or wait to be read. 512 KiB, if nothing else is said. */
     readonly window?: number | undefined
+    /** Whether a guest may be the sender. It may not, if nothing else is said. */
+    readonly guests?: boolean | undefined
   } = {}
 ): Effect.Effect<Bytes, BytesError, Node | Scope.Scope> =>
   Effect.suspend(() => {
-    const { patience = "30 seconds", window = 512 * 1024 } = options
+    const { guests = false, patience = "30 seconds", window = 512 * 1024 } = options
     if (!Number.isInteger(window) || window < 1 || window > largestWindow) {
       return Effect.die(new TypeError(`window ${window} is not a whole number from 1 to ${largestWindow}`))
     }
-    return streams.make(Duration.toMillis(patience), window)
+    return streams.make(Duration.toMillis(patience), window, guests)
   })
 
 const largestWindow = 1024 * 1024 * 1024

@@ -136,6 +136,10 @@ export interface ServerOptions extends CallOptions {
    * Default: a name that no other port ever has.
    */
   readonly name?: string | undefined
+  /**
+   * Whether guests may call it: nodes that have come with a ticket, if its node lets any in (`guests` of `Node.Options`). Default: `false`.
+   */
+  readonly guests?: boolean | undefined
   /** How many calls are handled at once, those of all clients together; others wait. Default: any number. */
   readonly concurrency?: number | "unbounded" | undefined
   /** Whether a defect of a handler ends its own call alone, and not all calls of that client. Default: `true`. */
@@ -146,11 +150,13 @@ export interface ServerOptions extends CallOptions {
 
 // ---- servers
 
-const listen = <R = never>(name: string | undefined): Effect.Effect<Listener<R>, never, Node | Scope.Scope | R> =>
+const listen = <R = never>(
+  { guests = false, name }: Pick<ServerOptions, "name" | "guests"> = {}
+): Effect.Effect<Listener<R>, never, Node | Scope.Scope | R> =>
   Effect.gen(function*() {
     const router = yield* NodeRouter
     const id = name === undefined ? router.names.localId() : yield* named(router, name)
-    return new Listener(router, id, yield* Effect.context<R | Scope.Scope>(), yield* serialization)
+    return new Listener(router, id, yield* Effect.context<R | Scope.Scope>(), yield* serialization, guests)
   })
 
 const named = (router: Router, name: string): Effect.Effect<string> => {
@@ -242,7 +248,7 @@ export const serve = <Rpcs extends EffectRpc.Any>(
   group: RpcGroup.RpcGroup<Rpcs>,
   options?: ServerOptions
 ): Effect.Effect<Address<Rpcs>, never, Node | Scope.Scope | ServerServices<Rpcs>> =>
-  Effect.map(listen<ServerServices<Rpcs>>(options?.name), (listener) => {
+  Effect.map(listen<ServerServices<Rpcs>>(options), (listener) => {
     listener.run(running(group, listener.protocol, options))
     return listener.port.id
   })
@@ -317,7 +323,7 @@ export const layer = <Rpcs extends EffectRpc.Any>(
  * @since 0.1.0
  */
 export const layerServer = (options: { readonly name: string }): Layer.Layer<RpcServer.Protocol, never, Node> =>
-  Layer.effect(RpcServer.Protocol, Effect.map(listen(options.name), (listener) => listener.protocol))
+  Layer.effect(RpcServer.Protocol, Effect.map(listen({ name: options.name }), (listener) => listener.protocol))
 
 // ---- servers that others spawn
 
@@ -414,7 +420,7 @@ export const implement = <Args extends ReadonlyArray<unknown>, Rpcs extends Effe
     const context = yield* Effect.context<Scope.Scope | R | ServerServices<Rpcs>>()
     const chosen = yield* serialization
     const start = (name: string, args: ReadonlyArray<unknown>): void => {
-      const listener = new Listener(router, `${router.nodeId}#${name}`, context, chosen)
+      const listener = new Listener(router, `${router.nodeId}#${name}`, context, chosen, false)
       const read = fn.read?.(args) ?? Result.succeed(args)
       if (Result.isFailure(read)) return listener.port.kill(reasons.invalid_message(fn.name, read.failure))
       listener.run(Effect.suspend(() =>

@@ -12,6 +12,7 @@
  *
  * @since 0.1.0
  */
+import { natsCarrier, tcpCarrier, threadCarrier, unixCarrier, webSocketCarrier } from "#transports"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -21,10 +22,6 @@ import * as frames from "./internal/transport/framed.ts"
 import * as linkError from "./internal/transport/linkError.ts"
 import { makeMemoryNetwork } from "./internal/transport/memory/network.ts"
 import type * as nats from "./internal/transport/nats/options.ts"
-import { tcpCarrier } from "./internal/transport/tcp.ts"
-import { threadCarrier } from "./internal/transport/threads.ts"
-import { unixCarrier } from "./internal/transport/unix.ts"
-import { webSocketCarrier } from "./internal/transport/webSocket/carrier.ts"
 import type * as webSocket from "./internal/transport/webSocket/listen.ts"
 import { platformCarrier } from "./internal/transport/webSocket/platform.ts"
 import type * as wire from "./internal/transport/wire.ts"
@@ -464,13 +461,7 @@ export type NatsClient = nats.NatsClient
  * @since 0.1.0
  */
 export const layerNats = (options: NatsOptions = {}): Layer.Layer<Transport, LinkError> =>
-  Layer.effect(
-    Transport,
-    Effect.flatMap(
-      Effect.promise(() => import("./internal/transport/nats/shared.ts")),
-      ({ natsCarrier }) => natsCarrier(options)
-    )
-  )
+  Layer.effect(Transport, Effect.suspend(() => natsCarrier(options)))
 
 /**
  * What travels on a {@link Channel}: `data` has bytes of the stream, `ack` how many bytes of it were taken so far, `fin` is the end of one side,

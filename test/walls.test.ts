@@ -8,24 +8,38 @@ import { root } from "./processes.ts"
 
 /** The folders of `src/internal/`, and what each may import besides itself. */
 const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
-  values: [],
-  transport: ["values"],
-  port: ["values"],
-  node: ["values", "transport", "port"],
-  global: ["values", "transport", "port", "node"],
-  supervisor: ["values", "node", "Node", "Port"],
+  platform: [],
+  values: ["platform"],
+  transport: ["platform", "values"],
+  port: ["platform", "values"],
+  node: ["platform", "values", "transport", "port"],
+  global: ["platform", "values", "transport", "port", "node"],
+  locks: ["values", "port", "node"],
+  supervisor: ["platform", "values", "node", "Node", "Port"],
   rpc: ["values", "port", "node"],
-  testing: ["values", "transport", "port", "Transport"],
-  config: ["values", "transport", "node"],
-  cli: ["values", "transport", "node", "global", "config", "Node", "Transport", "Port", "Global", "Supervisor"]
+  testing: ["platform", "values", "transport", "port", "Transport"],
+  config: ["platform", "values", "transport", "node"],
+  cli: [
+    "platform",
+    "values",
+    "transport",
+    "node",
+    "global",
+    "config",
+    "Node",
+    "Transport",
+    "Port",
+    "Global",
+    "Supervisor"
+  ]
 }
 
 /** The faces, and what each may import. `main` starts the command line, and `emp` that or a watchdog; `index` has what a program needs. */
 const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Transport: ["values", "transport"],
-  Node: ["values", "transport", "port", "node", "config", "Transport"],
+  Node: ["platform", "values", "transport", "port", "node", "config", "Transport"],
   Port: ["values", "transport", "port", "node", "Node"],
-  Global: ["values", "port", "node", "global", "config", "Node", "Port", "Transport"],
+  Global: ["values", "port", "node", "global", "locks", "config", "Node", "Port", "Transport"],
   Supervisor: ["values", "node", "supervisor", "Node", "Port"],
   Rpc: ["values", "node", "rpc", "Node", "Port", "Global"],
   TestNetwork: ["testing", "Node", "Transport"],
@@ -38,21 +52,42 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
 /** The room of a file: the folder below `internal/`, or the name of the face. */
 const roomOf = (file: string): string => /^internal\/(\w+)\//.exec(file)?.[1] ?? file.slice(0, -".ts".length)
 
-/** Where each file leads to: paths below `src/`. */
-const importsOf = (file: string, text: string): ReadonlyArray<string> =>
+/** What a name with `#` means on each platform. */
+const manifest = JSON.parse(readFileSync(`${root}src/package.json`, "utf8")) as {
+  readonly imports: Readonly<Record<string, { readonly browser: string; readonly default: string }>>
+}
+type Platform = "browser" | "default"
+
+/** Where each file leads to on a platform: paths below `src/`. */
+const importsOf = (file: string, text: string, platform: Platform): ReadonlyArray<string> =>
   Array.from(
-    text.replaceAll(/\/\*[\s\S]*?\*\//g, "").matchAll(/(?:\bfrom |\bimport |\bimport\()"(\.[^"]+)"/g),
-    ([, path]) => new URL(path!, `file:///${file}`).pathname.slice(1)
+    text.matchAll(/(?:\bfrom |\bimport |\bimport\()"([.#][^"]+)"/g),
+    ([, path = ""]) => {
+      const base = path.startsWith("#") ? "" : file
+      return new URL(manifest.imports[path]?.[platform] ?? path, `file:///${base}`).pathname.slice(1)
+    }
   )
 
 type Imports = ReadonlyMap<string, ReadonlyArray<string>>
 
-const imports: Imports = new Map(
+/** All files, without their comments. */
+const texts: ReadonlyMap<string, string> = new Map(
   readdirSync(`${root}src`, { recursive: true, encoding: "utf8" })
     .map((file) => file.replaceAll("\\", "/"))
     .filter((file) => file.endsWith(".ts"))
-    .map((file) => [file, importsOf(file, readFileSync(`${root}src/${file}`, "utf8"))])
+    .map((file) => [
+      file,
+      readFileSync(`${root}src/${file}`, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|(?<=^|[ ;{])\/\/.*$/gm, "")
+    ])
 )
+
+const importsOn = (platform: Platform, read: (text: string) => string = (text) => text): Imports =>
+  new Map(Array.from(texts, ([file, text]) => [file, importsOf(file, read(text), platform)]))
+
+const imports = importsOn("default")
+
+/** Of some text what is left of it when its types are gone. */
+const withoutTypes = (text: string): string => text.replaceAll(/^(?:im|ex)port type [^"]*"[^"]*"$/gm, "")
 
 /** Imports that no wall has a door for. */
 const forbidden = (all: Imports): ReadonlyArray<string> =>
@@ -79,10 +114,21 @@ const circles = (all: Imports): ReadonlyArray<string> => {
 }
 
 /** All that a file leads to, itself among it. */
-const reached = (file: string, found = new Set<string>()): ReadonlySet<string> => {
-  if (!found.has(file)) { for (const target of imports.get(found.add(file) && file) ?? []) reached(target, found) }
+const reached = (file: string, all: Imports = imports, found = new Set<string>()): ReadonlySet<string> => {
+  if (!found.has(file)) { for (const target of all.get(found.add(file) && file) ?? []) reached(target, all, found) }
   return found
 }
+
+/** What a page may import. */
+const forPages = ["index.ts", "Rpc.ts", "TestNetwork.ts"]
+
+/** What a file has that only Node does. Types are gone when it runs, and texts do nothing. */
+const ofNode = (text: string): ReadonlyArray<string> =>
+  Array.from(
+    withoutTypes(text).replaceAll(/`(?:\\.|[^`\\])*`|"(?!node:)(?:\\.|[^"\\])*"/g, `""`)
+      .matchAll(/"node:[^"]+"|(?<![.\w])(?:Buffer|process|setImmediate|clearImmediate|require)\b(?!:)/g),
+    ([found]) => found
+  )
 
 const withImport = (from: string, to: string): Imports =>
   new Map([...imports, [from, [...imports.get(from) ?? [], to]]])
@@ -102,7 +148,6 @@ describe("the walls between rooms", () => {
 
   it("keep the library out of the watchdog, which alone, beside pages in a browser, has timers of the platform", () => {
     const watchdog = reached("internal/cli/run/watchdog.ts")
-    const texts = new Map(Array.from(imports.keys(), (file) => [file, readFileSync(`${root}src/${file}`, "utf8")]))
     const having = (pattern: RegExp) => Array.from(texts).filter(([, text]) => pattern.test(text)).map(([file]) => file)
     const withLibrary = having(/(?:from |import\()"(?!node:|\.)/)
     assert.deepStrictEqual(withLibrary.filter((file) => watchdog.has(file)), [])
@@ -113,6 +158,25 @@ describe("the walls between rooms", () => {
         `internal/cli/run/${name}.ts`
       )
     )
+  })
+
+  it("keep Node out of pages", () => {
+    const inPages = importsOn("browser", withoutTypes)
+    const files = new Set(forPages.flatMap((file) => Array.from(reached(file, inPages))))
+    assert.isAbove(files.size, 100)
+    const found = Array.from(files).flatMap((file) => ofNode(texts.get(file)!).map((what) => `${file} has ${what}`))
+    assert.deepStrictEqual(found, [])
+  })
+
+  it.each([
+    ["another module of Node", `import * as net from "node:net"`, [`"node:net"`]],
+    ["a global of Node", "setImmediate(act)", ["setImmediate"]],
+    ["its class for bytes", "const bytes = Buffer.from(text)", ["Buffer"]],
+    ["the process", "const { pid } = process", ["process"]],
+    ["what only types need", `import type * as net from "node:net"`, []],
+    ["what is called alike", "const { process: life } = world.process", []]
+  ])("know %s", (_name, text, found) => {
+    assert.deepStrictEqual(ofNode(text), found)
   })
 
   it("enclose no circle", () => {
@@ -131,6 +195,7 @@ describe("the walls between rooms", () => {
     ["internal/config/options.ts", "internal/cli/run/node.ts"],
     ["internal/config/options.ts", "Node.ts"],
     ["internal/rpc/listener.ts", "Port.ts"],
+    ["internal/locks/locks.ts", "internal/global/mesh.ts"],
     ["Port.ts", "Global.ts"],
     ["Global.ts", "Rpc.ts"],
     ["index.ts", "Rpc.ts"],

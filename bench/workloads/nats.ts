@@ -13,7 +13,7 @@ import * as ours from "../ours.ts"
 import { nats, ourNats } from "../peers/nats.ts"
 import { Child } from "../processes.ts"
 import { numbersTo, type Side, type Workload } from "../workload.ts"
-import { wireSide, wireSizes } from "./wires.ts"
+import { wireSide, wireSizes, works } from "./wires.ts"
 
 const wires: Readonly<Record<string, ours.Wire>> = { "over NATS": ourNats, "TCP": ours.tcp }
 
@@ -24,7 +24,7 @@ const messages = (
   name: string,
   title: string,
   unit: Workload["unit"],
-  what: keyof typeof wireSide,
+  what: keyof typeof works,
   raw: Side
 ): Workload => ({
   name,
@@ -32,7 +32,7 @@ const messages = (
   unit,
   needs,
   sides: {
-    ...Object.fromEntries(Object.entries(wires).map(([side, wire]) => [side, wireSide[what](wire)])),
+    ...Object.fromEntries(Object.entries(wires).map(([side, wire]) => [side, wireSide(wire, works[what])])),
     [needs]: raw
   },
   lines: [...lines, { side: "over NATS", peer: needs }]

@@ -5,10 +5,10 @@
  * certificate of their own, which is good for nothing, or for the name "mallory".
  */
 import * as assert from "node:assert/strict"
+import type { Secured } from "../../src/internal/transport/credentials.ts"
 import { authData, type GreetingLines } from "../../src/internal/transport/handshake/auth.ts"
 import * as Handshake from "../../src/internal/transport/handshake/handshake.ts"
 import { LinkError } from "../../src/internal/transport/linkError.ts"
-import type { Secured } from "../../src/internal/transport/tls.ts"
 import type { SeededRandom } from "../simulation/random.ts"
 import { randomBytes } from "./inputs.ts"
 
@@ -21,6 +21,7 @@ const identity = (nodeId: string, over: Partial<Handshake.Identity>): Handshake.
   authOffer: ["tls_sha3_512", "hmac_sha3_512"],
   authAccept: ["tls_sha3_512", "hmac_sha3_512"],
   nodeIdInCert: false,
+  takesGuests: true,
   framings: ["cbor", "json"],
   keys: new Map(over.tls === true ? [["tls", "1.0"]] : []),
   ...over

@@ -3,13 +3,12 @@
  *
  * @internal
  */
+import { inHome } from "#platform"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import type { PlatformError } from "effect/PlatformError"
 import * as Result from "effect/Result"
 import type { JsonObject } from "effect/Schema"
-import * as os from "node:os"
-import { join } from "node:path"
 import { isObject, own } from "./document.ts"
 import { ConfigFileError } from "./errors.ts"
 import { parse } from "./relaxedJson.ts"
@@ -29,20 +28,11 @@ export const fail = (file: string, problem: string): ConfigFileError =>
 /** Where the file is if nobody names one. */
 export const defaultFile: Effect.Effect<string, ConfigFileError> = Effect.suspend(() => {
   const name = ".effect-mp.json"
-  const home = homeFolder()
-  return home === undefined
+  const file = inHome(name)
+  return file === undefined
     ? Effect.fail(fail(`~/${name}`, "there is no home folder: set HOME, or name the file with EFFECT_MP_RC"))
-    : Effect.succeed(join(home, name))
+    : Effect.succeed(file)
 })
-
-/** The folder of the user who runs this: none if `HOME` is empty, or nobody knows the user. */
-export const homeFolder = (): string | undefined => {
-  try {
-    return os.homedir() || undefined
-  } catch {
-    return undefined
-  }
-}
 
 /** What went wrong with a file, in words for people. */
 export const inWords = ({ message, reason }: PlatformError, folder?: string): string => {

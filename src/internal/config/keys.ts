@@ -6,14 +6,23 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { type GuestOptions, wrongGuests } from "../node/guestLimits.ts"
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake/auth.ts"
 import { isNatsNetwork, natsScheme } from "../transport/nats/address.ts"
 import { isNatsServer } from "../transport/nats/servers.ts"
-import { threadScheme } from "../transport/threadAddress.ts"
-import { unixScheme } from "../transport/unixAddress.ts"
 import { webSocketSchemes } from "../transport/webSocket/address.ts"
-import { bare, isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind, wrongSeed } from "../values/address.ts"
+import {
+  bare,
+  isLabel,
+  readLabel,
+  splitAddresses,
+  threadScheme,
+  unixScheme,
+  wrongAdvertised,
+  wrongBind,
+  wrongSeed
+} from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { InvalidConfig } from "./errors.ts"
 import { type LogFormat, logFormats } from "./logFormats.ts"
@@ -86,6 +95,21 @@ const truth = (about: string): Kind<boolean> => ({
   decode: decodeTruth
 })
 
+/** `GuestOptions` as JSON has them. */
+type Guests = { readonly [K in keyof GuestOptions]: Exclude<GuestOptions[K], undefined> }
+
+const isObject = (value: unknown): value is Guests =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const guests: Kind<boolean | Guests> = {
+  about: "Whether guests with tickets are let in, or their limits",
+  allowed: "true or false, or an object with limits",
+  example: "true",
+  isList: false,
+  decode: (raw) => isObject(raw) && wrongGuests(raw) === undefined ? Result.succeed(raw) : decodeTruth(raw),
+  explain: (culprit) => isObject(culprit) ? wrongGuests(culprit) : undefined
+}
+
 /** One address to listen on. A number is a port. */
 const bind = (about: About): Kind<string> => ({
   ...about,
@@ -153,6 +177,7 @@ export interface Configuration {
   /** In seconds. */
   readonly drain_timeout: number
   readonly node_id_in_cert: boolean
+  readonly guests: boolean | Guests
   /** Servers of NATS. */
   readonly nats: ReadonlyArray<string>
   readonly nats_network: string
@@ -230,6 +255,7 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   ),
   drain_timeout: seconds("Seconds for what a node has in hand when it stops", "10"),
   node_id_in_cert: truth("Whether a certificate must be for its node's ID"),
+  guests,
   nats: list(text(isNatsServer), texts, {
     about: "Servers of NATS, for addresses nats:NODE",
     allowed: "a server: nats://host:4222, nats://user:password@host, nats://token@host, or tls://host",

@@ -5,7 +5,6 @@
  * @internal
  */
 import * as Result from "effect/Result"
-import { basename } from "node:path"
 import { didYouMean } from "../values/didYouMean.ts"
 import { modules } from "../values/modules.ts"
 
@@ -125,6 +124,6 @@ export const isShown = ({ least, named }: LogLevels, level: string, module: unkn
 const serviceLevel = (named: LogLevels["named"], service: unknown): LogLevel | undefined => {
   if (typeof service !== "string") return undefined
   const path = service.replace(/#[^#]*$/, "")
-  const file = basename(path)
+  const file = path.replace(/^.*[\\/]/s, "")
   return named.get(service) ?? named.get(path) ?? named.get(file) ?? named.get(file.replace(/\.[^.]*$/, ""))
 }

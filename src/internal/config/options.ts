@@ -18,7 +18,7 @@ import { oddities } from "./oddities.ts"
 import { resolve, type Resolved, type Setting, type Sources } from "./resolve.ts"
 
 /** The options that programs know, each with its key in a configuration. */
-export const keyOf: { readonly [O in keyof Required<Options> | "seeds"]: Key } = {
+export const keyOf: { readonly [O in keyof Required<Omit<Options, "ticket">> | "seeds"]: Key } = {
   nodeId: "nodeid",
   secret: "secret",
   cert: "cert",
@@ -33,7 +33,8 @@ export const keyOf: { readonly [O in keyof Required<Options> | "seeds"]: Key } =
   authOffer: "auth_offer",
   authAccept: "auth_accept",
   maxMessageSize: "max_message_size",
-  drainTimeout: "drain_timeout"
+  drainTimeout: "drain_timeout",
+  guests: "guests"
 }
 
 type OptionName = keyof typeof keyOf
@@ -53,7 +54,7 @@ export const runKeyOf = {
 export const optionNames = Object.keys(keyOf).filter((name): name is OptionName => Object.hasOwn(keyOf, name))
 
 /** What a configuration says of a node. */
-interface NodeOptions extends Omit<Options, "secret" | "cert"> {
+interface NodeOptions extends Omit<Options, "secret" | "cert" | "ticket"> {
   /** The first one is used, all are accepted. */
   readonly secret: ReadonlyArray<Redacted.Redacted> | undefined
   /** PEM text. */
@@ -156,7 +157,8 @@ export const nodeOptions = (
       authOffer: settings.auth_offer?.value,
       authAccept: settings.auth_accept?.value,
       maxMessageSize: settings.max_message_size?.value,
-      drainTimeout: seconds(settings.drain_timeout)
+      drainTimeout: seconds(settings.drain_timeout),
+      guests: settings.guests?.value
     }
   })
 

@@ -3,11 +3,11 @@
  *
  * @internal
  */
+import { hostname } from "#platform"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as os from "node:os"
 import type { ConfigFileError } from "./errors.ts"
 import { defaultFile } from "./file.ts"
 import { levelOfVerbosity } from "./logLevels.ts"
@@ -34,7 +34,7 @@ export const surroundings = (isRead: boolean): Effect.Effect<Surroundings, Confi
     return {
       // A file that is not read need not have a place.
       file: held(rc) ?? (yield* isRead ? defaultFile : Effect.orElseSucceed(defaultFile, () => "the file")),
-      hostname: os.hostname(),
+      hostname: hostname(),
       environment: [
         { variable: "EMP_SECRET", values: { secret: held(Option.map(secret, Redacted.value)) } },
         { variable: "EMP_CERT", values: { cert: held(cert) } },

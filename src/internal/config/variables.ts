@@ -38,7 +38,7 @@ const variable = <K extends Key>(
 
 /** The options of a node by these names, from their variables. */
 const nodeVariables = (
-  names: ReadonlyArray<keyof Options>
+  names: ReadonlyArray<keyof Omit<Options, "ticket">>
 ): Effect.Effect<Options, Config.ConfigError, FileSystem> =>
   Effect.gen(function*() {
     const settings: { [K in Key]?: Setting<K> } = {}

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { utf8Length } from "#platform"
 import { type Carries, culprit } from "../values/plainData.ts"
 
 /** So many bytes an entry may have: its family, its key and its value, as they travel in the framing that takes more. */
@@ -12,7 +13,7 @@ export const largestEntry = 1024 * 1024
 export const envelope = 1024
 
 /** So many bytes text takes at most: JSON may need more for its characters, CBOR for what stands before them. */
-const sizeOfText = (text: string): number => Buffer.byteLength(JSON.stringify(text)) + 4
+const sizeOfText = (text: string): number => utf8Length(JSON.stringify(text)) + 4
 
 /** How many bytes a value takes at most on its way, in any framing. */
 export const sizeOf = (value: unknown): number => {

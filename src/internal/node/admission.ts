@@ -6,7 +6,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { type Greeting, ownKindKey } from "../transport/handshake/greeting.ts"
+import { type Greeting, guestKey, ownKindKey } from "../transport/handshake/greeting.ts"
 import { probe } from "../transport/heartbeat.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
@@ -36,6 +36,16 @@ export class Attempt {
     this.dialler = dialled ? router.nodeId : greeting.nodeId
     this.since = router.monotonic()
     this.verified = verified
+  }
+
+  /** Whether the other side says that it is a guest, which its ticket has to prove. */
+  get isGuest(): boolean {
+    return this.greeting.keys.has(guestKey)
+  }
+
+  /** Whom it is with: a guest is nobody's rival but its own. */
+  get rivalry(): string {
+    return this.isGuest ? `${this.greeting.nodeId};guest` : this.greeting.nodeId
   }
 
   refuse(reason: LinkErrorReason, first?: Link): Effect.Effect<never, LinkError> {
@@ -77,8 +87,8 @@ export class Admission {
 
   /** The attempt is over: it has become a link, or has failed. */
   leave(attempt: Attempt): void {
-    const { greeting: { nodeId }, over } = attempt
-    if (this.pending.get(nodeId) === attempt) this.pending.delete(nodeId)
+    const { over, rivalry } = attempt
+    if (this.pending.get(rivalry) === attempt) this.pending.delete(rivalry)
     Deferred.doneUnsafe(over, Effect.void)
   }
 
@@ -94,8 +104,8 @@ export class Admission {
 
   /** Whether another connection with the same node stands, or is about to. */
   private hasAnother(attempt: Attempt): boolean {
-    const { nodeId } = attempt.greeting
-    const other = this.pending.get(nodeId)
+    const { greeting: { nodeId }, rivalry } = attempt
+    const other = this.pending.get(rivalry)
     return this.router.isUp(nodeId) || other !== undefined && other !== attempt
   }
 
@@ -106,13 +116,13 @@ export class Admission {
    */
   admit(attempt: Attempt): Effect.Effect<void, LinkError> {
     return Effect.suspend(() => {
-      const { nodeId } = attempt.greeting
+      const { greeting: { nodeId }, rivalry } = attempt
       const peer = this.router.peers.get(nodeId)
       const first = peer?.state === "up" ? peer.link : undefined
       if (first !== undefined && first !== attempt.replaces) return this.besideLink(attempt, first)
-      const rival = this.pending.get(nodeId)
+      const rival = this.pending.get(rivalry)
       if (rival !== undefined) return this.besideRival(attempt, rival)
-      this.pending.set(nodeId, attempt)
+      this.pending.set(rivalry, attempt)
       return Effect.void
     })
   }
@@ -148,6 +158,7 @@ export class Admission {
    * back, and the attempt replaces it. Otherwise the first link stays, as with all nodes of other kinds.
    */
   private besideLink(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
+    if (attempt.isGuest !== (first.guestUntil !== undefined)) return this.besideGuest(attempt, first)
     const incarnation = attempt.greeting.keys.get(ownKindKey)
     if (incarnation === undefined || first.incarnation === undefined) return this.besideOtherKind(attempt, first)
     const { received } = first
@@ -175,6 +186,16 @@ export class Admission {
           verified._tag === "Some" ? this.duplicate(attempt, first) : attempt.refuse("already_connected", first)
       )
     })
+  }
+
+  /** A guest and a node of the network have one ID, which is the node's. */
+  private besideGuest(attempt: Attempt, first: Link): Effect.Effect<void, LinkError> {
+    if (attempt.isGuest) return attempt.refuse("guest_not_taken", first)
+    const replace = Effect.suspend(() => {
+      attempt.replaces = first
+      return this.admit(attempt)
+    })
+    return attempt.dialled ? replace : Effect.andThen(attempt.verified, replace)
   }
 
   /**
@@ -212,6 +233,8 @@ export class Admission {
   /** Two live nodes share one ID: the node of the first link and that of the attempt. All three get to know. */
   private duplicate(attempt: Attempt, first: Link): Effect.Effect<never, LinkError> {
     const { greeting: { nodeId }, wire } = attempt
+    // Whoever has given a ticket to two of them knows it.
+    if (attempt.isGuest) return attempt.refuse("duplicate_node")
     first.duplicate(wire.remote)
     this.router.log.about({ error: "duplicate_node" }).alarm(
       `two nodes with the ID ${nodeId}`,

@@ -86,7 +86,8 @@ class Incoming {
 /** A place for one stream of bytes, for as long as the scope is open. */
 export const make = (
   patienceMillis: number,
-  window: number
+  window: number,
+  forGuests: boolean
 ): Effect.Effect<
   { readonly id: string; readonly stream: Stream.Stream<Uint8Array, BytesError> },
   BytesError,
@@ -97,7 +98,8 @@ export const make = (
     const id = `${nodeId}#${yield* randomText(secretLength)}`
     const incoming = new Incoming(window)
     const wait = Effect.suspend(() => {
-      const wrong = data.expect(id, { flow: incoming.flow, over: (error) => incoming.over(error) }, patienceMillis)
+      const end = { flow: incoming.flow, over: (error: BytesError | undefined) => incoming.over(error) }
+      const wrong = data.expect(id, end, patienceMillis, forGuests)
       return wrong === undefined ? Effect.void : Effect.fail(wrong)
     })
     yield* Effect.acquireRelease(wait, (_, exit) =>
@@ -166,7 +168,7 @@ class Outgoing {
 /** Waits until there is a link with a node. */
 const linkedWith = (router: Router, nodeId: string): Effect.Effect<void, BytesError> =>
   Effect.callback((resume) => {
-    if (router.isUp(nodeId)) return resume(Effect.void)
+    if (nodeId === router.nodeId || router.linkTo(nodeId) !== undefined) return resume(Effect.void)
     if (nodeId === "") {
       return resume(Effect.fail(new BytesError({ reason: "not_expected", node: "", detail: "the ID is malformed" })))
     }

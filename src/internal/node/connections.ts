@@ -11,14 +11,18 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { isOf, schemesOf } from "../transport/carriers.ts"
 import type { Channel } from "../transport/data/channel.ts"
+import { equalData } from "../transport/handshake/auth.ts"
 import { type Establish, establish } from "../transport/handshake/establish.ts"
-import { dataOf, type Greeting, ownKindKey } from "../transport/handshake/greeting.ts"
+import { dataOf, type Greeting, guestKey, guestUntil, ownKindKey } from "../transport/handshake/greeting.ts"
+import { renewalProof, ticketKey, writeTicket } from "../transport/handshake/ticket.ts"
 import { watch } from "../transport/heartbeat.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import type { Carrier, Wire } from "../transport/wire.ts"
 import { inScopes, isOwnSeed, readLabel, wrongSeed } from "../values/address.ts"
 import { Admission, Attempt } from "./admission.ts"
+import { ticketRequest } from "./fullRequests.ts"
+import type { GuestLimits } from "./guestLimits.ts"
 import { Listeners } from "./listeners.ts"
 import type { FindAddresses, Network } from "./network.ts"
 import type { NodeLog } from "./nodeLog.ts"
@@ -37,6 +41,8 @@ export interface ConnectionSettings {
   /** How long finding and dialling a node may take. */
   readonly connectIntervalMillis: number
   readonly maxMessageSize: number
+  /** What guests may take of this node; `undefined`: none are let in. */
+  readonly guestLimits: GuestLimits | undefined
   /** What others are told in the place of the binds' addresses. */
   readonly advertise: ReadonlyArray<string> | undefined
   /** The labels of addresses that this node dials, the best first. */
@@ -141,7 +147,45 @@ export class Connections implements Network {
   }
 
   renew(renewal: Renewal): Effect.Effect<void, InvalidOption> {
-    return this.settings.proof.renew(renewal)
+    return Effect.tap(this.settings.proof.renew(renewal), () => Effect.sync(() => this.tellTicket()))
+  }
+
+  get guestLimits(): GuestLimits | undefined {
+    return this.settings.guestLimits
+  }
+
+  private get identity(): Establish["identity"] {
+    return this.settings.proof.current.identity
+  }
+
+  get isGuest(): boolean {
+    return this.identity.keys.has(guestKey)
+  }
+
+  ticketFor(nodeId: string, expires: number): string | undefined {
+    const [secret] = this.isGuest ? [] : this.identity.secrets
+    return secret === undefined ? undefined : writeTicket({ nodeId, expires, key: ticketKey(secret, nodeId, expires) })
+  }
+
+  /** A guest tells its hosts of its ticket. */
+  private tellTicket(): void {
+    const { identity: { keys, nodeId, secrets: [key = ""] }, router } = this
+    if (!this.isGuest) return
+    for (const host of router.upNodes()) {
+      const ends = { guest: keys.get(ownKindKey), host: router.linkTo(host)?.incarnation }
+      const expires = Number(keys.get(guestKey))
+      router.request(host, ticketRequest, expires, renewalProof({ expires, key, nodeId }, ends))
+    }
+  }
+
+  isNewTicket(link: Link, expires: number, proof: string): boolean {
+    const { identity: { keys, secrets } } = this
+    const { incarnation, nodeId } = link
+    const ends = { guest: incarnation, host: keys.get(ownKindKey) }
+    const expected = secrets.map((secret) =>
+      renewalProof({ expires, nodeId, key: ticketKey(secret, nodeId, expires) }, ends)
+    )
+    return expected.filter((each) => equalData(each, proof)).length > 0
   }
 
   get monitorTimeoutMillis(): number {
@@ -284,6 +328,8 @@ export class Connections implements Network {
     let attempt: Attempt | undefined
     const admit = (greeting: Greeting, verified: Effect.Effect<void>) => {
       listener.greeted?.(greeting)
+      const refusal = this.guestRefusal(wire, greeting)
+      if (refusal !== undefined) return Effect.fail(refusal)
       const number = dataOf(greeting)
       if (data !== undefined || number !== undefined) {
         return this.admitData(wire, greeting, verified, dialled ? data?.number : number, dialled)
@@ -304,6 +350,7 @@ export class Connections implements Network {
         data: data?.number,
         attach: (number, greeting, inner) => router.data.attach(number, greeting, inner),
         maxMessageSize: settings.maxMessageSize,
+        guestMessageSize: Math.min(settings.maxMessageSize, settings.guestLimits?.maxMessageSize ?? 0),
         fork: (effect) => void this.fork(effect)
       }
       return Effect.ensuring(establish(wire, options), Effect.sync(() => this.openHandshakes.delete(nonce)))
@@ -328,6 +375,13 @@ export class Connections implements Network {
         if (attempt !== undefined) this.admission.leave(attempt)
       }))
     )
+  }
+
+  /** Why this guest is not let in, if it is one. Nobody but the log hears of it. */
+  private guestRefusal({ remote }: Wire, greeting: Greeting): LinkError | undefined {
+    if (!greeting.keys.has(guestKey)) return undefined
+    const [reason, detail] = this.router.guests.refusalOf(greeting.nodeId, guestUntil(greeting), remote) ?? []
+    return reason && new LinkError({ reason, peer: `${remote} (node ${greeting.nodeId})`, detail })
   }
 
   /**

@@ -10,7 +10,7 @@ import { Channel } from "../transport/data/channel.ts"
 import type { Ending, Flow } from "../transport/data/flow.ts"
 import { localWires } from "../transport/data/localWires.ts"
 import type { Receiving } from "../transport/data/receiving.ts"
-import { type Greeting, ownKindKey } from "../transport/handshake/greeting.ts"
+import { type Greeting, guestKey, ownKindKey } from "../transport/handshake/greeting.ts"
 import type { Link } from "../transport/link.ts"
 import { inWords, type LinkError } from "../transport/linkError.ts"
 import type { Wire, WireEvents } from "../transport/wire.ts"
@@ -47,6 +47,8 @@ export interface ProgramEnd {
 interface Place {
   readonly end: ProgramEnd & { readonly flow: Receiving }
   readonly forget: () => void
+  /** Whether guests may send there. */
+  readonly isForGuests: boolean
 }
 
 /** One end of a stream of bytes, from the moment that the two nodes know of each other. */
@@ -105,7 +107,7 @@ export class DataConnections {
   // ---- what programs do
 
   /** Waits for a sender. Answers why not, if so. */
-  expect(id: string, end: Place["end"], patienceMillis: number): BytesError | undefined {
+  expect(id: string, end: Place["end"], patienceMillis: number, isForGuests: boolean): BytesError | undefined {
     const { host, places } = this
     if (host.drains(host.nodeId)) return this.error("draining", host.nodeId)
     if (places.size >= mostPlaces) return this.error("too_many", host.nodeId)
@@ -114,8 +116,18 @@ export class DataConnections {
       : host.after(patienceMillis, () => {
         if (places.delete(id)) end.over(this.error("nobody_came", host.nodeId))
       })
-    places.set(id, { end, forget })
+    places.set(id, { end, forget, isForGuests })
     return undefined
+  }
+
+  /** Whether bytes of guests are awaited under this ID. */
+  isOpenToGuests(id: string): boolean {
+    return this.places.get(id)?.isForGuests === true
+  }
+
+  /** How many streams there are with such nodes. */
+  countWith(isOne: (nodeId: string) => boolean): number {
+    return Array.from(this.transfers.values()).filter(({ link, nodeId }) => link !== undefined && isOne(nodeId)).length
   }
 
   /** Nobody waits under this ID any more. */
@@ -228,12 +240,14 @@ export class DataConnections {
     return this.expected(number, greeting) !== undefined
   }
 
-  private expected(number: string, { keys, nodeId }: Greeting): Transfer | undefined {
+  private expected(number: string, greeting: Greeting): Transfer | undefined {
+    const { keys, nodeId } = greeting
     const transfer = this.transfers.get(number)
     if (transfer?.link === undefined || transfer.channel !== undefined || transfer.link.isOver) return undefined
     // The very process that the link is with.
     const { link } = transfer
-    return link.nodeId === nodeId && link.incarnation === keys.get(ownKindKey) ? transfer : undefined
+    const isSame = link.nodeId === nodeId && link.incarnation === keys.get(ownKindKey)
+    return isSame && (link.guestUntil === undefined) === !keys.has(guestKey) ? transfer : undefined
   }
 
   /** The handshake of a connection is done: answers what goes on with it, or nothing, if nobody waits for it any more. */

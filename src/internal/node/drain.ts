@@ -149,9 +149,12 @@ export class Drain {
     const { host } = this
     for (const leave of this.listeners) host.log.guarded("what is to leave when its node drains failed", leave)
     for (const { link, nodeId, state } of host.peers.values()) {
-      if (state === "up" && link?.incarnation !== undefined) this.waiting.add(nodeId)
+      if (state !== "up" || link?.incarnation === undefined) continue
+      // Whoever could keep the node from stopping has to be one of the network: calls of guests are refused from now on.
+      if (link.guestUntil === undefined) this.waiting.add(nodeId)
+      else this.late.add(nodeId)
     }
-    for (const nodeId of Array.from(this.waiting)) host.request(nodeId, drainRequests.begins)
+    for (const nodeId of [...this.waiting, ...this.late]) host.request(nodeId, drainRequests.begins)
     this.goOn()
   }
 

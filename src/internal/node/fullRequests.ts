@@ -14,6 +14,9 @@ export const refusedRequest = "emp_refused"
 /** `emp_abandoned NAME CALLER`: nobody waits any more for what the port of this name was asked by that of the caller. Never sent to others. */
 export const abandonedRequest = "emp_abandoned"
 
+/** `emp_ticket EXPIRES PROOF`: the sender, a guest, has a new ticket, by which its link goes from now on. Never sent to others. */
+export const ticketRequest = "emp_ticket"
+
 export const fullRequests = {
   /** `emp_spawn OWNER NAME FUNCTION ARG...`: the new port ends when its owner does, a port of the sender or the sender itself. */
   spawn: "emp_spawn",

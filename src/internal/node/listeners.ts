@@ -3,10 +3,9 @@
  *
  * @internal
  */
+import { hostname } from "#platform"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as net from "node:net"
-import * as os from "node:os"
 import type { LinkError } from "../transport/linkError.ts"
 import type { Carrier, Wire } from "../transport/wire.ts"
 import {
@@ -18,6 +17,7 @@ import {
   readLabel,
   writeLabel
 } from "../values/address.ts"
+import { isIp } from "../values/ip.ts"
 import type { NodeLog } from "./nodeLog.ts"
 
 /** A bind, and where others can dial it now. */
@@ -89,11 +89,11 @@ export class Listeners {
 
   /** An advertised host without a port is dialled at the ports of the binds: those with its label, if there are any. */
   private withPort({ address, label }: Labelled): ReadonlyArray<string> {
-    const read = parseAddress(address, os.hostname())
+    const read = parseAddress(address, hostname())
     if (read === undefined || read.port > 0) return [writeLabel({ address, label })]
     const alike = this.listeners.filter((listener) => listener.label === label)
     const bound = (alike.length > 0 ? alike : this.listeners).flatMap(({ addresses }) => addresses)
-    const ports = new Set(bound.flatMap((text) => parseAddress(text, os.hostname())?.port ?? []))
+    const ports = new Set(bound.flatMap((text) => parseAddress(text, hostname())?.port ?? []))
     return Array.from(ports, (port) => writeLabel({ address: formatAddress({ host: read.host, port }), label }))
   }
 
@@ -110,8 +110,8 @@ export class Listeners {
    * expect that. Who names the loopback interface does.
    */
   private warnOfLoopback(bind: string, addresses: ReadonlyArray<string>): void {
-    const { host, port } = parseAddress(bind, os.hostname()) ?? { host: bind, port: 0 }
-    const isMeant = host === "*" || net.isIP(host) !== 0 || (isNameOfLoopback(host) && !/^\d+$/.test(bind))
+    const { host, port } = parseAddress(bind, hostname()) ?? { host: bind, port: 0 }
+    const isMeant = host === "*" || isIp(host) || (isNameOfLoopback(host) && !/^\d+$/.test(bind))
     const leadsBack = (address: string): boolean => isLoopback(parseAddress(address, host)?.host ?? "")
     if (isMeant || addresses.length === 0 || !addresses.every(leadsBack)) return
     this.log.warn(

@@ -1,12 +1,12 @@
 /**
  * How long the event loop of this process keeps what is due waiting: whoever blocks it holds up all nodes of the process. It is measured
- * once for all of them, by Node itself, as long as there is one.
+ * once for all of them, by the platform itself where it can, as long as there is one.
  *
  * @internal
  */
+import { type Lateness, watchEventLoop } from "#platform"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { monitorEventLoopDelay } from "node:perf_hooks"
 
 /** How late things were, since a few seconds ago. */
 export interface LoopDelay {
@@ -14,18 +14,16 @@ export interface LoopDelay {
   readonly maxMillis: number
 }
 
-/** So often Node looks how late it is. What is due is late by that anyway where nothing is. */
+/** So often it is looked how late it is. What is due is late by that anyway where nothing is. */
 const resolutionMillis = 20
 /** A window lasts so long. There are two, of which the older one is read: what happens while they change is in one of them. */
 const windowMillis = 5000
 /** For the worst of the last minute: those who look once in a minute miss nothing. */
 const mostRemembered = 12
 
-type Monitor = ReturnType<typeof monitorEventLoopDelay>
-
 interface Windows {
-  older: Monitor
-  newer: Monitor
+  older: Lateness
+  newer: Lateness
   beganAt: number
   /** The worst of each window that is over. */
   worst: ReadonlyArray<number>
@@ -34,11 +32,7 @@ interface Windows {
 let windows: Windows | undefined
 let users = 0
 
-const begin = (): Monitor => {
-  const histogram = monitorEventLoopDelay({ resolution: resolutionMillis })
-  histogram.enable()
-  return histogram
-}
+const begin = (): Lateness => watchEventLoop(resolutionMillis)
 
 const late = (nanos: number): number => Math.max(0, nanos / 1e6 - resolutionMillis)
 

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { printError } from "#platform"
 import type { Message } from "../port/receiver.ts"
 import { nameOf, nodeOf } from "../values/portId.ts"
 import { shownWithin } from "../values/shown.ts"
@@ -27,7 +28,7 @@ const widest = 200
 /** `SND NODE <- [PORT, MESSAGE...]`, `RCV NODE -> [PORT, MESSAGE...]`. */
 export const writeLine = ({ message, node, port, way }: TraceLine): void => {
   const shown = shownWithin([nameOf(port), ...message], widest)
-  process.stderr.write(way === "sent" ? `SND ${node} <- ${shown}\n` : `RCV ${node} -> ${shown}\n`)
+  printError(way === "sent" ? `SND ${node} <- ${shown}` : `RCV ${node} -> ${shown}`)
 }
 
 /** Shows what a node sends and what comes to it: over its links, and from port to port inside it. The result ends that. */

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { cpuMillis, heapBytes, residentBytes } from "#platform"
 import type { Durations } from "../port/durations.ts"
 import { type Gauges, read as readGauges } from "./gauges.ts"
 import { lacksOf } from "./lacks.ts"
@@ -220,12 +221,6 @@ const ofNetwork: ReadonlyArray<Family> = [
   )
 ]
 
-/** CPU time since the process started. */
-const cpuSeconds = (): number => {
-  const { system, user } = process.cpuUsage()
-  return (system + user) / 1e6
-}
-
 const ofProcess: ReadonlyArray<Family> = [
   one(
     "gauge",
@@ -241,9 +236,15 @@ const ofProcess: ReadonlyArray<Family> = [
     () => seconds(worstLoopDelayMillis()),
     "seconds"
   ),
-  one("counter", "effect_mp_cpu_seconds_total", "What the process has had of a processor", cpuSeconds, "seconds"),
-  one("gauge", "effect_mp_memory_bytes", "Resident memory of the process", () => process.memoryUsage.rss(), "bytes"),
-  one("gauge", "effect_mp_heap_bytes", "JavaScript heap in use", () => process.memoryUsage().heapUsed, "bytes"),
+  one(
+    "counter",
+    "effect_mp_cpu_seconds_total",
+    "What the process has had of a processor",
+    () => cpuMillis() / 1000,
+    "seconds"
+  ),
+  one("gauge", "effect_mp_memory_bytes", "Resident memory of the process", residentBytes, "bytes"),
+  one("gauge", "effect_mp_heap_bytes", "JavaScript heap in use", heapBytes, "bytes"),
   one(
     "gauge",
     "effect_mp_start_time_seconds",

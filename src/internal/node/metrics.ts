@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { runtime } from "#platform"
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import { bucketMillis, type Durations } from "../port/durations.ts"
@@ -49,7 +50,7 @@ export class NodeMetrics {
     // It stands before all others, and so is read first: then they are read anew.
     const first = Metric.gauge(about.name, {
       description: about.description,
-      attributes: { node: router.nodeId, version, runtime: `node ${process.versions.node}` }
+      attributes: { node: router.nodeId, version, runtime }
     })
     const get = (): Metric.GaugeState<number> => {
       this.readAll()

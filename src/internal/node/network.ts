@@ -10,6 +10,7 @@ import type { Channel } from "../transport/data/channel.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
 import { bare, inScopes, wrongSeed } from "../values/address.ts"
+import type { GuestLimits } from "./guestLimits.ts"
 import { check, type InvalidOption } from "./options.ts"
 import type { Renewal } from "./ownProof.ts"
 import type { Peer } from "./peer.ts"
@@ -36,6 +37,14 @@ export interface Network {
   readonly handshaking: number
   /** Changes what handshakes that begin later go by. */
   renew(renewal: Renewal): Effect.Effect<void, InvalidOption>
+  /** What guests may take of this node; `undefined`: none are let in. */
+  readonly guestLimits: GuestLimits | undefined
+  /** Whether this node is a guest itself. */
+  readonly isGuest: boolean
+  /** A ticket of the first secret, for a node ID and until so many seconds after 1970; nothing without a secret. */
+  ticketFor(nodeId: string, expires: number): string | undefined
+  /** Whether the guest of a link has proven that it has another ticket, which ends then. */
+  isNewTicket(link: Link, expires: number, proof: string): boolean
   /** How long a handshake may take, and the cap of all retry delays. */
   readonly monitorTimeoutMillis: number
   /** How large a message this node takes: bytes. */
@@ -71,6 +80,10 @@ export const noNetwork: Network = {
   handshaking: 0,
   // Nobody asks what it proves itself with; what is wrong is wrong here too.
   renew: (renewal) => Effect.asVoid(check(renewal, "local", "")),
+  guestLimits: undefined,
+  isGuest: false,
+  ticketFor: () => undefined,
+  isNewTicket: () => false,
   monitorTimeoutMillis: 30_000,
   maxMessageSize: Infinity,
   addressBook: () => () => {},

@@ -133,7 +133,10 @@ const builtIn = (router: Router): Record<string, Request> => ({
     const why = printableInLine(
       [reason, detail].filter((part) => typeof part === "string").join(": ").slice(0, longestWhy)
     )
-    ownKind(router, from)?.lose(new LinkError({ reason: "ended_by_peer", peer: from, detail: why }))
+    // Its host says it by its own clock, which alone counts.
+    const isExpired = reason === "ticket_expired" && router.network.isGuest
+    const known = isExpired ? { reason } as const : { reason: "ended_by_peer", detail: why } as const
+    ownKind(router, from)?.lose(new LinkError({ ...known, peer: from }))
   },
   [ownRequests.duplicate]: (from, [address]) => {
     if (ownKind(router, from) === undefined) return

@@ -40,6 +40,35 @@ export interface Role {
   readonly what: string
 }
 
+/** What a node knows of a cluster of entities that it is part of. */
+export interface ClusterStatus {
+  readonly name: string
+  /** `NODE:NUMBER` of this node's runner; `null` of a client, which has no shards. */
+  readonly runner: string | null
+  readonly voters: ReadonlyArray<string>
+  /** Why it takes no part, in words. */
+  readonly refusal: string | null
+  /** How many shards it holds, and how many there are. */
+  readonly shards: { readonly held: number; readonly total: number }
+  /** How many entities of each type are alive here. */
+  readonly entities: Readonly<Record<string, number>>
+  /** The singletons that run here. */
+  readonly singletons: ReadonlyArray<string>
+  /** The runners that it goes by. */
+  readonly runners: ReadonlyArray<{ readonly runner: string; readonly isAlive: boolean }>
+}
+
+/** How a node stands in a table of locks. */
+export interface LocksStatus {
+  readonly name: string
+  /** The voters: whether each of them grants keys, answers and does not grant any yet, or does not answer this node. */
+  readonly voters: ReadonlyArray<{ readonly node: string; readonly standing: "votes" | "starts" | "away" }>
+  /** The keys that this node holds. */
+  readonly held: ReadonlyArray<string>
+  /** How many keys it keeps as a voter, for how many owners; `undefined` if it is none. */
+  readonly kept: { readonly keys: number; readonly owners: number } | undefined
+}
+
 const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
 
 export class Observed {
@@ -49,8 +78,10 @@ export class Observed {
   hasStarted: boolean | undefined = undefined
   private readonly missing = new Map<symbol, string>()
   private readonly ports = new Set<string>()
+  private readonly readClusters = new Set<() => ClusterStatus>()
   private readonly roles = new Map<string, Role>()
   private readGroups: ((port: string) => ReadonlyArray<string>) | undefined = undefined
+  private readonly readLocks = new Set<() => LocksStatus>()
   private readNetwork: (() => NetworkStatus) | undefined = undefined
   private readSeeding: Seeding | undefined = undefined
 
@@ -60,6 +91,17 @@ export class Observed {
     return () => {
       if (this.readNetwork === read) this.readNetwork = undefined
     }
+  }
+
+  /** Says how it is read how the node stands in a table of locks. The result takes it back. */
+  locks(read: () => LocksStatus): () => void {
+    this.readLocks.add(read)
+    return () => void this.readLocks.delete(read)
+  }
+
+  /** Of each table that the node has something to do with, for each owner here. */
+  get lockTables(): ReadonlyArray<LocksStatus> {
+    return Array.from(this.readLocks, (read) => read())
   }
 
   /** Says how far the node is with its seeds. The result takes it back. */
@@ -106,6 +148,16 @@ export class Observed {
     this.ports.add(port)
     this.role(port, { kind: "supervisor", what: name })
     return () => void this.ports.delete(port)
+  }
+
+  /** Says how the state of a cluster is read that the node is part of. The result takes it back. */
+  cluster(read: () => ClusterStatus): () => void {
+    this.readClusters.add(read)
+    return () => void this.readClusters.delete(read)
+  }
+
+  get clusters(): ReadonlyArray<ClusterStatus> {
+    return Array.from(this.readClusters, (read) => read())
   }
 
   /** Says what the node lacks before it is ready, in words. The result says that it is there. */

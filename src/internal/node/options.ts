@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { readCredentials } from "#transports"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,17 +11,19 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { schemesOf } from "../transport/carriers.ts"
 import { hasEnded, lastDay } from "../transport/certificate.ts"
+import type { Credentials } from "../transport/credentials.ts"
 import { leastMessageSize, limitsOf } from "../transport/framing/framing.ts"
 import { framings } from "../transport/framing/framings.ts"
 import { accepted, defaultMethods, isSecret, mostSecrets, offered, secretMethods } from "../transport/handshake/auth.ts"
-import { asideKey, ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
+import { asideKey, guestKey, guestSizeKey, ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
-import { type Credentials, readCredentials } from "../transport/tls.ts"
+import { latestExpiry, readTicket, type Ticket } from "../transport/handshake/ticket.ts"
 import type { Carrier } from "../transport/wire.ts"
 import { bare, isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind } from "../values/address.ts"
 import { isNodeId } from "../values/portId.ts"
 import { version } from "../values/version.ts"
 import { defaultDrainMillis } from "./drain.ts"
+import { type GuestLimits, type GuestOptions, limitsForGuests, wrongGuests } from "./guestLimits.ts"
 
 /** Re-exported as `Node.InvalidOption`, where it is documented. */
 export class InvalidOption extends Schema.TaggedError<InvalidOption>()("InvalidOption", {
@@ -55,6 +58,8 @@ export interface Options {
   readonly authAccept?: ReadonlyArray<string> | undefined
   readonly maxMessageSize?: number | undefined
   readonly drainTimeout?: Duration.Input | undefined
+  readonly ticket?: Text | undefined
+  readonly guests?: boolean | GuestOptions | undefined
 }
 
 /** What holds where an option is not given. */
@@ -76,6 +81,25 @@ export interface Checked {
   readonly connectIntervalMillis: number
   readonly maxMessageSize: number
   readonly drainTimeoutMillis: number
+  readonly guestLimits: GuestLimits | undefined
+}
+
+/** What a guest has no use for: it proves itself with its ticket, and is dialled by nobody. */
+const notOfGuests = ["secret", "cert", "nodeIdInCert", "advertise", "authOffer", "authAccept", "guests"] as const
+
+/** The ticket of a node that is to be a guest. */
+export const ticketOf = (options: Options): Effect.Effect<Ticket | undefined, InvalidOption> => {
+  if (options.ticket === undefined) return Effect.undefined
+  const ticket = readTicket(textOf(options.ticket))
+  if (ticket === undefined) return invalid("ticket", "is no ticket: Node.ticket and emp ticket make them")
+  const useless = notOfGuests.find((option) => options[option] !== undefined)
+  if (useless !== undefined) return invalid(useless, "means nothing with a ticket, which makes the node a guest")
+  if ((options.binds ?? []).length > 0) {
+    return invalid("binds", "a guest, which a ticket makes of a node, does not listen")
+  }
+  return (options.nodeId ?? ticket.nodeId) === ticket.nodeId
+    ? Effect.succeed(ticket)
+    : invalid("nodeId", `is not that of the ticket, ${ticket.nodeId}`)
 }
 
 /** Checks the options of a node with this expanded ID and this incarnation. */
@@ -88,7 +112,12 @@ export const check = (
     if (!isNodeId(nodeId)) {
       return yield* invalid("nodeId", `${JSON.stringify(nodeId)} is empty or holds # ; or control characters`)
     }
-    const secrets = yield* checkSecrets(options.secret)
+    const ticket = yield* ticketOf(options)
+    if (ticket !== undefined && ticket.nodeId !== nodeId) {
+      return yield* invalid("ticket", `is for node ${ticket.nodeId}, and this is ${nodeId}`)
+    }
+    const secrets = ticket === undefined ? yield* checkSecrets(options.secret) : [ticket.key]
+    const guestLimits = yield* checkGuests(options, secrets)
     const credentials = yield* checkCert(options.cert)
     const nodeIdInCert = options.nodeIdInCert === true
     if (nodeIdInCert && credentials === undefined) return yield* invalid("nodeIdInCert", "means nothing without cert")
@@ -105,6 +134,7 @@ export const check = (
         tls: credentials !== undefined,
         subject: credentials?.own.subject,
         nodeIdInCert,
+        takesGuests: guestLimits !== undefined,
         authOffer: yield* checkNames("authOffer", options.authOffer ?? methods.offer, offered),
         authAccept: (yield* checkNames("authAccept", methods.accept, accepted))
           .filter((method) => secrets.length > 0 || !secretMethods.includes(method)),
@@ -117,6 +147,10 @@ export const check = (
           [timeoutKey, String(monitorTimeoutMillis)],
           [sizeKey, String(maxMessageSize)],
           [asideKey, "1"],
+          ...ticket === undefined ? [] : [[guestKey, String(ticket.expires)] as const],
+          ...guestLimits === undefined
+            ? []
+            : [[guestSizeKey, String(Math.min(guestLimits.maxMessageSize, maxMessageSize))] as const],
           ...credentials === undefined ? [] : [["tls", "1.0"] as const]
         ])
       },
@@ -129,6 +163,7 @@ export const check = (
         options.connectInterval ?? defaults.connectIntervalMillis
       ),
       maxMessageSize,
+      guestLimits,
       drainTimeoutMillis: yield* checkTime("drainTimeout", options.drainTimeout ?? defaults.drainTimeoutMillis)
     }
   })
@@ -140,15 +175,31 @@ export interface Addresses {
   readonly advertise: ReadonlyArray<string> | undefined
 }
 
+/** Checks what a ticket is to be for, and answers when it ends, in seconds since 1970. */
+export const checkTicket = (
+  { expires, node }: { readonly node: string; readonly expires: Duration.Input },
+  nodeId?: string
+): Effect.Effect<number, InvalidOption> => {
+  const duration = Duration.fromInput(expires)
+  const millis = duration._tag === "Some" ? Duration.toMillis(duration.value) : Number.NaN
+  if (!isNodeId(node)) return invalid("ticket", `${JSON.stringify(node)} is no node ID`)
+  if (node === nodeId) return invalid("ticket", `${node} is the ID of this very node`)
+  if (!(millis > 0)) return invalid("ticket", `${JSON.stringify(expires)} is not a time above zero`)
+  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const end = Math.ceil((now + millis) / 1000)
+    return end <= latestExpiry ? Effect.succeed(end) : invalid("ticket", "ends later than tickets can")
+  })
+}
+
 /** Checks where a node with these options is to listen, with the transport that it has. */
 export const checkAddresses = (
-  { advertise, binds }: Options,
+  { advertise, binds, ticket }: Options,
   { credentials, identity }: Checked,
   carrier: Carrier
 ): Effect.Effect<Addresses, InvalidOption> => {
   // Nobody can connect without either: it should not look as if somebody could.
   const isOpen = identity.secrets.length > 0 || credentials !== undefined
-  const everywhere = schemesOf(carrier).includes(bare) ? [isOpen ? "*" : "127.0.0.1:*"] : []
+  const everywhere = ticket === undefined && schemesOf(carrier).includes(bare) ? [isOpen ? "*" : "127.0.0.1:*"] : []
   const check = (option: "binds" | "advertise", texts: ReadonlyArray<string>, wrong: typeof wrongBind) =>
     checkList(option, texts, (text) => wrong(text, schemesOf(carrier)) ?? carrier.wrong?.(readLabel(text).address))
   return Effect.all({
@@ -170,6 +221,18 @@ const checkSecrets = (given: Options["secret"]): Effect.Effect<ReadonlyArray<str
   return secrets.length <= mostSecrets
     ? Effect.succeed(secrets)
     : invalid("secret", `${secrets.length} secrets are more than ${mostSecrets}`)
+}
+
+const checkGuests = (
+  { guests }: Options,
+  secrets: ReadonlyArray<string>
+): Effect.Effect<GuestLimits | undefined, InvalidOption> => {
+  const limits = limitsForGuests(guests)
+  const wrong = guests === undefined ? undefined : wrongGuests(guests)
+  if (wrong !== undefined) return invalid("guests", wrong)
+  return limits !== undefined && secrets.length === 0
+    ? invalid("guests", "needs a secret, which tickets are made of")
+    : Effect.succeed(limits)
 }
 
 const isList = (secret: Options["secret"]): secret is ReadonlyArray<Text> => Array.isArray(secret)

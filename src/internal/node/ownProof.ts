@@ -8,14 +8,14 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import { hasEnded, lastDay } from "../transport/certificate.ts"
+import type { Credentials } from "../transport/credentials.ts"
 import { isWithoutTls } from "../transport/handshake/auth.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
-import type { Credentials } from "../transport/tls.ts"
 import type { NodeLog } from "./nodeLog.ts"
 import { check, type InvalidOption, type Options } from "./options.ts"
 
 /** Documented as `Node.Renewal`. */
-export type Renewal = Pick<Options, "secret" | "cert">
+export type Renewal = Pick<Options, "secret" | "cert" | "ticket">
 
 const dayMillis = 24 * 3600 * 1000
 
@@ -49,9 +49,14 @@ export class OwnProof {
   }
 
   /** Takes what is new, or says what is wrong with it and changes nothing. */
-  renew({ cert, secret }: Renewal): Effect.Effect<void, InvalidOption> {
+  renew({ cert, secret, ticket }: Renewal): Effect.Effect<void, InvalidOption> {
     return Effect.suspend(() => {
-      const options = { ...this.options, ...cert !== undefined && { cert }, ...secret !== undefined && { secret } }
+      const options = {
+        ...this.options,
+        ...cert !== undefined && { cert },
+        ...secret !== undefined && { secret },
+        ...ticket !== undefined && { ticket }
+      }
       return Effect.map(check(options, this.proof.identity.nodeId, this.incarnation), (proof) => {
         this.options = options
         this.isWithoutTlsNow = this.proof.credentials !== undefined && proof.credentials === undefined

@@ -53,6 +53,8 @@ export class Peer implements LinkEvents, Runnable {
   readonly nodeId: string
   state: PeerState = "idle"
   link: Link | undefined = undefined
+  /** It has come with a ticket: it is no node of the network. */
+  isGuest = false
   /** It has said that it takes no new calls. */
   isDraining = false
   private readonly host: PeerHost
@@ -249,6 +251,11 @@ export class Peer implements LinkEvents, Runnable {
     tellWatchers(watchers, exit, this.host)
   }
 
+  /** How many ports of ours the peer monitors. */
+  get monitoredHere(): number {
+    return this.monitored.size
+  }
+
   /** The peer monitors a port of ours. A second request for the same port changes nothing. */
   monitoredBy(name: string, receiver: Receiver): void {
     if (this.monitored.has(name)) return
@@ -354,6 +361,7 @@ export class Peer implements LinkEvents, Runnable {
   up(link: Link): void {
     this.state = "up"
     this.link = link
+    this.isGuest = link.guestUntil !== undefined
     this.host.cameUp(this)
     try {
       for (const [name, message] of this.queue) this.sendAsTaken(link, name, message)

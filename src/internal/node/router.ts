@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { afterIo } from "#platform"
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -26,6 +27,7 @@ import { exitFromReason, type PortExit, type Reason, reasons } from "../values/r
 import { DataConnections } from "./dataConnections.ts"
 import { answerDrain, defaultDrainMillis, Drain, isOfDrain } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
+import { Guests } from "./guests.ts"
 import { tellOfLink, tellOfLoss } from "./linkNews.ts"
 import { type Network, noNetwork } from "./network.ts"
 import { NodeLog } from "./nodeLog.ts"
@@ -97,6 +99,7 @@ export class Router implements NodeService, Host, PeerHost {
   readonly log: NodeLog
   readonly drain: Drain
   readonly data: DataConnections
+  readonly guests: Guests
   readonly network: Network
   readonly bornAt: number
   /** When the node began, by the clock that never jumps. */
@@ -132,6 +135,7 @@ export class Router implements NodeService, Host, PeerHost {
     this.began = this.monotonic()
     this.network = connect(this)
     this.data = new DataConnections(this)
+    this.guests = new Guests(this)
   }
 
   get addresses(): ReadonlyArray<string> {
@@ -150,7 +154,7 @@ export class Router implements NodeService, Host, PeerHost {
 
   roughly(): number {
     if (this.rough !== undefined) return this.rough
-    setImmediate(() => {
+    afterIo(() => {
       this.rough = undefined
     })
     return this.rough = this.monotonic() - this.began
@@ -503,8 +507,10 @@ export class Router implements NodeService, Host, PeerHost {
     return peer
   }
 
+  /** Whether there is a link to a node of the network, which guests are not. */
   isUp(nodeId: string): boolean {
-    return nodeId === this.nodeId || this.peers.get(nodeId)?.state === "up"
+    const peer = this.peers.get(nodeId)
+    return nodeId === this.nodeId || peer?.state === "up" && !peer.isGuest
   }
 
   /** Whether a node is of our own kind, as far as that is known: there is a link to it, or it is this one. */
@@ -523,7 +529,8 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   upNodes(): Array<string> {
-    return Array.from(this.peers.values()).filter((peer) => peer.state === "up").map((peer) => peer.nodeId)
+    const up = Array.from(this.peers.values()).filter((peer) => peer.state === "up" && !peer.isGuest)
+    return up.map((peer) => peer.nodeId)
   }
 
   connect(peer: Peer): void {
@@ -549,16 +556,28 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   receive(peer: Peer, to: unknown, message: Message, aside?: Aside): string | undefined {
+    if (peer.isGuest) {
+      this.guests.receive(peer, to, message)
+      return undefined
+    }
     const name = portName(to)
     const held = name === "" && aside === undefined ? readAside(message) : undefined
     if (held !== undefined) {
       return this.receive(peer, held.to, held.message, asideFromWire(held.aside, peer.link) ?? nothingBeside)
     }
     if (name === undefined) return `its port name is ${quoted(to).slice(0, 100)}, which is no string`
-    if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
-    if (name === "") this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
-    else this.deliverForeign(peer, this.receiverNamed(name), message, aside)
+    if (name !== "") this.deliverFrom(peer, name, message, aside)
+    else {
+      if (this.tracing !== undefined) this.tracing.received(this.nodeId, peer.nodeId, message)
+      this.handleRequest(peer.nodeId, message[0] ?? "", message.slice(1))
+    }
     return undefined
+  }
+
+  /** A message of another node for a port of ours. */
+  deliverFrom(peer: Peer, name: string, message: Message, aside?: Aside): void {
+    if (this.tracing !== undefined) this.tracing.received(this.idOf(name), peer.nodeId, message)
+    this.deliverForeign(peer, this.receiverNamed(name), message, aside)
   }
 
   private deliverForeign(peer: Peer, receiver: Receiver | undefined, message: Message, aside?: Aside): void {
@@ -604,9 +623,11 @@ export class Router implements NodeService, Host, PeerHost {
   }
 
   cameUp(peer: Peer): void {
-    if (peer.link !== undefined) tellOfLink(this.log, peer.link)
+    const { link } = peer
+    if (link !== undefined) tellOfLink(this.log, link)
+    if (link?.guestUntil !== undefined) this.guests.linked(peer, link, link.guestUntil)
     this.drain.cameUp(peer)
-    this.tellListeners((listener) => listener.up(peer.nodeId))
+    if (!peer.isGuest) this.tellListeners((listener) => listener.up(peer.nodeId))
   }
 
   private tellListeners(tell: (listener: NodeListener) => void): void {
@@ -621,7 +642,8 @@ export class Router implements NodeService, Host, PeerHost {
     if (!wasUp) return
     this.drain.wentDown(peer)
     this.data.wentDown(peer.nodeId, error)
-    tellOfLoss(this.log, peer.nodeId, error)
+    tellOfLoss(this.log, peer, error)
+    if (peer.isGuest) return this.guests.wentDown(peer.nodeId)
     this.tellListeners((listener) => listener.down(peer.nodeId, error))
   }
 }

@@ -5,6 +5,7 @@
  *
  * @internal
  */
+import { cpuMillis, heapBytes, pid, residentBytes, runtime } from "#platform"
 import * as Schema from "effect/Schema"
 import type { Security } from "../transport/security.ts"
 import { isPortId } from "../values/portId.ts"
@@ -110,10 +111,9 @@ const securityStatus = ({ received, sent, tls }: Security) => ({
 
 const readCounts = ({ counts, isDraining, observed, traffic }: Router, databaseEntries: number) => {
   const { messagesReceived, messagesSent } = traffic.total
-  const { system, user } = process.cpuUsage()
   return {
     draining: isDraining,
-    cpuMillis: (user + system) / 1000,
+    cpuMillis: cpuMillis(),
     loopDelay: loopDelay() ?? null,
     messages: {
       in: messagesReceived,
@@ -133,16 +133,15 @@ export const readStatus = (router: Router): Status => {
   const held = gauges.read(router)
   const { drain, observed: { hasStarted, networkStatus } } = router
   const { families, ...network } = networkStatus
-  const memory = process.memoryUsage()
   const now = router.monotonic()
   return {
     nodeId: router.nodeId,
     version,
-    runtime: `node ${process.versions.node}`,
-    pid: process.pid,
+    runtime,
+    pid,
     uptime: router.now() - router.bornAt,
-    memory: memory.rss,
-    heap: memory.heapUsed,
+    memory: residentBytes(),
+    heap: heapBytes(),
     addresses: router.addresses,
     ports: held.ports,
     queuedMessages: held.queuedMessages,

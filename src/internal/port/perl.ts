@@ -4,9 +4,9 @@
  *
  * @internal
  */
+import { isUtf8, latin1Bytes, utf8Text } from "#platform"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
-import { isUtf8 } from "node:buffer"
 
 /** Answers what a value says, or the value itself, if it says nothing of the kind: then the schema refuses it. */
 type Read = (value: unknown) => unknown
@@ -62,8 +62,8 @@ const textOf = (value: number | bigint): string => {
 const readText: Read = (value) => {
   const text = readString(value)
   if (typeof text !== "string" || !/[\u0080-\u00ff]/.test(text) || /[\u0100-\uffff]/.test(text)) return text
-  const octets = Buffer.from(text, "latin1")
-  return isUtf8(octets) ? octets.toString("utf8") : text
+  const octets = latin1Bytes(text)
+  return isUtf8(octets) ? utf8Text(octets, 0, octets.length) : text
 }
 
 const numbers = Schema.Number.annotate({ [readKey]: readNumber })

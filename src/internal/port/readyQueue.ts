@@ -6,6 +6,7 @@
  *
  * @internal
  */
+import { afterIo } from "#platform"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -104,7 +105,7 @@ const drain = (): void => {
   stride = left = 1
   while (head < ready.length) {
     if (passIsOver()) {
-      setImmediate(pass)
+      afterIo(pass)
       return
     }
     const runnable = ready[head]!

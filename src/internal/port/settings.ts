@@ -18,6 +18,8 @@ export interface Settings {
   readonly scopesMessages: boolean
   /** How many messages are handled at once. `undefined`: one after the other. */
   readonly limits: Limits | undefined
+  /** Whether guests may send to it: all of them, or the one with this node ID. */
+  readonly guests: boolean | string
 }
 
 /** Documented as `Port.Concurrency`. */
@@ -29,10 +31,17 @@ export interface Options {
   readonly invalid?: "kill" | "refuse" | undefined
   readonly handlerScope?: "port" | "message" | undefined
   readonly concurrency?: Concurrency | Readonly<Record<string, Concurrency>> | undefined
+  readonly guests?: boolean | undefined
 }
 
 /** Those of a port that was made without options: all such ports share them. */
-export const usual: Settings = { capacity: undefined, refuses: false, scopesMessages: false, limits: undefined }
+export const usual: Settings = {
+  capacity: undefined,
+  refuses: false,
+  scopesMessages: false,
+  limits: undefined,
+  guests: false
+}
 
 /** Throws a RangeError, in which `verb` is what the program has called, for what an option cannot be. */
 export const settingsOf = (verb: string, protocol: Protocol | undefined, options: Options | undefined): Settings =>
@@ -40,7 +49,8 @@ export const settingsOf = (verb: string, protocol: Protocol | undefined, options
     capacity: capacityOf(verb, options.mailbox),
     refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse",
     scopesMessages: oneOf(verb, "handlerScope", ["port", "message"], options.handlerScope) === "message",
-    limits: limitsOf(verb, protocol, options.concurrency)
+    limits: limitsOf(verb, protocol, options.concurrency),
+    guests: truthOf(verb, "guests", options.guests)
   }
 
 /** A number that counts nothing would be a limit that never holds, or always. */
@@ -76,6 +86,11 @@ const limitOf = (verb: string, option: string, count: Concurrency): number => {
   throw new RangeError(
     `Port.${verb}: ${option} must be a whole number of at least 1, or "unbounded"; it is ${describe(count)}`
   )
+}
+
+const truthOf = (verb: string, option: string, truth: boolean = false): boolean => {
+  if (typeof truth === "boolean") return truth
+  throw new RangeError(`Port.${verb}: ${option} must be true or false; it is ${describe(truth)}`)
 }
 
 /** One of the words that an option may be; the first of them if the option is not there. */

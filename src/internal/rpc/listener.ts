@@ -77,10 +77,16 @@ export class Listener<R = never> {
   private lastClient = 0
   private write: Write = () => Effect.void
 
-  constructor(router: Router, id: string, context: Context.Context<R | Scope.Scope>, serialization: Serialization) {
+  constructor(
+    router: Router,
+    id: string,
+    context: Context.Context<R | Scope.Scope>,
+    serialization: Serialization,
+    guests: boolean
+  ) {
     this.router = router
     this.serialization = serialization
-    this.port = new ServerPort(router, id, usual, context)
+    this.port = new ServerPort(router, id, { ...usual, guests }, context)
     this.port.onDefault((tag) =>
       router.log.of("Rpc").warnSome(`sent to ${id}`, `${id} is an rpc server, and was sent a message`, tag)
     )
@@ -95,6 +101,7 @@ export class Listener<R = never> {
     router.observed.role(id, { kind: "rpc server", what: "" })
     // What clients send at once after the server was spawned is not too early.
     this.port.watch(router.functions.add(connectFunction(id), (name, args, from) => this.accept(name, args, from)))
+    if (guests) this.port.watch(router.guests.functions.add(connectFunction(id), true))
     this.port.tie(Context.get(context, Scope.Scope))
   }
 
@@ -156,7 +163,8 @@ export class Listener<R = never> {
 
   /** Somebody spawns a partner here. */
   private accept(name: string, [client, format]: ReadonlyArray<unknown>, from: string): void {
-    const partner = new Cell(this.router, `${this.router.nodeId}#${name}`, usual, this.context)
+    // Nobody else has to do with it, if its client is a guest.
+    const partner = new Cell(this.router, `${this.router.nodeId}#${name}`, { ...usual, guests: from }, this.context)
     this.router.add(partner)
     this.router.observed.role(partner.id, { kind: "rpc connection", what: `of ${this.port.id}` })
     partner.tie(Context.get(this.context, Scope.Scope))

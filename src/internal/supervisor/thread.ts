@@ -3,13 +3,14 @@
  *
  * @internal
  */
+import { parentPort, startThread } from "#platform"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import { parentPort, Worker, type WorkerOptions } from "node:worker_threads"
+import type { Worker, WorkerOptions } from "node:worker_threads"
 import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { NodeRouter, type Router } from "../node/router.ts"
@@ -154,7 +155,7 @@ export const spawnThread = (
       Deferred.doneUnsafe(ready, Exit.fail(new Killed({ port, reason: reasonFromExit(exit) })))
     })
     const start = Effect.try({
-      try: () => new Spawned(new Worker(module, options), router, port, ready),
+      try: () => new Spawned(startThread(module, options), router, port, ready),
       catch: (error) => error
     })
     const { threadId } = yield* Port.peval(port, Effect.acquireRelease(start, (spawned) => spawned.stop(stopTimeout)))

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { afterIo } from "#platform"
 import * as Effect from "effect/Effect"
 import type { Scheduler } from "effect/Scheduler"
 import { isBusy } from "../port/readyQueue.ts"
@@ -14,7 +15,7 @@ const silentTurns = 5
 /** Nothing of sense goes on for so long without time: somebody is answered, and asks again, for ever. */
 const mostTurns = 200_000
 
-const turn = () => new Promise<void>((done) => void setImmediate(done))
+const turn = () => new Promise<void>((done) => void afterIo(done))
 
 export class Activity {
   private events = 0

@@ -43,12 +43,12 @@ export class Stage {
     return this.activity.rest
   }
 
-  /** The network as one process has it: when that is `dead`, it dials no more. */
-  carrier(process: { readonly isDead: boolean }): Carrier {
+  /** The network as one process has it: when its life is over, it dials no more. */
+  carrier(life: { readonly isDead: boolean }): Carrier {
     const carrier = Context.get(this.memory, Transport)
     return {
       ...carrier,
-      dial: (address, host) => Effect.suspend(() => process.isDead ? Effect.never : carrier.dial(address, host))
+      dial: (address, host) => Effect.suspend(() => life.isDead ? Effect.never : carrier.dial(address, host))
     }
   }
 

@@ -1,11 +1,9 @@
 /**
- * Certificates as text: those of a PEM blob, how long they are valid, and the names that they are for.
+ * What is known of a certificate, and whom it is for.
  *
  * @internal
  */
-import * as crypto from "node:crypto"
-import * as net from "node:net"
-import { printableInLine } from "../values/printable.ts"
+import { isIp, readIp } from "../values/ip.ts"
 
 /** What is known of a certificate before anybody shows it. */
 export interface Certificate {
@@ -15,49 +13,10 @@ export interface Certificate {
   readonly names: ReadonlyArray<string>
 }
 
-const block = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^]*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
-
-/** All certificates of a PEM blob that can be read. The first one is the node's own, the others are those that it trusts. */
-export const certificatesOf = (pem: string): ReadonlyArray<Certificate> =>
-  Array.from(pem.matchAll(block)).map(([text]) => {
-    const certificate = new crypto.X509Certificate(text)
-    return {
-      subject: subjectOf(certificate),
-      validFromMillis: Date.parse(certificate.validFrom),
-      validToMillis: Date.parse(certificate.validTo),
-      names: namesOf(certificate)
-    }
-  })
-
 export const hasEnded = ({ validToMillis }: Certificate, nowMillis: number): boolean => nowMillis >= validToMillis
 
 /** The day on which it ends: for people. */
 export const lastDay = ({ validToMillis }: Certificate): string => new Date(validToMillis).toISOString().slice(0, 10)
-
-/** The longest subject that is shown. */
-const longestSubject = 200
-
-/** Whom a certificate is for, in one line: `CN=a, O=example`. */
-export const subjectOf = (certificate: crypto.X509Certificate): string =>
-  printableInLine((certificate.subject ?? "").replaceAll("\n", ", ")).slice(0, longestSubject).toWellFormed()
-
-/**
- * `TYPE:NAME`, parted by commas. A name that could be taken for more than one is a JSON string (CVE-2021-44532). What does
- * not read like this ends the list.
- */
-const alternativeName = /(?:^|, )([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?=, |$)/gy
-
-/** Kinds of alternative names that a node ID can have. */
-const kinds: ReadonlySet<string | undefined> = new Set(["DNS", "URI", "IP Address"])
-
-/** The common names of a certificate, and the alternative names of kinds that a node ID can have. */
-export const namesOf = (certificate: crypto.X509Certificate): ReadonlyArray<string> => {
-  const { CN: common = [] } = certificate.toLegacyObject().subject
-  const others = Array.from((certificate.subjectAltName ?? "").matchAll(alternativeName))
-    .filter(([, kind]) => kinds.has(kind))
-    .map(([, , name = ""]) => name.startsWith("\"") ? String(JSON.parse(name)) : name)
-  return [common, others].flat()
-}
 
 /**
  * Whether one of the names is that of a node. In `*.example.com` the star stands for one label, the leftmost, and for nothing else
@@ -75,9 +34,8 @@ export const areFor = (names: ReadonlyArray<string>, nodeId: string): boolean =>
 const partedAtDot = (text: string): ReadonlyArray<string> => {
   const dot = text.indexOf(".")
   // The numbers of an address are no labels.
-  return dot < 0 || net.isIP(text) !== 0 ? [text] : [text.slice(0, dot), text.slice(dot + 1)]
+  return dot < 0 || isIp(text) ? [text] : [text.slice(0, dot), text.slice(dot + 1)]
 }
 
-/** An IPv6 address in the spelling that all of them share. */
-const spelled = (text: string): string | undefined =>
-  net.isIPv6(text) ? new net.SocketAddress({ address: text, family: "ipv6" }).address : undefined
+/** An IPv6 address in a spelling that all of them share. */
+const spelled = (text: string): string | undefined => text.includes(":") ? readIp(text)?.join() : undefined

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { afterIo, takeBack } from "#platform"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -63,8 +64,8 @@ export const probe = (link: Link, limit: number): Effect.Effect<boolean> =>
     )
   })
 
-/** Lets sockets and message ports be read once: I/O, which wakes them both, comes before what `setImmediate` was given. */
+/** Lets sockets and message ports be read once: I/O, which wakes them both, comes before what `afterIo` was given. */
 const turnOfIo: Effect.Effect<void> = Effect.callback((resume) => {
-  const turn = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(turn))
+  const turn = afterIo(() => resume(Effect.void))
+  return Effect.sync(() => takeBack(turn))
 })

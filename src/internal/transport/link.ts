@@ -9,7 +9,15 @@ import { describe } from "../values/describe.ts"
 import { type Carries, copy, type Culprit, culprit, type Message, type PeerKind } from "../values/plainData.ts"
 import { type Framing, leastMessageSize, type Limits, limitsOf } from "./framing/framing.ts"
 import type { SendBuffer } from "./framing/sendBuffer.ts"
-import { asideKey, type Greeting, ownKindKey, sizeKey, timeoutKey } from "./handshake/greeting.ts"
+import {
+  asideKey,
+  type Greeting,
+  guestSizeKey,
+  guestUntil,
+  ownKindKey,
+  sizeKey,
+  timeoutKey
+} from "./handshake/greeting.ts"
 import { LinkError, transportErrorText } from "./linkError.ts"
 import { isForPort, ownRequests, readAside } from "./ownRequests.ts"
 import { RoundTrip } from "./roundTrip.ts"
@@ -61,6 +69,8 @@ const lingerTimeout = "2 seconds"
 const highWater = 1024 * 1024
 /** Beyond this many the link is given up: those that cannot wait have sent them. */
 const bufferLimit = 256 * 1024 * 1024
+/** The same to a guest, of whom there may be many: whoever can wait has waited long before. */
+const guestBufferLimit = 8 * 1024 * 1024
 
 /** No port has this name: those that are made are letters and digits. */
 const noPort = "emp_probe"
@@ -73,6 +83,8 @@ export interface LinkHome {
   readonly nodeId: string
   /** Whether this node is of our own kind: another one that says the same of itself is then known as such. */
   readonly isOwnKind: boolean
+  /** Whether this node is a guest: then it goes by what others take of guests. */
+  readonly isGuest: boolean
   /** Runs what is still to be done when the link has ended. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }
@@ -81,6 +93,8 @@ export class Link {
   readonly nodeId: string
   /** Random for every process, if both sides are of our kind; undefined otherwise. */
   readonly incarnation: string | undefined
+  /** When the ticket of the other side ends, in seconds since 1970, if it is a guest of this node. */
+  readonly guestUntil: number | undefined
   /** How long the other side, if it is of our kind, waits for a sign of life: milliseconds. */
   readonly peerTimeoutMillis: number | undefined
   /** How large a message the other side takes, if it is of our kind. Nobody knows it of others. */
@@ -128,7 +142,9 @@ export class Link {
     this.nodeId = greeting.nodeId
     this.incarnation = home.isOwnKind ? greeting.keys.get(ownKindKey) : undefined
     this.peerTimeoutMillis = this.incarnation === undefined ? undefined : readTimeout(greeting.keys.get(timeoutKey))
-    this.peerLimits = this.incarnation === undefined ? undefined : readLimits(greeting.keys.get(sizeKey))
+    this.guestUntil = guestUntil(greeting)
+    const size = greeting.keys.get(home.isGuest ? guestSizeKey : sizeKey)
+    this.peerLimits = this.incarnation === undefined ? undefined : readLimits(size)
     this.takesAsides = this.incarnation !== undefined && greeting.keys.has(asideKey)
     this.harmlessSize = this.peerLimits === undefined
       ? Infinity
@@ -254,7 +270,8 @@ export class Link {
     this.flushing = false
     if (this.over) return
     this.buffer.flush()
-    if (this.wire.buffered > bufferLimit) this.lose(new LinkError({ reason: "buffer_overflow", peer: this.nodeId }))
+    const limit = this.guestUntil === undefined ? bufferLimit : guestBufferLimit
+    if (this.wire.buffered > limit) this.lose(new LinkError({ reason: "buffer_overflow", peer: this.nodeId }))
     // Where the system has taken it at once, the wire has nothing to say of it.
     else if (this.wire.buffered <= untold) this.drained()
   }

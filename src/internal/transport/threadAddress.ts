@@ -6,9 +6,7 @@
  */
 import * as os from "node:os"
 import { threadId } from "node:worker_threads"
-import { escape, escapeHost, unescape } from "../values/address.ts"
-
-export const threadScheme = "thread"
+import { escape, escapeHost, threadScheme, unescape } from "../values/address.ts"
 
 export interface ThreadAddress {
   /** Whose thread it is; `undefined`: of this process. */

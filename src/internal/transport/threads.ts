@@ -7,16 +7,10 @@ import * as Effect from "effect/Effect"
 import type { MessagePort } from "node:worker_threads"
 // All of it: what another platform does not have is missed where it is used, and not where this file is loaded.
 import * as workers from "node:worker_threads"
+import { threadScheme } from "../values/address.ts"
 import { type Channel, framed } from "./framed.ts"
 import { LinkError } from "./linkError.ts"
-import {
-  formatThread,
-  isOfThisProcess,
-  parseThread,
-  type ThreadAddress,
-  threadScheme,
-  wrongThread
-} from "./threadAddress.ts"
+import { formatThread, isOfThisProcess, parseThread, type ThreadAddress, wrongThread } from "./threadAddress.ts"
 import type { Carrier, Wire } from "./wire.ts"
 
 // ---- connections

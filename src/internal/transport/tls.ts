@@ -7,40 +7,12 @@
 import * as crypto from "node:crypto"
 import { Duplex } from "node:stream"
 import * as tls from "node:tls"
-import { type Certificate, certificatesOf, namesOf, subjectOf } from "./certificate.ts"
-import type { LinkErrorReason } from "./linkError.ts"
+import { type Credentials, refusals, type Secured, type TlsEvents } from "./credentials.ts"
+import { certificatesOf, namesOf, subjectOf } from "./readCertificate.ts"
 import type { Wire, WireEvents } from "./wire.ts"
 
-/** What a node proves itself with: key, certificate and the certificates that it trusts. */
-export interface Credentials {
-  readonly options: Pick<tls.SecureContextOptions, "key" | "cert" | "ca" | "minVersion" | "secureOptions">
-  /** The node's own one. */
-  readonly own: Certificate
-  readonly trusted: ReadonlyArray<Certificate>
-}
-
-/** What TLS found out about the other side. */
-export interface Secured {
-  /** Why its certificate proves nothing; `undefined` if it is valid, and signed by somebody whom we trust. */
-  readonly problem: { readonly reason: LinkErrorReason; readonly detail: string } | undefined
-  /** The names that the certificate is for: none if it proves nothing. */
-  readonly names: ReadonlyArray<string>
-  /** Whom the certificate is for, whether that is proven or not; `undefined` if there is none. */
-  readonly subject: string | undefined
-  /** `TLSv1.3`, and what the connection is encrypted with. */
-  readonly version: string
-  readonly cipher: string
-}
-
-/** Told what happens inside TLS. */
-export interface TlsEvents extends WireEvents {
-  /** TLS stands. What it is worth is for the handshake to say. */
-  secured(secured: Secured): void
-  /** TLS itself went wrong: the text is OpenSSL's. Nothing comes after it. */
-  broken(why: string): void
-  /** The other side, by an alert of TLS, does not accept our certificate. Nothing comes after it. */
-  notAccepted(why: string): void
-}
+/** The options of TLS that credentials come to. */
+type SecureOptions = Pick<tls.SecureContextOptions, "key" | "cert" | "ca" | "minVersion" | "secureOptions">
 
 /** The object identifiers of `serverAuth` and `clientAuth`. */
 const bothRoles = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"]
@@ -62,12 +34,12 @@ export const readCredentials = (pem: string): Credentials => {
   if (purposes !== undefined && !bothRoles.every((role) => purposes.includes(role))) {
     throw new Error("the certificate is not for both roles: its extended key usage must be serverAuth and clientAuth")
   }
-  const options: Credentials["options"] = { key: pem, cert: pem, ca: pem, minVersion: "TLSv1.2", secureOptions }
+  const options: SecureOptions = { key: pem, cert: pem, ca: pem, minVersion: "TLSv1.2", secureOptions }
   // What OpenSSL finds fault with it must say now. On a connection it would throw in a callback of the event loop.
   attempt("TLS cannot use it", () => tls.createSecureContext(options))
   const [own, ...trusted] = attempt("a certificate cannot be read", () => certificatesOf(pem))
   if (own === undefined) throw new Error("it holds no certificate that can be read")
-  return { options, own, trusted }
+  return { own, trusted, secure: (below, role, events) => new TlsWire(below, role, options, events) }
 }
 
 const attempt = <A>(problem: string, read: () => A): A => {
@@ -98,7 +70,7 @@ class Cipher extends Duplex {
 }
 
 /** The inside of TLS as a wire; and what the wire below tells its events to. */
-export class TlsWire implements Wire, WireEvents {
+class TlsWire implements Wire, WireEvents {
   readonly remote: string
   private readonly below: Wire
   private readonly cipher: Cipher
@@ -108,14 +80,14 @@ export class TlsWire implements Wire, WireEvents {
   private why: string | undefined = undefined
   private told = false
 
-  constructor(below: Wire, role: "client" | "server", credentials: Credentials, events: TlsEvents) {
+  constructor(below: Wire, role: "client" | "server", secured: SecureOptions, events: TlsEvents) {
     this.below = below
     this.remote = below.remote
     this.events = events
     this.cipher = new Cipher(below)
     // Node would refuse bad certificates by itself, but without telling the server's side which one and why. `secured` has
     // the verdict, and nothing is read before it.
-    const options = { ...credentials.options, rejectUnauthorized: false }
+    const options = { ...secured, rejectUnauthorized: false }
     // Certificates are not for host names.
     const client = { socket: this.cipher, checkServerIdentity: () => undefined }
     if (role === "client") this.attach(tls.connect({ ...options, ...client }))
@@ -206,14 +178,6 @@ export class TlsWire implements Wire, WireEvents {
     this.below.destroy()
   }
 }
-
-/** What a certificate was not accepted for, in words that alerts and nodes of our own kind share. */
-export const refusals = {
-  tls_expired: "it is not valid at this time",
-  tls_untrusted: "it is signed by nobody whom it trusts",
-  tls_wrong_node: "it is not for our node ID",
-  tls_no_certificate: "we have shown none"
-} as const
 
 /** OpenSSL's texts of the alerts with which other nodes refuse a certificate. */
 const alerts: ReadonlyArray<readonly [text: RegExp, why: string]> = [

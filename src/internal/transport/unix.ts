@@ -9,11 +9,12 @@ import * as fs from "node:fs"
 import type * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
+import { unixScheme } from "../values/address.ts"
 import { LinkError } from "./linkError.ts"
 import { accepted } from "./sharedReads.ts"
 import { connect, openServer } from "./sockets.ts"
 import { errorText, SocketWire } from "./socketWire.ts"
-import { formatUnix, isHere, longestPath, parseUnix, type UnixAddress, unixScheme, wrongUnix } from "./unixAddress.ts"
+import { formatUnix, isHere, longestPath, parseUnix, type UnixAddress, wrongUnix } from "./unixAddress.ts"
 import type { Carrier } from "./wire.ts"
 
 type Refused = NodeJS.ErrnoException

@@ -6,9 +6,7 @@
  */
 import * as os from "node:os"
 import * as path from "node:path"
-import { escape, escapeHost, unescape } from "../values/address.ts"
-
-export const unixScheme = "unix"
+import { escape, escapeHost, unescape, unixScheme } from "../values/address.ts"
 
 /** The kernel has room for so many bytes of a path, on Linux. */
 export const longestPath = 107

@@ -6,9 +6,7 @@
  * @internal
  */
 
-import * as NetAddress from "effect/net/NetAddress"
-import * as Result from "effect/Result"
-import * as net from "node:net"
+import { isIPv6, readIp } from "./ip.ts"
 
 /** Where to connect to or to listen. Port 0 is any free port. */
 export interface Address {
@@ -28,9 +26,9 @@ const pattern = /^(?:\[([^\s[\]@,]+)\]|(\*|[^\s\p{Cc}:[\]@,*]+))(?::(\d{1,5}|\*)
  */
 export const parseAddress = (text: string, hostname: string): Address | undefined => {
   if (/^\d+$/.test(text)) return checked({ host: hostname, port: Number(text) })
-  if (net.isIPv6(text)) return { host: text, port: 0 }
+  if (isIPv6(text)) return { host: text, port: 0 }
   const [, v6, name, port] = pattern.exec(text) ?? []
-  const host = v6 !== undefined && net.isIPv6(v6) ? v6 : name
+  const host = v6 !== undefined && isIPv6(v6) ? v6 : name
   return host === undefined ? undefined : checked({ host, port: port === undefined || port === "*" ? 0 : Number(port) })
 }
 
@@ -38,6 +36,10 @@ const checked = (address: Address): Address | undefined => address.port <= 65535
 
 /** The scheme of addresses without one: those of AEMP, `host:port`. */
 export const bare = ""
+
+/** The schemes of addresses that lead nowhere but to this machine, and to this process. */
+export const unixScheme = "unix"
+export const threadScheme = "thread"
 
 /**
  * The scheme of an address, in small letters: `unix` of `unix:/run/emp.sock`. What can be read as `host:port` has none, whatever the name of the
@@ -66,36 +68,15 @@ export const unescape = (text: string): string | undefined => {
   }
 }
 
-// ---- which addresses a machine has
-
-/** An address of IPv4 may be written as one of IPv6. */
-const readIp = (text: string): NetAddress.IpAddress | undefined =>
-  Result.getOrUndefined(Result.map(NetAddress.ipFromString(text), (ip) => NetAddress.toCanonical(ip)))
-
-/**
- * Of the addresses of all interfaces those that other machines can dial: none that loop back, and of IPv6 only global and
- * unique-local ones. IPv4 first.
- */
-export const reachable = (addresses: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const ips = addresses.map(readIp).filter((ip) => ip !== undefined)
-  const v4 = ips.filter((ip) => NetAddress.isIpv4Address(ip) && !NetAddress.isLoopback(ip))
-  const v6 = ips.filter((ip) =>
-    NetAddress.isIpv6Address(ip) && NetAddress.isUnicast(ip) && !NetAddress.isLoopback(ip) &&
-    !NetAddress.isLinkLocal(ip)
-  )
-  return [...v4, ...v6].map(NetAddress.formatIp)
-}
+// ---- where addresses lead to
 
 /** Whether a host is the address of no interface, which stands for all of them: `0.0.0.0` or `::`. */
-export const isWildcard = (host: string): boolean => {
-  const ip = readIp(host)
-  return ip !== undefined && NetAddress.isUnspecified(ip)
-}
+export const isWildcard = (host: string): boolean => readIp(host)?.every((part) => part === 0) === true
 
 /** Whether an address of a host leads nowhere but to that host itself. */
 export const isLoopback = (host: string): boolean => {
   const ip = readIp(host)
-  return ip !== undefined && NetAddress.isLoopback(ip)
+  return ip !== undefined && (ip.length === 4 ? ip[0] === 127 : ip.every((part, at) => part === (at < 7 ? 0 : 1)))
 }
 
 /** Whether a name means the loopback interface on every machine: who binds it wants that. */

@@ -3,9 +3,9 @@
  *
  * @internal
  */
+import { randomInt } from "#platform"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as crypto from "node:crypto"
 
 /** What random names are made of: characters that need no quotes anywhere. */
 export const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -16,7 +16,7 @@ export const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
  * repeat all of it, puts another source in its place.
  */
 export const IdentitySource = Context.Reference<(bound: number) => number>("effect-mp/IdentitySource", {
-  defaultValue: () => (bound) => crypto.randomInt(bound)
+  defaultValue: () => randomInt
 })
 
 /** `length` random characters of `[0-9A-Za-z]`. */

@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import { isUint8Array } from "node:util/types"
+import { isUint8Array } from "#platform"
 import { describe } from "./describe.ts"
 
 /** A message: by custom a tag, then its arguments. */

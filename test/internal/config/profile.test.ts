@@ -29,7 +29,8 @@ const values: {
   authOffer: [["tls_anon"], ["tls_anon"], "hmac_sha3_512"],
   authAccept: [["cleartext"], "cleartext", ["tls_sha3_512"]],
   maxMessageSize: [40_000, "40000", 50_000],
-  drainTimeout: [Duration.seconds(3), 3, "2.5"]
+  drainTimeout: [Duration.seconds(3), 3, "2.5"],
+  guests: [{ links: 7 }, { links: 7 }, true]
 }
 
 /** What the file has of an option. */

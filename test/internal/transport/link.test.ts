@@ -12,7 +12,7 @@ const mebibyte = 1024 * 1024
 
 const linkOn = (
   wire: Wire,
-  home: LinkHome = { nodeId: "a", isOwnKind: false, fork: () => {} },
+  home: LinkHome = { nodeId: "a", isOwnKind: false, isGuest: false, fork: () => {} },
   keys: ReadonlyMap<string, string> = new Map([["effect-mp", "x"]]),
   framing: "cbor" | "json" = "json"
 ): Link => {
@@ -166,6 +166,7 @@ describe("a link that is given up for a mistake of the other side", () => {
       const { link, state } = onWire({
         nodeId: "a",
         isOwnKind: true,
+        isGuest: false,
         fork: (effect) => void Effect.runForkWith(context)(effect)
       })
       link.send("p", [1])
@@ -199,7 +200,7 @@ describe("how large a message the other side takes", () => {
     ["", undefined]
   ])("is, if it says %j, %s bytes", (said, bytes) => {
     const { link } = onWire(
-      { nodeId: "a", isOwnKind: true, fork: () => {} },
+      { nodeId: "a", isOwnKind: true, isGuest: false, fork: () => {} },
       new Map([["effect-mp", "x"], ["effect-mp-size", said]])
     )
     assert.strictEqual(link.peerLimits?.bytes, bytes)
@@ -235,7 +236,7 @@ describe("data that runs a program's code when it is read", () => {
 
   it("may ask whether another message fits, and be refused then: nothing of it leaves", async () => {
     const { link, state } = onWire(
-      { nodeId: "a", isOwnKind: true, fork: () => {} },
+      { nodeId: "a", isOwnKind: true, isGuest: false, fork: () => {} },
       new Map([["effect-mp", "x"], [sizeKey, "40000"]])
     )
     const curious = {

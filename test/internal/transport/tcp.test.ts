@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import type * as dns from "node:dns"
 import * as net from "node:net"
 import * as os from "node:os"
+import { reachable } from "../../../src/internal/transport/reachable.ts"
 import { tcpCarrier, tcpCarrierWith } from "../../../src/internal/transport/tcp.ts"
 import type { Machine } from "../../../src/internal/transport/tcpListen.ts"
-import { reachable } from "../../../src/internal/values/address.ts"
 import { makeLogs, until, within } from "../../harness.ts"
 
 /** A resolver that knows these names. */

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import * as net from "node:net"
 import * as os from "node:os"
+import { reachable } from "../../../src/internal/transport/reachable.ts"
 import { tcpCarrierWith } from "../../../src/internal/transport/tcp.ts"
-import { reachable } from "../../../src/internal/values/address.ts"
 import { makeLogs, until } from "../../harness.ts"
 
 const real = reachable(Object.values(os.networkInterfaces()).flat().map((entry) => entry!.address))

@@ -3,8 +3,10 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as crypto from "node:crypto"
-import { areFor, namesOf } from "../../../src/internal/transport/certificate.ts"
-import { readCredentials, type Secured, type TlsEvents, TlsWire } from "../../../src/internal/transport/tls.ts"
+import { areFor } from "../../../src/internal/transport/certificate.ts"
+import type { Secured, TlsEvents } from "../../../src/internal/transport/credentials.ts"
+import { namesOf } from "../../../src/internal/transport/readCertificate.ts"
+import { readCredentials } from "../../../src/internal/transport/tls.ts"
 import type { Wire, WireEvents } from "../../../src/internal/transport/wire.ts"
 import * as Transport from "../../../src/Transport.ts"
 import { pem } from "../../certificates.ts"
@@ -12,7 +14,7 @@ import { until } from "../../harness.ts"
 
 /** One end of TLS, and what it was told. */
 class Probe implements TlsEvents {
-  readonly wire: TlsWire
+  readonly wire: Wire & WireEvents
   readonly chunks: Array<Buffer> = []
   /** `secured`, `data`, `broken why`, `closed why`. */
   readonly told: Array<string> = []
@@ -20,7 +22,7 @@ class Probe implements TlsEvents {
   isDrained = false
   found: Secured | undefined = undefined
   constructor(below: Wire, role: "client" | "server", name: string) {
-    this.wire = new TlsWire(below, role, readCredentials(pem(name)), this)
+    this.wire = readCredentials(pem(name)).secure(below, role, this)
   }
   secured(found: Secured): void {
     this.found = found

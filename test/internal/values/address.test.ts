@@ -13,7 +13,6 @@ import {
   isNameOfLoopback,
   isWildcard,
   parseAddress,
-  reachable,
   readLabel,
   splitAddresses,
   writeLabel,
@@ -287,25 +286,5 @@ describe("a list of addresses", () => {
       "d:4",
       "e:5"
     ])
-  })
-})
-
-describe("the addresses of all interfaces", () => {
-  it("are those that other machines can dial, IPv4 first", () => {
-    const all = [
-      "127.0.0.1",
-      "127.8.0.1",
-      "::1",
-      "fe80::1",
-      "2001:db8::2",
-      "fd00::3",
-      "10.0.0.4",
-      "192.0.2.5",
-      "ff02::1",
-      "::",
-      "fe80::1%eth0",
-      "what"
-    ]
-    assert.deepStrictEqual(reachable(all), ["10.0.0.4", "192.0.2.5", "2001:db8::2", "fd00::3"])
   })
 })

@@ -20,9 +20,16 @@ import { traceMessages, writeLine } from "../../node/messageTrace.ts"
 import { NodeRouter } from "../../node/router.ts"
 import type { LinkErrorReason } from "../../transport/linkError.ts"
 import { natsScheme, parseNats } from "../../transport/nats/address.ts"
-import { threadScheme } from "../../transport/threadAddress.ts"
 import { parseWebSocket } from "../../transport/webSocket/address.ts"
-import { bare, isWildcard, parseAddress, readLabel, schemeOf, splitAddresses } from "../../values/address.ts"
+import {
+  bare,
+  isWildcard,
+  parseAddress,
+  readLabel,
+  schemeOf,
+  splitAddresses,
+  threadScheme
+} from "../../values/address.ts"
 import { isCommand } from "../../values/commandId.ts"
 import { reasonFromExit } from "../../values/reason.ts"
 import { isTraced } from "../terminal/traced.ts"

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { inHome } from "#platform"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import type * as Context from "effect/Context"
@@ -12,10 +13,8 @@ import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Runtime from "effect/Runtime"
 import * as fs from "node:fs"
-import * as path from "node:path"
 import { createInterface, type Interface } from "node:readline"
 import * as Global from "../../../Global.ts"
-import { homeFolder } from "../../config/file.ts"
 import { parse } from "../../config/relaxedJson.ts"
 import { didYouMean } from "../../values/didYouMean.ts"
 import { printable } from "../../values/printable.ts"
@@ -27,8 +26,7 @@ import { allNodes, failed, type Network, reach, type Session } from "./session.t
 import * as talk from "./talk.ts"
 
 /** Where the lines are kept, and how many. Who has no home has no history. */
-const home = homeFolder()
-const historyFile = home === undefined ? undefined : path.join(home, ".effect-mp-history")
+const historyFile = inHome(".effect-mp-history")
 const historySize = 1000
 
 /** The commands that can be typed: those of the command line, but for the shell itself. */

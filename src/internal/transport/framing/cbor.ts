@@ -43,17 +43,13 @@ class CutPacket implements LongStrings {
   }
 }
 
-const bufferOf = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-
 const makeDecoder: Framing["makeDecoder"] = ({ damaged = () => {}, kind, maxMessageSize }, deliver): Decoder => {
   const limits = limitsOf(maxMessageSize)
   const decoder = new CborDecoder(kind, limits, deliver, damaged)
   const cut = new CutPacket()
   // What is text for Perl stays where all else is.
   const scanner = new CborScanner(limits, kind === "own" ? cut : undefined)
-  return (chunk) => {
-    const bytes = bufferOf(chunk)
+  return (bytes) => {
     let at = 0
     while (at < bytes.length) {
       if (scanner.isBetween) at = decoder.pass(bytes, at)
@@ -62,7 +58,7 @@ const makeDecoder: Framing["makeDecoder"] = ({ damaged = () => {}, kind, maxMess
       at = scanner.scan(bytes, at)
       if (!scanner.isBetween) return cut.keep(bytes)
       const { long, rest } = cut.end(bytes, at)
-      if (!decoder.vetted(bufferOf(rest), long)) return
+      if (!decoder.vetted(rest, long)) return
     }
   }
 }

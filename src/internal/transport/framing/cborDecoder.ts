@@ -5,14 +5,15 @@
  *
  * @internal
  */
-import { isUtf8 } from "node:buffer"
+import { isUtf8, latin1Text, utf8Text } from "#platform"
 import { isSafe, maxDepth, type PeerKind } from "../../values/plainData.ts"
 import { bignum, indefinite, major } from "./cborScanner.ts"
 import type { Deliver, Limits } from "./framing.ts"
 import { knownText, longestKnown } from "./knownTexts.ts"
+import { readBignum, readDouble, readFloat, readUint32, readUint64 } from "./numbers.ts"
 import { longBytes, uninitialized } from "./receivedBytes.ts"
 
-const nothing = Buffer.alloc(0)
+const nothing = new Uint8Array(0)
 
 /** Thrown at what is not for one pass: the packet goes on behind the chunk, or holds something unusual or wrong. */
 const left = new Error("this packet is left to the scanner")
@@ -23,7 +24,7 @@ export class CborDecoder {
   private readonly harmlessSize: number
   private readonly deliver: Deliver
   private readonly damaged: () => void
-  private bytes: Buffer = nothing
+  private bytes: Uint8Array = nothing
   private at = 0
   /** Behind the last byte that may be read. */
   private end = 0
@@ -45,7 +46,7 @@ export class CborDecoder {
    * Hands over packets from `at` on, as long as they are wanted. Answers where the first one begins that it leaves; the end of the chunk,
    * if none is left.
    */
-  pass(bytes: Buffer, at: number): number {
+  pass(bytes: Uint8Array, at: number): number {
     this.begin(bytes, at)
     try {
       while (at < bytes.length) {
@@ -64,7 +65,7 @@ export class CborDecoder {
   }
 
   /** Hands over one packet that the scanner has let pass. Answers whether more is wanted. */
-  vetted(bytes: Buffer, apart: Array<Uint8Array>): boolean {
+  vetted(bytes: Uint8Array, apart: Array<Uint8Array>): boolean {
     this.begin(bytes, 0)
     this.end = this.room = bytes.length
     this.isVetted = true
@@ -77,7 +78,7 @@ export class CborDecoder {
     }
   }
 
-  private begin(bytes: Buffer, at: number): void {
+  private begin(bytes: Uint8Array, at: number): void {
     this.bytes = bytes
     this.at = at
   }
@@ -159,9 +160,9 @@ export class CborDecoder {
       case 25:
         return bytes[at]! << 8 | bytes[at + 1]!
       case 26:
-        return bytes.readUInt32BE(at)
+        return readUint32(bytes, at)
       default:
-        return bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)
+        return readUint32(bytes, at) * 2 ** 32 + readUint32(bytes, at + 4)
     }
   }
 
@@ -183,17 +184,17 @@ export class CborDecoder {
 
   private positive(info: number): number | bigint {
     const value = this.argument(info)
-    return Number.isSafeInteger(value) ? value : this.bytes.readBigUInt64BE(this.at - 8)
+    return Number.isSafeInteger(value) ? value : readUint64(this.bytes, this.at - 8)
   }
 
   private negative(info: number): number | bigint {
     const value = -1 - this.argument(info)
-    return Number.isSafeInteger(value) ? value : -1n - this.bytes.readBigUInt64BE(this.at - 8)
+    return Number.isSafeInteger(value) ? value : -1n - readUint64(this.bytes, this.at - 8)
   }
 
   /** A copy, not to pin the chunk. */
   private byteString(info: number): Uint8Array {
-    if (info === indefinite) return new Uint8Array(this.joined())
+    if (info === indefinite) return this.joined()
     const length = this.argument(info)
     if (this.isVetted && length >= longBytes) return this.apart.shift()!
     const at = this.take(length)
@@ -206,7 +207,8 @@ export class CborDecoder {
   private string(type: number, info: number): string {
     if (info === indefinite) {
       const joined = this.joined()
-      return type === major.text ? this.text(joined) : joined.toString("latin1")
+      const { length } = joined
+      return type === major.text ? this.text(joined, 0, length) : latin1Text(joined, 0, length)
     }
     const length = this.argument(info)
     const at = this.take(length)
@@ -216,31 +218,31 @@ export class CborDecoder {
       const known = length === 0 ? "" : knownText(bytes, at, end)
       if (known !== undefined) return known
     }
-    if (type === major.bytes) return bytes.toString("latin1", at, end)
-    return this.text(bytes.subarray(at, end))
+    return type === major.bytes ? latin1Text(bytes, at, end) : this.text(bytes, at, end)
   }
 
   /** What is no UTF-8 costs its place in the text, and no more. */
-  private text(bytes: Buffer): string {
-    if (!isUtf8(bytes)) {
+  private text(bytes: Uint8Array, from: number, to: number): string {
+    if (!isUtf8(bytes.subarray(from, to))) {
       // Told once, though the scanner may want the packet.
       if (!this.isVetted) throw left
       this.damaged()
     }
-    return bytes.toString("utf8")
+    return utf8Text(bytes, from, to)
   }
 
   /** What stands in the chunks of a string of indefinite length. */
-  private joined(): Buffer {
+  private joined(): Uint8Array {
     if (!this.isVetted) throw left
     const { at, bytes } = this
     let length = 0
     for (let chunk = this.chunk(); chunk >= 0; chunk = this.chunk()) length += chunk
-    const joined = Buffer.allocUnsafe(length)
+    const joined = new Uint8Array(length)
     this.at = at
     let to = 0
     for (let chunk = this.chunk(); chunk >= 0; chunk = this.chunk()) {
-      to += bytes.copy(joined, to, this.at - chunk, this.at)
+      joined.set(bytes.subarray(this.at - chunk, this.at), to)
+      to += chunk
     }
     return joined
   }
@@ -301,7 +303,7 @@ export class CborDecoder {
     const key = this.item(depth)
     if (typeof key === "string") return key
     if (!this.isVetted) throw left
-    return key instanceof Uint8Array ? Buffer.from(key).toString("latin1") : String(key)
+    return key instanceof Uint8Array ? latin1Text(key, 0, key.length) : String(key)
   }
 
   /** Drops all tags but those of a bignum: a bigint for our own kind, and for Perl a number where it is one. */
@@ -312,8 +314,8 @@ export class CborDecoder {
     if (tag !== bignum.positive && tag !== bignum.negative) return this.item(depth)
     const length = this.argument(this.bytes[this.at++]! & 0x1f)
     this.at += length
-    const octets = BigInt(`0x0${this.bytes.toString("hex", this.at - length, this.at)}`)
-    const value = tag === bignum.positive ? octets : -1n - octets
+    const argument = readBignum(this.bytes, this.at - length, this.at)
+    const value = tag === bignum.positive ? argument : -1n - argument
     return this.kind === "perl" && isSafe(value) ? Number(value) : value
   }
 
@@ -330,9 +332,9 @@ export class CborDecoder {
       case 25:
         return halfFloat(this.argument(info))
       case 26:
-        return this.bytes.readFloatBE(this.take(4))
+        return readFloat(this.bytes, this.take(4))
       case 27:
-        return this.bytes.readDoubleBE(this.take(8))
+        return readDouble(this.bytes, this.take(8))
       default:
         throw left
     }

@@ -118,7 +118,7 @@ export class CborScanner {
 
   /** Reads the header that was cut, if what it misses has come. */
   private restOfHeader(chunk: Uint8Array, at: number): number {
-    const header = Buffer.concat([this.cutHeader, chunk.subarray(at, at + 8)])
+    const header = Uint8Array.of(...this.cutHeader, ...chunk.subarray(at, at + 8))
     const size = headerSize(header[0]!)
     const next = at + size - this.cutHeader.length
     this.cutHeader = next > chunk.length ? header : nothing

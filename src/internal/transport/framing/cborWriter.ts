@@ -4,9 +4,10 @@
  *
  * @internal
  */
-import { isUint8Array } from "node:util/types"
+import { isUint8Array, utf8Length, writeUtf8 } from "#platform"
 import { fits64Bits, isPlain, isSafe, maxDepth, type Message } from "../../values/plainData.ts"
 import { bignum, major } from "./cborScanner.ts"
+import { writeDouble, writeUint32, writeUint64 } from "./numbers.ts"
 import { refused, SendBuffer } from "./sendBuffer.ts"
 
 /** Text that is no longer is looked at here, character by character: most is ASCII. */
@@ -73,10 +74,10 @@ export class CborWriter extends SendBuffer {
       bytes[at++] = argument
     } else if (argument < 0x1_0000_0000) {
       bytes[at++] = first | 26
-      at = bytes.writeUInt32BE(argument, at)
+      at = writeUint32(bytes, argument, at)
     } else {
       bytes[at++] = first | 27
-      at = bytes.writeBigUInt64BE(BigInt(argument), at)
+      at = writeUint64(bytes, BigInt(argument), at)
     }
     this.at = at
   }
@@ -84,10 +85,10 @@ export class CborWriter extends SendBuffer {
   private text(text: string): void {
     if (text.length <= shortText && this.ascii(text)) return
     if (!text.isWellFormed()) throw refused
-    const length = Buffer.byteLength(text)
+    const length = utf8Length(text)
     this.header(major.text, length)
     this.reserve(length)
-    this.at += this.bytes.write(text, this.at, "utf8")
+    this.at += writeUtf8(this.bytes, text, this.at)
   }
 
   /** Writes a short text, if it is ASCII. */
@@ -122,7 +123,7 @@ export class CborWriter extends SendBuffer {
     }
     this.reserve(longestHeader)
     this.bytes[this.at] = simple.double
-    this.at = this.bytes.writeDoubleBE(value, this.at + 1)
+    this.at = writeDouble(this.bytes, value, this.at + 1)
   }
 
   private minusZero(): void {
@@ -137,12 +138,13 @@ export class CborWriter extends SendBuffer {
     const argument = value < 0n ? -1n - value : value
     if (this.kind === "own" && isSafe(value)) {
       this.header(major.tag, value < 0n ? bignum.negative : bignum.positive)
-      const octets = argument === 0n ? "" : argument.toString(16)
-      return this.byteString(Buffer.from(octets.padStart(octets.length + octets.length % 2, "0"), "hex"))
+      const octets: Array<number> = []
+      for (let rest = Number(argument); rest > 0; rest = Math.floor(rest / 0x100)) octets.unshift(rest % 0x100)
+      return this.byteString(Uint8Array.from(octets))
     }
     this.reserve(longestHeader)
     this.bytes[this.at] = (value < 0n ? major.negative : major.positive) << 5 | 27
-    this.at = this.bytes.writeBigUInt64BE(argument, this.at + 1)
+    this.at = writeUint64(this.bytes, argument, this.at + 1)
   }
 
   private object(value: object, depth: number): void {

@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import { constants } from "node:buffer"
+import { allocate, longestText } from "#platform"
 import type { Carries, Message, PeerKind } from "../../values/plainData.ts"
 import type { Wire } from "../wire.ts"
 import type { SendBuffer } from "./sendBuffer.ts"
@@ -66,11 +66,11 @@ export interface Limits {
 
 /**
  * One byte on the wire can be an empty map, which takes 64 in memory: 64 MiB of them would take all that there is. So items
- * are counted: a million are always welcome, and more in packets that may be large. No packet is larger than what V8 can
- * hold as one string.
+ * are counted: a million are always welcome, and more in packets that may be large. No packet is larger than what
+ * one text can be.
  */
 export const limitsOf = (maxMessageSize: number): Limits => {
-  const bytes = Math.min(maxMessageSize, constants.MAX_STRING_LENGTH)
+  const bytes = Math.min(maxMessageSize, longestText)
   return { bytes, items: Math.max(1_000_000, Math.floor(bytes / 16)) }
 }
 
@@ -80,7 +80,7 @@ export const tooManyBytes = (limits: Limits): FramingError =>
 export const tooManyItems = (limits: Limits): FramingError =>
   new FramingError("packet_too_large", `more than ${limits.items} items`)
 
-const nothing = Buffer.alloc(0)
+const nothing = new Uint8Array(0)
 
 /**
  * Collects the bytes of an item that did not come whole: a copy, not to pin the socket's buffer, in one piece that
@@ -88,7 +88,7 @@ const nothing = Buffer.alloc(0)
  * is for the decoder to judge.
  */
 export class Partial {
-  private bytes: Buffer = nothing
+  private bytes: Uint8Array = nothing
   private kept = 0
   get length(): number {
     return this.kept
@@ -108,7 +108,7 @@ export class Partial {
   /** Without room for the chunk, makes room for so many bytes in all. */
   private append(chunk: Uint8Array, room: number): void {
     if (this.kept + chunk.length > this.bytes.length) {
-      const bytes = Buffer.allocUnsafe(room)
+      const bytes = allocate(room)
       bytes.set(this.bytes.subarray(0, this.kept))
       this.bytes = bytes
     }

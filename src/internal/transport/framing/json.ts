@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import { isAscii, isUtf8 } from "node:buffer"
+import { isAscii, isUtf8, latin1Bytes, latin1Text, utf8Text } from "#platform"
 import { outsideStrings, parse as parseJson } from "../../values/exactJson.ts"
 import { maxDepth, type Message, type PeerKind } from "../../values/plainData.ts"
 import { type Framing, FramingError, type Limits, limitsOf, Partial, tooManyBytes, tooManyItems } from "./framing.ts"
@@ -21,7 +21,7 @@ for (
     [",:", sign.between],
     ["-0123456789", sign.number]
   ] as const
-) for (const byte of Buffer.from(bytes)) signs[byte] = meaning
+) for (const byte of latin1Bytes(bytes)) signs[byte] = meaning
 
 const backslash = 0x5c
 const quote = 0x22
@@ -168,7 +168,7 @@ class Texts {
       this.start = start
       this.end = Math.max(end, Math.min(start + windowSize, this.chunk.length))
       const bytes = this.chunk.subarray(this.start, this.end)
-      this.text = isAscii(bytes) ? asBuffer(bytes).toString("latin1") : undefined
+      this.text = isAscii(bytes) ? latin1Text(bytes, 0, bytes.length) : undefined
     }
     return this.text?.slice(start - this.start, end - this.start) ??
       textOf(this.chunk.subarray(start, end), this.damaged)
@@ -178,11 +178,8 @@ class Texts {
 /** What is no UTF-8 costs its place, and no more. */
 const textOf = (bytes: Uint8Array, damaged: () => void): string => {
   if (!isUtf8(bytes)) damaged()
-  return asBuffer(bytes).toString("utf8")
+  return utf8Text(bytes, 0, bytes.length)
 }
-
-const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 
 /** Parses what has no number that needs care. What does not parse so may be Perl's. */
 const parsePlain = (text: string): Message | undefined => {
@@ -236,5 +233,5 @@ export const json: Framing = {
   carries: { own: "json", perl: "perlJson" },
   makeBuffer: (kind, wire) => new JsonWriter(kind, wire),
   makeDecoder,
-  emptyPacket: Buffer.from("[]")
+  emptyPacket: latin1Bytes("[]")
 }

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { utf8Length, writeUtf8 } from "#platform"
 import { exactNumber } from "../../values/exactJson.ts"
 import { fits64Bits, isPlain, isSafe, maxDepth, type Message } from "../../values/plainData.ts"
 import { refused, SendBuffer } from "./sendBuffer.ts"
@@ -68,8 +69,8 @@ export class JsonWriter extends SendBuffer {
   }
 
   private encoded(text: string): void {
-    this.reserve(Buffer.byteLength(text))
-    this.at += this.bytes.write(text, this.at, "utf8")
+    this.reserve(utf8Length(text))
+    this.at += writeUtf8(this.bytes, text, this.at)
   }
 
   private text(text: string): void {

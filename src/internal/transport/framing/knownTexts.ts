@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { latin1Text } from "#platform"
 
 /** Texts of more bytes have a longer header in CBOR. */
 export const longestKnown = 23
@@ -13,7 +14,7 @@ const places = 2048
 const known: Array<string> = Array.from({ length: places }, () => "")
 
 /** The text of ASCII that stands there, behind its header; `undefined` if it is another one. Not for empty ones. */
-export const knownText = (bytes: Buffer, from: number, to: number): string | undefined => {
+export const knownText = (bytes: Uint8Array, from: number, to: number): string | undefined => {
   // Where texts of one kind differ: at both ends, in the middle, and in their numbers.
   const ends = bytes[from]! | bytes[to - 1]! << 7
   const middle = bytes[from + to >> 1]! << 3 ^ bytes[to - 2]! << 10 ^ bytes[to - 3]! << 14
@@ -22,7 +23,7 @@ export const knownText = (bytes: Buffer, from: number, to: number): string | und
   const text = known[place]!
   if (text.length === to - from && stands(text, bytes, from)) return text
   for (let i = from; i < to; i++) if (bytes[i]! > 0x7f) return undefined
-  return known[place] = bytes.toString("latin1", from, to)
+  return known[place] = latin1Text(bytes, from, to)
 }
 
 const stands = (text: string, bytes: Uint8Array, at: number): boolean => {

@@ -4,7 +4,7 @@
  *
  * @internal
  */
-import { markAsUntransferable } from "node:worker_threads"
+import { allocateOwn, untransferable } from "#platform"
 
 /** Byte strings of so many bytes have memory of their own. */
 export const longBytes = 4096
@@ -13,27 +13,27 @@ const shortBytes = 64
 /** Who keeps one short byte string keeps no more than this. */
 const poolSize = 64 * 1024
 
-let pool = new ArrayBuffer(0)
-let used = 0
+/** Whoever gave one byte string to another thread would take all others of its pool with it: none is made where that can be. */
+let pool: ArrayBuffer | undefined = undefined
+let used = poolSize
 
 /** Memory for a byte string, with anything in it. */
 export const uninitialized = (length: number): Uint8Array => {
   if (length <= shortBytes) return new Uint8Array(length)
   if (length >= longBytes) return own(length)
-  if (used + length > pool.byteLength) renewPool()
+  if (used + length > poolSize) renewPool()
+  if (pool === undefined) return new Uint8Array(length)
   const bytes = new Uint8Array(pool, used, length)
   // Where the next one begins, numbers of 64 bits may stand.
   used += length + 7 & ~7
   return bytes
 }
 
-const own = (length: number): Uint8Array => new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+const own = (length: number): Uint8Array => new Uint8Array(allocateOwn(length).buffer)
 
 const renewPool = (): void => {
-  pool = new ArrayBuffer(poolSize)
-  used = 0
-  // Whoever gave one byte string to another thread would take all others with it.
-  markAsUntransferable(pool)
+  pool = untransferable(poolSize)
+  used = pool === undefined ? poolSize : 0
 }
 
 /** So much is allocated when a long one is announced; more when it has come. */

@@ -23,7 +23,7 @@ export abstract class SendBuffer {
   /** A packet is being written: to read its message may run a program's code, which may send one itself. */
   isWriting = false
   /** Writers write at `at`, when they have reserved the room for it. */
-  protected bytes: Buffer = none.bytes
+  protected bytes: Uint8Array = none.bytes
   protected at = 0
   private slab = none
   /** Where begins what has not left. */

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { allocateOwn } from "#platform"
 
 /** A link that has little to send has small ones. */
 const smallest = 1024
@@ -13,14 +14,14 @@ const mostSpare = 32
 const spare: Array<Slab> = []
 
 export class Slab {
-  readonly bytes: Buffer
+  readonly bytes: Uint8Array
   /** How many pieces of it are still to leave. */
   private pending = 0
   /** Nobody writes into it any more. */
   private isClosed = false
 
   constructor(size: number) {
-    this.bytes = Buffer.allocUnsafeSlow(size)
+    this.bytes = allocateOwn(size)
   }
 
   /** The next one of a link, for so many bytes at least. */

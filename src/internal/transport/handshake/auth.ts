@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import * as crypto from "node:crypto"
+import { areEqual, hex, hmacSha3, latin1Bytes, sha3 } from "#platform"
 
 /** The two lines of one side's greeting, without their line ends. */
 export interface GreetingLines {
@@ -61,21 +61,20 @@ export const authData = (
 ): string | undefined => {
   switch (method) {
     case "tls_sha3_512":
-      return crypto.createHash("sha3-512").update(bytes(own)).update(bytes(other)).digest("hex")
+      return sha3(bytes(own, other))
     case "tls_anon":
       return ""
     case "hmac_sha3_512":
-      if (secret === "") return undefined
-      return crypto.createHmac("sha3-512", Buffer.from(secret, "latin1")).update(bytes(own)).update(bytes(other))
-        .digest("hex")
+      return secret === "" ? undefined : hmacSha3(latin1Bytes(secret), bytes(own, other))
     case "cleartext":
-      return secret === "" ? undefined : Buffer.from(secret, "latin1").toString("hex")
+      return secret === "" ? undefined : hex(latin1Bytes(secret))
     default:
       return undefined
   }
 }
 
-const bytes = (lines: GreetingLines): Buffer => Buffer.from(`${lines.greeting}\n${lines.nonce}\n`, "latin1")
+const bytes = (...sides: ReadonlyArray<GreetingLines>): Uint8Array =>
+  latin1Bytes(sides.map(({ greeting, nonce }) => `${greeting}\n${nonce}\n`).join(""))
 
 /** So many secrets a node may have: bounds what others can make it compute. */
 export const mostSecrets = 8
@@ -103,7 +102,7 @@ export const knownSecret = (given: ReadonlyArray<string>, expected: ReadonlyArra
 
 /** Compares in a time that tells nothing of where two texts differ. */
 export const equalData = (left: string, right: string): boolean => {
-  const a = Buffer.from(left, "latin1")
-  const b = Buffer.from(right, "latin1")
-  return a.length === b.length && crypto.timingSafeEqual(a, b)
+  const a = latin1Bytes(left)
+  const b = latin1Bytes(right)
+  return a.length === b.length && areEqual(a, b)
 }

@@ -7,13 +7,13 @@ import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type { Credentials, Secured, TlsEvents } from "../credentials.ts"
 import { type Decoder, FramingError } from "../framing/framing.ts"
 import { framings } from "../framing/framings.ts"
 import { linger, Link } from "../link.ts"
 import { LinkError } from "../linkError.ts"
-import { type Credentials, type Secured, type TlsEvents, TlsWire } from "../tls.ts"
 import type { Wire, WireEvents } from "../wire.ts"
-import { dataOf, type Greeting, ownKindKey } from "./greeting.ts"
+import { dataOf, type Greeting, guestKey, ownKindKey } from "./greeting.ts"
 import * as Handshake from "./handshake.ts"
 
 /** What makes a link of a wire. */
@@ -38,6 +38,8 @@ export interface Establish {
   /** Called in the place of `accept` where it is one: answers what goes on with the wire, or nothing. */
   readonly attach: (number: string, greeting: Greeting, wire: Wire) => WireEvents | undefined
   readonly maxMessageSize: number
+  /** The same of a guest. */
+  readonly guestMessageSize: number
   /** Runs what a link still has to do when it has ended. */
   readonly fork: (effect: Effect.Effect<void>) => void
 }
@@ -177,7 +179,7 @@ class HandshakeShell implements TlsEvents {
   private startTls(role: "client" | "server", rest: Uint8Array): void {
     const { credentials } = this.options
     if (credentials === undefined) return this.refuse(new LinkError({ reason: "tls_failed", peer: this.state.peer }))
-    const inside = new TlsWire(this.wire, role, credentials, this)
+    const inside = credentials.secure(this.wire, role, this)
     this.relay.target = inside
     this.wire = inside
     if (rest.length > 0) inside.data(rest)
@@ -220,18 +222,24 @@ class HandshakeShell implements TlsEvents {
     if (number !== undefined) return this.attach(number, action)
     const receives = framings.get(action.receives)!
     const { fork, identity } = this.options
-    const home = { nodeId: identity.nodeId, isOwnKind: identity.keys.has(ownKindKey), fork }
+    const { keys, nodeId } = identity
+    const home = { nodeId, isOwnKind: keys.has(ownKindKey), isGuest: keys.has(guestKey), fork }
     const link = new Link(this.wire, action.greeting, framings.get(action.sends)!, action.security, home)
     if (!this.options.accept(link)) {
       return this.refuse(new LinkError({ reason: "already_connected", peer: this.state.peer }))
     }
     this.link = link
     this.decode = receives.makeDecoder(
-      { maxMessageSize: this.options.maxMessageSize, kind: link.kind, damaged: () => link.damaged() },
+      { maxMessageSize: this.mostOf(link), kind: link.kind, damaged: () => link.damaged() },
       (name, message) => link.deliver(name, message)
     )
     this.resume(Effect.succeed(link))
     if (action.rest.length > 0) this.packets(action.rest)
+  }
+
+  private mostOf({ guestUntil }: Link): number {
+    const { guestMessageSize, maxMessageSize } = this.options
+    return guestUntil === undefined ? maxMessageSize : guestMessageSize
   }
 
   private attach(number: string, { greeting, rest }: Extract<Handshake.Action, { readonly _tag: "Up" }>): void {
@@ -258,7 +266,7 @@ class HandshakeShell implements TlsEvents {
 
   private refuse(error: LinkError, isTold = false): void {
     if (this.over) return
-    if (!isTold || !(this.wire instanceof TlsWire)) {
+    if (!isTold || !this.state.secure) {
       this.stop()
       return this.resume(Effect.fail(error))
     }

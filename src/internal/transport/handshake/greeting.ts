@@ -34,6 +34,17 @@ export const sizeKey = "effect-mp-size"
 /** Whether the sender, of our own kind, knows what goes beside messages: `emp_aside`. */
 export const asideKey = "effect-mp-aside"
 
+/** The sender, of our own kind, is a guest: it knows no secret, but has a ticket that ends so many seconds after 1970. */
+export const guestKey = "effect-mp-guest"
+/** How large a message the sender, of our own kind, takes of guests: bytes. Who does not say it takes none. */
+export const guestSizeKey = "effect-mp-guest-size"
+
+/** When the ticket of the other side ends, in seconds since 1970, if it is a guest and says so in the one form that there is. */
+export const guestUntil = ({ keys }: Greeting): number | undefined => {
+  const text = keys.get(guestKey)
+  return text !== undefined && /^[1-9]\d{0,11}$/.test(text) && keys.has(ownKindKey) ? Number(text) : undefined
+}
+
 /** The number of the data connection that the other side dials; `undefined`: it would have a link. */
 export const dataOf = ({ keys, protocol }: Greeting): string | undefined =>
   protocol === dataProtocol ? keys.get(dataKey) : undefined

@@ -4,10 +4,11 @@
  *
  * @internal
  */
+import { latin1Bytes, latin1Text } from "#platform"
 import { areFor } from "../certificate.ts"
+import type { Secured } from "../credentials.ts"
 import { LinkError, type LinkErrorReason } from "../linkError.ts"
 import type { Security } from "../security.ts"
-import type { Secured } from "../tls.ts"
 import { type GreetingLines, methods } from "./auth.ts"
 import {
   dataKey,
@@ -15,6 +16,7 @@ import {
   formatAuth,
   formatGreeting,
   type Greeting,
+  guestKey,
   linkProtocol,
   ownKindKey,
   parseAuth,
@@ -23,7 +25,18 @@ import {
   visible
 } from "./greeting.ts"
 import type { Handshake, Identity, Proven } from "./handshakeState.ts"
-import { listed, mustWait, needsSecret, ownAuth, provenSecret, securityOf, tlsRefusalOf, withSecret } from "./proofs.ts"
+import {
+  acceptedOf,
+  isWithGuest,
+  listed,
+  mustWait,
+  needsSecret,
+  ownAuth,
+  provenSecret,
+  securityOf,
+  tlsRefusalOf,
+  withSecret
+} from "./proofs.ts"
 
 export type { Handshake, Identity }
 
@@ -58,6 +71,15 @@ const maxLine = 4096
 /** What may come behind the other side's auth line before ours has gone out: a read's worth of data. */
 const maxEarly = 64 * 1024
 const lineFeed = 0x0a
+
+const nothing = new Uint8Array(0)
+
+const joined = (before: Uint8Array, chunk: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(before.length + chunk.length)
+  bytes.set(before)
+  bytes.set(chunk, before.length)
+  return bytes
+}
 
 /**
  * Begins: both greeting lines go out at once. `peer` is the address of the other side as we see it. `isOurs` knows the nonces of
@@ -94,7 +116,7 @@ export const begin = (
     peer,
     own,
     isOurs,
-    buffer: Buffer.alloc(0),
+    buffer: nothing,
     greetingLine: "",
     nonceLine: "",
     greeting: undefined,
@@ -112,7 +134,7 @@ export const begin = (
 export const receive = (state: Handshake, chunk: Uint8Array): Result => {
   // Until TLS stands nothing can come from inside of it, and what comes from outside counts for nothing.
   if (state.phase === "over" || state.phase === "tls") return [state, []]
-  return proceed({ ...state, buffer: Buffer.concat([state.buffer, chunk]) })
+  return proceed({ ...state, buffer: joined(state.buffer, chunk) })
 }
 
 /** The answer to `Admit`: yes. Our auth line goes out as soon as it can. */
@@ -147,7 +169,7 @@ export const secured = (state: Handshake, secured: Secured): Result => {
 const refuseCertificate = (state: Handshake, reason: LinkErrorReason, detail?: string): Result => {
   const { auth, greeting, peer, sent } = state
   if (sent || auth === undefined || greeting?.keys.has(ownKindKey) !== true) return refuse(state, reason, detail)
-  const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
+  const over: Handshake = { ...state, phase: "over", buffer: nothing }
   const line = formatAuth({ ...auth, data: "", also: [], refused: reason })
   return [over, [
     send(`${line}\n`),
@@ -161,7 +183,7 @@ const refuseCertificate = (state: Handshake, reason: LinkErrorReason, detail?: s
  */
 export const rejected = (state: Handshake, error: LinkError): Result => {
   const { auth, greeting, proven } = state
-  const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
+  const over: Handshake = { ...state, phase: "over", buffer: nothing }
   const isOwnKind = greeting?.keys.has(ownKindKey) === true
   const isTold = isOwnKind && proven !== undefined && refusals.has(error.reason)
   const refusal: Action = { _tag: "Refuse", error, isTold }
@@ -193,7 +215,7 @@ const proceed = (state: Handshake): Result => {
   if (end < 0) return state.buffer.length > maxLine ? refuse(state, "line_too_long") : [state, []]
   if (end >= maxLine) return refuse(state, "line_too_long")
   // One CR before the LF belongs to the line end.
-  const line = state.buffer.toString("latin1", 0, end > 0 && state.buffer[end - 1] === 0x0d ? end - 1 : end)
+  const line = latin1Text(state.buffer, 0, end > 0 && state.buffer[end - 1] === 0x0d ? end - 1 : end)
   const rest = { ...state, buffer: state.buffer.subarray(end + 1) }
   switch (state.phase) {
     case "greeting":
@@ -220,12 +242,16 @@ const onNonce = (state: Handshake, line: string): Result => {
   if (greeting.nodeId === identity.nodeId) return refuse(state, underOurName(state, greeting, line))
   // Perl lets equal nonces pass; the format demands that they are refused.
   if (line === own.nonce) return refuse(state, "echoed_greeting")
-  const known: Handshake = { ...state, nonceLine: line, secure: identity.tls && talksTls(greeting) }
+  const known: Handshake = {
+    ...state,
+    nonceLine: line,
+    secure: identity.tls && talksTls(greeting) && !isWithGuest(state)
+  }
   const auth = ownAuth(known)
   if ("reason" in auth) return refuse(state, auth.reason, auth.detail)
   const admit: Action = { _tag: "Admit", greeting }
   if (known.secure) {
-    const next: Handshake = { ...known, auth, phase: "tls", buffer: Buffer.alloc(0) }
+    const next: Handshake = { ...known, auth, phase: "tls", buffer: nothing }
     // Whoever dialled: the lower nonce is the client's. Both are latin-1, so text compares as octets.
     return [next, [{ _tag: "StartTls", role: own.nonce < line ? "client" : "server", rest: state.buffer }, admit]]
   }
@@ -249,7 +275,7 @@ const onAuth = (state: Handshake, line: string): Result => {
   const auth = parseAuth(line)
   const refusal = secure && auth.refused !== undefined ? tlsRefusalOf(auth.refused) : undefined
   if (refusal !== undefined) return refuse(state, "tls_refused", refusal)
-  if (!identity.authAccept.includes(auth.method) || !methods(secure).includes(auth.method)) {
+  if (!acceptedOf(state).includes(auth.method) || !methods(secure).includes(auth.method)) {
     return refuse(state, "auth_not_offered", visible(auth.method))
   }
   const doubt = state.secured?.problem
@@ -259,7 +285,14 @@ const onAuth = (state: Handshake, line: string): Result => {
     return refuse(state, "malformed_greeting", "its nonce is empty")
   }
   const secret = provenSecret(state, auth)
-  if (secret === -1) return refuse(state, "auth_failed")
+  if (secret === -1) {
+    const isGuest = greeting.keys.has(guestKey)
+    return refuse(
+      state,
+      "auth_failed",
+      isGuest ? "it is a guest, and no secret of this node has made its ticket" : undefined
+    )
+  }
   if (!identity.framings.includes(auth.framing)) return refuse(state, "framing_not_offered", visible(auth.framing))
   if (auth.refused !== undefined) {
     const [over, refusal] = refusedBy(state, auth.refused)
@@ -290,14 +323,14 @@ const onBoth = (state: Handshake): Result => {
       ? refuse(state, "line_too_long", `it sent more than ${maxEarly} bytes ahead`)
       : [state, []]
   }
-  const over: Handshake = { ...state, phase: "over", buffer: Buffer.alloc(0) }
+  const over: Handshake = { ...state, phase: "over", buffer: nothing }
   const security = securityOf(state, proven, auth)
   return [over, [{ _tag: "Up", greeting, receives: proven.framing, sends: auth.framing, security, rest }]]
 }
 
-const send = (text: string): Action => ({ _tag: "Send", bytes: Buffer.from(text, "latin1") })
+const send = (text: string): Action => ({ _tag: "Send", bytes: latin1Bytes(text) })
 
 const refuse = (state: Handshake, reason: LinkErrorReason, detail?: string): Result => [
-  { ...state, phase: "over", buffer: Buffer.alloc(0) },
+  { ...state, phase: "over", buffer: nothing },
   [{ _tag: "Refuse", error: new LinkError({ reason, peer: state.peer, detail }), isTold: false }]
 ]

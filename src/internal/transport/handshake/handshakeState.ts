@@ -3,7 +3,7 @@
  *
  * @internal
  */
-import type { Secured } from "../tls.ts"
+import type { Secured } from "../credentials.ts"
 import type { GreetingLines } from "./auth.ts"
 import type { AuthLine, Greeting } from "./greeting.ts"
 
@@ -26,7 +26,9 @@ export interface Identity {
   readonly nodeIdInCert: boolean
   /** Framings that we send and decode, best first. */
   readonly framings: ReadonlyArray<string>
-  /** Further keys of the greeting. */
+  /** Whether others may come with a ticket that one of the secrets has made. */
+  readonly takesGuests: boolean
+  /** Further keys of the greeting. With that of guests, the only secret is the key of this node's own ticket. */
   readonly keys: ReadonlyMap<string, string>
 }
 
@@ -41,7 +43,7 @@ export interface Handshake {
   readonly own: GreetingLines
   /** Whether this nonce is that of another handshake of ours which is open: at the other end of this very connection, if any. */
   readonly isOurs: (nonce: string) => boolean
-  readonly buffer: Buffer
+  readonly buffer: Uint8Array
   readonly greetingLine: string
   readonly nonceLine: string
   readonly greeting: Greeting | undefined

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { afterIo } from "#platform"
 import type { Wire, WireEvents } from "../wire.ts"
 import { type Conditions, Way, type WayEnd, type WayEvents, windowSize } from "./way.ts"
 
@@ -72,7 +73,7 @@ export class End implements Wire, WayEnd {
   }
 
   end(closed: () => void): void {
-    if (this.state !== "open") return void setImmediate(closed)
+    if (this.state !== "open") return void afterIo(closed)
     this.state = "ended"
     this.whenClosed = closed
     this.out.put("close")
@@ -166,7 +167,7 @@ export class End implements Wire, WayEnd {
     this.out.clear()
     this.other.abandoned()
     this.connection.letGo()
-    setImmediate(() => this.tellEnded())
+    afterIo(() => this.tellEnded())
   }
 
   /** The other end has vanished. Nobody is told, unless it was to answer a connect. */
@@ -179,7 +180,7 @@ export class End implements Wire, WayEnd {
 
   /** Tells the owner in the next turn of the event loop: what somebody does must not call him back. */
   soon(): void {
-    setImmediate(() => this.deliver())
+    afterIo(() => this.deliver())
   }
 
   /** Tells the owner what there is to tell, unless its process stands still. */

@@ -6,6 +6,7 @@
  *
  * @internal
  */
+import { afterIo, takeBack } from "#platform"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -91,8 +92,8 @@ class Network implements Surroundings {
   }
   at(time: number, act: () => void): () => void {
     if (this.isDue(time)) {
-      const turn = setImmediate(act)
-      return () => clearImmediate(turn)
+      const turn = afterIo(act)
+      return () => takeBack(turn)
     }
     const fiber = this.fork(this.clock.sleep(Duration.millis(time - this.latest)))
     // Not in the fiber itself, which would keep to itself what goes wrong.

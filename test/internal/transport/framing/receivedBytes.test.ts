@@ -52,7 +52,10 @@ describe("byte strings that come", () => {
     const [packet] = received([["a", new Uint8Array(100).fill(7), new Uint8Array(100).fill(8)]], [1000])
     const [, given, kept] = packet as [string, Uint8Array<ArrayBuffer>, Uint8Array]
     const { port1, port2 } = new MessageChannel()
-    assert.throws(() => port1.postMessage(given, [given.buffer]))
+    // Nobody gets what shares its memory with others.
+    const give = (): void => port1.postMessage(given, [given.buffer])
+    if (given.buffer === kept.buffer) assert.throws(give)
+    else give()
     port1.close()
     port2.close()
     assert.deepStrictEqual(kept, new Uint8Array(100).fill(8))

@@ -1,5 +1,6 @@
 /** One side of a handshake, played without sockets, and the answers of a well-behaved node. */
 import { assert } from "@effect/vitest"
+import type { Secured } from "../../../../src/internal/transport/credentials.ts"
 import { authData, type GreetingLines } from "../../../../src/internal/transport/handshake/auth.ts"
 import {
   type Action,
@@ -11,7 +12,6 @@ import {
   secured
 } from "../../../../src/internal/transport/handshake/handshake.ts"
 import type { LinkError } from "../../../../src/internal/transport/linkError.ts"
-import type { Secured } from "../../../../src/internal/transport/tls.ts"
 
 export const secret = "testsecret"
 
@@ -20,6 +20,7 @@ export const identity = (over: Partial<Identity> = {}): Identity => ({
   secrets: [secret],
   tls: false,
   nodeIdInCert: false,
+  takesGuests: false,
   authOffer: ["tls_sha3_512", "hmac_sha3_512"],
   authAccept: ["hmac_sha3_512"],
   framings: ["cbor", "json"],

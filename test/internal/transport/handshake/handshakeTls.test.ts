@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Secured } from "../../../../src/internal/transport/credentials.ts"
 import { authData, type GreetingLines } from "../../../../src/internal/transport/handshake/auth.ts"
 import { ownKindKey } from "../../../../src/internal/transport/handshake/greeting.ts"
 import {
@@ -8,7 +9,6 @@ import {
   receive,
   secured
 } from "../../../../src/internal/transport/handshake/handshake.ts"
-import type { Secured } from "../../../../src/internal/transport/tls.ts"
 import {
   dataFor,
   fromPeer,

@@ -1,0 +1,335 @@
+/**
+ * The guests of a node: those that have come with a ticket. What they send goes through the gate (`guestGate.ts`) at the pace of
+ * `guestIntake.ts`; requests have handlers of their own, so that nothing is open to them that was not made for them. Other nodes hear
+ * nothing of them.
+ *
+ * @internal
+ */
+import { isCell } from "../port/cell.ts"
+import type { Message, Receiver } from "../port/receiver.ts"
+import { isReplyPort } from "../port/replyPort.ts"
+import type { Link } from "../transport/link.ts"
+import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
+import { ownRequests, readAside } from "../transport/ownRequests.ts"
+import { parseAddress } from "../values/address.ts"
+import { nodeOf, portName } from "../values/portId.ts"
+import { reasons } from "../values/reason.ts"
+import { dataRequests } from "./dataConnections.ts"
+import { answerDrain, drainRequests } from "./drain.ts"
+import { abandonedRequest, refusedRequest, spawnRequest, ticketRequest } from "./fullRequests.ts"
+import { judge, type Open, type Verdict } from "./guestGate.ts"
+import { Intake } from "./guestIntake.ts"
+import type { GuestLimits } from "./guestLimits.ts"
+import type { Peer } from "./peer.ts"
+import { Registry } from "./registry.ts"
+import type { Request, Router } from "./router.ts"
+
+/** Requests that do the same for a guest as for every node: the gate has looked at what they name. */
+const asForAll: ReadonlySet<string> = new Set([
+  "mon0",
+  "kil0",
+  "time",
+  ownRequests.probe,
+  ownRequests.probed,
+  ownRequests.bye,
+  ownRequests.end,
+  abandonedRequest,
+  refusedRequest,
+  dataRequests.off
+])
+
+/** Timers are set for no longer than this: clocks are moved. */
+const longestMillis = 24 * 3600 * 1000
+/** So many streams of bytes all guests may have together: there is room for those of others. */
+const mostStreams = 128
+
+/** What a link with a guest has. */
+interface Guest {
+  readonly peer: Peer
+  readonly link: Link
+  readonly host: string
+  readonly open: Open
+  readonly intake: Intake
+  /** Families that it follows: how to end that. */
+  readonly followed: Map<string, () => void>
+  /** Bytes of the link that were counted. */
+  received: number
+  /** Connections with rpc servers. */
+  spawned: number
+  /** Takes back the end of its ticket. */
+  forget: () => void
+}
+
+/** The machine at an address, or what else it is of. */
+const hostIn = (address: string): string => parseAddress(address, "")?.host ?? address
+
+/** Whether a port takes messages of a guest with this node ID. */
+const isOpenTo = (receiver: Receiver | undefined, guest: string): boolean => {
+  if (receiver === undefined) return false
+  if (isCell(receiver)) return receiver.settings.guests === true || receiver.settings.guests === guest
+  return isReplyPort(receiver) && receiver.asked !== undefined && nodeOf(receiver.asked) === guest
+}
+
+export class Guests {
+  /** What rooms above do with requests of guests. */
+  readonly requests = new Registry<Request>()
+  /** Functions by which guests may have ports made. */
+  readonly functions = new Registry<true>()
+  /** Whether the network has a node with this ID, as far as whoever keeps the addresses knows. */
+  isKnown: (nodeId: string) => boolean = () => false
+  private readonly router: Router
+  /** By node ID. */
+  private readonly guests = new Map<string, Guest>()
+
+  constructor(router: Router) {
+    this.router = router
+    const own: Record<string, Request> = {
+      mon1: (from, [name]) => this.monitors(from, name),
+      [drainRequests.begins]: (from) => this.drains(from),
+      [spawnRequest]: (from, args) => this.spawns(from, args),
+      [ticketRequest]: (from, [expires, proof]) => this.hasNewTicket(from, expires, proof),
+      [dataRequests.begin]: (from, args) => this.sends(from, args),
+      // It has dialled the link: nobody else can dial the one or the other.
+      [dataRequests.dial]: (from, [number]) => router.request(from, dataRequests.off, number, "unreachable")
+    }
+    for (const [name, request] of Object.entries(own)) this.requests.add(name, request)
+  }
+
+  private get limits(): GuestLimits | undefined {
+    return this.router.network.guestLimits
+  }
+
+  get count(): number {
+    return this.guests.size
+  }
+
+  /** Whether a port of this node is open to all guests. */
+  isOpen(port: string): boolean {
+    const receiver = this.router.ports.get(port)
+    return receiver !== undefined && isCell(receiver) && receiver.settings.guests === true
+  }
+
+  // ---- links
+
+  /** Why a guest that says it has this ticket is not let in; nobody has authenticated yet. */
+  refusalOf(
+    nodeId: string,
+    expires: number | undefined,
+    address: string
+  ): readonly [LinkErrorReason, string] | undefined {
+    const { limits, router } = this
+    if (limits === undefined) return ["auth_failed", "it is a guest, and this node takes none"]
+    if (expires === undefined) return ["auth_failed", "it is a guest, and does not say when its ticket ends"]
+    if (expires * 1000 <= router.now()) return ["auth_failed", "it is a guest, and its ticket has ended"]
+    if (this.isNode(nodeId, nodeId)) return ["guest_not_taken", "a node of the network has its node ID"]
+    const known = this.guests.get(nodeId)
+    const others = Array.from(this.guests.values()).filter((guest) => guest !== known)
+    if (others.length >= limits.links) return ["guest_not_taken", `there are ${others.length} guests already`]
+    const host = hostIn(address)
+    const near = others.filter((guest) => guest.host === host).length
+    return near < limits.linksPerAddress
+      ? undefined
+      : ["guest_not_taken", `there are ${near} guests from this address already`]
+  }
+
+  /** A guest has a link. */
+  linked(peer: Peer, link: Link, until: number): void {
+    const { limits, router } = this
+    if (limits === undefined) return
+    const { nodeId } = peer
+    const open = this.openTo(nodeId)
+    const intake = new Intake({
+      monotonic: () => router.monotonic(),
+      after: (millis, act) => router.after(millis, act),
+      hasRoom: (name, message) => link.hasRoom && this.hasRoom(readAside(message)?.to ?? name, limits),
+      deliver: (name, message) => this.carryOut(guest, judge(open, name, message)),
+      overflow: () => this.end(link, "guest_limit", `more than ${limits.waitingBytes} bytes of it wait`)
+    }, limits)
+    const guest: Guest = {
+      peer,
+      link,
+      host: hostIn(link.address),
+      open,
+      intake,
+      followed: new Map(),
+      received: link.received,
+      spawned: 0,
+      forget: () => {}
+    }
+    this.guests.set(nodeId, guest)
+    this.endInTime(guest, until)
+  }
+
+  wentDown(nodeId: string): void {
+    const guest = this.guests.get(nodeId)
+    if (guest === undefined) return
+    this.guests.delete(nodeId)
+    guest.forget()
+    guest.intake.end()
+    for (const unfollow of guest.followed.values()) unfollow()
+  }
+
+  /** Ends the link when the ticket does. */
+  private endInTime(guest: Guest, until: number): void {
+    const leftMillis = until * 1000 - this.router.now()
+    guest.forget()
+    if (leftMillis <= 0) return this.end(guest.link, "ticket_expired")
+    guest.forget = this.router.after(Math.min(leftMillis, longestMillis), () => this.endInTime(guest, until))
+  }
+
+  private end(link: Link, reason: LinkErrorReason, detail?: string): void {
+    link.giveUp(new LinkError({ reason, peer: link.nodeId, detail }))
+  }
+
+  // ---- what a guest sends
+
+  private openTo(guest: string): Open {
+    const { router } = this
+    return {
+      guest,
+      host: router.nodeId,
+      isOpen: (name) => isOpenTo(router.portNamed(name), guest),
+      isCall: (name, message) => {
+        const receiver = router.portNamed(name)
+        return receiver !== undefined && isCell(receiver) && receiver.isAsked(message)
+      },
+      isOpenFunction: (name) => this.functions.has(name),
+      isOpenPlace: (id) => router.data.isOpenToGuests(id),
+      isNode: (nodeId) => this.isNode(nodeId, guest)
+    }
+  }
+
+  /** Whether somebody else than this guest has the node ID. */
+  private isNode(nodeId: string, guest: string): boolean {
+    const { router } = this
+    if (nodeId === router.nodeId || this.isKnown(nodeId)) return true
+    const peer = router.peers.get(nodeId)
+    return peer?.state === "up" && (nodeId !== guest || !peer.isGuest)
+  }
+
+  /** A busy port has enough to do: what guests send it waits for it. */
+  private hasRoom(name: unknown, { mailbox }: GuestLimits): boolean {
+    const port = portName(name)
+    const receiver = port === undefined || port === "" ? undefined : this.router.portNamed(port)
+    return receiver === undefined || !isCell(receiver) || receiver.mailbox < mailbox
+  }
+
+  receive(peer: Peer, name: unknown, message: Message): void {
+    const guest = this.guests.get(peer.nodeId)
+    if (guest === undefined) return
+    const size = guest.link.received - guest.received
+    guest.received = guest.link.received
+    guest.intake.take(name, message, size)
+  }
+
+  private carryOut(guest: Guest, verdict: Verdict): void {
+    const { router } = this
+    const { link, peer } = guest
+    switch (verdict._tag) {
+      case "Message": {
+        const { patienceMillis } = verdict
+        const aside = patienceMillis === undefined ? undefined : { span: undefined, patienceMillis, link }
+        return router.deliverFrom(peer, verdict.name, verdict.message, aside)
+      }
+      case "Request":
+        return this.request(guest, verdict.request, verdict.args)
+      case "NoSuchPort":
+        return peer.sendDeath(verdict.name, reasons.no_such_port(`${router.nodeId}#${verdict.name}`))
+      case "Drop":
+        router.counts.dropped.no_port++
+        return
+      case "Refuse":
+        return this.refuse(verdict.name, verdict.message)
+      case "End":
+        return this.end(link, "not_for_guests", verdict.what)
+    }
+  }
+
+  private refuse(name: string, message: Message): void {
+    const receiver = this.router.portNamed(name)
+    const why = reasons.invalid_message(message[0], "it names a port that is not open to the guest who has sent it")
+    if (receiver !== undefined) this.router.refused(receiver, message, why)
+  }
+
+  private request({ peer: { nodeId } }: Guest, request: string, args: ReadonlyArray<unknown>): void {
+    const { router } = this
+    const handler = this.requests.get(request) ?? (asForAll.has(request) ? router.requests.get(request) : undefined)
+    if (handler === undefined) return
+    router.log.guarded(`the request ${request} of guest ${nodeId} failed`, () => handler(nodeId, args))
+  }
+
+  private monitors(from: string, name: unknown): void {
+    const guest = this.guests.get(from)
+    const port = portName(name)
+    const receiver = port === undefined ? undefined : this.router.portNamed(port)
+    if (guest === undefined || port === undefined || receiver === undefined) return
+    if (guest.peer.monitoredHere >= (this.limits?.monitors ?? 0)) return this.end(guest.link, "guest_limit", "monitors")
+    guest.peer.monitoredBy(port, receiver)
+  }
+
+  private drains(from: string): void {
+    const guest = this.guests.get(from)
+    if (guest === undefined || guest.peer.isDraining) return
+    guest.peer.isDraining = true
+    answerDrain(this.router, from)
+  }
+
+  private spawns(from: string, args: ReadonlyArray<unknown>): void {
+    const guest = this.guests.get(from)
+    const name = portName(args[0])
+    if (guest === undefined || name === undefined || this.router.portNamed(name) !== undefined) return
+    if (this.hasAll(guest)) return this.end(guest.link, "guest_limit", "connections")
+    this.router.requests.get(spawnRequest)?.(from, args)
+    const made = this.router.portNamed(name)
+    if (made === undefined) return
+    guest.spawned++
+    made.watch(() => void guest.spawned--)
+  }
+
+  private hasAll(guest: Guest): boolean {
+    const streams = this.router.data.countWith((nodeId) => nodeId === guest.peer.nodeId)
+    return guest.spawned + streams >= (this.limits?.connections ?? 0)
+  }
+
+  private sends(from: string, args: ReadonlyArray<unknown>): void {
+    const guest = this.guests.get(from)
+    if (guest === undefined) return
+    const streams = this.router.data.countWith((nodeId) => this.guests.has(nodeId))
+    if (this.hasAll(guest) || streams >= mostStreams) {
+      return this.router.request(from, dataRequests.off, args[1], "too_many")
+    }
+    this.router.requests.get(dataRequests.begin)?.(from, args)
+  }
+
+  /** It stays for as long as its new ticket says. */
+  private hasNewTicket(from: string, expires: unknown, proof: unknown): void {
+    const guest = this.guests.get(from)
+    if (guest === undefined) return
+    if (typeof expires !== "number" || typeof proof !== "string") {
+      return this.end(guest.link, "not_for_guests", "a new ticket")
+    }
+    if (!this.router.network.isNewTicket(guest.link, expires, proof)) {
+      return this.end(guest.link, "not_for_guests", "a new ticket that no secret of this node has made")
+    }
+    this.endInTime(guest, expires)
+  }
+
+  // ---- what guests follow
+
+  /** A guest follows a family, until `unfollow` or the end of its link. `begin` answers how to end that. */
+  follow(nodeId: string, family: string, begin: () => () => void): void {
+    const guest = this.guests.get(nodeId)
+    if (guest === undefined) return
+    this.unfollow(nodeId, family)
+    if (guest.followed.size >= (this.limits?.subscriptions ?? 0)) {
+      return this.end(guest.link, "guest_limit", "subscriptions")
+    }
+    guest.followed.set(family, begin())
+  }
+
+  unfollow(nodeId: string, family: string): void {
+    const guest = this.guests.get(nodeId)
+    guest?.followed.get(family)?.()
+    guest?.followed.delete(family)
+  }
+}
