@@ -57,6 +57,7 @@ export interface Options {
   readonly authAccept?: ReadonlyArray<string> | undefined
   readonly maxMessageSize?: number | undefined
   readonly drainTimeout?: Duration.Input | undefined
+  /** What makes the node a guest. */
   readonly ticket?: Text | undefined
   readonly guests?: boolean | GuestOptions | undefined
 }
