@@ -42,6 +42,7 @@ describe("the options of a run", () => {
       seeds: [],
       services: [],
       perlServices: [],
+      threads: undefined,
       metrics: undefined,
       otlp: undefined,
       nats: undefined,
