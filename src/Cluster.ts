@@ -173,7 +173,11 @@ export const layer = <E = never, R = never>(options: Options<E, R>): Layer.Layer
   Layer.unwrap(Effect.map(settings.check(options), (checked) => {
     const { graceMillis: grace, leaseMillis: lease } = checked.times
     const locks = Global.locks({ name: `effect_mp::cluster::${checked.name}`, voters: options.voters, lease, grace })
-    return runners.runner<E, R, Global.InvalidLocks, never>(checked, options.messages ?? MessageStorage.layerNoop, locks)
+    return runners.runner<E, R, Global.InvalidLocks, never>(
+      checked,
+      options.messages ?? MessageStorage.layerNoop,
+      locks
+    )
   }))
 
 /**

@@ -50,7 +50,8 @@ export class Counted {
   }
 
   private alive(type: string): Effect.Effect<void, never, Scope.Scope> {
-    const add = (count: number) => Effect.sync(() => void this.entities.set(type, (this.entities.get(type) ?? 0) + count))
+    const add = (count: number) =>
+      Effect.sync(() => void this.entities.set(type, (this.entities.get(type) ?? 0) + count))
     return Effect.acquireRelease(add(1), () => add(-1))
   }
 

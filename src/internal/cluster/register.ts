@@ -40,7 +40,8 @@ export class Register {
   private readonly terms: Terms
   private readonly effectVersion: string
   private entries: ReadonlyMap<string, Entry> = new Map()
-  private own: { readonly address: string; readonly entry: Entry; readonly scope: Scope.Closeable } | undefined = undefined
+  private own: { readonly address: string; readonly entry: Entry; readonly scope: Scope.Closeable } | undefined =
+    undefined
   private readonly silent = new Set<string>()
   /** Told when a runner falls silent. */
   readonly whenSilent = new Set<(address: string) => void>()
@@ -152,7 +153,9 @@ export class Register {
         address !== this.own?.address && difference(entry, this.terms) === undefined
       )
       : []
-    const own = this.own === undefined ? [] : [{ address: this.own.address, runner: this.own.entry.runner, isAlive: true }]
+    const own = this.own === undefined
+      ? []
+      : [{ address: this.own.address, runner: this.own.entry.runner, isAlive: true }]
     return [
       ...own,
       ...others.map(([address, { runner }]) => ({ address, runner, isAlive: this.isAlive(address) }))

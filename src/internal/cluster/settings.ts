@@ -77,7 +77,12 @@ export const check = (options: {
   const { config, name = defaults.name } = options
   const leaseMillis = millisOf(options.lease ?? defaults.leaseMillis)
   const graceMillis = millisOf(options.grace ?? Math.min(defaults.graceMillis, leaseMillis))
-  if (!names.test(name)) return wrong("name", `${quoted(name)} is no name of a cluster, which begins with a letter and has letters, digits, ".", "-" and "_"`)
+  if (!names.test(name)) {
+    return wrong(
+      "name",
+      `${quoted(name)} is no name of a cluster, which begins with a letter and has letters, digits, ".", "-" and "_"`
+    )
+  }
   if (!(graceMillis >= leastGraceMillis)) return wrong("grace", `is a time of at least ${leastGraceMillis} ms`)
   if (!(leaseMillis >= graceMillis && leaseMillis <= mostLeaseMillis)) {
     return wrong("lease", "is a time of at most an hour, and not shorter than the grace")
