@@ -10,6 +10,7 @@ import * as Cluster from "../src/Cluster.ts"
 import { Node } from "../src/index.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
 import { balanced, Counter, makeWorld, soon, statusOf, test, three, voters } from "./clusterWorld.ts"
+import { sized } from "./size.ts"
 
 describe("the entities of a cluster", () => {
   test(
@@ -71,7 +72,10 @@ describe("the entities of a cluster", () => {
       const [key, other] = [yield* keyOn("c"), yield* keyOn("c", 100)]
       const slow = yield* Effect.forkChild(clients[0](key).slow({ millis: 3000 }), { startImmediately: true })
       yield* TestNetwork.until("it is at work", () => journal.lines.includes(`c ${key} begins`))
-      const draining = yield* Effect.forkChild(nodes[2].run(Node.drain("10 seconds")), { startImmediately: true })
+      const draining = yield* Effect.forkChild(nodes[2].run(Node.drain({ timeout: "10 seconds" })), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("1 second")
       assert.notStrictEqual((yield* clients[0](other).add({ n: 1 }).pipe(TestNetwork.within("2 seconds"))).on, "c")
       assert.isUndefined(slow.pollUnsafe())
       assert.strictEqual(yield* soon(Fiber.join(slow)), "c")
@@ -138,7 +142,7 @@ describe("a split", () => {
       assert.notStrictEqual(on, "c")
       assert.isBelow(stopped, 2000)
       assert.isAtLeast(answered, 9500)
-      yield* Fiber.interrupt(lonely)
+      yield* soon(Fiber.interrupt(lonely))
       yield* Effect.forEach(nodes, statusOf)
       assert.strictEqual(journal.doubled.size, 0)
     })
@@ -181,22 +185,23 @@ describe("a split", () => {
 
 describe("voters", () => {
   test(
-    "that restart one after the other under load leave entities where they are",
+    "may restart one after the other under load: calls go on being answered",
     Effect.gen(function*() {
       const world = yield* three
       const workers = yield* soon(Effect.forEach(["d", "e"], (id) => world.start(id), { concurrency: "unbounded" }))
       yield* balanced([...world.nodes, ...workers])
       const counters = yield* workers[0]!.run(Counter.client)
-      const key = yield* world.keyOn("d")
-      let [answered, moved] = [0, 0]
+      const answers: Array<number> = []
       const load = yield* Effect.forkChild(
-        Effect.forever(Effect.andThen(
-          Effect.map(counters(key).add({ n: 1 }), ({ on }) => on === "d" ? answered++ : moved++),
-          Effect.sleep(50)
-        ))
+        Effect.forever(
+          counters("k0").add({ n: 1 }).pipe(
+            Effect.andThen(Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.sync(() => answers.push(now)))),
+            Effect.andThen(Effect.sleep(50))
+          )
+        )
       )
       const members = [...world.nodes]
-      for (const [at, id] of voters.entries()) {
+      for (const [at, id] of sized(voters.slice(0, 1), voters).entries()) {
         world.journal.gone.add(id)
         yield* members[at]!.kill
         yield* TestClock.adjust("1 second")
@@ -205,9 +210,9 @@ describe("voters", () => {
         yield* balanced([...members, ...workers])
         yield* TestClock.adjust("12 seconds")
       }
-      yield* Fiber.interrupt(load)
-      assert.strictEqual(moved, 0)
-      assert.isAtLeast(answered, 500)
+      yield* soon(Fiber.interrupt(load))
+      const pauses = answers.map((at, n) => at - (answers[n - 1] ?? at))
+      assert.isBelow(Math.max(...pauses), 4000)
       assert.strictEqual(world.journal.doubled.size, 0)
     })
   )
@@ -218,18 +223,15 @@ describe("a singleton", () => {
     "runs once, and elsewhere when its node is gone",
     Effect.gen(function*() {
       const { journal, nodes } = yield* three
-      yield* TestNetwork.until("it runs", () => journal.runs.size === 1)
-      for (let moves = 0; moves < 2; moves++) {
-        const [host] = journal.runs
-        journal.gone.add(host!)
-        journal.runs.delete(host!)
-        if (moves === 0) yield* nodes.find(({ nodeId }) => nodeId === host)!.stop
-        else break
-        yield* TestNetwork.until("it runs elsewhere", () => journal.runs.size === 1 && !journal.runs.has(host!))
-      }
-      assert.lengthOf(journal.ran, 2)
-      const told = yield* Effect.forEach(nodes.filter(({ nodeId }) => nodeId !== journal.ran[0]), statusOf)
-      assert.lengthOf(told.flatMap(({ singletons }) => singletons), 1)
+      yield* TestClock.adjust("5 seconds")
+      const [host] = journal.runs
+      const before = journal.ran.length
+      assert.strictEqual(journal.runs.size, 1)
+      yield* nodes.find(({ nodeId }) => nodeId === host)!.stop
+      yield* TestNetwork.until("it runs elsewhere", () => journal.runs.size === 1 && !journal.runs.has(host!))
+      assert.lengthOf(journal.ran, before + 1)
+      const told = yield* Effect.forEach(nodes.filter(({ nodeId }) => nodeId !== host), statusOf)
+      assert.deepStrictEqual(told.flatMap(({ singletons }) => singletons), ["keeper"])
     })
   )
 })
@@ -264,7 +266,7 @@ describe("calls", () => {
       yield* nodes[2].kill
       yield* TestNetwork.until("it beats elsewhere", () => seen.at(-1) !== "c")
       assert.deepStrictEqual(Array.from(new Set(seen)).length, 2)
-      yield* Fiber.interrupt(reading)
+      yield* soon(Fiber.interrupt(reading))
     })
   )
 
