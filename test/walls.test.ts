@@ -15,7 +15,7 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   node: ["platform", "values", "transport", "port"],
   global: ["platform", "values", "transport", "port", "node"],
   locks: ["values", "port", "node"],
-  supervisor: ["platform", "values", "node", "Node", "Port"],
+  supervisor: ["platform", "values", "node", "locks", "Node", "Port"],
   rpc: ["values", "port", "node"],
   cluster: ["values", "node", "rpc", "Node", "Port", "Global"],
   testing: ["platform", "values", "transport", "port", "Transport"],
