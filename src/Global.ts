@@ -280,7 +280,7 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
       yield* Node.addressBook((nodeId) =>
         Effect.callback((resume) => Effect.sync(mesh.find(nodeId, (found) => resume(Effect.succeed(found)))))
       )
-      if (options.global === true) mesh.becomeGlobal()
+      if (options.global === true && !network.isGuest) mesh.becomeGlobal()
       else if ((options.seeds ?? []).length === 0) {
         router.log.of("Global").life(
           "seeds",

@@ -12,7 +12,7 @@ import type { Link } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { ownRequests, readAside } from "../transport/ownRequests.ts"
 import { parseAddress } from "../values/address.ts"
-import { nodeOf, portName } from "../values/portId.ts"
+import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { reasons } from "../values/reason.ts"
 import { dataRequests } from "./dataConnections.ts"
 import { answerDrain, drainRequests } from "./drain.ts"
@@ -211,7 +211,7 @@ export class Guests {
   private hasRoom(name: unknown, { mailbox }: GuestLimits): boolean {
     const port = portName(name)
     const receiver = port === undefined || port === "" ? undefined : this.router.portNamed(port)
-    return receiver === undefined || !isCell(receiver) || receiver.mailbox < mailbox
+    return receiver === undefined || !isCell(receiver) || receiver.hasRoomWithin(mailbox)
   }
 
   receive(peer: Peer, name: unknown, message: Message): void {
@@ -220,6 +220,15 @@ export class Guests {
     const size = guest.link.received - guest.received
     guest.received = guest.link.received
     guest.intake.take(name, message, size)
+  }
+
+  /** What has come and is no message, a part of one or signs of life, counts as well. */
+  hasRead({ nodeId }: Peer): void {
+    const guest = this.guests.get(nodeId)
+    if (guest === undefined) return
+    const size = guest.link.received - guest.received
+    guest.received = guest.link.received
+    if (size > 0) guest.intake.noise(size)
   }
 
   private carryOut(guest: Guest, verdict: Verdict): void {
@@ -239,16 +248,19 @@ export class Guests {
         router.counts.dropped.no_port++
         return
       case "Refuse":
-        return this.refuse(verdict.name, verdict.message)
+        return this.refuse(peer.nodeId, verdict.name, verdict.message)
       case "End":
         return this.end(link, "not_for_guests", verdict.what)
     }
   }
 
-  private refuse(name: string, message: Message): void {
+  private refuse(guest: string, name: string, message: Message): void {
     const receiver = this.router.portNamed(name)
     const why = reasons.invalid_message(message[0], "it names a port that is not open to the guest who has sent it")
-    if (receiver !== undefined) this.router.refused(receiver, message, why)
+    const caller = message.at(-1)
+    // It may name the port of a call that somebody else waits for.
+    const isOwn = isPortId(caller) && nodeOf(caller) === guest
+    if (receiver !== undefined) this.router.refused(receiver, isOwn ? message : [], why)
   }
 
   private request({ peer: { nodeId } }: Guest, request: string, args: ReadonlyArray<unknown>): void {

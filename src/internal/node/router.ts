@@ -587,6 +587,10 @@ export class Router implements NodeService, Host, PeerHost {
     } else receiver.sendForeign(message, aside)
   }
 
+  hasRead(peer: Peer): void {
+    this.guests.hasRead(peer)
+  }
+
   damaged({ nodeId }: Peer): void {
     this.log.warnSome(
       `damaged text of ${nodeId}`,
