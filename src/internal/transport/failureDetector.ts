@@ -87,8 +87,7 @@ export const check = (
   const moved = traffic.buffered === 0 || traffic.sent - traffic.buffered !== before.sent - before.buffered
   const late = now - before.checkedAt - planned
   const stalled = late > patience.timeoutMillis / 4
-  // While timers alone stood still, as in a page that nobody looks at, all was heard that came.
-  const excused = stalled && !before.graced && !(heard && moved)
+  const excused = stalled && !before.graced
   const heardAt = heard || excused ? now : before.heardAt
   const movedAt = moved || excused ? now : before.movedAt
   // However short the timeout: beats come every other check of the other side, and checks are never close together.

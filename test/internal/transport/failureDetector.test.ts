@@ -157,7 +157,6 @@ describe("a look", () => {
       ...stall,
       buffered: 9
     }], ["Stalled 2900"]],
-    ["takes no notice of a stall in which all was heard that came", ownKind, [{ ...stall, received: 1 }], ["Beat"]],
     ["is late without saying so when it is a little late", ownKind, [{ after: 350, planned: 100 }], ["Ask"]]
   ]
   for (const [title, patience, seen, last] of cases) {
