@@ -66,7 +66,8 @@ describe("emp_status", () => {
           unsent: 0,
           roundTripMillis: null,
           received: 0,
-          sent: 0
+          sent: 0,
+          guestUntil: null
         }])
       })
   )
