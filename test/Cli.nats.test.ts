@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
-import { hasNats, ifNats, startNats } from "./natsServer.ts"
+import { hasNats, ifNats } from "./natsServer.ts"
+import { startNats } from "./natsWorld.ts"
 import { freePort, startEmp } from "./processes.ts"
 
 const run = (id: string, env: Record<string, string>, ...more: ReadonlyArray<string>) =>

@@ -4,14 +4,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createConnection } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
-import { eventually, freePort } from "./processes.ts"
+import { setTimeout } from "node:timers/promises"
+import { freePort } from "./freePort.ts"
 
 /** Whether there is a server on this machine. */
 export const hasNats = spawnSync("nats-server", ["--version"]).error === undefined
 
 /** A title that says when a test is not run. */
 export const ifNats = (title: string): string => hasNats ? title : `${title}: NOT RUN, there is no nats-server`
+
+/** Much longer than even a busy machine needs. */
+const mostTries = 1500
 
 const isListening = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -48,7 +51,10 @@ export class NatsServer implements AsyncDisposable {
 
   async begin(): Promise<void> {
     this.child = spawn("nats-server", ["-c", this.config], { stdio: "ignore" })
-    await eventually("the NATS server listens", () => isListening(this.port))
+    for (let tries = 0; !await isListening(this.port); tries++) {
+      if (tries === mostTries) throw new Error("the NATS server does not listen")
+      await setTimeout(20)
+    }
   }
 
   /** Changes the configuration of the server while it runs. */
@@ -80,13 +86,6 @@ export class NatsServer implements AsyncDisposable {
     await this.kill()
     rmSync(this.folder, { recursive: true, force: true })
   }
-}
-
-/** A server that ends with the test. */
-export const startNats = async (config?: string): Promise<NatsServer> => {
-  const server = await NatsServer.start(config)
-  onTestFinished(() => server[Symbol.asyncDispose]())
-  return server
 }
 
 let shared: Promise<NatsServer> | undefined
