@@ -126,7 +126,7 @@ describe("no message is missing before the monitor fires", () => {
   )
 })
 
-describe("a process that stands still", () => {
+describe("a process that is gone, or stands still", () => {
   const sink = (nats: NatsServer) =>
     Effect.gen(function*() {
       const process = yield* Effect.sync(() => start([`${root}test/fixtures/natsSink.ts`, "sink", secret, nats.url]))
@@ -134,6 +134,19 @@ describe("a process that stands still", () => {
       return { process, port }
     })
   const patient = { monitorTimeout: "30 seconds" } as const
+
+  test(
+    "is missed as soon as something is sent to it, long before nodes lose their patience",
+    Effect.gen(function*() {
+      const nats = yield* server()
+      const { port, process } = yield* sink(nats)
+      const a = yield* startOn({ nats: { servers: nats.url }, node: { monitorTimeout: "10 minutes" } }, "a")
+      yield* a.run(Port.cal(port, "count", "a"))
+      yield* Effect.promise(() => process.end("SIGKILL"))
+      const error = yield* a.run(Effect.flip(Port.cal(port, "count", "a")))
+      assert.strictEqual(error._tag === "Killed" && error.linkError, "link_lost")
+    })
+  )
 
   test(
     "makes its senders wait, while the server keeps little for it, and gets all when it goes on",
