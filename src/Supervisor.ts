@@ -33,6 +33,7 @@ import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { tellReady, untilStopped } from "./internal/node/ownThread.ts"
 import { NodeRouter } from "./internal/node/router.ts"
 import * as addresses from "./internal/supervisor/addresses.ts"
 import * as children from "./internal/supervisor/child.ts"
@@ -41,6 +42,7 @@ import * as dynamics from "./internal/supervisor/dynamic.ts"
 import * as errors from "./internal/supervisor/errors.ts"
 import type * as reports from "./internal/supervisor/events.ts"
 import * as failovers from "./internal/supervisor/failover.ts"
+import * as leases from "./internal/supervisor/lease.ts"
 import * as fixeds from "./internal/supervisor/fixed.ts"
 import * as making from "./internal/supervisor/make.ts"
 import * as owners from "./internal/supervisor/owner.ts"
@@ -1316,7 +1318,8 @@ export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<neve
  */
 export const launchThread = <A, E, R>(
   layer: Layer.Layer<A | Node, E, R>
-): Effect.Effect<void, E | Port.Killed, R> => threads.untilStopped(launch(Layer.tap(layer, threads.tellReady)))
+): Effect.Effect<void, E | Port.Killed, R> =>
+  untilStopped(launch(Layer.tap(layer, (context) => Effect.provideContext(tellReady, context))))
 
 // ---- across nodes
 
@@ -1340,6 +1343,21 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
    * absent. Default: 10 seconds.
    */
   readonly joinTimeout?: Duration.Input | undefined
+  /**
+   * The IDs of 1, 3, 5 or 7 nodes: the service runs only where more than half of them have granted its lease, and so in one part of a split network
+   * at most. The same list on all nodes. Default: none vote, and in a split it may run on both sides.
+   */
+  readonly voters?: ReadonlyArray<string> | undefined
+  /**
+   * How long voters keep the lease for a node that they hear nothing of: so long the service runs nowhere when its machine is gone. Default:
+   * 15 seconds.
+   */
+  readonly lease?: Duration.Input | undefined
+  /**
+   * How long voters keep it for a node whose link has broken, as that of a process that was killed; and for about how long a node runs the service
+   * without an answer of them. Default: a third of the lease.
+   */
+  readonly grace?: Duration.Input | undefined
 }
 
 /**
@@ -1350,6 +1368,8 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
  * @since 0.1.0
  */
 export type Place = failovers.Place
+
+export const FencingToken = leases.FencingToken
 
 /**
  * A service that runs on one of several nodes, as one of them sees it: what {@link failover} answers.

@@ -1,4 +1,5 @@
 /** A cluster of entities in one process: nodes in a network of the test kit, what happens to its entities, and who answers for them. */
+import { it } from "@effect/vitest"
 import * as Entity from "effect/cluster/Entity"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import * as Singleton from "effect/cluster/Singleton"
@@ -6,9 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as EffectRpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Cluster from "../src/Cluster.ts"
-import { Global, Node } from "../src/index.ts"
+import { Global, Node, Transport } from "../src/index.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
 
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { why: Schema.String }) {}
@@ -71,7 +73,7 @@ const counter = (journal: Journal, options?: { readonly disableFatalDefects?: bo
             Effect.andThen(note("is done")),
             Effect.as(host)
           ),
-        never: () => Effect.andThen(note("hangs"), Effect.never),
+        never: () => Effect.ensuring(Effect.andThen(note("hangs"), Effect.never), note("hangs no more")),
         fails: () => Effect.fail(new Refused({ why: entityId })),
         throws: () =>
           Effect.andThen(
@@ -125,7 +127,7 @@ export const makeWorld = Effect.sync(() => {
     TestNetwork.start(nodeId, {
       services: Layer.provideMerge(Cluster.layerClient({ config, messages }), network)
     })
-  return { journal, start, startClient }
+  return { journal, network, start, startClient }
 })
 
 /** What a node knows of its cluster. */
@@ -146,3 +148,41 @@ export const balanced = (nodes: ReadonlyArray<Member>) =>
       ) &&
       all.reduce((sum, { shards }) => sum + shards.held, 0) === all[0]!.shards.total)
   )
+
+/** The effect's result, which takes no longer than tests have patience. */
+export const soon = TestNetwork.within("2 minutes")
+
+/** A test in a network of its own. */
+export const test = <A, E>(
+  title: string,
+  body: Effect.Effect<A, E, TestNetwork.TestNetwork | Scope.Scope | Transport.MemoryNetwork>
+): void => it.effect(title, () => body.pipe(Effect.scoped, Effect.provide(TestNetwork.layer)))
+
+/** Three runners that have all shards between them, and a client on each of them. */
+export const three = Effect.gen(function*() {
+  const world = yield* makeWorld
+  const [a, b, c] = yield* soon(
+    Effect.all([world.start("a"), world.start("b"), world.start("c")], { concurrency: "unbounded" })
+  )
+  const nodes = [a, b, c] as const
+  yield* balanced(nodes)
+  const clients = yield* Effect.all([a.run(Counter.client), b.run(Counter.client), c.run(Counter.client)])
+  /** A key whose entity is on a node. */
+  const keyOn = (nodeId: string, from = 0) =>
+    soon(Effect.gen(function*() {
+      for (let n = from;; n++) {
+        const { on } = yield* clients[0](`k${n}`).add({ n: 0 })
+        if (on === nodeId) return `k${n}`
+      }
+    }))
+  const network = yield* Transport.MemoryNetwork
+  const heal = (some: ReadonlyArray<string>, others: ReadonlyArray<string>) =>
+    Effect.forEach(
+      some,
+      (one) =>
+        Effect.forEach(others, (other) =>
+          Effect.andThen(network.heal({ from: one, to: other }), network.heal({ from: other, to: one }))),
+      { discard: true }
+    )
+  return { ...world, nodes, clients, keyOn, heal }
+})

@@ -85,7 +85,7 @@ const packagesOf = (file: string, seen = new Set<string>()): Set<string> => {
   }
   return found
 }
-const packagesWithin = (file: string) => Array.from(packagesOf(file)).filter((name) => !name.startsWith("node:"))
+const packagesWithin = (file: string) => Array.from(packagesOf(file)).filter((name) => !/^(?:node:|#)/.test(name))
 
 const filesOf = (folder: string): ReadonlyArray<string> =>
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
@@ -100,6 +100,7 @@ describe("the package", () => {
   it("contains the build of every source file, the documentation, and nothing else", () => {
     assert.sameMembers([...packed], [
       "package.json",
+      "dist/package.json",
       "LICENSE",
       "README.md",
       "CHANGELOG.md",

@@ -9,6 +9,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { Times } from "./settings.ts"
 
@@ -30,6 +31,12 @@ export interface Locks {
 /** So often locks are asked for that somebody else has yet. */
 const retryMillis = 100
 
+/** When some are granted the others are waited for so long: Sharding asks for what is missing a second later. */
+const gatherMillis = 200
+
+/** What Sharding has not come back for after this time, it does not want any more. */
+const unclaimedMillis = 2000
+
 export class Leases {
   private readonly locks: Locks
   private readonly times: Times
@@ -39,6 +46,9 @@ export class Leases {
   private readonly probe: string
   /** What was granted and not given back, whether it is still held or not. */
   private readonly taken = new Set<string>()
+  /** What was granted, and Sharding has not been told of: since when. */
+  private readonly unclaimed = new Map<string, number>()
+  private asking: Fiber.Fiber<void> | undefined = undefined
   private releasing: { readonly keys: Set<string>; readonly done: Deferred.Deferred<void> } | undefined = undefined
 
   /** `now` is the clock of the locks, and the scope theirs. */
@@ -50,12 +60,45 @@ export class Leases {
     this.probe = probe
   }
 
-  /** Waits until at least one of them is granted, and answers those that are. */
+  /**
+   * Waits until at least one of them is granted, and a moment for the others; answers those that are. Sharding interrupts it when it has
+   * waited for its interval, and asks again at once: what was granted meanwhile is kept for that.
+   */
   acquire(keys: ReadonlyArray<string>): Effect.Effect<Array<string>> {
-    return Effect.flatMap(
-      this.tryAcquire(keys),
-      (granted) => granted.length > 0 ? Effect.succeed(granted) : Effect.delay(this.acquire(keys), retryMillis)
-    )
+    return Effect.gen({ self: this }, function*() {
+      const wanted = new Set(keys)
+      yield* this.giveBack(Array.from(this.unclaimed.keys()).filter((key) => !wanted.has(key)))
+      let since: number | undefined = undefined
+      for (;;) {
+        const missing = keys.filter((key) => !this.unclaimed.has(key))
+        if (missing.length > 0) yield* this.askFor(missing)
+        const granted = keys.filter((key) => this.unclaimed.has(key))
+        if (granted.length > 0) since ??= this.now()
+        if (granted.length === keys.length || (since !== undefined && this.now() - since >= gatherMillis)) {
+          this.unclaimed.clear()
+          return granted
+        }
+        yield* Effect.sleep(retryMillis)
+      }
+    })
+  }
+
+  /** In a fiber of its own: whoever waits for it may be interrupted. */
+  private askFor(keys: ReadonlyArray<string>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.asking !== undefined) return Fiber.join(this.asking)
+      const question = Effect.map(this.tryAcquire(keys), (granted) => {
+        const now = this.now()
+        for (const key of granted) this.unclaimed.set(key, now)
+      })
+      return Effect.flatMap(Effect.forkIn(question, this.scope), (fiber) => {
+        this.asking = fiber
+        fiber.addObserver(() => {
+          this.asking = undefined
+        })
+        return Fiber.join(fiber)
+      })
+    })
   }
 
   /** Asks once. */
@@ -72,6 +115,8 @@ export class Leases {
    */
   refresh(keys: ReadonlyArray<string>): Effect.Effect<Array<string>> {
     return Effect.gen({ self: this }, function*() {
+      const old = this.now() - unclaimedMillis
+      yield* this.giveBack(Array.from(this.unclaimed).flatMap(([key, since]) => since < old ? [key] : []))
       const before = yield* this.untilBy
       const first = Math.min(...keys.map((key) => before.get(key) ?? Infinity))
       const patience = Math.min(this.times.patienceMillis, first - this.times.stoppingMillis - this.now())
@@ -130,8 +175,11 @@ export class Leases {
 
   private giveBack(keys: ReadonlyArray<string>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      for (const key of keys) this.taken.delete(key)
-      return this.locks.release(keys)
+      for (const key of keys) {
+        this.taken.delete(key)
+        this.unclaimed.delete(key)
+      }
+      return keys.length === 0 ? Effect.void : this.locks.release(keys)
     })
   }
 }

@@ -39,7 +39,7 @@ export interface Times {
   readonly stoppingMillis: number
 }
 
-const timesOf = (leaseMillis: number, graceMillis: number): Times => ({
+export const timesOf = (leaseMillis: number, graceMillis: number): Times => ({
   leaseMillis,
   graceMillis,
   refreshMillis: graceMillis / 4,

@@ -130,6 +130,12 @@ const Positive = Schema.Union([Schema.Finite, Schema.FiniteFromString]).pipe(Sch
 const seconds = (about: string, example: string): Kind<number> =>
   one(Positive, { about, allowed: "a number of seconds above zero", example })
 
+/** Each of them holds memory, whether or not there are so many cores. */
+const mostThreads = 256
+const Count = Schema.Union([Schema.Finite, Schema.FiniteFromString]).pipe(
+  Schema.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: mostThreads }))
+)
+
 const names = (known: ReadonlyArray<string>, about: string, example: string): Kind<ReadonlyArray<string>> =>
   list(Schema.Literals(known), texts, { about, allowed: `one of ${known.join(", ")}`, example })
 
@@ -184,6 +190,7 @@ export interface Configuration {
   /** The path of a file. */
   readonly nats_credentials: string
   readonly metrics: string
+  readonly threads: number | "auto"
   readonly otlp: string
   readonly log_format: LogFormat
   /** `LEVEL` or `NAME=LEVEL`. */
@@ -270,6 +277,11 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
     about: "The file of credentials for the server of NATS",
     allowed: "the path of a .creds file",
     example: "emp.creds"
+  }),
+  threads: one(Schema.Union([Schema.Literal("auto"), Count]), {
+    about: "How many nodes emp run has, each in a thread",
+    allowed: `a whole number from 1 to ${mostThreads}, or auto: as many as there are cores`,
+    example: "4"
   }),
   metrics: bind({
     about: "Where metrics and probes are served by HTTP",

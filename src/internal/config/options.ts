@@ -43,6 +43,7 @@ type OptionName = keyof typeof keyOf
 export const runKeyOf = {
   ...keyOf,
   metrics: "metrics",
+  threads: "threads",
   otlp: "otlp",
   nats: "nats",
   natsNetwork: "nats_network",
@@ -67,6 +68,8 @@ export interface RunOptions extends NodeOptions {
   /** Where the certificate comes from, if it was given by a path. */
   readonly certFile: string | undefined
   readonly seeds: ReadonlyArray<string>
+  /** How many nodes the process has, each in a thread of its own. `auto`: one for each core. Default: 1. */
+  readonly threads?: number | "auto" | undefined
   /** Where metrics are served. */
   readonly metrics?: string | undefined
   /** The collector that they are sent to. */
@@ -113,6 +116,7 @@ export const runOptions = (
       certFile: settings.cert && !isPem(settings.cert.value) ? settings.cert.value : undefined,
       binds: node.binds ?? ["*"],
       seeds: settings.seeds?.value ?? [],
+      threads: settings.threads?.value,
       metrics: settings.metrics?.value,
       otlp: settings.otlp?.value,
       nats: settings.nats?.value,

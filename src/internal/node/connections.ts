@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { holdsTimersBack } from "#platform"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -439,6 +440,7 @@ export class Connections implements Network {
 
   /** This process stood still: said once, not for every link. */
   private stalled(late: number): void {
+    if (holdsTimersBack) return
     const now = this.router.monotonic()
     if (now - this.stalledAt < late) return
     this.stalledAt = now

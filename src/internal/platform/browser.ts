@@ -140,6 +140,9 @@ export const takeBack = (turn: Turn): void => {
 /** Nobody says how late a page is. */
 export const watchEventLoop = (_everyMillis: number): Lateness => ({ count: 0, mean: 0, max: 0, disable: () => {} })
 
+/** Pages that nobody looks at have it so. Others beside them, and workers, have not. */
+export const holdsTimersBack = "document" in globalThis
+
 // ---- the process
 
 /** Pages are not told what their machine is called. */

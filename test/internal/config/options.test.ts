@@ -42,6 +42,7 @@ describe("the options of a run", () => {
       seeds: [],
       services: [],
       perlServices: [],
+      threads: undefined,
       metrics: undefined,
       otlp: undefined,
       nats: undefined,
@@ -55,7 +56,8 @@ describe("the options of a run", () => {
       authOffer: ["hmac_sha3_512"],
       authAccept: ["hmac_sha3_512", "cleartext"],
       maxMessageSize: 67_108_864,
-      drainTimeout: Duration.seconds(10)
+      drainTimeout: Duration.seconds(10),
+      guests: undefined
     })
   })
 
