@@ -16,8 +16,10 @@ type Stage = TestNetwork.TestNetwork | Transport.MemoryNetwork | Transport.Trans
 const logs = makeLogs()
 
 const test = (title: string, body: () => Effect.Effect<unknown, unknown, Stage>): void =>
-  it.live(title, () =>
-    Effect.suspend(body).pipe(Effect.scoped, Effect.provide(TestNetwork.layer), Effect.provide(logs.layer)))
+  it.live(
+    title,
+    () => Effect.suspend(body).pipe(Effect.scoped, Effect.provide(TestNetwork.layer), Effect.provide(logs.layer))
+  )
 
 const voters = ["a", "b", "c"]
 const times = { lease: "6 seconds", grace: "2 seconds" } as const
