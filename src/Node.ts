@@ -20,7 +20,7 @@
  *
  * @since 0.1.0
  */
-import { hostname, pid, randomBase64, runtime } from "#platform"
+import { hostname, processInWords, randomBase64 } from "#platform"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -550,7 +550,7 @@ export const layerConfig = (
 /** 66 random bytes in base64, as Perl sends them. */
 const makeNonce = Effect.sync(() => randomBase64(66))
 
-const describeProcess = `effect-mp ${version}, ${runtime}, process ${pid}`
+const describeProcess = `effect-mp ${version}, ${processInWords}`
 
 /**
  * Drains, and ends the ports that are left and then all links, in order: what was sent still leaves, and whoever waits for a peer is

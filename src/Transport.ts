@@ -301,7 +301,12 @@ export const layerWebSocket = (options: WebSocketOptions = {}): Layer.Layer<Tran
  *
  * **When to use**
  *
- * Where Node's modules are not. Elsewhere {@link layerWebSocket} dials too: it waits while nobody reads, says why there is no connection, and can give one up.
+ * Where Node's modules are not: in a page. Elsewhere {@link layerWebSocket} dials too: it waits while nobody reads, says why there is no connection, and can give one up.
+ *
+ * **Details**
+ *
+ * In a page there is no other transport: {@link layerTcp}, {@link layerUnix} and {@link layerThreads} fail with a {@link LinkError} that says so, and
+ * {@link layerWebSocket} dials as this one does. `docs/guides/bundling.md` says how a page is bundled.
  *
  * **Gotchas**
  *

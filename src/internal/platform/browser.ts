@@ -154,6 +154,8 @@ export const runtime = "browser"
 
 export const pid = 0
 
+export const processInWords = "in a browser"
+
 export const cpuMillis = (): number => 0
 
 export const residentBytes = (): number => 0
