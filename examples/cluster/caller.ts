@@ -1,5 +1,5 @@
 /**
- * Counts apples, pears and plums, wherever their counters are, and says when one of them has moved, and how long it did not answer:
+ * Counts what goes into twenty jars, wherever their counters are, and says when one of them has moved, and how long it did not answer:
  *
  * emp run --node-id anon/ --seed 127.0.0.1:4040,127.0.0.1:4041 --service examples/cluster/caller.ts
  */
@@ -9,7 +9,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { Counter } from "./counters.ts"
 
-const keys = ["apples", "pears", "plums", "quinces", "figs", "dates"]
+const keys = Array.from({ length: 20 }, (_, n) => `jar${n + 1}`)
 
 /** One call after the other. Each may be carried out twice when a node dies: who counts money gives each call an ID. */
 const count = (key: string) =>
@@ -20,7 +20,7 @@ const count = (key: string) =>
       const answer = yield* Effect.option(Effect.timeout(counters(key).add({ n: 1 }), "20 seconds"))
       const at = yield* Clock.currentTimeMillis
       if (answer._tag === "Some" && answer.value.on !== last.on) {
-        yield* Console.log(`${key} are counted by ${answer.value.on}, ${at - last.at} ms after ${last.on}`)
+        yield* Console.log(`${key} is counted by ${answer.value.on}, ${at - last.at} ms after ${last.on}`)
       }
       if (answer._tag === "Some") last = { on: answer.value.on, at }
       yield* Effect.sleep("20 millis")
