@@ -38,7 +38,7 @@ const bugs: ReadonlyArray<readonly [name: string, bugs: Partial<Bugs>]> = [
   ["an owner that counts from the answer", { owner: (rules) => new HastyOwner(rules) }],
   ["a voter without a grace", { voter: (rules, now, wall) => new Voter({ ...rules, graceMillis: 0 }, now, wall) }],
   ["a voter that frees keys a little early", {
-    voter: (rules, now, wall) => new Voter({ ...rules, graceMillis: rules.graceMillis * 0.8 }, now, wall)
+    voter: (rules, now, wall) => new Voter({ ...rules, graceMillis: rules.graceMillis * 0.6 }, now, wall)
   }],
   ["an owner for whom one less is a majority", {
     owner: (rules) => new Owner({ ...rules, majority: Math.max(1, rules.majority - 1) })
