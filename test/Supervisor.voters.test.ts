@@ -17,7 +17,11 @@ type Stage = TestNetwork.TestNetwork | Transport.MemoryNetwork | Transport.Trans
 const test = (title: string, body: (logs: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, Stage>): void =>
   it.live(title, () => {
     const { layer, lines } = makeLogs()
-    return Effect.suspend(() => body(lines)).pipe(Effect.scoped, Effect.provide(TestNetwork.layer), Effect.provide(layer))
+    return Effect.suspend(() => body(lines)).pipe(
+      Effect.scoped,
+      Effect.provide(TestNetwork.layer),
+      Effect.provide(layer)
+    )
   }, 30_000)
 
 const voters = ["a", "b", "c"]
@@ -30,7 +34,6 @@ interface Run {
   readonly from: number
   to: number | undefined
 }
-
 
 /** Nodes that may take part in a service, which notes when it runs where. */
 const makeParty = (
@@ -89,8 +92,10 @@ const makeParty = (
 const others = ["x", "y", "z"]
 
 const addVoter = (id: string) =>
-  Effect.flatMap(TestNetwork.start(id, { monitorTimeout: "3 seconds" }), ({ run }) =>
-    run(Global.locks({ name: "failover greeter", voters: others, ...times })))
+  Effect.flatMap(
+    TestNetwork.start(id, { monitorTimeout: "3 seconds" }),
+    ({ run }) => run(Global.locks({ name: "failover greeter", voters: others, ...times }))
+  )
 
 const heal = Effect.flatMap(Transport.MemoryNetwork, (network) => network.heal({ from: "*", to: "*" }))
 
@@ -150,7 +155,10 @@ describe("a failover service with voters", () => {
       assert.deepStrictEqual(runs.map(({ node, to }) => [node, to !== undefined]), [["a", true], ["b", false]])
       assert.isTrue(neverTwice())
       const runsOut = logs.filter((line) => line.includes("its lease could not be refreshed"))
-      assert.match(runsOut.join("\n"), /^WARN a failover greeter: stops here, on a: its lease could not be refreshed at more than half of its voters a, b, c$/)
+      assert.match(
+        runsOut.join("\n"),
+        /^WARN a failover greeter: stops here, on a: its lease could not be refreshed at more than half of its voters a, b, c$/
+      )
       assert.deepStrictEqual(logs.filter((line) => line.includes("ran on")), [])
     }))
 
@@ -242,7 +250,10 @@ describe("a failover service with voters", () => {
   test("moves back to the preferred node, and never runs twice for that, however long it takes to stop", () =>
     Effect.gen(function*() {
       const slow = (node: string) => node === "a" ? Effect.sleep("40 seconds") : Effect.void
-      const { join, neverTwice, now, parts, running, runs, runsOn } = makeParty({ prefer: "c", shutdown: "1 second" }, slow)
+      const { join, neverTwice, now, parts, running, runs, runsOn } = makeParty(
+        { prefer: "c", shutdown: "1 second" },
+        slow
+      )
       yield* Effect.forEach(["a", "b"], join)
       yield* runsOn("a")
       yield* join("c")
@@ -380,8 +391,7 @@ describe("a failover service with voters", () => {
 /** Faults one after the other, drawn by chance. */
 const shake = Effect.fnUntraced(function*({ die, join }: ReturnType<typeof makeParty>, times: number) {
   const network = yield* Transport.MemoryNetwork
-  const pick = (all: ReadonlyArray<string>) =>
-    Effect.map(Random.nextIntBetween(0, all.length), (at) => all[at] ?? "a")
+  const pick = (all: ReadonlyArray<string>) => Effect.map(Random.nextIntBetween(0, all.length), (at) => all[at] ?? "a")
   const down = new Set<string>()
   for (let i = 0; i < times; i++) {
     const node = yield* pick(voters)
@@ -396,9 +406,11 @@ const shake = Effect.fnUntraced(function*({ die, join }: ReturnType<typeof makeP
       yield* die(node, fault === "kill" ? "kill" : "vanish")
     }
     yield* TestClock.adjust(yield* Random.nextIntBetween(1, 6_000))
-    for (const gone of down) if (yield* Random.nextBoolean) {
-      down.delete(gone)
-      yield* join(gone)
+    for (const gone of down) {
+      if (yield* Random.nextBoolean) {
+        down.delete(gone)
+        yield* join(gone)
+      }
     }
   }
   yield* heal

@@ -502,8 +502,12 @@ const brokenOption = (options: FailoverOptions, router: Router): InvalidSpec | u
   if (!nodes.includes(self)) return refuse("nodes", nodes, `do not have this one, ${self}`)
   if (router.functions.has(functionOf(name))) return refuse("name", name, "is that of another one on this node")
   if (prefer !== undefined && !nodes.includes(prefer)) return refuse("prefer", prefer, "is none of the nodes")
-  if (voters === undefined && lease !== undefined) return refuse("lease", lease, "is that of voters, and there are none")
-  if (voters === undefined && grace !== undefined) return refuse("grace", grace, "is that of voters, and there are none")
+  if (voters === undefined && lease !== undefined) {
+    return refuse("lease", lease, "is that of voters, and there are none")
+  }
+  if (voters === undefined && grace !== undefined) {
+    return refuse("grace", grace, "is that of voters, and there are none")
+  }
   return joinTimeout === undefined || millisOf(joinTimeout) !== undefined
     ? undefined
     : refuse("joinTimeout", joinTimeout, "is no time")
