@@ -103,7 +103,7 @@ const compared = (
 }
 
 const compare = async (workload: Workload) => {
-  const lines = workload.lines.filter(({ peer, side }) => isThere(side) && isThere(peer))
+  const lines = workload.lines.filter(({ peer, side }) => [side, peer, workload.needs ?? side].every(isThere))
   const sides = [...new Set(lines.flatMap(({ peer, side }) => [side, peer]))]
   const figures = new Map<string, Array<number>>(sides.map((side) => [side, []]))
   for (let run = 1; run <= runs; run++) {

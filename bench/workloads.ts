@@ -6,6 +6,7 @@ import { choices } from "./workloads/choices.ts"
 import { death } from "./workloads/death.ts"
 import { lives } from "./workloads/lives.ts"
 import { memory } from "./workloads/memory.ts"
+import { natsWorkloads } from "./workloads/nats.ts"
 import { notices } from "./workloads/notices.ts"
 import { manyToOne, oneWay } from "./workloads/oneWay.ts"
 import { payloads } from "./workloads/payloads.ts"
@@ -30,5 +31,6 @@ export const workloads: ReadonlyArray<Workload> = [
   choices,
   ...wires,
   ...bytesBeside,
-  ...threads
+  ...threads,
+  ...natsWorkloads
 ]

@@ -21,9 +21,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import { builtIns, completionOf } from "./internal/cli/completion/command.ts"
-import { configGroups, runParams, runSources } from "./internal/cli/config/commands.ts"
+import { configGroups, runParams, runSources, sourcesOf } from "./internal/cli/config/commands.ts"
 import { formNames } from "./internal/cli/init/forms.ts"
 import { talkGroups } from "./internal/cli/network/commands.ts"
 import { isWatched } from "./internal/cli/run/channel.ts"
@@ -101,6 +102,32 @@ const doctor = Command.make("doctor", {
       "Look for what could keep a node from working, with the configuration that emp run would have"
     ),
     Command.withExamples([{ command: "emp doctor" }, { command: "emp doctor profile seed" }])
+  )
+
+const ticket = Command.make("ticket", {
+  node: Argument.String("node").pipe(
+    Argument.withDescription("The node ID of the guest: one that no node of the network has")
+  ),
+  expires: Flag.String("expires").pipe(
+    Flag.withDescription("After how long it ends: 90s, 15m, 1h, 7d. Default: 1h"),
+    Flag.withDefault("1h")
+  ),
+  profile: runParams.profile,
+  secret: runParams.secret,
+  norc: runParams.norc,
+  json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false))
+}, ({ expires, json, node, norc, profile, secret }) =>
+  Effect.gen(function*() {
+    const sources = yield* sourcesOf({ values: {} }, {
+      profile: Option.getOrUndefined(profile),
+      norc: Option.getOrUndefined(norc),
+      values: { secret: Option.getOrUndefined(Option.map(secret, Redacted.value)) }
+    })
+    const { ticket } = yield* Effect.promise(() => import("./internal/cli/ticket.ts"))
+    yield* ticket(sources, node, expires, json)
+  })).pipe(
+    Command.withDescription("Make a ticket for a guest of the network, of its secret"),
+    Command.withExamples([{ command: "emp ticket guest/ada --expires 8h" }])
   )
 
 const init = Command.make(
@@ -185,7 +212,7 @@ const completion = completionOf((): Command.Command.Any => command)
  */
 export const command = Command.make("emp").pipe(
   Command.withDescription("Message passing for Effect: nodes that speak AnyEvent::MP's protocol"),
-  Command.withSubcommands([run, demo, doctor, init, errors, ...talkGroups, ...configGroups, completion])
+  Command.withSubcommands([run, demo, doctor, init, errors, ticket, ...talkGroups, ...configGroups, completion])
 )
 
 const leastLevel = Layer.effect(

@@ -18,7 +18,7 @@
  * | wait for a node              | {@link awaitNode}                                                                                  |
  * | do something in one place    | {@link locks}: leases that a split cannot double                                                    |
  *
- * `docs/mesh.md` says what the database promises, in a split too; `docs/groups.md` how members of groups are chosen;
+ * `docs/mesh.md` says what the database promises, in a split too; `docs/groups.md` how members of groups are chosen; `docs/locks.md` what leases are;
  * `docs/operating.md` how a network is configured.
  *
  * @since 0.1.0
@@ -280,7 +280,7 @@ export const layer = (options: Options = {}): Layer.Layer<Global, never, Node.No
       yield* Node.addressBook((nodeId) =>
         Effect.callback((resume) => Effect.sync(mesh.find(nodeId, (found) => resume(Effect.succeed(found)))))
       )
-      if (options.global === true) mesh.becomeGlobal()
+      if (options.global === true && !network.isGuest) mesh.becomeGlobal()
       else if ((options.seeds ?? []).length === 0) {
         router.log.of("Global").life(
           "seeds",
@@ -1435,6 +1435,7 @@ export interface LocksOptions {
  * @since 0.1.0
  */
 export interface Grant {
+  /** The key, as it was asked for. */
   readonly key: string
   /** A whole number, larger than that of every grant of the key before. */
   readonly token: number
@@ -1453,6 +1454,7 @@ export interface Grant {
  * @since 0.1.0
  */
 export interface Lease {
+  /** The key that is held. */
   readonly key: string
   /** A whole number, larger than that of every grant of the key before. What the owner changes elsewhere may be told it. */
   readonly token: number

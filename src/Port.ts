@@ -261,7 +261,8 @@ export interface Options {
    * What becomes of a message that no handler takes, or that came from another node and does not fit the protocol. `"kill"` ends the port:
    * right for what belongs to one owner, who is to hear of the mistake. `"refuse"` leaves the port alone: right for what many share, in a
    * network whose nodes are upgraded one after the other. The message is counted (`refusedMessages` of `Node.gauges`) and logged, a few
-   * times a minute at most; a call fails at its caller with the reason, unless that is on a Perl node. Default: `"kill"`.
+   * times a minute at most; a call fails at its caller with the reason, unless that is on a Perl node. Default: `"kill"`, and `"refuse"` where
+   * `guests` may send.
    */
   readonly invalid?: "kill" | "refuse" | undefined
   /**
@@ -278,7 +279,8 @@ export interface Options {
   readonly concurrency?: Concurrency | Readonly<Record<string, Concurrency>> | undefined
   /**
    * Whether guests may send to the port and monitor it: nodes that have come with a ticket, if this node lets any in (`guests` of
-   * `Node.Options`). They are strangers: a protocol says what they may send. Default: false.
+   * `Node.Options`). They are strangers: a protocol says what they may send. A message of theirs that names a port which is not open to them,
+   * or a node, is refused, and answers to their calls go to them alone. Default: false.
    */
   readonly guests?: boolean | undefined
 }
@@ -2145,10 +2147,10 @@ export const inbox: {
   /** Makes a port that takes the messages of a protocol, and has no handlers: {@link receive} reads them. It is killed when the scope closes. */
   <M extends Messages>(
     protocol: Protocol<M>,
-    options?: Pick<Options, "mailbox" | "invalid" | "guests">
+    options?: Pick<Options, "mailbox" | "invalid">
   ): Effect.Effect<Inbox<M>, never, Node | Scope.Scope>
   /** Makes a port that takes everything, and has no handlers: {@link receive} reads its messages. It is killed when the scope closes. */
-  (protocol?: undefined, options?: Pick<Options, "mailbox" | "guests">): Effect.Effect<Inbox, never, Node | Scope.Scope>
+  (protocol?: undefined, options?: Pick<Options, "mailbox">): Effect.Effect<Inbox, never, Node | Scope.Scope>
 } = (protocol?: Protocol<Messages>, options?: Options): Effect.Effect<Inbox, never, Node | Scope.Scope> =>
   Effect.contextWith((context: Context.Context<Node | Scope.Scope>) => {
     const router = Context.get(context, NodeRouter)

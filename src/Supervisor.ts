@@ -33,6 +33,7 @@ import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { tellReady, untilStopped } from "./internal/node/ownThread.ts"
 import { NodeRouter } from "./internal/node/router.ts"
 import * as addresses from "./internal/supervisor/addresses.ts"
 import * as children from "./internal/supervisor/child.ts"
@@ -1317,7 +1318,8 @@ export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<neve
  */
 export const launchThread = <A, E, R>(
   layer: Layer.Layer<A | Node, E, R>
-): Effect.Effect<void, E | Port.Killed, R> => threads.untilStopped(launch(Layer.tap(layer, threads.tellReady)))
+): Effect.Effect<void, E | Port.Killed, R> =>
+  untilStopped(launch(Layer.tap(layer, (context) => Effect.provideContext(tellReady, context))))
 
 // ---- across nodes
 

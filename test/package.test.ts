@@ -85,7 +85,7 @@ const packagesOf = (file: string, seen = new Set<string>()): Set<string> => {
   }
   return found
 }
-const packagesWithin = (file: string) => Array.from(packagesOf(file)).filter((name) => !name.startsWith("node:"))
+const packagesWithin = (file: string) => Array.from(packagesOf(file)).filter((name) => !/^(?:node:|#)/.test(name))
 
 const filesOf = (folder: string): ReadonlyArray<string> =>
   readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
@@ -100,6 +100,7 @@ describe("the package", () => {
   it("contains the build of every source file, the documentation, and nothing else", () => {
     assert.sameMembers([...packed], [
       "package.json",
+      "dist/package.json",
       "LICENSE",
       "README.md",
       "CHANGELOG.md",
@@ -176,6 +177,15 @@ describe("the package", () => {
     const { status, stderr, stdout } = runIn(folder, "program.mjs")
     assert.match(stdout, /^answer: 42$/m, stderr)
     assert.strictEqual(status, 0)
+  })
+
+  it("says what to install for NATS", () => {
+    const program = `import { Transport } from "effect-mp"
+      import { Effect, Layer } from "effect"
+      const error = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(Transport.layerNats()))))
+      console.log(error.message)`
+    const { stdout } = runIn(folder, "--input-type=module", "-e", program)
+    assert.include(stdout, "the package @nats-io/transport-node is not installed: npm install @nats-io/transport-node")
   })
 
   it("has the licenses of what is built into its command line", () => {

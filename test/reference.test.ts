@@ -23,6 +23,7 @@ const categories = new Set([
   "groups",
   "guards",
   "layers",
+  "locks",
   "models",
   "monitoring",
   "names",

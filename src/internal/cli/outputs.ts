@@ -156,6 +156,7 @@ export const outputs = {
     next: Texts
   }),
   "web": Schema.Struct({ nodeId: Schema.String, url: Schema.String, allowsActions: Schema.Boolean }),
+  "ticket": Schema.Struct({ ticket: Schema.String, node: Schema.String, expires: Schema.Finite }),
   "errors": Schema.Array(Tag),
   "errors TAG": Tag,
   "doctor": Schema.Array(Schema.Struct({

@@ -13,9 +13,10 @@ import type { FamilyListener } from "./familyCopy.ts"
 import { type Asked, Follower, type Question, type SeedsOfNode } from "./follower.ts"
 import { GlobalNode } from "./globalNode.ts"
 import { Groups } from "./groups.ts"
+import { GuestReads } from "./guestReads.ts"
 import { Master } from "./master.ts"
 import { type Holding, OwnData } from "./ownData.ts"
-import { requests } from "./requests.ts"
+import { isForFollowers, requests } from "./requests.ts"
 import { Rounds } from "./rounds.ts"
 import { Global, type GlobalService } from "./service.ts"
 
@@ -24,11 +25,11 @@ export class Mesh implements GlobalService, NodeListener {
   readonly rounds = new Rounds()
   /** The groups that this node looks at. */
   readonly groups: Groups
-  private readonly router: Router
-  private readonly delivery: Delivery
+  readonly router: Router
+  readonly delivery: Delivery
   private readonly ownMaster: Master
-  private readonly ownData: OwnData
-  private readonly follower: Follower
+  readonly ownData: OwnData
+  readonly follower: Follower
   /** Nodes that said they are global, while they are up. */
   private readonly globals = new Set<string>()
   /** `undefined` until the node is a global one. */
@@ -48,7 +49,9 @@ export class Mesh implements GlobalService, NodeListener {
 
   /** Tells the network where this node listens. Addresses with labels or schemes are for those who know what they mean. */
   private tellAddresses(): void {
-    const { addresses, nodeId } = this.router
+    const { addresses, network, nodeId } = this.router
+    // A guest is dialled by nobody.
+    if (network.isGuest) return
     const scoped = addresses.filter((address) => !isForAll(address))
     this.ownData.set(listenersFamily, nodeId, addresses.filter(isForAll))
     if (scoped.length > 0) this.ownData.set(scopedFamily, nodeId, scoped)
@@ -70,7 +73,9 @@ export class Mesh implements GlobalService, NodeListener {
   }
 
   wrongEntry(family: string, key: string, value: unknown): string | undefined {
-    return this.ownData.wrong(family, key, value)
+    return this.router.network.isGuest
+      ? `this node, ${this.router.nodeId}, is a guest, which sets nothing`
+      : this.ownData.wrong(family, key, value)
   }
 
   hold(holding: Holding, value: unknown, ended: () => void): () => void {
@@ -170,8 +175,12 @@ export class Mesh implements GlobalService, NodeListener {
       greeted: (nodeId) => this.greeted(nodeId)
     })
     const takeBack = [
+      new GuestReads(this).install(),
       router.network.onMoved(() => this.tellAddresses()),
-      ...Array.from(table, ([name, request]) => router.requests.add(name, request)),
+      ...Array.from(
+        router.network.isGuest ? table.filter(([name]) => isForFollowers(name)) : table,
+        ([name, request]) => router.requests.add(name, request)
+      ),
       router.observed.network(() => ({
         master: this.master ?? null,
         isGlobal: this.isGlobal,

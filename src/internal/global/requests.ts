@@ -218,6 +218,9 @@ const ofOperators: Handlers = {
   }
 }
 
+/** Whether a node gets it of its master: a guest gets nothing else. */
+export const isForFollowers = (name: string): boolean => Object.hasOwn(toFollowers, name)
+
 /** All of them, by name, as the node port takes them. */
 export const requests = (parts: Parts): ReadonlyArray<readonly [string, Request]> =>
   Object.entries({ ...toFollowers, ...toGlobals, ...amongGlobals, ...ofOperators })

@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { holdsTimersBack } from "#platform"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -118,6 +119,14 @@ export class Connections implements Network {
 
   get addresses(): ReadonlyArray<string> {
     return this.listeners.addresses
+  }
+
+  get away(): string | undefined {
+    const { carrier, listeners } = this
+    // Who listens nowhere dials, by whatever there is.
+    const places = listeners.bound.length > 0 ? listeners.bound : schemesOf(carrier).map((scheme) => `${scheme}:`)
+    const whys = places.map((address) => carrier.away?.(address))
+    return whys.includes(undefined) ? undefined : whys[0]
   }
 
   onMoved(watcher: () => void): () => void {
@@ -431,6 +440,7 @@ export class Connections implements Network {
 
   /** This process stood still: said once, not for every link. */
   private stalled(late: number): void {
+    if (holdsTimersBack) return
     const now = this.router.monotonic()
     if (now - this.stalledAt < late) return
     this.stalledAt = now

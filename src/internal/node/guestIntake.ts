@@ -31,6 +31,11 @@ export class Allowance {
   take(amount: number): void {
     this.left -= amount
   }
+
+  /** So much more than there was has been taken. */
+  get debt(): number {
+    return Math.max(0, -this.left)
+  }
 }
 
 /** What an intake needs of whoever has it. */
@@ -83,6 +88,16 @@ export class Intake {
       this.end()
       this.host.overflow()
     } else this.goOnLater()
+  }
+
+  /** Bytes have come that are no message yet. Nothing of them waits, but there must not be too many. */
+  noise(size: number): void {
+    if (this.isOver) return
+    this.bytes.waitMillis(this.host.monotonic())
+    this.bytes.take(size)
+    if (this.bytes.debt <= this.limits.waitingBytes) return
+    this.end()
+    this.host.overflow()
   }
 
   private waitMillis({ message, name }: Waiting): number {

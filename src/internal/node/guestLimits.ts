@@ -24,11 +24,11 @@ export interface GuestOptions {
   readonly waitingBytes?: number | undefined
   /** How large a message of a guest may be, in bytes, at least 32,768. Default: 64 KiB. */
   readonly maxMessageSize?: number | undefined
-  /** How many messages may wait at a port before those of guests wait for it. Default: 100. */
+  /** How many messages may wait or be in hand at a port before those of guests wait for it; and how many calls of an rpc client may be open. Default: 100. */
   readonly mailbox?: number | undefined
   /** How many ports a guest may monitor. Default: 200. */
   readonly monitors?: number | undefined
-  /** How many families and groups a guest may follow. Default: 20. */
+  /** How many families and groups a guest may follow, and ask for at once. Default: 50. */
   readonly subscriptions?: number | undefined
   /** How many connections with rpc servers, and how many streams of bytes, a guest may have. Default: 8. */
   readonly connections?: number | undefined
@@ -47,7 +47,7 @@ export const guestDefaults: GuestLimits = {
   maxMessageSize: 64 * 1024,
   mailbox: 100,
   monitors: 200,
-  subscriptions: 20,
+  subscriptions: 50,
   connections: 8
 }
 

@@ -41,6 +41,8 @@ export interface PeerHost extends Pick<Host, "nodeId" | "unheard" | "counts"> {
   connect(peer: Peer): void
   /** A message came from the peer, for the port of this name. Answers what is wrong with it, if anything is. */
   receive(peer: Peer, name: unknown, message: Message): string | undefined
+  /** What has come of the peer, a guest, has been read. */
+  hasRead(peer: Peer): void
   /** Text of the peer was no UTF-8, and has come in part. */
   damaged(peer: Peer): void
   /** The peer has a link. What is sent now goes behind what waited. */
@@ -378,6 +380,10 @@ export class Peer implements LinkEvents, Runnable {
     const wrong = this.host.receive(this, name, message)
     if (wrong === undefined) return
     this.link?.giveUp(new LinkError({ reason: "bad_packet", peer: this.nodeId, detail: wrong }))
+  }
+
+  read(): void {
+    if (this.isGuest) this.host.hasRead(this)
   }
 
   damaged(): void {

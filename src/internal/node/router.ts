@@ -34,16 +34,10 @@ import { NodeLog } from "./nodeLog.ts"
 import { Observed } from "./observed.ts"
 import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
 import { type Place, Places } from "./places.ts"
-import { Registry } from "./registry.ts"
+import { Registry, type Request } from "./registry.ts"
 import { together, type Trace } from "./traces.ts"
 import { Traffic } from "./traffic.ts"
 import type { Turn } from "./waiters.ts"
-
-/**
- * A request that the node port answers: `["", NAME, ARG...]`. `from` is the node whose link it came on; it must take
- * any arguments without harm.
- */
-export type Request = (from: string, args: ReadonlyArray<unknown>) => void
 
 /** What a spawned port runs: called with the port's name and the arguments. */
 export type SpawnFunction = (portName: string, args: ReadonlyArray<unknown>, from: string) => void
@@ -76,6 +70,8 @@ export interface NodeService {
 
 /** Re-exported as `Node.Node`, where it is documented. */
 export class Node extends Context.Service<Node, NodeService>()("effect-mp/Node") {}
+
+export type { Request } from "./registry.ts"
 
 export { Witness } from "../port/receiver.ts"
 
@@ -585,6 +581,10 @@ export class Router implements NodeService, Host, PeerHost {
     else if (this.drain.hasBegun && this.drain.refuses(peer, receiver, message, aside?.patienceMillis !== undefined)) {
       this.failCallTo(message.at(-1), reasons.draining(this.nodeId))
     } else receiver.sendForeign(message, aside)
+  }
+
+  hasRead(peer: Peer): void {
+    this.guests.hasRead(peer)
   }
 
   damaged({ nodeId }: Peer): void {

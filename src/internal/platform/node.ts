@@ -110,6 +110,9 @@ export const watchEventLoop = (everyMillis: number): Lateness => {
   return histogram
 }
 
+/** Whether timers are held back now and then, though nothing stands still. */
+export const holdsTimersBack: boolean = false
+
 // ---- the process
 
 export const hostname = (): string => os.hostname()

@@ -212,6 +212,11 @@ export class Cell implements Receiver, Runnable {
     return this.box.length + this.batch.length - this.index
   }
 
+  /** Whether fewer than so many messages wait or are in hand, and one more does not end the port. */
+  hasRoomWithin(most: number): boolean {
+    return this.mailbox + (this.hands?.count ?? 0) < Math.min(most, this.settings.capacity ?? Infinity)
+  }
+
   /** Since when the oldest message is there that waits or is in hand, in milliseconds after the node; `undefined` if there is none. */
   get oldestSince(): number | undefined {
     const { life } = this

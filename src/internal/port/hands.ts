@@ -23,6 +23,10 @@ export class Hands {
     this.limits = limits
   }
 
+  get count(): number {
+    return this.fibers.size
+  }
+
   get areEmpty(): boolean {
     return this.fibers.size === 0
   }

@@ -47,7 +47,8 @@ export const usual: Settings = {
 export const settingsOf = (verb: string, protocol: Protocol | undefined, options: Options | undefined): Settings =>
   options === undefined ? usual : {
     capacity: capacityOf(verb, options.mailbox),
-    refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid) === "refuse",
+    refuses: oneOf(verb, "invalid", ["kill", "refuse"], options.invalid ?? (options.guests ? "refuse" : "kill")) ===
+      "refuse",
     scopesMessages: oneOf(verb, "handlerScope", ["port", "message"], options.handlerScope) === "message",
     limits: limitsOf(verb, protocol, options.concurrency),
     guests: truthOf(verb, "guests", options.guests)

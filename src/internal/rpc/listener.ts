@@ -34,6 +34,8 @@ interface Client {
   readonly partner: Cell
   /** The calls that are not answered yet. */
   readonly open: Set<unknown>
+  /** So many they may be. */
+  readonly mostOpen: number
 }
 
 /** A server's own port: when it is told to finish, it ends when all open calls are answered. */
@@ -172,7 +174,13 @@ export class Listener<R = never> {
     // A node speaks for its own ports, and for nobody else's.
     if (!isPortId(client) || nodeOf(client) !== from) partner.kill(refused("the client is no port of its node"))
     else if (format !== contentType) partner.kill(refused(`the client speaks ${format}, and the server ${contentType}`))
-    else this.connect({ id: ++this.lastClient, port: client, partner, open: new Set() })
+    else this.connect({ id: ++this.lastClient, port: client, partner, open: new Set(), mostOpen: this.mostOpen(from) })
+  }
+
+  /** How many calls a client there may have open. */
+  private mostOpen(nodeId: string): number {
+    const { network, peers } = this.router
+    return peers.get(nodeId)?.isGuest === true ? network.guestLimits?.mailbox ?? 0 : Infinity
   }
 
   private connect(client: Client): void {
@@ -196,11 +204,15 @@ export class Listener<R = never> {
   }
 
   /** Hands a message to the server. The next one of the client waits until it is decoded, and its handler has begun. */
-  private take({ id, open, partner }: Client, message: FromClientEncoded | undefined): Effect.Effect<unknown> | void {
+  private take(
+    { id, mostOpen, open, partner }: Client,
+    message: FromClientEncoded | undefined
+  ): Effect.Effect<unknown> | void {
     if (message === undefined) return partner.kill(refused("the client sent what is no message of rpc"))
     if (message._tag === "Request" && !open.has(message.id)) {
       // As what waits in the mailbox of a port that finishes: it is not begun, and its caller hears of the end.
       if (this.port.isFinishing) return
+      if (open.size >= mostOpen) return partner.kill(refused(`the client has more than ${mostOpen} calls open`))
       open.add(message.id)
       this.port.begin()
     }

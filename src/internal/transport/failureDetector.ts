@@ -1,6 +1,6 @@
 /**
- * Decides whether the other side of a link still lives: when it has to be sent a beat, and when it has been silent, or
- * has not read what it was sent, for too long. The shell looks at the link now and then; what it sees goes in, what is to
+ * Decides whether the other side of a link still lives: when it has to be sent a beat, when it is asked for one, and when it has been
+ * silent, or has not read what it was sent, for too long. The shell looks at the link now and then; what it sees goes in, what is to
  * be done comes out. All times are in milliseconds of a clock that never jumps.
  *
  * @internal
@@ -36,11 +36,15 @@ export interface Detector extends Traffic {
   /** Our own stall was already held against nobody, and nothing was heard since. */
   readonly graced: boolean
   readonly suspected: boolean
+  /** It was asked for a sign of life, and nothing was heard since. */
+  readonly asked: boolean
 }
 
 export type Action =
   /** Send a beat: nothing else was sent for a while. */
   | { readonly _tag: "Beat" }
+  /** Ask for a sign of life: the other side may have no timers to beat by, as a page that nobody looks at, and answers what comes. */
+  | { readonly _tag: "Ask" }
   /** This process stood still for so long: the silence may be its own fault, and counts from now. */
   | { readonly _tag: "Stalled"; readonly late: number }
   /** Let one turn of I/O pass, and look once more: what came meanwhile may not have been read yet. */
@@ -57,7 +61,8 @@ export const start = (patience: Patience, now: number): Detector => ({
   movedAt: now,
   checkedAt: now,
   graced: false,
-  suspected: false
+  suspected: false,
+  asked: false
 })
 
 /** How long to sleep between two checks, at most. Often enough for six beats within the other side's timeout. */
@@ -89,11 +94,15 @@ export const check = (
   const limit = Math.max(patience.timeoutMillis - 2.5 * period(patience), 4 * period(patience))
   const silent = beats && now - heardAt >= limit
   const overdue = silent || now - movedAt >= limit
+  const asked = before.asked && heardAt === before.heardAt
+  // Once is enough: what is sent on a link arrives, or the link is over.
+  const asks = beats && !overdue && !asked && now - heardAt >= patience.timeoutMillis / 3
   const actions: Array<Action> = []
   if (excused) actions.push({ _tag: "Stalled", late })
   if (overdue) {
     actions.push(before.suspected ? { _tag: silent ? "Silent" : "NotReading" } : { _tag: "CheckAgain" })
-  } else if (beats && traffic.sent === before.sent && traffic.buffered === 0) actions.push({ _tag: "Beat" })
+  } else if (asks) actions.push({ _tag: "Ask" })
+  else if (beats && traffic.sent === before.sent && traffic.buffered === 0) actions.push({ _tag: "Beat" })
   const { buffered, received, sent } = traffic
   // One by one: a link computes some of them, which a spread would leave out.
   const after: Detector = {
@@ -105,7 +114,8 @@ export const check = (
     movedAt,
     checkedAt: now,
     graced: excused || before.graced && !heard,
-    suspected: overdue
+    suspected: overdue,
+    asked: asked || asks
   }
   return [after, actions]
 }

@@ -12,7 +12,7 @@ import type { Link } from "./link.ts"
 import { LinkError } from "./linkError.ts"
 
 /** What is watched over: a link, or a connection beside one. */
-export type Watched = Pick<Link, "nodeId" | "received" | "sent" | "buffered" | "beat" | "lose" | "giveUp">
+export type Watched = Pick<Link, "nodeId" | "received" | "sent" | "buffered" | "beat" | "probe" | "lose" | "giveUp">
 
 /** Never ends by itself: the end of the link is to interrupt it. `stalled` is told when this very process stood still. */
 export const watch = (link: Watched, patience: Patience, stalled: (late: number) => void): Effect.Effect<never> =>
@@ -27,6 +27,9 @@ export const watch = (link: Watched, patience: Patience, stalled: (late: number)
         switch (action._tag) {
           case "Beat":
             link.beat()
+            break
+          case "Ask":
+            link.probe()
             break
           case "Stalled":
             stalled(action.late)

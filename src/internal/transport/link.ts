@@ -27,6 +27,8 @@ import { untold, type Wire } from "./wire.ts"
 /** Told what happens on a link. Called by the event loop: must not throw. */
 export interface LinkEvents {
   message(name: unknown, message: Message): void
+  /** All messages of what came last have been told. */
+  read(): void
   /** Text has come that is not UTF-8. What of it is no character stands in the message as U+FFFD. */
   damaged(): void
   /** The send buffer is empty again. */
@@ -341,6 +343,11 @@ export class Link {
     else this.requestsReceived++
     this.events?.message(name, message)
     return !this.over
+  }
+
+  /** What has come has been read: messages, a part of one, or signs of life. */
+  read(): void {
+    if (!this.over) this.events?.read()
   }
 
   damaged(): void {

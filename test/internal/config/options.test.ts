@@ -42,8 +42,12 @@ describe("the options of a run", () => {
       seeds: [],
       services: [],
       perlServices: [],
+      threads: undefined,
       metrics: undefined,
       otlp: undefined,
+      nats: undefined,
+      natsNetwork: undefined,
+      natsCredentials: undefined,
       logFormat: undefined,
       logLevel: [],
       monitorTimeout: Duration.seconds(30),
@@ -52,7 +56,8 @@ describe("the options of a run", () => {
       authOffer: ["hmac_sha3_512"],
       authAccept: ["hmac_sha3_512", "cleartext"],
       maxMessageSize: 67_108_864,
-      drainTimeout: Duration.seconds(10)
+      drainTimeout: Duration.seconds(10),
+      guests: undefined
     })
   })
 

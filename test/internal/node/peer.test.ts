@@ -12,6 +12,7 @@ const lookedFor = () => {
     counts: new Counts(),
     unheard: (what) => assert.fail(what),
     connect: () => {},
+    hasRead: () => {},
     damaged: () => {},
     receive: () => undefined,
     cameUp: () => {},

@@ -88,6 +88,14 @@ describe("a look", () => {
     ["does not beat when something was", ownKind, looks(1, { sent: 1 }), []],
     ["does not beat behind what has not left", ownKind, [...looks(1, { sent: 5 }), ...looks(1, { buffered: 5 })], []],
     ["never beats towards others", foreign, looks(1), []],
+    ["asks who was silent for a third of the time", ownKind, looks(4), ["Ask"]],
+    ["asks once", ownKind, looks(5), ["Beat"]],
+    ["asks again when the answer was all that came", ownKind, [
+      ...looks(4),
+      ...looks(1, { received: 1 }),
+      ...looks(4)
+    ], ["Ask"]],
+    ["never asks others", foreign, looks(4), []],
     ["gives no verdict before its time", ownKind, looks(7), ["Beat"]],
     ["nor before beats can come", { timeoutMillis: 20, peerTimeoutMillis: 20 }, [{ after: 10 }, { after: 10 }, {
       after: 10
@@ -149,7 +157,7 @@ describe("a look", () => {
       ...stall,
       buffered: 9
     }], ["Stalled 2900"]],
-    ["is late without saying so when it is a little late", ownKind, [{ after: 350, planned: 100 }], ["Beat"]]
+    ["is late without saying so when it is a little late", ownKind, [{ after: 350, planned: 100 }], ["Ask"]]
   ]
   for (const [title, patience, seen, last] of cases) {
     it(title, () => assert.deepStrictEqual(play(patience, seen).at(-1), last))
@@ -168,10 +176,16 @@ interface Side {
   next: number
   planned: number
   dead: boolean
+  held: boolean
   /** When what is on its way arrives. */
-  readonly arriving: Array<number>
+  readonly arriving: Array<{ readonly at: number; readonly isQuestion: boolean }>
   verdict: number | undefined
+  /** How often it has asked. */
+  asked: number
 }
+
+/** A side whose timers run once a minute alone, and which reads at once: as a page that nobody looks at. */
+const held = 60_000
 
 /** What two sides do, a millisecond at a time. Both look with the jitter of the shell, and as late as `lag` says. */
 class Line {
@@ -194,8 +208,10 @@ class Line {
         next: planned,
         planned,
         dead: false,
+        held: false,
         arriving: [],
-        verdict: undefined
+        verdict: undefined,
+        asked: 0
       }
     }
     this.sides = [side(timeouts[0], timeouts[1]), side(timeouts[1], timeouts[0])]
@@ -206,24 +222,29 @@ class Line {
   }
   run(until: number): void {
     for (; this.now < until; this.now++) {
-      for (const [i, side] of this.sides.entries()) {
-        while (side.arriving[0] !== undefined && side.arriving[0] <= this.now) {
-          side.arriving.shift()
+      for (const side of this.sides) {
+        while (side.arriving[0] !== undefined && side.arriving[0].at <= this.now) {
+          const { isQuestion } = side.arriving.shift()!
           side.traffic = { ...side.traffic, received: side.traffic.received + 1 }
+          if (isQuestion && !side.dead) this.send(side, false)
         }
-        if (!side.dead && this.now >= side.next) this.check(side, this.sides[1 - i]!)
+        if (!side.dead && this.now >= side.next) this.check(side)
       }
     }
   }
-  private check(side: Side, other: Side): void {
+  private send(side: Side, isQuestion: boolean): void {
+    side.traffic = { ...side.traffic, sent: side.traffic.sent + 1 }
+    this.sides[side === this.sides[0] ? 1 : 0].arriving.push({ at: this.now + this.delay, isQuestion })
+  }
+  private check(side: Side): void {
     const [detector, actions] = check(side.detector, this.now, side.planned, side.traffic)
     side.detector = detector
     side.planned = period(side.patience) * this.random(0.9, 1)
-    side.next = this.now + side.planned + this.random(0, this.lag)
+    side.next = side.held ? this.now + held : this.now + side.planned + this.random(0, this.lag)
     for (const { _tag } of actions) {
-      if (_tag === "Beat") {
-        side.traffic = { ...side.traffic, sent: side.traffic.sent + 1 }
-        other.arriving.push(this.now + this.delay)
+      if (_tag === "Beat" || _tag === "Ask") {
+        this.send(side, _tag === "Ask")
+        if (_tag === "Ask") side.asked++
       } else if (_tag === "CheckAgain") {
         side.planned = 0
         side.next = this.now + 1
@@ -243,6 +264,45 @@ describe("two nodes of our own kind", () => {
     line.run(20 * Math.max(one, two))
     assert.deepStrictEqual(line.sides.map((side) => side.verdict), [undefined, undefined])
   }, { arbitrary: { runs: 40 } })
+
+  it.prop(
+    "ask each other never, if both have the same timeout and all is in time",
+    [Timeout, Seed],
+    ([timeout, seed]) => {
+      const line = new Line([timeout, timeout], 0, 0, seed)
+      line.run(20 * timeout)
+      assert.deepStrictEqual(line.sides.map(({ asked }) => asked), [0, 0])
+    },
+    { arbitrary: { runs: 20 } }
+  )
+
+  it.prop(
+    "ask at most three times within a timeout, whatever happens",
+    [Timeout, Timeout, Seed],
+    ([one, two, seed]) => {
+      const line = new Line([one, two], Math.min(one, two) / 10, Math.min(one, two) / 2, seed)
+      line.run(20 * Math.max(one, two))
+      for (const { asked, patience } of line.sides) {
+        assert.isAtMost(
+          asked,
+          3 * 20 * Math.max(one, two) / patience.timeoutMillis
+        )
+      }
+    },
+    { arbitrary: { runs: 20 } }
+  )
+
+  it.prop(
+    "live side by side though one has timers once a minute alone",
+    [Timeout, Timeout, Seed],
+    ([one, two, seed]) => {
+      const line = new Line([one, two], Math.min(one, two) / 10, 0, seed)
+      line.sides[1].held = true
+      line.run(Math.max(5 * held / 2, 3 * one))
+      assert.deepStrictEqual(line.sides.map((side) => side.verdict), [undefined, undefined])
+    },
+    { arbitrary: { runs: 6 } }
+  )
 
   it.prop("see each other's end within the timeout", [Timeout, Timeout, Seed], ([one, two, seed]) => {
     const line = new Line([one, two], 1, 0, seed)

@@ -42,6 +42,7 @@ const onWire = (home?: LinkHome, keys?: ReadonlyMap<string, string>, framing?: "
   const link = linkOn(wire, home, keys, framing)
   link.attach({
     message: () => {},
+    read: () => {},
     damaged: () => {},
     drained: () => void state.drained++,
     lost: (error) => void state.lost.push(error.reason)
@@ -136,6 +137,7 @@ describe("a sender that waits for room", () => {
       let isWaiting = false
       link.attach({
         message: () => {},
+        read: () => {},
         damaged: () => {},
         lost: () => {},
         drained: () => {

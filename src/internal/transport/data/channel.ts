@@ -8,7 +8,7 @@ import { linger } from "../link.ts"
 import { LinkError } from "../linkError.ts"
 import type { Wire, WireEvents } from "../wire.ts"
 import type { Flow, Outlet } from "./flow.ts"
-import { FrameReader, frames, head } from "./frames.ts"
+import { beatWanted, FrameReader, frames, head } from "./frames.ts"
 
 /**
  * Beyond this many unsent bytes the sender waits, whatever the receiver has room for: no turn of the event loop is longer for it. It is more
@@ -32,7 +32,10 @@ export class Channel implements WireEvents, Outlet {
     this.wire = wire
     this.nodeId = nodeId
     this.flow = flow
-    this.reader = new FrameReader(flow)
+    this.reader = new FrameReader({
+      bytes: (piece) => flow.bytes(piece),
+      frame: (kind, value, text) => kind === frames.beat ? this.beaten(value) : flow.frame(kind, value, text)
+    })
     this.lost = lost
   }
 
@@ -52,6 +55,16 @@ export class Channel implements WireEvents, Outlet {
 
   beat(): void {
     this.write(head(frames.beat, 0))
+  }
+
+  /** Asks for a beat. */
+  probe(): void {
+    this.write(head(frames.beat, beatWanted))
+  }
+
+  private beaten(value: number): undefined {
+    // What has not left yet will be a sign as well; and who asks without reading gets no more for it.
+    if (value === beatWanted && this.wire.buffered === 0) this.beat()
   }
 
   data(chunk: Uint8Array): void {

@@ -18,9 +18,11 @@ export const frames = {
   taken: 4,
   /** From the receiver: it takes no more; why follows, as for `failed`. */
   stopped: 5,
-  /** From both: a sign of life. */
+  /** From both: a sign of life; with the number `beatWanted`, one that asks for another. */
   beat: 6
 } as const
+
+export const beatWanted = 1
 
 const headLength = 5
 /** So many octets a text has at most. */

@@ -122,8 +122,6 @@ export class Receiving implements Flow {
 
   frame(kind: number, _value: number, text: string): string | undefined {
     switch (kind) {
-      case frames.beat:
-        return undefined
       case frames.end:
         if (this.hasEnd) return "a second end"
         this.hasEnd = true

@@ -80,8 +80,6 @@ export class Sending implements Flow {
 
   frame(kind: number, value: number, text: string): string | undefined {
     switch (kind) {
-      case frames.beat:
-        return undefined
       case frames.room:
         this.room += value
         this.drained()

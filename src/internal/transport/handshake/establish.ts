@@ -258,6 +258,7 @@ class HandshakeShell implements TlsEvents {
     link.received += chunk.length
     try {
       this.decode!(chunk)
+      link.read()
     } catch (error) {
       if (!(error instanceof FramingError)) throw error
       link.giveUp(new LinkError({ reason: error.reason, peer: link.nodeId, detail: error.message }))

@@ -1,0 +1,228 @@
+/**
+ * Guests that mean harm: they send all that the protocol has, to a node that is open to guests, with a network behind it.
+ */
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as v8 from "node:v8"
+import * as vm from "node:vm"
+import { Global, Node, Port, Transport } from "../../src/index.ts"
+import { LogCatcher } from "../../src/internal/cli/run/logCatcher.ts"
+import { guestRequests } from "../../src/internal/node/guestGate.ts"
+import { serialization } from "../../src/internal/rpc/serialization.ts"
+import * as Rpc from "../../src/Rpc.ts"
+import { begin, until } from "../harness.ts"
+import { linkedTo, type MeshNode, meshTestOver } from "../meshWorld.ts"
+import { connectRaw, type RawPeer } from "../rawPeer.ts"
+import { handlers, Journal, Users } from "../rpcService.ts"
+import { SeededRandom } from "../simulation/random.ts"
+import { sized } from "../size.ts"
+import { harm, type Known } from "./insider.ts"
+import { dialRawGuest, enterRaw } from "./rawGuest.ts"
+
+v8.setFlagsFromString("--expose-gc")
+const collect = vm.runInNewContext("gc") as () => void
+
+const rounds = sized(120, 2000)
+const heapMargin = 24 * 1024 * 1024
+
+/** Requests that `emp run` adds, and those of nodes whose rooms are not all here. */
+const others = ["emp_stop", "emp_restart", "emp_reload", "emp_logs", "emp_log_tail", "emp_log_level", "no_such_request"]
+
+const test = meshTestOver(Transport.layerTcp)
+
+const ticketOf = (node: MeshNode, guest: string) =>
+  Effect.orDie(node.run(Node.ticket({ node: guest, expires: "1 hour" })))
+
+const makeThere = Port.remote("guests::make")
+
+/** A node that is open to guests, another node behind it, and what on the first one is closed and is open. */
+const network = Effect.fnUntraced(
+  function*(start: Parameters<Parameters<typeof test>[1]>[0]["start"], limits: Node.GuestOptions = {}) {
+    const seen: Array<unknown> = []
+    const closedTo = (node: MeshNode) => node.run(Port.make((...message) => void seen.push([node.id, ...message])))
+    const host = yield* start("host", {
+      global: true,
+      guests: { families: ["news"], messagesPerSecond: 1e6, bytesPerSecond: 1e9, ...limits }
+    })
+    const behind = yield* start("behind", { seeds: [host.address] })
+    yield* linkedTo(behind, "host")
+    yield* behind.has("'l", { host: [host.address], behind: [behind.address] })
+    const closed = yield* Effect.all(Array.from({ length: 5 }, () => closedTo(host)))
+    const far = yield* closedTo(behind)
+    const calls: Array<ReadonlyArray<unknown>> = []
+    // Answers whoever it is told to, with what it is told: as a careless program does.
+    const open = yield* host.run(Port.make((...message) => {
+      calls.push(message)
+      const [tag, to] = [message[0], message.at(-1)]
+      return typeof to === "string" && to.includes("#") ? Port.snd(to, tag, "answer") : Effect.void
+    }, { guests: true }))
+    yield* host.run(Layer.build(Port.implement(makeThere, () => Effect.sync(() => (seen.push("spawned"), {})))))
+    const server = yield* host.run(Effect.provide(Rpc.serve(Users, { name: "closed" }), handlers(new Journal())))
+    yield* host.run(Global.reg(closed[0]!, "group"))
+    yield* host.run(Global.reg(open, "group"))
+    yield* host.run(Global.set("secret", "key", "value"))
+    yield* host.run(Global.set("news", "key", "value"))
+    // A call of the node that waits, of another node than the guest.
+    const silent = yield* behind.run(Port.make({ ask: () => Effect.never }))
+    const call = yield* begin(host.run(Effect.exit(Port.cal(silent, "ask"))))
+    return { host, behind, closed, far, open, server, seen, calls, call }
+  }
+)
+
+/** What must stay as it is, whatever a guest sends. */
+const stateOf = ({ behind, host }: { readonly host: MeshNode; readonly behind: MeshNode }) =>
+  Effect.gen(function*() {
+    const { router } = host
+    return {
+      ports: Array.from(router.ports.keys()).toSorted(),
+      peers: Array.from(router.peers.keys()).filter((id) => id !== "guest/1"),
+      functions: Array.from(router.functions.names()).toSorted(),
+      isDraining: router.isDraining,
+      families: yield* Effect.forEach(["group", "secret", "news", "'g", "'l"], (family) => behind.family(family)),
+      openCalls: router.counts.calls.open,
+      links: yield* behind.run(Node.upNodes)
+    }
+  })
+
+/** Whatever the node sends elsewhere: to the other node, which would be asked, told or reached. */
+const sentTo = (node: MeshNode, other: string) => {
+  const link = node.router.linkTo(other)
+  return [link?.messagesSent, link?.requestsSent]
+}
+
+const attachLog = ({ router }: MeshNode): void => {
+  const catcher = new LogCatcher()
+  catcher.attach(router)
+}
+
+describe("a guest that means harm", () => {
+  test("changes nothing, reaches nothing that is closed, and no other node hears of it", (world) =>
+    Effect.gen(function*() {
+      const all = yield* network(world.start)
+      const { call, calls, closed, far, host, open, seen, server } = all
+      attachLog(host)
+      const ticket = yield* ticketOf(host, "guest/1")
+      const random = new SeededRandom("guests")
+      const requests = [...host.router.requests.names(), ...host.router.guests.requests.names(), ...others, ...others]
+      assert.includeMembers(requests, guestRequests as Array<string>)
+      const replies = () =>
+        Array.from(host.router.ports.keys()).filter((id) => host.router.ports.get(id)?._tag === "ReplyPort")
+      const known: Known = {
+        requests,
+        nodes: ["host", "behind", "guest/1", "nobody"],
+        ports: [...closed, ...replies(), far, open, server, "guest/1#x"],
+        busy: closed[1]!,
+        servers: [server],
+        format: (yield* serialization).contentType,
+        functions: [makeThere.name]
+      }
+      const before = yield* stateOf(all)
+      yield* until("nothing is on its way", () => host.router.linkTo("behind")!.buffered === 0)
+      const sent = sentTo(host, "behind")
+      let peer: RawPeer | undefined
+      let entries = 0
+      let heap = 0
+      for (let round = 0; round < rounds; round++) {
+        if (peer === undefined || peer.isClosed()) {
+          peer = yield* enterRaw(host.address, ticket)
+          entries++
+        }
+        if (round === Math.round(rounds / 3)) {
+          collect()
+          heap = process.memoryUsage().heapUsed
+        }
+        // To an open port with IDs of what is closed, wherever they stand.
+        const name = open.slice("host#".length)
+        const port = random.pick(known.ports)!
+        const named = [
+          [name, "x", port],
+          [name, "emp_drain", random.pick(known.nodes)!],
+          [name, { [port]: 1 }, [port]],
+          [name, "x", "guest/1#ear"]
+        ]
+        const packets = random.chance(0.3) ? named : harm(random, known, "guest/1")
+        const { counts } = host.router
+        const handled = counts.handled + counts.dropped.no_port + counts.refused
+        peer.write(packets.map((packet) => JSON.stringify(packet)).join(""))
+        const ended = peer
+        peer.send(["", "time", "guest/1#fence", round])
+        yield* until(
+          `round ${round} is over`,
+          () => ended.isClosed() || ended.packets.some((packet) => packet[0] === "fence" && packet[1] === round)
+        )
+        assert.isAtLeast(counts.handled + counts.dropped.no_port + counts.refused, handled)
+        assert.isFalse(peer.packets.some((packet) => JSON.stringify(packet).includes("\"secret\"")))
+        peer.packets.length = 0
+      }
+      assert.deepStrictEqual(seen, [])
+      assert.deepStrictEqual(sentTo(host, "behind"), sent)
+      assert.deepStrictEqual(yield* stateOf(all), before)
+      assert.isUndefined(call.pollUnsafe())
+      assert.isAbove(calls.length, 0)
+      assert.isAbove(entries, 3)
+      peer?.socket.destroy()
+      yield* until("it is gone", () => host.router.guests.count === 0)
+      collect()
+      assert.isBelow(process.memoryUsage().heapUsed - heap, heapMargin)
+      assert.isBelow(world.warnings().length, 600)
+    }))
+
+  test("sees of the database what is open, and of groups the ports that are", (world) =>
+    Effect.gen(function*() {
+      const { closed, host, open } = yield* network(world.start)
+      const peer = yield* enterRaw(host.address, yield* ticketOf(host, "guest/1"))
+      const ask = (family: string) =>
+        Effect.gen(function*() {
+          peer.packets.length = 0
+          peer.send(["", "g_db_family", family, "q"], ["", "g_mon1", family])
+          yield* until("both answers", () => peer.packets.length >= 2)
+          return peer.packets.map((packet) => packet[3])
+        })
+      assert.deepStrictEqual(yield* ask("news"), [{ key: "value" }, { key: "value" }])
+      assert.deepStrictEqual(yield* ask("group"), [{ [open]: null }, { [open]: null }])
+      assert.deepStrictEqual(yield* ask("secret"), [{}, null])
+      assert.deepStrictEqual(yield* ask("'l"), [{}, null])
+      assert.deepStrictEqual(yield* ask("'g"), [{}, null])
+      peer.packets.length = 0
+      yield* host.run(Global.del("group", closed[0]!))
+      yield* host.run(Global.set("news", "key", "other"))
+      yield* until("it hears of news", () => peer.packets.length > 0)
+      assert.deepStrictEqual(peer.packets, [["", "g_chg2", "news", { key: "other" }, []]])
+    }))
+
+  test("is nobody else: not another guest, nor a node, nor by what another one has sent", (world) =>
+    Effect.gen(function*() {
+      const { host } = yield* network(world.start)
+      const [one, other] = [yield* ticketOf(host, "guest/1"), yield* ticketOf(host, "guest/2")]
+      const first = yield* enterRaw(host.address, one)
+      for (
+        const [ticket, lies] of [
+          [other, { nodeId: "guest/1" }],
+          [one, { nodeId: "guest/2" }],
+          [one, { asMember: true }],
+          [one, { nodeId: "behind" }],
+          [one, { nodeId: "behind", asMember: true }],
+          [other, { authLine: first.authLine }]
+        ] as const
+      ) {
+        const liar = yield* dialRawGuest(host.address, ticket, lies)
+        yield* liar.closed
+      }
+      assert.strictEqual(host.router.guests.count, 1)
+      assert.isFalse(first.isClosed())
+      assert.deepStrictEqual(yield* host.run(Node.upNodes), ["behind"])
+    }))
+
+  test("is not seen by nodes of another kind", (world) =>
+    Effect.gen(function*() {
+      const { host, open } = yield* network(world.start)
+      const perl = yield* connectRaw(host.address, { nodeId: "perl" })
+      yield* perl.settle
+      const guest = yield* enterRaw(host.address, yield* ticketOf(host, "guest/1"))
+      guest.send([open.slice("host#".length), "x", "perl#ear"], ["", "snd", "perl#ear", "hello"])
+      yield* guest.closed
+      const heard = yield* perl.settle
+      assert.deepStrictEqual(heard, [])
+    }))
+})
