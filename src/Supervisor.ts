@@ -1408,7 +1408,7 @@ export type Place = failovers.Place
  * ```
  *
  * @see {@link failover} which provides it
- * @category references
+ * @category services
  * @since 0.1.0
  */
 export const FencingToken: Context.Reference<number | undefined> = leases.FencingToken
