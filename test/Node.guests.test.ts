@@ -257,6 +257,32 @@ describe("a guest", () => {
       assert.deepStrictEqual((yield* node.run(Node.peers)).map(({ guestUntil }) => guestUntil), [undefined])
     }))
 
+  test("that comes a second time while it is there is refused, and nobody is alarmed", (world) =>
+    Effect.gen(function*() {
+      const node = yield* host(world)
+      const ticket = yield* ticketOf(node, "guest/1")
+      const [first, second] = [yield* enter(world, ticket), yield* enter(world, ticket)]
+      yield* echo(first, yield* openEcho(node))
+      assert.strictEqual((yield* Effect.flip(second.dial(node.address))).reason, "node_id_taken")
+      assert.isTrue(yield* isUp(first, node.id))
+      assert.deepStrictEqual(world.logs.filter((line) => line.startsWith(`ERROR ${node.id}`)), [])
+    }))
+
+  for (const limits of [{ links: 1 }, { linksPerAddress: 1 }]) {
+    test(`is one of as many as there may be: ${JSON.stringify(limits)}`, (world) =>
+      Effect.gen(function*() {
+        const node = yield* host(world, { guests: limits })
+        const open = yield* openEcho(node)
+        const first = yield* visit(world, node)
+        assert.strictEqual(yield* echo(first, open), "hello")
+        const second = yield* visit(world, node, "guest/2")
+        assert.include(["handshake_closed", "auth_failed"], (yield* Effect.flip(second.dial(node.address))).reason)
+        yield* first.stop
+        yield* until("there is room", () => Effect.map(node.run(Node.peers), (peers) => peers.length === 0))
+        assert.strictEqual(yield* echo(second, open), "hello")
+      }))
+  }
+
   test("comes to a node with a certificate by its ticket alone", (world) =>
     Effect.gen(function*() {
       const node = yield* host(world, { cert: pem("a"), nodeIdInCert: true })
