@@ -283,6 +283,12 @@ describe("a guest", () => {
       }))
   }
 
+  test("comes to no node that has a certificate alone: that needs a secret to take guests", (world) =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(host(world, { secret: undefined, cert: pem("a") }))
+      assert.strictEqual(error._tag === "InvalidOption" && error.option, "guests")
+    }))
+
   test("comes to a node with a certificate by its ticket alone", (world) =>
     Effect.gen(function*() {
       const node = yield* host(world, { cert: pem("a"), nodeIdInCert: true })
