@@ -14,6 +14,7 @@ describe("examples/cluster", () => {
     }
     const [, keeper] = await Promise.any([a, b, c].map((node) => node.sees(/^the keeper begins on ([abc])$/m)))
     assert.include(["a", "b", "c"], keeper)
+    await caller.sees(/^\w+ is counted by c, \d+ ms after \w+$/m)
     await c.end("SIGKILL")
     await caller.sees(/^\w+ is counted by [ab], \d+ ms after c$/m)
   })
