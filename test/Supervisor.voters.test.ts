@@ -312,6 +312,22 @@ describe("a failover service with voters", () => {
       assert.isTrue(neverTwice())
     }))
 
+  test("stays where the lease is when a node is met again on which it has not stopped in time", (logs) =>
+    Effect.gen(function*() {
+      let stuckFor = 40_000
+      const { joinAll, running, runs, runsOn } = makeParty({}, () => Effect.sleep(stuckFor))
+      yield* joinAll
+      yield* runsOn("a")
+      yield* TestNetwork.part(["a"], ["b", "c"])
+      yield* runsOn("a,b")
+      stuckFor = 0
+      yield* heal
+      yield* runsOn("b")
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual([running(), runs.length], ["b", 2])
+      assert.deepStrictEqual(logs.filter((line) => line.includes("ran on")), [])
+    }))
+
   test("takes no part any more when it is stopped while it waits", () =>
     Effect.gen(function*() {
       const { join, parts, running, takePart } = makeParty()
