@@ -32,7 +32,10 @@ export const ticket = (sources: Sources, node: string, expires: string, json: bo
     const end = yield* checkTicket({ node, expires: time })
     const [secret] = (yield* runOptions(sources)).secret
     if (secret === undefined) {
-      return yield* new InvalidOption({ option: "secret", problem: "missing: a ticket is made of the network's secret" })
+      return yield* new InvalidOption({
+        option: "secret",
+        problem: "missing: a ticket is made of the network's secret"
+      })
     }
     const made = writeTicket({ nodeId: node, expires: end, key: ticketKey(Redacted.value(secret), node, end) })
     yield* json ? printOutput("ticket", { ticket: made, node, expires: end * 1000 }) : Console.log(made)
