@@ -107,12 +107,13 @@ describe.skipIf(!hasBrowser)("pages that are nodes", () => {
   })
 
   it("leave when their ticket ends, as both ends say, and come back with a new one", async () => {
-    const { page } = await open("?millis=2000")
+    const { faults, page } = await open("?millis=2000")
     await tells(page, "met", "lost ticket_expired")
     const node = await nodeOf(page)
     await server.sees(new RegExp(`^gone ${node}: ticket_expired$`, "m"))
     await page.evaluate(() => guest.renew())
     await tells(page, "met", "lost ticket_expired", "met")
+    assert.deepStrictEqual(faults, [])
   })
 
   it("stay out without a ticket, and from where nobody is let in", async () => {
@@ -131,9 +132,6 @@ describe.skipIf(!hasBrowser)("pages that are nodes", () => {
     const [, ticks] = await server.sees(/^hidden is at (\d+),hidden$/m)
     assert.isBelow(Number(ticks), 20, "of 35")
     assert.notMatch(server.stdout, /gone hidden/)
-  })
-
-  it("say nothing, and make their server say nothing, that somebody would have to see", () => {
     assert.strictEqual(server.stderr, "")
   })
 
@@ -141,7 +139,7 @@ describe.skipIf(!hasBrowser)("pages that are nodes", () => {
     const port = await freePort()
     const first = begin(port)
     await first.sees(/^open$/m)
-    const { page } = await openAt(`http://localhost:${port}`, "")
+    const { faults, page } = await openAt(`http://localhost:${port}`, "")
     await tells(page, "met")
     await first.end("SIGKILL")
     await tells(page, "met", "lost link_lost")
@@ -151,5 +149,6 @@ describe.skipIf(!hasBrowser)("pages that are nodes", () => {
     await tells(page, "met", "lost link_lost", "met", "lost peer_silent")
     second.child.kill("SIGCONT")
     await tells(page, "met", "lost link_lost", "met", "lost peer_silent", "met")
+    assert.deepStrictEqual(faults.filter((fault) => !/^WebSocket connection to .* failed: /.test(fault)), [])
   })
 })
