@@ -280,7 +280,7 @@ export interface Options {
   /**
    * Whether guests may send to the port and monitor it: nodes that have come with a ticket, if this node lets any in (`guests` of
    * `Node.Options`). They are strangers: a protocol says what they may send. A message of theirs that names a port which is not open to them,
-   * or another node's, is refused, and answers to their calls go to them alone. Default: false.
+   * or a node, is refused, and answers to their calls go to them alone. Default: false.
    */
   readonly guests?: boolean | undefined
 }

@@ -100,7 +100,7 @@ describe("--json", () => {
       return [...own, ...subcommands.flatMap((below) => withJson(below, path))]
     }
     const chain =
-      /^(?:del|add|set|gen)|^(?:nodeid|secret|cert|seeds|binds|metrics|otlp|emp_services|services|profile|parent)$|_|^(?:advertise|scopes|secure|autocork|nodelay)$/
+      /^(?:del|add|set|gen)|^(?:nodeid|secret|cert|seeds|binds|metrics|otlp|emp_services|services|profile|parent)$|_|^(?:advertise|scopes|guests|secure|autocork|nodelay)$/
     const all = withJson(Completions.fromCommand(command), []).filter((name) => !chain.test(name))
     const told = new Set(names.map((name) => name.replaceAll(/ [A-Z]+/g, "")))
     assert.deepStrictEqual(all.filter((name) => !told.has(name) && !silent.has(name)), [])
@@ -123,6 +123,7 @@ describe("--json", () => {
     ["bench", "worker"],
     ["reload", "worker"],
     ["init", join(home, "project")],
+    ["ticket", "guest/1"],
     ["errors"],
     ["errors TAG", "no_such_port"],
     ["showprofile"],
@@ -132,7 +133,7 @@ describe("--json", () => {
     ["stop", "worker"]
   ])("prints for %s what the code says", async (name, ...args) => {
     const words = name.replaceAll(/ [A-Z]+/g, "").split(" ")
-    const isOfNetwork = !/^(?:errors|init|show)/.test(name)
+    const isOfNetwork = !/^(?:errors|init|show|ticket)/.test(name)
     const { code, stderr, stdout } = isOfNetwork
       ? await ended(...words, ...args)
       : await begin(...words, ...args, "--json").exits()

@@ -158,15 +158,15 @@ const shown = (request: unknown): string => JSON.stringify(typeof request === "s
 
 const judgeMessage = (open: Open, name: string, message: Message): Verdict => {
   if (!open.isOpen(name)) return drop
-  const last = message.at(-1)
-  // By its answer the port would speak to whoever is named: a node port would take it for a request.
-  const isForOthers = open.isCall(name, message)
-    ? !isOwnPort(open, last)
-    : typeof last === "string" && open.isNode(last)
-  return { _tag: isForOthers || namesOthers(open, message) ? "Refuse" : "Message", name, message }
+  // By its answer the port would speak to whoever is named.
+  const isForOthers = open.isCall(name, message) && !isOwnPort(open, message.at(-1))
+  return { _tag: isForOthers || namesOthers(open, message.slice(1)) ? "Refuse" : "Message", name, message }
 }
 
-/** Whether a value has in it the ID of a port that the guest cannot reach itself: on this node or on another one. */
+/**
+ * Whether a value has in it the ID of a port that the guest cannot reach itself, on this node or on another one. That of a node is its node
+ * port's, which would take what it is sent for a request.
+ */
 const namesOthers = (open: Open, value: unknown): boolean => {
   if (typeof value === "string") return isOfOthers(open, value)
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return false
@@ -175,7 +175,7 @@ const namesOthers = (open: Open, value: unknown): boolean => {
 }
 
 const isOfOthers = (open: Open, text: string): boolean => {
-  if (!text.includes("#") || !isPortId(text)) return false
+  if (!isPortId(text)) return false
   const node = nodeOf(text)
   return open.isNode(node) && !(node === open.host && open.isOpen(nameOf(text)))
 }

@@ -5,7 +5,9 @@
  *
  * @internal
  */
+import type { Aside } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
+import type { Counts } from "../port/counts.ts"
 import type { Message, Receiver } from "../port/receiver.ts"
 import { isReplyPort } from "../port/replyPort.ts"
 import type { Link } from "../transport/link.ts"
@@ -13,16 +15,16 @@ import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { ownRequests, readAside } from "../transport/ownRequests.ts"
 import { parseAddress } from "../values/address.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
-import { reasons } from "../values/reason.ts"
-import { dataRequests } from "./dataConnections.ts"
-import { answerDrain, drainRequests } from "./drain.ts"
+import { type Reason, reasons } from "../values/reason.ts"
+import { type DataConnections, dataRequests } from "./dataConnections.ts"
+import { answerDrain, type DrainHost, drainRequests } from "./drain.ts"
 import { abandonedRequest, refusedRequest, spawnRequest, ticketRequest } from "./fullRequests.ts"
 import { judge, type Open, type Verdict } from "./guestGate.ts"
 import { Intake } from "./guestIntake.ts"
 import type { GuestLimits } from "./guestLimits.ts"
+import type { Network } from "./network.ts"
 import type { Peer } from "./peer.ts"
-import { Registry } from "./registry.ts"
-import type { Request, Router } from "./router.ts"
+import { Registry, type Request } from "./registry.ts"
 
 /** Requests that do the same for a guest as for every node: the gate has looked at what they name. */
 const asForAll: ReadonlySet<string> = new Set([
@@ -38,6 +40,21 @@ const asForAll: ReadonlySet<string> = new Set([
   dataRequests.off
 ])
 
+/** What this needs of its node. */
+export interface GuestHost extends DrainHost {
+  readonly network: Pick<Network, "guestLimits" | "isNewTicket">
+  readonly requests: Registry<Request>
+  readonly data: DrainHost["data"] & Pick<DataConnections, "isOpenToGuests" | "countWith">
+  readonly counts: Counts
+  now(): number
+  monotonic(): number
+  after(millis: number, act: () => void): () => void
+  portNamed(name: string): Receiver | undefined
+  deliverFrom(peer: Peer, name: string, message: Message, aside?: Aside): void
+  refused(receiver: Receiver, message: Message, reason: Reason): void
+  request(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): void
+}
+
 /** Timers are set for no longer than this: clocks are moved. */
 const longestMillis = 24 * 3600 * 1000
 /** So many streams of bytes all guests may have together: there is room for those of others. */
@@ -47,7 +64,8 @@ const mostStreams = 128
 interface Guest {
   readonly peer: Peer
   readonly link: Link
-  readonly host: string
+  /** Where it comes from. */
+  readonly machine: string
   readonly open: Open
   readonly intake: Intake
   /** Families that it follows: how to end that. */
@@ -61,7 +79,7 @@ interface Guest {
 }
 
 /** The machine at an address, or what else it is of. */
-const hostIn = (address: string): string => parseAddress(address, "")?.host ?? address
+const machineOf = (address: string): string => parseAddress(address, "")?.host ?? address
 
 /** Whether a port takes messages of a guest with this node ID. */
 const isOpenTo = (receiver: Receiver | undefined, guest: string): boolean => {
@@ -77,12 +95,12 @@ export class Guests {
   readonly functions = new Registry<true>()
   /** Whether the network has a node with this ID, as far as whoever keeps the addresses knows. */
   isKnown: (nodeId: string) => boolean = () => false
-  private readonly router: Router
+  private readonly host: GuestHost
   /** By node ID. */
   private readonly guests = new Map<string, Guest>()
 
-  constructor(router: Router) {
-    this.router = router
+  constructor(host: GuestHost) {
+    this.host = host
     const own: Record<string, Request> = {
       mon1: (from, [name]) => this.monitors(from, name),
       [drainRequests.begins]: (from) => this.drains(from),
@@ -90,13 +108,13 @@ export class Guests {
       [ticketRequest]: (from, [expires, proof]) => this.hasNewTicket(from, expires, proof),
       [dataRequests.begin]: (from, args) => this.sends(from, args),
       // It has dialled the link: nobody else can dial the one or the other.
-      [dataRequests.dial]: (from, [number]) => router.request(from, dataRequests.off, number, "unreachable")
+      [dataRequests.dial]: (from, [number]) => host.request(from, dataRequests.off, number, "unreachable")
     }
     for (const [name, request] of Object.entries(own)) this.requests.add(name, request)
   }
 
   private get limits(): GuestLimits | undefined {
-    return this.router.network.guestLimits
+    return this.host.network.guestLimits
   }
 
   get count(): number {
@@ -105,7 +123,7 @@ export class Guests {
 
   /** Whether a port of this node is open to all guests. */
   isOpen(port: string): boolean {
-    const receiver = this.router.ports.get(port)
+    const receiver = this.host.ports.get(port)
     return receiver !== undefined && isCell(receiver) && receiver.settings.guests === true
   }
 
@@ -117,16 +135,16 @@ export class Guests {
     expires: number | undefined,
     address: string
   ): readonly [LinkErrorReason, string] | undefined {
-    const { limits, router } = this
+    const { host, limits } = this
     if (limits === undefined) return ["auth_failed", "it is a guest, and this node takes none"]
     if (expires === undefined) return ["auth_failed", "it is a guest, and does not say when its ticket ends"]
-    if (expires * 1000 <= router.now()) return ["auth_failed", "it is a guest, and its ticket has ended"]
+    if (expires * 1000 <= host.now()) return ["auth_failed", "it is a guest, and its ticket has ended"]
     if (this.isNode(nodeId, nodeId)) return ["guest_not_taken", "a node of the network has its node ID"]
     const known = this.guests.get(nodeId)
     const others = Array.from(this.guests.values()).filter((guest) => guest !== known)
     if (others.length >= limits.links) return ["guest_not_taken", `there are ${others.length} guests already`]
-    const host = hostIn(address)
-    const near = others.filter((guest) => guest.host === host).length
+    const machine = machineOf(address)
+    const near = others.filter((guest) => guest.machine === machine).length
     return near < limits.linksPerAddress
       ? undefined
       : ["guest_not_taken", `there are ${near} guests from this address already`]
@@ -134,13 +152,13 @@ export class Guests {
 
   /** A guest has a link. */
   linked(peer: Peer, link: Link, until: number): void {
-    const { limits, router } = this
+    const { host, limits } = this
     if (limits === undefined) return
     const { nodeId } = peer
     const open = this.openTo(nodeId)
     const intake = new Intake({
-      monotonic: () => router.monotonic(),
-      after: (millis, act) => router.after(millis, act),
+      monotonic: () => host.monotonic(),
+      after: (millis, act) => host.after(millis, act),
       hasRoom: (name, message) => link.hasRoom && this.hasRoom(readAside(message)?.to ?? name, limits),
       deliver: (name, message) => this.carryOut(guest, judge(open, name, message)),
       overflow: () => this.end(link, "guest_limit", `more than ${limits.waitingBytes} bytes of it wait`)
@@ -148,7 +166,7 @@ export class Guests {
     const guest: Guest = {
       peer,
       link,
-      host: hostIn(link.address),
+      machine: machineOf(link.address),
       open,
       intake,
       followed: new Map(),
@@ -171,10 +189,10 @@ export class Guests {
 
   /** Ends the link when the ticket does. */
   private endInTime(guest: Guest, until: number): void {
-    const leftMillis = until * 1000 - this.router.now()
+    const leftMillis = until * 1000 - this.host.now()
     guest.forget()
     if (leftMillis <= 0) return this.end(guest.link, "ticket_expired")
-    guest.forget = this.router.after(Math.min(leftMillis, longestMillis), () => this.endInTime(guest, until))
+    guest.forget = this.host.after(Math.min(leftMillis, longestMillis), () => this.endInTime(guest, until))
   }
 
   private end(link: Link, reason: LinkErrorReason, detail?: string): void {
@@ -184,33 +202,33 @@ export class Guests {
   // ---- what a guest sends
 
   private openTo(guest: string): Open {
-    const { router } = this
+    const { host } = this
     return {
       guest,
-      host: router.nodeId,
-      isOpen: (name) => isOpenTo(router.portNamed(name), guest),
+      host: host.nodeId,
+      isOpen: (name) => isOpenTo(host.portNamed(name), guest),
       isCall: (name, message) => {
-        const receiver = router.portNamed(name)
+        const receiver = host.portNamed(name)
         return receiver !== undefined && isCell(receiver) && receiver.isAsked(message)
       },
       isOpenFunction: (name) => this.functions.has(name),
-      isOpenPlace: (id) => router.data.isOpenToGuests(id),
+      isOpenPlace: (id) => host.data.isOpenToGuests(id),
       isNode: (nodeId) => this.isNode(nodeId, guest)
     }
   }
 
   /** Whether somebody else than this guest has the node ID. */
   private isNode(nodeId: string, guest: string): boolean {
-    const { router } = this
-    if (nodeId === router.nodeId || this.isKnown(nodeId)) return true
-    const peer = router.peers.get(nodeId)
+    const { host } = this
+    if (nodeId === host.nodeId || this.isKnown(nodeId)) return true
+    const peer = host.peers.get(nodeId)
     return peer?.state === "up" && (nodeId !== guest || !peer.isGuest)
   }
 
   /** A busy port has enough to do: what guests send it waits for it. */
   private hasRoom(name: unknown, { mailbox }: GuestLimits): boolean {
     const port = portName(name)
-    const receiver = port === undefined || port === "" ? undefined : this.router.portNamed(port)
+    const receiver = port === undefined || port === "" ? undefined : this.host.portNamed(port)
     return receiver === undefined || !isCell(receiver) || receiver.hasRoomWithin(mailbox)
   }
 
@@ -232,20 +250,20 @@ export class Guests {
   }
 
   private carryOut(guest: Guest, verdict: Verdict): void {
-    const { router } = this
+    const { host } = this
     const { link, peer } = guest
     switch (verdict._tag) {
       case "Message": {
         const { patienceMillis } = verdict
         const aside = patienceMillis === undefined ? undefined : { span: undefined, patienceMillis, link }
-        return router.deliverFrom(peer, verdict.name, verdict.message, aside)
+        return host.deliverFrom(peer, verdict.name, verdict.message, aside)
       }
       case "Request":
         return this.request(guest, verdict.request, verdict.args)
       case "NoSuchPort":
-        return peer.sendDeath(verdict.name, reasons.no_such_port(`${router.nodeId}#${verdict.name}`))
+        return peer.sendDeath(verdict.name, reasons.no_such_port(`${host.nodeId}#${verdict.name}`))
       case "Drop":
-        router.counts.dropped.no_port++
+        host.counts.dropped.no_port++
         return
       case "Refuse":
         return this.refuse(peer.nodeId, verdict.name, verdict.message)
@@ -255,25 +273,25 @@ export class Guests {
   }
 
   private refuse(guest: string, name: string, message: Message): void {
-    const receiver = this.router.portNamed(name)
+    const receiver = this.host.portNamed(name)
     const why = reasons.invalid_message(message[0], "it names a port that is not open to the guest who has sent it")
     const caller = message.at(-1)
     // It may name the port of a call that somebody else waits for.
     const isOwn = isPortId(caller) && nodeOf(caller) === guest
-    if (receiver !== undefined) this.router.refused(receiver, isOwn ? message : [], why)
+    if (receiver !== undefined) this.host.refused(receiver, isOwn ? message : [], why)
   }
 
   private request({ peer: { nodeId } }: Guest, request: string, args: ReadonlyArray<unknown>): void {
-    const { router } = this
-    const handler = this.requests.get(request) ?? (asForAll.has(request) ? router.requests.get(request) : undefined)
+    const { host } = this
+    const handler = this.requests.get(request) ?? (asForAll.has(request) ? host.requests.get(request) : undefined)
     if (handler === undefined) return
-    router.log.guarded(`the request ${request} of guest ${nodeId} failed`, () => handler(nodeId, args))
+    host.log.guarded(`the request ${request} of guest ${nodeId} failed`, () => handler(nodeId, args))
   }
 
   private monitors(from: string, name: unknown): void {
     const guest = this.guests.get(from)
     const port = portName(name)
-    const receiver = port === undefined ? undefined : this.router.portNamed(port)
+    const receiver = port === undefined ? undefined : this.host.portNamed(port)
     if (guest === undefined || port === undefined || receiver === undefined) return
     if (guest.peer.monitoredHere >= (this.limits?.monitors ?? 0)) return this.end(guest.link, "guest_limit", "monitors")
     guest.peer.monitoredBy(port, receiver)
@@ -283,34 +301,34 @@ export class Guests {
     const guest = this.guests.get(from)
     if (guest === undefined || guest.peer.isDraining) return
     guest.peer.isDraining = true
-    answerDrain(this.router, from)
+    answerDrain(this.host, from)
   }
 
   private spawns(from: string, args: ReadonlyArray<unknown>): void {
     const guest = this.guests.get(from)
     const name = portName(args[0])
-    if (guest === undefined || name === undefined || this.router.portNamed(name) !== undefined) return
+    if (guest === undefined || name === undefined || this.host.portNamed(name) !== undefined) return
     if (this.hasAll(guest)) return this.end(guest.link, "guest_limit", "connections")
-    this.router.requests.get(spawnRequest)?.(from, args)
-    const made = this.router.portNamed(name)
+    this.host.requests.get(spawnRequest)?.(from, args)
+    const made = this.host.portNamed(name)
     if (made === undefined) return
     guest.spawned++
     made.watch(() => void guest.spawned--)
   }
 
   private hasAll(guest: Guest): boolean {
-    const streams = this.router.data.countWith((nodeId) => nodeId === guest.peer.nodeId)
+    const streams = this.host.data.countWith((nodeId) => nodeId === guest.peer.nodeId)
     return guest.spawned + streams >= (this.limits?.connections ?? 0)
   }
 
   private sends(from: string, args: ReadonlyArray<unknown>): void {
     const guest = this.guests.get(from)
     if (guest === undefined) return
-    const streams = this.router.data.countWith((nodeId) => this.guests.has(nodeId))
+    const streams = this.host.data.countWith((nodeId) => this.guests.has(nodeId))
     if (this.hasAll(guest) || streams >= mostStreams) {
-      return this.router.request(from, dataRequests.off, args[1], "too_many")
+      return this.host.request(from, dataRequests.off, args[1], "too_many")
     }
-    this.router.requests.get(dataRequests.begin)?.(from, args)
+    this.host.requests.get(dataRequests.begin)?.(from, args)
   }
 
   /** It stays for as long as its new ticket says. */
@@ -320,7 +338,7 @@ export class Guests {
     if (typeof expires !== "number" || typeof proof !== "string") {
       return this.end(guest.link, "not_for_guests", "a new ticket")
     }
-    if (!this.router.network.isNewTicket(guest.link, expires, proof)) {
+    if (!this.host.network.isNewTicket(guest.link, expires, proof)) {
       return this.end(guest.link, "not_for_guests", "a new ticket that no secret of this node has made")
     }
     this.endInTime(guest, expires)

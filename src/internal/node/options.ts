@@ -58,6 +58,7 @@ export interface Options {
   readonly authAccept?: ReadonlyArray<string> | undefined
   readonly maxMessageSize?: number | undefined
   readonly drainTimeout?: Duration.Input | undefined
+  /** What makes the node a guest. */
   readonly ticket?: Text | undefined
   readonly guests?: boolean | GuestOptions | undefined
 }

@@ -3,6 +3,13 @@
  *
  * @internal
  */
+
+/**
+ * A request that the node port answers: `["", NAME, ARG...]`. `from` is the node whose link it came on; it must take
+ * any arguments without harm.
+ */
+export type Request = (from: string, args: ReadonlyArray<unknown>) => void
+
 export class Registry<A> {
   private readonly entries = new Map<string, ReadonlyArray<A>>()
 

@@ -34,16 +34,10 @@ import { NodeLog } from "./nodeLog.ts"
 import { Observed } from "./observed.ts"
 import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
 import { type Place, Places } from "./places.ts"
-import { Registry } from "./registry.ts"
+import { Registry, type Request } from "./registry.ts"
 import { together, type Trace } from "./traces.ts"
 import { Traffic } from "./traffic.ts"
 import type { Turn } from "./waiters.ts"
-
-/**
- * A request that the node port answers: `["", NAME, ARG...]`. `from` is the node whose link it came on; it must take
- * any arguments without harm.
- */
-export type Request = (from: string, args: ReadonlyArray<unknown>) => void
 
 /** What a spawned port runs: called with the port's name and the arguments. */
 export type SpawnFunction = (portName: string, args: ReadonlyArray<unknown>, from: string) => void
@@ -76,6 +70,8 @@ export interface NodeService {
 
 /** Re-exported as `Node.Node`, where it is documented. */
 export class Node extends Context.Service<Node, NodeService>()("effect-mp/Node") {}
+
+export type { Request } from "./registry.ts"
 
 export { Witness } from "../port/receiver.ts"
 
@@ -357,6 +353,7 @@ export class Router implements NodeService, Host, PeerHost {
         `kil of the node port ${to} is refused: it would take the node with it`
       )
     }
+    if (!this.isForNodes(`kil of ${to}`)) return
     this.peer(node).kill(nameOf(to), reason)
   }
 
@@ -366,7 +363,14 @@ export class Router implements NodeService, Host, PeerHost {
     if (receiver !== undefined && isCell(receiver)) receiver.finishAndEnd(reason)
     else if (receiver !== undefined || !isPortId(to) || nodeOf(to) === this.nodeId || nameOf(to) === "") {
       this.kill(to, reason)
-    } else this.peer(nodeOf(to)).finish(nameOf(to), reason)
+    } else if (this.isForNodes(`kil of ${to}`)) this.peer(nodeOf(to)).finish(nameOf(to), reason)
+  }
+
+  /** Whether this node may do what no guest may: a guest that did it would lose its link. */
+  private isForNodes(what: string): boolean {
+    if (!this.network.isGuest) return true
+    this.log.warnSome("a guest", `${what} is refused: this node is a guest`)
+    return false
   }
 
   /**
@@ -375,7 +379,7 @@ export class Router implements NodeService, Host, PeerHost {
    */
   spawn(node: string, owner: string, ...request: ReadonlyArray<unknown>): void {
     if (node === this.nodeId) this.send(node, [fullRequests.spawn, owner, ...request])
-    else this.peer(node).spawn(owner, request)
+    else if (this.isForNodes(`spawn on ${node}`)) this.peer(node).spawn(owner, request)
   }
 
   /** Calls back once, when the port has ended or its node cannot be reached. The result takes the monitor back. */

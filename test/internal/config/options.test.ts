@@ -52,7 +52,8 @@ describe("the options of a run", () => {
       authOffer: ["hmac_sha3_512"],
       authAccept: ["hmac_sha3_512", "cleartext"],
       maxMessageSize: 67_108_864,
-      drainTimeout: Duration.seconds(10)
+      drainTimeout: Duration.seconds(10),
+      guests: undefined
     })
   })
 
