@@ -18,9 +18,8 @@ import type { Carrier, Wire, WireEvents } from "../src/internal/transport/wire.t
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
+import { threadsAsTcp, unixAsTcp, webSocketAsTcp } from "./asTcp.ts"
 import { isOfLife } from "./life.ts"
-import { threadsAsTcp } from "./threadsAsTcp.ts"
-import { webSocketAsTcp } from "./webSocketAsTcp.ts"
 
 /** Its hexadecimal form has letters. */
 export const secret = "swordfish & mellon"
@@ -28,10 +27,11 @@ export const secret = "swordfish & mellon"
 /** Other networks that tests can have in the place of TCP. */
 const others: Readonly<Record<string, Layer.Layer<Transport.Transport>>> = {
   threads: threadsAsTcp,
+  unix: unixAsTcp,
   websocket: webSocketAsTcp
 }
 
-/** With `TEST_WIRE=threads` or `TEST_WIRE=websocket` it is that. */
+/** With `TEST_WIRE=unix` and so on it is that. */
 const chosen = process.env["TEST_WIRE"] ?? ""
 const network: readonly [name: string, transport: Layer.Layer<Transport.Transport>] = chosen in others
   ? [chosen, others[chosen]!]
