@@ -233,9 +233,9 @@ class CuttableWire implements Wire {
       }
     })
   }
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array, left?: () => void): void {
     if (this.frozen) this.stuck += bytes.length
-    else this.inner.write(bytes)
+    else this.inner.write(bytes, left)
   }
   end(closed: () => void): void {
     if (!this.frozen) this.inner.end(closed)
