@@ -1,10 +1,13 @@
 /** Servers of NATS as tests want them: started, killed, stopped and started again by pid, on a port of their own. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createConnection } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
+import * as Transport from "../src/Transport.ts"
 import { freePort } from "./freePort.ts"
 
 /** Whether there is a server on this machine. */
@@ -98,3 +101,13 @@ export const sharedNats = (): Promise<NatsServer> => {
   })
   return shared
 }
+
+let lastNetwork = 0
+
+/** Transport over NATS on a network of its own, of the server that tests share. */
+export const layerOwnNats: Layer.Layer<Transport.Transport, Transport.LinkError> = Layer.unwrap(
+  Effect.map(
+    Effect.promise(sharedNats),
+    ({ url }) => Transport.layerNats({ servers: url, network: `${process.pid}-${++lastNetwork}` })
+  )
+)
