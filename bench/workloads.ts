@@ -4,6 +4,7 @@ import { bytesBeside } from "./workloads/bytes.ts"
 import { calls } from "./workloads/calls.ts"
 import { choices } from "./workloads/choices.ts"
 import { death } from "./workloads/death.ts"
+import { entities } from "./workloads/entities.ts"
 import { lives } from "./workloads/lives.ts"
 import { memory } from "./workloads/memory.ts"
 import { natsWorkloads } from "./workloads/nats.ts"
@@ -29,6 +30,7 @@ export const workloads: ReadonlyArray<Workload> = [
   manyToOne,
   ...calls,
   choices,
+  ...entities,
   ...wires,
   ...bytesBeside,
   ...threads,

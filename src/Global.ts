@@ -1474,6 +1474,8 @@ export interface Lease {
  * `acquire` of a key that this owner holds answers what it holds: two parts of a program that have to keep out of each other's way use `hold`,
  * or have a table each.
  *
+ * When the scope of the table has closed, or its port was killed, nothing is held: `acquire` answers none, and `hold` and `ready` wait for ever.
+ *
  * @category models
  * @since 0.1.0
  */

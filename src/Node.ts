@@ -868,7 +868,8 @@ export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter,
  *
  * **Details**
  *
- * A node that is to be part of a network (`Global.layer`) has to find it first; one that drains is not ready any more. Of a node that `emp run`
+ * A node that is to be part of a network (`Global.layer`) has to find it first; one that drains is not ready any more, nor is one that listens only
+ * at servers which are away (`Transport.layerNats`). Of a node that `emp run`
  * runs all services have to be up.
  *
  * **Example** (A node by itself lacks nothing)

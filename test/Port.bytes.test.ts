@@ -25,6 +25,7 @@ import {
   transports,
   until,
   upNodes,
+  wires,
   within,
   type World
 } from "./harness.ts"
@@ -101,7 +102,7 @@ const pair = Effect.fnUntraced(function*(world: World, a: Node.Options = {}, b: 
 const socket = (name: string): string => `unix:/tmp/effect-mp-bytes-${process.pid}-${name}.sock`
 
 const ways = [
-  ...transports.map(([name, layer]) => [name, layer, "127.0.0.1:*", "127.0.0.1:*"] as const),
+  ...wires.map(([name, layer]) => [name, layer, "127.0.0.1:*", "127.0.0.1:*"] as const),
   ["Unix sockets", Transport.layerUnix, socket("a"), socket("b")],
   ["WebSockets", Transport.layerWebSocket(), "ws://127.0.0.1:*/a", "ws://127.0.0.1:*/b"],
   ["two transports", Transport.any([Transport.layerUnix, Transport.layerTcp]), "127.0.0.1:*", socket("c")]
@@ -145,6 +146,19 @@ for (const [name, transport, bindOfA, bindOfB] of ways) {
           yield* send(from, id, pieces(50))
           assert.strictEqual(yield* Fiber.join(size), 50 * piece)
         }
+      }))
+
+    test("are still the program's own, which may send them again", (world) =>
+      Effect.gen(function*() {
+        const [a, b] = yield* both(world)
+        const bytes = new Uint8Array(piece).fill(7)
+        for (let n = 0; n < 2; n++) {
+          const { id, stream } = yield* b.run(Port.bytes())
+          const size = yield* begin(sizeOf(stream))
+          yield* send(a, id, Stream.make(bytes, bytes))
+          assert.strictEqual(yield* within("all of it", Fiber.join(size)), 2 * piece)
+        }
+        assert.deepStrictEqual(bytes, new Uint8Array(piece).fill(7))
       }))
 
     test("hold up no message while nobody reads them, and take no more memory than the window", (world) =>

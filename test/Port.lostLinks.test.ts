@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Port } from "../src/index.ts"
+import { natsAsTcp } from "./asTcp.ts"
 import { collector, connect, roundTrip, testOver, wires } from "./harness.ts"
-import { natsAsTcp } from "./natsAsTcp.ts"
 import { hasNats, ifNats } from "./natsServer.ts"
 
 const silent = Port.make(() => {})

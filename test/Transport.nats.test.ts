@@ -1,14 +1,18 @@
 /** Nodes over a real server of NATS, and what may happen to that: whatever it is, no message is missing before a monitor has fired. */
 import { assert, describe, it } from "@effect/vitest"
-import { connect } from "@nats-io/transport-node"
+import { connect, nkeyAuthenticator, nkeys } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { Node, Port, Transport } from "../src/index.ts"
 import { pem } from "./certificates.ts"
 import { makeLogs, secret, until } from "./harness.ts"
-import { hasNats, ifNats, NatsServer, sharedNats, startNats } from "./natsServer.ts"
-import { Feeding, ownConnection, sendAtOnce, startOn } from "./natsWorld.ts"
+import { hasNats, ifNats, NatsServer, sharedNats } from "./natsServer.ts"
+import { Feeding, ownConnection, sendAtOnce, startNats, startOn } from "./natsWorld.ts"
 import { freePort, root, start } from "./processes.ts"
 import { isFull, sized } from "./size.ts"
 
@@ -126,7 +130,7 @@ describe("no message is missing before the monitor fires", () => {
   )
 })
 
-describe("a process that stands still", () => {
+describe("a process that is gone, or stands still", () => {
   const sink = (nats: NatsServer) =>
     Effect.gen(function*() {
       const process = yield* Effect.sync(() => start([`${root}test/fixtures/natsSink.ts`, "sink", secret, nats.url]))
@@ -134,6 +138,19 @@ describe("a process that stands still", () => {
       return { process, port }
     })
   const patient = { monitorTimeout: "30 seconds" } as const
+
+  test(
+    "is missed as soon as something is sent to it, long before nodes lose their patience",
+    Effect.gen(function*() {
+      const nats = yield* server()
+      const { port, process } = yield* sink(nats)
+      const a = yield* startOn({ nats: { servers: nats.url }, node: { monitorTimeout: "10 minutes" } }, "a")
+      yield* a.run(Port.cal(port, "count", "a"))
+      yield* Effect.promise(() => process.end("SIGKILL"))
+      const error = yield* a.run(Effect.flip(Port.cal(port, "count", "a")))
+      assert.strictEqual(error._tag === "Killed" && error.linkError, "link_lost")
+    })
+  )
 
   test(
     "makes its senders wait, while the server keeps little for it, and gets all when it goes on",
@@ -183,22 +200,23 @@ describe("a process that stands still", () => {
   )
 })
 
-describe("a server that is away", () => {
-  const build = (options: Transport.NatsOptions, binds = ["nats:"]) =>
-    Effect.gen(function*() {
-      const logs = makeLogs("no nodes")
-      const node = Node.layer({ nodeId: "a", secret: "swordfish", binds }).pipe(
-        Layer.provide(Transport.any([Transport.layerTcp, Transport.layerNats(options)]))
-      )
-      const context = yield* Layer.build(node).pipe(Effect.provide(logs.layer))
-      return { logs: logs.lines, lacks: Effect.provide(Node.lacks, context) }
-    })
+/** A node that says what it lacks. */
+const awayFrom = (options: Transport.NatsOptions, binds = ["nats:"]) =>
+  Effect.gen(function*() {
+    const logs = makeLogs("no nodes")
+    const node = Node.layer({ nodeId: "a", secret: "swordfish", binds }).pipe(
+      Layer.provide(Transport.any([Transport.layerTcp, Transport.layerNats(options)]))
+    )
+    const context = yield* Layer.build(node).pipe(Effect.provide(logs.layer))
+    return { logs: logs.lines, lacks: Effect.provide(Node.lacks, context) }
+  })
 
+describe("a server that is away", () => {
   test(
     "is told once at the start, and to probes; and that it is there",
     Effect.gen(function*() {
       const port = yield* Effect.promise(freePort)
-      const { lacks, logs } = yield* build({ servers: `nats://me:secret@127.0.0.1:${port}` })
+      const { lacks, logs } = yield* awayFrom({ servers: `nats://me:secret@127.0.0.1:${port}` })
       const away = `no connection to nats://127.0.0.1:${port} (connection refused)`
       assert.deepStrictEqual(yield* lacks, [away])
       yield* Effect.sleep("1500 millis")
@@ -217,7 +235,7 @@ describe("a server that is away", () => {
     "does not matter to the probes of a node that listens elsewhere too",
     Effect.gen(function*() {
       const port = yield* Effect.promise(freePort)
-      const { lacks } = yield* build({ servers: `127.0.0.1:${port}` }, ["nats:", "127.0.0.1:*"])
+      const { lacks } = yield* awayFrom({ servers: `127.0.0.1:${port}` }, ["nats:", "127.0.0.1:*"])
       assert.deepStrictEqual(yield* lacks, [])
     })
   )
@@ -271,6 +289,70 @@ describe("who may not", () => {
       const stranger = yield* startOn(as(nats, "stranger:p"), "stranger")
       const error = yield* Effect.flip(stranger.dial("nats:there"))
       assert.strictEqual(error.message, "nats:there: cannot connect (Connection refused)")
+    })
+  )
+})
+
+describe("who logs in", () => {
+  const dials = (nats: Transport.NatsOptions) =>
+    Effect.gen(function*() {
+      const a = yield* startOn({ nats }, "a")
+      yield* startOn({ nats }, "b")
+      yield* a.dial("nats:b")
+    })
+
+  test(
+    "does so with a token before the host",
+    Effect.gen(function*() {
+      const { port } = yield* server(`authorization { token: "s3cret/+" }`)
+      yield* dials({ servers: `nats://${encodeURIComponent("s3cret/+")}@127.0.0.1:${port}` })
+    })
+  )
+
+  test(
+    "does so with a key, by a connection of one's own",
+    Effect.gen(function*() {
+      const user = nkeys.createUser()
+      const nats = yield* server(`authorization { users: [{ nkey: ${user.getPublicKey()} }] }`)
+      const options: Transport.NatsOptions = {
+        servers: nats.url,
+        connect: (options) => connect({ ...options, authenticator: nkeyAuthenticator(user.getSeed()) })
+      }
+      yield* dials(options)
+    })
+  )
+
+  test(
+    "does so over TLS, and to a server alone that somebody vouches for",
+    Effect.gen(function*() {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-mp-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+      )
+      const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")]
+      const names = ["-subj", "/CN=nats", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
+      execFileSync(
+        "openssl",
+        [
+          "req",
+          "-x509",
+          "-newkey",
+          "ec",
+          "-pkeyopt",
+          "ec_paramgen_curve:prime256v1",
+          "-nodes",
+          "-keyout",
+          key,
+          "-out",
+          cert
+        ].concat(names),
+        { stdio: "ignore" }
+      )
+      const { port } = yield* server(`tls { cert_file: "${cert}", key_file: "${key}" }`)
+      const servers = `tls://127.0.0.1:${port}`
+      yield* dials({ servers, tls: { caFile: cert } })
+      const { lacks } = yield* awayFrom({ servers })
+      assert.match((yield* lacks).join(), /no connection to nats:.*certificate/)
     })
   )
 })

@@ -10,7 +10,7 @@ import { afterAll } from "vitest"
 import * as TestNetwork from "../src/TestNetwork.ts"
 import * as Transport from "../src/Transport.ts"
 import { until } from "./harness.ts"
-import { layerOwnNats } from "./natsAsTcp.ts"
+import { layerOwnNats } from "./natsServer.ts"
 import { hasNats, ifNats } from "./natsServer.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "effect-mp-"))

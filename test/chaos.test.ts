@@ -3,11 +3,12 @@ import * as Struct from "effect/Struct"
 import type { Summary } from "./chaos/chaos.ts"
 import { onHosts } from "./chaos/namespaces.ts"
 import { wires } from "./chaos/wires.ts"
+import { hasNats } from "./natsServer.ts"
 import { start } from "./processes.ts"
 import { sized } from "./size.ts"
 
 describe("chaos", () => {
-  it.each(sized(["tcp"], Struct.keys(wires)))(
+  it.each(sized(["tcp"], Struct.keys(wires).filter((wire) => wire !== "nats" || hasNats)))(
     "of nodes that are killed, stopped and restarted under load loses nothing in silence, over %s",
     async (wire) => {
       const flags = ["--wire", wire, ...sized(["--minutes", "0.05", "--processes", "4"], ["--minutes", "0.2"])]

@@ -44,7 +44,9 @@ describe("the table of the examples", () => {
       const programs = rows.filter(({ command }) => command !== "").map((row) => [row, type(row)] as const)
       for (const [{ command, file }, program] of programs) {
         if (/^(node|npx) /.test(command)) assert.strictEqual((await program.exits()).code, 0, command)
-        else await program.sees(file === "jobs/front.ts" ? /Listening on/ : /is ready, listening on/)
+        else {await program.sees(
+            /^(?:jobs\/front|page\/server)\.ts$/.test(file) ? /Listening on/ : /is ready, listening on/
+          )}
       }
     })
   }

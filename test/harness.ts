@@ -18,10 +18,8 @@ import type { Carrier, Wire, WireEvents } from "../src/internal/transport/wire.t
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
+import { natsAsTcp, threadsAsTcp, unixAsTcp, webSocketAsTcp } from "./asTcp.ts"
 import { isOfLife } from "./life.ts"
-import { natsAsTcp } from "./natsAsTcp.ts"
-import { threadsAsTcp } from "./threadsAsTcp.ts"
-import { webSocketAsTcp } from "./webSocketAsTcp.ts"
 
 /** Its hexadecimal form has letters. */
 export const secret = "swordfish & mellon"
@@ -30,10 +28,11 @@ export const secret = "swordfish & mellon"
 const others: Readonly<Record<string, Layer.Layer<Transport.Transport>>> = {
   nats: natsAsTcp,
   threads: threadsAsTcp,
+  unix: unixAsTcp,
   websocket: webSocketAsTcp
 }
 
-/** With `TEST_WIRE=threads`, `TEST_WIRE=websocket` or `TEST_WIRE=nats` it is that. */
+/** With `TEST_WIRE=unix` and so on it is that. */
 const chosen = process.env["TEST_WIRE"] ?? ""
 const network: readonly [name: string, transport: Layer.Layer<Transport.Transport>] = chosen in others
   ? [chosen, others[chosen]!]
@@ -235,9 +234,9 @@ class CuttableWire implements Wire {
       }
     })
   }
-  write(bytes: Uint8Array): void {
+  write(bytes: Uint8Array, left?: () => void): void {
     if (this.frozen) this.stuck += bytes.length
-    else this.inner.write(bytes)
+    else this.inner.write(bytes, left)
   }
   end(closed: () => void): void {
     if (!this.frozen) this.inner.end(closed)

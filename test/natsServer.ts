@@ -1,17 +1,23 @@
 /** Servers of NATS as tests want them: started, killed, stopped and started again by pid, on a port of their own. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createConnection } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { onTestFinished } from "vitest"
-import { eventually, freePort } from "./processes.ts"
+import { setTimeout } from "node:timers/promises"
+import * as Transport from "../src/Transport.ts"
+import { freePort } from "./freePort.ts"
 
 /** Whether there is a server on this machine. */
 export const hasNats = spawnSync("nats-server", ["--version"]).error === undefined
 
 /** A title that says when a test is not run. */
 export const ifNats = (title: string): string => hasNats ? title : `${title}: NOT RUN, there is no nats-server`
+
+/** Much longer than even a busy machine needs. */
+const mostTries = 1500
 
 const isListening = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -48,7 +54,10 @@ export class NatsServer implements AsyncDisposable {
 
   async begin(): Promise<void> {
     this.child = spawn("nats-server", ["-c", this.config], { stdio: "ignore" })
-    await eventually("the NATS server listens", () => isListening(this.port))
+    for (let tries = 0; !await isListening(this.port); tries++) {
+      if (tries === mostTries) throw new Error("the NATS server does not listen")
+      await setTimeout(20)
+    }
   }
 
   /** Changes the configuration of the server while it runs. */
@@ -82,13 +91,6 @@ export class NatsServer implements AsyncDisposable {
   }
 }
 
-/** A server that ends with the test. */
-export const startNats = async (config?: string): Promise<NatsServer> => {
-  const server = await NatsServer.start(config)
-  onTestFinished(() => server[Symbol.asyncDispose]())
-  return server
-}
-
 let shared: Promise<NatsServer> | undefined
 
 /** One server for all tests of this process that do nothing to it. */
@@ -99,3 +101,13 @@ export const sharedNats = (): Promise<NatsServer> => {
   })
   return shared
 }
+
+let lastNetwork = 0
+
+/** Transport over NATS on a network of its own, of the server that tests share. */
+export const layerOwnNats: Layer.Layer<Transport.Transport, Transport.LinkError> = Layer.unwrap(
+  Effect.map(
+    Effect.promise(sharedNats),
+    ({ url }) => Transport.layerNats({ servers: url, network: `${process.pid}-${++lastNetwork}` })
+  )
+)

@@ -4,11 +4,20 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import { onTestFinished } from "vitest"
 import { NodeRouter, type Router } from "../src/internal/node/router.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { makeLogs, secret } from "./harness.ts"
+import { NatsServer } from "./natsServer.ts"
+
+/** A server that ends with the test. */
+export const startNats = async (config?: string): Promise<NatsServer> => {
+  const server = await NatsServer.start(config)
+  onTestFinished(() => server[Symbol.asyncDispose]())
+  return server
+}
 
 export interface NatsNode {
   readonly id: string

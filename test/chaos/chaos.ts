@@ -9,7 +9,7 @@ import { SeededRandom } from "../simulation/random.ts"
 import type { Event, Stamped, Trace } from "../simulation/trace.ts"
 import { merge, now } from "./events.ts"
 import { inTime, type Life } from "./lives.ts"
-import { type WireName, wires } from "./wires.ts"
+import { type Between, type WireName, wires } from "./wires.ts"
 import type { WorkerOptions } from "./worker.ts"
 
 export interface ChaosOptions {
@@ -24,6 +24,8 @@ export interface Summary {
   readonly kills: number
   readonly stops: number
   readonly ends: number
+  /** How often that was harmed which is between them. */
+  readonly between: number
   readonly messages: number
   readonly channels: number
   /** How many children supervisors had on other nodes, one after the other. */
@@ -73,7 +75,7 @@ export class Chaos {
   private readonly events: Array<Stamped> = []
   private places: ReadonlyArray<Place> = []
   private leave: () => Promise<void> = () => Promise.resolve()
-  private readonly counts = { kills: 0, stops: 0, ends: 0 }
+  private readonly counts = { kills: 0, stops: 0, ends: 0, between: 0 }
   /** When a process was killed or stopped for long, and which node that was. */
   private readonly deaths: Array<{ readonly nodeId: string; readonly at: number; readonly how: "kill" | "stop" }> = []
   private isOver = false
@@ -100,6 +102,7 @@ export class Chaos {
     await Promise.all(this.places.map((place) => this.start(place)))
     const until = now() + this.options.minutes * 60_000
     const doings: Array<Promise<void>> = []
+    if (ground.between !== undefined) doings.push(this.harmBetween(ground.between, until))
     while (now() < until && !this.isOver) {
       await sleep(this.random.between(200, 1200))
       const place = this.random.pick(this.places.filter(({ isBusy }) => !isBusy))
@@ -166,6 +169,28 @@ export class Chaos {
         await this.start(place)
     }
     place.isBusy = false
+  }
+
+  /** Does something to what is between the nodes, again and again. */
+  private async harmBetween(between: Between, until: number): Promise<void> {
+    const random = new SeededRandom(`between ${this.options.seed}`)
+    for (;;) {
+      await sleep(random.between(1000, 5000))
+      if (now() > until || this.isOver) return
+      const how = random.weighted({ kill: 2, stop: 1 })
+      const pause = random.between(0, 1.5 * monitorTimeout)
+      this.emit({ _tag: "Fault", what: `${how} what is between`, nodes: this.places.map(({ nodeId }) => nodeId) })
+      this.counts.between++
+      if (how === "kill") {
+        await between.kill()
+        await sleep(pause)
+        await between.start()
+      } else {
+        between.stop()
+        await sleep(pause)
+        between.goOn()
+      }
+    }
   }
 
   /** Lets all come to rest, hears what they see, ends them, and checks. */

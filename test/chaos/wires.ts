@@ -5,11 +5,12 @@
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import * as Global from "../../src/Global.ts"
 import * as Node from "../../src/Node.ts"
 import * as Transport from "../../src/Transport.ts"
+import { freePort } from "../freePort.ts"
+import { NatsServer } from "../natsServer.ts"
 import { type Life, startProcess, startThread } from "./lives.ts"
 import type { WorkerOptions } from "./worker.ts"
 
@@ -21,6 +22,16 @@ interface Ground {
   readonly seeds: ReadonlyArray<string>
   /** When all nodes have ended. */
   readonly leave: () => Promise<void>
+  /** What is in between them. */
+  readonly between?: Between
+}
+
+/** What links the nodes and can be harmed itself. */
+export interface Between {
+  readonly kill: () => Promise<void>
+  readonly start: () => Promise<void>
+  readonly stop: () => void
+  readonly goOn: () => void
 }
 
 interface ChaosWire {
@@ -29,14 +40,6 @@ interface ChaosWire {
   /** `seedIds` are the first of the nodes. */
   readonly prepare: (seedIds: ReadonlyArray<string>, nodeIds: ReadonlyArray<string>, folder: string) => Promise<Ground>
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 
 /** Processes with an address each, which stays when another life comes into their place. */
 const processes = (
@@ -70,10 +73,34 @@ const threads: ChaosWire = {
   }
 }
 
+/** Where the server of a run is: its processes inherit it. */
+const natsServer = "CHAOS_NATS"
+
+const nats: ChaosWire = {
+  transport: Layer.orDie(Layer.suspend(() => Transport.layerNats({ servers: process.env[natsServer] }))),
+  start: startProcess,
+  prepare: async (seedIds) => {
+    const server = await NatsServer.start()
+    process.env[natsServer] = server.url
+    return {
+      bindOf: () => "nats:",
+      seeds: seedIds.map((nodeId) => `nats:${nodeId}`),
+      leave: () => server[Symbol.asyncDispose](),
+      between: {
+        kill: () => server.kill(),
+        start: () => server.begin(),
+        stop: () => server.signal("SIGSTOP"),
+        goOn: () => server.signal("SIGCONT")
+      }
+    }
+  }
+}
+
 export const wires = {
   tcp: processes(Transport.layerTcp, async () => `127.0.0.1:${await freePort()}`),
   unix: processes(Transport.layerUnix, (nodeId, folder) => `unix:${join(folder, nodeId)}.sock`),
   websocket: processes(Transport.layerWebSocket(), async () => `ws://127.0.0.1:${await freePort()}/nodes`),
+  nats,
   threads
 } satisfies Readonly<Record<string, ChaosWire>>
 

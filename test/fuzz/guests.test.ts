@@ -225,4 +225,53 @@ describe("a guest that means harm", () => {
       const heard = yield* perl.settle
       assert.deepStrictEqual(heard, [])
     }))
+
+  test("and does not read what it is sent is not answered any more", (world) =>
+    Effect.gen(function*() {
+      const { host } = yield* network(world.start)
+      yield* host.run(Global.set("news", "large", "x".repeat(300_000)))
+      const peer = yield* enterRaw(host.address, yield* ticketOf(host, "guest/1"))
+      peer.socket.pause()
+      const questions = Array.from({ length: 300 }, (_, n) => ["", "g_db_family", "news", `q${n}`])
+      peer.write(questions.map((packet) => JSON.stringify(packet)).join(""))
+      yield* until("it is there", () => host.router.linkTo("guest/1") !== undefined)
+      const link = host.router.linkTo("guest/1")!
+      let most = 0
+      yield* until("it is full", () => {
+        most = Math.max(most, link.buffered)
+        return !link.hasRoom
+      })
+      for (let turn = 0; turn < 50; turn++) {
+        yield* Effect.sleep("2 millis")
+        most = Math.max(most, link.buffered)
+      }
+      assert.isBelow(most, 4 * 1024 * 1024)
+    }))
+
+  const tooMany: ReadonlyArray<
+    readonly [string, Node.GuestOptions, (open: string, nth: number) => ReadonlyArray<unknown>]
+  > = [
+    ["monitors", { monitors: 3 }, (open) => ["", "mon1", open]],
+    ["families", { subscriptions: 3 }, (_, nth) => ["", "g_mon1", `family${nth}`]],
+    ["messages that wait", { waitingBytes: 3000, messagesPerSecond: 1 }, (open) => [open, "x"]],
+    ["bytes in one message", { maxMessageSize: 32_768 }, (open) => [open, "x".repeat(33_000)]]
+  ]
+  for (const [what, limits, packet] of tooMany) {
+    test(`and has more ${what} than it may loses its link, and nobody else does`, (world) =>
+      Effect.gen(function*() {
+        const { host } = yield* network(world.start, limits)
+        const opens = yield* Effect.all(
+          Array.from({ length: 10 }, () => host.run(Port.make(() => {}, { guests: true })))
+        )
+        const names = opens.map((open) => open.slice("host#".length))
+        const [peer, other] = [
+          yield* enterRaw(host.address, yield* ticketOf(host, "guest/1")),
+          yield* enterRaw(host.address, yield* ticketOf(host, "guest/2"))
+        ]
+        for (let nth = 0; nth < 50; nth++) peer.send(packet(names[nth % 10]!, nth))
+        yield* peer.closed
+        assert.isFalse(other.isClosed())
+        assert.deepStrictEqual(yield* host.run(Node.upNodes), ["behind"])
+      }))
+  }
 })

@@ -3,7 +3,7 @@
  * security policy refuses, dialogs.
  */
 import { existsSync } from "node:fs"
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import { type Browser, type BrowserContextOptions, chromium, type LaunchOptions, type Page } from "playwright-core"
 import { onTestFinished } from "vitest"
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync)
@@ -13,9 +13,32 @@ export const hasBrowser = executablePath !== undefined || process.env["BROWSER_R
 
 if (!hasBrowser) console.warn("no chromium on this machine: the pages of emp web are not tried in a browser")
 
-export const launch = async (): Promise<Browser> => {
+const switches = ["--no-sandbox", "--headless=new", "--disable-gpu"]
+
+const launchWith = async (options: LaunchOptions): Promise<Browser> => {
   if (executablePath === undefined) throw new Error("BROWSER_REQUIRED=1, and there is no chromium: install it")
-  return await chromium.launch({ executablePath, args: ["--no-sandbox", "--headless=new", "--disable-gpu"] })
+  return await chromium.launch({ executablePath, args: switches, ...options })
+}
+
+export const launch = (): Promise<Browser> => launchWith({})
+
+/** A browser that holds back the timers of pages that nobody looks at, once a minute in the end as it does at people's, but from the first second on. */
+export const launchAsAtPeoples = (): Promise<Browser> =>
+  launchWith({
+    args: [...switches, "--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/1"],
+    ignoreDefaultArgs: [
+      "--disable-background-timer-throttling",
+      "--disable-backgrounding-occluded-windows",
+      "--disable-renderer-backgrounding"
+    ]
+  })
+
+/** Opens a page, and another one before it, so that nobody sees it: to Playwright's own pages it is always as if somebody did. */
+export const openBehind = async (browser: Browser, url: string): Promise<void> => {
+  const session = await browser.newBrowserCDPSession()
+  await session.send("Target.createTarget", { url })
+  await session.send("Target.createTarget", { url: "about:blank" })
+  await session.detach()
 }
 
 export interface Watched {

@@ -87,6 +87,8 @@ export class DataConnections {
   private readonly places = new Map<string, Place>()
   /** By number. A stream within this node has two of them. */
   private readonly transfers = new Map<string, Transfer>()
+  /** How many connections are being closed: what was said last is still on its way. */
+  private closing = 0
   private readonly whenIdle = new Set<() => void>()
 
   constructor(host: DataHost) {
@@ -98,10 +100,32 @@ export class DataConnections {
     return this.transfers.size
   }
 
-  /** Calls back as soon as there is none. */
+  /** Whether there is none, and the other nodes have heard that: a node that says at once that it leaves may be faster by its link. */
+  get isIdle(): boolean {
+    return this.count === 0 && this.closing === 0
+  }
+
+  /** Calls back as soon as it is so. */
   awaitIdle(act: () => void): void {
-    if (this.count === 0) act()
-    else this.whenIdle.add(act)
+    this.whenIdle.add(act)
+    this.tellIfIdle()
+  }
+
+  private tellIfIdle(): void {
+    if (!this.isIdle) return
+    for (const act of Array.from(this.whenIdle)) {
+      this.whenIdle.delete(act)
+      act()
+    }
+  }
+
+  private closeInOrder(channel: Channel): void {
+    this.closing++
+    const closed = Effect.sync(() => {
+      this.closing--
+      this.tellIfIdle()
+    })
+    this.host.fork(Effect.ensuring(channel.close, closed))
   }
 
   // ---- what programs do
@@ -273,7 +297,7 @@ export class DataConnections {
   private flowIsOver(transfer: Transfer, ending: Ending): void {
     if (this.transfers.get(transfer.number) !== transfer) return
     const { channel, end: { flow: { role } }, link, nodeId } = transfer
-    if (channel !== undefined) this.host.fork(channel.close)
+    if (channel !== undefined) this.closeInOrder(channel)
     else if (link !== undefined && ending._tag === "Left") {
       const reason: BytesErrorReason = role === "sender" ? "sender_ended" : "receiver_ended"
       this.host.request(nodeId, dataRequests.off, transfer.number, reason, ending.why)
@@ -307,11 +331,7 @@ export class DataConnections {
     this.transfers.delete(transfer.number)
     transfer.inTime()
     transfer.end.over(error)
-    if (this.count > 0) return
-    for (const act of Array.from(this.whenIdle)) {
-      this.whenIdle.delete(act)
-      act()
-    }
+    this.tellIfIdle()
   }
 
   /** The link with a node is lost, and with it all streams of bytes. */

@@ -54,7 +54,7 @@ export interface DrainHost {
   readonly peers: ReadonlyMap<string, Peer>
   readonly log: NodeLog
   /** Streams of bytes. */
-  readonly data: { readonly count: number; awaitIdle(act: () => void): void }
+  readonly data: { readonly count: number; readonly isIdle: boolean; awaitIdle(act: () => void): void }
   request(nodeId: string, request: string): void
   soon(what: string, act: () => void): void
 }
@@ -113,7 +113,7 @@ export class Drain {
   /** The node ends: drains, if it has ports that could have something in hand, and ends them. */
   get end(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (this.endable.length === 0 && this.host.data.count === 0) return Effect.void
+      if (this.endable.length === 0 && this.host.data.isIdle) return Effect.void
       this.lookAgain()
       return Effect.andThen(this.within(), this.endPorts)
     })
@@ -241,6 +241,8 @@ export class Drain {
       ...named.length === 0 ? [] : [`messages of ${named.join(", ")}`],
       ...host.data.count === 0 ? [] : [`streams of bytes: ${host.data.count}`]
     ]
+    // Connections that are being closed are nothing that anybody waits for.
+    if (parts.length === 0) return
     const time = Duration.format(Duration.millis(timeoutMillis))
     host.log.warn(`node ${host.nodeId} has drained for ${time}, and is not done with: ${parts.join("; ")}`)
   }

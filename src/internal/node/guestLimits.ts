@@ -18,7 +18,7 @@ export interface GuestOptions {
   readonly linksPerAddress?: number | undefined
   /** How many messages and requests of a guest are taken in a second; more of them wait. Default: 200. */
   readonly messagesPerSecond?: number | undefined
-  /** How many bytes of a guest are taken in a second, of messages and of streams; more of them wait. Default: 256 KiB. */
+  /** How many bytes of a guest are taken in a second on its link; more of them wait. Streams go as fast as they are read. Default: 256 KiB. */
   readonly bytesPerSecond?: number | undefined
   /** How many bytes of a guest may wait: one more ends its link. Default: 1 MiB. */
   readonly waitingBytes?: number | undefined

@@ -43,9 +43,11 @@ export interface Role {
 
 /** What a node knows of a cluster of entities that it is part of. */
 export interface ClusterStatus {
+  /** The name of the cluster. */
   readonly name: string
   /** `NODE:NUMBER` of this node's runner; `null` of a client, which has no shards. */
   readonly runner: string | null
+  /** The IDs of the nodes that vote; none of a client, which has nothing to do with them. */
   readonly voters: ReadonlyArray<string>
   /** The name of the table of locks that its shards are in; `null` of a client. */
   readonly locks: string | null

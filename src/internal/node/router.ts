@@ -353,6 +353,7 @@ export class Router implements NodeService, Host, PeerHost {
         `kil of the node port ${to} is refused: it would take the node with it`
       )
     }
+    if (!this.isForNodes(`kil of ${to}`)) return
     this.peer(node).kill(nameOf(to), reason)
   }
 
@@ -362,7 +363,14 @@ export class Router implements NodeService, Host, PeerHost {
     if (receiver !== undefined && isCell(receiver)) receiver.finishAndEnd(reason)
     else if (receiver !== undefined || !isPortId(to) || nodeOf(to) === this.nodeId || nameOf(to) === "") {
       this.kill(to, reason)
-    } else this.peer(nodeOf(to)).finish(nameOf(to), reason)
+    } else if (this.isForNodes(`kil of ${to}`)) this.peer(nodeOf(to)).finish(nameOf(to), reason)
+  }
+
+  /** Whether this node may do what no guest may: a guest that did it would lose its link. */
+  private isForNodes(what: string): boolean {
+    if (!this.network.isGuest) return true
+    this.log.warnSome("a guest", `${what} is refused: this node is a guest`)
+    return false
   }
 
   /**
@@ -371,7 +379,7 @@ export class Router implements NodeService, Host, PeerHost {
    */
   spawn(node: string, owner: string, ...request: ReadonlyArray<unknown>): void {
     if (node === this.nodeId) this.send(node, [fullRequests.spawn, owner, ...request])
-    else this.peer(node).spawn(owner, request)
+    else if (this.isForNodes(`spawn on ${node}`)) this.peer(node).spawn(owner, request)
   }
 
   /** Calls back once, when the port has ended or its node cannot be reached. The result takes the monitor back. */

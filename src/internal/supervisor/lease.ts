@@ -162,7 +162,9 @@ export class ServiceLease {
       claim.isRunningOut = true
       this.log.warnSome(
         `the lease of ${this.service} runs out`,
-        `failover ${this.service}: stops here, on ${this.router.nodeId}: its lease could not be refreshed; ${this.lack}`
+        `failover ${this.service}: stops here, on ${this.router.nodeId}: its lease could not be refreshed at more than half of its voters ${
+          this.locks.voters.join(", ")
+        }`
       )
       this.listener?.changed()
       yield* this.untilLeft(claim, lease, interruptPerTerm)

@@ -143,6 +143,18 @@ export const rules: ReadonlyArray<readonly [name: string, check: Check]> = [
       const most = Math.max(0, ...left.values())
       yield* expect(most <= 1, `left was called ${most} times for one write`)
     })],
+  ["bytes that are lent are still there when they have left", (room) =>
+    Effect.gen(function*() {
+      const [here, there] = yield* pair(room)
+      // All of its memory, and more than is worth a copy where memory can change hands.
+      const lent = new Uint8Array(100_000).fill(7)
+      for (let n = 0; n < 3; n++) here.wire.write(lent, () => {})
+      yield* room.until(() => there.bytes === 300_000, () => `${there.bytes} of 300000 bytes`)
+      yield* expect(
+        lent.length === 100_000 && lent.every((byte) => byte === 7),
+        "the wire has taken or changed them"
+      )
+    })],
   ["nobody is told anything within start, write, end or destroy", (room) =>
     Effect.gen(function*() {
       const [here, there] = yield* room.connect

@@ -8,7 +8,13 @@ import type { Wire, WireEvents } from "./wire.ts"
 
 /** Documented as `Transport.Frame`. */
 export type Frame =
-  | { readonly kind: "data"; readonly number: number; readonly bytes: Uint8Array }
+  | {
+    readonly kind: "data"
+    readonly number: number
+    readonly bytes: Uint8Array
+    /** Of a frame that is sent: nobody uses the bytes any more, nor what else is in their buffer, if they are all of it. */
+    readonly isGiven?: boolean | undefined
+  }
   | { readonly kind: "ack"; readonly number: number; readonly taken: number }
   | { readonly kind: "fin"; readonly number: number }
   | { readonly kind: "rst" }
@@ -33,7 +39,7 @@ export interface Channel {
   open(events: ChannelEvents): void
   /**
    * Sends a frame, or loses it without a word. Its bytes are only good until the call returns, and may be a view of a larger buffer. A channel that
-   * answers `true` has taken them for good: it may do so with bytes that are all of their buffer, which nobody uses any more.
+   * answers `true` has taken them for good: it may do so with bytes that are given (`isGiven`), and all of their buffer.
    */
   send(frame: Frame): boolean | void
   /** Gives the channel up. What was sent before still arrives, as far as anything does. */
@@ -143,10 +149,10 @@ export class FramedWire implements Wire {
       const { length } = bytes
       if (length > room) {
         this.waiting[whole] = { bytes: bytes.subarray(room), left }
-        this.data(bytes.subarray(0, room), room)
+        this.data(bytes.subarray(0, room), room, false)
       } else {
         whole++
-        if (!this.data(bytes, length) && left !== undefined) done.push(left)
+        if (!this.data(bytes, length, left === undefined) && left !== undefined) done.push(left)
       }
     }
     this.waiting.splice(0, whole)
@@ -155,10 +161,10 @@ export class FramedWire implements Wire {
   }
 
   /** Answers whether the channel keeps the bytes. */
-  private data(bytes: Uint8Array, length: number): boolean {
+  private data(bytes: Uint8Array, length: number, isGiven: boolean): boolean {
     this.sentBytes += length
     this.waitingBytes -= length
-    return this.channel.send({ kind: "data", number: this.sentFrames++, bytes }) === true
+    return this.channel.send({ kind: "data", number: this.sentFrames++, bytes, isGiven }) === true
   }
 
   private fin(): void {

@@ -24,9 +24,9 @@ const isWhole = (bytes: Uint8Array): boolean =>
   !workers.isMarkedAsUntransferable(bytes.buffer)
 
 /** Answers whether the bytes are the other side's now. */
-const sendBytes = (port: MessagePort, bytes: Uint8Array): boolean => {
+const sendBytes = (port: MessagePort, bytes: Uint8Array, isGiven: boolean): boolean => {
   const isLarge = bytes.length >= cheapCopy
-  const isHandedOver = isLarge && isWhole(bytes)
+  const isHandedOver = isLarge && isGiven && isWhole(bytes)
   // A view would be cloned with all of the memory that it looks into.
   const whole = isHandedOver ? bytes : new Uint8Array(bytes)
   port.postMessage(whole, isLarge ? [whole.buffer as ArrayBuffer] : [])
@@ -53,7 +53,7 @@ const channelOf = (port: MessagePort, remote: string): Channel => ({
     port.on("close", () => closed("Unexpected end-of-file"))
   },
   send: (frame) => {
-    if (frame.kind === "data") return sendBytes(port, frame.bytes)
+    if (frame.kind === "data") return sendBytes(port, frame.bytes, frame.isGiven === true)
     port.postMessage(frame.kind === "ack" ? frame.taken : frame.kind)
     return false
   },

@@ -29,7 +29,10 @@ export interface Wire {
   readonly buffered: number
   /** Begins to read. What came before waits; a wire that was lost before tells so then. */
   start(events: WireEvents): void
-  /** Writes bytes, which may be a view of a larger buffer. They belong to the wire until it calls `left`, once; or for ever, if it does not. */
+  /**
+   * Writes bytes, which may be a view of a larger buffer. With `left` they are lent: nobody changes them, the wire neither, until it calls that,
+   * once or never. Without it they are the wire's for good: whoever has written them does not even read them any more.
+   */
   write(bytes: Uint8Array, left?: () => void): void
   /** Closes the connection when all that was written has left; calls back when it is closed. */
   end(closed: () => void): void

@@ -19,7 +19,10 @@ const makeVoters = Effect.gen(function*() {
   const voters = { answer: true, delayMillis: 0, others: new Set<string>(), released: [] as Array<string> }
   const grant = (keys: ReadonlyArray<string>, at: number) =>
     keys.flatMap((key) => {
-      if (voters.others.has(key)) return void held.delete(key) ?? []
+      if (voters.others.has(key)) {
+        held.delete(key)
+        return []
+      }
       held.set(key, at + termMillis)
       return [{ key, until: at + termMillis }]
     })

@@ -16,6 +16,8 @@ import { beatWanted, FrameReader, frames, head } from "./frames.ts"
  */
 const highWater = 512 * 1024
 
+const onlyLent = (): void => {}
+
 export class Channel implements WireEvents, Outlet {
   readonly nodeId: string
   readonly flow: Flow
@@ -50,7 +52,8 @@ export class Channel implements WireEvents, Outlet {
   write(bytes: Uint8Array): void {
     if (this.isClosed) return
     this.sent += bytes.length
-    this.wire.write(bytes)
+    // They may be a program's, which sends them elsewhere too: lent, and not given.
+    this.wire.write(bytes, onlyLent)
   }
 
   beat(): void {

@@ -99,8 +99,8 @@ export abstract class SendBuffer {
   /** All that was added leaves. */
   flush(): void {
     if (this.isWriting) return
-    // What is full the wire may hand over for good: then nothing of it can be read any more, not even its length.
-    if (this.slab.isOversized || this.at > this.from && this.at === this.bytes.length) this.moveTo(none)
+    // The wire gets it for good: then nothing of it can be read any more, not even its length.
+    if (this.slab.isOversized) this.moveTo(none)
     this.leaveParts()
     if (this.at === this.from) return
     this.slab.claim()
@@ -117,7 +117,7 @@ export abstract class SendBuffer {
   }
 
   private leave({ from, slab, to }: Part): void {
-    if (to > from) this.wire.write(slab.bytes.subarray(from, to), slab.left)
+    if (to > from) this.wire.write(slab.bytes.subarray(from, to), slab.isOversized ? undefined : slab.left)
     else slab.left()
   }
 

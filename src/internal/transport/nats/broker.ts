@@ -196,11 +196,11 @@ export class Broker {
       const statuses = statusesOf(client)
       yield* this.connected(client)
       yield* Stream.runForEach(Stream.fromQueue(statuses), ({ error, type }) => {
-        if (type === "disconnect") return this.lost("the connection was lost")
+        if (type === "disconnect") return this.lost("it was lost")
         if (type === "reconnect") return this.connected(client)
         return type === "error" ? this.refused(error) : Effect.void
       })
-      return yield* Effect.fail("the connection was closed")
+      return yield* Effect.fail("it was closed")
     }).pipe(Effect.scoped)
   }
 
@@ -250,11 +250,10 @@ export class Broker {
           new LinkError({ reason: "connect_failed", peer: this.shown, detail: why })
         )
       }
-      const isFirst = yield* Deferred.succeed(this.tried, undefined)
+      yield* Deferred.succeed(this.tried, undefined)
       if (this.isToldOf) return
       this.isToldOf = true
-      const what = isFirst ? "no connection to" : "lost the connection to"
-      yield* ofTransport(Effect.logWarning(`${what} ${this.shown} (${why}): trying again until it is there`))
+      yield* ofTransport(Effect.logWarning(`${this.lacks}: trying again until it is there`))
     })
   }
 

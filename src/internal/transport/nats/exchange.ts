@@ -68,6 +68,8 @@ export class Exchange {
   /** How all subjects of the network begin. */
   private readonly prefix: string
   private readonly inbox: Uint8Array
+  /** Where this process hears of its connections. */
+  readonly ownSubject: string
   private readonly world: World
   private readonly listeners = new Map<string, (wire: Wire) => void>()
   private readonly connections = new Map<number, Connection>()
@@ -82,12 +84,13 @@ export class Exchange {
   constructor(network: string, inbox: Uint8Array, world: World) {
     this.prefix = `emp.${network}`
     this.inbox = inbox.subarray(0, inboxSize)
+    this.ownSubject = this.inboxSubject(this.inbox)
     this.world = world
   }
 
-  /** Where this process hears of its connections. */
-  get ownSubject(): string {
-    return this.inboxSubject(this.inbox)
+  /** Where the server says that nobody has heard what was sent with this number. */
+  private replyTo(number: number): string {
+    return `${this.ownSubject}.${number}`
   }
 
   private inboxSubject(inbox: Uint8Array): string {
@@ -136,7 +139,7 @@ export class Exchange {
     this.world.publish(
       subject,
       encode({ kind, number: 0, to: 0, from: number, inbox: this.inbox, bytes }),
-      `${this.ownSubject}.${number}`
+      this.replyTo(number)
     )
     return () => void this.asked.delete(number)
   }
@@ -177,7 +180,9 @@ export class Exchange {
   }
 
   private send({ from, subject, to }: Address, content: Pick<Letter, "kind" | "number" | "bytes">): void {
-    this.world.publish(subject, encode({ ...content, to, from, inbox: this.inbox }))
+    // A process that was killed has said nothing, but its server knows that nobody is there.
+    const reply = content.kind === "data" || content.kind === "ack" ? this.replyTo(from) : undefined
+    this.world.publish(subject, encode({ ...content, to, from, inbox: this.inbox }), reply)
   }
 
   // ---- from the server
@@ -205,9 +210,11 @@ export class Exchange {
     for (const [number, asked] of Array.from(this.asked)) if (isMeant(asked)) this.answered(number)?.failed(why)
   }
 
-  /** Nobody listens where a connection was asked for. `subject` is where the answer went. */
+  /** Nobody has heard a question, or what was sent on a connection. `subject` is where the answer went. */
   nobody(subject: string): void {
-    this.answered(Number(subject.slice(this.ownSubject.length + 1)))?.failed(refused)
+    const number = Number(subject.slice(this.ownSubject.length + 1))
+    this.answered(number)?.failed(refused)
+    this.connections.get(number)?.events?.closed(resetByPeer)
   }
 
   /** Something has come for a node that listens here, or did. */

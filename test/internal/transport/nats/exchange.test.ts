@@ -190,6 +190,25 @@ describe("strangers who may publish", () => {
   })
 })
 
+describe("a process that is gone", () => {
+  it("ends a connection as soon as something is sent on it", async () => {
+    const random = new SeededRandom("nats")
+    const post = new Post()
+    const [listens, dials] = [post.join(random), post.join(random)]
+    listens.listen("seed", () => {})
+    const found: Array<Dialled> = []
+    dials.dial("seed", "dials", (dialled) => found.push(dialled))
+    await post.settle()
+    const { wire } = found[0] as { readonly wire: Wire }
+    const here = start(wire)
+    post.exchanges.splice(post.exchanges.indexOf(listens), 1)
+    wire.write(new Uint8Array(1))
+    assert.deepStrictEqual(here.closed, [])
+    await post.settle()
+    assert.deepStrictEqual(here.closed, ["Connection reset by peer"])
+  })
+})
+
 describe("a server that was away", () => {
   it("ends all connections and dials at once, and the other sides are told when it is back", async () => {
     const random = new SeededRandom("nats")
