@@ -12,13 +12,14 @@ import { type Column, numbers, Table } from "./table.tsx"
 import { Text } from "./text.tsx"
 import { Holders, Voters } from "./voters.tsx"
 
-const runnerColumns = (shards: number): ReadonlyArray<Column<RunnerSummary>> => [
+/** A bar is as long as the largest share is wide. */
+const runnerColumns = (largest: number): ReadonlyArray<Column<RunnerSummary>> => [
   { title: "Runner", value: ({ node }) => node, cell: ({ node }) => <Text text={node} href={nodeHref(node)} /> },
   numbers("Shards", ({ shards }) => shards, showCount),
   {
     title: "Share",
     value: ({ shards }) => shards,
-    cell: (runner) => <Shares parts={[runner.shards]} whole={shards} />
+    cell: (runner) => <Shares parts={[runner.shards]} whole={largest} />
   },
   numbers("Entities", ({ entities }) => entities, showCount),
   numbers("Singletons", ({ singletons }) => singletons, showCount),
@@ -96,7 +97,7 @@ const Cluster = ({ cluster, locks }: Properties) => {
       <Shares parts={inOrder.map(({ shards }) => shards)} whole={shards} />
       <Table
         caption={`Runners of ${cut(name, 60).head}`}
-        columns={runnerColumns(shards)}
+        columns={runnerColumns(Math.max(...runners.map(({ shards }) => shards), 0))}
         rows={runners}
         keyOf={({ node }) => node}
         empty="No node runs entities."

@@ -5,7 +5,6 @@
  */
 import type { NodeDetails } from "../api.ts"
 import { counted, showCount, showDay, showTime } from "./format.ts"
-import { Shares } from "./shares.tsx"
 import { type Column, numbers, Table } from "./table.tsx"
 import { Text } from "./text.tsx"
 
@@ -15,7 +14,7 @@ type Locks = NonNullable<Status["locks"]>[number]
 
 export const Lacks = ({ status: { lacks = [] } }: { readonly status: Status }) =>
   lacks.length === 0 ? null : (
-    <p class="problem">
+    <p class="problem lacks">
       ✕ Not ready: <Text text={lacks.join("; ")} most={300} />
     </p>
   )
@@ -25,12 +24,7 @@ const clusterColumns: ReadonlyArray<Column<Cluster>> = [
   {
     title: "Shards",
     value: ({ shards }) => shards.held,
-    cell: ({ runner, shards }) =>
-      runner === null ? "client" : (
-        <>
-          {shards.held} of {shards.total} <Shares parts={[shards.held]} whole={shards.total} />
-        </>
-      )
+    cell: ({ runner, shards }) => runner === null ? "client" : `${shards.held} of ${shards.total}`
   },
   {
     title: "Entities",

@@ -26,30 +26,35 @@ const Named = ({ count, names }: { readonly count: number; readonly names: Reado
 /** A voter that its own node does not speak for any more is away, whatever others still believe. */
 const isGone = ({ state }: VoterSummary): boolean => state !== null && state !== "up"
 
-const gradeOf = (voter: VoterSummary): "good" | "slow" | "bad" => {
-  if (isGone(voter) || voter.votesFor + voter.startsFor === 0) return "bad"
-  return voter.startsFor === 0 && voter.silentFor.length === 0 ? "good" : "slow"
+type Standing = "votes" | "starts" | "away"
+
+/** As most see it: a node that is cut off sees no voter, and that is no fault of theirs. */
+const standingOf = (voter: VoterSummary, nodes: number): Standing => {
+  if (isGone(voter)) return "away"
+  if (2 * voter.votesFor > nodes) return "votes"
+  return voter.startsFor > voter.silentFor.length ? "starts" : "away"
 }
 
-const signs = { good: "●", slow: "◐", bad: "✕" } as const
+const shown = {
+  votes: { grade: "good", sign: "●", words: "votes" },
+  starts: { grade: "slow", sign: "◐", words: "has started, grants nothing yet" },
+  away: { grade: "bad", sign: "✕", words: "does not answer" }
+} as const
 
 const Voter = ({ nodes, voter }: { readonly nodes: number; readonly voter: VoterSummary }) => {
-  const grade = gradeOf(voter)
-  const { keys, node, silentFor, startsFor, state, votesFor } = voter
+  const standing = standingOf(voter, nodes)
+  const { keys, node, silentFor, state, votesFor } = voter
+  const { grade, sign, words } = shown[standing]
   return (
     <li>
-      <span class={`state grade-${grade}`}>
-        <span aria-hidden="true">{signs[grade]}</span>{" "}
-        {isGone(voter) ? state : grade === "bad" ? "does not answer" : null}
-        {grade === "slow" && startsFor > 0 ? "has started, grants nothing yet" : null}
-        {grade === "slow" && startsFor === 0 ? "does not answer all" : null}
-        {grade === "good" ? "votes" : null}
-      </span>
       <Text text={node} href={nodeHref(node)} />
+      <span class={`state grade-${grade}`}>
+        <span aria-hidden="true">{sign}</span> {isGone(voter) ? state : words}
+      </span>
       <small>
         {votesFor === nodes ? "for all" : `for ${votesFor} of ${nodes}`}
         {keys === null ? "" : `, keeps ${counted(keys, "key")}`}
-        {silentFor.length === 0 || grade === "bad" ? null : (
+        {standing !== "votes" || silentFor.length === 0 ? null : (
           <>
             , silent for <Named names={silentFor} count={silentFor.length} />
           </>
@@ -61,6 +66,7 @@ const Voter = ({ nodes, voter }: { readonly nodes: number; readonly voter: Voter
 
 export const Voters = ({ table }: { readonly table: LocksSummary }) => (
   <>
+    <h3>Voters</h3>
     {table.withoutMajority === 0 ? null : (
       <p class="problem" role="alert">
         ✕ No majority of the voters for <Named names={table.without} count={table.withoutMajority} />
