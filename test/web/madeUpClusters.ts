@@ -2,6 +2,7 @@
 import type { Clusters, NodeDetails } from "../../src/internal/cli/web/api.ts"
 import { clustersIn } from "../../src/internal/cli/web/clusters.ts"
 import type { Status } from "../../src/internal/node/status.ts"
+import { status } from "../statuses.ts"
 import { madeUpPicture } from "./madeUp.ts"
 
 /** The first nodes vote; the last of them has just started, and the one before it is away. So many nodes after them are runners. */
@@ -17,20 +18,8 @@ const madeUpStatus = (names: ReadonlyArray<string>, index: number, text: string)
   const id = names[index] ?? ""
   const isRunner = index >= voters && index < voters + runners && index !== cutOff
   const locks = `effect_mp::cluster::${text}`
-  return {
+  return status({
     nodeId: id,
-    version: "0.1.0",
-    runtime: "node 24.21.0",
-    pid: 4000 + index,
-    uptime: 86_400_000,
-    memory: 90_000_000,
-    heap: 40_000_000,
-    addresses: [],
-    ports: 1000,
-    queuedMessages: 0,
-    unsentBytes: 0,
-    waitingSenders: 0,
-    links: 1,
     peers: index === cutOff
       ? [{
         nodeId: `${text} guest`,
@@ -45,10 +34,6 @@ const madeUpStatus = (names: ReadonlyArray<string>, index: number, text: string)
         guestUntil: Date.UTC(2026, 10, 28, 12, 0, 0)
       }]
       : [],
-    supervisors: [],
-    master: null,
-    isGlobal: false,
-    families: {},
     lacks: index === cutOff ? [`a majority of the voters of cluster ${text}: ${names.slice(0, 4).join(", ")}`] : [],
     guests: index === cutOff ? 1 : 0,
     byteStreams: index === cutOff ? 3 : 0,
@@ -74,7 +59,7 @@ const madeUpStatus = (names: ReadonlyArray<string>, index: number, text: string)
       keys: isRunner ? [`shard:${text}:1`, "shard:default:2"] : [],
       kept: index < voters ? { keys: index === 4 ? 0 : 301, owners: 12, isVoting: index !== 4 } : null
     }))
-  }
+  })
 }
 
 export const madeUpClusters = (names: ReadonlyArray<string>, text: string, at: number): Clusters =>

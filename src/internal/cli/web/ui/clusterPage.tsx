@@ -12,8 +12,8 @@ import { type Column, numbers, Table } from "./table.tsx"
 import { Text } from "./text.tsx"
 import { Holders, Voters } from "./voters.tsx"
 
-/** A bar is as long as the largest share is wide. */
-const runnerColumns = (largest: number): ReadonlyArray<Column<RunnerSummary>> => [
+/** A bar is as long as the largest share is wide. A runner that has no majority of the voters is one of `without`. */
+const runnerColumns = (largest: number, without: ReadonlyArray<string>): ReadonlyArray<Column<RunnerSummary>> => [
   { title: "Runner", value: ({ node }) => node, cell: ({ node }) => <Text text={node} href={nodeHref(node)} /> },
   numbers("Shards", ({ shards }) => shards, showCount),
   {
@@ -30,13 +30,17 @@ const runnerColumns = (largest: number): ReadonlyArray<Column<RunnerSummary>> =>
   },
   {
     title: "Part",
-    value: ({ refusal }) => refusal ?? "",
-    cell: ({ refusal }) =>
-      refusal === null ? <span class="grade-good">● takes part</span> : (
-        <span class="grade-bad">
-          ✕ takes none: <Text text={refusal} most={60} />
-        </span>
-      )
+    value: ({ node, refusal }) => refusal ?? (without.includes(node) ? "no majority" : ""),
+    cell: ({ node, refusal }) =>
+      refusal !== null
+        ? (
+          <span class="grade-bad">
+            ✕ takes none: <Text text={refusal} most={60} />
+          </span>
+        )
+        : without.includes(node)
+        ? <span class="grade-bad">✕ has no majority</span>
+        : <span class="grade-good">● takes part</span>
   }
 ]
 
@@ -97,7 +101,7 @@ const Cluster = ({ cluster, locks }: Properties) => {
       <Shares parts={inOrder.map(({ shards }) => shards)} whole={shards} />
       <Table
         caption={`Runners of ${cut(name, 60).head}`}
-        columns={runnerColumns(Math.max(...runners.map(({ shards }) => shards), 0))}
+        columns={runnerColumns(Math.max(...runners.map(({ shards }) => shards), 0), table?.without ?? [])}
         rows={runners}
         keyOf={({ node }) => node}
         empty="No node runs entities."
