@@ -114,6 +114,8 @@ export interface Options<out E = never, out R = never> extends ClientOptions<E, 
  * | it falls silent, or is frozen  | the `lease`, and a moment              |
  * | it is cut off from a majority  | the `lease`; it stops its own within the `grace` |
  *
+ * As long as the node has no majority of the voters it is not ready (`Node.lacks`), at its start and later.
+ *
  * **Gotchas**
  *
  * A call of an entity may be carried out more than once: it is sent again when the runner that has it dies, and again, for as long as its caller
