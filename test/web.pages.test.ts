@@ -242,7 +242,7 @@ describe.skipIf(!hasBrowser)("the pages of emp web", () => {
     const { base } = await serve(ordinary)
     const { faults, page } = await openPage(browser)
     await visit(page, base, "cluster")
-    await page.getByText("250 of 300 shards are held").waitFor()
+    await page.getByText("275 of 300 shards are held").waitFor()
     const [cluster, locks] = [
       page.locator("section", { hasText: "Cluster jobs" }),
       page.locator("section", { hasText: "Locks reports" })

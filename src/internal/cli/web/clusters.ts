@@ -44,7 +44,7 @@ const sum = (counts: Iterable<number>): number => Array.from(counts).reduce((tot
 
 const summaryOf = (name: string, parts: ReadonlyArray<Part<ClusterTold>>): ClusterSummary => {
   const runners = parts.filter(({ told }) => told.runner !== null)
-  // The numbers of those that take no part are not the cluster's.
+  // What those take for the number of shards that take no part is not the cluster's.
   const heard = runners.filter(({ told }) => told.refusal === null)
   const entities = new Map<string, number>()
   for (const { told } of runners) {
@@ -54,7 +54,7 @@ const summaryOf = (name: string, parts: ReadonlyArray<Part<ClusterTold>>): Clust
     name,
     locks: runners.find(({ told }) => told.locks !== null)?.told.locks ?? null,
     shards: Math.max(0, ...heard.map(({ told }) => told.shards.total)),
-    held: sum(heard.map(({ told }) => told.shards.held)),
+    held: sum(runners.map(({ told }) => told.shards.held)),
     runners: runners.map(runnerOf),
     clients: parts.length - runners.length,
     entities: Array.from(entities, ([type, count]) => ({ type, count })).toSorted((one, other) =>
