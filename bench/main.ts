@@ -18,6 +18,7 @@ import { parseArgs } from "node:util"
 import type { Goal } from "./goal.ts"
 import { growth } from "./growth.ts"
 import { init } from "./init.ts"
+import { locks } from "./locks.ts"
 import * as erlang from "./peers/erlang.ts"
 import * as nats from "./peers/nats.ts"
 import { isInstalled, runSide } from "./processes.ts"
@@ -37,7 +38,7 @@ const { values } = parseArgs({
 })
 const runs = Number(values.runs)
 const listOf = (text: string): ReadonlyArray<string> => text.split(",").filter((word) => word !== "")
-const groups = { growth, strangers, starts, init }
+const groups = { growth, strangers, starts, init, locks }
 
 const fail = (problem: string): never => {
   console.error(problem)
@@ -103,7 +104,7 @@ const compared = (
 }
 
 const compare = async (workload: Workload) => {
-  const lines = workload.lines.filter(({ peer, side }) => isThere(side) && isThere(peer))
+  const lines = workload.lines.filter(({ peer, side }) => [side, peer, workload.needs ?? side].every(isThere))
   const sides = [...new Set(lines.flatMap(({ peer, side }) => [side, peer]))]
   const figures = new Map<string, Array<number>>(sides.map((side) => [side, []]))
   for (let run = 1; run <= runs; run++) {

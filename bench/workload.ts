@@ -38,6 +38,8 @@ export interface Line {
 export interface Workload {
   readonly name: string
   readonly title: string
+  /** A peer that has to be asked for: nothing of this runs without it. */
+  readonly needs?: string
   /** Less is better of bytes and milliseconds. */
   readonly unit: "/s" | "MB/s" | "B" | "ms"
   /** All processes on one core, where `taskset` is. */

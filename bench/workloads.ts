@@ -4,8 +4,10 @@ import { bytesBeside } from "./workloads/bytes.ts"
 import { calls } from "./workloads/calls.ts"
 import { choices } from "./workloads/choices.ts"
 import { death } from "./workloads/death.ts"
+import { entities } from "./workloads/entities.ts"
 import { lives } from "./workloads/lives.ts"
 import { memory } from "./workloads/memory.ts"
+import { natsWorkloads } from "./workloads/nats.ts"
 import { notices } from "./workloads/notices.ts"
 import { manyToOne, oneWay } from "./workloads/oneWay.ts"
 import { payloads } from "./workloads/payloads.ts"
@@ -28,7 +30,9 @@ export const workloads: ReadonlyArray<Workload> = [
   manyToOne,
   ...calls,
   choices,
+  ...entities,
   ...wires,
   ...bytesBeside,
-  ...threads
+  ...threads,
+  ...natsWorkloads
 ]

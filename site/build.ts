@@ -15,7 +15,7 @@ import { SiteTheme } from "./theme.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const faces = new Map(
-  ["Port", "Node", "Transport", "Global", "Supervisor", "Rpc", "TestNetwork", "Cli"]
+  ["Port", "Node", "Transport", "Global", "Supervisor", "Rpc", "Cluster", "TestNetwork", "Cli"]
     .map((face) => [face, `${root}src/${face}.ts`])
 )
 

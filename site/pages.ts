@@ -20,7 +20,7 @@ const groups: ReadonlyArray<{ title: string; folder?: string; pages?: ReadonlyAr
   { title: "Orientation", pages: ["examples/README.md", "docs/coming-from.md", "docs/faq.md"], folder: "examples" },
   {
     title: "Topics",
-    pages: ["messages", "guarantee", "services", "groups", "mesh", "supervision", "testing", "benchmarks"]
+    pages: ["messages", "guarantee", "services", "groups", "locks", "mesh", "supervision", "testing", "benchmarks"]
       .map((name) => `docs/${name}.md`)
   },
   {

@@ -18,7 +18,7 @@
  * | wait for a node              | {@link awaitNode}                                                                                  |
  * | do something in one place    | {@link locks}: leases that a split cannot double                                                    |
  *
- * `docs/mesh.md` says what the database promises, in a split too; `docs/groups.md` how members of groups are chosen;
+ * `docs/mesh.md` says what the database promises, in a split too; `docs/groups.md` how members of groups are chosen; `docs/locks.md` what leases are;
  * `docs/operating.md` how a network is configured.
  *
  * @since 0.1.0
@@ -1435,6 +1435,7 @@ export interface LocksOptions {
  * @since 0.1.0
  */
 export interface Grant {
+  /** The key, as it was asked for. */
   readonly key: string
   /** A whole number, larger than that of every grant of the key before. */
   readonly token: number
@@ -1453,6 +1454,7 @@ export interface Grant {
  * @since 0.1.0
  */
 export interface Lease {
+  /** The key that is held. */
   readonly key: string
   /** A whole number, larger than that of every grant of the key before. What the owner changes elsewhere may be told it. */
   readonly token: number
@@ -1471,6 +1473,8 @@ export interface Lease {
  *
  * `acquire` of a key that this owner holds answers what it holds: two parts of a program that have to keep out of each other's way use `hold`,
  * or have a table each.
+ *
+ * When the scope of the table has closed, or its port was killed, nothing is held: `acquire` answers none, and `hold` and `ready` wait for ever.
  *
  * @category models
  * @since 0.1.0

@@ -20,7 +20,7 @@
  *
  * @since 0.1.0
  */
-import { hostname, pid, randomBase64, runtime } from "#platform"
+import { hostname, processInWords, randomBase64 } from "#platform"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -550,7 +550,7 @@ export const layerConfig = (
 /** 66 random bytes in base64, as Perl sends them. */
 const makeNonce = Effect.sync(() => randomBase64(66))
 
-const describeProcess = `effect-mp ${version}, ${runtime}, process ${pid}`
+const describeProcess = `effect-mp ${version}, ${processInWords}`
 
 /**
  * Drains, and ends the ports that are left and then all links, in order: what was sent still leaves, and whoever waits for a peer is
@@ -868,7 +868,8 @@ export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter,
  *
  * **Details**
  *
- * A node that is to be part of a network (`Global.layer`) has to find it first; one that drains is not ready any more. Of a node that `emp run`
+ * A node that is to be part of a network (`Global.layer`) has to find it first; one that drains is not ready any more, nor is one that listens only
+ * at servers which are away (`Transport.layerNats`). Of a node that `emp run`
  * runs all services have to be up.
  *
  * **Example** (A node by itself lacks nothing)

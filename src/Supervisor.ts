@@ -33,6 +33,7 @@ import * as Layer from "effect/Layer"
 import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { tellReady, untilStopped } from "./internal/node/ownThread.ts"
 import { NodeRouter } from "./internal/node/router.ts"
 import * as addresses from "./internal/supervisor/addresses.ts"
 import * as children from "./internal/supervisor/child.ts"
@@ -42,6 +43,7 @@ import * as errors from "./internal/supervisor/errors.ts"
 import type * as reports from "./internal/supervisor/events.ts"
 import * as failovers from "./internal/supervisor/failover.ts"
 import * as fixeds from "./internal/supervisor/fixed.ts"
+import * as leases from "./internal/supervisor/lease.ts"
 import * as making from "./internal/supervisor/make.ts"
 import * as owners from "./internal/supervisor/owner.ts"
 import * as pools from "./internal/supervisor/pool.ts"
@@ -1316,7 +1318,8 @@ export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<neve
  */
 export const launchThread = <A, E, R>(
   layer: Layer.Layer<A | Node, E, R>
-): Effect.Effect<void, E | Port.Killed, R> => threads.untilStopped(launch(Layer.tap(layer, threads.tellReady)))
+): Effect.Effect<void, E | Port.Killed, R> =>
+  untilStopped(launch(Layer.tap(layer, (context) => Effect.provideContext(tellReady, context))))
 
 // ---- across nodes
 
@@ -1340,6 +1343,21 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
    * absent. Default: 10 seconds.
    */
   readonly joinTimeout?: Duration.Input | undefined
+  /**
+   * The IDs of 1, 3, 5 or 7 nodes: the service runs only where more than half of them have granted its lease, and so in one part of a split network
+   * at most. The same list on all nodes. Default: none vote, and in a split it may run on both sides.
+   */
+  readonly voters?: ReadonlyArray<string> | undefined
+  /**
+   * How long voters keep the lease for a node that they hear nothing of: so long the service runs nowhere when its machine is gone. Default:
+   * 15 seconds.
+   */
+  readonly lease?: Duration.Input | undefined
+  /**
+   * How long voters keep it for a node whose link has broken, as that of a process that was killed; and for about how long a node runs the service
+   * without an answer of them. Default: a third of the lease.
+   */
+  readonly grace?: Duration.Input | undefined
 }
 
 /**
@@ -1350,6 +1368,50 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
  * @since 0.1.0
  */
 export type Place = failovers.Place
+
+/**
+ * The token of the lease that a service with `voters` runs by: what the service changes elsewhere may be told it. `undefined` of a service
+ * without voters, and wherever there is none.
+ *
+ * **When to use**
+ *
+ * Where a write that comes too late would do harm: a process may be frozen between a look at its lease and what it does next. Send the token along,
+ * and have it refused wherever a larger one was seen.
+ *
+ * **Details**
+ *
+ * A whole number, larger in each tenure of a node than in all before; `Global.locks` says what that takes of clocks when voters restart. It is read in
+ * the start of the service, and in what the start has made: its handlers, its children. A service that is restarted on its node goes by the
+ * same lease, and has the same token.
+ *
+ * **Example** (A service that signs what it writes)
+ *
+ * ```ts
+ * import { Node, Port, Supervisor, Transport } from "effect-mp"
+ * import { Effect, Layer } from "effect"
+ *
+ * const writer = Effect.gen(function*() {
+ *   const token = yield* Supervisor.FencingToken
+ *   return yield* Port.make({ sign: (reply) => Port.snd(reply, token ?? "no token") })
+ * })
+ *
+ * const program = Effect.gen(function*() {
+ *   const options = { name: "writer", nodes: ["here"], voters: ["here"], lease: "100 millis" } as const
+ *   const { address } = yield* Supervisor.failover(writer, options)
+ *   return typeof (yield* Port.cal(address, "sign"))
+ * })
+ *
+ * const node = Node.layer({ nodeId: "here", secret: "swordfish", binds: ["memory:1"] })
+ * await Effect.runPromise(
+ *   program.pipe(Effect.scoped, Effect.provide(node.pipe(Layer.provide(Transport.layerMemory))))
+ * ) // => "number"
+ * ```
+ *
+ * @see {@link failover} which provides it
+ * @category services
+ * @since 0.1.0
+ */
+export const FencingToken: Context.Reference<number | undefined> = leases.FencingToken
 
 /**
  * A service that runs on one of several nodes, as one of them sees it: what {@link failover} answers.
@@ -1398,11 +1460,22 @@ export interface Failover<M extends Port.Messages = any> {
  * Options that cannot be are an `InvalidSpec`, such as `nodes` without this very node. Nodes that take no part find the service as they find any
  * other: let it register in a group of `Global` when it starts.
  *
+ * With `voters` a node starts the service only when more than half of them have granted it the service's lease, and stops it before they may grant
+ * that to another one: by the clocks of the nodes themselves it never runs twice, as `Global.locks` says it of keys. What that costs: without a
+ * majority it runs nowhere; after a `kill -9` it starts elsewhere when the `grace` is over, after silence when the `lease` is; and voters that
+ * start grant nothing for a lease, so that a network that starts waits for that too. A voter that is none of the `nodes` calls
+ * `Global.locks({ name: "failover NAME", voters, lease, grace })`.
+ *
  * **Gotchas**
  *
- * In a network that is split in two, both sides may run the service: nobody can tell a node that is cut off from one that is
- * dead. When they meet again both say so in their logs, and the node that comes first in `nodes` keeps it. What must not
- * happen twice needs a lock that survives splits, which this is not.
+ * Without `voters`, in a network that is split in two, both sides may run the service: nobody can tell a node that is cut off from one that is
+ * dead. When they meet again both say so in their logs, and the node that comes first in `nodes` keeps it.
+ *
+ * With `voters` a service whose lease cannot be refreshed has a quarter of a term to stop, which is 95 % of the grace: half of that for the message
+ * that it has in hand, whatever its `shutdown` says; then it is interrupted. One that takes longer, since it ignores that, or is a supervisor whose
+ * children have longer, may run twice; its node logs an error then. In all other cases the lease is given back when nothing of the service is left,
+ * even if that takes longer than its `shutdown`. A process that was frozen may act for a moment when it wakes up: where a late write does harm,
+ * send {@link FencingToken} along.
  *
  * **Example** (On its own, a node runs it itself)
  *
@@ -1420,6 +1493,7 @@ export interface Failover<M extends Port.Messages = any> {
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Node.layerLocal))) // => "hello"
  * ```
  *
+ * @see {@link FencingToken} for what a service with voters may send along
  * @see {@link pool} for many, on all nodes
  * @see {@link spawn} for a child on another node
  * @category constructors

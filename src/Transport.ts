@@ -3,7 +3,7 @@
  *
  * A transport is a Layer. Nothing above it knows which one it has: a program moves from {@link layerMemory}, where all nodes
  * live in one process, to {@link layerTcp} by replacing one line. What the network in memory can be made to suffer is in {@link MemoryNetwork}.
- * {@link layerUnix} is for nodes of one machine, {@link layerThreads} for those of one process, {@link layerWebSocket} for networks that only HTTP passes, and {@link any} for nodes that are on several
+ * {@link layerUnix} is for nodes of one machine, {@link layerThreads} for those of one process, {@link layerWebSocket} for networks that only HTTP passes, {@link layerNats} for nodes that meet at a server of NATS, and {@link any} for nodes that are on several
  * transports at once.
  *
  * {@link LinkError} is what goes wrong with a connection. {@link Carrier} is for those who write a transport of their own.
@@ -12,7 +12,7 @@
  *
  * @since 0.1.0
  */
-import { tcpCarrier, threadCarrier, unixCarrier, webSocketCarrier } from "#transports"
+import { natsCarrier, tcpCarrier, threadCarrier, unixCarrier, webSocketCarrier } from "#transports"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -21,6 +21,7 @@ import { anyOf } from "./internal/transport/carriers.ts"
 import * as frames from "./internal/transport/framed.ts"
 import * as linkError from "./internal/transport/linkError.ts"
 import { makeMemoryNetwork } from "./internal/transport/memory/network.ts"
+import type * as nats from "./internal/transport/nats/options.ts"
 import type * as webSocket from "./internal/transport/webSocket/listen.ts"
 import { platformCarrier } from "./internal/transport/webSocket/platform.ts"
 import type * as wire from "./internal/transport/wire.ts"
@@ -300,7 +301,12 @@ export const layerWebSocket = (options: WebSocketOptions = {}): Layer.Layer<Tran
  *
  * **When to use**
  *
- * Where Node's modules are not. Elsewhere {@link layerWebSocket} dials too: it waits while nobody reads, says why there is no connection, and can give one up.
+ * Where Node's modules are not: in a page. Elsewhere {@link layerWebSocket} dials too: it waits while nobody reads, says why there is no connection, and can give one up.
+ *
+ * **Details**
+ *
+ * In a page there is no other transport: {@link layerTcp}, {@link layerUnix} and {@link layerThreads} fail with a {@link LinkError} that says so, and
+ * {@link layerWebSocket} dials as this one does. `docs/guides/bundling.md` says how a page is bundled.
  *
  * **Gotchas**
  *
@@ -367,6 +373,100 @@ export const layerWebSocketClient: Layer.Layer<Transport> = Layer.succeed(Transp
  * @since 0.1.0
  */
 export const layerThreads: Layer.Layer<Transport> = Layer.succeed(Transport, threadCarrier)
+
+/**
+ * What {@link layerNats} is made with.
+ *
+ * **Details**
+ *
+ * `servers` may say who we are: `nats://user:password@host:4222`, `nats://token@host`, with `%40` for an `@`; `tls://host` asks for TLS. Several are of one
+ * cluster. `credentials` is the path of a `.creds` file, which is read again for each connection.
+ *
+ * **Example** (A network of its own, over TLS)
+ *
+ * ```ts
+ * import type { Transport } from "effect-mp"
+ *
+ * const options: Transport.NatsOptions = {
+ *   servers: ["tls://nats1.example.org", "tls://nats2.example.org"],
+ *   network: "billing",
+ *   credentials: "/etc/emp/billing.creds",
+ *   tls: { caFile: "/etc/emp/nats-ca.pem" }
+ * }
+ * ```
+ *
+ * @interface
+ * @category models
+ * @since 0.1.0
+ */
+export type NatsOptions = nats.NatsOptions
+
+/**
+ * What a client of NATS is asked to connect with: options of `connect` of `@nats-io/transport-node`, to which a program can add others.
+ *
+ * @interface
+ * @category models
+ * @since 0.1.0
+ */
+export type NatsConnectOptions = nats.NatsConnectOptions
+
+/**
+ * What {@link layerNats} needs of a connection with a server: that of `@nats-io/transport-node` is one.
+ *
+ * @interface
+ * @category models
+ * @since 0.1.0
+ */
+export type NatsClient = nats.NatsClient
+
+/**
+ * NATS: nodes meet at a server, or a cluster of servers, and listen on no port of their own.
+ *
+ * **When to use**
+ *
+ * Where nodes cannot reach each other, but all of them reach a server of NATS; or where many nodes in few processes would have too many connections.
+ * {@link layerTcp} is faster, and fails with nobody but the two nodes of a link. With {@link any} a node is on both.
+ *
+ * **Details**
+ *
+ * Needs the package `@nats-io/transport-node`, which is loaded when the layer is built; a bundled program hands over its own: `connect: (options) =>
+ * connect(options)`.
+ *
+ * An address is `nats:NODE`, as a seed; as a bind, `nats:` listens by the ID of the node. Where nobody listens, a dial fails at once. All nodes of a
+ * process whose layers have equal options have one connection with the server.
+ *
+ * What the server loses ends the links that it was of, as a broken connection of TCP does: frames are numbered, and nothing is sent again. While the server is away there are
+ * no links, a node whose only transport it is says so to probes (`Node.lacks`), and all begins anew when it is back. The layer is built
+ * though the server is not there; a server that refuses us, and a missing package, are a {@link LinkError}.
+ *
+ * Handshake and TLS of nodes work from end to end, and the server need not be trusted with certificates of nodes (the option `cert`).
+ *
+ * **Gotchas**
+ *
+ * With a secret alone, whoever may publish to the subjects of the network, `emp.NETWORK.>`, may break into links that have been made: give these
+ * permissions to nodes alone, or nodes certificates.
+ *
+ * NATS keeps no second listener out. A node asks before it listens; where two nodes with one ID come in the same moment, their peers notice.
+ *
+ * **Example** (A client of one's own, with an nkey)
+ *
+ * ```ts
+ * import { Transport } from "effect-mp"
+ * import { connect, nkeyAuthenticator } from "@nats-io/transport-node"
+ *
+ * const seed = new TextEncoder().encode("SUAAVJSKEBC37BH6MVEOPQA4TT7F7DLMDOQYJDAPU6NTZN5NKWUSO5SBSM")
+ *
+ * Transport.layerNats({
+ *   servers: "nats://127.0.0.1:4222",
+ *   connect: (options) => connect({ ...options, authenticator: nkeyAuthenticator(seed) })
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerNats = (options: NatsOptions = {}): Layer.Layer<Transport, LinkError> =>
+  Layer.effect(Transport, Effect.suspend(() => natsCarrier(options)))
 
 /**
  * What travels on a {@link Channel}: `data` has bytes of the stream, `ack` how many bytes of it were taken so far, `fin` is the end of one side,

@@ -100,7 +100,7 @@ describe("--json", () => {
       return [...own, ...subcommands.flatMap((below) => withJson(below, path))]
     }
     const chain =
-      /^(?:del|add|set|gen)|^(?:nodeid|secret|cert|seeds|binds|metrics|otlp|emp_services|services|profile|parent)$|_|^(?:advertise|scopes|guests|secure|autocork|nodelay)$/
+      /^(?:del|add|set|gen)|^(?:nodeid|secret|cert|seeds|binds|threads|metrics|otlp|nats|emp_services|services|profile|parent)$|_|^(?:advertise|scopes|guests|secure|autocork|nodelay)$/
     const all = withJson(Completions.fromCommand(command), []).filter((name) => !chain.test(name))
     const told = new Set(names.map((name) => name.replaceAll(/ [A-Z]+/g, "")))
     assert.deepStrictEqual(all.filter((name) => !told.has(name) && !silent.has(name)), [])

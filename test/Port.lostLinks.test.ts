@@ -4,6 +4,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Port } from "../src/index.ts"
 import { collector, connect, roundTrip, testOver, wires } from "./harness.ts"
+import { natsAsTcp } from "./natsAsTcp.ts"
+import { hasNats, ifNats } from "./natsServer.ts"
 
 const silent = Port.make(() => {})
 
@@ -13,10 +15,10 @@ const linkErrorOf = (exit: Exit.Exit<void, Port.Killed>) => {
   return reason?._tag === "Fail" ? reason.error.linkError : undefined
 }
 
-for (const [name, layer] of wires) {
+for (const [name, layer] of [...wires, [ifNats("NATS"), natsAsTcp]] as const) {
   const test = testOver(layer)
 
-  describe(`why a link was lost, over ${name}`, () => {
+  describe.skipIf(layer === natsAsTcp && !hasNats)(`why a link was lost, over ${name}`, () => {
     test("is told to monitors, to callers, and along links of ports", (world) =>
       Effect.gen(function*() {
         const [a, b] = [yield* world.start("a"), yield* world.start("b")]

@@ -10,6 +10,8 @@ import { afterAll } from "vitest"
 import * as TestNetwork from "../src/TestNetwork.ts"
 import * as Transport from "../src/Transport.ts"
 import { until } from "./harness.ts"
+import { layerOwnNats } from "./natsAsTcp.ts"
+import { hasNats, ifNats } from "./natsServer.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "effect-mp-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -28,7 +30,7 @@ const layerPlatform = Layer.effect(
 ).pipe(Layer.provide(Transport.layerWebSocket()))
 
 /** The two ends of each connection for each other: who dials gets the one that was accepted. */
-const swapped = (layer: Layer.Layer<Transport.Transport>): Layer.Layer<Transport.Transport> =>
+const swapped = <E>(layer: Layer.Layer<Transport.Transport, E>): Layer.Layer<Transport.Transport, E> =>
   Layer.effect(
     Transport.Transport,
     Effect.map(Transport.Transport, (inner): Transport.Carrier => {
@@ -62,9 +64,14 @@ for (
     ["the network in memory", Transport.layerMemory, places],
     ["one of several transports", both, { bind: `unix:${folder}/b.sock`, nobody: "127.0.0.1:1" }],
     ["WebSocket", Transport.layerWebSocket(), webPlaces],
-    ["WebSocket, dialled by the platform", layerPlatform, webPlaces]
+    ["WebSocket, dialled by the platform", layerPlatform, webPlaces],
+    [ifNats("NATS"), layerOwnNats, { bind: "nats:", nobody: "nats:nobody" }]
   ] as const
 ) {
+  if (layer === layerOwnNats && !hasNats) {
+    it.skip(`over ${name}`, () => {})
+    continue
+  }
   const rules = TestNetwork.transportRules(at)
   describe(`over ${name}`, () => {
     for (const { check, name } of rules) it.live(name, () => Effect.provide(check, layer))

@@ -1,24 +1,30 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Struct from "effect/Struct"
 import type { Summary } from "./chaos/chaos.ts"
 import { onHosts } from "./chaos/namespaces.ts"
+import { wires } from "./chaos/wires.ts"
+import { hasNats } from "./natsServer.ts"
 import { start } from "./processes.ts"
 import { sized } from "./size.ts"
 
 describe("chaos", () => {
-  it("of processes that are killed, stopped and restarted under load loses nothing in silence", async () => {
-    const flags = sized(["--minutes", "0.05", "--processes", "4"], ["--minutes", "0.2"])
-    const { code, stderr, stdout } = await start(["test/chaos/main.ts", "--json", ...flags]).exits(120)
-    const summary = JSON.parse(stdout) as Summary
-    assert.isUndefined(summary.violation, stderr)
-    assert.isAbove(summary.kills + summary.stops, sized(0, 5))
-    assert.isAbove(summary.messages, sized(50, 500))
-    assert.isAbove(summary.children, sized(5, 50))
-    assert.strictEqual(code, 0)
-  })
+  it.each(sized(["tcp"], Struct.keys(wires).filter((wire) => wire !== "nats" || hasNats)))(
+    "of nodes that are killed, stopped and restarted under load loses nothing in silence, over %s",
+    async (wire) => {
+      const flags = ["--wire", wire, ...sized(["--minutes", "0.05", "--processes", "4"], ["--minutes", "0.2"])]
+      const { code, stderr, stdout } = await start(["test/chaos/main.ts", "--json", ...flags]).exits(120)
+      const summary = JSON.parse(stdout) as Summary
+      assert.isUndefined(summary.violation, stderr)
+      assert.isAbove(summary.kills + summary.stops, sized(0, 5))
+      assert.isAbove(summary.messages, sized(50, 500))
+      assert.isAbove(summary.children, sized(5, 50))
+      assert.strictEqual(code, 0)
+    }
+  )
 
   it("shows its options", async () => {
     const { code, stdout } = await start(["test/chaos/main.ts", "--help"]).exits()
-    for (const flag of ["minutes", "seed", "processes", "keep", "json"]) assert.include(stdout, `--${flag}`)
+    for (const flag of ["wire", "minutes", "seed", "processes", "keep", "json"]) assert.include(stdout, `--${flag}`)
     assert.strictEqual(code, 0)
   })
 })

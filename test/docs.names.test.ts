@@ -4,6 +4,7 @@ import * as Completions from "effect/cli/Completions"
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Cli from "../src/Cli.ts"
+import * as Cluster from "../src/Cluster.ts"
 import * as Global from "../src/Global.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
@@ -14,7 +15,7 @@ import * as Transport from "../src/Transport.ts"
 import { listed, read, withoutFences } from "./pages.ts"
 import { Process, root } from "./processes.ts"
 
-const faces = { Cli, Global, Node, Port, Rpc, Supervisor, TestNetwork, Transport }
+const faces = { Cli, Cluster, Global, Node, Port, Rpc, Supervisor, TestNetwork, Transport }
 
 const pages = ["README.md", ...listed("docs", ".md"), ...listed("examples", ".md")]
 const sources = readdirSync(join(root, "src")).filter((name) => name.endsWith(".ts")).map((name) => `src/${name}`)

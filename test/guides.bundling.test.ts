@@ -1,7 +1,7 @@
 /** The commands of `docs/guides/bundling.md`, in a folder like that of a reader; what they make runs where there are no packages. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { devNull, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { stagesOf, wordsOf } from "./deployed.ts"
@@ -66,9 +66,10 @@ const startCommand = (command: string, seed: string, folder: string, env: Record
   ])
 
 describe("the guide to bundling", () => {
-  it("has three ways to bundle, and says how to run each", () => {
-    assert.strictEqual(builds.length, 4)
+  it("has three ways to bundle for Node, and says how to run each, and one for pages", () => {
+    assert.strictEqual(builds.length, 5)
     assert.deepStrictEqual(others, [])
+    assert.notMatch(readFileSync(join(project, "out/page.js"), "utf8"), /(?:\bfrom|\bimport\(?) ?"node:/)
   })
 
   it("makes programs that run without packages, and know each other", async () => {

@@ -19,6 +19,7 @@ import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { isOfLife } from "./life.ts"
+import { natsAsTcp } from "./natsAsTcp.ts"
 import { threadsAsTcp } from "./threadsAsTcp.ts"
 import { webSocketAsTcp } from "./webSocketAsTcp.ts"
 
@@ -27,11 +28,12 @@ export const secret = "swordfish & mellon"
 
 /** Other networks that tests can have in the place of TCP. */
 const others: Readonly<Record<string, Layer.Layer<Transport.Transport>>> = {
+  nats: natsAsTcp,
   threads: threadsAsTcp,
   websocket: webSocketAsTcp
 }
 
-/** With `TEST_WIRE=threads` or `TEST_WIRE=websocket` it is that. */
+/** With `TEST_WIRE=threads`, `TEST_WIRE=websocket` or `TEST_WIRE=nats` it is that. */
 const chosen = process.env["TEST_WIRE"] ?? ""
 const network: readonly [name: string, transport: Layer.Layer<Transport.Transport>] = chosen in others
   ? [chosen, others[chosen]!]

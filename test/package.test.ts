@@ -25,7 +25,7 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
   // What browsers are sent is one text in the build.
   .filter((file) => !file.startsWith("internal/cli/web/ui/"))
 /** What not every program needs is imported by itself. */
-const apart = new Set(["Cli", "Rpc", "TestNetwork"])
+const apart = new Set(["Cli", "Cluster", "Rpc", "TestNetwork"])
 const rooms = sources.filter((file) => /^[A-Z]\w*$/.test(file))
 
 /** What the build makes of the command line. */
@@ -127,7 +127,17 @@ describe("the package", () => {
   })
 
   it("can be imported as a whole and by its rooms", () => {
-    assert.sameMembers(rooms, ["Cli", "Global", "Node", "Port", "Rpc", "Supervisor", "TestNetwork", "Transport"])
+    assert.sameMembers(rooms, [
+      "Cli",
+      "Cluster",
+      "Global",
+      "Node",
+      "Port",
+      "Rpc",
+      "Supervisor",
+      "TestNetwork",
+      "Transport"
+    ])
     const program = `
       const whole = await import("effect-mp")
       for (const room of ${JSON.stringify(rooms.filter((room) => !apart.has(room)))}) {
@@ -177,6 +187,15 @@ describe("the package", () => {
     const { status, stderr, stdout } = runIn(folder, "program.mjs")
     assert.match(stdout, /^answer: 42$/m, stderr)
     assert.strictEqual(status, 0)
+  })
+
+  it("says what to install for NATS", () => {
+    const program = `import { Transport } from "effect-mp"
+      import { Effect, Layer } from "effect"
+      const error = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(Transport.layerNats()))))
+      console.log(error.message)`
+    const { stdout } = runIn(folder, "--input-type=module", "-e", program)
+    assert.include(stdout, "the package @nats-io/transport-node is not installed: npm install @nats-io/transport-node")
   })
 
   it("has the licenses of what is built into its command line", () => {

@@ -2,10 +2,11 @@
  * Real processes for tests: started here, read line by line, and ended by pid when the test is over.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { type AddressInfo, createServer } from "node:net"
 import { devNull } from "node:os"
 import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
+
+export { freePort } from "./freePort.ts"
 
 export const root = fileURLToPath(new URL("..", import.meta.url))
 /** As built: what services import as `effect-mp` is the same code then. */
@@ -114,15 +115,6 @@ export const startNode = async (nodeId: string, args: ReadonlyArray<string> = []
   const [, address = ""] = await node.sees(/is ready, listening on (\S+)/)
   return { node, address }
 }
-
-/** A port of this machine where nobody listens yet. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 
 /** Waits until a condition holds; fails, naming it, when that takes too long. */
 export const eventually = async (what: string, condition: () => boolean | Promise<boolean>): Promise<void> => {

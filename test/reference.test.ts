@@ -23,6 +23,7 @@ const categories = new Set([
   "groups",
   "guards",
   "layers",
+  "locks",
   "models",
   "monitoring",
   "names",
@@ -70,6 +71,7 @@ const families: ReadonlyArray<ReadonlyArray<string>> = [
   ["Supervisor.run", "Supervisor.launch"],
   ["Supervisor.at", "Supervisor.tree", "Supervisor.forest"],
   ["Rpc.serve", "Rpc.layer", "Rpc.layerServer", "Rpc.implement"],
+  ["Cluster.layer", "Cluster.layerClient"],
   ["Rpc.client", "Rpc.layerClient", "Rpc.group"],
   ["TestNetwork.until", "TestNetwork.within", "TestNetwork.settle"],
   ["Cli.command", "Cli.main"]

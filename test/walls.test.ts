@@ -15,8 +15,9 @@ const rooms: Readonly<Record<string, ReadonlyArray<string>>> = {
   node: ["platform", "values", "transport", "port"],
   global: ["platform", "values", "transport", "port", "node"],
   locks: ["values", "port", "node"],
-  supervisor: ["platform", "values", "node", "Node", "Port"],
+  supervisor: ["platform", "values", "node", "locks", "Node", "Port"],
   rpc: ["values", "port", "node"],
+  cluster: ["values", "node", "rpc", "Node", "Port", "Global"],
   testing: ["platform", "values", "transport", "port", "Transport"],
   config: ["platform", "values", "transport", "node"],
   cli: [
@@ -42,6 +43,7 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Global: ["values", "port", "node", "global", "locks", "config", "Node", "Port", "Transport"],
   Supervisor: ["values", "node", "supervisor", "Node", "Port"],
   Rpc: ["values", "node", "rpc", "Node", "Port", "Global"],
+  Cluster: ["node", "cluster", "Node", "Global"],
   TestNetwork: ["testing", "Node", "Transport"],
   Cli: ["values", "config", "cli"],
   index: ["Global", "Node", "Port", "Supervisor", "Transport"],
@@ -199,6 +201,9 @@ describe("the walls between rooms", () => {
     ["Port.ts", "Global.ts"],
     ["Global.ts", "Rpc.ts"],
     ["index.ts", "Rpc.ts"],
+    ["index.ts", "Cluster.ts"],
+    ["Rpc.ts", "Cluster.ts"],
+    ["internal/cluster/leases.ts", "internal/locks/owner.ts"],
     ["index.ts", "TestNetwork.ts"],
     ["Transport.ts", "internal/testing/clock.ts"],
     ["index.ts", "internal/node/router.ts"]

@@ -3,9 +3,12 @@
  * the processes of the sides. It carries bytes: small messages are JSON, as its users write them, and payloads go as they are.
  */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { devNull } from "node:os"
+import { Transport } from "../../src/index.ts"
+import type { Wire } from "../ours.ts"
 import { Child, isInstalled } from "../processes.ts"
 import { makeSignal, rate, type Side, textOf } from "../workload.ts"
 
@@ -67,6 +70,14 @@ export const prepare = async (): Promise<boolean> => {
   return false
 }
 
+/** Nodes of ours over the same server. */
+export const ourNats: Wire = {
+  layer: Layer.orDie(
+    Layer.suspend(() => Transport.layerNats({ servers: `127.0.0.1:${process.env[serverPort]}`, network: "many" }))
+  ),
+  bind: "nats:"
+}
+
 const connection = Effect.acquireRelease(
   Effect.promise(async () => (await client()).connect({ port: Number(process.env[serverPort]) })),
   (connection) => Effect.promise(() => connection.close())
@@ -126,6 +137,25 @@ const charactersOf = (message: Message): number =>
 
 export const nats = {
   oneWay: (burst: number): Side => burstTo(charactersOf, burst, burst, 40, () => item),
+
+  roundTrips: (rounds: number): Side => ({
+    partner: Effect.gen(function*() {
+      const nats = yield* connection
+      nats.subscribe("echo", { callback: (_, message) => void message.respond("") })
+      yield* Effect.promise(() => nats.flush())
+      return ["ready"]
+    }),
+    measure: () =>
+      Effect.gen(function*() {
+        const nats = yield* connection
+        return yield* rate(
+          rounds,
+          Effect.promise(async () => {
+            for (let n = 0; n < rounds; n++) await nats.request("echo", "", { timeout: 30_000 })
+          })
+        )
+      })
+  }),
 
   payloads: (payloadsOf: (size: number) => ReadonlyArray<Uint8Array>, size: number, megabytes: number): Side =>
     burstTo(({ data }) => data.length, megabytes, megabytes * 1e6 / size, size, () => {

@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import { tmpdir } from "node:os"
 import { Node, Port, Transport } from "../../src/index.ts"
 import * as ours from "../ours.ts"
-import { numbersTo, type Partner, rate, textOf, type Workload } from "../workload.ts"
+import { numbersTo, type Partner, rate, type Side, textOf, type Workload } from "../workload.ts"
 import { collected } from "./memory.ts"
 
 const all: Readonly<Record<string, ours.Wire>> = {
@@ -32,7 +32,8 @@ const burst = (port: Port.PortId, tag: string, messages: ReadonlyArray<readonly 
   )
 
 // Made where they are sent: the processes of all other workloads load this module too, and are to have no memory that is not theirs.
-const makeItems = () => numbersTo(100_000).map((n) => [n, textOf(n)] as const)
+const itemCount = 100_000
+const makeItems = () => numbersTo(itemCount).map((n) => [n, textOf(n)] as const)
 const blobBytes = 256 * 1024
 const blobCount = 256
 const makeBlobs = () => numbersTo(blobCount).map((n) => [n, new Uint8Array(blobBytes).fill(n)] as const)
@@ -47,24 +48,6 @@ const bursts = (
 ) => Effect.suspend(() => rate(count, burst(port, tag, make())))
 
 type Measure = (partners: ReadonlyArray<Partner>) => Effect.Effect<number, unknown, Scope.Scope>
-
-const workload = (
-  name: string,
-  title: string,
-  unit: Workload["unit"],
-  measure: (wire: ours.Wire) => Measure
-): Workload => ({
-  name,
-  title,
-  unit,
-  sides: Object.fromEntries(
-    Object.entries(all).map(([side, wire]) => [side, {
-      partner: ours.listening(receiver, {}, wire),
-      measure: measure(wire)
-    }])
-  ),
-  lines: Object.keys(all).filter((side) => side !== "TCP").map((side) => ({ side, peer: "TCP" }))
-})
 
 const withPort =
   (work: (port: Port.PortId) => Effect.Effect<number, unknown, Node.Node | Scope.Scope>) =>
@@ -94,24 +77,40 @@ const linked = ({ layer }: ours.Wire): Measure => ([partner]) => {
   })
 }
 
+/** The same work over any wire. */
+export const works = {
+  oneWay: withPort((port) => bursts(port, itemCount, "item", makeItems)),
+  roundTrips: withPort((port) =>
+    rate(rounds.length, Effect.forEach(rounds, () => Port.cal(port, "done"), { discard: true }))
+  ),
+  blobs: withPort((port) => bursts(port, blobCount * blobBytes / 1e6, "blob", makeBlobs))
+}
+
+/** One side of it. */
+export const wireSide = (wire: ours.Wire, measure: (wire: ours.Wire) => Measure): Side => ({
+  partner: ours.listening(receiver, {}, wire),
+  measure: measure(wire)
+})
+
+/** How much of it. */
+export const wireSizes = { items: itemCount, rounds: rounds.length, blobs: blobCount, blobBytes }
+
+const workload = (
+  name: string,
+  title: string,
+  unit: Workload["unit"],
+  measure: (wire: ours.Wire) => Measure
+): Workload => ({
+  name,
+  title,
+  unit,
+  sides: Object.fromEntries(Object.entries(all).map(([side, wire]) => [side, wireSide(wire, measure)])),
+  lines: Object.keys(all).filter((side) => side !== "TCP").map((side) => ({ side, peer: "TCP" }))
+})
+
 export const wires: ReadonlyArray<Workload> = [
-  workload(
-    "W12a",
-    "over other transports, one way",
-    "/s",
-    withPort((port) => bursts(port, 100_000, "item", makeItems))
-  ),
-  workload(
-    "W12b",
-    "there and back, one at a time",
-    "/s",
-    withPort((port) => rate(rounds.length, Effect.forEach(rounds, () => Port.cal(port, "done"), { discard: true })))
-  ),
-  workload(
-    "W12c",
-    "payloads of 256 KiB",
-    "MB/s",
-    withPort((port) => bursts(port, blobCount * blobBytes / 1e6, "blob", makeBlobs))
-  ),
+  workload("W12a", "over other transports, one way", "/s", works.oneWay),
+  workload("W12b", "there and back, one at a time", "/s", works.roundTrips),
+  workload("W12c", "payloads of 256 KiB", "MB/s", works.blobs),
   workload("W12d", "a node that has a link, resident", "B", linked)
 ]

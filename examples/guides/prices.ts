@@ -1,5 +1,5 @@
 /** What the front of a shop and those who know its prices agree on. */
-import { Port } from "effect-mp"
+import * as Port from "effect-mp/Port"
 import * as Schema from "effect/Schema"
 
 /** The group that those are members of who know the prices. */

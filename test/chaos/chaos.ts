@@ -1,19 +1,19 @@
 /**
- * The processes of the chaos, and what is done to them.
+ * The nodes of the chaos, each in a process or a thread, and what is done to them.
  */
-import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
-import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
-import { fileURLToPath } from "node:url"
 import { check, type Violation } from "../simulation/checkers.ts"
 import { SeededRandom } from "../simulation/random.ts"
 import type { Event, Stamped, Trace } from "../simulation/trace.ts"
 import { merge, now } from "./events.ts"
+import { inTime, type Life } from "./lives.ts"
+import { type Between, type WireName, wires } from "./wires.ts"
 import type { WorkerOptions } from "./worker.ts"
 
 export interface ChaosOptions {
+  readonly wire: WireName
   readonly minutes: number
   readonly seed: number
   readonly processes: number
@@ -24,6 +24,8 @@ export interface Summary {
   readonly kills: number
   readonly stops: number
   readonly ends: number
+  /** How often that was harmed which is between them. */
+  readonly between: number
   readonly messages: number
   readonly channels: number
   /** How many children supervisors had on other nodes, one after the other. */
@@ -48,71 +50,21 @@ export interface Result {
   readonly trace: Trace
 }
 
-const worker = fileURLToPath(new URL("worker.ts", import.meta.url))
 const monitorTimeout = 2000
-/** How long an order may take, and how long it takes until all is quiet again. */
-const orderLimit = 20_000
+/** How long it takes until all is quiet again. */
 const quiet = 12_000
+
+/** The first two nodes. */
+const isSeed = (index: number): boolean => index < 2
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** What the promise answers, or `undefined` when that takes too long. Leaves no timer behind, which would hold up the end. */
-const inTime = async <A>(promise: Promise<A>): Promise<A | undefined> => {
-  let timer: NodeJS.Timeout | undefined
-  const tooLong = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), orderLimit)
-  })
-  return await Promise.race([promise, tooLong]).finally(() => clearTimeout(timer))
-}
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as net.AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-
-/** A place for one process after the other, under one node ID. */
-interface Place {
-  readonly nodeId: string
-  readonly address: string
+/** A place for one life after the other, under one node ID. */
+interface Place extends Pick<WorkerOptions, "nodeId" | "bind" | "seeds" | "global"> {
   lives: number
-  process: Worker | undefined
+  life: Life | undefined
   /** Something is being done to it. */
   isBusy: boolean
-}
-
-class Worker {
-  readonly life: string
-  readonly child: ChildProcess
-  readonly ended: Promise<void>
-  private output = ""
-  private look: () => void = () => {}
-
-  constructor(options: WorkerOptions) {
-    this.life = options.life
-    this.child = spawn(process.execPath, [worker, JSON.stringify(options)], { stdio: ["pipe", "pipe", "ignore"] })
-    this.child.stdin!.on("error", () => {})
-    this.child.stdout!.on("data", (chunk: Buffer) => {
-      this.output += chunk.toString()
-      this.look()
-    })
-    this.ended = new Promise((resolve) => this.child.once("exit", () => resolve()))
-  }
-  /** Waits until it has said a word; answers false if it takes too long, or ends before. */
-  async says(word: string): Promise<boolean> {
-    const said = new Promise<boolean>((resolve) => {
-      this.look = () => {
-        if (this.output.includes(`${word}\n`)) resolve(true)
-      }
-      this.look()
-    })
-    return await inTime(Promise.race([said, this.ended.then(() => false)])) ?? false
-  }
-  order(line: string): void {
-    this.child.stdin!.write(`${line}\n`)
-  }
 }
 
 export class Chaos {
@@ -122,8 +74,8 @@ export class Chaos {
   private readonly files: Array<string> = []
   private readonly events: Array<Stamped> = []
   private places: ReadonlyArray<Place> = []
-  private seeds: ReadonlyArray<string> = []
-  private readonly counts = { kills: 0, stops: 0, ends: 0 }
+  private leave: () => Promise<void> = () => Promise.resolve()
+  private readonly counts = { kills: 0, stops: 0, ends: 0, between: 0 }
   /** When a process was killed or stopped for long, and which node that was. */
   private readonly deaths: Array<{ readonly nodeId: string; readonly at: number; readonly how: "kill" | "stop" }> = []
   private isOver = false
@@ -134,18 +86,23 @@ export class Chaos {
   }
 
   async run(): Promise<Result> {
-    const ports = await Promise.all(Array.from({ length: this.options.processes }, freePort))
-    this.places = ports.map((port, i) => ({
-      nodeId: i < 2 ? `seed${i}` : `node${i}`,
-      address: `127.0.0.1:${port}`,
+    const nodeIds = Array.from({ length: this.options.processes }, (_, i) => isSeed(i) ? `seed${i}` : `node${i}`)
+    const seedIds = nodeIds.filter((_, i) => isSeed(i))
+    const ground = await wires[this.options.wire].prepare(seedIds, nodeIds, this.folder)
+    this.leave = ground.leave
+    this.places = nodeIds.map((nodeId, i) => ({
+      nodeId,
+      bind: ground.bindOf(nodeId),
+      seeds: ground.seeds,
+      global: isSeed(i),
       lives: 0,
-      process: undefined,
+      life: undefined,
       isBusy: false
     }))
-    this.seeds = this.places.slice(0, 2).map(({ address }) => address)
     await Promise.all(this.places.map((place) => this.start(place)))
     const until = now() + this.options.minutes * 60_000
     const doings: Array<Promise<void>> = []
+    if (ground.between !== undefined) doings.push(this.harmBetween(ground.between, until))
     while (now() < until && !this.isOver) {
       await sleep(this.random.between(200, 1200))
       const place = this.random.pick(this.places.filter(({ isBusy }) => !isBusy))
@@ -173,42 +130,36 @@ export class Chaos {
     const log = path.join(this.folder, `${life.replace("/", "-")}.jsonl`)
     this.files.push(log)
     fs.writeFileSync(log, "")
-    place.process = new Worker({
-      life,
-      nodeId: place.nodeId,
-      address: place.address,
-      seeds: this.seeds,
-      log,
-      monitorTimeout,
-      pace: 40
-    })
-    if (!await place.process.says("ready")) throw new Error(`${life} did not start`)
+    const { bind, global, nodeId, seeds } = place
+    const { wire } = this.options
+    place.life = wires[wire].start({ wire, life, nodeId, bind, seeds, global, log, monitorTimeout, pace: 40 })
+    if (!await place.life.says("ready")) throw new Error(`${life} did not start`)
   }
 
   /** Does something to a process, and leaves one in its place. */
   private async harm(place: Place): Promise<void> {
-    const { nodeId, process: victim } = place
+    const { life: victim, nodeId } = place
     if (victim === undefined) return
     place.isBusy = true
     const how = this.random.weighted({ kill: 4, stop: 3, end: 1 })
     const pause = this.random.chance(0.5) ? this.random.between(0, 300) : this.random.between(0, 2 * monitorTimeout)
-    this.emit({ _tag: "Fault", what: `${how} ${victim.life}`, nodes: [nodeId] })
+    this.emit({ _tag: "Fault", what: `${how} ${victim.name}`, nodes: [nodeId] })
     switch (how) {
       case "kill":
         this.counts.kills++
         this.deaths.push({ nodeId, at: now(), how })
-        victim.child.kill("SIGKILL")
+        victim.kill()
         await victim.ended
-        this.emit({ _tag: "Crashed", life: victim.life })
+        this.emit({ _tag: "Crashed", life: victim.name })
         await sleep(pause)
         await this.start(place)
         break
       case "stop":
         this.counts.stops++
         if (pause > 1.2 * monitorTimeout) this.deaths.push({ nodeId, at: now(), how })
-        victim.child.kill("SIGSTOP")
+        victim.stop()
         await sleep(pause)
-        victim.child.kill("SIGCONT")
+        victim.goOn()
         break
       case "end":
         this.counts.ends++
@@ -220,22 +171,44 @@ export class Chaos {
     place.isBusy = false
   }
 
+  /** Does something to what is between the nodes, again and again. */
+  private async harmBetween(between: Between, until: number): Promise<void> {
+    const random = new SeededRandom(`between ${this.options.seed}`)
+    for (;;) {
+      await sleep(random.between(1000, 5000))
+      if (now() > until || this.isOver) return
+      const how = random.weighted({ kill: 2, stop: 1 })
+      const pause = random.between(0, 1.5 * monitorTimeout)
+      this.emit({ _tag: "Fault", what: `${how} what is between`, nodes: this.places.map(({ nodeId }) => nodeId) })
+      this.counts.between++
+      if (how === "kill") {
+        await between.kill()
+        await sleep(pause)
+        await between.start()
+      } else {
+        between.stop()
+        await sleep(pause)
+        between.goOn()
+      }
+    }
+  }
+
   /** Lets all come to rest, hears what they see, ends them, and checks. */
   private async settle(): Promise<Result> {
-    const workers = this.places.map(({ process }) => process!)
-    this.emit({ _tag: "Healed", lives: workers.map(({ life }) => life) })
-    for (const one of workers) one.order("heal")
-    await Promise.all(workers.map((one) => one.says("healed")))
+    const lives = this.places.map(({ life }) => life!)
+    this.emit({ _tag: "Healed", lives: lives.map(({ name }) => name) })
+    for (const one of lives) one.order("heal")
+    await Promise.all(lives.map((one) => one.says("healed")))
     await sleep(quiet)
-    for (const one of workers) one.order("look")
-    for (const one of workers) {
-      if (!await one.says("looked")) this.emit({ _tag: "Leaked", what: `${one.life} does not answer any more` })
+    for (const one of lives) one.order("look")
+    for (const one of lives) {
+      if (!await one.says("looked")) this.emit({ _tag: "Leaked", what: `${one.name} does not answer any more` })
     }
-    this.emit({ _tag: "Quiet", lives: workers.map(({ life }) => life) })
-    for (const one of workers) one.order("stop")
-    await inTime(Promise.all(workers.map((one) => one.ended)))
-    for (const one of workers) {
-      if (one.child.exitCode === null) this.emit({ _tag: "Leaked", what: `${one.life} does not stop` })
+    this.emit({ _tag: "Quiet", lives: lives.map(({ name }) => name) })
+    for (const one of lives) one.order("stop")
+    await inTime(Promise.all(lives.map((one) => one.ended)))
+    for (const one of lives) {
+      if (!one.hasEnded) this.emit({ _tag: "Leaked", what: `${one.name} does not stop` })
     }
     const trace = merge(this.files, this.events)
     return { trace, summary: this.summarise(trace) }
@@ -308,10 +281,9 @@ export class Chaos {
   /** Ends what is left, and tidies up. */
   async end(): Promise<void> {
     this.isOver = true
-    for (const { process: one } of this.places) {
-      if (one?.child.exitCode === null && one.child.signalCode === null) one.child.kill("SIGKILL")
-    }
-    await Promise.all(this.places.map(({ process: one }) => one?.ended))
+    for (const { life } of this.places) life?.kill()
+    await Promise.all(this.places.map(({ life }) => life?.ended))
+    await this.leave()
     if (!this.options.keep && process.exitCode !== 1) fs.rmSync(this.folder, { recursive: true })
   }
 }

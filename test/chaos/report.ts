@@ -10,10 +10,24 @@ const millis = ({ count, max, median }: Noticed): string =>
   count === 0 ? "never" : `median ${median.toFixed(1)} ms, at most ${max.toFixed(1)} ms, of ${count}`
 
 export const report = ({ summary, trace }: Result, seed: number): string => {
-  const { channels, children, ends, fired, folder, killNoticed, kills, messages, stopNoticed, stops, violation } =
-    summary
+  const {
+    between,
+    channels,
+    children,
+    ends,
+    fired,
+    folder,
+    killNoticed,
+    kills,
+    messages,
+    stopNoticed,
+    stops,
+    violation
+  } = summary
   const lines = [
-    `${kills} killed, ${stops} stopped, ${ends} ended in order`,
+    `${kills} killed, ${stops} stopped, ${ends} ended in order${
+      between === 0 ? "" : `, and what is between them ${between} times`
+    }`,
     `${trace.events.length} events, ${messages} messages, ${channels} monitors, ${children} children of supervisors elsewhere`,
     `fired: ${Object.entries(fired).map(([tag, count]) => `${count} ${tag}`).join(", ")}`,
     `a SIGKILL was noticed by the others after ${millis(killNoticed)}`,

@@ -1,5 +1,5 @@
 /**
- * One process of the chaos: a node over TCP that does what the processes of the simulation do, and writes down what it
+ * One process of the chaos, or one thread: a node that does what the processes of the simulation do, and writes down what it
  * sees. The parent tells it by lines on standard input what comes next.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -11,21 +11,26 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as fs from "node:fs"
 import * as readline from "node:readline"
+import { workerData } from "node:worker_threads"
 import * as Global from "../../src/Global.ts"
 import { type Mesh, NodeMesh } from "../../src/internal/global/mesh.ts"
+import { nodeOf } from "../../src/internal/values/portId.ts"
 import * as Node from "../../src/Node.ts"
-import * as Transport from "../../src/Transport.ts"
 import { families } from "../simulation/database.ts"
 import { SeededRandom } from "../simulation/random.ts"
 import type { Event } from "../simulation/trace.ts"
 import { Workload } from "../simulation/workload.ts"
 import { now } from "./events.ts"
+import type { Brake } from "./lives.ts"
+import { secret, type WireName, wires } from "./wires.ts"
 
 export interface WorkerOptions {
+  readonly wire: WireName
   readonly life: string
   readonly nodeId: string
-  readonly address: string
+  readonly bind: string
   readonly seeds: ReadonlyArray<string>
+  readonly global: boolean
   readonly log: string
   readonly monitorTimeout: number
   readonly pace: number
@@ -58,7 +63,9 @@ const program = Effect.gen(function*() {
   const directory = {
     ports: () => Array.from(known.values()).flat(),
     nodes: () => Array.from(known.keys()),
+    // Of a port that is to be made elsewhere others hear from that node, which has it by then.
     add: (port: string) => {
+      if (nodeOf(port) !== nodeId) return
       const own = [...known.get(nodeId) ?? [], port].slice(-published)
       known.set(nodeId, own)
       mesh.set(portsFamily, nodeId, own)
@@ -80,6 +87,9 @@ const program = Effect.gen(function*() {
   })
   yield* obey(workload, mesh)
 })
+
+/** The whole thread does, until the parent lets the brake go. */
+const stand = (brake: Brake): void => void Atomics.wait(brake, 0, 1)
 
 /** Does what the parent says, until it says stop. */
 const obey = Effect.fnUntraced(function*(workload: Workload, mesh: Mesh) {
@@ -103,6 +113,7 @@ const obey = Effect.fnUntraced(function*(workload: Workload, mesh: Mesh) {
   lines.on("line", (line) => {
     if (line === "heal") run(healed, "healed")
     else if (line === "look") run(look, "looked")
+    else if (line === "stand") stand(workerData as Brake)
     else if (line === "stop") Deferred.doneUnsafe(stopped, Effect.void)
   })
   // Without a parent there is nothing left to do.
@@ -112,13 +123,13 @@ const obey = Effect.fnUntraced(function*(workload: Workload, mesh: Mesh) {
 })
 
 const network = Layer.provideMerge(
-  Global.layer({ seeds: options.seeds, global: options.seeds.includes(options.address) }),
+  Global.layer({ seeds: options.seeds, global: options.global }),
   Node.layer({
     nodeId,
-    secret: "chaos",
-    binds: [options.address],
+    secret,
+    binds: [options.bind],
     monitorTimeout: options.monitorTimeout
-  }).pipe(Layer.provide(Transport.layerTcp))
+  }).pipe(Layer.provide(wires[options.wire].transport))
 )
 
 const logging = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])

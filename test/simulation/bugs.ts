@@ -460,6 +460,16 @@ const unsure: Plant = (process) => {
   process.emit({ _tag: "Fault", what: String(Math.random()), nodes: [] })
 }
 
+/** A voter grants what it should refuse. */
+const grantAll: Plant = (_process, router) => {
+  const original = router.send.bind(router)
+  router.send = (to, message) => {
+    const [tag, desk, id, numbers] = message
+    if (tag !== "answer" || !Array.isArray(numbers)) return original(to, message)
+    original(to, [tag, desk, id, numbers.map((number: unknown) => number === 0 ? 1e15 : number)])
+  }
+}
+
 /** By name: what is done, and which checker has to find it. */
 export const bugs: Readonly<
   Record<
@@ -469,6 +479,7 @@ export const bugs: Readonly<
       readonly finds: string
       readonly isSupervised?: boolean
       readonly isServed?: boolean
+      readonly isLocked?: boolean
     }
   >
 > = {
@@ -509,5 +520,6 @@ export const bugs: Readonly<
   "choose-ended": { plant: chooseEnded, finds: "groups", isServed: true },
   "drain-too-early": { plant: drainTooEarly, finds: "drains", isServed: true },
   "refuse-begun": { plant: refuseBegun, finds: "drains", isServed: true },
+  "grant-all": { plant: grantAll, finds: "locks", isLocked: true },
   "unsure": { plant: unsure, finds: "nondeterminism" }
 }

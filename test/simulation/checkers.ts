@@ -4,6 +4,7 @@
  */
 import { type Checker, hasBecome, text } from "./checker.ts"
 import { drains } from "./drainChecker.ts"
+import { locks } from "./locks.ts"
 import type { Carried } from "./payloads.ts"
 import { groups, rpcs } from "./rpcCheckers.ts"
 import type { Event, Life, Reason, Trace } from "./trace.ts"
@@ -607,7 +608,8 @@ const checkers: Readonly<Record<string, () => Checker>> = {
   doubles,
   rpcs,
   drains,
-  groups
+  groups,
+  locks
 }
 
 /** All there are, by name. */

@@ -15,6 +15,7 @@ export interface Task {
   readonly nodes: number | undefined
   readonly isSupervised: boolean | undefined
   readonly isServed: boolean | undefined
+  readonly isLocked: boolean | undefined
   readonly bug: string | undefined
   readonly jobs: number
   /** Which of the jobs this one is. */

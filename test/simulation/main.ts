@@ -41,6 +41,10 @@ const simulate = Command.make("simulate", {
     Flag.withDescription("Has calls by rpc in every run, and not in one of six"),
     Flag.withDefault(false)
   ),
+  locks: Flag.Boolean("locks").pipe(
+    Flag.withDescription("Has locks in every run, and not in one of eight"),
+    Flag.withDefault(false)
+  ),
   bug: Flag.Literals("bug", Object.keys(bugs)).pipe(
     Flag.withDescription("Plants a bug, that a checker has to find"),
     Flag.optional
@@ -63,10 +67,12 @@ const simulate = Command.make("simulate", {
     const bug = Option.getOrUndefined(flags.bug)
     const isSupervised = flags.supervised ? true : undefined
     const isServed = flags.rpc ? true : undefined
+    const isLocked = flags.locks ? true : undefined
     const repeat = [
       nodes === undefined ? "" : ` --nodes ${nodes}`,
       flags.supervised ? " --supervised" : "",
       flags.rpc ? " --rpc" : "",
+      flags.locks ? " --locks" : "",
       bug === undefined ? "" : ` --bug ${bug}`
     ].join("")
     const summary = new Summary()
@@ -78,10 +84,10 @@ const simulate = Command.make("simulate", {
     const jobs = Math.max(1, Math.min(flags.jobs, flags.seeds))
     const work = !verbose
       ? runAll(
-        { seeds: flags.seeds, from: flags.from, nodes, isSupervised, isServed, bug, jobs, flags: repeat },
+        { seeds: flags.seeds, from: flags.from, nodes, isSupervised, isServed, isLocked, bug, jobs, flags: repeat },
         report
       )
-      : here({ ...flags, nodes, isSupervised, isServed, bug }, repeat, report)
+      : here({ ...flags, nodes, isSupervised, isServed, isLocked, bug }, repeat, report)
     return work.pipe(
       Effect.ensuring(Effect.suspend(() => {
         progress.stop()
@@ -99,7 +105,9 @@ const simulate = Command.make("simulate", {
 
 /** The seeds one after the other, in this process, with all that happens. */
 const here = (
-  flags: { seeds: number; from: number } & Pick<SeedOptions, "nodes" | "isSupervised" | "isServed" | "bug">,
+  flags:
+    & { seeds: number; from: number }
+    & Pick<SeedOptions, "nodes" | "isSupervised" | "isServed" | "isLocked" | "bug">,
   repeat: string,
   report: (report: SeedReport) => void
 ): Effect.Effect<void> =>

@@ -24,6 +24,12 @@ export interface RpcPart {
   readonly isBinary: boolean
 }
 
+/** What a process draws from for locks, and who votes. */
+export interface LockPart {
+  readonly random: SeededRandom
+  readonly voters: ReadonlyArray<string>
+}
+
 export interface Member {
   readonly life: Life
   readonly random: SeededRandom
@@ -31,6 +37,8 @@ export interface Member {
   readonly supervisors?: SeededRandom | undefined
   /** For what it does with rpc, if it does: the same holds. */
   readonly rpcs?: RpcPart | undefined
+  /** For what it does with locks, if it does. */
+  readonly locks?: LockPart | undefined
   readonly directory: Directory
   readonly emit: (event: Event) => void
   /** How long to wait between two actions, on average, in milliseconds. */

@@ -71,6 +71,8 @@ export interface Plan {
   readonly isSupervised: boolean
   /** Whether the processes call each other by rpc, and how these calls are encoded. */
   readonly rpc: "binary" | "json" | undefined
+  /** The IDs of the nodes that vote in a table of locks, which all processes use. */
+  readonly voters: ReadonlyArray<string> | undefined
   /** How long after that everybody must have come to an agreement. */
   readonly bound: number
 }
@@ -81,6 +83,8 @@ export interface PlanOptions {
   readonly isSupervised?: boolean | undefined
   /** Default: in every sixth seed. */
   readonly isServed?: boolean | undefined
+  /** Default: in every eighth seed. */
+  readonly isLocked?: boolean | undefined
 }
 
 /** These seeds have supervisors. None of those in `seeds.ts` is among them, which so mean what they meant before there were any. */
@@ -88,6 +92,9 @@ const hasSupervisors = (seed: number): boolean => seed % 7 === 4
 
 /** These seeds have calls by rpc. None of those in `seeds.ts` is among them. */
 const hasRpc = (seed: number): boolean => seed % 6 === 2
+
+/** These seeds have locks. None of those in `seeds.ts` is among them. */
+const hasLocks = (seed: number): boolean => seed % 8 === 0
 
 const kinds: Record<FaultKind["kind"], number> = {
   cut: 4,
@@ -161,8 +168,23 @@ export const makePlan = (seed: number, options: PlanOptions = {}): Plan => {
     // A node of another kind knows nothing of supervisors.
     isSupervised: !hasForeign && (options.isSupervised ?? hasSupervisors(seed)),
     rpc,
+    voters: votersOf(seed, nodes, faults, options),
     bound: 10_000 + 2 * Math.max(...nodes.map((node) => node.monitorTimeout))
   }
+}
+
+/** Two live processes with the ID of one voter are two voters, and a node of another kind is none. */
+const votersOf = (
+  seed: number,
+  nodes: ReadonlyArray<NodePlan>,
+  faults: ReadonlyArray<Fault>,
+  { isLocked = hasLocks(seed) }: PlanOptions
+): Plan["voters"] => {
+  if (!isLocked || nodes.some(({ isForeign }) => isForeign) || faults.some(({ kind }) => kind === "twin")) {
+    return undefined
+  }
+  const count = nodes.length < 3 || new SeededRandom(`voters ${seed}`).chance(0.3) ? 1 : nodes.length < 5 ? 3 : 5
+  return nodes.slice(0, count).map(({ id }) => id)
 }
 
 /** Bytes do not pass links that speak JSON, and a node of another kind is taken for one that sends its text as bytes. */

@@ -49,6 +49,8 @@ export interface ProcessOptions {
   readonly isSupervised: boolean
   /** Whether its program calls others by rpc, and how these calls are encoded. */
   readonly rpc: Plan["rpc"]
+  /** Who votes, if its program has locks. */
+  readonly voters: Plan["voters"]
   /** Called when the node is there, before anything runs on it. */
   readonly prepare?: ((process: Process, router: Router) => void) | undefined
 }
@@ -124,7 +126,7 @@ export class Process {
   }
 
   start(): void {
-    const { directory, emit, isSupervised, life, node, pace, random, rpc, seeds } = this.options
+    const { directory, emit, isSupervised, life, node, pace, random, rpc, seeds, voters } = this.options
     const begin = Effect.gen({ self: this }, function*() {
       const below = yield* Layer.build(Node.layer({
         nodeId: node.id,
@@ -148,7 +150,8 @@ export class Process {
       const context = yield* Effect.context<Scope.Scope>()
       const supervisors = isSupervised ? random.derive("supervisors") : undefined
       const rpcs = rpc && { random: random.derive("rpcs"), isBinary: rpc === "binary" }
-      const member = { life, random: random.derive("program"), supervisors, rpcs, directory, emit, pace }
+      const locks = voters && { random: random.derive("locks"), voters }
+      const member = { life, random: random.derive("program"), supervisors, rpcs, locks, directory, emit, pace }
       this.workload = new Workload(member, Context.merge(context, Context.merge(below, above)))
       yield* this.workload.moveIn
       this.mesh = Context.get(above, NodeMesh)

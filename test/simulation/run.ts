@@ -124,7 +124,7 @@ const agreement = async (world: World): Promise<string | undefined> => {
     seen = await look(world, core)
     if (
       seen.length === 2 * core.length * families.length && seen.every((event) => isRight(world, event)) &&
-      agreeOnWorkers(core)
+      agreeOnWorkers(core) && haveLocks(world)
     ) break
   }
   if (world.clock.now >= deadline) {
@@ -132,6 +132,7 @@ const agreement = async (world: World): Promise<string | undefined> => {
     const wrong = seen.find((event) => !isRight(world, event))
     missing = world.progress.missing(core.map(({ life }) => life)) ??
       (wrong && `that the database agrees: ${JSON.stringify(wrong)}`) ??
+      (haveLocks(world) ? undefined : "a majority of voters") ??
       (agreeOnWorkers(core) ? "every family of every process" : "that all see the workers that there are")
   }
   for (const event of seen) world.emit(event)
@@ -151,6 +152,12 @@ const agreement = async (world: World): Promise<string | undefined> => {
     for (const what of await lasting(world, () => disagreements(core))) world.emit({ _tag: "Leaked", what })
   }
   return missing
+}
+
+/** Whether all may have keys, if there are enough voters for that. */
+const haveLocks = ({ core, plan: { voters = [] } }: World): boolean => {
+  const present = voters.filter((voter) => core.some(({ node }) => node.id === voter))
+  return 2 * present.length <= voters.length || core.every(({ workload }) => workload!.locks?.isReady !== false)
 }
 
 /** Whether all see the workers that there are, where they look. */

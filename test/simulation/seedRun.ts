@@ -27,7 +27,8 @@ export const runSeed = async (seed: number, options: SeedOptions = {}): Promise<
   const plan = makePlan(seed, {
     ...options,
     isSupervised: options.isSupervised ?? bug?.isSupervised,
-    isServed: options.isServed ?? bug?.isServed
+    isServed: options.isServed ?? bug?.isServed,
+    isLocked: options.isLocked ?? bug?.isLocked
   })
   const once = (): Promise<Result> => {
     return run(plan, { log: options.log, prepare: bug?.plant })

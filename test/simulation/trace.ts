@@ -187,6 +187,18 @@ export type Event =
   | { readonly _tag: "SeenEnd"; readonly life: Life; readonly port: string }
   /** The workers that a life sees at the end, when all is quiet. */
   | { readonly _tag: "Viewed"; readonly life: Life; readonly members: ReadonlyArray<string> }
+  // ---- locks
+  /** It holds a key, as it believes, until then: by the clock that never jumps, which is one for all. */
+  | {
+    readonly _tag: "Holds"
+    readonly life: Life
+    readonly key: string
+    readonly token: number
+    readonly now: number
+    readonly until: number
+  }
+  /** It is about to give a key back, if it has it. */
+  | { readonly _tag: "Frees"; readonly life: Life; readonly key: string }
   // ---- leftovers
   /** Something that should be gone after all scopes are closed, or an error that nobody caught. */
   | { readonly _tag: "Leaked"; readonly what: string }

@@ -17,6 +17,7 @@ for (let seed = task.from + task.offset; seed < task.from + task.seeds; seed += 
     nodes: task.nodes,
     isSupervised: task.isSupervised,
     isServed: task.isServed,
+    isLocked: task.isLocked,
     bug: task.bug
   })
   await send(reportOf(outcome, task.flags))

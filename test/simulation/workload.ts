@@ -19,6 +19,7 @@ import { Behaviour } from "./behaviour.ts"
 import { Channels } from "./channels.ts"
 import { Database } from "./database.ts"
 import { Favours } from "./favours.ts"
+import { LockUser } from "./locks.ts"
 import { makeNames, type Member, reasonOf, type Services, shownReason } from "./member.ts"
 import { OnPurpose } from "./onPurpose.ts"
 import { anyDetails } from "./payloads.ts"
@@ -65,6 +66,7 @@ export class Workload {
   private readonly supervisors: Supervisors | undefined
   readonly rpcs: Rpcs | undefined
   readonly asks: Asks | undefined
+  readonly locks: LockUser | undefined
   private readonly ports = new Set<string>()
   private isActing = true
 
@@ -82,6 +84,7 @@ export class Workload {
       new Supervisors(member, member.supervisors, this.router, (effect) => this.run(effect))
     this.rpcs = member.rpcs && new Rpcs(member, member.rpcs, this.router, (effect) => this.run(effect))
     this.asks = member.rpcs && new Asks(member, member.rpcs, this.router, (effect) => this.run(effect))
+    this.locks = member.locks && new LockUser(member, member.locks, (effect) => this.run(effect))
     this.database = new Database(member, this.router.nodeId, this.name)
   }
 
@@ -127,6 +130,7 @@ export class Workload {
       if (this.supervisors !== undefined) this.run(this.supervisors.act)
       if (this.rpcs !== undefined) this.run(this.rpcs.act)
       if (this.asks !== undefined) this.run(this.asks.act)
+      if (this.locks !== undefined) this.run(this.locks.act)
     }).pipe(Effect.provideContext(this.context))
   }
 
@@ -140,6 +144,7 @@ export class Workload {
       for (const port of this.ports) yield* Port.kil(port)
       if (this.asks !== undefined) yield* this.asks.stopAll
       if (this.rpcs !== undefined) yield* this.rpcs.stopAll
+      if (this.locks !== undefined) yield* this.locks.stop
     }))
   }
 
@@ -154,6 +159,7 @@ export class Workload {
     this.supervisors?.rest()
     this.rpcs?.rest()
     this.asks?.rest()
+    this.locks?.rest()
   }
 
   /** The process is about to stop: nothing new begins, and what has begun is interrupted. */

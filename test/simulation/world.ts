@@ -157,6 +157,7 @@ export class World {
       pace: this.plan.pace,
       isSupervised: this.plan.isSupervised,
       rpc: this.plan.rpc,
+      voters: this.plan.voters,
       prepare: this.options.prepare
     })
     this.processes.push(process)

@@ -240,10 +240,10 @@ const binds = (options: RunOptions) =>
       const bound = yield* Effect.exit(Effect.scoped(carrier.listen(address, (wire) => wire.destroy(), "doctor")))
       if (Exit.isSuccess(bound)) return ok(`bind ${bind}`, bound.value.join(", "))
       const found = problemOf(bound.cause, bind)
-      return found.includes("in use")
+      return /in use|listens there/.test(found)
         ? warning(`bind ${bind}`, found, "fine if that is this very node, which runs already")
         : problem(`bind ${bind}`, found, "another address or port, or * for all that this machine has")
-    })).pipe(Effect.provide(layerTransport))
+    })).pipe(Effect.provide(layerTransport(options)))
 
 /** Looks what others are told stands for: here, where names may be others than where they are dialled. */
 const advertised = (options: RunOptions) =>
@@ -263,7 +263,7 @@ const advertised = (options: RunOptions) =>
       return hosts.every(isLoopback)
         ? warning(what, `${hosts.join(", ")}, which leads others to themselves`, "advertise what others can dial")
         : ok(what, hosts.join(", "))
-    })).pipe(Effect.provide(layerTransport))
+    })).pipe(Effect.provide(layerTransport(options)))
 
 /** Clocks that differ by more make log lines of different machines hard to put in order, and certificates invalid. */
 const toleranceMillis = 2000
@@ -276,7 +276,7 @@ const seeds = (options: RunOptions) => {
     Global.layer({ seeds: [] }),
     Layer.provide(
       Node.layer({ ...options, nodeId: commandPrefix, binds: [], advertise: [], monitorTimeout: "5 seconds" }),
-      layerTransport
+      layerTransport(options)
     )
   )
   const each = Effect.forEach(all, (seed) =>

@@ -9,6 +9,8 @@ import * as Schema from "effect/Schema"
 import { type GuestOptions, wrongGuests } from "../node/guestLimits.ts"
 import { leastMessageSize } from "../transport/framing/framing.ts"
 import { accepted, isSecret, mostSecrets, offered } from "../transport/handshake/auth.ts"
+import { isNatsNetwork, natsScheme } from "../transport/nats/address.ts"
+import { isNatsServer } from "../transport/nats/servers.ts"
 import { webSocketSchemes } from "../transport/webSocket/address.ts"
 import {
   bare,
@@ -120,13 +122,19 @@ const bind = (about: About): Kind<string> => ({
 })
 
 /** Of addresses of nodes: what the transports are of that `emp` has. */
-export const schemes = [bare, unixScheme, threadScheme, ...webSocketSchemes]
+export const schemes = [bare, unixScheme, threadScheme, natsScheme, ...webSocketSchemes]
 
 const isUrl = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? "")
 
 const Positive = Schema.Union([Schema.Finite, Schema.FiniteFromString]).pipe(Schema.check(Schema.isGreaterThan(0)))
 const seconds = (about: string, example: string): Kind<number> =>
   one(Positive, { about, allowed: "a number of seconds above zero", example })
+
+/** Each of them holds memory, whether or not there are so many cores. */
+const mostThreads = 256
+const Count = Schema.Union([Schema.Finite, Schema.FiniteFromString]).pipe(
+  Schema.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: mostThreads }))
+)
 
 const names = (known: ReadonlyArray<string>, about: string, example: string): Kind<ReadonlyArray<string>> =>
   list(Schema.Literals(known), texts, { about, allowed: `one of ${known.join(", ")}`, example })
@@ -176,7 +184,13 @@ export interface Configuration {
   readonly drain_timeout: number
   readonly node_id_in_cert: boolean
   readonly guests: boolean | Guests
+  /** Servers of NATS. */
+  readonly nats: ReadonlyArray<string>
+  readonly nats_network: string
+  /** The path of a file. */
+  readonly nats_credentials: string
   readonly metrics: string
+  readonly threads: number | "auto"
   readonly otlp: string
   readonly log_format: LogFormat
   /** `LEVEL` or `NAME=LEVEL`. */
@@ -209,7 +223,7 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   binds: list(text((bind) => wrongBind(bind, schemes) === undefined), texts, {
     about: "Where to listen; an empty list is nowhere",
     allowed:
-      "an address: host:port, [v6]:port, *:port, a bare port, unix:/path, ws://host:port/path, or thread:NAME; port * or none is a free one",
+      "an address: host:port, [v6]:port, *:port, a bare port, unix:/path, ws://host:port/path, nats: on the server of nats, or thread:NAME; port * or none is a free one",
     example: "4040,127.0.0.1:4041"
   }),
   advertise: list(text((address) => wrongAdvertised(address, schemes) === undefined), texts, {
@@ -226,7 +240,7 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   seeds: list(text((seed) => wrongSeed(seed, schemes) === undefined), atLeastOne, {
     about: "Nodes to connect to at the start; [] is none",
     allowed:
-      "an address: host:port, [v6]:port, *:port, a bare port of this host, unix:/path, or wss://host/path; * is this very node",
+      "an address: host:port, [v6]:port, *:port, a bare port of this host, unix:/path, wss://host/path, or nats:NODE; * is this very node",
     example: "10.0.0.1:4040,10.0.0.2:4040"
   }),
   services: listOfServices("What to run: MODULE or MODULE#EXPORT"),
@@ -249,6 +263,26 @@ export const kinds: { readonly [K in Key]: Kind<Configuration[K]> } = {
   drain_timeout: seconds("Seconds for what a node has in hand when it stops", "10"),
   node_id_in_cert: truth("Whether a certificate must be for its node's ID"),
   guests,
+  nats: list(text(isNatsServer), texts, {
+    about: "Servers of NATS, for addresses nats:NODE",
+    allowed: "a server: nats://host:4222, nats://user:password@host, nats://token@host, or tls://host",
+    example: "nats://127.0.0.1:4222"
+  }),
+  nats_network: one(text(isNatsNetwork), {
+    about: "Which of several networks on one server of NATS",
+    allowed: "a text of at most 64 letters, digits, _ and -",
+    example: "default"
+  }),
+  nats_credentials: one(Schema.NonEmptyString, {
+    about: "The file of credentials for the server of NATS",
+    allowed: "the path of a .creds file",
+    example: "emp.creds"
+  }),
+  threads: one(Schema.Union([Schema.Literal("auto"), Count]), {
+    about: "How many nodes emp run has, each in a thread",
+    allowed: `a whole number from 1 to ${mostThreads}, or auto: as many as there are cores`,
+    example: "4"
+  }),
   metrics: bind({
     about: "Where metrics and probes are served by HTTP",
     allowed: "an address: host:port, [v6]:port, *:port, or a bare port of the loopback interface",
@@ -289,7 +323,7 @@ export const decode = <K extends Key>(
   const kind = kinds[key]
   return Result.mapError(kind.decode(raw), (culprit) => {
     // What may be a secret is not repeated.
-    const what = key === "secret" || key === "cert" ? "it" : JSON.stringify(culprit).slice(0, 80)
+    const what = key === "secret" || key === "cert" || key === "nats" ? "it" : JSON.stringify(culprit).slice(0, 80)
     return new InvalidConfig({ key, problem: kind.explain?.(culprit) ?? `${what} is not ${kind.allowed}`, from })
   })
 }

@@ -43,7 +43,11 @@ type OptionName = keyof typeof keyOf
 export const runKeyOf = {
   ...keyOf,
   metrics: "metrics",
+  threads: "threads",
   otlp: "otlp",
+  nats: "nats",
+  natsNetwork: "nats_network",
+  natsCredentials: "nats_credentials",
   logFormat: "log_format",
   logLevel: "log_level"
 } as const satisfies { readonly [O in keyof RunOptions]?: Key }
@@ -64,10 +68,17 @@ export interface RunOptions extends NodeOptions {
   /** Where the certificate comes from, if it was given by a path. */
   readonly certFile: string | undefined
   readonly seeds: ReadonlyArray<string>
+  /** How many nodes the process has, each in a thread of its own. `auto`: one for each core. Default: 1. */
+  readonly threads?: number | "auto" | undefined
   /** Where metrics are served. */
   readonly metrics?: string | undefined
   /** The collector that they are sent to. */
   readonly otlp?: string | undefined
+  /** Servers of NATS. */
+  readonly nats?: ReadonlyArray<string> | undefined
+  readonly natsNetwork?: string | undefined
+  /** The path of their file. */
+  readonly natsCredentials?: string | undefined
   readonly services: ReadonlyArray<ServiceSpec>
   /** For want of it the terminal decides. */
   readonly logFormat: LogFormat | undefined
@@ -105,8 +116,12 @@ export const runOptions = (
       certFile: settings.cert && !isPem(settings.cert.value) ? settings.cert.value : undefined,
       binds: node.binds ?? ["*"],
       seeds: settings.seeds?.value ?? [],
+      threads: settings.threads?.value,
       metrics: settings.metrics?.value,
       otlp: settings.otlp?.value,
+      nats: settings.nats?.value,
+      natsNetwork: settings.nats_network?.value,
+      natsCredentials: settings.nats_credentials?.value,
       logFormat: settings.log_format?.value,
       logLevel: settings.log_level?.value ?? [],
       ...servicesOf(settings)

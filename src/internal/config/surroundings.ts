@@ -20,13 +20,16 @@ const variables = Config.all({
   rc: Config.option(Config.String("EFFECT_MP_RC")),
   secret: Config.option(Config.Redacted("EMP_SECRET")),
   cert: Config.option(Config.String("EMP_CERT")),
+  nats: Config.option(Config.String("EMP_NATS")),
+  natsNetwork: Config.option(Config.String("EMP_NATS_NETWORK")),
+  natsCredentials: Config.option(Config.String("EMP_NATS_CREDENTIALS")),
   verbose: Config.option(Config.String("EMP_VERBOSE"))
 })
 
 /** The file's place, the environment and the host. A variable that is empty is none. */
 export const surroundings = (isRead: boolean): Effect.Effect<Surroundings, Config.ConfigError | ConfigFileError> =>
   Effect.gen(function*() {
-    const { cert, rc, secret, verbose } = yield* variables
+    const { cert, nats, natsCredentials, natsNetwork, rc, secret, verbose } = yield* variables
     const held = (value: Option.Option<string>) => Option.getOrUndefined(value) || undefined
     return {
       // A file that is not read need not have a place.
@@ -35,6 +38,9 @@ export const surroundings = (isRead: boolean): Effect.Effect<Surroundings, Confi
       environment: [
         { variable: "EMP_SECRET", values: { secret: held(Option.map(secret, Redacted.value)) } },
         { variable: "EMP_CERT", values: { cert: held(cert) } },
+        { variable: "EMP_NATS", values: { nats: held(nats) } },
+        { variable: "EMP_NATS_NETWORK", values: { nats_network: held(natsNetwork) } },
+        { variable: "EMP_NATS_CREDENTIALS", values: { nats_credentials: held(natsCredentials) } },
         { variable: "EMP_VERBOSE", values: { log_level: levelOfVerbosity(held(verbose) ?? "")?.toLowerCase() } }
       ],
       flags: { values: {} }

@@ -50,8 +50,18 @@ const patiencePerTerm = 0.5
 /** Who waits for a key that somebody else has asks again after this at the latest. */
 const longestPause = 1_000
 
+/** Locks, and what stands behind them. */
+export interface Table {
+  readonly locks: Locks
+  readonly polls: Polls
+}
+
 /** Takes part in a table of locks until the scope closes: as an owner, and as a voter if this node is one. */
 export const make = (options: LocksOptions): Effect.Effect<Locks, InvalidLocks, Node | Scope.Scope> =>
+  Effect.map(makeTable(options), ({ locks }) => locks)
+
+/** The same, for rooms that want to know how this node stands with the voters. */
+export const makeTable = (options: LocksOptions): Effect.Effect<Table, InvalidLocks, Node | Scope.Scope> =>
   Effect.gen(function*() {
     const router = yield* NodeRouter
     const rules = readRules(options)
@@ -70,7 +80,7 @@ export const make = (options: LocksOptions): Effect.Effect<Locks, InvalidLocks, 
       ),
       (takeBack) => Effect.sync(takeBack)
     )
-    return new OwnLocks(router, rules, polls)
+    return { locks: new OwnLocks(router, rules, polls), polls }
   })
 
 /** A key that `hold` has, and its end. */

@@ -77,9 +77,19 @@ interface Round {
 /** A message has so many keys, of so many characters in all, at most: any link takes that. */
 const chunk = { keys: 200, characters: 12_000 } as const
 
+const claimOf = (key: string): Claim => ({
+  key,
+  token: 0,
+  isHeld: false,
+  since: never,
+  yes: new Map(),
+  no: new Set(),
+  told: new Set()
+})
+
 const never: Moment = { monotonic: -Infinity, wall: -Infinity }
 
-/** A voter that owes so many answers is not asked anything more. */
+/** A voter that owes so many answers is not asked anything more. What was given back meanwhile, it is told when it has answered. */
 const mostOpen = 64
 
 export class Owner {
@@ -87,6 +97,8 @@ export class Owner {
   private readonly claims = new Map<string, Claim>()
   /** What voters have been asked and not answered yet, for each that can be asked. */
   private readonly asked = new Map<string, Map<number, Asked>>()
+  /** Keys that were given back, and that a voter is not told of yet. */
+  private readonly owed = new Map<string, Set<string>>()
   private readonly rounds = new Map<number, Round>()
   /** Releases that are not certain yet: by how many voters they have been heard. */
   private readonly releases = new Map<number, number>()
@@ -207,6 +219,7 @@ export class Owner {
   /** Nothing that a voter was asked before is answered any more. What it has said counts for as long as before, if a key is held by it. */
   down(voter: string): ReadonlyArray<Action> {
     this.asked.delete(voter)
+    this.owed.delete(voter)
     // It may have been another life of the voter: it must not be told to take note of a token for a key that it has never granted.
     for (const claim of this.claims.values()) {
       if (claim.isHeld) continue
@@ -234,6 +247,7 @@ export class Owner {
     const asked = this.asked.get(voter)?.get(id)
     if (asked === undefined || values.length !== asked.claims.length) return this.take()
     this.asked.get(voter)?.delete(id)
+    this.payBack(voter, now)
     if (asked.kind === "release") this.heardOf(asked.release)
     else {
       const claims = asked.claims.filter((claim) => this.claims.get(claim.key) === claim)
@@ -264,7 +278,7 @@ export class Owner {
   }
 
   private claim(key: string): Claim {
-    const claim: Claim = { key, token: 0, isHeld: false, since: never, yes: new Map(), no: new Set(), told: new Set() }
+    const claim = claimOf(key)
     this.claims.set(key, claim)
     return claim
   }
@@ -299,13 +313,11 @@ export class Owner {
 
   private weigh(claims: ReadonlyArray<Claim>, now: Moment): void {
     const untold = new Map<string, Array<Claim>>()
+    const refused: Array<Claim> = []
     for (const claim of claims.filter(({ isHeld }) => !isHeld)) {
       const { no, yes } = claim
-      if (this.isRefused(no)) {
-        this.drop([claim], now)
-        continue
-      }
       const recent = Array.from(yes).filter(([, { since }]) => this.isRecent(since, now))
+      if (this.isRefused(no) || (recent.length < this.rules.majority && this.isAnswered(claim))) refused.push(claim)
       if (recent.length < this.rules.majority) continue
       if (claim.token === 0) claim.token = recent.reduce((most, [, { token }]) => Math.max(most, token), 0)
       const knowing = recent.filter(([, { token }]) => token >= claim.token)
@@ -320,7 +332,14 @@ export class Owner {
         }
       }
     }
+    this.drop(refused, now)
     for (const [voter, all] of untold) this.askToKeep(voter, all, now)
+  }
+
+  /** Whether nothing more is to come, since all voters that can be asked have answered. */
+  private isAnswered({ no, yes }: Claim): boolean {
+    for (const voter of this.asked.keys()) if (!yes.has(voter) && !no.has(voter)) return false
+    return true
   }
 
   private isNowHeld(claim: Claim): void {
@@ -398,12 +417,30 @@ export class Owner {
     const open = this.asked.get(voter)
     if (open === undefined) return
     for (const some of chunksOf(claims)) {
-      if (open.size >= mostOpen) return
+      if (open.size >= mostOpen) {
+        if (kind === "release") this.owe(voter, claims)
+        return
+      }
       const id = ++this.lastId
       open.set(id, { kind, claims: some, at, release })
       const question = { id, keys: some.map(({ key }) => key) }
       this.actions.push({ _tag: "Ask", voter, question: { ...question, ...this.details(kind, some, at) } })
     }
+  }
+
+  private owe(voter: string, claims: ReadonlyArray<Claim>): void {
+    const owed = this.owed.get(voter) ?? new Set()
+    for (const { key } of claims) owed.add(key)
+    this.owed.set(voter, owed)
+  }
+
+  /** Tells a voter of what was given back while it owed too many answers. What was claimed anew since then is not. */
+  private payBack(voter: string, now: Moment): void {
+    const owed = this.owed.get(voter)
+    if (owed === undefined) return
+    this.owed.delete(voter)
+    const free = Array.from(owed).filter((key) => !this.claims.has(key))
+    this.ask(voter, "release", free.map(claimOf), now)
   }
 
   private details(kind: Question["kind"], claims: ReadonlyArray<Claim>, { wall }: Moment) {

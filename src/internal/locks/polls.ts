@@ -168,7 +168,8 @@ export class Polls implements NodeListener {
     const name = this.router.names.spawned()
     const id = desk.id = `${voter}#${name}`
     this.router.request(voter, spawnRequest, name, deskFunction(this.rules.name), this.port.id, ...said(this.rules))
-    this.router.monitor(id, () => this.closed(voter, id))
+    // In the port's turn: what has come from the desk before its end is heard before it.
+    this.router.monitor(id, () => this.port.enter(() => this.closed(voter, id)))
   }
 
   private closed(voter: string, id: string): void {

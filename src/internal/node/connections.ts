@@ -121,6 +121,14 @@ export class Connections implements Network {
     return this.listeners.addresses
   }
 
+  get away(): string | undefined {
+    const { carrier, listeners } = this
+    // Who listens nowhere dials, by whatever there is.
+    const places = listeners.bound.length > 0 ? listeners.bound : schemesOf(carrier).map((scheme) => `${scheme}:`)
+    const whys = places.map((address) => carrier.away?.(address))
+    return whys.includes(undefined) ? undefined : whys[0]
+  }
+
   onMoved(watcher: () => void): () => void {
     return this.listeners.onMoved(watcher)
   }

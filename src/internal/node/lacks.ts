@@ -7,8 +7,9 @@
 import type { Router } from "./router.ts"
 
 /** In words, for people; nothing if it is ready. */
-export const lacksOf = ({ isDraining, observed }: Router): ReadonlyArray<string> => [
+export const lacksOf = ({ isDraining, network, observed }: Router): ReadonlyArray<string> => [
   ...isDraining ? ["draining"] : [],
+  ...network.away === undefined ? [] : [network.away],
   ...observed.seeding?.isCutOff === true ? ["not joined: no seed has answered yet"] : [],
   ...observed.lacks,
   // As long as nothing is known that could be named.

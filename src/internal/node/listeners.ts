@@ -68,6 +68,11 @@ export class Listeners {
     )
   }
 
+  /** Where the node listens, without labels. */
+  get bound(): ReadonlyArray<string> {
+    return this.listeners.flatMap(({ addresses }) => addresses)
+  }
+
   /** What others are told, with labels. */
   get addresses(): ReadonlyArray<string> {
     const bound = this.listeners.flatMap(({ addresses, label }) =>

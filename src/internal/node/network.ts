@@ -25,6 +25,8 @@ export interface Network {
   stop(): void
   /** Addresses under which others reach this node, now. Those with a label are for nodes that dial by it. */
   readonly addresses: ReadonlyArray<string>
+  /** Why nobody is reached now, over no transport that this node has or listens on; `undefined` if that is not so. */
+  readonly away: string | undefined
   /** `watcher` is called when `addresses` has changed. The result ends that. */
   onMoved(watcher: () => void): () => void
   /** What is wrong with the address of a seed; `undefined` if nothing is. */
@@ -71,6 +73,7 @@ export const noNetwork: Network = {
   listen: () => Effect.void,
   stop: () => {},
   addresses: [],
+  away: undefined,
   onMoved: () => () => {},
   wrongSeed: (text) => wrongSeed(text, [bare]),
   dialable: (addresses) => inScopes(addresses, []),

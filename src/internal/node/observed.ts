@@ -40,6 +40,26 @@ export interface Role {
   readonly what: string
 }
 
+/** What a node knows of a cluster of entities that it is part of. */
+export interface ClusterStatus {
+  /** The name of the cluster. */
+  readonly name: string
+  /** `NODE:NUMBER` of this node's runner; `null` of a client, which has no shards. */
+  readonly runner: string | null
+  /** The IDs of the nodes that vote; none of a client, which has nothing to do with them. */
+  readonly voters: ReadonlyArray<string>
+  /** Why it takes no part, in words. */
+  readonly refusal: string | null
+  /** How many shards it holds, and how many there are. */
+  readonly shards: { readonly held: number; readonly total: number }
+  /** How many entities of each type are alive here. */
+  readonly entities: Readonly<Record<string, number>>
+  /** The singletons that run here. */
+  readonly singletons: ReadonlyArray<string>
+  /** The runners that it goes by. */
+  readonly runners: ReadonlyArray<{ readonly runner: string; readonly isAlive: boolean }>
+}
+
 /** How a node stands in a table of locks. */
 export interface LocksStatus {
   readonly name: string
@@ -60,6 +80,7 @@ export class Observed {
   hasStarted: boolean | undefined = undefined
   private readonly missing = new Map<symbol, string>()
   private readonly ports = new Set<string>()
+  private readonly readClusters = new Set<() => ClusterStatus>()
   private readonly roles = new Map<string, Role>()
   private readGroups: ((port: string) => ReadonlyArray<string>) | undefined = undefined
   private readonly readLocks = new Set<() => LocksStatus>()
@@ -129,6 +150,16 @@ export class Observed {
     this.ports.add(port)
     this.role(port, { kind: "supervisor", what: name })
     return () => void this.ports.delete(port)
+  }
+
+  /** Says how the state of a cluster is read that the node is part of. The result takes it back. */
+  cluster(read: () => ClusterStatus): () => void {
+    this.readClusters.add(read)
+    return () => void this.readClusters.delete(read)
+  }
+
+  get clusters(): ReadonlyArray<ClusterStatus> {
+    return Array.from(this.readClusters, (read) => read())
   }
 
   /** Says what the node lacks before it is ready, in words. The result says that it is there. */

@@ -3,9 +3,10 @@
  *
  * @internal
  */
+import { hmac } from "@noble/hashes/hmac.js"
+import { sha3_512 } from "@noble/hashes/sha3.js"
 import type { MessagePort, Worker } from "node:worker_threads"
 import type { Lateness } from "./node.ts"
-import { hmacSha3Bytes, sha3Bytes } from "./sha3.ts"
 
 // ---- bytes
 
@@ -94,9 +95,10 @@ export const randomBase64 = (length: number): string =>
 export const hex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
 
-export const sha3 = (bytes: Uint8Array): string => hex(sha3Bytes(bytes))
+/** WebCrypto has no SHA-3. */
+export const sha3 = (bytes: Uint8Array): string => hex(sha3_512(bytes))
 
-export const hmacSha3 = (key: Uint8Array, bytes: Uint8Array): string => hex(hmacSha3Bytes(key, bytes))
+export const hmacSha3 = (key: Uint8Array, bytes: Uint8Array): string => hex(hmac(sha3_512, key, bytes))
 
 export const areEqual = (left: Uint8Array, right: Uint8Array): boolean =>
   left.reduce((difference, byte, at) => difference | byte ^ right[at]!, 0) === 0
@@ -151,6 +153,8 @@ export const inHome = (_name: string): string | undefined => undefined
 export const runtime = "browser"
 
 export const pid = 0
+
+export const processInWords = "in a browser"
 
 export const cpuMillis = (): number => 0
 

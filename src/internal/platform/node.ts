@@ -127,11 +127,14 @@ export const inHome = (name: string): string | undefined => {
   }
 }
 
-/** What runs all this, for people. */
+/** What runs all this. */
 export const runtime = `node ${process.versions.node}`
 
 /** The number of the process. */
 export const { pid } = process
+
+/** Both, for people. */
+export const processInWords = `Node ${process.versions.node}, process ${pid}`
 
 /** What the process has had of a processor since it started. */
 export const cpuMillis = (): number => {

@@ -29,18 +29,20 @@ export interface View {
   /** The node that gets the service back when it returns. */
   readonly preferred: string | undefined
   readonly known: (node: string) => Known
+  /** Whether the one that runs it has a lease of it: others that seem to run it are about to stop, and do not count. */
+  readonly isLeased: boolean
 }
 
 /**
  * Who runs the service keeps it, unless the preferred node is there and can have it back, or another one runs it too: then the first
- * of them keeps it. A node that rests runs it only if all others do too.
+ * of them keeps it, or the one that has the lease. A node that rests runs it only if all others do too.
  */
-export const decideFailover = ({ isResting, known, nodes, part, preferred, self }: View): NextMove => {
+export const decideFailover = ({ isLeased, isResting, known, nodes, part, preferred, self }: View): NextMove => {
   const others = nodes.filter((node) => node !== self)
   const runners = others.filter((node) => known(node) === "running")
   const isBefore = (node: string): boolean => nodes.indexOf(node) < nodes.indexOf(self)
   if (part === "running") {
-    if (runners.some(isBefore)) return "stop"
+    if (!isLeased && runners.some(isBefore)) return "stop"
     // The other one, which comes later, steps back.
     if (runners.length > 0) return "stay"
     return preferred !== undefined && preferred !== self && known(preferred) === "idle" ? "stop" : "stay"

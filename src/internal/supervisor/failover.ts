@@ -5,6 +5,9 @@
  * Each node spawns a port on every other one, its *ear* there. What node A does, A sends to its ears on B and C, where it is kept. When
  * A, or A's part in the service, is gone, A's ears end, and so B and C know.
  *
+ * With voters the agreement says who tries to run the service, and the lease (`lease.ts`) who does. A node runs it from when it has the lease
+ * until nothing of the service is left.
+ *
  * @internal
  */
 import * as Deferred from "effect/Deferred"
@@ -20,9 +23,11 @@ import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { spawnRequest } from "../node/fullRequests.ts"
 import { NodeRouter, type Router } from "../node/router.ts"
+import { printableInLine } from "../values/printable.ts"
 import { isTagged, Killed, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
-import { decideFailover, type Known, type Part, preferredFirst } from "./agreement.ts"
+import { decideFailover, type Known, type NextMove, type Part, preferredFirst } from "./agreement.ts"
 import { type Arrival, arrive } from "./arrival.ts"
+import { makeLease, type ServiceLease } from "./lease.ts"
 import { checkWithServices, keep, makeAddress, type Policy, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
 import { endOf, linkToOwner, ownedBy, ownerIn } from "./owner.ts"
@@ -55,6 +60,9 @@ const functionOf = (name: string) => `emp::failover::${name}` as const
 /** So long seeds that do not answer are waited for, unless somebody says otherwise. */
 const joinMillis = 10_000
 
+/** So much is shown of what another node says of its voters. */
+const longestRules = 1_000
+
 /** How long to wait before a node is tried again that could not be reached. */
 const retryDelay = "2 seconds"
 
@@ -64,6 +72,9 @@ export interface FailoverOptions extends Omit<Policy, "restart" | "id"> {
   readonly nodes: ReadonlyArray<string>
   readonly prefer?: string | undefined
   readonly joinTimeout?: Duration.Input | undefined
+  readonly voters?: ReadonlyArray<string> | undefined
+  readonly lease?: Duration.Input | undefined
+  readonly grace?: Duration.Input | undefined
 }
 
 export class Failover {
@@ -85,6 +96,7 @@ export class Failover {
   private isEarly = true
   private readonly changes = Effect.runSync(Queue.sliding<void>(1))
   private readonly rests: Rests
+  private readonly lease: ServiceLease | undefined
   private readonly joinMillis: number
   /** What this node does, and the port of the service while it runs here. */
   private own: Part = "idle"
@@ -101,12 +113,17 @@ export class Failover {
   /** What keeps the service alive here, while it is to run here. */
   running: Supervision | undefined = undefined
 
-  constructor(router: Router, self: string, options: FailoverOptions) {
+  constructor(router: Router, self: string, options: FailoverOptions, lease: ServiceLease | undefined) {
     this.router = router
     this.self = self
     this.options = options
     this.nodes = preferredFirst(options.nodes, options.prefer)
     this.rests = new Rests(router, options.name)
+    this.lease = lease
+    lease?.hear({
+      changed: () => this.announce(),
+      hurry: () => this.running?.find(options.name)?.hurry()
+    })
     this.joinMillis = options.joinTimeout === undefined ? joinMillis : millisOf(options.joinTimeout) ?? joinMillis
   }
 
@@ -115,7 +132,17 @@ export class Failover {
   }
 
   private get fn() {
-    return Port.remote(functionOf(this.options.name), [Schema.String], Ear)
+    return Port.remote(functionOf(this.options.name), [Schema.String, Schema.String], Ear)
+  }
+
+  /** What nodes say of their voters to each other. */
+  private get rules(): string {
+    return this.lease?.rules ?? "none"
+  }
+
+  /** This node would rather not run the service. */
+  private get isResting(): boolean {
+    return this.rests.isResting || this.lease?.isCutOff === true
   }
 
   // ---- what is known
@@ -177,13 +204,14 @@ export class Failover {
 
   /** Other nodes' ears here, for as long as this takes part. */
   get listen(): Layer.Layer<never, never, Node> {
-    return Port.implement(this.fn, (other) =>
+    return Port.implement(this.fn, (other, rules) =>
       Effect.gen({ self: this }, function*() {
         const node = Port.nodeOf(other)
         const ear = yield* Port.Self
         if (!this.others.includes(node)) {
           return yield* Effect.fail(`node ${node} is none of those that ${this.options.name} may run on here`)
         }
+        if (rules !== this.rules) this.differs(node, rules)
         const peer: Peer = { ear, part: "unknown", port: undefined }
         this.peers.set(node, peer)
         this.absent.delete(node)
@@ -193,7 +221,9 @@ export class Failover {
         this.reach(node)
         return {
           state: (isRunning, port, isResting) => {
-            if (isRunning && this.own === "running" && peer.part !== "running") this.conflict(node)
+            const isConflict = isRunning && this.own === "running" && peer.part !== "running"
+            // With a lease it has stopped here, or there, and not all has been said yet.
+            if (isConflict && this.lease === undefined) this.conflict(node)
             peer.part = isRunning ? "running" : isResting ? "resting" : "idle"
             peer.port = port ?? undefined
             this.changed()
@@ -219,12 +249,22 @@ export class Failover {
     )
   }
 
+  private differs(node: string, rules: string): void {
+    const { name } = this.options
+    this.router.log.of("Supervisor").warnSome(
+      `failover ${name}: voters of ${node}`,
+      `failover ${name}: may run on ${this.router.nodeId} and ${node} at once, which have other voters: here ${this.rules}; there ${
+        printableInLine(rules.slice(0, longestRules))
+      }`
+    )
+  }
+
   /** Spawns this node's ear on another one, if it has none there. */
   reach(node: string): void {
     if (this.ears.has(node) || this.over !== undefined) return
     const ear = `${node}#${this.router.names.spawned()}`
     this.ears.set(node, ear)
-    this.router.request(node, spawnRequest, ear.slice(node.length + 1), this.fn.name, this.self)
+    this.router.request(node, spawnRequest, ear.slice(node.length + 1), this.fn.name, this.self, this.rules)
     this.router.monitor(ear, (exit) => {
       if (this.ears.get(node) !== ear) return
       this.ears.delete(node)
@@ -235,7 +275,7 @@ export class Failover {
   }
 
   private sayState(ear: string): void {
-    this.router.send(ear, ["state", this.own === "running", this.ownPort ?? null, this.rests.isResting])
+    this.router.send(ear, ["state", this.own === "running", this.ownPort ?? null, this.isResting])
   }
 
   /** Says so when this node has rested. */
@@ -270,27 +310,61 @@ export class Failover {
       const parent = yield* Effect.scope
       let place: Scope.Closeable | undefined
       for (;;) {
-        const move = decideFailover({
-          self: this.router.nodeId,
-          part: this.own,
-          isResting: this.rests.isResting,
-          nodes: this.nodes,
-          preferred: this.options.prefer,
-          known: (node) => this.known(node)
-        })
+        const move = this.nextMove
         if (move === "start") {
           place = yield* Scope.fork(parent)
           this.become("running", undefined)
           yield* Scope.provide(this.serve(child), place)
         } else if (move === "stop" && place !== undefined) {
-          this.leaves = true
-          yield* Scope.close(place, Exit.void)
-          this.leaves = false
+          yield* this.leave(place)
           place = undefined
-          this.running = undefined
-          this.become("idle", undefined)
-        } else yield* Queue.take(this.changes)
+        } else {
+          if (place === undefined) yield* this.awaitLease
+          yield* Queue.take(this.changes)
+        }
       }
+    })
+  }
+
+  private get agreed(): NextMove {
+    return decideFailover({
+      self: this.router.nodeId,
+      part: this.own,
+      isResting: this.isResting,
+      nodes: this.nodes,
+      preferred: this.options.prefer,
+      known: (node) => this.known(node),
+      isLeased: this.lease !== undefined
+    })
+  }
+
+  private get nextMove(): NextMove {
+    const { agreed, lease, own } = this
+    if (lease === undefined) return agreed
+    if (own === "running") return lease.isRunningOut ? "stop" : agreed
+    return agreed === "start" && lease.token === undefined ? "stay" : agreed
+  }
+
+  /** Tries to have the lease if this node is to run the service, and only then. */
+  private get awaitLease(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { lease } = this
+      if (lease === undefined) return
+      const isWanted = this.agreed === "start"
+      if (!isWanted || lease.isRunningOut) yield* lease.giveBack
+      if (isWanted) lease.seek()
+    })
+  }
+
+  /** Stops the service here. With a lease this node counts as running it until nothing of it is left. */
+  private leave(place: Scope.Closeable): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      this.leaves = true
+      yield* Scope.close(place, Exit.void)
+      this.leaves = false
+      this.running = undefined
+      if (this.lease !== undefined) yield* Effect.andThen(this.lease.left, this.lease.giveBack)
+      this.become("idle", undefined)
     })
   }
 
@@ -299,7 +373,7 @@ export class Failover {
     return Effect.gen({ self: this }, function*() {
       this.router.log.of("Supervisor").info(`failover ${name}: starts here, on ${this.router.nodeId}`)
       const { handle, running, single } = yield* keep(
-        child,
+        this.lease?.guard(child) ?? child,
         { ...policy, id: name, name: `failover ${name}` },
         "tried"
       ).pipe(ownedBy(undefined), Effect.orDie)
@@ -381,6 +455,10 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
     const broken = brokenOption(options, router)
     if (broken !== undefined) return yield* broken
     yield* checkWithServices({ ...options, id: options.name, start: child }, autoShutdown)
+    const { voters } = options
+    const lease = voters === undefined
+      ? undefined
+      : yield* Effect.acquireRelease(makeLease(router, { ...options, voters }), ({ close }) => close)
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const supervisor = yield* Port.make(
       answerWith(
@@ -389,8 +467,9 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
         answersOfFailover(options.name, () => part.running, ownerIn(context))
       )
     )
-    const part: Failover = new Failover(router, supervisor, options)
+    const part: Failover = new Failover(router, supervisor, options, lease)
     const body = Effect.gen(function*() {
+      if (lease !== undefined) yield* Effect.addFinalizer(() => lease.close)
       yield* Effect.addFinalizer((exit) => Effect.sync(() => part.end(reasonFromExit(exit))))
       yield* Layer.build(part.listen)
       yield* Port.fork(part.run(within<R>(context)(child)))
@@ -412,7 +491,7 @@ export const failover = <P, E, R>(child: Effect.Effect<P, E, R>, options: Failov
   })
 
 const brokenOption = (options: FailoverOptions, router: Router): InvalidSpec | undefined => {
-  const { joinTimeout, name, nodes, prefer } = options
+  const { grace, joinTimeout, lease, name, nodes, prefer, voters } = options
   const self = router.nodeId
   const refuse = (field: string, value: unknown, problem: string) =>
     new InvalidSpec({ child: name, field, value, problem })
@@ -423,6 +502,12 @@ const brokenOption = (options: FailoverOptions, router: Router): InvalidSpec | u
   if (!nodes.includes(self)) return refuse("nodes", nodes, `do not have this one, ${self}`)
   if (router.functions.has(functionOf(name))) return refuse("name", name, "is that of another one on this node")
   if (prefer !== undefined && !nodes.includes(prefer)) return refuse("prefer", prefer, "is none of the nodes")
+  if (voters === undefined && lease !== undefined) {
+    return refuse("lease", lease, "is that of voters, and there are none")
+  }
+  if (voters === undefined && grace !== undefined) {
+    return refuse("grace", grace, "is that of voters, and there are none")
+  }
   return joinTimeout === undefined || millisOf(joinTimeout) !== undefined
     ? undefined
     : refuse("joinTimeout", joinTimeout, "is no time")

@@ -1,21 +1,21 @@
 /**
- * Children that are worker threads with a node of their own: how one is started and ended, and what the two sides say to each other.
+ * Children that are worker threads with a node of their own: how one is started and ended.
  *
  * @internal
  */
-import { parentPort, startThread } from "#platform"
-import * as Context from "effect/Context"
+import { startThread } from "#platform"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Worker, WorkerOptions } from "node:worker_threads"
-import { Node } from "../../Node.ts"
+import type { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
-import { NodeRouter, type Router } from "../node/router.ts"
+import { readFromThread, tellThread } from "../node/ownThread.ts"
+import { NodeRouter, type NodeService, type Router } from "../node/router.ts"
 import { describe } from "../values/describe.ts"
-import { Killed, type Reason, reasonFromCause, reasonFromExit, reasons } from "../values/reason.ts"
+import { Killed, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 
 /** Documented as `Supervisor.ThreadOptions`. */
 export interface ThreadOptions
@@ -26,71 +26,14 @@ export interface ThreadOptions
 }
 
 /** Documented as `Supervisor.Thread`. */
-export interface Thread {
+export interface Thread extends NodeService {
   /** Ends as the thread does, and the thread with it. Messages to it are dropped. */
   readonly port: Port.PortId
   /** Node's number for it. */
   readonly threadId: number
-  /** The node in it. */
-  readonly nodeId: string
-  /** Where that node listens. */
-  readonly addresses: ReadonlyArray<string>
+  /** Ends the thread at once, whatever it does, as one that stands still has to be ended; its port ends with `fail`. */
+  readonly terminate: Effect.Effect<void>
 }
-
-// ---- what the two sides say
-
-/** A thread says where its node is, and why it ends; it is told to stop. The program may say something by the same way: what is ours is marked. */
-const mark = "effect-mp/spawned"
-
-type Place = Pick<Thread, "nodeId" | "addresses">
-
-interface FromThread {
-  readonly ready?: Place
-  readonly failed?: Reason
-}
-
-interface ToThread {
-  readonly stop?: true
-}
-
-const unmarked = (message: unknown): object => {
-  const said = typeof message === "object" && message !== null && mark in message ? message[mark] : undefined
-  return typeof said === "object" && said !== null ? said : {}
-}
-
-const tellParent = (message: FromThread): void => parentPort?.postMessage({ [mark]: message })
-
-const tellThread = (worker: Worker, message: ToThread): void => worker.postMessage({ [mark]: message })
-
-// ---- in the thread
-
-/** There is nobody who asks in a main thread. */
-const stopAsked: Effect.Effect<void> = Effect.callback((resume) => {
-  const unlisten = (): void => void parentPort?.off("message", listener)
-  const listener = (message: unknown): void => {
-    if (!(unmarked(message) as ToThread).stop) return
-    // As long as somebody listens the thread does not end.
-    unlisten()
-    resume(Effect.void)
-  }
-  parentPort?.on("message", listener)
-  return Effect.sync(unlisten)
-})
-
-/** The node of the thread is there. */
-export const tellReady = (context: Context.Context<Node>): Effect.Effect<void> =>
-  Effect.sync(() => {
-    const { addresses, nodeId } = Context.get(context, Node)
-    tellParent({ ready: { nodeId, addresses } })
-  })
-
-/** Runs what lasts until whoever has started this thread asks it to stop, and is told why it has ended before. */
-export const untilStopped = <E, R>(running: Effect.Effect<never, E, R>): Effect.Effect<void, E, R> =>
-  Effect.raceFirst(running, stopAsked).pipe(
-    Effect.tapCause((cause) => Effect.sync(() => tellParent({ failed: reasonFromCause(cause) })))
-  )
-
-// ---- who starts it
 
 /** A worker, as long as its port lives: its end is that of the port, and the other way round. */
 class Spawned {
@@ -101,11 +44,11 @@ class Spawned {
   /** Why it ends, as far as it has said so. */
   private why: Reason | undefined = undefined
 
-  constructor(worker: Worker, router: Router, port: string, ready: Deferred.Deferred<Place, Killed>) {
+  constructor(worker: Worker, router: Router, port: string, ready: Deferred.Deferred<NodeService, Killed>) {
     this.worker = worker
     this.threadId = worker.threadId
     worker.on("message", (message: unknown) => {
-      const said = unmarked(message) as FromThread
+      const said = readFromThread(message)
       this.why ??= said.failed
       if (said.ready === undefined) return
       this.isReady = true
@@ -128,13 +71,20 @@ class Spawned {
       : reasons.fail("the thread ended before it had a node: its module has to run Supervisor.launchThread")
   }
 
+  /** At once, whatever it does. */
+  get terminate(): Effect.Effect<void> {
+    return Effect.asVoid(Effect.promise(() => {
+      this.why ??= reasons.fail("the thread was terminated")
+      return this.worker.terminate()
+    }))
+  }
+
   /** In order, if it can within the time. */
   stop(patience: Duration.Input): Effect.Effect<void> {
     return Effect.sync(() => tellThread(this.worker, { stop: true })).pipe(
       Effect.andThen(Effect.interruptible(Deferred.await(this.ended))),
       Effect.timeoutOption(patience),
-      Effect.andThen(Effect.promise(() => this.worker.terminate())),
-      Effect.asVoid
+      Effect.andThen(this.terminate)
     )
   }
 }
@@ -150,7 +100,7 @@ export const spawnThread = (
   Effect.gen(function*() {
     const router = yield* NodeRouter
     const port = yield* Port.make(() => {})
-    const ready = Deferred.makeUnsafe<Place, Killed>()
+    const ready = Deferred.makeUnsafe<NodeService, Killed>()
     router.monitor(port, (exit) => {
       Deferred.doneUnsafe(ready, Exit.fail(new Killed({ port, reason: reasonFromExit(exit) })))
     })
@@ -158,7 +108,7 @@ export const spawnThread = (
       try: () => new Spawned(startThread(module, options), router, port, ready),
       catch: (error) => error
     })
-    const { threadId } = yield* Port.peval(port, Effect.acquireRelease(start, (spawned) => spawned.stop(stopTimeout)))
+    const spawned = yield* Port.peval(port, Effect.acquireRelease(start, (spawned) => spawned.stop(stopTimeout)))
     const place = yield* Deferred.await(ready)
-    return { port, threadId, ...place }
+    return { port, threadId: spawned.threadId, terminate: spawned.terminate, ...place }
   })

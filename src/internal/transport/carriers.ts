@@ -27,6 +27,7 @@ export const anyOf = (carriers: ReadonlyArray<Carrier>): Carrier => {
   return {
     schemes: Array.from(new Set(carriers.flatMap(schemesOf))),
     wrong: (address) => carriers.find((carrier) => isOf(carrier, address))?.wrong?.(address),
+    away: (address) => carriers.find((carrier) => isOf(carrier, address))?.away?.(address),
     listen: (bind, accept, host, moved) =>
       Effect.flatMap(carrierOf(bind), (carrier) => carrier.listen(bind, accept, host, moved)),
     resolve: (address) => Effect.flatMap(carrierOf(address), (carrier) => carrier.resolve(address)),

@@ -27,6 +27,8 @@ export const unixCarrier = absent(unixScheme, "Unix sockets")
 
 export const threadCarrier = absent(threadScheme, "threads with nodes")
 
+export const natsCarrier = () => Effect.succeed(absent("nats", "connections to NATS"))
+
 export const webSocketCarrier = (): Carrier => platformCarrier
 
 export const readCredentials = (_pem: string): Credentials => {

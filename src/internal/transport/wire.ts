@@ -43,6 +43,8 @@ export interface Carrier {
   readonly schemes?: ReadonlyArray<string> | undefined
   /** What is wrong with an address that has one of the schemes, in words that name it. Asked before anything is listened on or dialled. */
   readonly wrong?: ((address: string) => string | undefined) | undefined
+  /** Why nobody is reached by an address now, and by none of the carrier's, though nothing is wrong with it: for probes. Default: it is not so. */
+  readonly away?: ((address: string) => string | undefined) | undefined
   /**
    * Listens until the scope closes, and gives every incoming connection to `accept`. Answers the addresses that others
    * can dial, one for each interface, with their real ports; when they change, `moved` gets those that count from then on. Connections that

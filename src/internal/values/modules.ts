@@ -4,5 +4,5 @@
  * @internal
  */
 
-export const modules = ["Port", "Node", "Transport", "Global", "Supervisor", "Rpc", "Cli"] as const
+export const modules = ["Port", "Node", "Transport", "Global", "Supervisor", "Rpc", "Cluster", "Cli"] as const
 export type Module = typeof modules[number]

@@ -38,11 +38,19 @@ describe("a node that may run a failover service", () => {
         isResting: own === "resting",
         nodes: preferredFirst(nodes, preferred),
         preferred,
-        known: (node: string): Known => others[node] ?? "unknown"
+        known: (node: string): Known => others[node] ?? "unknown",
+        isLeased: false
       } as const
       assert.strictEqual(decideFailover(view), move)
     })
   }
+
+  it("keeps it by its lease, whoever else seems to run it", () => {
+    const view = { self: "b", part: "running", isResting: false, nodes, preferred: undefined, isLeased: true } as const
+    assert.strictEqual(decideFailover({ ...view, known: (node) => node === "a" ? "running" : "idle" }), "stay")
+    const preferring = { ...view, preferred: "a" }
+    assert.strictEqual(decideFailover({ ...preferring, known: () => "idle" }), "stop")
+  })
 
   it("is one of exactly one, whoever is there, once all know of each other", () => {
     for (const preferred of [undefined, ...nodes]) {
@@ -72,7 +80,8 @@ const agreed = (there: ReadonlyArray<string>, running: Set<string>, preferred: s
         isResting: false,
         nodes: preferredFirst(nodes, preferred),
         preferred,
-        known
+        known,
+        isLeased: false
       })
       if (move === "start") running.add(node)
       if (move === "stop") running.delete(node)

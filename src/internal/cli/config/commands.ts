@@ -100,6 +100,7 @@ export const runParams = {
   log_level: text("log-level", "The least level of the log, also by module or service: info,Transport=debug"),
   drain_timeout: text("drain-timeout", "How many seconds a node may take for what it has in hand when it stops"),
   node_id_in_cert: switched("node-id-in-cert", "Certificates must be for the node IDs of their nodes"),
+  threads: text("threads", "How many nodes the process has, each in a thread of its own; auto: one for each core"),
   metrics: text(
     "metrics",
     "Where /metrics, /healthz and /readyz are served: host:port, or a port of the loopback interface"
@@ -159,6 +160,7 @@ const readFlags = (input: RunInput): Result.Result<Arguments, InvalidConfig> =>
         auth_accept: given(input.auth_accept),
         max_message_size: Option.getOrUndefined(input.max_message_size),
         node_id_in_cert: Option.getOrUndefined(input.node_id_in_cert),
+        threads: Option.getOrUndefined(input.threads),
         metrics: Option.getOrUndefined(input.metrics),
         otlp: Option.getOrUndefined(input.otlp),
         log_format: Option.getOrUndefined(input.log_format),

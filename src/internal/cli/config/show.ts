@@ -16,9 +16,14 @@ export interface ShowOptions {
 /** What stands for a secret, whatever its length. */
 const mask = "********"
 
+/** Who logs in to a server of NATS stands before its host. */
+const maskedServers = (value: Json): Json =>
+  typeof value === "string" ? value.replaceAll(/[^/@,\s]+(?=@)/g, mask) : value
+
 const masked = (key: string, value: Json, { secrets }: ShowOptions): Json => {
   if (secrets) return value
   if (key === "secret" && Array.isArray(value)) return value.map(() => mask)
+  if (key === "nats") return Array.isArray(value) ? value.map(maskedServers) : maskedServers(value)
   if (typeof value !== "string") return value
   // The path of a certificate is none of it.
   return key === "secret" || (key === "cert" && value.includes("-----BEGIN")) ? mask : value

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
+import { keeperOfProcess } from "../run/keeper.ts"
 import { runNode } from "../run/node.ts"
 import { toService } from "../run/service.ts"
 import * as services from "./services.ts"
@@ -47,5 +48,6 @@ const runPart = (name: Part["name"], secret: string, seeds: Part["seeds"]) =>
       cert: undefined
     },
     Effect.map(toService(name, services[name], []), (service) => [service]),
-    { allowEval: false, trace: false }
+    { allowEval: false, trace: false, hangSeconds: 30 },
+    keeperOfProcess()
   )

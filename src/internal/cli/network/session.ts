@@ -19,6 +19,7 @@ import { NodeMesh } from "../../global/mesh.ts"
 import { traceMessages, writeLine } from "../../node/messageTrace.ts"
 import { NodeRouter } from "../../node/router.ts"
 import type { LinkErrorReason } from "../../transport/linkError.ts"
+import { natsScheme, parseNats } from "../../transport/nats/address.ts"
 import { parseWebSocket } from "../../transport/webSocket/address.ts"
 import {
   bare,
@@ -83,7 +84,10 @@ export const connected = <A, E, R>(session: Session, body: Effect.Effect<A, E, R
     }
     const node = Layer.provideMerge(
       Global.layer({ seeds }),
-      Layer.provide(Node.layer({ ...options, nodeId: session.nodeId, binds: [], advertise: [] }), layerTransport)
+      Layer.provide(
+        Node.layer({ ...options, nodeId: session.nodeId, binds: [], advertise: [] }),
+        layerTransport(options)
+      )
     )
     const joined = within(session, Effect.raceFirst(Global.joined, refused), "").pipe(
       Effect.catchTag("TimedOut", () => unanswered(session, seeds))
@@ -142,6 +146,8 @@ const seedsOf = (
     const scheme = schemeOf(own)
     // A thread is reached from within its process, and by no command.
     if (scheme === threadScheme) return []
+    // Without a name it is that of the node, which may be a random one.
+    if (scheme === natsScheme) return parseNats(own) === "" ? [] : [own]
     if (scheme !== bare) return parseWebSocket(own)?.port === 0 ? [] : [own]
     const address = parseAddress(own, "localhost")
     if (address === undefined || address.port === 0) return []

@@ -9,12 +9,15 @@ import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type { RunOptions } from "../../config/options.ts"
+import type { Sources } from "../../config/resolve.ts"
 import { commandPrefix, isCommand } from "../../values/commandId.ts"
 import { runParams, runSources } from "../config/commands.ts"
 import { endless } from "../terminal/interruption.ts"
 import { isTraced } from "../terminal/traced.ts"
 import { UsageError } from "../terminal/usage.ts"
 import { isWatched, tellWatchdog } from "./channel.ts"
+import { type Keeper, keeperOfProcess } from "./keeper.ts"
+import { ownOrders } from "./orders.ts"
 import { fileOf } from "./service.ts"
 
 /** The node has ended for good, and its watchdog ends with the same exit code. Why, the node has said itself. */
@@ -67,7 +70,8 @@ export const run = Command.make("run", {
   )
 }, (input) =>
   Effect.gen(function*() {
-    if (input.watchdog && !isWatched()) return yield* endless(watchdog)
+    const orders = ownOrders()
+    if (input.watchdog && !isWatched() && orders === undefined) return yield* endless(watchdog)
     if (input.watch && !input.watchdog) {
       return yield* new UsageError({ problem: "--watch: without its watchdog nobody starts the node again" })
     }
@@ -76,7 +80,11 @@ export const run = Command.make("run", {
     const { runOptions } = yield* Effect.promise(() => import("../../config/options.ts"))
     const { hangups, reloading } = yield* Effect.promise(() => import("./reload.ts"))
     const reloads = yield* hangups
-    const options = yield* runOptions(sources)
+    const { ofThread } = yield* Effect.promise(() => import("./threadOptions.ts"))
+    const optionsOf = (sources: Sources) =>
+      Effect.flatMap(runOptions(sources), (options) =>
+        orders === undefined ? Effect.succeed(options) : ofThread(options, orders))
+    const options = yield* optionsOf(sources)
     const { beginLog, chosenFormat, isLogged } = yield* loadLog
     beginLog(options)
     const { nodeId = "" } = options
@@ -95,18 +103,26 @@ export const run = Command.make("run", {
       })
     }
     tellSettings(options)
-    const { runNode } = yield* Effect.promise(() => import("./node.ts"))
-    const { loadServices } = yield* Effect.promise(() => import("./services.ts"))
-    const reread = Effect.flatMap(runSources(input), runOptions)
-    return yield* endless(
-      runNode(
-        options,
-        loadServices(options.services),
-        { allowEval: input.allowEval, trace },
-        (services) => reloading({ first: options, reloads, reread, services, took: tellSettings })
-      ),
-      "outlives its readers"
+    const { runNode } = yield* Effect.promise(() =>
+      import("./node.ts")
     )
+    const { loadServices } = yield* Effect.promise(() => import("./services.ts"))
+    const reread = Effect.flatMap(runSources(input), optionsOf)
+    const switches = { allowEval: input.allowEval, trace, hangSeconds: input.hangTimeout }
+    const running = (keeper: Keeper) =>
+      endless(
+        runNode(options, loadServices(options.services), switches, keeper, (services, threads) => {
+          const took = (options: RunOptions): void => {
+            tellSettings(options)
+            threads.reload()
+          }
+          return reloading({ first: options, reloads, reread, services, took })
+        }),
+        "outlives its readers"
+      )
+    if (orders === undefined) return yield* running(keeperOfProcess())
+    const { inThread } = yield* Effect.promise(() => import("./thread.ts"))
+    return yield* inThread(orders, running)
   }).pipe(Effect.scoped, logged)).pipe(
     Command.withDescription("Run a node until it is interrupted"),
     Command.withExamples([

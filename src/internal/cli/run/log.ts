@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
+import { isatty } from "node:tty"
 import type { LogFormat } from "../../config/logFormats.ts"
 import { type LogLevel, readLevels } from "../../config/logLevels.ts"
 import type { RunOptions } from "../../config/options.ts"
@@ -17,9 +18,12 @@ import type { LogLine } from "./logRing.ts"
 /** What a configuration says of the log. */
 export type LogOptions = Pick<RunOptions, "logFormat" | "logLevel">
 
+/** Of a thread `process.stderr` is no terminal. */
+const standardError = 2
+
 /** The format, where the configuration leaves it to the terminal. */
 export const chosenFormat = (format: LogFormat | undefined): LogFormat =>
-  format ?? (process.stderr.isTTY ? "pretty" : "logfmt")
+  format ?? (isatty(standardError) ? "pretty" : "logfmt")
 
 const writer = (format: LogFormat | undefined) => {
   const chosen = chosenFormat(format)

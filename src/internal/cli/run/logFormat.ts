@@ -5,6 +5,7 @@
  *
  * @internal
  */
+import { isMainThread } from "node:worker_threads"
 import type { LogFormat } from "../../config/logFormats.ts"
 import { printable, printableInLine, printableJson } from "../../values/printable.ts"
 import type { LogLine } from "./logRing.ts"
@@ -40,15 +41,16 @@ const colors: Readonly<Record<string, number>> = { Fatal: 31, Error: 31, Warn: 3
 
 const pretty = (line: LogLine, isColored: boolean): string => {
   const colored = (color: number, text: string): string => isColored ? `\u001b[${color}m${text}\u001b[0m` : text
-  // The node is the one that writes it, and the time is that of the reader's clock on the wall.
-  const { module = "", node: _node, ...others } = line.annotations
+  // The node is the one that writes it, but in further threads; and the time is that of the reader's clock on the wall.
+  const { module = "", node, ...beside } = line.annotations
+  const others = isMainThread || node === undefined ? beside : { node, ...beside }
   const date = new Date(line.at)
   const time = `${date.toTimeString().slice(0, 8)}.${String(date.getMilliseconds()).padStart(3, "0")}`
   const level = colored(colors[line.level] ?? 0, line.level.toUpperCase().padEnd(5))
-  const beside = Object.entries(others).map(([name, value]) => printableInLine(pair(name, value))).join(" ")
+  const pairs = Object.entries(others).map(([name, value]) => printableInLine(pair(name, value))).join(" ")
   const head = `${time} ${level} ${printableInLine(module) || "-"}: ${printable(line.text)}`
   const cause = line.cause === undefined ? "" : `\n${printable(line.cause)}`
-  return (beside === "" ? head : `${head} ${colored(90, beside)}`) + cause.replaceAll("\n", "\n    ")
+  return (pairs === "" ? head : `${head} ${colored(90, pairs)}`) + cause.replaceAll("\n", "\n    ")
 }
 
 /** Formats a line. `isColored` is for people. */

@@ -25,12 +25,14 @@ import { culprit } from "../../values/plainData.ts"
 import { isPortId } from "../../values/portId.ts"
 import { CurrentEnding } from "../terminal/interruption.ts"
 import { layerTransport } from "../transport.ts"
-import { isWatched, tellWatchdog } from "./channel.ts"
+import type { Keeper } from "./keeper.ts"
 import { asTheLogShows, catcher } from "./logCatcher.ts"
 import type { Service, ServiceEnvironment, ServiceError } from "./service.ts"
 import { Services } from "./services.ts"
 import { Stage } from "./stage.ts"
 import { stopsWhenAsked } from "./stopping.ts"
+import { countOf, ofFirst } from "./threadOptions.ts"
+import { Threads } from "./threads.ts"
 import { beKnownAs, obey, restartRequest } from "./watched.ts"
 
 /** What only the command line can say. */
@@ -39,25 +41,29 @@ export interface RunSwitches {
   readonly allowEval: boolean
   /** Each message is shown. */
   readonly trace: boolean
+  /** So long without a sign of life, and a thread counts as hanging. */
+  readonly hangSeconds: number
 }
 
 /** What a node is run with, but for its services. */
 type NodeOptions = Omit<RunOptions, "services" | "perlServices" | "logFormat" | "logLevel">
 
 /**
- * Runs until it is interrupted, or a service fails. The ready line comes when the node has joined its network. `load` makes the
- * services, or says which one cannot be had. `reloading` runs on the node beside them, and gets them when they have started.
+ * Runs until it is interrupted, or a service or a thread fails. The ready line comes when the node has joined its network. `load` makes the
+ * services, or says which one cannot be had. `reloading` runs on the node beside them, and gets them when they have started. Of several
+ * nodes this is the one of the main thread, or of a further one, for which there are no threads.
  */
 export const runNode = (
   options: NodeOptions,
   load: Effect.Effect<ReadonlyArray<Service>, ServiceError>,
   switches: RunSwitches,
+  keeper: Keeper,
   reloading: (
-    services: Effect.Effect<Services>
+    services: Effect.Effect<Services>,
+    threads: Threads
   ) => Effect.Effect<unknown, never, Node.Node | FileSystem.FileSystem | Path.Path> = () => Effect.void
 ) =>
   Effect.gen(function*() {
-    const watched = isWatched()
     // Beats come to the very end of the process: links may take a while to close, and services to be loaded.
     yield* obey
     // A wrong seed or service is reported before anything listens.
@@ -67,21 +73,27 @@ export const runNode = (
     // Who asks for the node's state is answered from before it starts until after it has stopped.
     const stage = new Stage()
     yield* serveMetrics(options.metrics, stage)
-    // The collector is to know the node by the ID that others know it by, with its random part.
-    const { nodeId } = options.otlp === undefined
+    const count = countOf(options)
+    // The collector is to know the node by the ID that others know it by, with its random part; and so are its own threads.
+    const { nodeId } = options.otlp === undefined && count === 1
       ? options
       : yield* expand(options.nodeId ?? "%n/", os.hostname())
+    const own = count === 1 ? { ...options, nodeId } : ofFirst(options, nodeId ?? "")
     const started = yield* Deferred.make<Services>()
     const node = Layer.provideMerge(
       Global.layer({ seeds: options.seeds, global: options.seeds.length === 0 }),
-      Layer.provide(Node.layer({ ...options, nodeId }), layerTransport)
+      Layer.provide(Node.layer(own), layerTransport(options))
     )
     // The services' scope lies within the node's: they end while there still are links by which other nodes hear of it. They are
-    // there until the node has drained: what they have been asked is answered first.
-    const body = prepare(switches, watched, stage).pipe(
-      Effect.andThen(Effect.forkScoped(reloading(Deferred.await(started)))),
-      Effect.andThen(Effect.ensuring(serve(services, started), Node.drain()))
-    )
+    // there until the node has drained: what they have been asked is answered first. Meanwhile the other threads do the same.
+    const body = Effect.gen(function*() {
+      yield* prepare(switches, keeper, stage)
+      const { hangSeconds } = switches
+      const threads = new Threads(yield* Effect.context<Node.Node>(), { count, hangSeconds })
+      yield* Effect.forkScoped(reloading(Deferred.await(started), threads))
+      const end = Effect.all([Node.drain(), threads.stop], { concurrency: "unbounded" })
+      return yield* Effect.ensuring(serve(services, started, threads, keeper), end)
+    })
     const running = body.pipe(
       Effect.scoped,
       Effect.provide(node),
@@ -101,17 +113,17 @@ const serveMetrics = Effect.fnUntraced(function*(bind: string | undefined, stage
   yield* Effect.logInfo(`metrics: http://${address}/metrics`)
 })
 
-const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, watched: boolean, stage: Stage) {
+const prepare = Effect.fnUntraced(function*({ allowEval, trace }: RunSwitches, { restart }: Keeper, stage: Stage) {
   const router = yield* NodeRouter
   beKnownAs(router.nodeId)
   catcher.attach(router)
   stage.nodeStarted(router)
   router.observed.hasStarted = false
   router.requests.add(restartRequest, (from, [to, ...rest]) => {
-    if (isPortId(to)) router.relay(from, to, [...rest, watched])
-    if (!watched) return
+    if (isPortId(to)) router.relay(from, to, [...rest, restart !== undefined])
+    if (restart === undefined) return
     router.log.of("Cli").warnSome(`restart by ${from}`, `node ${from} asks this one to restart`)
-    tellWatchdog({ restart: true })
+    restart()
   })
   stopsWhenAsked(router, yield* CurrentEnding)
   if (allowEval) router.requests.add("eval", evaluateFor(router))
@@ -153,18 +165,24 @@ export const checkSeeds = ({ binds = ["*"], seeds }: NodeOptions): Effect.Effect
   return problem === undefined ? Effect.void : Effect.fail(new Node.InvalidOption({ option: "seeds", problem }))
 }
 
-const serve = Effect.fnUntraced(function*(loaded: ReadonlyArray<Service>, started: Deferred.Deferred<Services>) {
+const serve = Effect.fnUntraced(function*(
+  loaded: ReadonlyArray<Service>,
+  started: Deferred.Deferred<Services>,
+  threads: Threads,
+  keeper: Keeper
+) {
   const { observed } = yield* NodeRouter
   const services = new Services(yield* Effect.context<ServiceEnvironment>())
   yield* services.begin(loaded)
+  yield* threads.begin
   yield* Deferred.succeed(started, services)
-  const { failed } = services
+  const failed = Effect.raceFirst(services.failed, threads.failed)
   yield* Effect.raceFirst(Global.joined, failed)
   const nodeId = yield* Node.id
   const addresses = yield* Node.addresses
   const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
   observed.hasStarted = true
   yield* Console.log(`node ${nodeId} is ready, ${where}`)
-  tellWatchdog({ ready: true })
+  yield* keeper.tellReady
   return yield* failed
 })

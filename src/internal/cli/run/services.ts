@@ -15,10 +15,11 @@ import * as Supervisor from "../../../Supervisor.ts"
 import type { ServiceSpec } from "../../config/keys.ts"
 import { NodeRouter, type Router } from "../../node/router.ts"
 import { exitFromReason, isOrderly, isTagged, type Reason, reasonFromExit, showReason } from "../../values/reason.ts"
+import { Presence } from "./presence.ts"
 import { load, type Service, type ServiceEnvironment, ServiceError } from "./service.ts"
 
-/** What fails is started again after a moment; what fails four times within a minute is for whoever looks after the node. */
-const restarts = {
+/** What fails, of services and threads, is started again after a moment; what fails four times within a minute is for whoever looks after the node. */
+export const restarts = {
   intensity: 3,
   period: "1 minute",
   schedule: Schedule.exponential("100 millis").pipe(
@@ -182,7 +183,7 @@ const named = (
     let id = service.spec
     for (let nth = 2; taken.has(id); nth++) id = `${service.spec} (${nth})`
     taken.add(id)
-    return { ...service, id, presence: new Presence(router, id) }
+    return { ...service, id, presence: new Presence(router, "service", id) }
   })
 }
 
@@ -194,36 +195,6 @@ const childOf = (service: Running) => {
     restart: "transient" as const,
     schedule: restarts.schedule,
     shutdown: "infinity" as const
-  }
-}
-
-/** Whether a service is there: as long as one that is wanted is not, the node is not ready. */
-class Presence {
-  private readonly router: Router
-  private readonly id: string
-  private found: (() => void) | undefined
-
-  constructor(router: Router, id: string) {
-    this.router = router
-    this.id = id
-  }
-
-  get nodeId(): string {
-    return this.router.nodeId
-  }
-
-  /** Why it is not there; `undefined`: it is, or nobody wants it. */
-  isMissed(why: string | undefined): void {
-    this.found?.()
-    this.found = why === undefined ? undefined : this.router.observed.lack(`service ${this.id}: ${why}`)
-  }
-
-  /** It runs in this port: when that ends, and not in order, the service is started again. */
-  runsIn(port: string): void {
-    this.router.observed.role(port, { kind: "service", what: this.id })
-    this.router.monitor(port, (exit) => {
-      if (!isOrderly(reasonFromExit(exit))) this.isMissed("has ended, and is started again")
-    })
   }
 }
 
@@ -239,17 +210,19 @@ const start = Effect.fnUntraced(function*({ isLayer, presence, spec, start }: Ru
 })
 
 /** What a service ended with, in its own words. What went wrong while it started or ran is a ServiceError already. */
-const failure = (service: string, reason: Reason): ServiceError => {
-  const [tag, , fields] = reason
-  if (tag === "fail" && isServiceError(fields)) {
-    return new ServiceError({ service: fields.service, reason: "failed", problem: fields.problem })
-  }
-  return new ServiceError({
-    service,
-    reason: "failed",
-    problem: `ended: ${showReason(exitFromReason(service, reason))}`
-  })
-}
+const failure = (service: string, reason: Reason): ServiceError =>
+  serviceErrorOf(reason) ??
+    new ServiceError({
+      service,
+      reason: "failed",
+      problem: `ended: ${showReason(exitFromReason(service, reason))}`
+    })
+
+/** The ServiceError that a reason tells of, if it is one. */
+export const serviceErrorOf = ([tag, , fields]: Reason): ServiceError | undefined =>
+  tag === "fail" && isServiceError(fields)
+    ? new ServiceError({ service: fields.service, reason: "failed", problem: fields.problem })
+    : undefined
 
 const isServiceError = Schema.is(Schema.Struct({
   _tag: Schema.tag("ServiceError"),

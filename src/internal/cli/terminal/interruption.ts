@@ -23,6 +23,12 @@ export class Ending {
   private code: number | undefined
   /** It ends, or is about to, and no signal of somebody else was needed. */
   private isAsked = false
+  private readonly end: () => void
+
+  /** `end` ends what this is the end of, in order: the process, by itself. */
+  constructor(end: () => void = () => void process.kill(process.pid, "SIGTERM")) {
+    this.end = end
+  }
 
   beEndless(outlivesReaders: boolean): void {
     this.isEndless = true
@@ -46,11 +52,11 @@ export class Ending {
     }
   }
 
-  /** Ends the process in order, as the first signal does. One that is ending already is left alone: a second one would end it at once. */
+  /** Ends it in order, as the first signal does the process. One that is ending already is left alone: a second one would end it at once. */
   endInOrder(): void {
     if (this.isAsked || this.code !== undefined) return
     this.isAsked = true
-    process.kill(process.pid, "SIGTERM")
+    this.end()
   }
 
   /** Ends the process, in order, when what it prints goes nowhere. That nobody reads its log is no reason to end. */

@@ -54,8 +54,12 @@ describe("a chain", () => {
         "node_id_in_cert",
         "advertise",
         "scopes",
+        "threads",
         "metrics",
         "otlp",
+        "nats",
+        "nats_network",
+        "nats_credentials",
         "log_format",
         "log_level",
         "drain_timeout"
