@@ -807,7 +807,7 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
       state: peer.state,
       address: peer.link?.address,
       security: peer.link?.security,
-      guestUntil: peer.link?.guestUntil === undefined ? undefined : peer.link.guestUntil * 1000,
+      guestUntil: node.guests.untilOf(peer.nodeId),
       queued: peer.queued,
       buffered: peer.link?.buffered ?? 0,
       waiting: peer.senders,

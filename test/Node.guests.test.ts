@@ -7,6 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { NodeRouter } from "../src/internal/node/router.ts"
+import { readStatus } from "../src/internal/node/status.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import { pem } from "./certificates.ts"
@@ -202,6 +204,21 @@ describe("a ticket", () => {
         assert.strictEqual((yield* Effect.flip(node.run(Node.ticket(options))))._tag, "InvalidOption")
       }))
   }
+
+  test("that is new says until when, to those who look at the node", (world) =>
+    Effect.gen(function*() {
+      const node = yield* host(world)
+      const guest = yield* visit(world, node)
+      yield* echo(guest, yield* openEcho(node))
+      const seen = node.run(Effect.map(NodeRouter, readStatus))
+      const [before, { guests }] = [yield* node.run(Node.peers), yield* seen]
+      assert.strictEqual(guests, 1)
+      const longer = yield* Effect.orDie(node.run(Node.ticket({ node: "guest/1", expires: "3 hours" })))
+      yield* guest.run(Node.renew({ ticket: longer }))
+      const isLater = (until: number | null | undefined) => (until ?? 0) > before[0]!.guestUntil! + 3600_000
+      yield* until("it is known", () => Effect.map(node.run(Node.peers), ([peer]) => isLater(peer?.guestUntil)))
+      assert.isTrue(isLater((yield* seen).peers[0]?.guestUntil))
+    }))
 
   test("of another network replaces none", (world) =>
     Effect.gen(function*() {

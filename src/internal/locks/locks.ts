@@ -75,7 +75,7 @@ export const makeTable = (options: LocksOptions): Effect.Effect<Table, InvalidLo
           name: rules.name,
           voters: rules.voters.map((node) => ({ node, standing: polls.standing(node) })),
           held: polls.held().map(({ key }) => key),
-          kept: desks?.kept
+          kept: desks && { ...desks.kept, isVoting: desks.isVoting }
         }))
       ),
       (takeBack) => Effect.sync(takeBack)

@@ -74,6 +74,8 @@ interface Guest {
   received: number
   /** Connections with rpc servers. */
   spawned: number
+  /** When its ticket ends, in seconds since 1970. */
+  until: number
   /** Takes back the end of its ticket. */
   forget: () => void
 }
@@ -119,6 +121,12 @@ export class Guests {
 
   get count(): number {
     return this.guests.size
+  }
+
+  /** When the ticket of a guest ends, in milliseconds since 1970; nothing of a node that is no guest, or is gone. */
+  untilOf(nodeId: string): number | undefined {
+    const guest = this.guests.get(nodeId)
+    return guest === undefined ? undefined : guest.until * 1000
   }
 
   /** Whether a port of this node is open to all guests. */
@@ -172,6 +180,7 @@ export class Guests {
       followed: new Map(),
       received: link.received,
       spawned: 0,
+      until,
       forget: () => {}
     }
     this.guests.set(nodeId, guest)
@@ -190,6 +199,7 @@ export class Guests {
   /** Ends the link when the ticket does. */
   private endInTime(guest: Guest, until: number): void {
     const leftMillis = until * 1000 - this.host.now()
+    guest.until = until
     guest.forget()
     if (leftMillis <= 0) return this.end(guest.link, "ticket_expired")
     guest.forget = this.host.after(Math.min(leftMillis, longestMillis), () => this.endInTime(guest, until))
