@@ -16,13 +16,13 @@ import { ownRequests, readAside } from "../transport/ownRequests.ts"
 import { parseAddress } from "../values/address.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { type Reason, reasons } from "../values/reason.ts"
-import { type DataConnections, dataRequests } from "./dataConnections.ts"
 import { answerDrain, type DrainHost, drainRequests } from "./drain.ts"
 import { abandonedRequest, refusedRequest, spawnRequest, ticketRequest } from "./fullRequests.ts"
 import { judge, type Open, type Verdict } from "./guestGate.ts"
 import { Intake } from "./guestIntake.ts"
 import type { GuestLimits } from "./guestLimits.ts"
 import type { Network } from "./network.ts"
+import { type Data, dataRequests } from "./noData.ts"
 import type { Peer } from "./peer.ts"
 import { Registry, type Request } from "./registry.ts"
 
@@ -44,7 +44,7 @@ const asForAll: ReadonlySet<string> = new Set([
 export interface GuestHost extends DrainHost {
   readonly network: Pick<Network, "guestLimits" | "isNewTicket">
   readonly requests: Registry<Request>
-  readonly data: DrainHost["data"] & Pick<DataConnections, "isOpenToGuests" | "countWith">
+  readonly data: DrainHost["data"] & Pick<Data, "isOpenToGuests" | "countWith">
   readonly counts: Counts
   now(): number
   monotonic(): number

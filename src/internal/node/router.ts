@@ -24,12 +24,12 @@ import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
-import { DataConnections } from "./dataConnections.ts"
 import { answerDrain, defaultDrainMillis, Drain, isOfDrain } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
 import { Guests } from "./guests.ts"
 import { tellOfLink, tellOfLoss } from "./linkNews.ts"
 import { type Network, noNetwork } from "./network.ts"
+import { type Data, noData } from "./noData.ts"
 import { NodeLog } from "./nodeLog.ts"
 import { Observed } from "./observed.ts"
 import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
@@ -94,7 +94,8 @@ export class Router implements NodeService, Host, PeerHost {
   readonly observed = new Observed()
   readonly log: NodeLog
   readonly drain: Drain
-  readonly data: DataConnections
+  /** `dataOf` is for programs. */
+  data: Data
   readonly guests: Guests
   readonly network: Network
   readonly bornAt: number
@@ -130,7 +131,7 @@ export class Router implements NodeService, Host, PeerHost {
     this.bornAt = this.now()
     this.began = this.monotonic()
     this.network = connect(this)
-    this.data = new DataConnections(this)
+    this.data = noData(this)
     this.guests = new Guests(this)
   }
 
