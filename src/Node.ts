@@ -20,6 +20,7 @@
  *
  * @since 0.1.0
  */
+import { measure } from "#hosting"
 import { hostname, processInWords, randomBase64 } from "#platform"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -38,9 +39,7 @@ import { Connections } from "./internal/node/connections.ts"
 import * as gaugesOf from "./internal/node/gauges.ts"
 import type * as guestLimits from "./internal/node/guestLimits.ts"
 import { lacksOf } from "./internal/node/lacks.ts"
-import { measureLoopDelay } from "./internal/node/loopDelay.ts"
 import { type TraceLine as TracedMessage, traceMessages, writeLine } from "./internal/node/messageTrace.ts"
-import { NodeMetrics } from "./internal/node/metrics.ts"
 import type { FindAddresses, Network } from "./internal/node/network.ts"
 import { expand } from "./internal/node/nodeId.ts"
 import { installNodePort } from "./internal/node/nodePort.ts"
@@ -479,11 +478,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
       router.log.life("starting", `node ${router.nodeId} starts: ${describeProcess}`)
       yield* Effect.addFinalizer(() => stop(router))
-      yield* measureLoopDelay
-      yield* Effect.acquireRelease(
-        Effect.sync(() => new NodeMetrics(router, context)),
-        (metrics) => Effect.sync(() => metrics.remove())
-      )
+      yield* measure(router, context)
       yield* router.network.listen(binds)
       const where = router.addresses.length === 0 ? "nowhere" : `on ${router.addresses.join(", ")}`
       router.log.of("Transport").life("listening", `node ${router.nodeId} listens ${where}`)

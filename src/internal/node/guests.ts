@@ -88,6 +88,9 @@ const isOpenTo = (receiver: Receiver | undefined, guest: string): boolean => {
   return isReplyPort(receiver) && receiver.asked !== undefined && nodeOf(receiver.asked) === guest
 }
 
+/** Those of a node, as the rest of it sees them. */
+export type GuestsOfNode = Pick<Guests, keyof Guests>
+
 export class Guests {
   /** What rooms above do with requests of guests. */
   readonly requests = new Registry<Request>()

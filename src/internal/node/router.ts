@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import { guestsOf } from "#hosting"
 import { afterIo } from "#platform"
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -26,7 +27,7 @@ import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
 import { answerDrain, defaultDrainMillis, Drain, isOfDrain } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
-import { Guests } from "./guests.ts"
+import type { GuestsOfNode } from "./guests.ts"
 import { tellOfLink, tellOfLoss } from "./linkNews.ts"
 import { type Network, noNetwork } from "./network.ts"
 import { type Data, noData } from "./noData.ts"
@@ -96,7 +97,7 @@ export class Router implements NodeService, Host, PeerHost {
   readonly drain: Drain
   /** `dataOf` is for programs. */
   data: Data
-  readonly guests: Guests
+  readonly guests: GuestsOfNode
   readonly network: Network
   readonly bornAt: number
   /** When the node began, by the clock that never jumps. */
@@ -132,7 +133,7 @@ export class Router implements NodeService, Host, PeerHost {
     this.began = this.monotonic()
     this.network = connect(this)
     this.data = noData(this)
-    this.guests = new Guests(this)
+    this.guests = guestsOf(this)
   }
 
   get addresses(): ReadonlyArray<string> {

@@ -1,0 +1,26 @@
+/**
+ * What a node does for those that come to it, and for those that look after it: `#hosting` is this file, or `inBrowser.ts`.
+ *
+ * @internal
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { type GuestHost, Guests, type GuestsOfNode } from "./guests.ts"
+import { measureLoopDelay } from "./loopDelay.ts"
+import { NodeMetrics } from "./metrics.ts"
+import type { Router } from "./router.ts"
+
+export { limitsForGuests, wrongGuests } from "./guestLimits.ts"
+
+export const guestsOf = (host: GuestHost): GuestsOfNode => new Guests(host)
+
+/** Effect's metrics are there as long as the scope is open. */
+export const measure = (router: Router, context: Context.Context<never>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.andThen(
+    measureLoopDelay,
+    Effect.asVoid(Effect.acquireRelease(
+      Effect.sync(() => new NodeMetrics(router, context)),
+      (metrics) => Effect.sync(() => metrics.remove())
+    ))
+  )
