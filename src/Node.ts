@@ -20,7 +20,7 @@
  *
  * @since 0.1.0
  */
-import { measure } from "#hosting"
+import { measure, takeGuests } from "#hosting"
 import { hostname, processInWords, randomBase64 } from "#platform"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -475,6 +475,7 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       const connect = (router: routers.Router) =>
         new Connections(router, carrier, { ...checked, advertise, proof, makeNonce }, context)
       const router = yield* makeRouter(expanded, connect, checked.drainTimeoutMillis)
+      if (checked.guestLimits !== undefined) yield* takeGuests(router)
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
       router.log.life("starting", `node ${router.nodeId} starts: ${describeProcess}`)
       yield* Effect.addFinalizer(() => stop(router))

@@ -17,8 +17,7 @@ import type { Wire, WireEvents } from "../transport/wire.ts"
 import { BytesError, type BytesErrorReason, bytesErrorTexts } from "../values/bytesError.ts"
 import { nodeOf } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
-import { dataRequests } from "./noData.ts"
-import type { Router } from "./router.ts"
+import { type Data, dataRequests } from "./noData.ts"
 
 /** So many at once: with one node, and in all. */
 const mostWithNode = 64
@@ -73,7 +72,7 @@ export interface DataHost {
   fork(effect: Effect.Effect<unknown>): void
 }
 
-export class DataConnections {
+export class DataConnections implements Data {
   private readonly host: DataHost
   /** By ID. */
   private readonly places = new Map<string, Place>()
@@ -352,10 +351,10 @@ export class DataConnections {
 }
 
 /** Those of a node, from the first time on that a program has to do with them. */
-export const dataOf = (router: Router): DataConnections => {
-  if (router.data instanceof DataConnections) return router.data
-  const data = new DataConnections(router)
-  router.data = data
+export const dataOf = (node: DataHost & { data: Data }): DataConnections => {
+  if (node.data instanceof DataConnections) return node.data
+  const data = new DataConnections(node)
+  node.data = data
   return data
 }
 

@@ -23,6 +23,7 @@ import { Intake } from "./guestIntake.ts"
 import type { GuestLimits } from "./guestLimits.ts"
 import type { Network } from "./network.ts"
 import { type Data, dataRequests } from "./noData.ts"
+import { type GuestsOfNode, notTaken } from "./noGuests.ts"
 import type { Peer } from "./peer.ts"
 import { Registry, type Request } from "./registry.ts"
 
@@ -88,10 +89,7 @@ const isOpenTo = (receiver: Receiver | undefined, guest: string): boolean => {
   return isReplyPort(receiver) && receiver.asked !== undefined && nodeOf(receiver.asked) === guest
 }
 
-/** Those of a node, as the rest of it sees them. */
-export type GuestsOfNode = Pick<Guests, keyof Guests>
-
-export class Guests {
+export class Guests implements GuestsOfNode {
   /** What rooms above do with requests of guests. */
   readonly requests = new Registry<Request>()
   /** Functions by which guests may have ports made. */
@@ -139,7 +137,7 @@ export class Guests {
     address: string
   ): readonly [LinkErrorReason, string] | undefined {
     const { host, limits } = this
-    if (limits === undefined) return ["auth_failed", "it is a guest, and this node takes none"]
+    if (limits === undefined) return notTaken
     if (expires === undefined) return ["auth_failed", "it is a guest, and does not say when its ticket ends"]
     if (expires * 1000 <= host.now()) return ["auth_failed", "it is a guest, and its ticket has ended"]
     if (this.isNode(nodeId, nodeId)) return ["guest_not_taken", "a node of the network has its node ID"]

@@ -1,31 +1,25 @@
 /**
- * What a page has in the place of `onNode.ts`: guests come to those who can be dialled, and nobody reads the metrics of a page.
+ * What a page has in the place of `onNode.ts`: guests come to those who can be dialled, and of itself it tells what every node tells.
  *
  * @internal
  */
 import * as Effect from "effect/Effect"
-import type { GuestLimits, GuestOptions } from "./guestLimits.ts"
-import type { GuestsOfNode } from "./guests.ts"
-import { Registry } from "./registry.ts"
+import { isPortId } from "../values/portId.ts"
+import { InvalidOption } from "./options.ts"
+import type { Request, Router } from "./router.ts"
 
-export const wrongGuests = (guests: boolean | GuestOptions): string | undefined =>
-  guests === false ? undefined : "a node in a browser takes none"
-
-export const limitsForGuests = (): GuestLimits | undefined => undefined
-
-export const guestsOf = (): GuestsOfNode => ({
-  requests: new Registry(),
-  functions: new Registry(),
-  isKnown: () => false,
-  count: 0,
-  isOpen: () => false,
-  refusalOf: () => ["auth_failed", "it is a guest, and this node takes none"],
-  linked: () => {},
-  wentDown: () => {},
-  receive: () => {},
-  hasRead: () => {},
-  follow: () => {},
-  unfollow: () => {}
-})
+export const takeGuests = (_router: Router): Effect.Effect<void, InvalidOption> =>
+  Effect.fail(new InvalidOption({ option: "guests", problem: "a node in a browser takes none" }))
 
 export const measure = (): Effect.Effect<void> => Effect.void
+
+const why = "a node in a browser tells nothing of its ports"
+
+export const answerPorts = (router: Router): Request => (from, args) => {
+  const to = args.find(isPortId)
+  if (to !== undefined) router.answer(from, to, [why])
+}
+
+export const answerTaps = (router: Router): Request => (from, [, , , to, ...rest]) => {
+  if (isPortId(to)) router.relay(from, to, [...rest, why])
+}

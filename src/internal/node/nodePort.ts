@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { answerPorts, answerTaps } from "#hosting"
 import type { Message, Receiver } from "../port/receiver.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
@@ -14,10 +15,10 @@ import { isTagged, type PortExit, reasonFromExit, reasons } from "../values/reas
 import { drainRequests } from "./drain.ts"
 import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./fullRequests.ts"
 import { dataRequests } from "./noData.ts"
-import { answerPorts, portsRequest } from "./portList.ts"
+import { portsRequest } from "./portList.ts"
 import type { Request, Router } from "./router.ts"
 import { answerStatus, statusRequest } from "./status.ts"
-import { answerTaps, tapRequest } from "./tap.ts"
+import { tapRequest } from "./tap.ts"
 
 /** The port with the empty name. It lives as long as its node: it cannot be killed, and a monitor of it stays silent. */
 class NodePort implements Receiver {

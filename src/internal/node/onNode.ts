@@ -6,14 +6,20 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type GuestHost, Guests, type GuestsOfNode } from "./guests.ts"
+import { Guests } from "./guests.ts"
 import { measureLoopDelay } from "./loopDelay.ts"
 import { NodeMetrics } from "./metrics.ts"
+import type { InvalidOption } from "./options.ts"
 import type { Router } from "./router.ts"
 
-export { limitsForGuests, wrongGuests } from "./guestLimits.ts"
+export { answerPorts } from "./portList.ts"
+export { answerTaps } from "./tap.ts"
 
-export const guestsOf = (host: GuestHost): GuestsOfNode => new Guests(host)
+/** Guests are let in from now on. */
+export const takeGuests = (router: Router): Effect.Effect<void, InvalidOption> =>
+  Effect.sync(() => {
+    router.guests = new Guests(router)
+  })
 
 /** Effect's metrics are there as long as the scope is open. */
 export const measure = (router: Router, context: Context.Context<never>): Effect.Effect<void, never, Scope.Scope> =>

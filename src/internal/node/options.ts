@@ -4,7 +4,6 @@
  * @internal
  */
 import { framings } from "#framings"
-import { limitsForGuests, wrongGuests } from "#hosting"
 import { readCredentials } from "#transports"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -24,7 +23,7 @@ import { bare, isLabel, readLabel, splitAddresses, wrongAdvertised, wrongBind } 
 import { isNodeId } from "../values/portId.ts"
 import { version } from "../values/version.ts"
 import { defaultDrainMillis } from "./drain.ts"
-import type { GuestLimits, GuestOptions } from "./guestLimits.ts"
+import { type GuestLimits, type GuestOptions, limitsForGuests, wrongGuests } from "./guestLimits.ts"
 
 /** Re-exported as `Node.InvalidOption`, where it is documented. */
 export class InvalidOption extends Schema.TaggedError<InvalidOption>()("InvalidOption", {

@@ -4,7 +4,6 @@
  *
  * @internal
  */
-import { guestsOf } from "#hosting"
 import { afterIo } from "#platform"
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -27,11 +26,11 @@ import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
 import { answerDrain, defaultDrainMillis, Drain, isOfDrain } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
-import type { GuestsOfNode } from "./guests.ts"
 import { tellOfLink, tellOfLoss } from "./linkNews.ts"
 import { type Network, noNetwork } from "./network.ts"
 import { type Data, noData } from "./noData.ts"
 import { NodeLog } from "./nodeLog.ts"
+import { type GuestsOfNode, noGuests } from "./noGuests.ts"
 import { Observed } from "./observed.ts"
 import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
 import { type Place, Places } from "./places.ts"
@@ -97,7 +96,8 @@ export class Router implements NodeService, Host, PeerHost {
   readonly drain: Drain
   /** `dataOf` is for programs. */
   data: Data
-  readonly guests: GuestsOfNode
+  /** A node that takes guests has others. */
+  guests: GuestsOfNode = noGuests()
   readonly network: Network
   readonly bornAt: number
   /** When the node began, by the clock that never jumps. */
@@ -133,7 +133,6 @@ export class Router implements NodeService, Host, PeerHost {
     this.began = this.monotonic()
     this.network = connect(this)
     this.data = noData(this)
-    this.guests = guestsOf(this)
   }
 
   get addresses(): ReadonlyArray<string> {
