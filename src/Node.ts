@@ -20,7 +20,8 @@
  *
  * @since 0.1.0
  */
-import { measure, takeGuests } from "#hosting"
+import { loadVariables } from "#config"
+import { loadProbes, measure, takeGuests } from "#hosting"
 import { hostname, processInWords, randomBase64 } from "#platform"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -538,8 +539,7 @@ export const layerConfig = (
   options: Config.Wrap<Options> = {}
 ): Layer.Layer<Node, Config.ConfigError | InvalidOption | LinkError, Transport | FileSystem.FileSystem> =>
   Layer.unwrap(Effect.gen(function*() {
-    // Whoever configures in code need not load it.
-    const { nodeConfig } = yield* Effect.promise(() => import("./internal/config/variables.ts"))
+    const { nodeConfig } = yield* loadVariables
     return layer(yield* nodeConfig(options))
   }))
 
@@ -916,8 +916,7 @@ export const lacks: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.m
 export const layerProbes: Layer.Layer<never, never, Node | HttpRouter.HttpRouter> = Layer.unwrap(
   Effect.gen(function*() {
     const router = yield* NodeRouter
-    // Whoever has no HTTP server need not load it.
-    const { probes } = yield* Effect.promise(() => import("./internal/node/probes.ts"))
+    const { probes } = yield* loadProbes
     return probes(Effect.sync(() => lacksOf(router)))
   })
 )

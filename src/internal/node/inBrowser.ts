@@ -6,7 +6,10 @@
 import * as Effect from "effect/Effect"
 import { isPortId } from "../values/portId.ts"
 import { InvalidOption } from "./options.ts"
+import * as ofProbes from "./probes.ts"
 import type { Request, Router } from "./router.ts"
+
+export const loadProbes = Effect.succeed(ofProbes)
 
 export const takeGuests = (_router: Router): Effect.Effect<void, InvalidOption> =>
   Effect.fail(new InvalidOption({ option: "guests", problem: "a node in a browser takes none" }))

@@ -15,6 +15,9 @@ import type { Router } from "./router.ts"
 export { answerPorts } from "./portList.ts"
 export { answerTaps } from "./tap.ts"
 
+/** Whoever has no HTTP server need not load it. */
+export const loadProbes = Effect.promise(() => import("./probes.ts"))
+
 /** Guests are let in from now on. */
 export const takeGuests = (router: Router): Effect.Effect<void, InvalidOption> =>
   Effect.sync(() => {
