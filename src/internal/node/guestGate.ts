@@ -10,9 +10,9 @@
 import { ownRequests, readAside } from "../transport/ownRequests.ts"
 import type { Message } from "../values/plainData.ts"
 import { isPortId, nameOf, nodeOf, portName, readName } from "../values/portId.ts"
-import { dataRequests } from "./dataConnections.ts"
 import { drainRequests } from "./drain.ts"
 import { abandonedRequest, refusedRequest, spawnRequest, ticketRequest } from "./fullRequests.ts"
+import { dataRequests } from "./noData.ts"
 
 /** What is open, and to whom. */
 export interface Open {

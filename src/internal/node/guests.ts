@@ -17,13 +17,14 @@ import { hostOf } from "../values/address.ts"
 import { readIp } from "../values/ip.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { type Reason, reasons } from "../values/reason.ts"
-import { type DataConnections, dataRequests } from "./dataConnections.ts"
 import { answerDrain, type DrainHost, drainRequests } from "./drain.ts"
 import { abandonedRequest, refusedRequest, spawnRequest, ticketRequest } from "./fullRequests.ts"
 import { judge, type Open, type Verdict } from "./guestGate.ts"
 import { Intake } from "./guestIntake.ts"
 import type { GuestLimits } from "./guestLimits.ts"
 import type { Network } from "./network.ts"
+import { type Data, dataRequests } from "./noData.ts"
+import { type GuestsOfNode, notTaken } from "./noGuests.ts"
 import type { Peer } from "./peer.ts"
 import { Registry, type Request } from "./registry.ts"
 
@@ -45,7 +46,7 @@ const asForAll: ReadonlySet<string> = new Set([
 export interface GuestHost extends DrainHost {
   readonly network: Pick<Network, "guestLimits" | "isNewTicket">
   readonly requests: Registry<Request>
-  readonly data: DrainHost["data"] & Pick<DataConnections, "isOpenToGuests" | "countWith">
+  readonly data: DrainHost["data"] & Pick<Data, "isOpenToGuests" | "countWith">
   readonly counts: Counts
   now(): number
   monotonic(): number
@@ -102,7 +103,7 @@ const isOpenTo = (receiver: Receiver | undefined, guest: string): boolean => {
   return isReplyPort(receiver) && receiver.asked !== undefined && nodeOf(receiver.asked) === guest
 }
 
-export class Guests {
+export class Guests implements GuestsOfNode {
   /** What rooms above do with requests of guests. */
   readonly requests = new Registry<Request>()
   /** Functions by which guests may have ports made. */
@@ -156,7 +157,7 @@ export class Guests {
     address: string
   ): readonly [LinkErrorReason, string] | undefined {
     const { host, limits } = this
-    if (limits === undefined) return ["auth_failed", "it is a guest, and this node takes none"]
+    if (limits === undefined) return notTaken
     if (expires === undefined) return ["auth_failed", "it is a guest, and does not say when its ticket ends"]
     if (expires * 1000 <= host.now()) return ["auth_failed", "it is a guest, and its ticket has ended"]
     if (this.isNode(nodeId, nodeId)) return ["guest_not_taken", "a node of the network has its node ID"]
