@@ -136,7 +136,6 @@ export class Guests implements GuestsOfNode {
     return this.guests.size
   }
 
-  /** When the ticket of a guest ends, in milliseconds since 1970; nothing of a node that is no guest, or is gone. */
   untilOf(nodeId: string): number | undefined {
     const guest = this.guests.get(nodeId)
     return guest === undefined ? undefined : guest.until * 1000
