@@ -23,6 +23,7 @@
  *
  * @since 0.1.0
  */
+import { loadProfile, loadVariables } from "#config"
 import type * as Cause from "effect/Cause"
 import type * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
@@ -363,7 +364,7 @@ export const layerConfig = (
   options: Config.Wrap<Options> = {}
 ): Layer.Layer<Global, Config.ConfigError, Node.Node> =>
   Layer.unwrap(Effect.gen(function*() {
-    const { placeConfig } = yield* Effect.promise(() => import("./internal/config/variables.ts"))
+    const { placeConfig } = yield* loadVariables
     return layer(yield* placeConfig(options))
   }))
 
@@ -485,7 +486,7 @@ export const layerProfile = (
   Transport | FileSystem.FileSystem
 > =>
   Layer.unwrap(Effect.gen(function*() {
-    const { profileOptions } = yield* Effect.promise(() => import("./internal/config/profile.ts"))
+    const { profileOptions } = yield* loadProfile
     const { seeds, ...node } = yield* profileOptions(profile, options)
     const global = options.global ?? seeds.length === 0
     return Layer.provideMerge(layer({ seeds, global }), Node.layer(node))

@@ -20,6 +20,8 @@
  *
  * @since 0.1.0
  */
+import { loadVariables } from "#config"
+import { loadProbes, measure, takeGuests } from "#hosting"
 import { hostname, processInWords, randomBase64 } from "#platform"
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -38,9 +40,7 @@ import { Connections } from "./internal/node/connections.ts"
 import * as gaugesOf from "./internal/node/gauges.ts"
 import type * as guestLimits from "./internal/node/guestLimits.ts"
 import { lacksOf } from "./internal/node/lacks.ts"
-import { measureLoopDelay } from "./internal/node/loopDelay.ts"
 import { type TraceLine as TracedMessage, traceMessages, writeLine } from "./internal/node/messageTrace.ts"
-import { NodeMetrics } from "./internal/node/metrics.ts"
 import type { FindAddresses, Network } from "./internal/node/network.ts"
 import { expand } from "./internal/node/nodeId.ts"
 import { installNodePort } from "./internal/node/nodePort.ts"
@@ -476,14 +476,11 @@ export const layer = (options: Options): Layer.Layer<Node, InvalidOption | LinkE
       const connect = (router: routers.Router) =>
         new Connections(router, carrier, { ...checked, advertise, proof, makeNonce }, context)
       const router = yield* makeRouter(expanded, connect, checked.drainTimeoutMillis)
+      if (checked.guestLimits !== undefined) yield* takeGuests(router)
       yield* Effect.forkScoped(proof.watch(router.log), { startImmediately: true })
       router.log.life("starting", `node ${router.nodeId} starts: ${describeProcess}`)
       yield* Effect.addFinalizer(() => stop(router))
-      yield* measureLoopDelay
-      yield* Effect.acquireRelease(
-        Effect.sync(() => new NodeMetrics(router, context)),
-        (metrics) => Effect.sync(() => metrics.remove())
-      )
+      yield* measure(router, context)
       yield* router.network.listen(binds)
       const where = router.addresses.length === 0 ? "nowhere" : `on ${router.addresses.join(", ")}`
       router.log.of("Transport").life("listening", `node ${router.nodeId} listens ${where}`)
@@ -542,8 +539,7 @@ export const layerConfig = (
   options: Config.Wrap<Options> = {}
 ): Layer.Layer<Node, Config.ConfigError | InvalidOption | LinkError, Transport | FileSystem.FileSystem> =>
   Layer.unwrap(Effect.gen(function*() {
-    // Whoever configures in code need not load it.
-    const { nodeConfig } = yield* Effect.promise(() => import("./internal/config/variables.ts"))
+    const { nodeConfig } = yield* loadVariables
     return layer(yield* nodeConfig(options))
   }))
 
@@ -921,8 +917,7 @@ export const lacks: Effect.Effect<ReadonlyArray<string>, never, Node> = Effect.m
 export const layerProbes: Layer.Layer<never, never, Node | HttpRouter.HttpRouter> = Layer.unwrap(
   Effect.gen(function*() {
     const router = yield* NodeRouter
-    // Whoever has no HTTP server need not load it.
-    const { probes } = yield* Effect.promise(() => import("./internal/node/probes.ts"))
+    const { probes } = yield* loadProbes
     return probes(Effect.sync(() => lacksOf(router)))
   })
 )

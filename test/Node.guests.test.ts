@@ -11,6 +11,7 @@ import { NodeRouter } from "../src/internal/node/router.ts"
 import { readStatus } from "../src/internal/node/status.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
+import * as Transport from "../src/Transport.ts"
 import { pem } from "./certificates.ts"
 import {
   areParted,
@@ -299,6 +300,19 @@ describe("a guest", () => {
         assert.strictEqual(yield* echo(second, open), "hello")
       }))
   }
+
+  testOver(Transport.layerWebSocket())(
+    "is one of as many from one address over WebSockets too",
+    (world) =>
+      Effect.gen(function*() {
+        const node = yield* host(world, { binds: ["ws://127.0.0.1:0/"], guests: { linksPerAddress: 1 } })
+        const open = yield* openEcho(node)
+        const first = yield* visit(world, node)
+        assert.strictEqual(yield* echo(first, open), "hello")
+        const second = yield* visit(world, node, "guest/2")
+        assert.include(["handshake_closed", "auth_failed"], (yield* Effect.flip(second.dial(node.address))).reason)
+      })
+  )
 
   test("comes to no node that has a certificate alone: that needs a secret to take guests", (world) =>
     Effect.gen(function*() {

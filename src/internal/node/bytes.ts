@@ -20,6 +20,7 @@ import type { LinkErrorReason } from "../values/linkReason.ts"
 import { randomText } from "../values/names.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
 import type { PortExit } from "../values/reason.ts"
+import { dataOf } from "./dataConnections.ts"
 import { type Node, NodeRouter, type Router } from "./router.ts"
 
 /** As many as nobody guesses. */
@@ -94,8 +95,9 @@ export const make = (
   Node | Scope.Scope
 > =>
   Effect.gen(function*() {
-    const { data, nodeId } = yield* NodeRouter
-    const id = `${nodeId}#${yield* randomText(secretLength)}`
+    const router = yield* NodeRouter
+    const data = dataOf(router)
+    const id = `${router.nodeId}#${yield* randomText(secretLength)}`
     const incoming = new Incoming(window)
     const wait = Effect.suspend(() => {
       const end = { flow: incoming.flow, over: (error: BytesError | undefined) => incoming.over(error) }
@@ -131,7 +133,7 @@ class Outgoing {
   /** Tells the receiver's node, once there is a link with it. */
   begin(number: string): Effect.Effect<void, BytesError> {
     const { id, router } = this
-    const send = Effect.sync(() => router.data.send(id, number, { flow: this.flow, over: this.over }))
+    const send = Effect.sync(() => dataOf(router).send(id, number, { flow: this.flow, over: this.over }))
     return Effect.andThen(linkedWith(router, isPortId(id) ? nodeOf(id) : ""), send)
   }
 

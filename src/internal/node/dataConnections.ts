@@ -17,16 +17,7 @@ import type { Wire, WireEvents } from "../transport/wire.ts"
 import { BytesError, type BytesErrorReason, bytesErrorTexts } from "../values/bytesError.ts"
 import { nodeOf } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
-
-/** Requests among our own kind. `NUMBER` is what the two nodes call the connection; nobody else knows it. */
-export const dataRequests = {
-  /** `emp_bytes ID NUMBER`: the sender of this would send bytes to the receiver's place of this ID. */
-  begin: "emp_bytes",
-  /** `emp_bytes_dial NUMBER [WHY]`: the receiver of this is to dial; the sender expects it, and could not dial itself, if it says why. */
-  dial: "emp_bytes_dial",
-  /** `emp_bytes_off NUMBER REASON [DETAIL]`: nothing will come of it. */
-  off: "emp_bytes_off"
-} as const
+import { type Data, dataRequests } from "./noData.ts"
 
 /** So many at once: with one node, and in all. */
 const mostWithNode = 64
@@ -81,7 +72,7 @@ export interface DataHost {
   fork(effect: Effect.Effect<unknown>): void
 }
 
-export class DataConnections {
+export class DataConnections implements Data {
   private readonly host: DataHost
   /** By ID. */
   private readonly places = new Map<string, Place>()
@@ -357,6 +348,14 @@ export class DataConnections {
   private errorOfLink(reason: BytesErrorReason, node: string, error: LinkError): BytesError {
     return new BytesError({ reason, node, detail: inWords(error), linkError: error.reason })
   }
+}
+
+/** Those of a node, from the first time on that a program has to do with them. */
+export const dataOf = (node: DataHost & { data: Data }): DataConnections => {
+  if (node.data instanceof DataConnections) return node.data
+  const data = new DataConnections(node)
+  node.data = data
+  return data
 }
 
 const isReason = (text: string): text is BytesErrorReason => Object.hasOwn(bytesErrorTexts, text)

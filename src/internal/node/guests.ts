@@ -13,16 +13,18 @@ import { isReplyPort } from "../port/replyPort.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { ownRequests, readAside } from "../transport/ownRequests.ts"
-import { parseAddress } from "../values/address.ts"
+import { hostOf } from "../values/address.ts"
+import { readIp } from "../values/ip.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { type Reason, reasons } from "../values/reason.ts"
-import { type DataConnections, dataRequests } from "./dataConnections.ts"
 import { answerDrain, type DrainHost, drainRequests } from "./drain.ts"
 import { abandonedRequest, refusedRequest, spawnRequest, ticketRequest } from "./fullRequests.ts"
 import { judge, type Open, type Verdict } from "./guestGate.ts"
 import { Intake } from "./guestIntake.ts"
 import type { GuestLimits } from "./guestLimits.ts"
 import type { Network } from "./network.ts"
+import { type Data, dataRequests } from "./noData.ts"
+import { type GuestsOfNode, notTaken } from "./noGuests.ts"
 import type { Peer } from "./peer.ts"
 import { Registry, type Request } from "./registry.ts"
 
@@ -44,7 +46,7 @@ const asForAll: ReadonlySet<string> = new Set([
 export interface GuestHost extends DrainHost {
   readonly network: Pick<Network, "guestLimits" | "isNewTicket">
   readonly requests: Registry<Request>
-  readonly data: DrainHost["data"] & Pick<DataConnections, "isOpenToGuests" | "countWith">
+  readonly data: DrainHost["data"] & Pick<Data, "isOpenToGuests" | "countWith">
   readonly counts: Counts
   now(): number
   monotonic(): number
@@ -55,8 +57,8 @@ export interface GuestHost extends DrainHost {
   request(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): void
 }
 
-/** Timers are set for no longer than this: clocks are moved. */
-const longestMillis = 24 * 3600 * 1000
+/** The clock on the wall is looked at so often: it is moved, and goes on while a machine sleeps. */
+const longestMillis = 60_000
 /** So many streams of bytes all guests may have together: there is room for those of others. */
 const mostStreams = 128
 
@@ -80,8 +82,19 @@ interface Guest {
   forget: () => void
 }
 
-/** The machine at an address, or what else it is of. */
-const machineOf = (address: string): string => parseAddress(address, "")?.host ?? address
+/** The machine at an address, or what else it is of. Whoever has one address of IPv6 has 64 bits of them. */
+const machineOf = (address: string): string => {
+  const host = hostOf(address)
+  const parts = host === undefined ? undefined : readIp(host.split("%", 1)[0]!)
+  return parts?.length === 8 ? parts.slice(0, 4).join(":") : host ?? address
+}
+
+/** The name of the port that a packet is for, beside which something may go. */
+const receiverOf = (name: unknown, message: Message): string | undefined => {
+  const port = portName(name)
+  const held = port === "" ? readAside(message) : undefined
+  return held === undefined ? port : portName(held.to)
+}
 
 /** Whether a port takes messages of a guest with this node ID. */
 const isOpenTo = (receiver: Receiver | undefined, guest: string): boolean => {
@@ -90,7 +103,7 @@ const isOpenTo = (receiver: Receiver | undefined, guest: string): boolean => {
   return isReplyPort(receiver) && receiver.asked !== undefined && nodeOf(receiver.asked) === guest
 }
 
-export class Guests {
+export class Guests implements GuestsOfNode {
   /** What rooms above do with requests of guests. */
   readonly requests = new Registry<Request>()
   /** Functions by which guests may have ports made. */
@@ -123,7 +136,6 @@ export class Guests {
     return this.guests.size
   }
 
-  /** When the ticket of a guest ends, in milliseconds since 1970; nothing of a node that is no guest, or is gone. */
   untilOf(nodeId: string): number | undefined {
     const guest = this.guests.get(nodeId)
     return guest === undefined ? undefined : guest.until * 1000
@@ -144,7 +156,7 @@ export class Guests {
     address: string
   ): readonly [LinkErrorReason, string] | undefined {
     const { host, limits } = this
-    if (limits === undefined) return ["auth_failed", "it is a guest, and this node takes none"]
+    if (limits === undefined) return notTaken
     if (expires === undefined) return ["auth_failed", "it is a guest, and does not say when its ticket ends"]
     if (expires * 1000 <= host.now()) return ["auth_failed", "it is a guest, and its ticket has ended"]
     if (this.isNode(nodeId, nodeId)) return ["guest_not_taken", "a node of the network has its node ID"]
@@ -167,7 +179,7 @@ export class Guests {
     const intake = new Intake({
       monotonic: () => host.monotonic(),
       after: (millis, act) => host.after(millis, act),
-      hasRoom: (name, message) => link.hasRoom && this.hasRoom(readAside(message)?.to ?? name, limits),
+      hasRoom: (name, message) => link.hasRoom && this.hasRoom(receiverOf(name, message), limits),
       deliver: (name, message) => this.carryOut(guest, judge(open, name, message)),
       overflow: () => this.end(link, "guest_limit", `more than ${limits.waitingBytes} bytes of it wait`)
     }, limits)
@@ -217,6 +229,10 @@ export class Guests {
       guest,
       host: host.nodeId,
       isOpen: (name) => isOpenTo(host.portNamed(name), guest),
+      isTag: (name, message) => {
+        const receiver = host.portNamed(name)
+        return receiver !== undefined && isCell(receiver) && receiver.knowsTagOf(message)
+      },
       isCall: (name, message) => {
         const receiver = host.portNamed(name)
         return receiver !== undefined && isCell(receiver) && receiver.isAsked(message)
@@ -236,8 +252,7 @@ export class Guests {
   }
 
   /** A busy port has enough to do: what guests send it waits for it. */
-  private hasRoom(name: unknown, { mailbox }: GuestLimits): boolean {
-    const port = portName(name)
+  private hasRoom(port: string | undefined, { mailbox }: GuestLimits): boolean {
     const receiver = port === undefined || port === "" ? undefined : this.host.portNamed(port)
     return receiver === undefined || !isCell(receiver) || receiver.hasRoomWithin(mailbox)
   }
@@ -288,7 +303,10 @@ export class Guests {
     const caller = message.at(-1)
     // It may name the port of a call that somebody else waits for.
     const isOwn = isPortId(caller) && nodeOf(caller) === guest
-    if (receiver !== undefined) this.host.refused(receiver, isOwn ? message : [], why)
+    if (receiver === undefined) return
+    this.host.refused(receiver, isOwn ? message : [], why)
+    // Whoever has asked the guest gets no other answer.
+    if (isReplyPort(receiver)) receiver.refuse(why)
   }
 
   private request({ peer: { nodeId } }: Guest, request: string, args: ReadonlyArray<unknown>): void {

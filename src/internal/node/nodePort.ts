@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { answerPorts, answerTaps } from "#hosting"
 import type { Message, Receiver } from "../port/receiver.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError } from "../transport/linkError.ts"
@@ -11,13 +12,13 @@ import { quoted } from "../values/describe.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { printableInLine } from "../values/printable.ts"
 import { isTagged, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
-import { dataRequests } from "./dataConnections.ts"
 import { drainRequests } from "./drain.ts"
 import { abandonedRequest, fullRequests, refusedRequest, spawnRequest } from "./fullRequests.ts"
-import { answerPorts, portsRequest } from "./portList.ts"
+import { dataRequests } from "./noData.ts"
+import { portsRequest } from "./portList.ts"
 import type { Request, Router } from "./router.ts"
 import { answerStatus, statusRequest } from "./status.ts"
-import { answerTaps, tapRequest } from "./tap.ts"
+import { tapRequest } from "./tap.ts"
 
 /** The port with the empty name. It lives as long as its node: it cannot be killed, and a monitor of it stays silent. */
 class NodePort implements Receiver {

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import { framings } from "#framings"
 import { readCredentials } from "#transports"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -13,7 +14,6 @@ import { schemesOf } from "../transport/carriers.ts"
 import { hasEnded, lastDay } from "../transport/certificate.ts"
 import type { Credentials } from "../transport/credentials.ts"
 import { leastMessageSize, limitsOf } from "../transport/framing/framing.ts"
-import { framings } from "../transport/framing/framings.ts"
 import { accepted, defaultMethods, isSecret, mostSecrets, offered, secretMethods } from "../transport/handshake/auth.ts"
 import { asideKey, guestKey, guestSizeKey, ownKindKey, sizeKey, timeoutKey } from "../transport/handshake/greeting.ts"
 import type { Identity } from "../transport/handshake/handshake.ts"
@@ -67,7 +67,7 @@ export interface Options {
 export const defaults = {
   monitorTimeoutMillis: 30_000,
   connectIntervalMillis: 2000,
-  framings: ["cbor", "json"],
+  framings: Array.from(framings.keys()),
   maxMessageSize: 64 * 1024 * 1024,
   drainTimeoutMillis: defaultDrainMillis
 } as const

@@ -24,13 +24,13 @@ import { describeList, quoted } from "../values/describe.ts"
 import type { PortNames } from "../values/names.ts"
 import { isPortId, nameOf, nodeOf, portName } from "../values/portId.ts"
 import { exitFromReason, type PortExit, type Reason, reasons } from "../values/reason.ts"
-import { DataConnections } from "./dataConnections.ts"
 import { answerDrain, defaultDrainMillis, Drain, isOfDrain } from "./drain.ts"
 import { fullRequests } from "./fullRequests.ts"
-import { Guests } from "./guests.ts"
 import { tellOfLink, tellOfLoss } from "./linkNews.ts"
 import { type Network, noNetwork } from "./network.ts"
+import { type Data, noData } from "./noData.ts"
 import { NodeLog } from "./nodeLog.ts"
+import { type GuestsOfNode, noGuests } from "./noGuests.ts"
 import { Observed } from "./observed.ts"
 import { Peer, type PeerHost, type WaitFor } from "./peer.ts"
 import { type Place, Places } from "./places.ts"
@@ -94,8 +94,10 @@ export class Router implements NodeService, Host, PeerHost {
   readonly observed = new Observed()
   readonly log: NodeLog
   readonly drain: Drain
-  readonly data: DataConnections
-  readonly guests: Guests
+  /** `dataOf` is for programs. */
+  data: Data
+  /** A node that takes guests has others. */
+  guests: GuestsOfNode = noGuests()
   readonly network: Network
   readonly bornAt: number
   /** When the node began, by the clock that never jumps. */
@@ -130,8 +132,7 @@ export class Router implements NodeService, Host, PeerHost {
     this.bornAt = this.now()
     this.began = this.monotonic()
     this.network = connect(this)
-    this.data = new DataConnections(this)
-    this.guests = new Guests(this)
+    this.data = noData(this)
   }
 
   get addresses(): ReadonlyArray<string> {

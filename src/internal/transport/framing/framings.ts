@@ -1,5 +1,5 @@
 /**
- * The framings that we speak, by their names on the wire.
+ * The framings that we speak, by their names on the wire: `#framings` is this file, or `cborOnly.ts`.
  *
  * @internal
  */

@@ -3,13 +3,13 @@
  *
  * @internal
  */
+import { framings } from "#framings"
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Credentials, Secured, TlsEvents } from "../credentials.ts"
 import { type Decoder, FramingError } from "../framing/framing.ts"
-import { framings } from "../framing/framings.ts"
 import { linger, Link } from "../link.ts"
 import { LinkError } from "../linkError.ts"
 import type { Wire, WireEvents } from "../wire.ts"
