@@ -73,6 +73,15 @@ export const mostKeys = 100_000
 /** So many owners may speak to one voter. */
 export const mostOwners = 1_000
 
+/**
+ * Where nobody remembers a larger one, tokens are milliseconds since 1970: what is larger than this comes from no clock. Behind it there is room
+ * to count up, until that which no owner could have been given.
+ */
+export const largestProposal = 2 ** 51
+export const largestToken = 2 ** 52
+/** A token that is larger than what a voter knows by no more than this may have been counted up to, however large it is. */
+export const mostCounted = 2 ** 32
+
 export const isKey = (key: unknown): key is string =>
   typeof key === "string" && key.length > 0 && key.length <= longestKey && key.isWellFormed()
 
