@@ -311,7 +311,7 @@ describe("a node of a test", () => {
   test("keeps of bytes that are seen of a larger memory no more than those", () =>
     Effect.gen(function*() {
       const [a, b] = yield* pair()
-      const port = yield* b.run(Port.make((_: Uint8Array) => {}))
+      const port = yield* b.run(Port.make((bytes: Uint8Array) => void bytes))
       yield* a.run(Port.snd(port, new Uint8Array(1024 * 1024).fill(7).subarray(10, 12)))
       yield* TestNetwork.settle
       const kept = [a, b].flatMap(({ messages }) =>

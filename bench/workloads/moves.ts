@@ -82,7 +82,7 @@ const workload = (name: string, what: string, signal: NodeJS.Signals): Workload 
   takesLong: true,
   sides: {
     "ports": side("ports", signal),
-    "sockets with SQL": side("sockets", signal, { leaseMillis })
+    "sockets with SQL": side("sockets", signal)
   },
   lines: [{ side: "ports", peer: "sockets with SQL" }]
 })
