@@ -74,7 +74,7 @@ export const runParams = {
   nodeid: text("node-id", "Unique in the network; %n is the host name, a trailing / gets random characters"),
   binds: list(
     "bind",
-    "Where to listen: host:port, *:port, a bare port; port * is a free one; unix:/path, ws://host:port/path, nats:"
+    "Where to listen: host:port, *:port, a bare port (* is a free one), unix:/path, nats:, ws://host:port/path"
   ),
   advertise: list(
     "advertise",
