@@ -270,6 +270,20 @@ describe("a voter", () => {
       assert.isTrue(yield* lease!.isHeld)
     }))
 
+  test("after the other may start again, as soon as the one before is ready, and owners keep what they hold", () =>
+    Effect.gen(function*() {
+      const { locks, node } = yield* network()
+      const { leases: [lease] } = yield* Effect.tap(holding(locks("d")), () => TestClock.adjust("1 second"))
+      for (const id of voters) {
+        yield* node(id).stop
+        const again = yield* TestNetwork.start(id)
+        const table = yield* again.run(Global.locks(options))
+        yield* table.ready.pipe(TestNetwork.within("10 seconds"))
+      }
+      yield* TestClock.adjust("3 seconds")
+      assert.isTrue(yield* lease!.isHeld)
+    }))
+
   test("alone leaves owners what they hold when it starts again in time", () =>
     Effect.gen(function*() {
       const { locks, node } = yield* network({ voters: ["a"] })

@@ -42,7 +42,7 @@ export interface Locks {
   readonly grace: Duration.Duration
   /** For how long a grant is good, from when it was asked for: 95 % of the grace. `hold` refreshes four times in that; whoever refreshes by hand does so twice at least. */
   readonly term: Duration.Duration
-  /** Waits until more than half of the voters answer this node, and grant keys. */
+  /** Waits until more than half of the voters answer this node and grant keys; on a voter until it grants keys itself, too. */
   readonly ready: Effect.Effect<void>
   /** Asks for keys, and answers those that were granted. It does not fail: where no majority answers within half a term, that is none. */
   readonly acquire: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Grant>>
@@ -158,15 +158,20 @@ class OwnLocks implements Locks {
 
   get ready(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      const { polls } = this
-      if (polls.isReady) return resume(Effect.void)
-      const stop = polls.onStanding(() => {
-        if (!polls.isReady) return
+      if (this.isReady) return resume(Effect.void)
+      const stop = this.polls.onStanding(() => {
+        if (!this.isReady) return
         stop()
         resume(Effect.void)
       })
       return Effect.sync(stop)
     })
+  }
+
+  /** While a voter that has just started grants nothing, the next one must not be restarted: a majority would be silent. */
+  private get isReady(): boolean {
+    const { nodeId } = this.router
+    return this.polls.isReady && (!this.voters.includes(nodeId) || this.polls.standing(nodeId) === "votes")
   }
 
   get held(): Effect.Effect<ReadonlyArray<Grant>> {
