@@ -19,8 +19,11 @@ export interface Moment {
 
 /** Documented as `Global.Grant`. */
 export interface Grant {
+  /** The key, as it was asked for. */
   readonly key: string
+  /** A whole number, larger than that of every grant of the key before. */
   readonly token: number
+  /** Until when it is held unless it is refreshed, in milliseconds of the node's monotonic clock (`Clock.monotonicTimeNanosUnsafe`). */
   readonly until: number
 }
 
