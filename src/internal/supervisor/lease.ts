@@ -169,7 +169,9 @@ export class ServiceLease {
   /** Ends all of this. The lease is kept as long as anything of the service runs, even if its supervisor has given it up. */
   get close(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.listener = undefined
+      const { listener } = this
+      // What is still being stopped has no more time than the lease.
+      this.listener = listener && { changed: () => {}, hurry: listener.hurry }
       this.majority.close()
       const closed = Effect.andThen(this.giveBack, Scope.close(this.scope, Exit.void))
       if (this.present === 0) return closed
@@ -179,7 +181,10 @@ export class ServiceLease {
 
   // ---- the service
 
-  /** A start of the service, which waits for ever without the lease: it is stopped then. */
+  /**
+   * A start of the service, which waits until nothing of an earlier run is left: that one may have been killed, or longer than its time to stop.
+   * Without the lease it waits for ever: it is stopped then.
+   */
   guard<A, E, R>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> {
     const enter = Effect.sync(() => {
       this.present++
@@ -188,7 +193,7 @@ export class ServiceLease {
     const leave = Effect.sync(() => {
       if (--this.present === 0) this.vacated.openUnsafe()
     })
-    return Effect.suspend(() => {
+    const begin = Effect.suspend(() => {
       const { token } = this
       if (token === undefined) return Effect.never
       // Its finalizer is the first of the start's scope, and so the last that runs.
@@ -197,6 +202,7 @@ export class ServiceLease {
         Effect.provideService(start, FencingToken, token)
       )
     })
+    return Effect.andThen(this.vacated.await, begin)
   }
 
   /** Waits until nothing of the service runs here. */
