@@ -143,20 +143,23 @@ class PlatformWire implements Wire {
     this.isWatched = true
     let pauseMillis = shortestPauseMillis
     let before = this.buffered
-    const look = Effect.suspend(() => {
+    const look = (): void => {
       this.feed()
       const now = this.buffered
       pauseMillis = now === before ? Math.min(pauseMillis * 2, longestPauseMillis) : shortestPauseMillis
       before = now
-      return Effect.succeed(now)
-    })
-    const wait = Effect.suspend(() => Effect.sleep(pauseMillis))
+    }
     this.fork(
-      Effect.repeat(Effect.andThen(wait, look), { until: (buffered) => buffered === 0 || this.isOver }).pipe(
-        Effect.map(() => {
+      Effect.map(
+        Effect.whileLoop({
+          while: () => before > 0 && !this.isOver,
+          body: () => Effect.sleep(pauseMillis),
+          step: look
+        }),
+        () => {
           this.isWatched = false
           if (!this.isOver) this.events?.drained()
-        })
+        }
       )
     )
   }
