@@ -48,6 +48,7 @@ import * as nodeOptions from "./internal/node/options.ts"
 import { OwnProof, type Renewal } from "./internal/node/ownProof.ts"
 import type { PeerState } from "./internal/node/peer.ts"
 import * as routers from "./internal/node/router.ts"
+import { NodeRouter, Router } from "./internal/node/router.ts"
 import { Self } from "./internal/port/cell.ts"
 import type { Link } from "./internal/transport/link.ts"
 import { LinkError, type LinkErrorReason, transportErrorText } from "./internal/transport/linkError.ts"
@@ -295,8 +296,6 @@ export const Node = routers.Node
  * @since 0.1.0
  */
 export type Node = routers.Node
-
-const { Router, NodeRouter } = routers
 
 /** A node with this ID, once `connect` has been told which node it connects. */
 const makeRouter = Effect.fnUntraced(function*(

@@ -56,8 +56,9 @@ export class Attempt {
 
 /** How long an attempt may hold up a rival with the same node, once the rival has authenticated. */
 const rivalGraceMillis = 1000
-/** Of two connections with one node, one may be closed by so much before the other is seen: ten times this. */
+/** Of two connections with one node, one may be closed by so much before the other is seen: so many times this. */
 const crossingStepMillis = 50
+const crossingSteps = 10
 /** A second connection that comes so soon behind a link may have been dialled before that stood. */
 const crossingMillis = 2000
 /** How long a node of another kind may take to authenticate on a connection beside a link with it. */
@@ -99,7 +100,12 @@ export class Admission {
   isCrossed(attempt: Attempt): Effect.Effect<boolean> {
     const hasAnother = (): boolean => this.hasAnother(attempt)
     if (hasAnother() || attempt.greeting.keys.has(ownKindKey)) return Effect.sync(hasAnother)
-    return Effect.map(Effect.repeat(Effect.sleep(crossingStepMillis), { times: 9, until: hasAnother }), hasAnother)
+    return Effect.suspend(() => {
+      let left = crossingSteps
+      const isOpen = (): boolean => left-- > 0 && !hasAnother()
+      const wait = (): Effect.Effect<void> => Effect.sleep(crossingStepMillis)
+      return Effect.map(Effect.whileLoop({ while: isOpen, body: wait, step: () => {} }), hasAnother)
+    })
   }
 
   /** Whether another connection with the same node stands, or is about to. */

@@ -61,8 +61,10 @@ export const probe = (link: Link, limit: number): Effect.Effect<boolean> =>
     const alive = (): boolean => link.received !== received
     link.probe()
     const wait = Effect.andThen(Effect.sleep(limit / 10), turnOfIo)
+    let left = 10
+    const isOpen = (): boolean => left-- > 0 && !alive() && !link.isOver
     return Effect.map(
-      Effect.repeat(wait, { times: 9, until: () => alive() || link.isOver }),
+      Effect.whileLoop({ while: isOpen, body: () => wait, step: () => {} }),
       () => alive() && !link.isOver
     )
   })

@@ -155,18 +155,22 @@ class PlatformWire implements Wire {
     this.isLookedAt = true
     let pauseMillis = shortestPauseMillis
     let before = this.buffered
-    const look = Effect.sync(() => {
+    const look = (): void => {
       if (this.isWatched) this.goOn()
       const now = this.buffered
       pauseMillis = now === before ? Math.min(pauseMillis * 2, longestPauseMillis) : shortestPauseMillis
       before = now
-    })
-    const wait = Effect.suspend(() => Effect.sleep(pauseMillis))
+    }
     this.fork(
-      Effect.repeat(Effect.andThen(wait, look), { until: () => !this.isWatched }).pipe(
-        Effect.map(() => {
+      Effect.map(
+        Effect.whileLoop({
+          while: () => this.isWatched,
+          body: () => Effect.sleep(pauseMillis),
+          step: look
+        }),
+        () => {
           this.isLookedAt = false
-        })
+        }
       )
     )
   }
