@@ -119,6 +119,24 @@ const instead = (wanted: Partial<Record<string, unknown>>, event: Event): Readon
 
 const bad: ReadonlyArray<readonly [checker: string, what: string, events: ReadonlyArray<Event>]> = [
   ["leaks", "something is left", [...good, { _tag: "Leaked", what: "a timer" }]],
+  [
+    "locks",
+    "two hold one key",
+    behind(
+      { _tag: "Ended", port: "b#2" },
+      { _tag: "Holds", life: "a/1", key: "k", token: 1, now: 0, until: 9 },
+      { _tag: "Holds", life: "b/1", key: "k", token: 2, now: 1, until: 9 }
+    )
+  ],
+  [
+    "locks",
+    "a token does not count up",
+    behind(
+      { _tag: "Ended", port: "b#2" },
+      { _tag: "Holds", life: "a/1", key: "k", token: 2, now: 0, until: 1 },
+      { _tag: "Holds", life: "b/1", key: "k", token: 2, now: 2, until: 9 }
+    )
+  ],
   ["life", "a dead life goes on", [...good, { _tag: "Made", life: "a/1", port: "a#9" }]],
   [
     "names",
