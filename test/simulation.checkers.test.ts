@@ -112,13 +112,22 @@ const indexOf = (wanted: Partial<Record<string, unknown>>): number => {
 /** Everything but the events that match. */
 const without = (wanted: Partial<Record<string, unknown>>): ReadonlyArray<Event> => good.toSpliced(indexOf(wanted), 1)
 /** With another event behind the one that matches. */
-const behind = (wanted: Partial<Record<string, unknown>>, event: Event): ReadonlyArray<Event> =>
-  good.toSpliced(indexOf(wanted) + 1, 0, event)
+const behind = (wanted: Partial<Record<string, unknown>>, ...events: ReadonlyArray<Event>): ReadonlyArray<Event> =>
+  good.toSpliced(indexOf(wanted) + 1, 0, ...events)
 const instead = (wanted: Partial<Record<string, unknown>>, event: Event): ReadonlyArray<Event> =>
   good.toSpliced(indexOf(wanted), 1, event)
 
 const bad: ReadonlyArray<readonly [checker: string, what: string, events: ReadonlyArray<Event>]> = [
   ["leaks", "something is left", [...good, { _tag: "Leaked", what: "a timer" }]],
+  [
+    "locks",
+    "two hold one key",
+    behind(
+      { _tag: "Ended", port: "b#2" },
+      { _tag: "Holds", life: "a/1", key: "k", token: 1, now: 0, until: 9 },
+      { _tag: "Holds", life: "b/1", key: "k", token: 2, now: 1, until: 9 }
+    )
+  ],
   ["life", "a dead life goes on", [...good, { _tag: "Made", life: "a/1", port: "a#9" }]],
   [
     "names",
