@@ -11,9 +11,9 @@ import { refusedRequest, spawnRequest } from "../../src/internal/node/fullReques
 import type { Peer } from "../../src/internal/node/peer.ts"
 import type { Router } from "../../src/internal/node/router.ts"
 import { isReplyPort, ReplyPort } from "../../src/internal/port/replyPort.ts"
+import { ServiceLease } from "../../src/internal/supervisor/lease.ts"
 import { PortNames } from "../../src/internal/values/names.ts"
 import { exitFromReason, reasons } from "../../src/internal/values/reason.ts"
-import { ServiceLease } from "../../src/internal/supervisor/lease.ts"
 import type { Process } from "./process.ts"
 
 /** Changes a process that has just been built, before anything runs in it. */
@@ -486,6 +486,7 @@ const onLease = (change: (lease: ServiceLease) => void): Plant => (_process, rou
 /** A service goes on when its lease runs out. */
 const outlastLease: Plant = onLease((lease) => {
   lease["untilLeft"] = () => Effect.never
+  Object.defineProperty(lease, "token", { get: () => lease["claim"]?.lease?.token })
 })
 
 /** A lease is given back when the service has been told to stop, whatever is left of it. */

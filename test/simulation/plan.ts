@@ -212,7 +212,10 @@ const unplugged = (seed: number, count: number, healAt: number): ReadonlyArray<F
   const random = new SeededRandom(`unplugged ${seed}`)
   return Array.from({ length: random.int(0, 2) }, () => {
     const [at, node] = [random.int(2000, healAt), random.int(0, count - 1)]
-    const resets = Array.from({ length: count }, (_, to): Fault => ({ kind: "reset", at, from: node, to, afterBytes: 0 }))
+    const resets = Array.from(
+      { length: count },
+      (_, to): Fault => ({ kind: "reset", at, from: node, to, afterBytes: 0 })
+    )
     const alone: Fault = { kind: "isolate", at, node, lasts: random.int(500, 5000) }
     return [...resets.filter((_, to) => to !== node), alone]
   }).flat()
