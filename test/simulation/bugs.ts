@@ -486,6 +486,7 @@ const onLease = (change: (lease: ServiceLease) => void): Plant => (_process, rou
 /** A service goes on when its lease runs out. */
 const outlastLease: Plant = onLease((lease) => {
   lease["untilLeft"] = () => Effect.never
+  Object.defineProperty(lease, "token", { get: () => lease["claim"]?.lease?.token })
 })
 
 /** A lease is given back when the service has been told to stop, whatever is left of it. */

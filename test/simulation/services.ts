@@ -14,9 +14,11 @@ import { OnPurpose } from "./onPurpose.ts"
 import { hashText, type SeededRandom } from "./random.ts"
 import type { Life } from "./trace.ts"
 
+const service = "the service"
+
 const graceMillis = 800
-/** What is left of a lease when its service has to begin to stop: a service whose process stood still meanwhile has as much once it goes on. */
-const stoppingMillis = graceMillis / 4
+/** What is left of a lease at least when what it is for has to begin to stop. Where a process stood still meanwhile it has as much once it goes on. */
+const stoppingMillis = 250
 /** So long the service takes at most to release what it has. */
 const slowest = 90
 
@@ -89,11 +91,11 @@ export class ServiceUser {
       const token = (yield* Supervisor.FencingToken) ?? 0
       const up = Effect.sync(() => {
         this.present++
-        emit({ _tag: "ServiceUp", life, run, token })
+        emit({ _tag: "ServiceUp", life, service, run, token })
       })
       const over = Effect.sync(() => {
         this.present--
-        emit({ _tag: "ServiceOver", life, run })
+        emit({ _tag: "ServiceOver", life, service, run })
       })
       yield* Effect.acquireRelease(up, () => Effect.andThen(this.pause, over))
       // Some starts take longer than the lease may last.
@@ -165,13 +167,14 @@ export class ServiceUser {
 
 interface Run {
   readonly life: Life
+  readonly service: string
   /** The process stood still while another one began to run the service: it has to be over by then. */
   overBy: number | undefined
 }
 
 /**
- * The service runs once at a time, as those see it who run it; and its tokens count up where no clock was set. Whoever stands still does not run
- * it, and has to stop at once when it goes on.
+ * A service runs once at a time, as those see it who run it, and so does an entity; and its tokens count up where no clock was set. Whoever stands
+ * still does not run it, and has to stop at once when it goes on.
  */
 export const services = (): Checker => {
   const runs = new Map<string, Run>()
@@ -209,12 +212,14 @@ export const services = (): Checker => {
         runs.delete(event.run)
         return undefined
       case "ServiceUp": {
-        const { life, run, token } = event
+        const { life, run, service, token } = event
         for (const [other, state] of runs) {
+          if (state.service !== service) continue
           if (state.life === life || now > allowance(state.life)) return `${run} begins, and ${other} has not ended`
           state.overBy = now
         }
-        runs.set(run, { life, overBy: undefined })
+        runs.set(run, { life, service, overBy: undefined })
+        if (token === undefined) return undefined
         const before = last
         last = { life, token }
         const isNew = token > before.token || life === before.life && token === before.token

@@ -199,11 +199,17 @@ export type Event =
   }
   /** It is about to give a key back, if it has it. */
   | { readonly _tag: "Frees"; readonly life: Life; readonly key: string }
-  // ---- a service that voters give to one process at a time
+  // ---- services, and entities of a cluster, that voters give to one process at a time
   /** It begins to run. */
-  | { readonly _tag: "ServiceUp"; readonly life: Life; readonly run: string; readonly token: number }
+  | {
+    readonly _tag: "ServiceUp"
+    readonly life: Life
+    readonly service: string
+    readonly run: string
+    readonly token?: number
+  }
   /** Nothing of that run is left. */
-  | { readonly _tag: "ServiceOver"; readonly life: Life; readonly run: string }
+  | { readonly _tag: "ServiceOver"; readonly life: Life; readonly service: string; readonly run: string }
   /** The process stands still, and goes on. */
   | { readonly _tag: "Stood" | "WentOn"; readonly life: Life }
   // ---- leftovers

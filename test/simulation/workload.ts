@@ -17,6 +17,7 @@ import * as Port from "../../src/Port.ts"
 import { Asks } from "./asks.ts"
 import { Behaviour } from "./behaviour.ts"
 import { Channels } from "./channels.ts"
+import { ClusterUser } from "./clusters.ts"
 import { Database } from "./database.ts"
 import { Favours } from "./favours.ts"
 import { LockUser } from "./locks.ts"
@@ -69,6 +70,7 @@ export class Workload {
   readonly asks: Asks | undefined
   readonly locks: LockUser | undefined
   readonly service: ServiceUser | undefined
+  readonly cluster: ClusterUser | undefined
   private readonly ports = new Set<string>()
   private isActing = true
 
@@ -88,6 +90,7 @@ export class Workload {
     this.asks = member.rpcs && new Asks(member, member.rpcs, this.router, (effect) => this.run(effect))
     this.locks = member.locks && new LockUser(member, member.locks, (effect) => this.run(effect))
     this.service = member.locks && new ServiceUser(member, member.locks)
+    this.cluster = member.locks && new ClusterUser(member, member.locks)
     this.database = new Database(member, this.router.nodeId, this.name)
   }
 
@@ -135,6 +138,7 @@ export class Workload {
       if (this.asks !== undefined) this.run(this.asks.act)
       if (this.locks !== undefined) this.run(this.locks.act)
       if (this.service !== undefined) this.run(this.service.act)
+      if (this.cluster !== undefined) this.run(this.cluster.act)
     }).pipe(Effect.provideContext(this.context))
   }
 
@@ -150,6 +154,7 @@ export class Workload {
       if (this.rpcs !== undefined) yield* this.rpcs.stopAll
       if (this.locks !== undefined) yield* this.locks.stop
       if (this.service !== undefined) yield* this.service.stop
+      if (this.cluster !== undefined) yield* this.cluster.stop
     }))
   }
 
@@ -166,6 +171,7 @@ export class Workload {
     this.asks?.rest()
     this.locks?.rest()
     this.service?.rest()
+    this.cluster?.rest()
   }
 
   /** The process is about to stop: nothing new begins, and what has begun is interrupted. */
