@@ -53,7 +53,7 @@ const named = (name: string): ReadonlyArray<string> => {
 }
 
 const only = [...listOf(values.only), ...values.wires ? ["W12", "W13", "W14"] : []].flatMap(named)
-const isWanted = (name: string): boolean => only.length === 0 || only.includes(name)
+const isWanted = (name: string, takesLong = false): boolean => only.includes(name) || (only.length === 0 && !takesLong)
 
 /** Peers that must be asked for, by the name of their sides. */
 const guests = new Map([["erlang", { name: "Erlang", ...erlang }], ["nats", { name: "NATS", ...nats }]])
@@ -155,7 +155,7 @@ if (!values.json) {
   console.log(columns(comparisonWidths, ["", "effect-mp", "", "  peer", "", "ratio", "goal", "reached"]))
 }
 const comparisons: Array<ReturnType<typeof compared>> = []
-for (const workload of workloads.filter(({ name }) => isWanted(name))) {
+for (const workload of workloads.filter(({ name, takesLong }) => isWanted(name, takesLong))) {
   if (workload.isPinned && !isInstalled("taskset", "--version")) {
     console.error("taskset is not installed here: W5p runs on all cores")
   }

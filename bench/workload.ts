@@ -40,6 +40,8 @@ export interface Workload {
   readonly title: string
   /** A peer that has to be asked for: nothing of this runs without it. */
   readonly needs?: string
+  /** It runs where it is asked for by name, and not with all others. */
+  readonly takesLong?: boolean
   /** Less is better of bytes and milliseconds. */
   readonly unit: "/s" | "MB/s" | "B" | "ms"
   /** All processes on one core, where `taskset` is. */

@@ -7,6 +7,7 @@ import { death } from "./workloads/death.ts"
 import { entities } from "./workloads/entities.ts"
 import { lives } from "./workloads/lives.ts"
 import { memory } from "./workloads/memory.ts"
+import { moves } from "./workloads/moves.ts"
 import { natsWorkloads } from "./workloads/nats.ts"
 import { notices } from "./workloads/notices.ts"
 import { manyToOne, oneWay } from "./workloads/oneWay.ts"
@@ -31,6 +32,7 @@ export const workloads: ReadonlyArray<Workload> = [
   ...calls,
   choices,
   ...entities,
+  ...moves,
   ...wires,
   ...bytesBeside,
   ...threads,

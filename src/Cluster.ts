@@ -102,7 +102,7 @@ export interface Options<out E = never, out R = never> extends ClientOptions<E, 
  * **Details**
  *
  * The Layer is there as soon as a majority of the voters is, which grants nothing for one `lease` after their own start, since they do not
- * know what they have granted before. Nodes that join later do not wait for that.
+ * know what they have granted before; a voter that starts again waits for that too. Other nodes that join later do not.
  *
  * Every node holds a part of the shards, 300 of them by default, and the entities whose keys fall on them. When a node comes or goes some of them
  * move: their entities finish what they have in hand, stop, and begin anew elsewhere with the next call.
@@ -113,6 +113,8 @@ export interface Options<out E = never, out R = never> extends ClientOptions<E, 
  * | its process is killed          | the `grace`, and a moment              |
  * | it falls silent, or is frozen  | the `lease`, and a moment              |
  * | it is cut off from a majority  | the `lease`; it stops its own within the `grace` |
+ *
+ * As long as the node has no majority of the voters it is not ready (`Node.lacks`), at its start and later.
  *
  * **Gotchas**
  *

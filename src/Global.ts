@@ -1410,39 +1410,20 @@ export const joined: Effect.Effect<void, never, Global> = Effect.flatMap(
 /**
  * The options of {@link locks}. All nodes that have to do with one table of locks must give the same.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
-export interface LocksOptions {
-  /** The name of the table: nodes that give the same one have to do with the same keys. Default: `"locks"`. */
-  readonly name?: string | undefined
-  /**
-   * The IDs of the nodes that vote: 1, 3, 5 or 7. Whoever has more than half of them has a key, and while fewer answer nobody gets any.
-   */
-  readonly voters: ReadonlyArray<string>
-  /** How long a voter keeps a key for an owner that it hears nothing of. Default: 15 seconds. */
-  readonly lease?: Duration.Input | undefined
-  /**
-   * How long a voter keeps a key for an owner whose link has broken, as that of a process that was killed; and for about how long an owner
-   * goes on without an answer. Default: a third of the lease.
-   */
-  readonly grace?: Duration.Input | undefined
-}
+export type LocksOptions = lockRules.LocksOptions
 
 /**
  * A key that an owner holds.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
-export interface Grant {
-  /** The key, as it was asked for. */
-  readonly key: string
-  /** A whole number, larger than that of every grant of the key before. */
-  readonly token: number
-  /** Until when it is held unless it is refreshed, in milliseconds of the node's monotonic clock (`Clock.monotonicTimeNanosUnsafe`). */
-  readonly until: number
-}
+export type Grant = tables.Grant
 
 /**
  * A key that {@link Locks} `hold` has: it is refreshed by itself, and released when the scope closes.
@@ -1451,19 +1432,11 @@ export interface Grant {
  *
  * What is lost is not had again: close the scope, and hold the key anew.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
-export interface Lease {
-  /** The key that is held. */
-  readonly key: string
-  /** A whole number, larger than that of every grant of the key before. What the owner changes elsewhere may be told it. */
-  readonly token: number
-  /** Whether it is held in this moment: by this node's clocks, also after the process or the machine has stood still. */
-  readonly isHeld: Effect.Effect<boolean>
-  /** Ends when it is held no more: it could not be refreshed in time, or it was released. */
-  readonly lost: Effect.Effect<void>
-}
+export type Lease = tables.Lease
 
 /**
  * A table of locks, as one owner sees it. {@link locks} makes one; each is an owner of its own.
@@ -1477,38 +1450,11 @@ export interface Lease {
  *
  * When the scope of the table has closed, or its port was killed, nothing is held: `acquire` answers none, and `hold` and `ready` wait for ever.
  *
+ * @interface
  * @category models
  * @since 0.1.0
  */
-export interface Locks {
-  /** The name of the table. */
-  readonly name: string
-  /** The nodes that vote, in the order of their IDs. */
-  readonly voters: ReadonlyArray<string>
-  /** How long a voter keeps a key for an owner that it hears nothing of. */
-  readonly lease: Duration.Duration
-  /** How long it does so when the link with the owner has broken. */
-  readonly grace: Duration.Duration
-  /** For how long a grant is good, from when it was asked for: 95 % of the grace. Who refreshes by himself does it four times in that. */
-  readonly term: Duration.Duration
-  /** Waits until more than half of the voters answer this node, and grant keys. */
-  readonly ready: Effect.Effect<void>
-  /** Asks for keys, and answers those that were granted. It does not fail: where no majority answers within half a term, that is none. */
-  readonly acquire: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Grant>>
-  /** Keeps keys for another term, and answers those that this owner still holds. What it does not hold any more has to be acquired anew. */
-  readonly refresh: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Grant>, NoMajority>
-  /** Gives keys back. Others may have them when it is done; keys that are not held do no harm. */
-  readonly release: (keys: ReadonlyArray<string>) => Effect.Effect<void>
-  /** Gives all keys back that this owner holds. */
-  readonly releaseAll: Effect.Effect<void>
-  /** What this owner holds in this moment. */
-  readonly held: Effect.Effect<ReadonlyArray<Grant>>
-  /**
-   * Waits until the key is this owner's, refreshes it by itself, and releases it when the scope closes. Of several that hold one key at one owner
-   * each waits for the one before.
-   */
-  readonly hold: (key: string) => Effect.Effect<Lease, never, Scope.Scope>
-}
+export type Locks = tables.Locks
 
 /**
  * No majority of the voters has answered within half a term, so that it is not known which keys are still held; `silent` are those that there

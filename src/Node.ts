@@ -802,7 +802,7 @@ export const peers: Effect.Effect<ReadonlyArray<PeerInfo>, never, Node> = Effect
       state: peer.state,
       address: peer.link?.address,
       security: peer.link?.security,
-      guestUntil: peer.link?.guestUntil === undefined ? undefined : peer.link.guestUntil * 1000,
+      guestUntil: node.guests.untilOf(peer.nodeId),
       queued: peer.queued,
       buffered: peer.link?.buffered ?? 0,
       waiting: peer.senders,
@@ -864,8 +864,9 @@ export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter,
  * **Details**
  *
  * A node that is to be part of a network (`Global.layer`) has to find it first; one that drains is not ready any more, nor is one that listens only
- * at servers which are away (`Transport.layerNats`). Of a node that `emp run`
- * runs all services have to be up.
+ * at servers which are away (`Transport.layerNats`). A node that votes in locks (`Global.locks`) is ready when it grants keys, one lease after its
+ * start: so whoever restarts nodes one after the other, and waits for each, always leaves a majority. One that runs entities (`Cluster.layer`) is ready
+ * as long as it has a majority of the voters. Of a node that `emp run` runs all services have to be up.
  *
  * **Example** (A node by itself lacks nothing)
  *

@@ -1473,8 +1473,8 @@ export interface Failover<M extends Port.Messages = any> {
  *
  * With `voters` a service whose lease cannot be refreshed has a quarter of a term to stop, which is 95 % of the grace: half of that for the message
  * that it has in hand, whatever its `shutdown` says; then it is interrupted. One that takes longer, since it ignores that, or is a supervisor whose
- * children have longer, may run twice; its node logs an error then. In all other cases the lease is given back when nothing of the service is left,
- * even if that takes longer than its `shutdown`. A process that was frozen may act for a moment when it wakes up: where a late write does harm,
+ * children have longer, may run twice; its node logs an error then. In all other cases the lease is given back, and the service is restarted where it
+ * is, when nothing of it is left, even if that takes longer than its `shutdown`. A process that was frozen may act for a moment when it wakes up: where a late write does harm,
  * send {@link FencingToken} along.
  *
  * **Example** (On its own, a node runs it itself)

@@ -23,6 +23,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { inWords, isDone, makeStage, type Stage } from "./internal/testing/stage.ts"
 import * as wireRules from "./internal/testing/wireRules.ts"
+import { copy } from "./internal/values/plainData.ts"
 import * as Node from "./Node.ts"
 import * as Transport from "./Transport.ts"
 
@@ -268,8 +269,10 @@ const join = Effect.fnUntraced(function*(stage: Stage, messages: Array<Node.Trac
   const addresses = () => self.addresses
   yield* Node.addressBook((nodeId) => Effect.sync(() => stage.addresses.get(nodeId)?.() ?? []))
   yield* Node.trace((line) => {
-    // As it was when it went: whoever has it may change it.
-    if (line.node !== self.nodeId) messages.push({ ...line, message: structuredClone(line.message) })
+    if (line.node === self.nodeId) return
+    // As it was when it went: whoever has it may change it. Of bytes that are seen of a larger memory, no more than those.
+    const copied = copy(line.message)
+    messages.push("copy" in copied ? { ...line, message: copied.copy } : line)
   })
   yield* Effect.acquireRelease(
     Effect.sync(() => stage.addresses.set(self.nodeId, addresses)),

@@ -70,7 +70,7 @@ describe("the entities of a cluster", () => {
     Effect.gen(function*() {
       const { clients, journal, keyOn, nodes } = yield* three
       const [key, other] = [yield* keyOn("c"), yield* keyOn("c", 100)]
-      const slow = yield* Effect.forkChild(clients[0](key).slow({ millis: 3000 }), { startImmediately: true })
+      const slow = yield* Effect.forkChild(clients[0](key).slow({ millis: 6000 }), { startImmediately: true })
       yield* TestNetwork.until("it is at work", () => journal.lines.includes(`c ${key} begins`))
       const draining = yield* Effect.forkChild(nodes[2].run(Node.drain({ timeout: "10 seconds" })), {
         startImmediately: true

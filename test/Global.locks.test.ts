@@ -270,6 +270,20 @@ describe("a voter", () => {
       assert.isTrue(yield* lease!.isHeld)
     }))
 
+  test("after the other may start again, as soon as the one before is ready, and owners keep what they hold", () =>
+    Effect.gen(function*() {
+      const { locks, node } = yield* network()
+      const { leases: [lease] } = yield* Effect.tap(holding(locks("d")), () => TestClock.adjust("1 second"))
+      for (const id of voters) {
+        yield* node(id).stop
+        const again = yield* TestNetwork.start(id)
+        const table = yield* again.run(Global.locks(options))
+        yield* table.ready.pipe(TestNetwork.within("10 seconds"))
+      }
+      yield* TestClock.adjust("3 seconds")
+      assert.isTrue(yield* lease!.isHeld)
+    }))
+
   test("alone leaves owners what they hold when it starts again in time", () =>
     Effect.gen(function*() {
       const { locks, node } = yield* network({ voters: ["a"] })
@@ -281,6 +295,31 @@ describe("a voter", () => {
       assert.isTrue(yield* lease!.isHeld)
       assert.deepStrictEqual(yield* table.acquire(["x"]), [])
     }))
+
+  it.live("that is missed for a majority is named in the log, once, and so is that there is one again", () => {
+    const logs = makeLogs()
+    return onNetwork(
+      Effect.gen(function*() {
+        const { locks, node } = yield* network()
+        const said = () => logs.lines.filter((line) => line.includes(" d locks ") && line.includes("majority"))
+        assert.deepStrictEqual(said(), [])
+        yield* node("b").kill
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(said(), [])
+        yield* node("c").kill
+        yield* TestClock.adjust("10 seconds")
+        const missed =
+          "WARN d locks \"locks\": no majority of the voters a, b, c answers; out of reach: b, c. No key can be had"
+        assert.deepStrictEqual(said(), [missed])
+        const again = yield* TestNetwork.start("c")
+        yield* again.run(Global.locks(options))
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(said(), [missed, "INFO d locks \"locks\": a majority of the voters answers again"])
+        assert.isFalse(yield* Effect.map(locks("d").acquire(["x"]), (grants) => grants.length === 0))
+      }),
+      logs
+    )
+  })
 
   it.live("with other options than an owner gives it no vote, and both say so by name", () => {
     const logs = makeLogs()
@@ -315,6 +354,7 @@ describe("options", () => {
     ["locks \"locks\", option voters: there are 0: it takes 1, 3, 5 or 7", { voters: [] }],
     ["locks \"locks\", option voters: \"a\" is in it twice", { voters: ["a", "b", "a"] }],
     ["locks \"locks\", option voters: \"a#b\" is no node ID", { voters: ["a#b"] }],
+    ["locks \"locks\", option voters: \"a/\" is no node's ID: a last / gets random letters", { voters: ["a/"] }],
     ["locks \"\", option name: is no text of 1 to 100 characters", { name: "" }],
     ["locks \"locks\", option lease: is no time from 20 ms to 24 hours", { lease: 0 }],
     ["locks \"locks\", option grace: is no time from 20 ms to 24 hours", { grace: 0 }],

@@ -7,8 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { NodeRouter } from "../src/internal/node/router.ts"
+import { readStatus } from "../src/internal/node/status.ts"
 import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
+import * as Transport from "../src/Transport.ts"
 import { pem } from "./certificates.ts"
 import {
   areParted,
@@ -203,6 +206,21 @@ describe("a ticket", () => {
       }))
   }
 
+  test("that is new says until when, to those who look at the node", (world) =>
+    Effect.gen(function*() {
+      const node = yield* host(world)
+      const guest = yield* visit(world, node)
+      yield* echo(guest, yield* openEcho(node))
+      const seen = node.run(Effect.map(NodeRouter, readStatus))
+      const [before, { guests }] = [yield* node.run(Node.peers), yield* seen]
+      assert.strictEqual(guests, 1)
+      const longer = yield* Effect.orDie(node.run(Node.ticket({ node: "guest/1", expires: "3 hours" })))
+      yield* guest.run(Node.renew({ ticket: longer }))
+      const isLater = (until: number | null | undefined) => (until ?? 0) > before[0]!.guestUntil! + 3600_000
+      yield* until("it is known", () => Effect.map(node.run(Node.peers), ([peer]) => isLater(peer?.guestUntil)))
+      assert.isTrue(isLater((yield* seen).peers[0]?.guestUntil))
+    }))
+
   test("of another network replaces none", (world) =>
     Effect.gen(function*() {
       const node = yield* host(world)
@@ -282,6 +300,19 @@ describe("a guest", () => {
         assert.strictEqual(yield* echo(second, open), "hello")
       }))
   }
+
+  testOver(Transport.layerWebSocket())(
+    "is one of as many from one address over WebSockets too",
+    (world) =>
+      Effect.gen(function*() {
+        const node = yield* host(world, { binds: ["ws://127.0.0.1:0/"], guests: { linksPerAddress: 1 } })
+        const open = yield* openEcho(node)
+        const first = yield* visit(world, node)
+        assert.strictEqual(yield* echo(first, open), "hello")
+        const second = yield* visit(world, node, "guest/2")
+        assert.include(["handshake_closed", "auth_failed"], (yield* Effect.flip(second.dial(node.address))).reason)
+      })
+  )
 
   test("comes to no node that has a certificate alone: that needs a secret to take guests", (world) =>
     Effect.gen(function*() {

@@ -211,7 +211,7 @@ describe("a failover service with voters", () => {
       assert.strictEqual(yield* parts.get("b")!.where, undefined)
       const said = logs.filter((line) => line.includes("waits for its lease"))
       assert.strictEqual(said.length, 1)
-      assert.match(said[0]!, /no majority of its voters answers, a, c are out of reach/)
+      assert.match(said[0]!, /no majority of the voters a, b, c answers; out of reach: a, c/)
       yield* join("c")
       yield* runsOn("b")
     }))

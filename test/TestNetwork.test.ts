@@ -307,6 +307,19 @@ describe("a node of a test", () => {
       assert.deepStrictEqual(of(a), [["sent", "b", [[1]]]])
       assert.deepStrictEqual(of(b), [["received", "a", [[1]]]])
     }))
+
+  test("keeps of bytes that are seen of a larger memory no more than those", () =>
+    Effect.gen(function*() {
+      const [a, b] = yield* pair()
+      const port = yield* b.run(Port.make((bytes: Uint8Array) => void bytes))
+      yield* a.run(Port.snd(port, new Uint8Array(1024 * 1024).fill(7).subarray(10, 12)))
+      yield* TestNetwork.settle
+      const kept = [a, b].flatMap(({ messages }) =>
+        messages.filter((line) => line.port === port).flatMap(({ message }) => message)
+      )
+      assert.deepStrictEqual(kept, [new Uint8Array([7, 7]), new Uint8Array([7, 7])])
+      for (const bytes of kept) assert.isTrue(bytes instanceof Uint8Array && bytes.buffer.byteLength === 2)
+    }))
 })
 
 describe("a network that falls apart", () => {

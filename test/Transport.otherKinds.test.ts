@@ -251,19 +251,23 @@ describe("towards a node of another kind", () => {
 })
 
 describe("a node of our own kind that speaks by hand", () => {
-  overTcp("is told our timeout, gets beats, and is down when it sends none", (world) =>
-    Effect.gen(function*() {
-      const a = yield* world.start("a", { monitorTimeout: "300 millis" })
-      const raw = yield* connectRaw(a.address, { keys: ownKind(300) })
-      yield* until("the link stands", () => isUp(a, "raw"))
-      assert.match(raw.lines[0]!, /;effect-mp=[0-9A-Za-z]{16};effect-mp-timeout=300(;|$)/)
-      const fired = yield* watch(a, "raw")
-      yield* until("the monitor fires", () => fired.length > 0)
-      yield* raw.closed
-      assert.deepStrictEqual(fired, [["transport_error", "raw", silent]])
-      assert.isAtLeast(raw.packets.length, 2)
-      for (const packet of raw.packets) assert.deepStrictEqual(packet, [])
-    }))
+  overTcp(
+    "is told our timeout, gets beats, is asked once for one, and is down when it sends none",
+    (world) =>
+      Effect.gen(function*() {
+        const a = yield* world.start("a", { monitorTimeout: "300 millis" })
+        const raw = yield* connectRaw(a.address, { keys: ownKind(300) })
+        yield* until("the link stands", () => isUp(a, "raw"))
+        assert.match(raw.lines[0]!, /;effect-mp=[0-9A-Za-z]{16};effect-mp-timeout=300(;|$)/)
+        const fired = yield* watch(a, "raw")
+        yield* until("the monitor fires", () => fired.length > 0)
+        yield* raw.closed
+        assert.deepStrictEqual(fired, [["transport_error", "raw", silent]])
+        assert.isAtLeast(raw.packets.length, 2)
+        const asked = raw.packets.filter((packet) => packet.length > 0)
+        assert.deepStrictEqual(asked, [["", "emp_probe"]])
+      })
+  )
 
   overTcp("lives while bytes trickle in the middle of one message", (world) =>
     Effect.gen(function*() {

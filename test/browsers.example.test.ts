@@ -20,7 +20,7 @@ const enter = async (browser: Browser, base: string, name: string) => {
 }
 
 describe.skipIf(!hasBrowser)("the room of pages", () => {
-  it("shows to all who is there and what they say, and runs without any code that is made from text", async () => {
+  it("shows to all who is there and what they say, finds its host again, and makes no code of text", async () => {
     const folder = makeFolderInside()
     cpSync(join(root, "examples/page"), folder, { recursive: true, filter: (name) => !name.endsWith("out") })
     const [command = ""] = /npx esbuild examples[^`]*/.exec(readFileSync(join(root, "examples/README.md"), "utf8")) ??
@@ -28,8 +28,12 @@ describe.skipIf(!hasBrowser)("the room of pages", () => {
     const args = command.replaceAll("examples/page", relative(root, folder)).split(" ").slice(2)
     execFileSync("node_modules/.bin/esbuild", [...args, "--log-level=warning"], { cwd: root })
     const port = await freePort()
-    const server = start([join(folder, "server.ts")], { EMP_SECRET: "swordfish", PORT: String(port) })
-    const [, base = ""] = await server.sees(/^Listening on (\S+)$/m)
+    const serve = async () => {
+      const server = start([join(folder, "server.ts")], { EMP_SECRET: "swordfish", PORT: String(port) })
+      const [, base = ""] = await server.sees(/^Listening on (\S+)$/m)
+      return { server, base }
+    }
+    const { base, server } = await serve()
     const browser = await launch()
     onTestFinished(() => browser.close())
 
@@ -69,5 +73,10 @@ describe.skipIf(!hasBrowser)("the room of pages", () => {
     assert.strictEqual(refused, "refused")
     assert.deepStrictEqual([ada.faults.filter((fault) => !fault.includes("unsafe-eval")), bob.faults], [[], []])
     assert.strictEqual(server.stderr, "")
+
+    await server.end("SIGKILL")
+    await ada.page.getByText("Looking for the room").waitFor()
+    await serve()
+    await ada.page.getByText("In the room").waitFor()
   })
 })

@@ -44,7 +44,7 @@ const faces: Readonly<Record<string, ReadonlyArray<string>>> = {
   Supervisor: ["values", "node", "supervisor", "Node", "Port"],
   Rpc: ["values", "node", "rpc", "Node", "Port", "Global"],
   Cluster: ["node", "cluster", "Node", "Global"],
-  TestNetwork: ["testing", "Node", "Transport"],
+  TestNetwork: ["values", "testing", "Node", "Transport"],
   Cli: ["values", "config", "cli"],
   index: ["Global", "Node", "Port", "Supervisor", "Transport"],
   main: ["Cli"],

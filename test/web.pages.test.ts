@@ -35,7 +35,7 @@ const hostile: MadeUp = {
   children: 3
 }
 
-const shown = ["mesh", "supervisors", "groups", "timeline", "charts"]
+const shown = ["mesh", "supervisors", "cluster", "groups", "timeline", "charts"]
 const nodeRoute = (name: string): string => `node/${encodeURIComponent(name.toWellFormed())}`
 
 describe.skipIf(!hasBrowser)("the pages of emp web", () => {
@@ -58,7 +58,7 @@ describe.skipIf(!hasBrowser)("the pages of emp web", () => {
   }
 
   it("are one script and one style sheet, and no larger than a picture", () => {
-    assert.isBelow(pages.js.length, 60_000)
+    assert.isBelow(pages.js.length, 70_000)
     assert.isBelow(pages.css.length, 20_000)
     assert.notMatch(pages.html, /\bstyle=|<script>|https?:\/\/(?!www\.w3\.org)/)
   })
@@ -236,6 +236,41 @@ describe.skipIf(!hasBrowser)("the pages of emp web", () => {
     await nodes.getByRole("button", { name: "Round trip" }).click()
     await nodes.locator("th[aria-sort=descending]", { hasText: "Round trip" }).waitFor()
     assert.include(await nodes.locator("tbody tr").first().innerText(), "300 ms")
+  })
+
+  it("show of a cluster what nobody holds, who votes, and who has no majority", async () => {
+    const { base } = await serve(ordinary)
+    const { faults, page } = await openPage(browser)
+    await visit(page, base, "cluster")
+    await page.getByText("275 of 300 shards are held").waitFor()
+    const [cluster, locks] = [
+      page.locator("section", { hasText: "Cluster jobs" }),
+      page.locator("section", { hasText: "Locks reports" })
+    ]
+    await cluster.locator("tbody tr", { hasText: "worker-001" }).getByText("takes part").waitFor()
+    await cluster.locator("tbody tr", { hasText: "worker-004" }).getByText("has no majority").waitFor()
+    await cluster.locator("tbody tr", { hasText: "worker-005" }).getByText("takes none").waitFor()
+    for (const section of [cluster, locks]) {
+      await section.getByRole("alert").getByText("No majority of the voters for worker-004").waitFor()
+      const voter = (id: string) =>
+        section.getByRole("list", { name: "Voters" }).getByRole("listitem").filter({ hasText: id })
+      await voter("seed-1").getByText("votes", { exact: false }).waitFor()
+      await voter("seed-4").getByText("does not answer").waitFor()
+      await voter("seed-5").getByText("grants nothing yet").waitFor()
+    }
+    assert.deepStrictEqual(faults, [])
+  })
+
+  it("show of a node its parts of clusters, its locks, its guests, and what it lacks", async () => {
+    const { base } = await serve(ordinary)
+    const { faults, page } = await openPage(browser)
+    await visit(page, base, nodeRoute("worker-004"))
+    await page.getByText("Not ready: a majority of the voters").waitFor()
+    const region = (name: string) => page.getByRole("region", { name, exact: true })
+    await region("Clusters").getByText("0 of 300").waitFor()
+    await region("Locks").getByText("0 of 5: ✕ no majority").first().waitFor()
+    await region("Guests").getByText("jobs guest").waitFor()
+    assert.deepStrictEqual(faults, [])
   })
 
   it("hide kinds of events that one does not want to see", async () => {

@@ -10,5 +10,5 @@ import * as Layer from "effect/Layer"
 import { CounterLive, KeeperLive } from "./counters.ts"
 
 export default Layer.mergeAll(CounterLive, KeeperLive).pipe(
-  Layer.provide(Cluster.layer({ voters: ["a", "b", "c"], lease: "6 seconds" }))
+  Layer.provide(Cluster.layer({ voters: ["a", "b", "c"], lease: "3 seconds" }))
 )

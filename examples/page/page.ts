@@ -11,6 +11,7 @@ import * as Transport from "effect-mp/Transport"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import { group, type Room, Visitor } from "./room.ts"
 
@@ -54,7 +55,7 @@ const askForTicket = async (node: string): Promise<string> => {
 
 let say: (text: string) => void = () => {}
 
-const inRoom = Effect.gen(function*() {
+const inRoom = Effect.fnUntraced(function*(losses: Queue.Queue<void>) {
   const visitor = yield* Port.make(Visitor, {
     line: (text) => addLine(text),
     present: (names) => show("present", `Here: ${names.join(", ")}`)
@@ -70,17 +71,25 @@ const inRoom = Effect.gen(function*() {
     say = (text) => void run(Port.snd(room, "say", visitor, text))
     show("status", "In the room")
     yield* Fiber.join(gone)
+    yield* Queue.offer(losses, undefined)
   })
   yield* Effect.forever(Effect.scoped(visit))
 })
 
-const renewing = Effect.gen(function*() {
+const renewing = Effect.fnUntraced(function*(losses: Queue.Queue<void>) {
   const node = yield* Node.id
   const renew = Effect.tryPromise(() => askForTicket(node)).pipe(
     Effect.flatMap((ticket) => Node.renew({ ticket })),
     Effect.retry(Schedule.spaced("10 seconds"))
   )
-  yield* Effect.forever(Effect.andThen(Effect.sleep("45 minutes"), renew))
+  // What is lost may be so because the machine slept, and the ticket ended meanwhile.
+  const due = Effect.raceFirst(Effect.sleep("45 minutes"), Queue.take(losses))
+  yield* Effect.forever(Effect.andThen(due, renew))
+})
+
+const program = Effect.gen(function*() {
+  const losses = yield* Queue.sliding<void>(1)
+  yield* Effect.all([inRoom(losses), renewing(losses)], { concurrency: "unbounded" })
 })
 
 const live = (ticket: string): void => {
@@ -90,9 +99,7 @@ const live = (ticket: string): void => {
     Layer.provideMerge(Node.layer({ ticket, connectInterval: "1 second" })),
     Layer.provide(Transport.layerWebSocketClient)
   )
-  Effect.runFork(
-    Effect.all([inRoom, renewing], { concurrency: "unbounded" }).pipe(Effect.scoped, Effect.provide(node))
-  )
+  Effect.runFork(program.pipe(Effect.scoped, Effect.provide(node)))
 }
 
 const enter = (): Promise<void> => askForTicket("").then(live, () => setHidden("enter", false))

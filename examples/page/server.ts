@@ -2,7 +2,7 @@
  * A chat of web pages that are nodes: files, sessions, tickets and WebSockets of one HTTP server.
  *
  * npx esbuild examples/page/page.ts --bundle --minify --format=esm --outfile=examples/page/out/page.js
- * PORT=8080 node examples/page/server.ts
+ * EMP_SECRET=swordfish PORT=8080 node examples/page/server.ts
  *
  * Then open http://localhost:8080 in two tabs.
  */

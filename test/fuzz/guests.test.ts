@@ -2,13 +2,16 @@
  * Guests that mean harm: they send all that the protocol has, to a node that is open to guests, with a network behind it.
  */
 import { assert, describe } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { Global, Node, Port, Transport } from "../../src/index.ts"
 import { LogCatcher } from "../../src/internal/cli/run/logCatcher.ts"
 import { guestRequests } from "../../src/internal/node/guestGate.ts"
+import { isCell } from "../../src/internal/port/cell.ts"
 import { serialization } from "../../src/internal/rpc/serialization.ts"
 import * as Rpc from "../../src/Rpc.ts"
 import { begin, until } from "../harness.ts"
@@ -51,11 +54,11 @@ const network = Effect.fnUntraced(
     const closed = yield* Effect.all(Array.from({ length: 5 }, () => closedTo(host)))
     const far = yield* closedTo(behind)
     const calls: Array<ReadonlyArray<unknown>> = []
-    // Answers whoever it is told to, with what it is told: as a careless program does.
+    // Answers whoever it is told to, in whatever place, with what it is told: as a careless program does.
     const open = yield* host.run(Port.make((...message) => {
       calls.push(message)
-      const [tag, to] = [message[0], message.at(-1)]
-      return typeof to === "string" && to.includes("#") ? Port.snd(to, tag, "answer") : Effect.void
+      const all = message.filter((to) => typeof to === "string" && to.includes("#"))
+      return Effect.forEach(all, (to) => Port.snd(String(to), message[0], "answer"), { discard: true })
     }, { guests: true }))
     yield* host.run(Layer.build(Port.implement(makeThere, () => Effect.sync(() => (seen.push("spawned"), {})))))
     const server = yield* host.run(Effect.provide(Rpc.serve(Users, { name: "closed" }), handlers(new Journal())))
@@ -137,6 +140,7 @@ describe("a guest that means harm", () => {
         const port = random.pick(known.ports)!
         const named = [
           [name, "x", port],
+          [name, port, "x"],
           [name, "emp_drain", random.pick(known.nodes)!],
           [name, { [port]: 1 }, [port]],
           [name, "x", "guest/1#ear"]
@@ -224,6 +228,79 @@ describe("a guest that means harm", () => {
       yield* guest.closed
       const heard = yield* perl.settle
       assert.deepStrictEqual(heard, [])
+    }))
+
+  test("answers no call with the ID of what is closed", (world) =>
+    Effect.gen(function*() {
+      const { closed: [closed = ""], far, host, open } = yield* network(world.start)
+      const guest = yield* enterRaw(host.address, yield* ticketOf(host, "guest/1"))
+      yield* until("it is there", () => host.router.linkTo("guest/1") !== undefined)
+      const answeredWith = (answer: unknown) =>
+        Effect.gen(function*() {
+          const call = yield* begin(Effect.exit(host.run(Port.cal("guest/1#x", "ask"))))
+          yield* until("it is asked", () => guest.packets.some(([name]) => name === "x"))
+          const reply = String(guest.packets.find(([name]) => name === "x")?.at(-1))
+          guest.packets.length = 0
+          guest.send([reply.slice("host#".length), answer])
+          return (yield* Fiber.join(call))._tag
+        })
+      for (const named of [closed, far, { port: far }, "behind", "host"]) {
+        assert.strictEqual(yield* answeredWith(named), "Failure", JSON.stringify(named))
+      }
+      for (const named of [open, "guest/1#x", "hello"]) {
+        assert.strictEqual(yield* answeredWith(named), "Success", named)
+      }
+    }))
+
+  test("is one of as many as there may be, though they authenticate in one moment", (world) =>
+    Effect.gen(function*() {
+      const { host } = yield* network(world.start, { links: 2 })
+      const all = yield* Deferred.make<void>()
+      const guests = Array.from({ length: 6 }, (_, nth) => `guest/${nth}`)
+      const fibers = yield* Effect.forEach(guests, (guest) =>
+        Effect.flatMap(ticketOf(host, guest), (ticket) =>
+          begin(dialRawGuest(host.address, ticket, { when: Deferred.await(all) }))))
+      yield* until("all are in their handshakes", () =>
+        host.router.network.handshaking === guests.length)
+      yield* Deferred.succeed(all, undefined)
+      const peers = yield* Effect.forEach(fibers, Fiber.join)
+      yield* until("it is known of each", () =>
+        peers.every((peer) => peer.isClosed() || peer.lines.length === 3))
+      assert.strictEqual(peers.filter((peer) => !peer.isClosed()).length, 2)
+      assert.strictEqual(host.router.guests.count, 2)
+    }))
+
+  test("has no more signs of life sent to it than others, whatever it asks for", (world) =>
+    Effect.gen(function*() {
+      const { host } = yield* network(world.start)
+      yield* Effect.flatMap(
+        ticketOf(host, "guest/1"),
+        (ticket) => dialRawGuest(host.address, ticket, { timeoutMillis: 1 })
+      )
+      yield* until("it is there", () => host.router.linkTo("guest/1") !== undefined)
+      assert.strictEqual(host.router.linkTo("guest/1")?.peerTimeoutMillis, 6000)
+    }))
+
+  test("does not fill the mailbox of a busy port, whatever it writes", (world) =>
+    Effect.gen(function*() {
+      const { host } = yield* network(world.start, { mailbox: 5 })
+      const busy = yield* host.run(Port.make(() => Effect.never, { guests: true }))
+      const name = busy.slice("host#".length)
+      const guest = yield* enterRaw(host.address, yield* ticketOf(host, "guest/1"))
+      const packets = [
+        [name, "x"],
+        [name, "emp_aside", {}, "", "x"],
+        [name, "emp_aside", {}, "nothing", "x"],
+        ["", "emp_aside", {}, name, "emp_aside", {}, "", "x"]
+      ]
+      for (let nth = 0; nth < 40; nth++) guest.send(packets[nth % packets.length]!)
+      const cell = host.router.portNamed(name)
+      yield* until("it has enough", () => cell !== undefined && isCell(cell) && cell.mailbox >= 4)
+      // What the other one is answered has come behind all of that.
+      const other = yield* enterRaw(host.address, yield* ticketOf(host, "guest/2"))
+      other.send(["", "time", "guest/2#fence"])
+      yield* other.has(1)
+      assert.isTrue(cell !== undefined && isCell(cell) && cell.mailbox <= 5)
     }))
 
   test("and does not read what it is sent is not answered any more", (world) =>

@@ -16,8 +16,12 @@ const readTicket = (ticket: string) => {
 export interface GuestLies {
   /** Says that it is this node. */
   readonly nodeId?: string
+  /** How long it waits for a sign of life, as it says. */
+  readonly timeoutMillis?: number
   /** Does not say that it is a guest. */
   readonly asMember?: boolean
+  /** Says its auth line then. */
+  readonly when?: Effect.Effect<void>
   /** In the place of its own auth line: one that somebody else has sent. */
   readonly authLine?: string
 }
@@ -26,19 +30,20 @@ export interface GuestLies {
 export const dialRawGuest = (
   address: string,
   ticket: string,
-  { asMember = false, authLine, nodeId }: GuestLies = {}
+  { asMember = false, authLine, nodeId, timeoutMillis = 60_000, when = Effect.void }: GuestLies = {}
 ): Effect.Effect<RawPeer & { readonly authLine: string }, never, Scope.Scope> =>
   Effect.gen(function*() {
     const own = readTicket(ticket)
     const name = nodeId ?? own.nodeId
     const guest = asMember ? "" : `;effect-mp-guest=${own.expires}`
-    const lines = `aemp;1;${name};hmac_sha3_512;json${ownKind(60_000, `of ${name}`)}${guest}\n${
+    const lines = `aemp;1;${name};hmac_sha3_512;json${ownKind(timeoutMillis, `of ${name}`)}${guest}\n${
       crypto.randomBytes(30).toString("base64")
     }\n`
     const peer = yield* dialRaw(address, { nodeId: name, opening: lines })
     yield* until("the node greets, or leaves", () => peer.lines.length >= 2 || peer.isClosed())
     const digest = crypto.createHmac("sha3-512", own.key)
       .update(Buffer.from(`${lines}${peer.lines[0]}\n${peer.lines[1]}\n`, "latin1")).digest("hex")
+    yield* when
     const auth = authLine ?? `hmac_sha3_512;${digest};json\n`
     peer.write(auth)
     return { ...peer, authLine: auth }

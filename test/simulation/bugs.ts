@@ -11,6 +11,7 @@ import { refusedRequest, spawnRequest } from "../../src/internal/node/fullReques
 import type { Peer } from "../../src/internal/node/peer.ts"
 import type { Router } from "../../src/internal/node/router.ts"
 import { isReplyPort, ReplyPort } from "../../src/internal/port/replyPort.ts"
+import { ServiceLease } from "../../src/internal/supervisor/lease.ts"
 import { PortNames } from "../../src/internal/values/names.ts"
 import { exitFromReason, reasons } from "../../src/internal/values/reason.ts"
 import type { Process } from "./process.ts"
@@ -470,6 +471,33 @@ const grantAll: Plant = (_process, router) => {
   }
 }
 
+const leaseChanges = new WeakMap<Router, (lease: ServiceLease) => void>()
+const hear = ServiceLease.prototype.hear
+ServiceLease.prototype.hear = function(listener) {
+  leaseChanges.get(this["router"])?.(this)
+  hear.call(this, listener)
+}
+
+/** Changes what a node does about the leases of its services. */
+const onLease = (change: (lease: ServiceLease) => void): Plant => (_process, router) => {
+  leaseChanges.set(router, change)
+}
+
+/** A service goes on when its lease runs out. */
+const outlastLease: Plant = onLease((lease) => {
+  lease["untilLeft"] = () => Effect.never
+})
+
+/** A lease is given back when the service has been told to stop, whatever is left of it. */
+const releaseTooEarly: Plant = onLease((lease) => {
+  lease["vacated"].closeUnsafe = () => false
+})
+
+/** A service starts where the nodes agree on it, with a lease or without. */
+const startAnyway: Plant = onLease((lease) => {
+  Object.defineProperty(lease, "token", { value: 1 })
+})
+
 /** By name: what is done, and which checker has to find it. */
 export const bugs: Readonly<
   Record<
@@ -521,5 +549,8 @@ export const bugs: Readonly<
   "drain-too-early": { plant: drainTooEarly, finds: "drains", isServed: true },
   "refuse-begun": { plant: refuseBegun, finds: "drains", isServed: true },
   "grant-all": { plant: grantAll, finds: "locks", isLocked: true },
+  "outlast-lease": { plant: outlastLease, finds: "services", isLocked: true },
+  "release-too-early": { plant: releaseTooEarly, finds: "services", isLocked: true },
+  "start-anyway": { plant: startAnyway, finds: "services", isLocked: true },
   "unsure": { plant: unsure, finds: "nondeterminism" }
 }

@@ -1,10 +1,10 @@
 /**
  * What a checker is, and what all of them need.
  */
-import type { Event, Reason } from "./trace.ts"
+import type { Reason, Stamped } from "./trace.ts"
 
 /** Answers what is wrong with an event, after all that came before it. */
-export type Checker = (event: Event, at: number) => string | undefined
+export type Checker = (event: Stamped, index: number) => string | undefined
 
 export const text = (reason: Reason): string => JSON.stringify(reason)
 

@@ -7,6 +7,7 @@ import { drains } from "./drainChecker.ts"
 import { locks } from "./locks.ts"
 import type { Carried } from "./payloads.ts"
 import { groups, rpcs } from "./rpcCheckers.ts"
+import { services } from "./services.ts"
 import type { Event, Life, Reason, Trace } from "./trace.ts"
 
 export interface Violation {
@@ -609,7 +610,8 @@ const checkers: Readonly<Record<string, () => Checker>> = {
   rpcs,
   drains,
   groups,
-  locks
+  locks,
+  services
 }
 
 /** All there are, by name. */

@@ -22,6 +22,8 @@ export class LockUser {
   private locks: Global.Locks | undefined = undefined
   private readonly over = Deferred.makeUnsafe<void>()
   private isActing = true
+  /** Its node is about to stop, which gives all keys back. */
+  private isLeaving = false
   /** Whether it can have keys: more than half of the voters answer it. */
   isReady = false
 
@@ -88,6 +90,7 @@ export class LockUser {
   private tell(grants: ReadonlyArray<Global.Grant>): Effect.Effect<void> {
     const { emit, life } = this.member
     return Effect.map(Clock.monotonicTimeNanos, (nanos) => {
+      if (this.isLeaving) return
       const now = Number(nanos) / 1e6
       for (const { key, token, until } of grants) emit({ _tag: "Holds", life, key, token, now, until })
     })
@@ -102,11 +105,16 @@ export class LockUser {
     this.isActing = false
   }
 
+  leave(): void {
+    this.rest()
+    this.isLeaving = true
+    this.free([...keys, "held"])
+  }
+
   /** All that it has to do with locks ends. */
   get stop(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.isActing = false
-      this.free([...keys, "held"])
+      this.leave()
       Deferred.doneUnsafe(this.over, Effect.void)
       return Scope.close(this.scope, Exit.void)
     })

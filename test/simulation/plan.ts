@@ -151,6 +151,7 @@ export const makePlan = (seed: number, options: PlanOptions = {}): Plan => {
   const faults = times.map((at): Fault =>
     Object.assign({ at }, makeFault(random, count, seeds, monitorTimeout, hasForeign))
   )
+  const voters = votersOf(seed, nodes, faults, options)
   return {
     seed,
     nodes,
@@ -164,11 +165,15 @@ export const makePlan = (seed: number, options: PlanOptions = {}): Plan => {
     pace: healAt * count / random.int(50, 600),
     startWithin: random.pick([0, 0, 10, 500, 2000])!,
     healAt,
-    faults: rpc === undefined ? faults : withStops(seed, faults, count, healAt),
+    faults: inOrder([
+      ...faults,
+      ...rpc === undefined ? [] : moreStops(seed, count, healAt),
+      ...voters === undefined ? [] : unplugged(seed, count, healAt)
+    ]),
     // A node of another kind knows nothing of supervisors.
     isSupervised: !hasForeign && (options.isSupervised ?? hasSupervisors(seed)),
     rpc,
-    voters: votersOf(seed, nodes, faults, options),
+    voters,
     bound: 10_000 + 2 * Math.max(...nodes.map((node) => node.monitorTimeout))
   }
 }
@@ -194,14 +199,29 @@ const rpcOf = (seed: number, nodes: ReadonlyArray<NodePlan>, { isServed = hasRpc
 }
 
 /** Where there are calls, some more nodes stop in order: they may have some in hand. */
-const withStops = (seed: number, faults: ReadonlyArray<Fault>, count: number, healAt: number): ReadonlyArray<Fault> => {
+const moreStops = (seed: number, count: number, healAt: number): ReadonlyArray<Fault> => {
   const random = new SeededRandom(`stops ${seed}`)
-  const stops = Array.from({ length: random.int(1, 3) }, (): Fault => {
+  return Array.from({ length: random.int(1, 3) }, (): Fault => {
     const lasts = random.between(0, 2000)
     return { kind: "stop", at: random.int(0, healAt), node: random.int(0, count - 1), lasts, forGood: false }
   })
-  return [...faults, ...stops].toSorted((a, b) => a.at - b.at)
 }
+
+/** Where there are leases, some more nodes lose all links at once for longer than a lease: others see that, and go on without them. */
+const unplugged = (seed: number, count: number, healAt: number): ReadonlyArray<Fault> => {
+  const random = new SeededRandom(`unplugged ${seed}`)
+  return Array.from({ length: random.int(0, 2) }, () => {
+    const [at, node] = [random.int(2000, healAt), random.int(0, count - 1)]
+    const resets = Array.from(
+      { length: count },
+      (_, to): Fault => ({ kind: "reset", at, from: node, to, afterBytes: 0 })
+    )
+    const alone: Fault = { kind: "isolate", at, node, lasts: random.int(500, 5000) }
+    return [...resets.filter((_, to) => to !== node), alone]
+  }).flat()
+}
+
+const inOrder = (faults: ReadonlyArray<Fault>): ReadonlyArray<Fault> => faults.toSorted((a, b) => a.at - b.at)
 
 const makeFault = (
   random: SeededRandom,

@@ -224,10 +224,12 @@ export class Process {
   stall(): void {
     this.isStalled = true
     this.clock.stand()
+    this.emit({ _tag: "Stood", life: this.life })
   }
 
   goOn(): void {
     this.isStalled = false
+    if (this.state === "runs" || this.state === "stops") this.emit({ _tag: "WentOn", life: this.life })
     this.clock.goOn()
   }
 }

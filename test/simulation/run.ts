@@ -124,7 +124,7 @@ const agreement = async (world: World): Promise<string | undefined> => {
     seen = await look(world, core)
     if (
       seen.length === 2 * core.length * families.length && seen.every((event) => isRight(world, event)) &&
-      agreeOnWorkers(core) && haveLocks(world)
+      agreeOnWorkers(core) && haveLocks(world) && haveService(world)
     ) break
   }
   if (world.clock.now >= deadline) {
@@ -133,6 +133,7 @@ const agreement = async (world: World): Promise<string | undefined> => {
     missing = world.progress.missing(core.map(({ life }) => life)) ??
       (wrong && `that the database agrees: ${JSON.stringify(wrong)}`) ??
       (haveLocks(world) ? undefined : "a majority of voters") ??
+      (haveService(world) ? undefined : "that the service runs, and all know where") ??
       (agreeOnWorkers(core) ? "every family of every process" : "that all see the workers that there are")
   }
   for (const event of seen) world.emit(event)
@@ -154,10 +155,20 @@ const agreement = async (world: World): Promise<string | undefined> => {
   return missing
 }
 
+/** Whether there are enough voters, where there are any. */
+const haveMajority = ({ core, plan: { voters = [] } }: World): boolean =>
+  2 * voters.filter((voter) => core.some(({ node }) => node.id === voter)).length > voters.length
+
 /** Whether all may have keys, if there are enough voters for that. */
-const haveLocks = ({ core, plan: { voters = [] } }: World): boolean => {
-  const present = voters.filter((voter) => core.some(({ node }) => node.id === voter))
-  return 2 * present.length <= voters.length || core.every(({ workload }) => workload!.locks?.isReady !== false)
+const haveLocks = (world: World): boolean =>
+  !haveMajority(world) || world.core.every(({ workload }) => workload!.locks?.isReady !== false)
+
+/** Whether the service runs once and all know where, if there are enough voters for that. */
+const haveService = (world: World): boolean => {
+  if (!haveMajority(world)) return true
+  const seen = world.core.map(({ node, workload }) => ({ id: node.id, ...workload!.service!.seen }))
+  const where = seen.find(({ present }) => present > 0)?.id
+  return where !== undefined && seen.every((one) => one.where === where && one.present === (one.id === where ? 1 : 0))
 }
 
 /** Whether all see the workers that there are, where they look. */

@@ -199,6 +199,13 @@ export type Event =
   }
   /** It is about to give a key back, if it has it. */
   | { readonly _tag: "Frees"; readonly life: Life; readonly key: string }
+  // ---- a service that voters give to one process at a time
+  /** It begins to run. */
+  | { readonly _tag: "ServiceUp"; readonly life: Life; readonly run: string; readonly token: number }
+  /** Nothing of that run is left. */
+  | { readonly _tag: "ServiceOver"; readonly life: Life; readonly run: string }
+  /** The process stands still, and goes on. */
+  | { readonly _tag: "Stood" | "WentOn"; readonly life: Life }
   // ---- leftovers
   /** Something that should be gone after all scopes are closed, or an error that nobody caught. */
   | { readonly _tag: "Leaked"; readonly what: string }

@@ -24,6 +24,7 @@ import { makeNames, type Member, reasonOf, type Services, shownReason } from "./
 import { OnPurpose } from "./onPurpose.ts"
 import { anyDetails } from "./payloads.ts"
 import { Rpcs } from "./rpcs.ts"
+import { ServiceUser } from "./services.ts"
 import { Supervisors } from "./supervisors.ts"
 
 /** Makes a port on another node. */
@@ -67,6 +68,7 @@ export class Workload {
   readonly rpcs: Rpcs | undefined
   readonly asks: Asks | undefined
   readonly locks: LockUser | undefined
+  readonly service: ServiceUser | undefined
   private readonly ports = new Set<string>()
   private isActing = true
 
@@ -85,6 +87,7 @@ export class Workload {
     this.rpcs = member.rpcs && new Rpcs(member, member.rpcs, this.router, (effect) => this.run(effect))
     this.asks = member.rpcs && new Asks(member, member.rpcs, this.router, (effect) => this.run(effect))
     this.locks = member.locks && new LockUser(member, member.locks, (effect) => this.run(effect))
+    this.service = member.locks && new ServiceUser(member, member.locks)
     this.database = new Database(member, this.router.nodeId, this.name)
   }
 
@@ -131,6 +134,7 @@ export class Workload {
       if (this.rpcs !== undefined) this.run(this.rpcs.act)
       if (this.asks !== undefined) this.run(this.asks.act)
       if (this.locks !== undefined) this.run(this.locks.act)
+      if (this.service !== undefined) this.run(this.service.act)
     }).pipe(Effect.provideContext(this.context))
   }
 
@@ -145,6 +149,7 @@ export class Workload {
       if (this.asks !== undefined) yield* this.asks.stopAll
       if (this.rpcs !== undefined) yield* this.rpcs.stopAll
       if (this.locks !== undefined) yield* this.locks.stop
+      if (this.service !== undefined) yield* this.service.stop
     }))
   }
 
@@ -160,6 +165,7 @@ export class Workload {
     this.rpcs?.rest()
     this.asks?.rest()
     this.locks?.rest()
+    this.service?.rest()
   }
 
   /** The process is about to stop: nothing new begins, and what has begun is interrupted. */
@@ -167,6 +173,8 @@ export class Workload {
     this.rest()
     this.rpcs?.leave()
     this.asks?.leave()
+    this.locks?.leave()
+    this.service?.leave()
   }
 
   /** Runs something in the process. It fails the run when it fails, and ends with the process. */

@@ -7,6 +7,7 @@ import type { WebPages } from "../../scripts/webPages.ts"
 import type { Picture, TimelineEntry } from "../../src/internal/cli/web/api.ts"
 import { changesBetween } from "../../src/internal/cli/web/changes.ts"
 import { madeUpDetails, madeUpFamilies, madeUpHistory, madeUpPicture, madeUpSupervisors } from "./madeUp.ts"
+import { madeUpClusters, madeUpParts } from "./madeUpClusters.ts"
 
 export const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
@@ -79,8 +80,9 @@ export class MadeUpServer {
     const id = searchParams.get("id") ?? ""
     const answers: Readonly<Record<string, () => unknown>> = {
       "/api/about": () => ({ nodeId: names[0], version: "0.1.0", allowsActions: true }),
-      "/api/node": () => madeUpDetails(id, text, this.at, ports),
+      "/api/node": () => ({ ...madeUpDetails(id, text, this.at, ports), status: madeUpParts(names, id, text) }),
       "/api/supervisors": () => madeUpSupervisors(names, children),
+      "/api/clusters": () => madeUpClusters(names, text, this.at),
       "/api/families": () => madeUpFamilies([...names.slice(0, 20), text]),
       "/api/history": () => madeUpHistory(searchParams.get("node"), this.at)
     }

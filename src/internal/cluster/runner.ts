@@ -31,6 +31,7 @@ import { clientStorage, RunnerLocks } from "./storage.ts"
 export type Provided = Sharding.Sharding | Runners.Runners | MessageStorage.MessageStorage
 
 export interface VotersLocks extends Locks {
+  readonly name: string
   readonly voters: ReadonlyArray<string>
   /** Waits until a majority of the voters grants. */
   readonly ready: Effect.Effect<void>
@@ -68,7 +69,12 @@ export const runner = <E, R, EL, RL>(
     const address = RunnerAddress.make(router.nodeId, yield* runnerNumber)
     const locks = yield* makeLocks
     const register = yield* makeRegister(settings, router)
-    yield* awaitMajority(router, name, locks)
+    // Without them it can have no entities: neither now, nor when they are lost later.
+    yield* Effect.acquireRelease(
+      Effect.sync(() => router.observed.needsVotes(locks.name, `cluster ${name}`)),
+      (takeBack) => Effect.sync(takeBack)
+    )
+    yield* locks.ready
     const probe = `probe:${address.host}:${address.port}`
     const leases = new Leases(locks, settings.times, () => router.monotonic(), yield* Effect.scope, probe)
     const context = yield* Effect.context<Global | Node | Scope.Scope>()
@@ -87,7 +93,7 @@ export const runner = <E, R, EL, RL>(
         Layer.succeed(RunnerStorage.RunnerStorage, held.service)
       ])
     )
-    const told = { runner: address, voters: locks.voters }
+    const told = { runner: address, voters: locks.voters, locks: locks.name }
     return observed(settings, register, told).pipe(
       Layer.provideMerge(sharding),
       Layer.provideMerge(messages),
@@ -104,19 +110,12 @@ export const client = <E, R>(settings: Settings, messages: Messages<E, R>): Buil
         Layer.succeed(RunnerStorage.RunnerStorage, clientStorage(register))
       ])
     )
-    return observed(settings, register, { runner: undefined, voters: [] }).pipe(
+    return observed(settings, register, { runner: undefined, voters: [], locks: null }).pipe(
       Layer.provideMerge(sharding),
       Layer.provideMerge(messages),
       Layer.provide(config(settings, Option.none()))
     )
   }))
-
-/** The node is not ready before that. */
-const awaitMajority = (router: Router, name: string, { ready }: VotersLocks): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const found = router.observed.lack(`a majority of the voters of cluster ${name}`)
-    return Effect.ensuring(ready, Effect.sync(found))
-  })
 
 /** A second opinion, which is the first one: who is silent is listed as such. */
 const healthOf = (register: Register): Layer.Layer<RunnerHealth.RunnerHealth> =>
@@ -128,9 +127,10 @@ const healthOf = (register: Register): Layer.Layer<RunnerHealth.RunnerHealth> =>
 const observed = (
   { name, terms }: Settings,
   register: Register,
-  { runner, voters }: {
+  { locks, runner, voters }: {
     readonly runner: RunnerAddress.RunnerAddress | undefined
     readonly voters: ReadonlyArray<string>
+    readonly locks: string | null
   }
 ) =>
   Layer.effect(
@@ -145,6 +145,8 @@ const observed = (
             name,
             runner: runner === undefined ? null : `${runner.host}:${runner.port}`,
             voters,
+            locks,
+            effectVersion: getCurrentVersion(),
             refusal: register.refusal ?? null,
             ...counted.status,
             runners: register.listed.map(({ address, isAlive }) => ({ runner: address, isAlive }))

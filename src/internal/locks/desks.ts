@@ -61,7 +61,8 @@ class Desks {
     return this.voter.kept(this.router.monotonic())
   }
 
-  private get isVoting(): boolean {
+  /** Whether it grants keys yet. */
+  get isVoting(): boolean {
     return this.voter.isVoting(this.router.monotonic())
   }
 

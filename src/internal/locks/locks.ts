@@ -9,8 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import { type Node, NodeRouter, type Router } from "../node/router.ts"
-import { describe } from "../values/describe.ts"
+import { quoted } from "../values/describe.ts"
 import { vote } from "./desks.ts"
+import { Majority } from "./majority.ts"
 import type { Grant } from "./owner.ts"
 import { Polls } from "./polls.ts"
 import { InvalidLocks, isKey, type LocksOptions, longestKey, NoMajority, readRules, type Rules } from "./rules.ts"
@@ -19,25 +20,44 @@ export type { Grant } from "./owner.ts"
 
 /** Documented as `Global.Lease`. */
 export interface Lease {
+  /** The key that is held. */
   readonly key: string
+  /** A whole number, larger than that of every grant of the key before. What the owner changes elsewhere may be told it. */
   readonly token: number
+  /** Whether it is held in this moment: by this node's clocks, also after the process or the machine has stood still. */
   readonly isHeld: Effect.Effect<boolean>
+  /** Ends when it is held no more: it could not be refreshed in time, or it was released. */
   readonly lost: Effect.Effect<void>
 }
 
 /** Documented as `Global.Locks`. */
 export interface Locks {
+  /** The name of the table. */
   readonly name: string
+  /** The nodes that vote, in the order of their IDs. */
   readonly voters: ReadonlyArray<string>
+  /** How long a voter keeps a key for an owner that it hears nothing of. */
   readonly lease: Duration.Duration
+  /** How long it does so when the link with the owner has broken. */
   readonly grace: Duration.Duration
+  /** For how long a grant is good, from when it was asked for: 95 % of the grace. `hold` refreshes four times in that; whoever refreshes by hand does so twice at least. */
   readonly term: Duration.Duration
+  /** Waits until more than half of the voters answer this node and grant keys; on a voter until it grants keys itself, too. */
   readonly ready: Effect.Effect<void>
+  /** Asks for keys, and answers those that were granted. It does not fail: where no majority answers within half a term, that is none. */
   readonly acquire: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Grant>>
+  /** Keeps keys for another term, and answers those that this owner still holds. What it does not hold any more has to be acquired anew. */
   readonly refresh: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Grant>, NoMajority>
+  /** Gives keys back. Others may have them when it is done; keys that are not held do no harm. */
   readonly release: (keys: ReadonlyArray<string>) => Effect.Effect<void>
+  /** Gives all keys back that this owner holds. */
   readonly releaseAll: Effect.Effect<void>
+  /** What this owner holds in this moment. */
   readonly held: Effect.Effect<ReadonlyArray<Grant>>
+  /**
+   * Waits until the key is this owner's, refreshes it by itself, and releases it when the scope closes. Of several that hold one key at one owner
+   * each waits for the one before.
+   */
   readonly hold: (key: string) => Effect.Effect<Lease, never, Scope.Scope>
 }
 
@@ -50,15 +70,19 @@ const patiencePerTerm = 0.5
 /** Who waits for a key that somebody else has asks again after this at the latest. */
 const longestPause = 1_000
 
+/** So much is shown of what is no key. */
+const shownOfKey = 100
+
 /** Locks, and what stands behind them. */
 export interface Table {
+  readonly rules: Rules
   readonly locks: Locks
   readonly polls: Polls
 }
 
 /** Takes part in a table of locks until the scope closes: as an owner, and as a voter if this node is one. */
 export const make = (options: LocksOptions): Effect.Effect<Locks, InvalidLocks, Node | Scope.Scope> =>
-  Effect.map(makeTable(options), ({ locks }) => locks)
+  Effect.flatMap(makeTable(options), (table) => Effect.as(sayIfMissed(table), table.locks))
 
 /** The same, for rooms that want to know how this node stands with the voters. */
 export const makeTable = (options: LocksOptions): Effect.Effect<Table, InvalidLocks, Node | Scope.Scope> =>
@@ -75,12 +99,28 @@ export const makeTable = (options: LocksOptions): Effect.Effect<Table, InvalidLo
           name: rules.name,
           voters: rules.voters.map((node) => ({ node, standing: polls.standing(node) })),
           held: polls.held().map(({ key }) => key),
-          kept: desks?.kept
+          kept: desks && { ...desks.kept, isVoting: desks.isVoting }
         }))
       ),
       (takeBack) => Effect.sync(takeBack)
     )
-    return { locks: new OwnLocks(router, rules, polls), polls }
+    return { rules, locks: new OwnLocks(router, rules, polls), polls }
+  })
+
+/** Whoever waits for a key would not know why. */
+const sayIfMissed = ({ polls, rules }: Table): Effect.Effect<unknown, never, Node | Scope.Scope> =>
+  Effect.flatMap(NodeRouter, (router) => {
+    const log = router.log.of("Global")
+    const table = `locks ${JSON.stringify(rules.name)}`
+    const watch = (): Majority => {
+      const majority: Majority = new Majority(router, rules, polls, () => {
+        if (majority.isMissed) {
+          log.warnSome(`${table} without a majority`, `${table}: ${majority.lack}. No key can be had`)
+        } else log.life(`${table} with a majority`, `${table}: a majority of the voters answers again`)
+      })
+      return majority
+    }
+    return Effect.acquireRelease(Effect.sync(watch), (majority) => Effect.sync(() => majority.close()))
   })
 
 /** A key that `hold` has, and its end. */
@@ -118,15 +158,20 @@ class OwnLocks implements Locks {
 
   get ready(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
-      const { polls } = this
-      if (polls.isReady) return resume(Effect.void)
-      const stop = polls.onStanding(() => {
-        if (!polls.isReady) return
+      if (this.isReady) return resume(Effect.void)
+      const stop = this.polls.onStanding(() => {
+        if (!this.isReady) return
         stop()
         resume(Effect.void)
       })
       return Effect.sync(stop)
     })
+  }
+
+  /** While a voter that has just started grants nothing, the next one must not be restarted: a majority would be silent. */
+  private get isReady(): boolean {
+    const { nodeId } = this.router
+    return this.polls.isReady && (!this.voters.includes(nodeId) || this.polls.standing(nodeId) === "votes")
   }
 
   get held(): Effect.Effect<ReadonlyArray<Grant>> {
@@ -298,7 +343,7 @@ class OwnLocks implements Locks {
     return Effect.suspend(() => {
       const wrong = keys.find((key) => !isKey(key))
       if (wrong === undefined) return use(Array.from(new Set(keys)))
-      const what = `a key is text of 1 to ${longestKey} characters; this one is ${describe(wrong)}`
+      const what = `a key is text of 1 to ${longestKey} characters; this one is ${quoted(wrong).slice(0, shownOfKey)}`
       return Effect.die(new RangeError(`Locks.${verb}: ${what}`))
     })
   }

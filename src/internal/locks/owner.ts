@@ -19,8 +19,11 @@ export interface Moment {
 
 /** Documented as `Global.Grant`. */
 export interface Grant {
+  /** The key, as it was asked for. */
   readonly key: string
+  /** A whole number, larger than that of every grant of the key before. */
   readonly token: number
+  /** Until when it is held unless it is refreshed, in milliseconds of the node's monotonic clock (`Clock.monotonicTimeNanosUnsafe`). */
   readonly until: number
 }
 
@@ -89,16 +92,23 @@ const claimOf = (key: string): Claim => ({
 
 const never: Moment = { monotonic: -Infinity, wall: -Infinity }
 
-/** A voter that owes so many answers is not asked anything more. What was given back meanwhile, it is told when it has answered. */
+/** A voter that owes so many answers is not asked anything more. What there is to ask meanwhile, it is asked together when it has answered. */
 const mostOpen = 64
+
+/** What there is to ask a voter when it has answered. */
+interface Owed {
+  /** Keys that were given back. */
+  readonly release: Set<string>
+  readonly acquire: Set<Claim>
+  readonly refresh: Set<Claim>
+}
 
 export class Owner {
   private readonly rules: Rules
   private readonly claims = new Map<string, Claim>()
   /** What voters have been asked and not answered yet, for each that can be asked. */
   private readonly asked = new Map<string, Map<number, Asked>>()
-  /** Keys that were given back, and that a voter is not told of yet. */
-  private readonly owed = new Map<string, Set<string>>()
+  private readonly owed = new Map<string, Owed>()
   private readonly rounds = new Map<number, Round>()
   /** Releases that are not certain yet: by how many voters they have been heard. */
   private readonly releases = new Map<number, number>()
@@ -209,6 +219,7 @@ export class Owner {
   /** A voter can be asked: it, or this owner, has just begun, or there is a new link between them. */
   up(voter: string, now: Moment): ReadonlyArray<Action> {
     this.lapse(now)
+    this.owed.delete(voter)
     this.asked.set(voter, new Map())
     const all = Array.from(this.claims.values())
     this.askToKeep(voter, all.filter(({ isHeld }) => isHeld), now)
@@ -416,11 +427,10 @@ export class Owner {
   private ask(voter: string, kind: Question["kind"], claims: ReadonlyArray<Claim>, at: Moment, release = 0): void {
     const open = this.asked.get(voter)
     if (open === undefined) return
+    let asked = 0
     for (const some of chunksOf(claims)) {
-      if (open.size >= mostOpen) {
-        if (kind === "release") this.owe(voter, claims)
-        return
-      }
+      if (open.size >= mostOpen) return this.owe(voter, kind, claims.slice(asked))
+      asked += some.length
       const id = ++this.lastId
       open.set(id, { kind, claims: some, at, release })
       const question = { id, keys: some.map(({ key }) => key) }
@@ -428,19 +438,28 @@ export class Owner {
     }
   }
 
-  private owe(voter: string, claims: ReadonlyArray<Claim>): void {
-    const owed = this.owed.get(voter) ?? new Set()
-    for (const { key } of claims) owed.add(key)
+  private owe(voter: string, kind: Question["kind"], claims: ReadonlyArray<Claim>): void {
+    const owed = this.owed.get(voter) ?? { release: new Set(), acquire: new Set(), refresh: new Set() }
+    for (const claim of claims) {
+      if (kind === "release") owed.release.add(claim.key)
+      else owed[kind].add(claim)
+    }
     this.owed.set(voter, owed)
   }
 
-  /** Tells a voter of what was given back while it owed too many answers. What was claimed anew since then is not. */
+  /**
+   * Asks a voter what there was to ask while it owed too many answers. What was claimed anew since it was given back is not given back,
+   * and what was given up since then is not asked for.
+   */
   private payBack(voter: string, now: Moment): void {
     const owed = this.owed.get(voter)
     if (owed === undefined) return
     this.owed.delete(voter)
-    const free = Array.from(owed).filter((key) => !this.claims.has(key))
+    const isWanted = (claim: Claim): boolean => this.claims.get(claim.key) === claim
+    const free = Array.from(owed.release).filter((key) => !this.claims.has(key))
     this.ask(voter, "release", free.map(claimOf), now)
+    this.ask(voter, "refresh", Array.from(owed.refresh).filter(isWanted), now)
+    this.ask(voter, "acquire", Array.from(owed.acquire).filter((claim) => isWanted(claim) && !claim.isHeld), now)
   }
 
   private details(kind: Question["kind"], claims: ReadonlyArray<Claim>, { wall }: Moment) {

@@ -240,7 +240,9 @@ export class Polls implements NodeListener {
   }
 
   private *next(): Generator<Action> {
-    for (let action = this.toDo.shift(); action !== undefined; action = this.toDo.shift()) yield action
+    // There may be as many as there are keys: none is taken from the front, and more may come meanwhile.
+    for (let at = 0; at < this.toDo.length; at++) yield this.toDo[at]!
+    this.toDo.length = 0
   }
 
   private act(action: Action): void {

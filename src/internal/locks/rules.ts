@@ -9,9 +9,18 @@ import { isNodeId } from "../values/portId.ts"
 
 /** Documented as `Global.LocksOptions`. */
 export interface LocksOptions {
+  /** The name of the table: nodes that give the same one have to do with the same keys. Default: `"locks"`. */
   readonly name?: string | undefined
+  /**
+   * The IDs of the nodes that vote: 1, 3, 5 or 7. Whoever has more than half of them has a key, and while fewer answer nobody gets any.
+   */
   readonly voters: ReadonlyArray<string>
+  /** How long a voter keeps a key for an owner that it hears nothing of. Default: 15 seconds. */
   readonly lease?: Duration.Input | undefined
+  /**
+   * How long a voter keeps a key for an owner whose link has broken, as that of a process that was killed; and for about how long an owner
+   * goes on without an answer. Default: a third of the lease.
+   */
   readonly grace?: Duration.Input | undefined
 }
 
@@ -73,6 +82,15 @@ export const mostKeys = 100_000
 /** So many owners may speak to one voter. */
 export const mostOwners = 1_000
 
+/**
+ * Where nobody remembers a larger one, tokens are milliseconds since 1970: what is larger than this comes from no clock. Behind it there is room
+ * to count up, until that which no owner could have been given.
+ */
+export const largestProposal = 2 ** 51
+export const largestToken = 2 ** 52
+/** A token that is larger than what a voter knows by no more than this may have been counted up to, however large it is. */
+export const mostCounted = 2 ** 32
+
 export const isKey = (key: unknown): key is string =>
   typeof key === "string" && key.length > 0 && key.length <= longestKey && key.isWellFormed()
 
@@ -115,6 +133,9 @@ const wrongVoters = (voters: ReadonlyArray<string>): string | undefined => {
   if (!Array.isArray(voters)) return "is no list of node IDs"
   const stranger = voters.find((voter) => typeof voter !== "string" || !isNodeId(voter))
   if (stranger !== undefined) return `${JSON.stringify(stranger)} is no node ID`
+  // Such a node gets another ID at every start: the voter would be waited for without end.
+  const nobody = voters.find((voter) => voter.endsWith("/"))
+  if (nobody !== undefined) return `${JSON.stringify(nobody)} is no node's ID: a last / gets random letters`
   const twice = voters.find((voter, at) => voters.indexOf(voter) !== at)
   if (twice !== undefined) return `${JSON.stringify(twice)} is in it twice`
   if (voters.length % 2 === 0 || voters.length > mostVoters) {

@@ -5,7 +5,7 @@
  *
  * @internal
  */
-import { mostKeys, mostKeysOfOwner, type Rules } from "./rules.ts"
+import { largestProposal, largestToken, mostCounted, mostKeys, mostKeysOfOwner, type Rules } from "./rules.ts"
 
 /** What a voter says of a key that an owner says it holds: it is the owner's, it is somebody else's, or `noted` (see `refresh`). */
 export const votes = { yes: 1, no: 0, noted: -1 } as const
@@ -57,7 +57,7 @@ export class Voter {
     return keys.map((key) => {
       const entry = this.take(owner, key, now)
       if (entry === undefined) return 0
-      return entry.token = Math.max(proposal, entry.token + 1)
+      return entry.token = Math.max(isBelieved(proposal, largestProposal, entry.token) ? proposal : 0, entry.token + 1)
     })
   }
 
@@ -74,9 +74,11 @@ export class Voter {
   ): ReadonlyArray<Vote> {
     const yes = this.isVoting(now) || this.rules.voters.length === 1 ? votes.yes : votes.noted
     return keys.map((key, at) => {
+      const token = tokens[at] ?? 0
+      if (!isBelieved(token, largestToken, this.entries.get(key)?.token ?? this.floor)) return votes.no
       const entry = this.take(owner, key, now)
       if (entry === undefined) return votes.no
-      entry.token = Math.max(entry.token, tokens[at] ?? 0)
+      entry.token = Math.max(entry.token, token)
       return yes
     })
   }
@@ -148,5 +150,9 @@ export class Voter {
     }
   }
 }
+
+/** Whether a token can be one that somebody was given: after the largest number there is there would be none. */
+const isBelieved = (token: number, largest: number, known: number): boolean =>
+  token <= Math.max(largest, known + mostCounted)
 
 const isKept = ({ owner, until }: Entry, now: number): boolean => owner !== undefined && until > now

@@ -29,9 +29,6 @@ export const deskFunction = (name: string): string => `emp::locks::${name}`
 /** The most keys that a question may have. */
 const mostKeysAsked = 1_000
 
-/** No token comes near to it: those of today are milliseconds since 1970. */
-const largestToken = 2 ** 52
-
 export const questionMessage = (question: Question): Message => {
   if (question.kind === "acquire") return [question.kind, question.id, question.keys, question.proposal]
   if (question.kind === "refresh") return [question.kind, question.id, question.keys, question.tokens]
@@ -47,8 +44,8 @@ export const readQuestion = (
 ): Question | undefined => {
   if (!isCount(id) || !isListOf(keys, mostKeysAsked, isKey)) return undefined
   if (kind === "release") return { kind, id, keys }
-  if (kind === "acquire") return isToken(detail) ? { kind, id, keys, proposal: detail } : undefined
-  return isListOf(detail, keys.length, isToken) && detail.length === keys.length
+  if (kind === "acquire") return isCount(detail) ? { kind, id, keys, proposal: detail } : undefined
+  return isListOf(detail, keys.length, isCount) && detail.length === keys.length
     ? { kind, id, keys, tokens: detail }
     : undefined
 }
@@ -62,8 +59,6 @@ export const readAnswer = (
 
 const isCount = (value: unknown): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0
-
-const isToken = (value: unknown): value is number => isCount(value) && value <= largestToken
 
 const isAnswer = (value: unknown): value is number => value === -1 || isCount(value)
 

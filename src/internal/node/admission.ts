@@ -11,7 +11,7 @@ import { probe } from "../transport/heartbeat.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import type { Wire } from "../transport/wire.ts"
-import { parseAddress } from "../values/address.ts"
+import { hostOf } from "../values/address.ts"
 import type { Router } from "./router.ts"
 
 /** One connection on its way to be a link. */
@@ -249,5 +249,3 @@ export class Admission {
     return attempt.refuse("duplicate_node")
   }
 }
-
-const hostOf = (address: string): string | undefined => parseAddress(address, "")?.host

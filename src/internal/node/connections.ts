@@ -336,7 +336,11 @@ export class Connections implements Network {
         return this.admitData(wire, greeting, verified, dialled ? data?.number : number, dialled)
       }
       attempt = new Attempt(router, wire, dialled, greeting, verified)
-      return this.admission.admit(attempt)
+      const admitted = this.admission.admit(attempt)
+      // Many guests may be in their handshakes at once: when they have authenticated they are counted one by one.
+      return attempt.isGuest
+        ? Effect.andThen(Effect.andThen(admitted, verified), this.takeGuest(wire, greeting))
+        : admitted
     }
     const greet = (nonce: string): Effect.Effect<Link | undefined, LinkError> => {
       const open: OpenHandshake = { dialled, leadsBack: false }
@@ -376,6 +380,13 @@ export class Connections implements Network {
         if (attempt !== undefined) this.admission.leave(attempt)
       }))
     )
+  }
+
+  private takeGuest(wire: Wire, greeting: Greeting): Effect.Effect<void, LinkError> {
+    return Effect.suspend(() => {
+      const refusal = this.guestRefusal(wire, greeting)
+      return refusal === undefined ? Effect.void : Effect.fail(refusal)
+    })
   }
 
   /** Why this guest is not let in, if it is one. Nobody but the log hears of it. */

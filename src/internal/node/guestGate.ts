@@ -21,6 +21,8 @@ export interface Open {
   readonly host: string
   /** Whether the port of this node that has this name takes messages of the guest. */
   readonly isOpen: (name: string) => boolean
+  /** Whether that port knows the word that a message for it begins with: then it is a tag, and names nobody. */
+  readonly isTag: (name: string, message: Message) => boolean
   /** Whether a message for that port is a call, as its protocol says. */
   readonly isCall: (name: string, message: Message) => boolean
   /** Whether the guest may have ports made by the function of this name. */
@@ -160,7 +162,9 @@ const judgeMessage = (open: Open, name: string, message: Message): Verdict => {
   if (!open.isOpen(name)) return drop
   // By its answer the port would speak to whoever is named.
   const isForOthers = open.isCall(name, message) && !isOwnPort(open, message.at(-1))
-  return { _tag: isForOthers || namesOthers(open, message.slice(1)) ? "Refuse" : "Message", name, message }
+  // An answer begins with what was asked for, and so may what a port takes that has no tags.
+  const said = open.isTag(name, message) ? message.slice(1) : message
+  return { _tag: isForOthers || namesOthers(open, said) ? "Refuse" : "Message", name, message }
 }
 
 /**

@@ -14,7 +14,7 @@ export interface GuestOptions {
   readonly families?: ReadonlyArray<string> | undefined
   /** How many guests may have a link at once. Default: 1000. */
   readonly links?: number | undefined
-  /** How many of them from one address. Behind a proxy all of them come from its address. Default: 100. */
+  /** How many of them from one address, of IPv6 from one network of 64 bits. Behind a proxy all of them come from its address. Default: 100. */
   readonly linksPerAddress?: number | undefined
   /** How many messages and requests of a guest are taken in a second; more of them wait. Default: 200. */
   readonly messagesPerSecond?: number | undefined

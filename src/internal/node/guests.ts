@@ -13,7 +13,8 @@ import { isReplyPort } from "../port/replyPort.ts"
 import type { Link } from "../transport/link.ts"
 import { LinkError, type LinkErrorReason } from "../transport/linkError.ts"
 import { ownRequests, readAside } from "../transport/ownRequests.ts"
-import { parseAddress } from "../values/address.ts"
+import { hostOf } from "../values/address.ts"
+import { readIp } from "../values/ip.ts"
 import { isPortId, nodeOf, portName } from "../values/portId.ts"
 import { type Reason, reasons } from "../values/reason.ts"
 import { answerDrain, type DrainHost, drainRequests } from "./drain.ts"
@@ -56,8 +57,8 @@ export interface GuestHost extends DrainHost {
   request(nodeId: string, request: string, ...args: ReadonlyArray<unknown>): void
 }
 
-/** Timers are set for no longer than this: clocks are moved. */
-const longestMillis = 24 * 3600 * 1000
+/** The clock on the wall is looked at so often: it is moved, and goes on while a machine sleeps. */
+const longestMillis = 60_000
 /** So many streams of bytes all guests may have together: there is room for those of others. */
 const mostStreams = 128
 
@@ -75,12 +76,25 @@ interface Guest {
   received: number
   /** Connections with rpc servers. */
   spawned: number
+  /** When its ticket ends, in seconds since 1970. */
+  until: number
   /** Takes back the end of its ticket. */
   forget: () => void
 }
 
-/** The machine at an address, or what else it is of. */
-const machineOf = (address: string): string => parseAddress(address, "")?.host ?? address
+/** The machine at an address, or what else it is of. Whoever has one address of IPv6 has 64 bits of them. */
+const machineOf = (address: string): string => {
+  const host = hostOf(address)
+  const parts = host === undefined ? undefined : readIp(host.split("%", 1)[0]!)
+  return parts?.length === 8 ? parts.slice(0, 4).join(":") : host ?? address
+}
+
+/** The name of the port that a packet is for, beside which something may go. */
+const receiverOf = (name: unknown, message: Message): string | undefined => {
+  const port = portName(name)
+  const held = port === "" ? readAside(message) : undefined
+  return held === undefined ? port : portName(held.to)
+}
 
 /** Whether a port takes messages of a guest with this node ID. */
 const isOpenTo = (receiver: Receiver | undefined, guest: string): boolean => {
@@ -122,6 +136,11 @@ export class Guests implements GuestsOfNode {
     return this.guests.size
   }
 
+  untilOf(nodeId: string): number | undefined {
+    const guest = this.guests.get(nodeId)
+    return guest === undefined ? undefined : guest.until * 1000
+  }
+
   /** Whether a port of this node is open to all guests. */
   isOpen(port: string): boolean {
     const receiver = this.host.ports.get(port)
@@ -160,7 +179,7 @@ export class Guests implements GuestsOfNode {
     const intake = new Intake({
       monotonic: () => host.monotonic(),
       after: (millis, act) => host.after(millis, act),
-      hasRoom: (name, message) => link.hasRoom && this.hasRoom(readAside(message)?.to ?? name, limits),
+      hasRoom: (name, message) => link.hasRoom && this.hasRoom(receiverOf(name, message), limits),
       deliver: (name, message) => this.carryOut(guest, judge(open, name, message)),
       overflow: () => this.end(link, "guest_limit", `more than ${limits.waitingBytes} bytes of it wait`)
     }, limits)
@@ -173,6 +192,7 @@ export class Guests implements GuestsOfNode {
       followed: new Map(),
       received: link.received,
       spawned: 0,
+      until,
       forget: () => {}
     }
     this.guests.set(nodeId, guest)
@@ -191,6 +211,7 @@ export class Guests implements GuestsOfNode {
   /** Ends the link when the ticket does. */
   private endInTime(guest: Guest, until: number): void {
     const leftMillis = until * 1000 - this.host.now()
+    guest.until = until
     guest.forget()
     if (leftMillis <= 0) return this.end(guest.link, "ticket_expired")
     guest.forget = this.host.after(Math.min(leftMillis, longestMillis), () => this.endInTime(guest, until))
@@ -208,6 +229,10 @@ export class Guests implements GuestsOfNode {
       guest,
       host: host.nodeId,
       isOpen: (name) => isOpenTo(host.portNamed(name), guest),
+      isTag: (name, message) => {
+        const receiver = host.portNamed(name)
+        return receiver !== undefined && isCell(receiver) && receiver.knowsTagOf(message)
+      },
       isCall: (name, message) => {
         const receiver = host.portNamed(name)
         return receiver !== undefined && isCell(receiver) && receiver.isAsked(message)
@@ -227,8 +252,7 @@ export class Guests implements GuestsOfNode {
   }
 
   /** A busy port has enough to do: what guests send it waits for it. */
-  private hasRoom(name: unknown, { mailbox }: GuestLimits): boolean {
-    const port = portName(name)
+  private hasRoom(port: string | undefined, { mailbox }: GuestLimits): boolean {
     const receiver = port === undefined || port === "" ? undefined : this.host.portNamed(port)
     return receiver === undefined || !isCell(receiver) || receiver.hasRoomWithin(mailbox)
   }
@@ -279,7 +303,10 @@ export class Guests implements GuestsOfNode {
     const caller = message.at(-1)
     // It may name the port of a call that somebody else waits for.
     const isOwn = isPortId(caller) && nodeOf(caller) === guest
-    if (receiver !== undefined) this.host.refused(receiver, isOwn ? message : [], why)
+    if (receiver === undefined) return
+    this.host.refused(receiver, isOwn ? message : [], why)
+    // Whoever has asked the guest gets no other answer.
+    if (isReplyPort(receiver)) receiver.refuse(why)
   }
 
   private request({ peer: { nodeId } }: Guest, request: string, args: ReadonlyArray<unknown>): void {

@@ -9,11 +9,12 @@ import type { Durations } from "../port/durations.ts"
 import { type Gauges, read as readGauges } from "./gauges.ts"
 import { lacksOf } from "./lacks.ts"
 import { loopDelay, worstLoopDelayMillis } from "./loopDelay.ts"
-import { entriesOf } from "./observed.ts"
+import { type ClusterStatus, entriesOf, type LocksStatus } from "./observed.ts"
 import type { PortsSeen } from "./portCensus.ts"
 import type { PortStatus } from "./portList.ts"
 import type { Router } from "./router.ts"
 import type { LinkKind, Traffic, Volume } from "./traffic.ts"
+import { lackingOf } from "./votes.ts"
 
 export type Labels = Readonly<Record<string, string>>
 
@@ -221,6 +222,63 @@ const ofNetwork: ReadonlyArray<Family> = [
   )
 ]
 
+/** By the name of a table of locks. */
+const ofTables = (name: string, description: string, read: (table: LocksStatus) => number) =>
+  each(
+    "gauge",
+    name,
+    description,
+    "locks",
+    ({ observed }) => Object.fromEntries(observed.lockTables.map((table) => [table.name, read(table)]))
+  )
+
+/** By the name of a cluster, and more of it. A client of one has no part of it. */
+const ofParts = (
+  name: string,
+  description: string,
+  read: (cluster: ClusterStatus) => ReadonlyArray<readonly [Labels, number]>
+) =>
+  family(
+    "gauge",
+    name,
+    description,
+    undefined,
+    ({ router }) =>
+      router.observed.clusters.filter(({ runner }) => runner !== null).flatMap((cluster) =>
+        read(cluster).map(([labels, value]) => [{ cluster: cluster.name, ...labels }, value] as const)
+      )
+  )
+
+const ofClusters: ReadonlyArray<Family> = [
+  ofTables("effect_mp_locks_held", "Leases that this node has, by table of locks", ({ held }) => held.length),
+  ofTables("effect_mp_locks_voters", "Nodes that vote in a table of locks", ({ voters }) => voters.length),
+  ofTables(
+    "effect_mp_locks_voters_lacking",
+    "Those of them that this node has no vote of: they do not answer, or have just started",
+    (table) => lackingOf(table).length
+  ),
+  ofParts(
+    "effect_mp_cluster_shards",
+    "Shards of a cluster that this node holds",
+    ({ shards }) => [[{}, shards.held]]
+  ),
+  ofParts(
+    "effect_mp_cluster_shards_configured",
+    "Shards that the cluster has on all nodes",
+    ({ shards }) => [[{}, shards.total]]
+  ),
+  ofParts(
+    "effect_mp_cluster_entities",
+    "Entities that are alive here, by their type",
+    ({ entities }) => Object.entries(entities).map(([type, count]) => [{ type }, count])
+  ),
+  ofParts(
+    "effect_mp_cluster_singletons",
+    "Singletons that run here; always 1",
+    ({ singletons }) => singletons.map((singleton) => [{ singleton }, 1])
+  )
+]
+
 const ofProcess: ReadonlyArray<Family> = [
   one(
     "gauge",
@@ -259,6 +317,7 @@ export const families: ReadonlyArray<Family> = [
   ...ofCalls,
   ...ofPortsAndChildren,
   ...ofNetwork,
+  ...ofClusters,
   ...ofProcess
 ]
 

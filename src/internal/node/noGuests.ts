@@ -19,6 +19,8 @@ export interface GuestsOfNode {
   isKnown: (nodeId: string) => boolean
   /** How many there are. */
   readonly count: number
+  /** When the ticket of a guest ends, in milliseconds since 1970; nothing of a node that is no guest, or is gone. */
+  untilOf(nodeId: string): number | undefined
   /** Whether a port of this node is open to all guests. */
   isOpen(port: string): boolean
   /** Why a guest that says it has this ticket is not let in; nobody has authenticated yet. */
@@ -46,6 +48,7 @@ export const noGuests = (): GuestsOfNode => ({
   functions: new Registry(),
   isKnown: () => false,
   count: 0,
+  untilOf: () => undefined,
   isOpen: () => false,
   refusalOf: () => notTaken,
   linked: () => {},

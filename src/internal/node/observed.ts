@@ -5,6 +5,7 @@
  * @internal
  */
 import type { LinkError } from "../transport/linkError.ts"
+import { type VoterSeen, votersOf } from "./votes.ts"
 
 /** What is known of the network that a node is part of. */
 export interface NetworkStatus {
@@ -48,6 +49,10 @@ export interface ClusterStatus {
   readonly runner: string | null
   /** The IDs of the nodes that vote; none of a client, which has nothing to do with them. */
   readonly voters: ReadonlyArray<string>
+  /** The name of the table of locks that its shards are in; `null` of a client. */
+  readonly locks: string | null
+  /** Of Effect, which runners tell each other. */
+  readonly effectVersion: string
   /** Why it takes no part, in words. */
   readonly refusal: string | null
   /** How many shards it holds, and how many there are. */
@@ -64,11 +69,17 @@ export interface ClusterStatus {
 export interface LocksStatus {
   readonly name: string
   /** The voters: whether each of them grants keys, answers and does not grant any yet, or does not answer this node. */
-  readonly voters: ReadonlyArray<{ readonly node: string; readonly standing: "votes" | "starts" | "away" }>
+  readonly voters: ReadonlyArray<VoterSeen & { readonly standing: "votes" | "starts" | "away" }>
   /** The keys that this node holds. */
   readonly held: ReadonlyArray<string>
-  /** How many keys it keeps as a voter, for how many owners; `undefined` if it is none. */
-  readonly kept: { readonly keys: number; readonly owners: number } | undefined
+  /** How many keys it keeps as a voter, for how many owners, and whether it grants any yet; `undefined` if it is none. */
+  readonly kept: { readonly keys: number; readonly owners: number; readonly isVoting: boolean } | undefined
+}
+
+/** What a node needs the votes of a table for. */
+interface VotesNeeded {
+  readonly table: string
+  readonly purpose: string
 }
 
 const alone: NetworkStatus = { master: null, isGlobal: false, families: {} }
@@ -84,6 +95,7 @@ export class Observed {
   private readonly roles = new Map<string, Role>()
   private readGroups: ((port: string) => ReadonlyArray<string>) | undefined = undefined
   private readonly readLocks = new Set<() => LocksStatus>()
+  private readonly votesNeeded = new Set<VotesNeeded>()
   private readNetwork: (() => NetworkStatus) | undefined = undefined
   private readSeeding: Seeding | undefined = undefined
 
@@ -101,9 +113,28 @@ export class Observed {
     return () => void this.readLocks.delete(read)
   }
 
-  /** Of each table that the node has something to do with, for each owner here. */
+  /** Each table that the node has something to do with, with what all owners here hold. */
   get lockTables(): ReadonlyArray<LocksStatus> {
-    return Array.from(this.readLocks, (read) => read())
+    const tables = new Map<string, LocksStatus>()
+    for (const read of this.readLocks) {
+      const table = read()
+      // Those that disagree on who votes have nothing in common but the name.
+      const key = JSON.stringify([table.name, votersOf(table)])
+      const known = tables.get(key)
+      tables.set(key, known === undefined ? table : { ...known, held: [...known.held, ...table.held] })
+    }
+    return Array.from(tables.values())
+  }
+
+  /** Says that the node is of no use without a majority of the voters of a table, and for what it needs them. The result takes it back. */
+  needsVotes(table: string, purpose: string): () => void {
+    const need: VotesNeeded = { table, purpose }
+    this.votesNeeded.add(need)
+    return () => void this.votesNeeded.delete(need)
+  }
+
+  get needs(): ReadonlySet<VotesNeeded> {
+    return this.votesNeeded
   }
 
   /** Says how far the node is with its seeds. The result takes it back. */

@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import type { Security } from "../transport/security.ts"
 import { isPortId } from "../values/portId.ts"
 import { version } from "../values/version.ts"
+import { ClusterTold, LocksTold, readClusters, readLocks } from "./clustersTold.ts"
 import * as gauges from "./gauges.ts"
 import { lacksOf } from "./lacks.ts"
 import { loopDelay } from "./loopDelay.ts"
@@ -48,8 +49,11 @@ export const PeerStatus = Schema.Struct({
   received: Count,
   sent: Count,
   /** As far as it is known. A node that is looked at finds it out. */
-  roundTripMillis: Schema.optionalKey(Schema.NullOr(Count))
+  roundTripMillis: Schema.optionalKey(Schema.NullOr(Count)),
+  /** When the ticket of a guest ends; null of a node of the network. */
+  guestUntil: Schema.optionalKey(Schema.NullOr(Count))
 })
+export type PeerStatus = typeof PeerStatus.Type
 
 /** What a node answers. Times are in milliseconds, sizes in bytes. */
 export const Status = Schema.Struct({
@@ -71,6 +75,8 @@ export const Status = Schema.Struct({
   supervisors: list(Text),
   /** Of a node that `emp run` runs: it has joined its network, its services are up, and it takes calls. */
   ready: Schema.optionalKey(Schema.Boolean),
+  /** What it lacks before it is ready, in words: as `Node.lacks`. */
+  lacks: Schema.optionalKey(list(Text)),
   /** Whether it is about to stop, and takes no new calls; and then, whether all that it had in hand is done. */
   draining: Schema.optionalKey(Schema.Boolean),
   drained: Schema.optionalKey(Schema.Boolean),
@@ -92,7 +98,13 @@ export const Status = Schema.Struct({
   /** How often supervisors of this node have started a child again. */
   restarts: Schema.optionalKey(Count),
   handshakesRefused: Schema.optionalKey(Count),
-  databaseEntries: Schema.optionalKey(Count)
+  databaseEntries: Schema.optionalKey(Count),
+  /** Guests that there is a link to: nodes with a ticket. */
+  guests: Schema.optionalKey(Count),
+  /** Ends of streams of bytes that are open. */
+  byteStreams: Schema.optionalKey(Count),
+  clusters: Schema.optionalKey(list(ClusterTold)),
+  locks: Schema.optionalKey(list(LocksTold))
 })
 export type Status = typeof Status.Type
 
@@ -134,6 +146,7 @@ export const readStatus = (router: Router): Status => {
   const { drain, observed: { hasStarted, networkStatus } } = router
   const { families, ...network } = networkStatus
   const now = router.monotonic()
+  const lacks = lacksOf(router)
   return {
     nodeId: router.nodeId,
     version,
@@ -158,14 +171,20 @@ export const readStatus = (router: Router): Status => {
       unsent: peer.link?.buffered ?? 0,
       received: peer.link?.received ?? 0,
       sent: peer.link?.sent ?? 0,
-      roundTripMillis: router.roundTripMillis(peer.nodeId, now) ?? null
+      roundTripMillis: router.roundTripMillis(peer.nodeId, now) ?? null,
+      guestUntil: router.guests.untilOf(peer.nodeId) ?? null
     })),
     supervisors: Array.from(router.observed.supervisors).slice(0, mostTold),
-    ...hasStarted === undefined ? {} : { ready: lacksOf(router).length === 0 },
+    ...hasStarted === undefined ? {} : { ready: lacks.length === 0 },
+    lacks: lacks.slice(0, mostTold),
     drained: drain.isDone,
     ...network,
     families: Object.fromEntries(Object.entries(families).slice(0, mostTold)),
-    ...readCounts(router, entriesOf(networkStatus))
+    ...readCounts(router, entriesOf(networkStatus)),
+    guests: router.guests.count,
+    byteStreams: held.byteStreams,
+    clusters: readClusters(router.observed),
+    locks: readLocks(router.observed)
   }
 }
 

@@ -239,6 +239,12 @@ export class Cell implements Receiver, Runnable {
     this.enter(() => this.hands === undefined ? handled() : this.hands.whenLeft(handled))
   }
 
+  /** Whether the port has a handler for what a message begins with. */
+  knowsTagOf(message: Message): boolean {
+    const tag = tagOf(message)
+    return tag !== undefined && handlerOf(this.tags, tag) !== undefined
+  }
+
   /** Whether the port's protocol has an answer to a message. */
   isAsked(message: Message): boolean {
     const messages = this.protocol?.messages ?? {}

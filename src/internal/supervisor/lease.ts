@@ -15,6 +15,7 @@ import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import { Node } from "../../Node.ts"
 import * as tables from "../locks/locks.ts"
+import { Majority } from "../locks/majority.ts"
 import type { Polls } from "../locks/polls.ts"
 import type { InvalidLocks } from "../locks/rules.ts"
 import type { Router } from "../node/router.ts"
@@ -36,9 +37,6 @@ export interface LeaseOptions {
 /** What of a term is left when the service has to begin to stop, and when what it has in hand is interrupted. */
 const stopPerTerm = 1 / 4
 const interruptPerTerm = 1 / 8
-
-/** A node that has not reached a majority for so much of a term lets others go first. */
-const patiencePerTerm = 1 / 2
 
 /** Who waits for its lease for so much of a term says so. */
 const silencePerTerm = 1 / 4
@@ -65,64 +63,37 @@ interface LeaseListener {
 export class ServiceLease {
   /** What nodes must agree on, to be compared. */
   readonly rules: string
-  /** For some time this node has not reached a majority of the voters. */
-  isCutOff = false
   private listener: LeaseListener | undefined = undefined
   private readonly router: Router
   private readonly service: string
   private readonly locks: tables.Locks
   private readonly polls: Polls
+  private readonly majority: Majority
   private readonly scope: Scope.Closeable
   private readonly termMillis: number
   private claim: Claim | undefined = undefined
-  private stopWaiting: (() => void) | undefined = undefined
   /** Runs of the service that have begun, and have not released all that they acquired. */
   private present = 0
   private readonly vacated = Latch.makeUnsafe(true)
 
-  constructor(router: Router, service: string, { locks, polls }: tables.Table, scope: Scope.Closeable) {
+  constructor(router: Router, service: string, { locks, polls, rules }: tables.Table, scope: Scope.Closeable) {
     this.router = router
     this.service = service
     this.locks = locks
     this.polls = polls
     this.scope = scope
-    this.termMillis = Duration.toMillis(locks.term)
+    this.termMillis = rules.termMillis
     this.rules = `${locks.voters.join(", ")}, for ${Duration.format(locks.lease)} and ${Duration.format(locks.grace)}`
-    polls.onStanding(() => this.look())
-    this.look()
+    this.majority = new Majority(router, rules, polls, () => this.listener?.changed())
   }
 
   hear(listener: LeaseListener): void {
     this.listener = listener
   }
 
-  // ---- the voters
-
-  private nodesThat(...standings: ReadonlyArray<ReturnType<Polls["standing"]>>): ReadonlyArray<string> {
-    return this.locks.voters.filter((voter) => standings.includes(this.polls.standing(voter)))
-  }
-
-  private get isMajorityHere(): boolean {
-    return this.nodesThat("votes", "starts").length > this.locks.voters.length / 2
-  }
-
-  private look(): void {
-    if (this.isMajorityHere) {
-      this.stopWaiting?.()
-      this.stopWaiting = undefined
-      this.cutOff(false)
-    } else if (!this.isCutOff) {
-      this.stopWaiting ??= this.router.after(this.termMillis * patiencePerTerm, () => {
-        this.stopWaiting = undefined
-        this.cutOff(true)
-      })
-    }
-  }
-
-  private cutOff(isCutOff: boolean): void {
-    if (this.isCutOff === isCutOff) return
-    this.isCutOff = isCutOff
-    this.listener?.changed()
+  /** For some time this node has not reached a majority of the voters. */
+  get isCutOff(): boolean {
+    return this.majority.isMissed
   }
 
   // ---- having it
@@ -198,8 +169,10 @@ export class ServiceLease {
   /** Ends all of this. The lease is kept as long as anything of the service runs, even if its supervisor has given it up. */
   get close(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.listener = undefined
-      this.stopWaiting?.()
+      const { listener } = this
+      // What is still being stopped has no more time than the lease.
+      this.listener = listener && { changed: () => {}, hurry: listener.hurry }
+      this.majority.close()
       const closed = Effect.andThen(this.giveBack, Scope.close(this.scope, Exit.void))
       if (this.present === 0) return closed
       return Effect.sync(() => this.router.fork(Effect.andThen(this.vacated.await, closed)))
@@ -208,7 +181,10 @@ export class ServiceLease {
 
   // ---- the service
 
-  /** A start of the service, which waits for ever without the lease: it is stopped then. */
+  /**
+   * A start of the service, which waits until nothing of an earlier run is left: that one may have been killed, or longer than its time to stop.
+   * Without the lease it waits for ever: it is stopped then.
+   */
   guard<A, E, R>(start: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope.Scope> {
     const enter = Effect.sync(() => {
       this.present++
@@ -217,7 +193,7 @@ export class ServiceLease {
     const leave = Effect.sync(() => {
       if (--this.present === 0) this.vacated.openUnsafe()
     })
-    return Effect.suspend(() => {
+    const begin = Effect.suspend(() => {
       const { token } = this
       if (token === undefined) return Effect.never
       // Its finalizer is the first of the start's scope, and so the last that runs.
@@ -226,6 +202,7 @@ export class ServiceLease {
         Effect.provideService(start, FencingToken, token)
       )
     })
+    return Effect.andThen(this.vacated.await, begin)
   }
 
   /** Waits until nothing of the service runs here. */
@@ -239,24 +216,12 @@ export class ServiceLease {
     return this.router.log.of("Supervisor")
   }
 
-  /** What keeps the lease from this node. */
-  private get lack(): string {
-    const away = this.nodesThat("away")
-    if (!this.isMajorityHere) return `no majority of its voters answers, ${away.join(", ")} are out of reach`
-    const starting = this.nodesThat("starts")
-    return this.nodesThat("votes").length > this.locks.voters.length / 2
-      ? "another node has it, or had it a moment ago"
-      : `its voters ${starting.join(", ")} have just started, and grant nothing within their first ${
-        Duration.format(this.locks.lease)
-      }`
-  }
-
   private sayWhy(claim: Claim): Effect.Effect<void> {
     const say = Effect.sync(() => {
       if (claim.lease !== undefined) return
       this.log.warnSome(
         `the lease of ${this.service} is waited for`,
-        `failover ${this.service}: is to run here, on ${this.router.nodeId}, and waits for its lease: ${this.lack}`
+        `failover ${this.service}: is to run here, on ${this.router.nodeId}, and waits for its lease: ${this.majority.lack}`
       )
     })
     return Effect.delay(say, this.termMillis * silencePerTerm)
@@ -286,5 +251,5 @@ export const makeLease = (router: Router, options: LeaseOptions): Effect.Effect<
 
 const refused = ({ option, problem }: InvalidLocks, options: LeaseOptions): InvalidSpec => {
   const value = Object.entries(options).find(([name]) => name === option)?.[1]
-  return new InvalidSpec({ child: options.name, field: option, value, problem })
+  return new InvalidSpec({ child: options.name, field: option, value, problem: `is refused: ${problem}` })
 }

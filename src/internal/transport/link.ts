@@ -143,8 +143,11 @@ export class Link {
     this.home = home
     this.nodeId = greeting.nodeId
     this.incarnation = home.isOwnKind ? greeting.keys.get(ownKindKey) : undefined
-    this.peerTimeoutMillis = this.incarnation === undefined ? undefined : readTimeout(greeting.keys.get(timeoutKey))
     this.guestUntil = guestUntil(greeting)
+    const least = this.guestUntil === undefined ? leastPatience : leastPatienceOfGuest
+    this.peerTimeoutMillis = this.incarnation === undefined
+      ? undefined
+      : readTimeout(greeting.keys.get(timeoutKey), least)
     const size = greeting.keys.get(home.isGuest ? guestSizeKey : sizeKey)
     this.peerLimits = this.incarnation === undefined ? undefined : readLimits(size)
     this.takesAsides = this.incarnation !== undefined && greeting.keys.has(asideKey)
@@ -387,10 +390,15 @@ export const linger = (wire: Wire): Effect.Effect<void> =>
     Effect.asVoid
   )
 
-/** What a peer says of its patience. It gets a beat as often as it likes, within reason. */
-const readTimeout = (value: string | undefined): number => {
+/** A peer gets a beat as often as it likes, within reason: milliseconds. */
+const leastPatience = 60
+/** There may be many guests, and all of them want them often. One of our own that has less patience asks. */
+const leastPatienceOfGuest = 6_000
+
+/** What a peer says of its patience. */
+const readTimeout = (value: string | undefined, least: number): number => {
   const millis = Number(value)
-  return millis > 0 ? Math.max(millis, 60) : 30_000
+  return millis > 0 ? Math.max(millis, least) : 30_000
 }
 
 /** What a peer says of the messages that it takes. An older node of our kind says nothing. */

@@ -34,6 +34,12 @@ export const parseAddress = (text: string, hostname: string): Address | undefine
 
 const checked = (address: Address): Address | undefined => address.port <= 65535 ? address : undefined
 
+/** The host in an address of any scheme that has hosts in its addresses. */
+export const hostOf = (address: string): string | undefined => {
+  const [, authority] = /^[a-z][a-z0-9+.-]*:\/\/([^/?]+)/i.exec(address) ?? []
+  return parseAddress(authority ?? address, "")?.host
+}
+
 /** The scheme of addresses without one: those of AEMP, `host:port`. */
 export const bare = ""
 

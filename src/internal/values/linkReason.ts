@@ -41,7 +41,8 @@ export const linkErrorTexts = {
   not_for_guests: "a guest asked for what guests may not do",
   guest_limit: "a guest sent more than guests may",
   handshake_timeout: "the handshake took too long",
-  handshake_closed: "the other side closed the connection during the handshake: a wrong secret, or a node ID in use",
+  handshake_closed:
+    "the other side closed the connection during the handshake: a wrong secret, a ticket that has ended, or a node ID in use",
   left_in_silence: "the other side left without a greeting",
   connect_failed: "cannot connect",
   listen_failed: "cannot listen on this address",

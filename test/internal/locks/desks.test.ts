@@ -127,7 +127,7 @@ describe("operators", () => {
         node.run(Effect.map(NodeRouter, ({ observed }) => observed.lockTables))
       const voters = [{ node: "a", standing: "votes" as const }]
       assert.deepStrictEqual(yield* seen(a), [
-        { name: "locks", voters, held: ["x"], kept: { keys: 3, owners: 2 } }
+        { name: "locks", voters, held: ["x"], kept: { keys: 3, owners: 2, isVoting: true } }
       ])
       assert.deepStrictEqual(yield* seen(b), [{ name: "locks", voters, held: ["y", "z"], kept: undefined }])
     }))

@@ -1,7 +1,10 @@
 /** One voter's table: whom it keeps a key for, what it remembers, and how much. */
 import { assert, describe, it } from "@effect/vitest"
+import { type Action, Owner } from "../../../src/internal/locks/owner.ts"
 import { mostKeys, mostKeysOfOwner, type Rules } from "../../../src/internal/locks/rules.ts"
 import { Voter, votes } from "../../../src/internal/locks/voter.ts"
+import { SeededRandom } from "../../simulation/random.ts"
+import { sized } from "../../size.ts"
 
 const rules: Rules = {
   name: "locks",
@@ -16,6 +19,35 @@ const rules: Rules = {
 const ready = (): Voter => new Voter(rules, -6000, -6000)
 
 const numbered = (from: number, count: number) => Array.from({ length: count }, (_, n) => `key ${from + n}`)
+
+describe("an owner", () => {
+  it("gets all keys that it asks for one by one, however many, with few questions at once", () => {
+    const owner = new Owner(rules)
+    const moment = { monotonic: 0, wall: 0 }
+    const table = new Map(rules.voters.map((voter) => [voter, ready()]))
+    const held = new Set<string>()
+    let toDo: ReadonlyArray<Action> = rules.voters.flatMap((voter) => owner.up(voter, moment))
+    const all = numbered(0, 1000)
+    toDo = [...toDo, ...all.flatMap((key) => owner.acquire([key], moment))]
+    let questions = 0
+    while (toDo.length > 0) {
+      const asked = toDo.flatMap((action) => action._tag === "Ask" ? [action] : [])
+      for (const action of toDo) {
+        if (action._tag === "Decided" && action.grant !== undefined) held.add(action.key)
+      }
+      questions += asked.length
+      toDo = asked.flatMap(({ question, voter }) => {
+        const { id, keys } = question
+        const answer = question.kind === "acquire"
+          ? table.get(voter)!.acquire("a", keys, question.proposal, 0)
+          : keys.map(() => votes.yes)
+        return owner.answer(voter, id, answer, moment)
+      })
+    }
+    assert.strictEqual(held.size, all.length)
+    assert.isBelow(questions, 3 * 100)
+  })
+})
 
 describe("a voter", () => {
   it("keeps a key for the lease, for the grace when the link has broken, and not at all after an end in order", () => {
@@ -69,6 +101,29 @@ describe("a voter", () => {
     voter.acquire("c", ["new"], 5, 9000)
     assert.strictEqual(voter.kept(9000).keys, 1)
     assert.isAbove(voter.acquire("a", ["k"], 5, 9000)[0]!, 1000)
+  })
+
+  it("goes on counting whatever somebody says that tokens are", () => {
+    const largest = Number.MAX_SAFE_INTEGER
+    const random = new SeededRandom("tokens")
+    const wrong = () => random.pick([largest, largest - 1, 2 ** 52, 2 ** 52 + 1, 2 ** 51, 2 ** 51 + 1, 1e15, 0])!
+    for (let run = 0; run < sized(50, 1000); run++) {
+      // What one voter has been told the other one has to be able to take note of.
+      const [one, other] = [ready(), ready()]
+      let last = 0
+      for (let step = 0; step < 10; step++) {
+        one.acquire("bug", ["k", "l"], wrong(), 0)
+        one.refresh("bug", ["k", "m"], [wrong(), wrong()].map((token) => token > 2 ** 51 ? largest : token), 0)
+        one.ended("bug")
+        const [token = 0] = one.acquire("a", ["k"], Math.min(last + 1, largest), 0)
+        assert.isAbove(token, last)
+        assert.isBelow(token, 2 ** 52)
+        assert.deepStrictEqual(one.refresh("a", ["k"], [token], 0), [votes.yes])
+        assert.deepStrictEqual(other.refresh("a", ["k"], [token], 0), [votes.yes])
+        last = token
+        one.ended("a")
+      }
+    }
   })
 
   it("keeps so many keys for one owner, and in all, and has room again when they are free", () => {

@@ -66,7 +66,8 @@ describe("emp_status", () => {
           unsent: 0,
           roundTripMillis: null,
           received: 0,
-          sent: 0
+          sent: 0,
+          guestUntil: null
         }])
       })
   )
@@ -137,6 +138,46 @@ describe("emp_status", () => {
       yield* sleep("100 millis")
       assert.isAbove((yield* ask).ports, 1)
       assert.strictEqual(reads, 2)
+    }))
+
+  test("tells of a thousand tables and clusters at most, and names a hundred keys of each table", () =>
+    Effect.gen(function*() {
+      const { observed } = yield* NodeRouter
+      const held = Array.from({ length: 5000 }, (_, n) => `key${n}`)
+      const cluster = { runner: "a:1", voters: [], locks: null, effectVersion: "4", refusal: null }
+      const entities = Object.fromEntries(held.map((key) => [key, 1]))
+      const runners = held.map((runner) => ({ runner, isAlive: false }))
+      const parts = { shards: { held: 1, total: 2 }, entities, singletons: held, runners }
+      for (let n = 0; n < 1500; n++) {
+        observed.locks(() => ({ name: `table${n}`, voters: [], held: n === 0 ? held : [], kept: undefined }))
+        observed.cluster(() => ({
+          ...cluster,
+          ...n === 0 ? parts : { ...parts, entities: {}, singletons: [], runners: [] },
+          name: `${n}`
+        }))
+      }
+      const { clusters = [], locks = [] } = yield* ask
+      assert.deepStrictEqual([locks.length, locks[0]?.held, locks[0]?.keys.length], [1000, 5000, 100])
+      const [first] = clusters
+      assert.deepStrictEqual([clusters.length, first?.runners], [1000, 5000])
+      assert.lengthOf(first?.silentRunners ?? [], 1000)
+      assert.lengthOf(Object.keys(first?.entities ?? {}), 1000)
+    }))
+
+  test("tells of a table once, however many owners of its keys it has", () =>
+    Effect.gen(function*() {
+      const { observed } = yield* NodeRouter
+      const voters = [{ node: "a", standing: "votes" as const }]
+      const table = { name: "table", voters, kept: { keys: 2, owners: 2, isVoting: true } }
+      observed.locks(() => ({ ...table, held: ["x"] }))
+      const remove = observed.locks(() => ({ ...table, held: ["y"] }))
+      observed.locks(() => ({ ...table, voters: [{ node: "b", standing: "away" }], held: [], kept: undefined }))
+      const [one, other] = (yield* ask).locks ?? []
+      assert.deepStrictEqual(one, { name: "table", voters, held: 2, keys: ["x", "y"], kept: table.kept })
+      assert.deepInclude(other, { name: "table", held: 0, kept: null })
+      remove()
+      yield* sleep("100 millis")
+      assert.deepStrictEqual((yield* ask).locks?.[0]?.keys, ["x"])
     }))
 
   test("tells of a thousand families and nodes at most, and counts all links", () =>

@@ -7,6 +7,7 @@ import { tcpCarrierWith } from "../../../src/internal/transport/tcp.ts"
 import {
   bare,
   formatAddress,
+  hostOf,
   inScopes,
   isLabel,
   isLoopback,
@@ -287,4 +288,16 @@ describe("a list of addresses", () => {
       "e:5"
     ])
   })
+})
+
+describe("the host of an address", () => {
+  const cases: ReadonlyArray<readonly [string, string | undefined]> = [
+    ["10.0.0.1:4040", "10.0.0.1"],
+    ["[fe80::1]:4040", "fe80::1"],
+    ["ws://10.0.0.1:4040/", "10.0.0.1"],
+    ["wss://[::1]:4040/nodes", "::1"],
+    ["unix:/run/x.sock", undefined],
+    ["nats:node", undefined]
+  ]
+  for (const [address, host] of cases) it(`${address} is ${host}`, () => assert.strictEqual(hostOf(address), host))
 })

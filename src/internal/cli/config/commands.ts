@@ -72,13 +72,16 @@ const switched = (name: string, about: string) => Flag.Boolean(name).pipe(Flag.w
 export const runParams = {
   profile: text("profile", "The profile of the configuration file to use. Default: the one named like the host"),
   nodeid: text("node-id", "Unique in the network; %n is the host name, a trailing / gets random characters"),
-  binds: list("bind", "Where to listen: host:port, *:port, a bare port; port * is a free one"),
+  binds: list(
+    "bind",
+    "Where to listen: host:port, *:port, a bare port (* is a free one), unix:/path, nats:, ws://host:port/path"
+  ),
   advertise: list(
     "advertise",
     "What others are told to dial, if not the binds: host:port, or host with the binds' ports"
   ),
   scopes: list("scope", "A label of addresses to dial, as of host:port@LABEL, the best first"),
-  seeds: list("seed", "host:port of a node to connect to"),
+  seeds: list("seed", "Where a node to connect to listens: host:port, unix:/path, wss://host/path, nats:NODE"),
   secret: Flag.Redacted("secret").pipe(
     Flag.withDescription(
       "What all nodes of the network share. $EMP_SECRET does the same, and other users cannot see it"

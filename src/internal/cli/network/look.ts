@@ -11,8 +11,10 @@ import { entriesOf } from "../../node/observed.ts"
 import type { Status } from "../../node/status.ts"
 import { isCommand } from "../../values/commandId.ts"
 import { showDuration } from "../../values/duration.ts"
+import { printableInLine } from "../../values/printable.ts"
 import type { Outputs } from "../outputs.ts"
 import { columns, print, printOutput, showBytes, showMillis, spread, table, wrap } from "../terminal/screen.ts"
+import { clusterDetails, clusterTables, clusterTrees, clusterTroubles } from "./clusters.ts"
 import {
   type Answer,
   askAll,
@@ -66,21 +68,30 @@ const withoutCommands = (answer: Status | OtherKind) =>
 export const overview = (answers: ReadonlyArray<Answer>): string => {
   const others = answers.filter(isOfOtherKind)
   const own = answers.flatMap((answer) => isOfOtherKind(answer) ? [] : [answer])
-  const notes = own.flatMap((answer) => "problem" in answer ? [] : stateOf(answer) ?? [])
-  const tables = [...own.length > 0 ? [ownNodes(own)] : [], ...others.length > 0 ? [otherNodes(others)] : []]
+  const told = own.filter(tells)
+  const notes = told.flatMap((status) => [...stateOf(status), ...clusterTroubles(status)])
+  const tables = [
+    ...own.length > 0 ? [ownNodes(own)] : [],
+    ...others.length > 0 ? [otherNodes(others)] : [],
+    ...clusterTables(told)
+  ]
   return [...tables, ...notes.length > 0 ? [notes.map((note) => wrap(note)).join("\n")] : []].join("\n\n")
 }
 
-/** Why a node that answers does not serve. */
-const stateOf = ({ drained, draining, nodeId, ready }: Status): string | undefined => {
+/** Whether a node has told of itself. */
+const tells = (answer: Answer): answer is Status => !isOfOtherKind(answer) && !("problem" in answer)
+
+/** Why a node that answers does not serve; nothing if it does. */
+const stateOf = ({ drained, draining, lacks = [], nodeId, ready }: Status): ReadonlyArray<string> => {
   if (draining) {
-    return drained
-      ? `node ${nodeId} has drained: it takes no new calls`
-      : `node ${nodeId} drains, and takes no new calls`
+    return [
+      drained ? `node ${nodeId} has drained: it takes no new calls` : `node ${nodeId} drains, and takes no new calls`
+    ]
   }
+  if (lacks.length > 0) return [`node ${nodeId} is not ready: ${printableInLine(lacks.join("; "))}`]
   return ready === false
-    ? `node ${nodeId} is not ready: it has not joined its network, or a service is not up`
-    : undefined
+    ? [`node ${nodeId} is not ready: it has not joined its network, or a service is not up`]
+    : []
 }
 
 export const otherNodes = (others: ReadonlyArray<OtherKind>): string =>
@@ -116,25 +127,29 @@ const ownNodes = (answers: ReadonlyArray<Status | Problem>): string =>
 
 const details = (status: Status): string => {
   const { families, peers, ...rest } = status
+  const clusters = clusterDetails(status)
   const facts = [
     `node ${rest.nodeId}, pid ${rest.pid}, effect-mp ${rest.version} on ${rest.runtime}, up ${
       showDuration(rest.uptime)
     }`,
     `listening on ${rest.addresses.join(", ") || "nothing"}`,
-    ...[stateOf(status) ?? []].flat(),
+    ...stateOf(status),
+    ...clusterTroubles(status),
     rest.isGlobal ? "global" : `its data is at ${rest.master ?? "nobody"}`,
     `${rest.ports} ports, ${rest.supervisors.length} supervisors, ${showBytes(rest.memory)} of memory, ${
       showBytes(rest.heap)
     } of it heap`,
     `${rest.queuedMessages} messages wait for links, ${
       showBytes(rest.unsentBytes)
-    } are on their way, ${rest.waitingSenders} senders wait`
+    } are on their way, ${rest.waitingSenders} senders wait`,
+    ...guestsAndStreams(status),
+    ...clusters.facts
   ]
   const links = table(
     ["LINK", "STATE", "RECEIVED", "SENT", "QUEUE", "SECURITY"],
     peers.map((peer) => [
       peer.nodeId,
-      peer.state,
+      typeof peer.guestUntil === "number" ? `${peer.state}, guest` : peer.state,
       showBytes(peer.received),
       showBytes(peer.sent),
       String(peer.queued),
@@ -145,7 +160,21 @@ const details = (status: Status): string => {
     ["FAMILY", "ENTRIES"],
     Object.entries(families).toSorted().map(([name, count]) => [name, String(count)])
   )
-  return [facts.map((fact) => wrap(fact)).join("\n"), links, ...(rest.isGlobal ? [data] : [])].join("\n\n")
+  const tables = [links, ...clusters.tables, ...(rest.isGlobal ? [data] : [])]
+  return [facts.map((fact) => wrap(fact)).join("\n"), ...tables].join("\n\n")
+}
+
+/** What only few nodes have. */
+const guestsAndStreams = ({ byteStreams = 0, guests = 0, peers }: Status): ReadonlyArray<string> => {
+  const until = peers.flatMap(({ guestUntil }) => typeof guestUntil === "number" ? [guestUntil] : [])
+  const [first, last] = [Math.min(...until), Math.max(...until)].map((millis) =>
+    Number.isFinite(millis) ? new Date(millis).toISOString() : "?"
+  )
+  const when = guests === 1 ? `until ${first}` : `the first until ${first}, the last until ${last}`
+  return [
+    ...guests === 0 ? [] : [`${guests} ${guests === 1 ? "guest" : "guests"}, ${when}`],
+    ...byteStreams === 0 ? [] : [`${byteStreams} ${byteStreams === 1 ? "stream" : "streams"} of bytes`]
+  ]
 }
 
 export const status = (session: Session, node: string | undefined) =>
@@ -239,7 +268,7 @@ const dot = (links: Links): string => {
   return ["graph network {", ...Array.from(new Set([...alone, ...pairs]), (line) => `  ${line}`), "}"].join("\n")
 }
 
-/** The supervisors of a node, or of all nodes, that are nobody's children, and all that is below them. */
+/** The supervisors of a node, or of all nodes, that are nobody's children, and all that is below them; parts of clusters beside them. */
 export const tree = (session: Session, node: string | undefined) =>
   Effect.gen(function*() {
     const patient = yield* withHalfTheTime(session)
@@ -251,10 +280,11 @@ export const tree = (session: Session, node: string | undefined) =>
       "the supervisors have not answered"
     )
     const where = node === undefined ? "the network" : `node ${node}`
-    const text = supervisors.length === 0
-      ? `${where} has no supervisors`
-      : roots.map((root) => Supervisor.render(root)).join("\n\n")
-    yield* session.json ? printOutput("tree", roots) : print(text)
+    const trees = [
+      ...supervisors.length === 0 ? [`${where} has no supervisors`] : roots.map((root) => Supervisor.render(root)),
+      ...clusterTrees(answers.filter(tells))
+    ]
+    yield* session.json ? printOutput("tree", roots) : print(trees.join("\n\n"))
     const missing = [...quiet, ...roots.flatMap(unanswered)]
     if (missing.length > 0) yield* failed(`supervisors of ${where} do not answer: ${missing.join(", ")}`)
     yield* unlessSilent(answers)

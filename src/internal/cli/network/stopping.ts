@@ -143,7 +143,7 @@ const incarnationOf = (node: string) => Effect.map(NodeRouter, (router) => route
 /** What is missing until a node that answers is back. */
 const lackOf = (session: Session, node: string, before: string | undefined) =>
   Effect.gen(function*() {
-    const { ready } = yield* askStatus(session, node)
+    const { lacks, ready } = yield* askStatus(session, node)
     if ((yield* incarnationOf(node)) === before) return "it has not stopped yet"
-    return ready === false ? "its services are not up yet" : undefined
+    return ready === false ? lacks?.join("; ") ?? "its services are not up yet" : undefined
   })

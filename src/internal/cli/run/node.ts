@@ -31,7 +31,7 @@ import type { Service, ServiceEnvironment, ServiceError } from "./service.ts"
 import { Services } from "./services.ts"
 import { Stage } from "./stage.ts"
 import { stopsWhenAsked } from "./stopping.ts"
-import { countOf, ofFirst } from "./threadOptions.ts"
+import { checkThreads, countOf, ofFirst } from "./threadOptions.ts"
 import { Threads } from "./threads.ts"
 import { beKnownAs, obey, restartRequest } from "./watched.ts"
 
@@ -66,8 +66,9 @@ export const runNode = (
   Effect.gen(function*() {
     // Beats come to the very end of the process: links may take a while to close, and services to be loaded.
     yield* obey
-    // A wrong seed or service is reported before anything listens.
+    // A wrong seed or service is reported before anything listens, and so is an address that threads cannot share.
     yield* checkSeeds(options)
+    yield* checkThreads(options)
     yield* checkProof(options)
     const services = yield* load
     // Who asks for the node's state is answered from before it starts until after it has stopped.

@@ -73,6 +73,12 @@ export const ofThread = <O extends Options>(
     }
   })
 
+/** Whether there is a place for each node: the last one has to go the farthest for it. */
+export const checkThreads = (options: Options): Effect.Effect<void, InvalidOption> => {
+  const index = countOf(options) - 1
+  return index === 0 ? Effect.void : Effect.asVoid(ofThread(options, { nodeId: "", index, seed: "" }))
+}
+
 /** The address of the nth node after the one that has this address; `undefined` if there cannot be one. Where a port is free, any is. */
 export const countUp = (text: string, by: number): string | undefined => {
   const { address, label } = readLabel(text)

@@ -263,6 +263,73 @@ export const Families = Schema.Struct({
 })
 export type Families = typeof Families.Type
 
+/** A runner of a cluster. */
+export const RunnerSummary = Schema.Struct({
+  node: Schema.String,
+  shards: Schema.Finite,
+  entities: Schema.Finite,
+  singletons: Schema.Finite,
+  effectVersion: Schema.String,
+  /** Why it takes no part. */
+  refusal: Text
+})
+export type RunnerSummary = typeof RunnerSummary.Type
+
+/** A cluster of entities, as the nodes that answer have it between them. */
+export const ClusterSummary = Schema.Struct({
+  name: Schema.String,
+  /** The table of locks that its shards are in. */
+  locks: Text,
+  /** How many shards there are, and how many of them the runners hold. */
+  shards: Schema.Finite,
+  held: Schema.Finite,
+  runners: Schema.Array(RunnerSummary),
+  /** How many nodes call entities and have none. */
+  clients: Schema.Finite,
+  /** How many of each type are alive, the most first, and which singletons run where: the first 200 of each. */
+  entities: Schema.Array(Schema.Struct({ type: Schema.String, count: Schema.Finite })),
+  singletons: Schema.Array(Schema.Struct({ name: Schema.String, node: Schema.String }))
+})
+export type ClusterSummary = typeof ClusterSummary.Type
+
+/** A voter, as the nodes see it that go by it. */
+export const VoterSummary = Schema.Struct({
+  node: Schema.String,
+  /** Null if nothing is known of such a node. */
+  state: Schema.NullOr(NodeState),
+  /** How many nodes it votes for, how many it answers and grants nothing yet, and which of them it does not answer. */
+  votesFor: Schema.Finite,
+  startsFor: Schema.Finite,
+  silentFor: Schema.Array(Schema.String),
+  /** How many keys it keeps. */
+  keys: Count
+})
+export type VoterSummary = typeof VoterSummary.Type
+
+/** A table of locks, as the nodes that answer have it between them. */
+export const LocksSummary = Schema.Struct({
+  name: Schema.String,
+  /** How many nodes have to do with it. */
+  nodes: Schema.Finite,
+  /** How many keys are held, and by whom, the most first. */
+  held: Schema.Finite,
+  holders: Schema.Array(Schema.Struct({ node: Schema.String, held: Schema.Finite })),
+  voters: Schema.Array(VoterSummary),
+  /** How many nodes have no majority of the voters, and so can have no key; and the first of them. */
+  withoutMajority: Schema.Finite,
+  without: Schema.Array(Schema.String)
+})
+export type LocksSummary = typeof LocksSummary.Type
+
+/** The clusters and the tables of locks of the network, in the order of their names. */
+export const Clusters = Schema.Struct({
+  clusters: Schema.Array(ClusterSummary),
+  locks: Schema.Array(LocksSummary),
+  /** Whether there are more than are shown. */
+  isCut: Schema.Boolean
+})
+export type Clusters = typeof Clusters.Type
+
 const Series = Schema.Array(Count)
 
 /** What was measured while somebody looked, once a second, oldest first: of the network or of one node. Ten minutes of it are kept. */
@@ -322,6 +389,7 @@ const looks = HttpApiGroup.make("look").add(
     error: NotFound
   }),
   HttpApiEndpoint.get("supervisors", "/api/supervisors", { success: Supervisors }),
+  HttpApiEndpoint.get("clusters", "/api/clusters", { success: Clusters }),
   HttpApiEndpoint.get("families", "/api/families", { success: Families }),
   HttpApiEndpoint.get("family", "/api/family", {
     query: { name: Schema.String },

@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Node from "../../../Node.ts"
 import { NodeRouter } from "../../node/router.ts"
+import type { Status } from "../../node/status.ts"
 import { lookAt } from "../network/nodes.ts"
 import { knownNodes, type Network, type Session } from "../network/session.ts"
 import type { Picture, TimelineEntry } from "./api.ts"
@@ -46,6 +47,11 @@ export class Collector {
 
   get picture(): Picture {
     return this.current
+  }
+
+  /** What those nodes have said last that answer. */
+  get statuses(): ReadonlyArray<Status> {
+    return this.roster.statuses
   }
 
   /** The number of the last entry of the timeline. */

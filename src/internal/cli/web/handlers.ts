@@ -17,6 +17,7 @@ import type { Network, Session } from "../network/session.ts"
 import { act } from "./actions.ts"
 import { api, type Events, Forbidden, type Picture, TooMany } from "./api.ts"
 import { changesBetween } from "./changes.ts"
+import { clustersIn } from "./clusters.ts"
 import type { Collector } from "./collector.ts"
 import { families, family, nodeDetails, supervisors } from "./inspect.ts"
 
@@ -85,6 +86,7 @@ const looking = ({ allowsActions, collector, context, nodeId, session }: Site) =
           : Effect.succeed(eventsFor(collector)))
       .handle("node", ({ query: { id, sort } }) => on(nodeDetails(session, collector.picture, id, sort ?? "mailbox")))
       .handle("supervisors", () => on(supervisors(session, collector.picture)))
+      .handle("clusters", () => Effect.sync(() => clustersIn(collector.statuses, collector.picture)))
       .handle("families", () => on(families(session)))
       .handle("family", ({ query: { name } }) => on(family(session, name)))
       .handle("history", ({ query: { node } }) => Effect.sync(() => collector.histories.read(node))))

@@ -3,6 +3,7 @@
  *
  * @internal
  */
+import type { Status } from "../../node/status.ts"
 import { type Answer, isOfOtherKind } from "../network/nodes.ts"
 import { listensNowhere } from "../network/session.ts"
 import type { LinkSummary, NodeSummary } from "./api.ts"
@@ -146,6 +147,11 @@ export class Roster {
     for (const [at, [id, seen]] of gone.entries()) {
       if (at >= mostGone || now - (seen.seenAt ?? 0) > goneAfterMillis) this.nodes.delete(id)
     }
+  }
+
+  /** What those nodes have said last that answer. */
+  get statuses(): ReadonlyArray<Status> {
+    return Array.from(this.nodes.values()).flatMap(({ last }) => last === undefined ? [] : [last.status])
   }
 
   read(): { readonly nodes: ReadonlyMap<string, NodeSummary>; readonly links: ReadonlyMap<string, LinkSummary> } {

@@ -33,7 +33,9 @@ class PlatformWire implements Wire {
   private readonly fork: (effect: Effect.Effect<void>) => void
   private waiting: Array<Waiting> = []
   private waitingBytes = 0
+  /** Somebody is to be told when all has left. */
   private isWatched = false
+  private isLookedAt = false
   private early: Array<Uint8Array> = []
   private earlyBytes = 0
   private events: WireEvents | undefined
@@ -73,7 +75,7 @@ class PlatformWire implements Wire {
     if (this.events !== undefined) {
       if (!this.isTold) this.events.data(bytes)
       // A page that nobody looks at has its timers held back, but not what comes.
-      if (this.isWatched) this.feed()
+      if (this.isWatched) this.goOn()
       return
     }
     this.early.push(bytes)
@@ -138,13 +140,23 @@ class PlatformWire implements Wire {
     this.socket.send(bytes as Uint8Array<ArrayBuffer>)
   }
 
+  /** What has room by now leaves; when all has, that is told. */
+  private goOn(): void {
+    this.feed()
+    if (this.buffered > 0) return
+    this.isWatched = false
+    if (!this.isOver) this.events?.drained()
+  }
+
   /** Until all has left. */
   private watch(): void {
     this.isWatched = true
+    if (this.isLookedAt) return
+    this.isLookedAt = true
     let pauseMillis = shortestPauseMillis
     let before = this.buffered
     const look = (): void => {
-      this.feed()
+      if (this.isWatched) this.goOn()
       const now = this.buffered
       pauseMillis = now === before ? Math.min(pauseMillis * 2, longestPauseMillis) : shortestPauseMillis
       before = now
@@ -152,13 +164,12 @@ class PlatformWire implements Wire {
     this.fork(
       Effect.map(
         Effect.whileLoop({
-          while: () => before > 0 && !this.isOver,
+          while: () => this.isWatched,
           body: () => Effect.sleep(pauseMillis),
           step: look
         }),
         () => {
-          this.isWatched = false
-          if (!this.isOver) this.events?.drained()
+          this.isLookedAt = false
         }
       )
     )

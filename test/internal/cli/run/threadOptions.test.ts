@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { countUp, ofFirst, ofThread } from "../../../../src/internal/cli/run/threadOptions.ts"
+import { checkThreads, countUp, ofFirst, ofThread } from "../../../../src/internal/cli/run/threadOptions.ts"
 
 describe("the address of a further thread", () => {
   it.each([
@@ -61,4 +61,16 @@ it.effect("what is advertised in place of the binds does not hide the nodes from
     assert.match(second[2] ?? "", /^thread:\/\/.*:many\/1$/)
     const refused = yield* Effect.flip(ofThread({ ...options, advertise: ["wss://public.example/nodes"] }, orders))
     assert.strictEqual(refused.option, "advertise")
+  }))
+
+it.effect("an address that not all threads can have one after is known before the first of them listens", () =>
+  Effect.gen(function*() {
+    const free = { ...options, advertise: undefined, binds: ["10.0.0.1:65533"] }
+    yield* checkThreads({ ...free, threads: 1 })
+    yield* checkThreads({ ...free, threads: 3 })
+    const refused = yield* Effect.flip(checkThreads({ ...free, threads: 4 }))
+    assert.strictEqual(
+      refused.message,
+      "node option binds: \"10.0.0.1:65533\" leaves no address for 4 threads"
+    )
   }))

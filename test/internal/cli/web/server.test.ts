@@ -8,8 +8,10 @@ import type * as Scope from "effect/Scope"
 import * as http from "node:http"
 import * as net from "node:net"
 import * as Global from "../../../../src/Global.ts"
+import type { Clusters } from "../../../../src/internal/cli/web/api.ts"
 import { mostLooking } from "../../../../src/internal/cli/web/handlers.ts"
 import { serve, type WebOptions } from "../../../../src/internal/cli/web/server.ts"
+import { NodeRouter } from "../../../../src/internal/node/router.ts"
 import * as Port from "../../../../src/Port.ts"
 import * as Supervisor from "../../../../src/Supervisor.ts"
 import * as Transport from "../../../../src/Transport.ts"
@@ -225,6 +227,26 @@ describe("emp web", () => {
       const { nodes } = JSON.parse(text)
       const [{ trees: [tree, ...more] }] = nodes
       assert.deepStrictEqual([tree.name, tree.children[0].tree.children[0].id, more], [hostile, "leaf", []])
+    }))
+
+  test("shows tables of locks: who votes, and who holds how much", ({ base, other }) =>
+    Effect.gen(function*() {
+      const standing = "votes" as const
+      const kept = { keys: 1, owners: 1, isVoting: true }
+      const { observed } = yield* other.run(NodeRouter)
+      observed.locks(() => ({ name: hostile, voters: [{ node: hostile, standing }], held: ["key"], kept }))
+      yield* follow(base)
+      const shown = Effect.map(
+        ask(base, "/api/clusters", { headers: bearer }),
+        ({ text }): typeof Clusters.Type => JSON.parse(text)
+      )
+      yield* until("the table", () => Effect.map(shown, ({ locks: [table] }) => table?.held === 1))
+      const { clusters, locks: [table] } = yield* shown
+      assert.deepStrictEqual(clusters, [])
+      assert.deepInclude(table, { name: hostile, nodes: 1, withoutMajority: 0, holders: [{ node: hostile, held: 1 }] })
+      assert.deepStrictEqual(table?.voters, [
+        { node: hostile, state: "up", votesFor: 1, startsFor: 0, silentFor: [], keys: 1 }
+      ])
     }))
 
   test("shows the supervisors that a child has made below it", ({ base, other }) =>

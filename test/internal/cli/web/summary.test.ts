@@ -6,6 +6,7 @@ import { changesBetween } from "../../../../src/internal/cli/web/changes.ts"
 import { Histories } from "../../../../src/internal/cli/web/history.ts"
 import { linksBetween, type Sample, summaryOf } from "../../../../src/internal/cli/web/summary.ts"
 import { Status } from "../../../../src/internal/node/status.ts"
+import { status } from "../../../statuses.ts"
 
 const proof = { method: "hmac", subject: null, secret: 0 }
 
@@ -22,30 +23,7 @@ const peer = (nodeId: string, facts: Partial<Status["peers"][number]> = {}): Sta
   ...facts
 })
 
-const sample = (at: number, status: Partial<Status> = {}): Sample => ({
-  at,
-  status: {
-    nodeId: "a",
-    version: "1",
-    runtime: "node",
-    pid: 1,
-    uptime: at,
-    memory: 123_456_789,
-    heap: 1,
-    addresses: [],
-    ports: 3,
-    queuedMessages: 0,
-    unsentBytes: 0,
-    waitingSenders: 0,
-    links: 0,
-    peers: [],
-    supervisors: [],
-    master: null,
-    isGlobal: false,
-    families: {},
-    ...status
-  }
-})
+const sample = (at: number, facts: Partial<Status> = {}): Sample => ({ at, status: status({ uptime: at, ...facts }) })
 
 const messages = { in: 0, out: 0, handled: 0, refused: 0, dropped: 0 }
 

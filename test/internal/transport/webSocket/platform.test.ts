@@ -3,6 +3,7 @@ import * as NodeWS from "@effect/platform-node/NodeWS"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
 import { readFileSync } from "node:fs"
 import * as net from "node:net"
 import { platformCarrier } from "../../../../src/internal/transport/webSocket/platform.ts"
@@ -52,6 +53,27 @@ describe("the platform's WebSocket", () => {
       const told = follow(wire)
       yield* until("it is closed", () => told.length > 0)
       assert.deepStrictEqual(told, [expected])
+    }))
+
+  it.effect("goes on by what comes where no timer runs: all leaves, and that is told", () =>
+    Effect.gen(function*() {
+      let received = 0
+      const wire = yield* platformCarrier.dial(
+        yield* serve((socket) => {
+          socket.on("message", (data: Buffer) => {
+            received += data.length
+            socket.send(new Uint8Array(1))
+          })
+        }),
+        "node"
+      )
+      const told = follow(wire)
+      const size = 4 * 1024 * 1024
+      wire.write(new Uint8Array(size))
+      assert.isAbove(wire.buffered, 0)
+      yield* TestClock.withLive(until("all has left", () => received === size && told.includes("drained")))
+      assert.strictEqual(told.filter((what) => what === "drained").length, 1)
+      wire.destroy()
     }))
 
   it.live("tells that it is closed though the other side never answers", () =>

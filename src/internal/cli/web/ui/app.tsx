@@ -6,6 +6,7 @@
 import type { ComponentChildren } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
 import { ChartsPage } from "./chartsPage.tsx"
+import { ClusterPage } from "./clusterPage.tsx"
 import { Dialog } from "./dialog.tsx"
 import { visible } from "./format.ts"
 import { GroupsPage } from "./groupsPage.tsx"
@@ -38,6 +39,8 @@ const pageOf = (route: Route, allowsActions: boolean): ComponentChildren => {
       return <NodePage key={route.nodeId} nodeId={route.nodeId} allowsActions={allowsActions} />
     case "supervisors":
       return <SupervisorsPage />
+    case "cluster":
+      return <ClusterPage />
     case "groups":
       return <GroupsPage />
     case "timeline":

@@ -19,6 +19,7 @@ import {
 } from "./format.ts"
 import { picture as pictures } from "./live.ts"
 import { Log } from "./log.tsx"
+import { Lacks, NodeParts } from "./nodeParts.tsx"
 import { loadNode, useLoaded } from "./requests.ts"
 import { chartsHref, href, isSameName, nodeHref } from "./routes.ts"
 import { State } from "./state.tsx"
@@ -160,11 +161,13 @@ export const NodePage = ({ allowsActions, nodeId }: { readonly allowsActions: bo
       </div>
       <Told />
       {details.problem === undefined ? null : <p class="problem" role="alert">{details.problem}</p>}
+      {details.value?.status ? <Lacks status={details.value.status} /> : null}
       {node.state === "up" ? <Load node={node} /> : null}
       {details.value === undefined || details.value.problem === null
         ? <Ports details={details.value} allowsActions={allowsActions} onSort={setSort} />
         : <Unknown node={node} problem={details.value.problem} />}
       <Links id={id} links={picture.links} />
+      {details.value?.status ? <NodeParts status={details.value.status} /> : null}
       {details.value?.problem === null ? <Log log={details.value.log} /> : null}
     </>
   )

@@ -4,7 +4,7 @@
  * @internal
  */
 import { useEffect, useRef, useState } from "preact/hooks"
-import type { About, Action, Families, Family, History, NodeDetails, PortSort, Supervisors } from "../api.ts"
+import type { About, Action, Clusters, Families, Family, History, NodeDetails, PortSort, Supervisors } from "../api.ts"
 import { useVisible } from "./visibility.ts"
 
 /** Longer than any node is waited for. */
@@ -47,6 +47,7 @@ const query = (path: string, values: Readonly<Record<string, string | undefined>
 export const loadAbout = () => json<typeof About.Type>("/api/about")
 export const loadNode = (id: string, sort: PortSort) => json<NodeDetails>(query("/api/node", { id, sort }))
 export const loadSupervisors = () => json<Supervisors>("/api/supervisors")
+export const loadClusters = () => json<Clusters>("/api/clusters")
 export const loadFamilies = () => json<Families>("/api/families")
 export const loadFamily = (name: string) => json<Family>(query("/api/family", { name }))
 export const loadHistory = (node: string | undefined) => json<History>(query("/api/history", { node }))

@@ -4,7 +4,7 @@
  * @internal
  */
 
-export const pages = ["mesh", "supervisors", "groups", "timeline", "charts"] as const
+export const pages = ["mesh", "supervisors", "cluster", "groups", "timeline", "charts"] as const
 
 export type Route =
   | { readonly page: Exclude<(typeof pages)[number], "charts"> }
@@ -16,6 +16,7 @@ export const titles: Readonly<Record<Route["page"], string>> = {
   mesh: "Mesh",
   node: "Node",
   supervisors: "Supervisors",
+  cluster: "Cluster",
   groups: "Groups",
   timeline: "Timeline",
   charts: "Charts"
