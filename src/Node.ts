@@ -130,7 +130,7 @@ export interface Options {
   readonly monitorTimeout?: Duration.Input | undefined
   /** How long finding and dialling a node may take, before what waits for it is lost. Default: 2 seconds. */
   readonly connectInterval?: Duration.Input | undefined
-  /** Framings that this node sends and decodes, the best first: `"cbor"`, `"json"`. Default: both, in this order. */
+  /** Framings that this node sends and decodes, the best first: `"cbor"`, `"json"`; in a browser CBOR alone. Default: all, in this order. */
   readonly framings?: ReadonlyArray<string> | undefined
   /**
    * Authentication methods that this node uses, the best first. Default: with a `cert` `["tls_sha3_512"]`, and `"hmac_sha3_512"` too if
@@ -157,7 +157,7 @@ export interface Options {
   readonly ticket?: string | Redacted.Redacted | undefined
   /**
    * Whether nodes with a ticket are let in, as guests: with the limits that hold for them, or `true` for the usual ones. They reach ports
-   * that were made with `guests: true` (`Port.Options`, `Rpc.ServerOptions`), and nothing else. Default: false.
+   * that were made with `guests: true` (`Port.Options`, `Rpc.ServerOptions`), and nothing else. A node in a browser takes none. Default: false.
    */
   readonly guests?: boolean | GuestOptions | undefined
 }

@@ -121,16 +121,19 @@ const inBrowser = (browser: () => Browser): Open => async (base, { tell, ...glob
 
 describe("a page that is a node", () => {
   it("is sent no more than it needs", () => {
-    assert.isBelow(bytesInGzip(code), 115_000)
-    const needless =
-      /sockets|tcp|tls|threads|unix|memory|framed|config|probes|Supervisor|effect\/dist\/(?:http|net|cli)\//
-    assert.deepStrictEqual(sources.filter((file) => needless.test(file)), [])
+    assert.isBelow(bytesInGzip(code), 104_000)
+    const needless = [
+      /sockets|tcp|tls|threads|unix|memory|framed|json|transport\/data|config|probes|Supervisor/,
+      /node\/(?:guests|guestGate|guestIntake|metric|portWalk|dataConnections)/,
+      /effect\/dist\/(?:http|net|cli|Schedule\.js)/
+    ]
+    assert.deepStrictEqual(sources.filter((file) => needless.some((of) => of.test(file))), [])
   })
 
   it("is built by Vite as well, without a word of warning", async () => {
     const built = await builtByVite(fixture)
     assert.deepStrictEqual(built.warnings, [])
-    assert.isBelow(bytesInGzip(built.code), 105_000)
+    assert.isBelow(bytesInGzip(built.code), 98_000)
   })
 
   it.live("runs where there is nothing of Node's", () => lives(inThread))

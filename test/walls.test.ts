@@ -170,6 +170,13 @@ describe("the walls between rooms", () => {
     assert.deepStrictEqual(found, [])
   })
 
+  it("have nothing come later in pages", () => {
+    // Some bundlers leave nothing out of modules that `import()` leads to.
+    const inPages = importsOn("browser", withoutTypes)
+    const files = new Set(forPages.flatMap((file) => Array.from(reached(file, inPages))))
+    assert.deepStrictEqual(Array.from(files).filter((file) => /\bimport\(/.test(texts.get(file)!)), [])
+  })
+
   it.each([
     ["another module of Node", `import * as net from "node:net"`, [`"node:net"`]],
     ["a global of Node", "setImmediate(act)", ["setImmediate"]],
