@@ -183,7 +183,9 @@ const serve = Effect.fnUntraced(function*(
   const addresses = yield* Node.addresses
   const where = addresses.length === 0 ? "not listening" : `listening on ${addresses.join(", ")}`
   observed.hasStarted = true
-  yield* Console.log(`node ${nodeId} is ready, ${where}`)
+  const lacks = yield* Node.lacks
+  const state = lacks.length === 0 ? "is ready" : "has started"
+  yield* Console.log(`node ${nodeId} ${[state, where, ...lacks].join(", ")}`)
   yield* keeper.tellReady
   return yield* failed
 })
