@@ -128,6 +128,25 @@ const bad: ReadonlyArray<readonly [checker: string, what: string, events: Readon
       { _tag: "Holds", life: "b/1", key: "k", token: 2, now: 1, until: 9 }
     )
   ],
+  [
+    "services",
+    "one begins before the other has ended",
+    behind(
+      { _tag: "Ended", port: "b#2" },
+      { _tag: "ServiceUp", life: "a/1", service: "s", run: "a/1 s 1" },
+      { _tag: "ServiceUp", life: "b/1", service: "s", run: "b/1 s 1" }
+    )
+  ],
+  [
+    "services",
+    "a token is smaller than the one before",
+    behind(
+      { _tag: "Ended", port: "b#2" },
+      { _tag: "ServiceUp", life: "a/1", service: "s", run: "a/1 s 1", token: 2 },
+      { _tag: "ServiceOver", life: "a/1", service: "s", run: "a/1 s 1" },
+      { _tag: "ServiceUp", life: "b/1", service: "s", run: "b/1 s 1", token: 1 }
+    )
+  ],
   ["life", "a dead life goes on", [...good, { _tag: "Made", life: "a/1", port: "a#9" }]],
   [
     "names",
