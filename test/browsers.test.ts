@@ -121,7 +121,7 @@ const inBrowser = (browser: () => Browser): Open => async (base, { tell, ...glob
 
 describe("a page that is a node", () => {
   it("is sent no more than it needs", () => {
-    assert.isBelow(bytesInGzip(code), 104_000)
+    assert.isBelow(bytesInGzip(code), 104_800)
     const needless = [
       /sockets|tcp|tls|threads|unix|memory|framed|json|transport\/data|config|probes|Supervisor/,
       /node\/(?:guests|guestGate|guestIntake|metric|portWalk|dataConnections)/,
@@ -133,7 +133,7 @@ describe("a page that is a node", () => {
   it("is built by Vite as well, without a word of warning", async () => {
     const built = await builtByVite(fixture)
     assert.deepStrictEqual(built.warnings, [])
-    assert.isBelow(bytesInGzip(built.code), 98_000)
+    assert.isBelow(bytesInGzip(built.code), 98_600)
   })
 
   it.live("runs where there is nothing of Node's", () => lives(inThread))
