@@ -112,27 +112,34 @@ describe("a durable call", () => {
     }).annotate(ClusterSchema.Persisted, true)
   ])
 
+  /** Nodes with one database for all of them, and where calls have begun. */
+  const ledgerWorld = Effect.gen(function*() {
+    const { network } = yield* makeWorld
+    const begun: Array<string> = []
+    const LedgerLive = Ledger.toLayer(Effect.gen(function*() {
+      const { host } = yield* Entity.CurrentRunnerAddress
+      return Ledger.of({
+        book: ({ payload }) =>
+          Effect.sync(() => void begun.push(host)).pipe(Effect.andThen(Effect.sleep(payload.millis)), Effect.as(host))
+      })
+    }))
+    const storage = yield* MessageStorage.MessageStorage
+    const services = LedgerLive.pipe(
+      Layer.provideMerge(Cluster.layer({ voters, messages: Layer.succeed(MessageStorage.MessageStorage, storage) })),
+      Layer.provideMerge(network)
+    )
+    const startAll = soon(
+      Effect.forEach(voters, (id) => TestNetwork.start(id, { services }), { concurrency: "unbounded" })
+    )
+    return { begun, startAll }
+  })
+  const withDatabase = Effect.provide(MessageStorage.layerMemory.pipe(Layer.provide(ShardingConfig.layerDefaults)))
+
   test(
     "whose runner dies is answered by another one, and is not carried out again with the same key",
     Effect.gen(function*() {
-      const { network } = yield* makeWorld
-      const begun: Array<string> = []
-      const LedgerLive = Ledger.toLayer(Effect.gen(function*() {
-        const { host } = yield* Entity.CurrentRunnerAddress
-        return Ledger.of({
-          book: ({ payload }) =>
-            Effect.sync(() => void begun.push(host)).pipe(Effect.andThen(Effect.sleep(payload.millis)), Effect.as(host))
-        })
-      }))
-      // One database for all nodes.
-      const storage = yield* MessageStorage.MessageStorage
-      const services = LedgerLive.pipe(
-        Layer.provideMerge(Cluster.layer({ voters, messages: Layer.succeed(MessageStorage.MessageStorage, storage) })),
-        Layer.provideMerge(network)
-      )
-      const nodes = yield* soon(
-        Effect.forEach(voters, (id) => TestNetwork.start(id, { services }), { concurrency: "unbounded" })
-      )
+      const { begun, startAll } = yield* ledgerWorld
+      const nodes = yield* startAll
       yield* TestNetwork.until(
         "all have shards",
         Effect.map(
@@ -156,6 +163,29 @@ describe("a durable call", () => {
       const carriedOut = begun.length
       assert.strictEqual(yield* soon(ledgers(key).book({ id: "second", millis: 5000 })), on)
       assert.strictEqual(begun.length, carriedOut)
-    }).pipe(Effect.provide(MessageStorage.layerMemory.pipe(Layer.provide(ShardingConfig.layerDefaults))))
+    }).pipe(withDatabase)
+  )
+
+  test(
+    "that was under way when all nodes lost their power is carried out when they are back, without its caller",
+    Effect.gen(function*() {
+      const { begun, startAll } = yield* ledgerWorld
+      const before = yield* startAll
+      const ledgers = yield* before[0]!.run(Ledger.client)
+      // It takes longer than what is left of the leases: what goes on behind the scenes after the end of a machine does not answer it.
+      const payload = { id: "once", millis: 30_000 }
+      const call = ledgers("key").book(payload)
+      yield* Effect.forkChild(call, { startImmediately: true })
+      yield* TestNetwork.until("it has begun", () => begun.length === 1)
+      for (const { vanish } of before) yield* vanish
+      const after = yield* startAll
+      yield* TestNetwork.until("it has begun again", () => begun.length > 1)
+      const again = soon((yield* after[1]!.run(Ledger.client))("key").book(payload))
+      const on = yield* again
+      assert.strictEqual(on, begun.at(-1))
+      const carriedOut = begun.length
+      assert.strictEqual(yield* again, on)
+      assert.lengthOf(begun, carriedOut)
+    }).pipe(withDatabase)
   )
 })
