@@ -124,7 +124,7 @@ const agreement = async (world: World): Promise<string | undefined> => {
     seen = await look(world, core)
     if (
       seen.length === 2 * core.length * families.length && seen.every((event) => isRight(world, event)) &&
-      agreeOnWorkers(core) && haveLocks(world) && haveService(world)
+      agreeOnWorkers(core) && haveLocks(world) && haveService(world) && haveEntities(world)
     ) break
   }
   if (world.clock.now >= deadline) {
@@ -133,6 +133,7 @@ const agreement = async (world: World): Promise<string | undefined> => {
     missing = world.progress.missing(core.map(({ life }) => life)) ??
       (wrong && `that the database agrees: ${JSON.stringify(wrong)}`) ??
       (haveLocks(world) ? undefined : "a majority of voters") ??
+      (haveEntities(world) ? undefined : "answers of all entities") ??
       (haveService(world) ? undefined : "that the service runs, and all know where") ??
       (agreeOnWorkers(core) ? "every family of every process" : "that all see the workers that there are")
   }
@@ -162,6 +163,10 @@ const haveMajority = ({ core, plan: { voters = [] } }: World): boolean =>
 /** Whether all may have keys, if there are enough voters for that. */
 const haveLocks = (world: World): boolean =>
   !haveMajority(world) || world.core.every(({ workload }) => workload!.locks?.isReady !== false)
+
+/** Whether all entities have answered everybody, if there are enough voters for that. */
+const haveEntities = (world: World): boolean =>
+  !haveMajority(world) || world.core.every(({ workload }) => workload!.cluster?.isReady !== false)
 
 /** Whether the service runs once and all know where, if there are enough voters for that. */
 const haveService = (world: World): boolean => {
