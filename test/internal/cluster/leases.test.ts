@@ -91,6 +91,19 @@ describe("the leases of a runner", () => {
       assert.deepStrictEqual(voters.released, ["a"])
     }))
 
+  it.effect("that are granted while others are asked for already are given back", () =>
+    Effect.gen(function*() {
+      const { leases, voters } = yield* makeVoters
+      voters.delayMillis = 300
+      yield* Effect.andThen(forked(Effect.timeoutOption(leases.acquire(["a"]), 100)), TestClock.adjust("200 millis"))
+      const second = yield* forked(leases.acquire(["b"]))
+      yield* TestClock.adjust("600 millis")
+      assert.deepStrictEqual(yield* Fiber.join(second), ["b"])
+      voters.delayMillis = 0
+      for (let i = 0; i < 5; i++) yield* Effect.andThen(TestClock.adjust("500 millis"), leases.refresh(["b"]))
+      assert.deepStrictEqual(voters.released, ["a"])
+    }))
+
   it.effect("are held while voters are silent for a moment, and given up in time when they stay so", () =>
     Effect.gen(function*() {
       const { leases, voters } = yield* makeVoters
