@@ -384,6 +384,27 @@ const bad: ReadonlyArray<readonly [checker: string, what: string, events: Readon
     }).filter((event) => event._tag !== "RpcOver" || event.how !== "interrupted")
   ],
   [
+    "locks",
+    "two hold a key",
+    [
+      { _tag: "Started", life: "a/1", node: "a" },
+      { _tag: "Started", life: "b/1", node: "b" },
+      { _tag: "Holds", life: "a/1", key: "x", token: 1, now: 0, until: 100 },
+      { _tag: "Holds", life: "b/1", key: "x", token: 2, now: 50, until: 150 }
+    ]
+  ],
+  ...([
+    ["begins before another one has ended", { _tag: "ServiceUp", life: "b/1", service: "s", run: "b:s", token: 2 }],
+    ["has a token that does not count up", { _tag: "ServiceUp", life: "b/1", service: "t", run: "b:t", token: 1 }]
+  ] as const).map(([what, event]) =>
+    ["services", `a service ${what}`, [
+      { _tag: "Started", life: "a/1", node: "a" },
+      { _tag: "Started", life: "b/1", node: "b" },
+      { _tag: "ServiceUp", life: "a/1", service: "s", run: "a:s", token: 1 },
+      event
+    ]] as const
+  ),
+  [
     "drains",
     "a node has drained, and is at work for another one",
     [
