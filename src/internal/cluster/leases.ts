@@ -75,7 +75,8 @@ export class Leases {
         const granted = keys.filter((key) => this.unclaimed.has(key))
         if (granted.length > 0) since ??= this.now()
         if (granted.length === keys.length || (since !== undefined && this.now() - since >= gatherMillis)) {
-          this.unclaimed.clear()
+          // What an earlier question was granted since is not Sharding's: it is given back.
+          for (const key of granted) this.unclaimed.delete(key)
           return granted
         }
         yield* Effect.sleep(retryMillis)
