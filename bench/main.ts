@@ -11,6 +11,7 @@
  * - `--runs N`: how many of each, 5 if it is not there.
  * - `--only W4,W12,starts`: these workloads, or groups of goals, and no other. W12 stands for W12a, W12b and so on.
  * - `--wires`: those that compare transports.
+ * - Those that take minutes (`clusterKilled` ...) run where `--only` names them.
  * - `--peers erlang,nats`: these peers too, where they are installed.
  * - `--json`: the figures as JSON.
  */

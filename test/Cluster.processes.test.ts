@@ -40,7 +40,7 @@ const heardBy = (process: Process): ReadonlyArray<string> =>
 interface Runner {
   readonly process: Process
   killedAt: bigint | undefined
-  readonly frozen: Array<{ readonly from: bigint; readonly to: bigint }>
+  readonly frozen: Array<{ readonly from: bigint }>
 }
 
 class World {
@@ -85,12 +85,13 @@ class World {
     await this.of(id).end("SIGTERM")
   }
 
+  /** The condition holds when its leases are over. */
   async freezeUntil(id: string, what: string, condition: () => boolean): Promise<void> {
     const { frozen, process } = this.running.get(id)!
     const from = now()
     process.child.kill("SIGSTOP")
     await eventually(what, condition)
-    frozen.push({ from, to: now() })
+    frozen.push({ from })
     process.child.kill("SIGCONT")
   }
 
@@ -99,16 +100,28 @@ class World {
     return this.all.map(({ process }) => process.stdout).join("")
   }
 
-  /** Who begins while another life of its key goes on. A process that is frozen does not live. */
+  /**
+   * Who begins while another life of its key goes on. A process that was frozen for longer than its leases has lived until then: when it thaws it
+   * has what it had for a moment, before it looks at them.
+   */
   get doubled(): ReadonlyArray<string> {
-    const lives = this.all.flatMap((runner) => livesOf(runner.process.stdout).map((life) => [life, runner] as const))
-    return lives.flatMap(([{ began, ended, key, life }, { frozen, killedAt }]) => {
-      const end = ended ?? killedAt
-      const isAlive = (at: bigint): boolean =>
-        began <= at && (end === undefined || at < end) && !frozen.some(({ from, to }) => from <= at && at <= to)
-      return lives.filter(([other]) => other.key === key && other.life !== life && isAlive(other.began))
+    return this.lives.flatMap(([{ began, ended, key, life }, { frozen, killedAt }]) => {
+      const end = frozen.find(({ from }) => began < from)?.from ?? ended ?? killedAt
+      const isAlive = (at: bigint): boolean => began <= at && (end === undefined || at < end)
+      return this.lives.filter(([other]) => other.key === key && other.life !== life && isAlive(other.began))
         .map(([other]) => `${other.life} of ${key} begins while ${life} is alive`)
     })
+  }
+
+  /** Lives from before a freeze that did not end after it. */
+  get remaining(): ReadonlyArray<string> {
+    return this.lives.flatMap(([{ began, ended, life }, { frozen, killedAt }]) =>
+      frozen.some(({ from }) => began < from) && ended === undefined && killedAt === undefined ? [life] : []
+    )
+  }
+
+  private get lives(): ReadonlyArray<readonly [Life, Runner]> {
+    return this.all.flatMap((runner) => livesOf(runner.process.stdout).map((life) => [life, runner] as const))
   }
 }
 
@@ -143,6 +156,8 @@ describe("runners in processes of their own", () => {
         yield* promise(() =>
           eventually("c hears what a hears", () => heardBy(world.of("c")).at(-1) === heardBy(world.of("a")).at(-1))
         )
+
+        yield* promise(() => eventually("what c had has ended", () => world.remaining.length === 0))
 
         const call = probes("ledger").book({ id: "first", millis: 3000 })
         const answer = yield* Effect.forkChild(call, { startImmediately: true })

@@ -72,7 +72,8 @@ const side = (kind: Member["kind"], signal: NodeJS.Signals): Side => ({
       const runners = yield* Effect.forEach(voters, begin)
       yield* Effect.promise(() => Promise.all(runners.map(({ words }) => words)))
       return yield* Effect.provide(moved(signal, runners[voters.indexOf(victim)]!.pid), layer(member))
-    }).pipe(Effect.provide(Logger.layer([])))
+      // Before the figure is known: whoever has it ends this process, and a frozen one would stay.
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([])))
 })
 
 const workload = (name: string, what: string, signal: NodeJS.Signals): Workload => ({

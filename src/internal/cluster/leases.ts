@@ -75,7 +75,7 @@ export class Leases {
         const granted = keys.filter((key) => this.unclaimed.has(key))
         if (granted.length > 0) since ??= this.now()
         if (granted.length === keys.length || (since !== undefined && this.now() - since >= gatherMillis)) {
-          // What an earlier question has brought meanwhile is not among them: it is given back in time.
+          // What an earlier question was granted since is not Sharding's: it is given back.
           for (const key of granted) this.unclaimed.delete(key)
           return granted
         }

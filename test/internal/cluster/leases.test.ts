@@ -5,11 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
 import { Leases, type Locks } from "../../../src/internal/cluster/leases.ts"
 import { timesOf } from "../../../src/internal/cluster/settings.ts"
 
 const termMillis = 1900
+const probe = "probe"
 
 /** Voters as an owner sees them: what they grant, whether they answer, and what it has been granted. */
 const makeVoters = Effect.gen(function*() {
@@ -29,14 +31,17 @@ const makeVoters = Effect.gen(function*() {
   const ask = (keys: ReadonlyArray<string>) =>
     Effect.suspend(() => {
       const at = now()
-      return Effect.delay(Effect.suspend(() => Effect.succeed(grant(keys, at))), voters.delayMillis)
+      // Whether there is a majority is answered at once.
+      return Effect.delay(Effect.sync(() => grant(keys, at)), keys.includes(probe) ? 0 : voters.delayMillis)
     })
   const current = () => Array.from(held).flatMap(([key, until]) => until > now() ? [{ key, until }] : [])
   const locks: Locks = {
     acquire: (keys) => Effect.suspend(() => voters.answer ? ask(keys) : Effect.delay(Effect.succeed([]), 900)),
     refresh: (keys) =>
       Effect.suspend(() =>
-        voters.answer ? ask(keys.filter((key) => current().some((one) => one.key === key))) : Effect.never
+        voters.answer
+          ? Effect.sync(() => grant(keys.filter((key) => current().some((one) => one.key === key)), now()))
+          : Effect.never
       ),
     release: (keys) =>
       Effect.sync(() => {
@@ -45,8 +50,8 @@ const makeVoters = Effect.gen(function*() {
       }),
     held: Effect.sync(current)
   }
-  const leases = new Leases(locks, timesOf(10_000, 2000), now, yield* Effect.scope, "probe")
-  return { leases, voters }
+  const leases = new Leases(locks, timesOf(10_000, 2000), now, yield* Effect.scope, probe)
+  return { leases, voters, current }
 })
 
 /** As Sharding does: waits for so long, and no longer. */
@@ -91,18 +96,54 @@ describe("the leases of a runner", () => {
       assert.deepStrictEqual(voters.released, ["a"])
     }))
 
-  it.effect("that are granted while others are asked for already are given back", () =>
+  it.effect("that an earlier question was granted while a later one waits are given back", () =>
     Effect.gen(function*() {
-      const { leases, voters } = yield* makeVoters
-      voters.delayMillis = 300
-      yield* Effect.andThen(forked(Effect.timeoutOption(leases.acquire(["a"]), 100)), TestClock.adjust("200 millis"))
-      const second = yield* forked(leases.acquire(["b"]))
-      yield* TestClock.adjust("600 millis")
-      assert.deepStrictEqual(yield* Fiber.join(second), ["b"])
+      const { current, leases, voters } = yield* makeVoters
+      voters.delayMillis = 700
+      yield* Effect.andThen(forked(asSharding(leases.acquire(["a"]))), TestClock.adjust("600 millis"))
       voters.delayMillis = 0
-      for (let i = 0; i < 5; i++) yield* Effect.andThen(TestClock.adjust("500 millis"), leases.refresh(["b"]))
-      assert.deepStrictEqual(voters.released, ["a"])
+      const later = yield* forked(asSharding(leases.acquire(["b"])))
+      yield* TestClock.adjust("200 millis")
+      assert.deepStrictEqual(yield* Fiber.join(later), Option.some(["b"]))
+      for (let n = 0; n < 6; n++) yield* Effect.andThen(leases.refresh(["b"]), TestClock.adjust("500 millis"))
+      assert.deepStrictEqual(current().map(({ key }) => key), ["b"])
     }))
+
+  const Question = Schema.Struct({
+    keys: Schema.Array(Schema.Literals(["a", "b", "c", "d"])),
+    delayMillis: Schema.Literals([0, 50, 300, 700]),
+    released: Schema.Literals(["a", "b", "c", "none"])
+  })
+
+  it.effect.prop(
+    "are in the end those that Sharding was told of and has not released, whatever it asks for and how long that takes",
+    [Schema.Array(Question)],
+    ([questions]) =>
+      Effect.gen(function*() {
+        const { current, leases, voters } = yield* makeVoters
+        const told = new Set<string>()
+        // Sharding asks, and refreshes meanwhile.
+        const round = Effect.fnUntraced(function*(keys: ReadonlyArray<string>) {
+          const refreshing = yield* forked(leases.refresh(Array.from(told)))
+          const asking = yield* forked(asSharding(leases.acquire(keys.filter((key) => !told.has(key)))))
+          yield* TestClock.adjust("500 millis")
+          yield* Fiber.join(refreshing)
+          for (const key of Option.getOrElse(yield* Fiber.join(asking), () => [])) told.add(key)
+        })
+        for (const { delayMillis, keys, released } of questions) {
+          voters.delayMillis = delayMillis
+          yield* round(keys)
+          if (told.delete(released)) yield* Effect.andThen(forked(leases.release(released)), TestClock.adjust(1))
+        }
+        for (let n = 0; n < 8; n++) {
+          yield* Effect.andThen(leases.refresh(Array.from(told)), TestClock.adjust("500 millis"))
+        }
+        assert.deepStrictEqual(
+          current().map(({ key }) => key).toSorted(),
+          Array.from(told).toSorted()
+        )
+      })
+  )
 
   it.effect("are held while voters are silent for a moment, and given up in time when they stay so", () =>
     Effect.gen(function*() {
