@@ -189,9 +189,7 @@ const mistakes: ReadonlyArray<Mistake> = [
   {
     name: "a message that the members of a group do not take",
     code: `workers.publish(▸"lines", "hi")`,
-    says: [
-      `Argument of type '["lines", "hi"]' is not assignable to parameter of type '[tag: "line", string] | [tag: "count", number, replyTo: string]'.`
-    ]
+    says: ["Argument of type '[\"lines\", \"hi\"]' is not assignable to parameter of type …"]
   },
   {
     name: "a wrong argument for the members of a group",

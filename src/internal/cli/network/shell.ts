@@ -44,7 +44,7 @@ const ofPresentNode = new Set(["tree", "trace", "ping", "bench"])
 
 /** What is no command of a shell, and no code either. */
 const elsewhere = new Set(
-  ["emp", "shell", "run", "demo", "doctor", "init", "errors", "completion", "web"].concat(
+  ["emp", "shell", "run", "demo", "doctor", "init", "errors", "completion", "ticket", "web"].concat(
     configGroups.flatMap(({ commands }) => commands.map(({ name }) => name))
   )
 )

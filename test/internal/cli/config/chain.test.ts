@@ -54,6 +54,7 @@ describe("a chain", () => {
         "node_id_in_cert",
         "advertise",
         "scopes",
+        "guests",
         "threads",
         "metrics",
         "otlp",
