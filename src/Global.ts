@@ -1553,7 +1553,7 @@ export type InvalidLocks = lockRules.InvalidLocks
  * ```
  *
  * @see {@link Locks} for what can be done with them
- * @category locks
+ * @category leases
  * @since 0.1.0
  */
 export const locks = (options: LocksOptions): Effect.Effect<Locks, InvalidLocks, Node.Node | Scope.Scope> =>

@@ -1,12 +1,13 @@
 /** `emp run --threads N`: several nodes in the threads of one process, which are looked after one by one, and end together. */
 import { assert, describe, it } from "@effect/vitest"
 import { devNull } from "node:os"
-import { eventually, freePort, type Process, startEmp } from "./processes.ts"
+import { freePorts } from "./freePort.ts"
+import { eventually, type Process, startEmp } from "./processes.ts"
 import { talk } from "./watched.ts"
 
 /** A process with nodes in threads, all of which are ready. */
 const startThreads = async (count: number, ...args: ReadonlyArray<string>) => {
-  const port = await freePort()
+  const port = await freePorts(count)
   const seed = `127.0.0.1:${port}`
   const service = ["--service", "test/fixtures/threaded.ts"]
   const watchdog = startEmp(["run", "--node-id", "many", "--bind", seed, "--threads", `${count}`, ...service, ...args])

@@ -23,7 +23,7 @@ const categories = new Set([
   "groups",
   "guards",
   "layers",
-  "locks",
+  "leases",
   "models",
   "monitoring",
   "names",

@@ -483,12 +483,6 @@ const onLease = (change: (lease: ServiceLease) => void): Plant => (_process, rou
   leaseChanges.set(router, change)
 }
 
-/** A service goes on when its lease runs out. */
-const outlastLease: Plant = onLease((lease) => {
-  lease["untilLeft"] = () => Effect.never
-  Object.defineProperty(lease, "token", { get: () => lease["claim"]?.lease?.token })
-})
-
 /** A lease is given back when the service has been told to stop, whatever is left of it. */
 const releaseTooEarly: Plant = onLease((lease) => {
   lease["vacated"].closeUnsafe = () => false
@@ -550,7 +544,6 @@ export const bugs: Readonly<
   "drain-too-early": { plant: drainTooEarly, finds: "drains", isServed: true },
   "refuse-begun": { plant: refuseBegun, finds: "drains", isServed: true },
   "grant-all": { plant: grantAll, finds: "locks", isLocked: true },
-  "outlast-lease": { plant: outlastLease, finds: "services", isLocked: true },
   "release-too-early": { plant: releaseTooEarly, finds: "services", isLocked: true },
   "start-anyway": { plant: startAnyway, finds: "services", isLocked: true },
   "unsure": { plant: unsure, finds: "nondeterminism" }
