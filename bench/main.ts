@@ -53,7 +53,7 @@ const named = (name: string): ReadonlyArray<string> => {
   return parts.length > 0 ? parts : fail(`there is no ${name}`)
 }
 
-const only = [...listOf(values.only), ...values.wires ? ["W12", "W13", "W14"] : []].flatMap(named)
+const only = [...listOf(values.only), ...values.wires ? ["W12", "W13", "W14", "W15"] : []].flatMap(named)
 const isWanted = (name: string, takesLong = false): boolean => only.includes(name) || (only.length === 0 && !takesLong)
 
 /** Peers that must be asked for, by the name of their sides. */
