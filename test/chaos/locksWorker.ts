@@ -40,7 +40,7 @@ const program = Effect.gen(function*() {
   const scope = yield* Effect.scope
   const user: LockUser = new LockUser(
     { life, random, directory, emit, pace: 50 },
-    { random, voters },
+    { random, voters, hasCluster: false },
     (effect) => void Fiber.runIn(Effect.runForkWith(context)(effect), scope)
   )
   yield* Effect.addFinalizer(() => user.stop)

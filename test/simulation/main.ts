@@ -42,7 +42,7 @@ const simulate = Command.make("simulate", {
     Flag.withDefault(false)
   ),
   locks: Flag.Boolean("locks").pipe(
-    Flag.withDescription("Has locks in every run, and not in one of eight"),
+    Flag.withDescription("Has locks in every run, and not in one of eight, and a cluster with them"),
     Flag.withDefault(false)
   ),
   bug: Flag.Literals("bug", Object.keys(bugs)).pipe(

@@ -28,6 +28,8 @@ export interface RpcPart {
 export interface LockPart {
   readonly random: SeededRandom
   readonly voters: ReadonlyArray<string>
+  /** Whether its process is a runner of a cluster on them. */
+  readonly hasCluster: boolean
 }
 
 export interface Member {

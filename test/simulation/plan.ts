@@ -73,6 +73,8 @@ export interface Plan {
   readonly rpc: "binary" | "json" | undefined
   /** The IDs of the nodes that vote in a table of locks, which all processes use. */
   readonly voters: ReadonlyArray<string> | undefined
+  /** Whether the processes are runners of a cluster of Effect's on these voters: where runs with locks were asked for. */
+  readonly hasCluster: boolean
   /** How long after that everybody must have come to an agreement. */
   readonly bound: number
 }
@@ -174,6 +176,7 @@ export const makePlan = (seed: number, options: PlanOptions = {}): Plan => {
     isSupervised: !hasForeign && (options.isSupervised ?? hasSupervisors(seed)),
     rpc,
     voters,
+    hasCluster: voters !== undefined && options.isLocked === true,
     bound: 10_000 + 2 * Math.max(...nodes.map((node) => node.monitorTimeout))
   }
 }

@@ -51,6 +51,7 @@ export interface ProcessOptions {
   readonly rpc: Plan["rpc"]
   /** Who votes, if its program has locks. */
   readonly voters: Plan["voters"]
+  readonly hasCluster: boolean
   /** Called when the node is there, before anything runs on it. */
   readonly prepare?: ((process: Process, router: Router) => void) | undefined
 }
@@ -126,7 +127,7 @@ export class Process {
   }
 
   start(): void {
-    const { directory, emit, isSupervised, life, node, pace, random, rpc, seeds, voters } = this.options
+    const { directory, emit, hasCluster, isSupervised, life, node, pace, random, rpc, seeds, voters } = this.options
     const begin = Effect.gen({ self: this }, function*() {
       const below = yield* Layer.build(Node.layer({
         nodeId: node.id,
@@ -150,7 +151,7 @@ export class Process {
       const context = yield* Effect.context<Scope.Scope>()
       const supervisors = isSupervised ? random.derive("supervisors") : undefined
       const rpcs = rpc && { random: random.derive("rpcs"), isBinary: rpc === "binary" }
-      const locks = voters && { random: random.derive("locks"), voters }
+      const locks = voters && { random: random.derive("locks"), voters, hasCluster }
       const member = { life, random: random.derive("program"), supervisors, rpcs, locks, directory, emit, pace }
       this.workload = new Workload(member, Context.merge(context, Context.merge(below, above)))
       yield* this.workload.moveIn

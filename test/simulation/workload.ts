@@ -90,7 +90,7 @@ export class Workload {
     this.asks = member.rpcs && new Asks(member, member.rpcs, this.router, (effect) => this.run(effect))
     this.locks = member.locks && new LockUser(member, member.locks, (effect) => this.run(effect))
     this.service = member.locks && new ServiceUser(member, member.locks)
-    this.cluster = member.locks && new ClusterUser(member, member.locks)
+    this.cluster = member.locks?.hasCluster === true ? new ClusterUser(member, member.locks) : undefined
     this.database = new Database(member, this.router.nodeId, this.name)
   }
 

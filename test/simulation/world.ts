@@ -156,6 +156,7 @@ export class World {
       },
       pace: this.plan.pace,
       isSupervised: this.plan.isSupervised,
+      hasCluster: this.plan.hasCluster,
       rpc: this.plan.rpc,
       voters: this.plan.voters,
       prepare: this.options.prepare
