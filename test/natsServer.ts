@@ -79,10 +79,11 @@ export class NatsServer implements AsyncDisposable {
     await ended
   }
 
-  /** As the process ends, for those that last as long. */
-  killNow(): void {
-    this.child?.kill("SIGKILL")
-    rmSync(this.folder, { recursive: true, force: true })
+  /** For one that lasts as long as this process: it ends with it, however that ends. */
+  endWithProcess(): void {
+    const end = `read -r _; kill -9 "$0"; rm -r "$1"`
+    const guard = spawn("sh", ["-c", end, `${this.child?.pid}`, this.folder], { stdio: ["pipe", "ignore", "ignore"] })
+    guard.unref()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,7 +97,7 @@ let shared: Promise<NatsServer> | undefined
 /** One server for all tests of this process that do nothing to it. */
 export const sharedNats = (): Promise<NatsServer> => {
   shared ??= NatsServer.start().then((server) => {
-    process.once("exit", () => server.killNow())
+    server.endWithProcess()
     return server
   })
   return shared
