@@ -5,6 +5,7 @@
  * @internal
  */
 import * as Context from "effect/Context"
+import * as Inspectable from "effect/Inspectable"
 import type { NodeListener, Router } from "../node/router.ts"
 import { isForAll } from "../values/address.ts"
 import { Delivery } from "./delivery.ts"
@@ -20,7 +21,7 @@ import { isForFollowers, requests } from "./requests.ts"
 import { Rounds } from "./rounds.ts"
 import { Global, type GlobalService } from "./service.ts"
 
-export class Mesh implements GlobalService, NodeListener {
+export class Mesh extends Inspectable.Class implements GlobalService, NodeListener {
   /** Whose turn it is in the groups that this node picks from. */
   readonly rounds = new Rounds()
   /** The groups that this node looks at. */
@@ -38,6 +39,7 @@ export class Mesh implements GlobalService, NodeListener {
   private readonly waitingForGlobal: Array<() => void> = []
 
   constructor(router: Router, seeds: SeedsOfNode) {
+    super()
     this.router = router
     this.delivery = new Delivery(router)
     this.ownMaster = new Master(router, this.delivery)
@@ -45,6 +47,11 @@ export class Mesh implements GlobalService, NodeListener {
     this.follower = new Follower(router, this.ownMaster, this.ownData, this.delivery, seeds)
     this.groups = new Groups(router, this.follower, this.ownData)
     this.tellAddresses()
+  }
+
+  /** What a log or a debugger shows of it. */
+  toJSON() {
+    return { _id: "Global", nodeId: this.router.nodeId }
   }
 
   /** Tells the network where this node listens. Addresses with labels or schemes are for those who know what they mean. */

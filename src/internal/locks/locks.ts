@@ -6,6 +6,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import { type Node, NodeRouter, type Router } from "../node/router.ts"
@@ -131,7 +132,7 @@ interface Held {
   readonly over: Deferred.Deferred<void>
 }
 
-class OwnLocks implements Locks {
+class OwnLocks extends Inspectable.Class implements Locks {
   readonly name: string
   readonly voters: ReadonlyArray<string>
   readonly lease: Duration.Duration
@@ -145,6 +146,7 @@ class OwnLocks implements Locks {
   private isRefreshing = false
 
   constructor(router: Router, rules: Rules, polls: Polls) {
+    super()
     this.router = router
     this.polls = polls
     this.name = rules.name
@@ -154,6 +156,11 @@ class OwnLocks implements Locks {
     this.grace = Duration.millis(rules.graceMillis)
     this.term = Duration.millis(rules.termMillis)
     polls.onLoss((key) => this.tellIfLost(key))
+  }
+
+  /** What a log or a debugger shows of it. */
+  toJSON() {
+    return { _id: "Locks", name: this.name, voters: this.voters, held: this.polls.held() }
   }
 
   get ready(): Effect.Effect<void> {

@@ -10,6 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Inspectable from "effect/Inspectable"
 import * as Scope from "effect/Scope"
 import { type Aside, asideFromWire } from "../port/aside.ts"
 import { isCell } from "../port/cell.ts"
@@ -81,7 +82,7 @@ export const NodeRouter = Context.Service<Node, Router>(Node.key)
 /** The same, where the service is at hand. */
 export const routerOf = (node: NodeService): Router => node as Router
 
-export class Router implements NodeService, Host, PeerHost {
+export class Router extends Inspectable.Class implements NodeService, Host, PeerHost {
   readonly nodeId: string
   readonly names: PortNames
   /** By port ID. The node port stands under the bare node ID. */
@@ -124,6 +125,7 @@ export class Router implements NodeService, Host, PeerHost {
     connect: (router: Router) => Network = () => noNetwork,
     drainMillis = defaultDrainMillis
   ) {
+    super()
     this.nodeId = nodeId
     this.names = names
     this.context = context
@@ -137,6 +139,11 @@ export class Router implements NodeService, Host, PeerHost {
 
   get addresses(): ReadonlyArray<string> {
     return this.network.addresses
+  }
+
+  /** What a log or a debugger shows of it: all that it has would be the whole process, with its secrets. */
+  toJSON() {
+    return { _id: "Node", nodeId: this.nodeId, addresses: this.addresses }
   }
 
   /** Milliseconds since 1970, by the node's Clock. */
