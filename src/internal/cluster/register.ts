@@ -24,6 +24,8 @@ export interface Listed {
   readonly runner: string
   /** Whether its node answers. */
   readonly isAlive: boolean
+  /** Whether it is to have shards. */
+  readonly takesPart: boolean
 }
 
 /** A runner is asked again after this part of its lease. */
@@ -49,6 +51,7 @@ export class Register {
   private readonly told = new Map<string, string>()
   /** What this node has otherwise than the runners that were there before it: as long as that is so, it has no part in the cluster. */
   private dissent: string | undefined = undefined
+  private hasWithdrawn = false
 
   constructor(name: string, terms: Terms, effectVersion: string, log: NodeLog) {
     this.family = Global.typed(`effect_mp::cluster::${name}`, Entry)
@@ -117,7 +120,7 @@ export class Register {
       yield* this.leave
       const entry: Entry = { ...this.terms, runner, leaseMillis, effect: this.effectVersion, since: now }
       const scope = yield* Scope.fork(yield* Effect.scope)
-      yield* Scope.provide(this.family.set(address, entry), scope)
+      if (!this.hasWithdrawn) yield* Scope.provide(this.family.set(address, entry), scope)
       this.own = { address, entry, scope }
       this.changed(this.entries)
     })
@@ -131,9 +134,19 @@ export class Register {
     })
   }
 
-  /** Nobody gives it shards any more. It goes on listing itself: its own Sharding enters it again otherwise. */
+  /**
+   * Nobody gives it shards any more. It goes on listing itself, as one that takes no part: its own Sharding enters it again otherwise.
+   */
   get withdraw(): Effect.Effect<void> {
-    return Effect.suspend(() => this.own === undefined ? Effect.void : Scope.close(this.own.scope, Exit.void))
+    return Effect.suspend(() => {
+      this.hasWithdrawn = true
+      return this.own === undefined ? Effect.void : Scope.close(this.own.scope, Exit.void)
+    })
+  }
+
+  /** Whether this node may hold shards. */
+  get takesPart(): boolean {
+    return !this.hasWithdrawn && this.dissent === undefined
   }
 
   /** Whether this node must not hold shards, and why. */
@@ -155,10 +168,13 @@ export class Register {
       : []
     const own = this.own === undefined
       ? []
-      : [{ address: this.own.address, runner: this.own.entry.runner, isAlive: true }]
+      : [{ address: this.own.address, runner: this.own.entry.runner, isAlive: true, takesPart: this.takesPart }]
     return [
       ...own,
-      ...others.map(([address, { runner }]) => ({ address, runner, isAlive: this.isAlive(address) }))
+      ...others.map(([address, { runner }]) => {
+        const isAlive = this.isAlive(address)
+        return { address, runner, isAlive, takesPart: isAlive }
+      })
     ]
   }
 

@@ -30,7 +30,7 @@ const machineKey = (machine: number): string => `machine:${machine}`
 const refail = (cause: unknown): PersistenceError => new PersistenceError({ cause })
 
 const runnersOf = (register: Register): RunnerStorage.Encoded["getRunners"] =>
-  Effect.sync(() => register.listed.map(({ isAlive, runner }) => [runner, isAlive] as const))
+  Effect.sync(() => register.listed.map(({ runner, takesPart }) => [runner, takesPart] as const))
 
 const clientsDoNot = Effect.die(new Error("clients hold no shards"))
 
@@ -53,7 +53,6 @@ export class RunnerLocks {
   private readonly leaseMillis: number
   private readonly context: Context.Context<Global | Node | Scope.Scope>
   private machine: number | undefined = undefined
-  private hasResigned = false
 
   constructor(
     register: Register,
@@ -69,14 +68,7 @@ export class RunnerLocks {
 
   /** Gives all shards to others, in order, and takes none any more. */
   get resign(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.hasResigned = true
-      return this.register.withdraw
-    })
-  }
-
-  private get mayHold(): boolean {
-    return !this.hasResigned && this.register.refusal === undefined
+    return this.register.withdraw
   }
 
   readonly service: RunnerStorage.RunnerStorage["Service"] = RunnerStorage.makeEncoded({
@@ -88,7 +80,9 @@ export class RunnerLocks {
     // Without an answer that has some Sharding asks again at once, when it has looked whether there is something to release.
     acquire: (_address, shards) =>
       Effect.suspend(() =>
-        this.mayHold ? Effect.map(this.leases.acquire(shards.map(shardKey)), (keys) => keys.map(shardOf)) : noShards
+        this.register.takesPart
+          ? Effect.map(this.leases.acquire(shards.map(shardKey)), (keys) => keys.map(shardOf))
+          : noShards
       ),
     refresh: (_address, shards) => this.refresh(shards),
     release: (_address, shard) => this.leases.release(shardKey(shard)),
@@ -101,7 +95,6 @@ export class RunnerLocks {
       this.machine = machine
       const router = yield* NodeRouter
       yield* this.register.enter(address, runner, this.leaseMillis, router.now())
-      if (this.hasResigned) yield* this.register.withdraw
       return machine
     }).pipe(Effect.mapError(refail), Effect.provideContext(this.context))
   }
@@ -122,8 +115,8 @@ export class RunnerLocks {
     return Effect.gen({ self: this }, function*() {
       const held = yield* this.leases.refresh(shards.map(shardKey))
       yield* this.keepMachine
-      // Sharding lets the entities of shards finish that are not held any more, and releases them.
-      return this.mayHold ? held.map(shardOf) : []
+      // Those too that it is to give away: what their entities have in hand counts as long as they are held, and its answers are kept.
+      return held.map(shardOf)
     })
   }
 
