@@ -63,7 +63,8 @@ export interface ClientOptions<out E = never, out R = never> {
   readonly config?: Config | undefined
   /**
    * Where messages are kept that must not be lost, such as `SqlMessageStorage.layer` of Effect; the same for all nodes. Default: nowhere. Then
-   * there are no durable calls, and no workflows.
+   * there are no durable calls, and no workflows. Of the nodes that run entities all have it, or none: one that differs from those before it
+   * takes no part, and says so in its log.
    */
   readonly messages?: Layer.Layer<MessageStorage.MessageStorage, E, R> | undefined
 }
@@ -175,8 +176,9 @@ export const layer = <E = never, R = never>(options: Options<E, R>): Layer.Layer
   Layer.unwrap(Effect.map(settings.check(options), (checked) => {
     const { graceMillis: grace, leaseMillis: lease } = checked.times
     const locks = Global.locks({ name: `effect_mp::cluster::${checked.name}`, voters: options.voters, lease, grace })
+    const terms = { ...checked.terms, messages: options.messages !== undefined }
     return runners.runner<E, R, Global.InvalidLocks, never>(
-      checked,
+      { ...checked, terms },
       options.messages ?? MessageStorage.layerNoop,
       locks
     )

@@ -39,21 +39,21 @@ const three = Effect.gen(function*() {
     Effect.provide(Layer.provide(MessageStorage.MemoryDriver.layer, ShardingConfig.layer()))
   )
   const messages = Layer.succeed(MessageStorage.MessageStorage, storage)
-  const start = (nodeId: string) =>
+  const start = (nodeId: string, kept?: typeof messages) =>
     TestNetwork.start(nodeId, {
       services: Desk.toLayer(Effect.succeed(Desk.of({ book: serve, keep: serve })), { concurrency: "unbounded" }).pipe(
-        Layer.provideMerge(Cluster.layer({ voters, messages })),
+        Layer.provideMerge(Cluster.layer({ voters, messages: kept })),
         Layer.provideMerge(network)
       )
     })
   const [a, b, c] = yield* soon(
-    Effect.all([start("a"), start("b"), start("c")], { concurrency: "unbounded" })
+    Effect.all([start("a", messages), start("b", messages), start("c", messages)], { concurrency: "unbounded" })
   )
   yield* TestNetwork.until(
     "each has its part of the shards",
     Effect.map(Effect.forEach([a, b, c], statusOf), (all) => all.every(({ shards }) => shards.held === 100))
   )
-  return { lines, nodes: [a, b, c] as const, desks: yield* a.run(Desk.client) }
+  return { lines, start, nodes: [a, b, c] as const, desks: yield* a.run(Desk.client) }
 })
 
 describe("durable calls", () => {
@@ -72,6 +72,24 @@ describe("durable calls", () => {
         lines.slice(0, 12).toSorted()
       )
       assert.lengthOf(lines, 2 * ids.length)
+    })
+  )
+
+  test(
+    "are answered although a node has come that keeps none, and takes no part",
+    Effect.gen(function*() {
+      const { desks, lines, start } = yield* three
+      const other = yield* soon(start("other"))
+      yield* TestNetwork.until(
+        "it says what it lacks",
+        Effect.map(
+          statusOf(other),
+          ({ refusal }) => /^[abc] has messages, which this node has not$/.test(refusal ?? "")
+        )
+      )
+      const calls = Array.from({ length: 12 }, (_, n) => desks(`desk${n}`).book({ id: `${n}` }))
+      assert.notInclude(yield* soon(Effect.all(calls, { concurrency: "unbounded" })), "other")
+      assert.lengthOf(lines, 2 * calls.length)
     })
   )
 

@@ -17,6 +17,8 @@ export const Entry = Schema.Struct({
   shardsPerGroup: Schema.Number,
   /** All groups of shards that there are, sorted. */
   groups: Schema.Array(Schema.String),
+  /** Whether it keeps messages for durable calls. Clients leave it open. */
+  messages: Schema.optionalKey(Schema.Boolean),
   leaseMillis: Schema.Number,
   /** The version of `effect`. */
   effect: Schema.String,
@@ -26,7 +28,7 @@ export const Entry = Schema.Struct({
 export type Entry = typeof Entry.Type
 
 /** What has to be the same on all nodes. */
-export type Terms = Pick<Entry, "format" | "shardsPerGroup" | "groups">
+export type Terms = Pick<Entry, "format" | "shardsPerGroup" | "groups" | "messages">
 
 /** In words, what one side has otherwise than the other; `undefined` where they agree. */
 export const difference = (theirs: Terms, ours: Terms): string | undefined => {
@@ -35,8 +37,12 @@ export const difference = (theirs: Terms, ours: Terms): string | undefined => {
     ["format", theirs.format, ours.format],
     ["shardsPerGroup", theirs.shardsPerGroup, ours.shardsPerGroup],
     ["availableShardGroups", groups(theirs), groups(ours)]
-  ].filter(([, their, our]) => their !== our)
-  return told.length === 0 ? undefined : told.map(([name, their, our]) => `${name} ${their} and not ${our}`).join(", ")
+  ].filter(([, their, our]) => their !== our).map(([name, their, our]) => `${name} ${their} and not ${our}`)
+  // Whose shards have no place for them leaves the durable calls of their entities undone.
+  if (theirs.messages !== undefined && ours.messages !== undefined && theirs.messages !== ours.messages) {
+    told.push(theirs.messages ? "messages, which this node has not" : "no messages, which this node has")
+  }
+  return told.length === 0 ? undefined : told.join(", ")
 }
 
 /** What all go by: the terms of the runner that has been there for longest. */

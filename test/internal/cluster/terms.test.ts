@@ -19,6 +19,10 @@ describe("the terms of runners", () => {
       difference({ format: 2, shardsPerGroup: 300, groups: ["default", "gpu"] }, terms),
       "format 2 and not 1, availableShardGroups default, gpu and not default"
     )
+    const [some, none] = [{ ...terms, messages: true }, { ...terms, messages: false }]
+    assert.strictEqual(difference(some, none), "messages, which this node has not")
+    assert.strictEqual(difference(none, some), "no messages, which this node has")
+    assert.isUndefined(difference(some, terms), "a client goes by either")
   })
 
   it("that are in force are those of the runner that has been there for longest, and of two the same for all who look", () => {
