@@ -87,6 +87,8 @@ describe("durable calls", () => {
           ({ refusal }) => /^[abc] has messages, which this node has not$/.test(refusal ?? "")
         )
       )
+      const [lacked = ""] = yield* other.run(Node.lacks)
+      assert.match(lacked, /^a part in cluster cluster: [abc] has messages, which this node has not$/)
       const calls = Array.from({ length: 12 }, (_, n) => desks(`desk${n}`).book({ id: `${n}` }))
       assert.notInclude(yield* soon(Effect.all(calls, { concurrency: "unbounded" })), "other")
       assert.lengthOf(lines, 2 * calls.length)

@@ -24,8 +24,8 @@ export interface Listed {
   readonly runner: string
   /** Whether its node answers. */
   readonly isAlive: boolean
-  /** Whether it is to have shards. */
-  readonly takesPart: boolean
+  /** Whether shards are for it. */
+  readonly getsShards: boolean
 }
 
 /** A runner is asked again after this part of its lease. */
@@ -135,7 +135,7 @@ export class Register {
   }
 
   /**
-   * Nobody gives it shards any more. It goes on listing itself, as one that takes no part: its own Sharding enters it again otherwise.
+   * Nobody gives it shards any more. It goes on listing itself, as one that gets none: its own Sharding enters it again otherwise.
    */
   get withdraw(): Effect.Effect<void> {
     return Effect.suspend(() => {
@@ -166,16 +166,15 @@ export class Register {
         address !== this.own?.address && difference(entry, this.terms) === undefined
       )
       : []
-    const own = this.own === undefined
-      ? []
-      : [{ address: this.own.address, runner: this.own.entry.runner, isAlive: true, takesPart: this.takesPart }]
-    return [
-      ...own,
-      ...others.map(([address, { runner }]) => {
-        const isAlive = this.isAlive(address)
-        return { address, runner, isAlive, takesPart: isAlive }
-      })
-    ]
+    const told = others.map(([address, { runner }]) => {
+      const isAlive = this.isAlive(address)
+      return { address, runner, isAlive, getsShards: isAlive }
+    })
+    if (this.own === undefined) return told
+    const { address, entry: { runner } } = this.own
+    // Somebody has to have them: with nobody else there they stay where they are until this runner closes.
+    const getsShards = !this.hasWithdrawn || !told.some(({ getsShards }) => getsShards)
+    return [{ address, runner, isAlive: true, getsShards }, ...told]
   }
 
   private changed(entries: ReadonlyMap<string, Entry>): void {

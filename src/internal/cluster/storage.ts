@@ -30,7 +30,7 @@ const machineKey = (machine: number): string => `machine:${machine}`
 const refail = (cause: unknown): PersistenceError => new PersistenceError({ cause })
 
 const runnersOf = (register: Register): RunnerStorage.Encoded["getRunners"] =>
-  Effect.sync(() => register.listed.map(({ runner, takesPart }) => [runner, takesPart] as const))
+  Effect.sync(() => register.listed.map(({ getsShards, runner }) => [runner, getsShards] as const))
 
 const clientsDoNot = Effect.die(new Error("clients hold no shards"))
 
@@ -115,8 +115,8 @@ export class RunnerLocks {
     return Effect.gen({ self: this }, function*() {
       const held = yield* this.leases.refresh(shards.map(shardKey))
       yield* this.keepMachine
-      // Those too that it is to give away: what their entities have in hand counts as long as they are held, and its answers are kept.
-      return held.map(shardOf)
+      // Those too that are for others now: what their entities have in hand counts as long as they are held, and its answers are kept.
+      return this.register.refusal === undefined ? held.map(shardOf) : []
     })
   }
 

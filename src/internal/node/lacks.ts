@@ -15,6 +15,9 @@ export const lacksOf = ({ isDraining, network, observed }: Router): ReadonlyArra
   ...observed.seeding?.isCutOff === true ? ["not joined: no seed has answered yet"] : [],
   ...observed.lacks,
   ...lackedVotes(observed),
+  ...observed.clusters.flatMap(({ name, refusal }) =>
+    refusal === null ? [] : [`a part in cluster ${name}: ${refusal}`]
+  ),
   // As long as nothing is known that could be named.
   ...observed.hasStarted === false && observed.lacks.length === 0 ? ["starting"] : []
 ]
