@@ -866,7 +866,7 @@ export const gauges: Effect.Effect<Gauges, never, Node> = Effect.map(NodeRouter,
  * A node that is to be part of a network (`Global.layer`) has to find it first; one that drains is not ready any more, nor is one that listens only
  * at servers which are away (`Transport.layerNats`). A node that votes in locks (`Global.locks`) is ready when it grants keys, one lease after its
  * start: so whoever restarts nodes one after the other, and waits for each, always leaves a majority. One that runs entities (`Cluster.layer`) is ready
- * as long as it has a majority of the voters. Of a node that `emp run` runs all services have to be up.
+ * as long as it takes part in it, and has a majority of the voters. Of a node that `emp run` runs all services have to be up.
  *
  * **Example** (A node by itself lacks nothing)
  *
