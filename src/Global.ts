@@ -1508,8 +1508,9 @@ export type InvalidLocks = lockRules.InvalidLocks
  *
  * | what happens to an owner                         | others may have its keys                          |
  * | ------------------------------------------------ | ------------------------------------------------- |
- * | it releases them, its scope closes, its node stops | at once                                           |
- * | its process is killed, or a link with it is reset  | after the `grace` (default: 5 seconds)            |
+ * | it releases them, or its scope closes              | at once                                           |
+ * | its node stops, and it has done neither            | after the `grace` (default: 5 seconds)            |
+ * | its process is killed, or a link with it is reset  | after the `grace`                                 |
  * | it is silent: cut off, frozen, without power       | after the `lease` (default: 15 seconds)           |
  *
  * A voter that starts grants nothing for one lease, since it does not know any more what it has granted: so does a network that starts. What an

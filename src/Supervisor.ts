@@ -217,7 +217,8 @@ interface SignificantChild {
 export interface Limits {
   /**
    * How many restarts within `period` are allowed, of all children together; one more ends the supervisor. Default: 1, as
-   * in OTP; where a child has a schedule, whose delays pace the restarts, 10.
+   * in OTP; where a child has a schedule, whose delays pace the restarts, 10. With `Infinity` and no schedule, restarts of one child are
+   * 10 ms apart at least.
    */
   readonly intensity?: number | undefined
   /** The time that `intensity` counts in. Default: 5 seconds, as in OTP; where a child has a schedule, 1 minute. */
@@ -1526,7 +1527,7 @@ export const failover: {
  *
  * Without a link to any of the nodes all are tried, again and again, for as long as it takes. Meanwhile the child is `waiting`: that is no
  * crash, and uses up none of its supervisor's restarts; the loss of a node that it ran on is one restart. The first time its port is known
- * at once, and keeps what is sent to it while its node is dialled.
+ * at once, and keeps what is sent to it while its node is dialled. A node that drains is waited for as well, until it has begun anew.
  *
  * The port is linked: it ends when the supervisor does, when the supervisor's node does, and when the link between the two nodes is
  * lost. Outside of a supervisor it is linked to this node, and ends with the scope.

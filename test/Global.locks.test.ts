@@ -147,7 +147,8 @@ describe("a key is free", () => {
         assert.strictEqual(waiting.leases.length, 1)
       }))
   free("its owner's scope closes", (_, { close }) => close, 0)
-  free("the owner's node stops", (_, { node }) => node.stop, 0)
+  free("its owner's scope closes, and then its node stops", (_, { close, node }) => Effect.andThen(close, node.stop), 0)
+  free("the owner's node stops, and its scope has not closed", (_, { node }) => node.stop, 2)
   free("the owner's process is killed", (_, { node }) => node.kill, 2)
   free("the owner's links are reset and it is never heard of again", (id) =>
     Effect.andThen(

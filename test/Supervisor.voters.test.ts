@@ -88,6 +88,8 @@ const makeParty = (
   return { add, die, join, joinAll, nodes, now, parts, running, runs, runsOn, neverTwice, takePart }
 }
 
+type Party = ReturnType<typeof makeParty>
+
 /** Voters that do not take part. */
 const others = ["x", "y", "z"]
 
@@ -277,6 +279,29 @@ describe("a failover service with voters", () => {
       yield* runsOn("b")
       assert.isTrue(neverTwice())
     }))
+
+  const ways = [
+    ["stops", ({ parts }: Party) => parts.get("a")!.stop.pipe(TestNetwork.within("3 seconds"))],
+    ["stops without having stopped its part", () => Effect.void]
+  ] as const
+  for (const [how, before] of ways) {
+    test(`is not started elsewhere before the grace is over when its node ${how}, and it takes longer than that`, () =>
+      Effect.gen(function*() {
+        const slow = (node: string) => node === "a" ? Effect.sleep("40 seconds") : Effect.void
+        const party = makeParty({ shutdown: "1 second" }, slow)
+        const { joinAll, neverTwice, nodes, now, running, runs, runsOn } = party
+        yield* joinAll
+        yield* runsOn("a")
+        yield* before(party)
+        yield* nodes.get("a")!.stop
+        yield* TestClock.adjust("1800 millis")
+        assert.strictEqual(running(), "a")
+        // Its process has ended, some time after its node.
+        const ended = runs[0]!.to = yield* now
+        assert.isBelow((yield* runsOn("b")) - ended, 2_000)
+        assert.isTrue(neverTwice())
+      }))
+  }
 
   test("is interrupted in the middle of a message when its lease runs out, whatever its time to stop", () =>
     Effect.gen(function*() {

@@ -446,6 +446,30 @@ describe("the checkers", () => {
     assert.isUndefined(violation(good))
   })
 
+  it("find nothing wrong with a node that has drained, and cleans up after calls that somebody ended", () => {
+    const port = "b#work"
+    assert.isUndefined(violation([
+      { _tag: "Started", life: "a/1", node: "a" },
+      { _tag: "Started", life: "b/1", node: "b" },
+      { _tag: "RpcServes", life: "b/1", port, isWorker: false },
+      { _tag: "RpcClient", life: "a/1", client: "rc" },
+      ...["r1", "r2"].flatMap((call): ReadonlyArray<Event> => [
+        { _tag: "RpcAsked", life: "a/1", call, client: "rc", kind: "answer", n: 21, port },
+        { _tag: "RpcBegan", life: "b/1", call, server: port }
+      ]),
+      { _tag: "Draining", life: "b/1" },
+      { _tag: "RpcEnds", life: "b/1", port },
+      { _tag: "RpcOver", life: "a/1", call: "r1", how: "killed", port, reason: [] },
+      { _tag: "Drained", life: "b/1", isDone: true },
+      { _tag: "RpcOver", life: "a/1", call: "r2", how: "killed", port, reason: [] },
+      ...["r1", "r2"].flatMap((call): ReadonlyArray<Event> => [
+        { _tag: "RpcStopped", life: "b/1", call },
+        { _tag: "RpcDone", life: "b/1", call }
+      ]),
+      { _tag: "RpcServed", life: "b/1", port, reason: [] }
+    ]))
+  })
+
   it.each(bad)("%s: %s", (checker, _, events) => {
     assert.strictEqual(violation(events)?.checker, checker)
   })

@@ -5,6 +5,7 @@
 import { type Checker, text } from "./checker.ts"
 import type { Event, Life } from "./trace.ts"
 
+type Began = Extract<Event, { readonly _tag: "RpcBegan" }>
 type Over = Extract<Event, { readonly _tag: "RpcOver" }>
 
 /** A call, where its handler runs or ran, and what has become of it. */
@@ -12,7 +13,11 @@ interface Call {
   readonly call: string
   readonly caller: Life
   server: Life | undefined
+  /** The port of the rpc server that it began at. */
+  port: string | undefined
   isDone: boolean
+  /** Its caller has its end. */
+  isOver: boolean
   hasGivenUp: boolean
   wasRefused: boolean
 }
@@ -26,6 +31,8 @@ export const drains = (): Checker => {
   const touched = new Set<string>()
   const drain = new Map<Life, "goes on" | "is done" | "took too long">()
   const calls = new Map<string, Call>()
+  /** Servers that somebody ends: drains leave it to those how long that takes. Their callers hear of it. */
+  const ending = new Set<string>()
   let hasTwins = false
 
   /** Nothing is promised to a node's own callers, to other kinds of nodes, and where a link may have been lost. */
@@ -38,14 +45,16 @@ export const drains = (): Checker => {
 
   const inHand = (life: Life): string | undefined => {
     for (const call of calls.values()) {
-      if (call.server !== life || call.isDone || call.hasGivenUp || !isPromised(call)) continue
+      if (call.server !== life || call.isDone || call.isOver || call.hasGivenUp || !isPromised(call)) continue
+      if (call.port !== undefined && ending.has(call.port)) continue
       return `${life} has drained, and ${call.call} is still at work there`
     }
     return undefined
   }
 
-  const begins = (call: Call, life: Life): string | undefined => {
+  const begins = (call: Call, { life, server }: Began): string | undefined => {
     call.server = life
+    call.port = server
     if (call.wasRefused) return `${call.call} began at ${life}, and had been refused since its node drains`
     return drain.get(life) === "is done" && isPromised(call)
       ? `${call.call} began at ${life}, which had drained`
@@ -53,6 +62,7 @@ export const drains = (): Checker => {
   }
 
   const ends = (call: Call, over: Over): string | undefined => {
+    call.isOver = true
     if (over.how !== "killed") return undefined
     const { server } = call
     const ended = `${call.call} ended with ${text(over.reason)}`
@@ -82,9 +92,24 @@ export const drains = (): Checker => {
       case "Drained":
         drain.set(event.life, event.isDone ? "is done" : "took too long")
         return event.isDone ? inHand(event.life) : undefined
+      case "RpcServes":
+        ending.delete(event.port)
+        return undefined
+      case "RpcEnds":
+        ending.add(event.port)
+        return undefined
       case "RpcAsked": {
         const { call, life: caller } = event
-        calls.set(call, { call, caller, server: undefined, isDone: false, hasGivenUp: false, wasRefused: false })
+        calls.set(call, {
+          call,
+          caller,
+          server: undefined,
+          port: undefined,
+          isDone: false,
+          isOver: false,
+          hasGivenUp: false,
+          wasRefused: false
+        })
         return undefined
       }
     }
@@ -92,7 +117,7 @@ export const drains = (): Checker => {
     if (call === undefined) return undefined
     switch (event._tag) {
       case "RpcBegan":
-        return begins(call, event.life)
+        return begins(call, event)
       case "RpcDone":
         call.isDone = true
         return undefined

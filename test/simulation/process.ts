@@ -204,7 +204,10 @@ export class Process {
     const { emit, life } = this.options
     // As a program that is told to stop: nothing new begins in a scope that closes, however long that takes.
     const leave = Effect.sync(() => this.workload?.leave())
-    this.fork(Effect.andThen(this.drained, Effect.andThen(leave, Scope.close(this.scope, Exit.void))), (exit) => {
+    const closed = Effect.andThen(leave, Scope.close(this.scope, Exit.void))
+    // It is there for a little longer than its node.
+    const gone = Effect.suspend(() => this.workload?.service?.gone ?? Effect.void)
+    this.fork(Effect.andThen(this.drained, Effect.andThen(closed, gone)), (exit) => {
       this.state = "stopped"
       emit({ _tag: "Stopped", life })
       if (Exit.isFailure(exit)) emit({ _tag: "Leaked", what: `${life} did not stop in order: ${String(exit.cause)}` })

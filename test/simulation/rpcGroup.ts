@@ -4,11 +4,13 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as EffectRpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Port from "../../src/Port.ts"
 import type { Member } from "./member.ts"
 import { OnPurpose } from "./onPurpose.ts"
 import type { SeededRandom } from "./random.ts"
@@ -62,9 +64,9 @@ export class Handlers {
   private told({ call }: Asked): Effect.Effect<void, never, Scope.Scope> {
     const { emit, life } = this.member
     return Effect.acquireRelease(
-      Effect.sync(() => {
+      Effect.map(Effect.serviceOption(Port.Self), (self) => {
         this.working++
-        emit({ _tag: "RpcBegan", life, call })
+        emit({ _tag: "RpcBegan", life, call, ...Option.isSome(self) ? { server: self.value } : {} })
       }),
       () =>
         Effect.sync(() => {

@@ -44,6 +44,16 @@ export class RpcServers {
     this.serialization = serialization
     this.run = run
     this.handlers = new Handlers(member, random)
+    this.noteEnds()
+  }
+
+  private noteEnds(): void {
+    const { member: { emit, life }, router, servers } = this
+    const ending = router.ending.bind(router)
+    router.ending = (receiver, exit) => {
+      if (servers.has(receiver.id)) emit({ _tag: "RpcEnds", life, port: receiver.id })
+      ending(receiver, exit)
+    }
   }
 
   /** How many handlers are at work. */

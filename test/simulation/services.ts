@@ -97,7 +97,8 @@ export class ServiceUser {
         this.present--
         emit({ _tag: "ServiceOver", life, service, run })
       })
-      yield* Effect.acquireRelease(up, () => Effect.andThen(this.pause, over))
+      // A process that stops may not wait for it, if it takes longer than the service's time to stop.
+      yield* Effect.acquireRelease(up, () => Effect.andThen(this.release, over))
       // Some starts take longer than the lease may last.
       yield* random.chance(0.2) ? this.takeTime(random.between(1, 2 * graceMillis)) : this.pause
       return yield* Port.make({
@@ -113,8 +114,12 @@ export class ServiceUser {
   }
 
   private get pause(): Effect.Effect<void> {
+    return Effect.raceFirst(this.release, Deferred.await(this.hurry))
+  }
+
+  private get release(): Effect.Effect<void> {
     const { random } = this
-    return Effect.suspend(() => random.chance(0.5) ? Effect.void : this.takeTime(random.between(1, slowest)))
+    return Effect.suspend(() => random.chance(0.5) ? Effect.void : Effect.sleep(random.between(1, slowest)))
   }
 
   private get disturb(): Effect.Effect<void, never, Services> {
@@ -155,6 +160,11 @@ export class ServiceUser {
   leave(): void {
     this.rest()
     Deferred.doneUnsafe(this.hurry, Effect.void)
+  }
+
+  /** Waits until nothing of the service is left here. */
+  get gone(): Effect.Effect<void> {
+    return Effect.whileLoop({ while: () => this.present > 0, body: () => Effect.sleep(1), step: () => {} })
   }
 
   get stop(): Effect.Effect<void> {

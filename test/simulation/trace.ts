@@ -149,6 +149,8 @@ export type Event =
   // ---- rpc
   /** A server is there; `isWorker`: it is registered in the group of workers as long as it lives. */
   | { readonly _tag: "RpcServes"; readonly life: Life; readonly port: string; readonly isWorker: boolean }
+  /** It begins to end: its handlers are interrupted, and may take time for their cleanup. */
+  | { readonly _tag: "RpcEnds"; readonly life: Life; readonly port: string }
   | { readonly _tag: "RpcServed"; readonly life: Life; readonly port: string; readonly reason: Reason }
   /** A client is there; `isShared`: its connections may be as old as the process. */
   | { readonly _tag: "RpcClient"; readonly life: Life; readonly client: string; readonly isShared?: boolean }
@@ -162,8 +164,8 @@ export type Event =
     readonly n: number
     readonly port: string | undefined
   }
-  /** The handler of a call begins. */
-  | { readonly _tag: "RpcBegan"; readonly life: Life; readonly call: string }
+  /** The handler of a call begins; `server`: where that is an rpc server, its port. */
+  | { readonly _tag: "RpcBegan"; readonly life: Life; readonly call: string; readonly server?: string }
   /** It was interrupted. */
   | { readonly _tag: "RpcStopped"; readonly life: Life; readonly call: string }
   /** It is done, and has released what it had. */

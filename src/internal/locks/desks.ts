@@ -27,8 +27,15 @@ interface Known {
   readonly unwatch: () => void
 }
 
-/** What says that the process of the other side is gone, or cut off: it may live, but it is not merely slow. */
-const breaks: ReadonlySet<LinkErrorReason | undefined> = new Set<LinkErrorReason>(["link_lost", "replaced"])
+/**
+ * What says that the process of the other side is gone, or cut off, or about to end: it may live, but it is not merely slow. A node that stops
+ * in order ends the owners that nobody else has ended: what those hold may be in use, by something that takes longer to stop.
+ */
+const breaks: ReadonlySet<LinkErrorReason | undefined> = new Set<LinkErrorReason>([
+  "link_lost",
+  "node_left",
+  "replaced"
+])
 
 class Desks {
   readonly rules: Rules
@@ -148,11 +155,10 @@ class Desks {
   /** An owner has ended, or the link with its node. What waits at its desks comes too late. */
   private lost(owner: string, known: Known, exit: PortExit): void {
     this.owners.delete(owner)
-    const reason = reasonFromExit(exit)
     for (const desk of known.desks) desk.kill(reasons.shutdown("its owner is gone"))
     const why = linkErrorOf(exit)
-    if (!isTagged(reason, "transport_error") || why === "node_left") this.voter.ended(owner)
-    else if (breaks.has(why)) this.voter.broke(owner, this.router.monotonic())
+    if (breaks.has(why)) this.voter.broke(owner, this.router.monotonic())
+    else if (!isTagged(reasonFromExit(exit), "transport_error")) this.voter.ended(owner)
   }
 }
 

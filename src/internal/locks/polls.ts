@@ -62,6 +62,7 @@ export class Polls implements NodeListener {
     // What is no message of a voter is none of the owner's business.
     this.port.onDefault(() => {})
     this.port.watch(() => this.end())
+    router.drain.lasting.add(this.port)
     router.listeners.add(this)
     for (const voter of rules.voters) this.reach(voter)
   }
@@ -282,6 +283,7 @@ export class Polls implements NodeListener {
     if (this.isOver) return
     this.isOver = true
     this.router.listeners.delete(this)
+    this.router.drain.lasting.delete(this.port)
     this.waking?.cancel()
     for (const { key } of this.owner.held(this.now)) for (const lost of this.losses) lost(key)
     for (const waiting of Array.from(this.decisions.values())) for (const tell of waiting) tell(undefined)

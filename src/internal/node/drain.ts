@@ -62,6 +62,8 @@ export interface DrainHost {
 export class Drain {
   /** Told when it begins: what others choose this node for is to go. */
   readonly listeners = new Set<() => void>()
+  /** Ports that other ports need for their end, as what they hold is given back by them: the node ends those when the others have ended. */
+  readonly lasting = new Set<Receiver>()
   /** So long it may take, if whoever asks for it does not say. */
   timeoutMillis: number
   private readonly host: DrainHost
@@ -249,8 +251,15 @@ export class Drain {
 
   /** Ends all ports. Those that monitor them are told before the links end. */
   private get endPorts(): Effect.Effect<void> {
+    return Effect.andThen(
+      this.endThose((cell) => !this.lasting.has(cell)),
+      this.endThose((cell) => this.lasting.has(cell))
+    )
+  }
+
+  private endThose(which: (cell: Cell) => boolean): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const cells = this.endable
+      const cells = this.endable.filter(which)
       if (cells.length === 0) return Effect.void
       const ended = Deferred.makeUnsafe<void>()
       this.ending = { cells: new Set(cells), ended: () => Deferred.doneUnsafe(ended, Effect.void) }

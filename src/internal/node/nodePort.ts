@@ -257,5 +257,6 @@ const tie = (router: Router, child: Receiver, owner: string): void => {
   if (router.observed.roleOf(child.id) === undefined) {
     router.observed.role(child.id, { kind: "child", what: `of ${owner}` })
   }
-  router.drain.endWhenDone(child)
+  // One of this node goes with it, as its supervisor does.
+  if (nodeOf(owner) !== router.nodeId) router.drain.endWhenDone(child)
 }

@@ -18,7 +18,7 @@ import { type Router, Witness } from "../node/router.ts"
 import { isPortId, nodeOf } from "../values/portId.ts"
 import { exitFromReason, isForeseen, Killed, type PortExit, reasonFromCause, reasons } from "../values/reason.ts"
 import { isStartError } from "./errors.ts"
-import { Memory, Parent, Starter } from "./spawnOn.ts"
+import { Memory, Parent, Starter, unreachable } from "./spawnOn.ts"
 import type { CheckedChild, ChildType } from "./spec.ts"
 
 /** What a start answers that has nothing to supervise. Documented as `Supervisor.ignore`. */
@@ -176,6 +176,8 @@ export class Child {
   private startFailed(cause: Cause.Cause<unknown>): void {
     const error = Cause.squash(cause)
     if (isStartError(error) || error instanceof Killed || isForeseen(reasonFromCause(cause))) return
+    // It waits for its nodes, which its supervisor says.
+    if (unreachable(cause) !== undefined) return
     this.crashed(`the child ${this.spec.id} could not be started`, cause)
   }
 

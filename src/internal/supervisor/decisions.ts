@@ -99,3 +99,10 @@ export const countRestart = ({ intensity, periodMillis }: Limit, restarts: Resta
 
 /** Whether the last restart was one too many. */
 export const isTooMany = ({ intensity }: Limit, restarts: Restarts): boolean => restarts.count > intensity
+
+/** Where any number of restarts is allowed, and no schedule says when, those of one child are so far apart. */
+const unlimitedMillis = 10
+
+/** When a restart may be that has no schedule, where the last one of its child was or is due at `last`. */
+export const nextRestart = ({ intensity }: Limit, last: number | undefined, now: number): number =>
+  intensity === Infinity && last !== undefined ? Math.max(now, last + unlimitedMillis) : now

@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import { Killed, type PortExit, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
-import { countRestart, decide, groupOf, isTooMany, noRestarts } from "./decisions.ts"
+import { countRestart, decide, groupOf, isTooMany, type Limit, nextRestart, noRestarts } from "./decisions.ts"
 import type { Refusal } from "./errors.ts"
 import { type CheckedChild, spent } from "./spec.ts"
 import {
@@ -148,10 +148,15 @@ const tryAgain = (before: State, members: ReadonlyArray<string>, cause: Cause, n
   if (cause.isAway === true) return waitForNode(before, members, cause)
   const state = count(before, cause.id, now)
   if (state === undefined) return giveUp(before, cause)
-  return find(state, cause.id)?.spec.schedule === undefined
-    ? restartAfter(state, members, cause, 0)
-    : workOn(state, { _tag: "Pace", members, cause }, { _tag: "Pace", cause, now })
+  const child = find(state, cause.id)
+  if (child?.spec.schedule !== undefined) {
+    return workOn(state, { _tag: "Pace", members, cause }, { _tag: "Pace", cause, now })
+  }
+  const due = nextRestart(limitOf(state), child?.due, now)
+  return restartAfter(set(state, cause.id, { due }), members, cause, due - now)
 }
+
+const limitOf = ({ options }: State): Limit => options.perChild ?? options
 
 /** Counts one more restart: of all children together, or where they have limits of their own, of this one. `undefined`: one too many. */
 const count = (state: State, id: string, now: number): State | undefined => {

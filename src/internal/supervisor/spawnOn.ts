@@ -12,7 +12,7 @@ import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { type NodeListener, NodeRouter, type Router, type Witness } from "../node/router.ts"
 import { nameOf } from "../values/portId.ts"
-import { isTagged, Killed, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
+import { isEndOfNode, isTagged, Killed, type PortExit, reasonFromExit, reasons } from "../values/reason.ts"
 
 /**
  * What the starts of one child remember. Nothing of the child itself: ports that outlive the child hold this memory.
@@ -59,9 +59,11 @@ export class Memory implements Witness {
     return forget
   }
 
-  /** Whether a port ended because its node could never be reached: that says nothing about the port. */
+  /** Whether a port ended because its node could never be reached, or took nothing new: that says nothing about the port. */
   wasUnreached(port: string, exit: PortExit): boolean {
-    return this.unreached.has(port) && isTagged(reasonFromExit(exit), "transport_error")
+    const reason = reasonFromExit(exit)
+    return this.unreached.has(port) &&
+      (isTagged(reason, "transport_error") || isTagged(reason, "no_such_port") || isEndOfNode(reason))
   }
 
   sawEnd(port: string, exit: PortExit): void {
@@ -88,38 +90,46 @@ export const Starter = Context.Reference<Memory | undefined>("effect-mp/Supervis
   defaultValue: () => undefined
 })
 
-/** There is no link to any of the nodes that a child is to be started on again. */
+/** Whether a node makes ports for this one: there is a link to it, and it is not about to stop. This node does until its end. */
+const makesPorts = (router: Router, node: string): boolean =>
+  node === router.nodeId || router.isUp(node) && !router.drains(node)
+
+/** None of the nodes that a child is to be started on again makes ports: there is no link to it, or it is about to stop. */
 class Unreachable {
   readonly nodes: ReadonlyArray<string>
-  constructor(nodes: ReadonlyArray<string>) {
+  /** Those that there is a link to, and that are about to stop. */
+  readonly draining: ReadonlyArray<string>
+  constructor(nodes: ReadonlyArray<string>, draining: ReadonlyArray<string>) {
     this.nodes = nodes
+    this.draining = draining
   }
 }
 
-/** How a child could not be started since there is no link to its nodes; `undefined` if its start has failed in another way. */
+/** How a child could not be started since none of its nodes made it; `undefined` if its start has failed in another way. */
 export const unreachable = (cause: Cause.Cause<unknown>): Exit.Exit<never, Killed> | undefined => {
   const away = cause.reasons.find((reason) => reason._tag === "Die" && reason.defect instanceof Unreachable)
   if (away?._tag !== "Die" || !(away.defect instanceof Unreachable)) return undefined
-  const { nodes } = away.defect
+  const { draining, nodes } = away.defect
   const [node = ""] = nodes
-  const text = nodes.length === 1 ? "there is no link to it" : `there is no link to any of ${nodes.join(", ")}`
+  const missing = nodes.length === 1 ? "it" : `any of ${nodes.join(", ")}`
+  const text = draining.length === 0 ? `there is no link to ${missing}` : `${draining.join(", ")} drains`
   return Exit.fail(new Killed({ port: node, reason: reasons.transport_error(node, text) }))
 }
 
 /** How long to wait before nodes are tried again that there is no link to: twice as long each time. */
 const waitMillis = { first: 1000, longest: 10_000 }
 
-/** Tries to reach the nodes that a child is to be on, and waits until there is a link to one of them, but not for ever. */
+/** Tries to reach the nodes that a child is to be on, and waits until one of them makes ports, but not for ever. */
 export const awaitLink = (router: Router, memory: Memory): Effect.Effect<void> =>
   Effect.suspend(() => {
     const nodes = memory.wanted
-    const isUp = (): boolean => nodes.some((node) => router.isUp(node))
+    const isThere = (): boolean => nodes.some((node) => makesPorts(router, node))
     const linked = Effect.callback<void>((resume) => {
-      if (isUp()) return resume(Effect.void)
+      if (isThere()) return resume(Effect.void)
       const leave = (): boolean => router.listeners.delete(listener)
       const listener = {
         up: () => {
-          if (isUp() && leave()) resume(Effect.void)
+          if (isThere() && leave()) resume(Effect.void)
         },
         down: () => {}
       }
@@ -130,6 +140,7 @@ export const awaitLink = (router: Router, memory: Memory): Effect.Effect<void> =
     const delay = Math.min(waitMillis.longest, waitMillis.first * 2 ** Math.min(10, memory.waits++))
     return Effect.asVoid(Effect.timeoutOption(linked, delay))
   })
+
 /** In the starts of a supervisor's children: its port. */
 export const Parent = Context.Reference<string | undefined>("effect-mp/Supervisor/Parent", {
   defaultValue: () => undefined
@@ -149,8 +160,7 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     // A start may spawn several, each on nodes of its own.
     const what = JSON.stringify([fn.name, nodes])
     const last = starter?.lastNodes.get(what)
-    const isThere = (node: string | undefined): node is string =>
-      node !== undefined && router.isUp(node) && (node === router.nodeId || !router.drains(node))
+    const isThere = (node: string | undefined): node is string => node !== undefined && makesPorts(router, node)
     // If there is no link to any of them, the attempt to spawn makes one.
     const next = nodes[(last === undefined ? 0 : nodes.indexOf(last) + 1) % nodes.length]
     const node = isThere(last) ? last : nodes.find(isThere) ?? next
@@ -159,7 +169,9 @@ export const spawnOn = <Args extends ReadonlyArray<unknown>, M extends Port.Mess
     if (starter !== undefined) {
       if (isBlind) starter.wanted = nodes
       // Its supervisor waits for them, beside all else that it does. The first time nobody knows yet whether they are there.
-      if (isBlind && last !== undefined) return yield* Effect.die(new Unreachable(nodes))
+      if (isBlind && last !== undefined) {
+        return yield* Effect.die(new Unreachable(nodes, nodes.filter((node) => router.drains(node))))
+      }
       if (!isBlind) starter.waits = 0
     }
     starter?.lastNodes.set(what, node)

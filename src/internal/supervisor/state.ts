@@ -33,6 +33,8 @@ export interface ChildState {
   readonly flight: "first" | "again" | undefined
   /** Its own restarts, where they are counted for each child alone. */
   readonly own: Restarts | undefined
+  /** When its last restart was or is due, where nothing else says how fast they may follow each other. */
+  readonly due: number | undefined
 }
 
 /** The child that a restart is made for, and its end or its failed start. */
@@ -191,7 +193,8 @@ export const add = (state: State, spec: CheckedChild): State => ({
     restarts: 0,
     group: undefined,
     flight: undefined,
-    own: undefined
+    own: undefined,
+    due: undefined
   })
 })
 

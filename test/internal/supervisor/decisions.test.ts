@@ -7,6 +7,7 @@ import {
   isOrderly,
   isRestarted,
   isTooMany,
+  nextRestart,
   noRestarts,
   type RestartType
 } from "../../../src/internal/supervisor/decisions.ts"
@@ -84,6 +85,21 @@ describe("restarts", () => {
       assert.strictEqual(allowed.length, tooMany < 0 ? times.length : tooMany + 1)
     }
   )
+})
+
+describe("a restart without a schedule", () => {
+  for (
+    const [intensity, last, expected] of [
+      [1, 999, 1000],
+      [Infinity, undefined, 1000],
+      [Infinity, 0, 1000],
+      [Infinity, 995, 1005],
+      [Infinity, 1000, 1010]
+    ] as const
+  ) {
+    it(`of ${intensity} allowed is at ${expected} where the last one was at ${last}`, () =>
+      assert.strictEqual(nextRestart({ intensity, periodMillis: 5000 }, last, 1000), expected))
+  }
 })
 
 describe("the end of a significant child", () => {
