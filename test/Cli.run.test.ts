@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { copyFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { empHere } from "./empHere.ts"
 import { makeFolderInside } from "./folders.ts"
 import { isAlive, startEmp } from "./processes.ts"
 import { gone, hang, nthWorker, ports, startWatched, talk } from "./watched.ts"
@@ -121,7 +122,7 @@ describe("the watchdog of emp run", () => {
     // Each is a warning in the log.
     const strangers = Array.from(
       { length: 3 },
-      () => startEmp(["status", "--seed", address, "--timeout", "30"], { EMP_SECRET: "wrong" }).exits()
+      () => empHere(["status", "--seed", address, "--timeout", "30"], { EMP_SECRET: "wrong" })
     )
     assert.deepStrictEqual((await Promise.all(strangers)).map(({ code }) => code), [1, 1, 1])
     for (let nth = 0; nth < 3; nth++) {

@@ -611,7 +611,7 @@ describe("a command of the network", () => {
   })
 
   it("shows the messages of a command, and the answers, in the same way", async () => {
-    const { code, stderr } = await empHere(["cal", "seed", "time", "--seed", seed], { ...env, EMP_TRACE: "1" })
+    const { code, stderr } = await begin(["cal", "seed", "time", "--seed", seed], { EMP_TRACE: "1" }).exits()
     assert.strictEqual(code, 0)
     const [, node = "", reply = ""] = /^SND seed <- \["","time","(emp\/\S+)#(\S+)"\]$/m.exec(stderr) ?? []
     assert.match(stderr, new RegExp(`^RCV seed -> \\["${reply}",\\d+`, "m"))

@@ -10,12 +10,15 @@ import { command } from "../src/Cli.ts"
 import { runProgram } from "../src/internal/cli/program.ts"
 import { teardownOf } from "../src/internal/cli/terminal/failures.ts"
 import { Ending } from "../src/internal/cli/terminal/interruption.ts"
-import type { Ended } from "./processes.ts"
+import { empEnv, type Ended } from "./processes.ts"
 
-/** Runs `emp` with these words, and no other environment than this one. */
+/**
+ * Runs `emp` with these words, and with this environment beside that of `startEmp`: what the process has in its own does not count, and
+ * nobody's home is touched, since there is always a file that is named.
+ */
 export const empHere = async (
   words: ReadonlyArray<string>,
-  env: Readonly<Record<string, string>>
+  env: Readonly<Record<string, string>> = {}
 ): Promise<Ended> => {
   const printed = { stdout: "", stderr: "" }
   const to = (stream: keyof typeof printed) => (...values: ReadonlyArray<unknown>) => {
@@ -26,7 +29,7 @@ export const empHere = async (
   const exit = await Effect.runPromiseExit(
     runProgram(command, words, ending).pipe(
       Effect.provideService(Console.Console, console),
-      Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env }))
+      Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env: { ...empEnv, ...env } }))
     )
   )
   const code = await new Promise<number>((resolve) => teardownOf(ending)(exit, resolve))
