@@ -4,7 +4,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { copyFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { empHere } from "./empHere.ts"
 import { makeFolderInside } from "./folders.ts"
 import { isAlive, startEmp } from "./processes.ts"
 import { gone, hang, nthWorker, ports, startWatched, talk } from "./watched.ts"
@@ -122,7 +121,7 @@ describe("the watchdog of emp run", () => {
     // Each is a warning in the log.
     const strangers = Array.from(
       { length: 3 },
-      () => empHere(["status", "--seed", address, "--timeout", "30"], { EMP_SECRET: "wrong" })
+      () => startEmp(["status", "--seed", address, "--timeout", "30"], { EMP_SECRET: "wrong" }).exits()
     )
     assert.deepStrictEqual((await Promise.all(strangers)).map(({ code }) => code), [1, 1, 1])
     for (let nth = 0; nth < 3; nth++) {
