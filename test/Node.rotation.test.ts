@@ -7,7 +7,7 @@ import { Node, Transport } from "../src/index.ts"
 import { areLinked, areParted, connect, isUp, makeWorld, type TestNode, until, type World } from "./harness.ts"
 import { MemoryPerl } from "./memoryPerl.ts"
 import { SeededRandom } from "./simulation/random.ts"
-import { sized } from "./size.ts"
+import { seeds } from "./size.ts"
 
 const fixture = (name: string): string =>
   fs.readFileSync(new URL(`fixtures/certs/${name}.pem`, import.meta.url), "utf8")
@@ -73,7 +73,6 @@ const run = (
   })
 
 describe("three nodes that go from old to new in any order, while they connect,", () => {
-  const seeds = Array.from({ length: sized(12, 60) }, (_, i) => i + 1)
   for (
     const [what, proofs, hasPerl] of [
       ["secrets, with a Perl node among them", secrets, true],
@@ -81,7 +80,7 @@ describe("three nodes that go from old to new in any order, while they connect,"
       ["certificates and secrets at once", together, false]
     ] as const
   ) {
-    it.live.each(seeds)(
+    it.live.each(seeds(12, 60))(
       `refuse nobody: ${what}, seed %i`,
       (seed) => Effect.provide(run(seed, proofs, hasPerl), Transport.layerMemory)
     )

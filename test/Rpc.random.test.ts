@@ -14,7 +14,7 @@ import { Port } from "../src/index.ts"
 import * as Rpc from "../src/Rpc.ts"
 import { testOver, transports, until, within, type World } from "./harness.ts"
 import { clientOn, Journal, NotFound, serveOn, Users } from "./rpcService.ts"
-import { sized } from "./size.ts"
+import { seeds } from "./size.ts"
 
 type Outcome = Exit.Exit<unknown, { readonly _tag: string }>
 
@@ -100,14 +100,14 @@ for (const [name, transport] of transports) {
   const test = testOver(transport)
 
   describe(`random calls under random faults, over ${name}`, () => {
-    for (let seed = 1; seed <= sized(15, 300); seed++) {
+    for (const seed of seeds(15, 300)) {
       test(`each ends once, with seed ${seed}`, (world) => Random.withSeed(play(world, false), seed))
     }
   })
 }
 
 describe("random calls under random faults, within a node", () => {
-  for (let seed = 1; seed <= sized(15, 300); seed++) {
+  for (const seed of seeds(15, 300)) {
     testOver(transports[0][1])(
       `each ends once, with seed ${seed}`,
       (world) => Random.withSeed(play(world, true), seed)

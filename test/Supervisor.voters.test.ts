@@ -10,7 +10,7 @@ import { Global, Port, Supervisor } from "../src/index.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
 import * as Transport from "../src/Transport.ts"
 import { makeLogs } from "./harness.ts"
-import { sized } from "./size.ts"
+import { seeds } from "./size.ts"
 
 type Stage = TestNetwork.TestNetwork | Transport.MemoryNetwork | Transport.Transport | Scope.Scope
 
@@ -459,7 +459,7 @@ const shake = Effect.fnUntraced(function*({ die, join }: ReturnType<typeof makeP
 })
 
 describe("whatever happens to nodes and links", () => {
-  for (const seed of Array.from({ length: sized(2, 200) }, (_, i) => i + 1)) {
+  for (const seed of seeds(2, 200)) {
     test(`a service with voters never runs twice, and runs when all is well again: seed ${seed}`, () =>
       Effect.gen(function*() {
         const prefer = seed % 2 === 0 ? "b" : undefined

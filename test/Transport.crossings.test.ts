@@ -11,7 +11,7 @@ import { isUp, makeWorld } from "./harness.ts"
 import { everywhere, pass } from "./memoryHosts.ts"
 import { type Conduct, MemoryPerl } from "./memoryPerl.ts"
 import { SeededRandom } from "./simulation/random.ts"
-import { sized } from "./size.ts"
+import { seeds } from "./size.ts"
 
 /**
  * When who dials, and how long what they say takes. Where Perl closes ours, it wants its own, as we do
@@ -61,9 +61,8 @@ const run = (
   })
 
 describe("a node and a Perl node that dial each other at once", () => {
-  const seeds = Array.from({ length: sized(40, 1000) }, (_, i) => i + 1)
   for (const conduct of ["authenticates", "closes"] as const) {
-    it.effect.each(seeds)(
+    it.effect.each(seeds(40, 1000))(
       `keep one connection where Perl ${conduct}, seed %i`,
       (seed) => Effect.provide(Random.withSeed(run(seed, conduct), seed), Transport.layerMemory)
     )

@@ -7,7 +7,7 @@ import { isUp, makeWorld } from "./harness.ts"
 import { pass } from "./memoryHosts.ts"
 import { MemoryPerl } from "./memoryPerl.ts"
 import { SeededRandom } from "./simulation/random.ts"
-import { sized } from "./size.ts"
+import { seeds } from "./size.ts"
 
 /** For how long the first one hangs: in parts of the time that it is given to answer. */
 const hangs = [0, 0.3, 0.8, 1.3, 10, Infinity] as const
@@ -60,7 +60,7 @@ const run = (
   })
 
 describe("a Perl node that comes beside one with its ID, which may hang,", () => {
-  it.effect.each(Array.from({ length: sized(60, 1000) }, (_, i) => i + 1))(
+  it.effect.each(seeds(60, 1000))(
     "takes its place if that does not answer in time, seed %i",
     (seed) => Effect.provide(run(seed), Transport.layerMemory)
   )

@@ -8,3 +8,7 @@ export const isFull = process.env["TEST_SIZE"] === "full"
 
 /** What fits the size of this run. */
 export const sized = <A>(small: A, full: A): A => isFull ? full : small
+
+/** The seeds of this run, from 1 on. The full size goes on where the small one ends: what a seed does is the same in both. */
+export const seeds = (small: number, full: number): ReadonlyArray<number> =>
+  Array.from({ length: full }, (_, nth) => nth + 1).slice(...sized([0, small], [small]))

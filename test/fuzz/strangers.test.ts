@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { sized } from "../size.ts"
+import { seeds } from "../size.ts"
 import { runStrangers } from "./strangers.ts"
 
 describe("strangers at the addresses of seeds", () => {
   it("make nobody a global node or a master, keep no seed away, and fill no log", async () => {
     const did = new Set<string>()
-    for (let seed = 1; seed <= sized(25, 150); seed++) {
+    for (const seed of seeds(25, 150)) {
       const report = await runStrangers(seed)
       assert.deepStrictEqual(report.violations, [], `seed ${seed}`)
       for (const what of report.did.keys()) did.add(what)

@@ -500,6 +500,8 @@ export const bugs: Readonly<
     {
       readonly plant: Plant
       readonly finds: string
+      /** One that shows it, where the first one does not. */
+      readonly seed?: number
       readonly isSupervised?: boolean
       readonly isServed?: boolean
       readonly isLocked?: boolean
@@ -509,42 +511,42 @@ export const bugs: Readonly<
   "drop": { plant: dropOne, finds: "guarantee" },
   "duplicate": { plant: duplicateOne, finds: "guarantee" },
   "reorder": { plant: reorderTwo, finds: "guarantee" },
-  "late": { plant: deliverLate, finds: "generations" },
+  "late": { plant: deliverLate, finds: "generations", seed: 3 },
   "fire-twice": { plant: fireTwice, finds: "monitors" },
   "never-fire": { plant: neverFire, finds: "liveness" },
   "wrong-reason": { plant: wrongReason, finds: "monitors" },
   "fire-unmonitored": { plant: fireUnmonitored, finds: "monitors" },
   "reuse-name": { plant: reuseName, finds: "names" },
-  "same-names": { plant: sameNames, finds: "names" },
+  "same-names": { plant: sameNames, finds: "names", seed: 2 },
   "wrong-answer": { plant: wrongAnswer, finds: "calls" },
   "no-answer": { plant: noAnswer, finds: "liveness" },
   "stop-telling": { plant: stopTelling, finds: "liveness" },
-  "queue-uncopied": { plant: queueUncopied, finds: "contents" },
-  "keep-waiters": { plant: keepWaiters, finds: "leaks" },
+  "queue-uncopied": { plant: queueUncopied, finds: "contents", seed: 2 },
+  "keep-waiters": { plant: keepWaiters, finds: "leaks", seed: 4 },
   "keep-fired": { plant: keepFired, finds: "leaks" },
   "lose-next": { plant: loseNext, finds: "guarantee" },
   "send-anyway": { plant: sendAnyway, finds: "favours" },
   "answer-at-once": { plant: answerAtOnce, finds: "turns" },
   "leak-peer": { plant: leakPeer, finds: "leaks" },
   "leak-timer": { plant: leakTimer, finds: "leaks" },
-  "leak-port": { plant: leakPort, finds: "leaks" },
+  "leak-port": { plant: leakPort, finds: "leaks", seed: 8 },
   "keep-monitors": { plant: keepMonitors, finds: "leaks" },
   "lose-entry": { plant: loseEntry, finds: "database" },
-  "untied": { plant: untied, finds: "orphans", isSupervised: true },
+  "untied": { plant: untied, finds: "orphans", seed: 6, isSupervised: true },
   "deaf-child": { plant: deafChild, finds: "doubles", isSupervised: true },
   "lose-exit": { plant: loseExit, finds: "rpcs", isServed: true },
   "repeat-chunk": { plant: repeatChunk, finds: "rpcs", isServed: true },
   "swap-exits": { plant: swapExits, finds: "rpcs", isServed: true },
-  "lose-refusal": { plant: loseRefusal, finds: "rpcs", isServed: true },
+  "lose-refusal": { plant: loseRefusal, finds: "rpcs", seed: 5, isServed: true },
   "deaf-handler": { plant: deafHandler, finds: "rpcs", isServed: true },
   "keep-connection": { plant: keepConnection, finds: "leaks", isServed: true },
   "forget-reconnect": { plant: forgetReconnect, finds: "rpcs", isServed: true },
-  "stay-away": { plant: stayAway, finds: "groups", isServed: true },
-  "choose-ended": { plant: chooseEnded, finds: "groups", isServed: true },
-  "drain-too-early": { plant: drainTooEarly, finds: "drains", isServed: true },
-  "refuse-begun": { plant: refuseBegun, finds: "drains", isServed: true },
+  "stay-away": { plant: stayAway, finds: "groups", seed: 8, isServed: true },
+  "choose-ended": { plant: chooseEnded, finds: "groups", seed: 3, isServed: true },
+  "drain-too-early": { plant: drainTooEarly, finds: "drains", seed: 11, isServed: true },
+  "refuse-begun": { plant: refuseBegun, finds: "drains", seed: 9, isServed: true },
   "grant-all": { plant: grantAll, finds: "locks", isLocked: true },
-  "release-too-early": { plant: releaseTooEarly, finds: "services", isLocked: true },
+  "release-too-early": { plant: releaseTooEarly, finds: "services", seed: 6, isLocked: true },
   "start-anyway": { plant: startAnyway, finds: "services", isLocked: true },
-  "unsure": { plant: unsure, finds: "nondeterminism" }
+  "unsure": { plant: unsure, finds: "nondeterminism", seed: 10 }
 }

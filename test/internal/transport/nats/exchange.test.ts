@@ -12,9 +12,7 @@ import {
 } from "../../../../src/internal/transport/nats/frames.ts"
 import type { Wire } from "../../../../src/internal/transport/wire.ts"
 import { SeededRandom } from "../../../simulation/random.ts"
-import { sized } from "../../../size.ts"
-
-const seeds = Array.from({ length: sized(30, 2000) }, (_, n) => n + 1)
+import { seeds } from "../../../size.ts"
 
 const one = <const A>(random: SeededRandom, items: readonly [A, ...Array<A>]): A => random.pick(items) ?? items[0]
 
@@ -26,7 +24,7 @@ const numberOf = (random: SeededRandom): number =>
   one(random, [0, 1, random.int(0, 1000 - 1), 2 ** 32 - 1, 2 ** 32, 2 ** 32 + random.int(0, 1000 - 1), largest])
 
 describe("a letter", () => {
-  for (const seed of seeds) {
+  for (const seed of seeds(30, 2000)) {
     it(`is read as it was written, seed ${seed}`, () => {
       const random = new SeededRandom(`nats ${seed}`)
       const number = numberOf(random)
@@ -134,7 +132,7 @@ const start = (wire: Wire) => {
 }
 
 describe("strangers who may publish", () => {
-  for (const seed of seeds) {
+  for (const seed of seeds(30, 2000)) {
     it(`throw nothing, break nothing that stands, and leave nothing behind, seed ${seed}`, async () => {
       const random = new SeededRandom(`nats ${seed}`)
       const post = new Post()
