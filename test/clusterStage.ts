@@ -38,7 +38,7 @@ const start2026 = Date.UTC(2026, 0)
 const small = { shardsPerGroup: 30, refreshAssignmentsInterval: "300 millis" } as const
 
 /** Before any node has started. */
-const makeStage = Effect.fnUntraced(function*<E>(entities: Entities<E>, config: Cluster.Config = {}) {
+export const makeStage = Effect.fnUntraced(function*<E>(entities: Entities<E>, config: Cluster.Config = {}) {
   yield* TestClock.setTime(start2026)
   const clientOf = yield* sqlite.inMemory
   const lines: Array<string> = []
