@@ -58,6 +58,13 @@ const hostOf = (lines: ReadonlyArray<string>, what: string): string =>
 
 type Running = Effect.Success<ReturnType<typeof run>>
 
+/** Kills the node of a line, and answers another one. */
+const killHostOf = Effect.fnUntraced(function*({ lines, nodes }: Running, what: string) {
+  const first = hostOf(lines, what)
+  yield* nodes.find(({ nodeId }) => nodeId === first)!.kill
+  return { first, other: nodes.find(({ nodeId }) => nodeId !== first)! }
+})
+
 /** All nodes end in order, and there are new ones. */
 const restart = Effect.fnUntraced(function*({ nodes, startAll }: Running) {
   yield* Effect.forEach(nodes, ({ stop }) => stop, { concurrency: "unbounded" })
@@ -68,15 +75,14 @@ describe("a workflow", () => {
   test(
     "whose runner dies between two activities goes on elsewhere, without the first one",
     Effect.gen(function*() {
-      const { lines, nodes } = yield* run(() =>
+      const running = yield* run(() =>
         Effect.zipWith(step("packing", 100), step("sending", 3000), (packed, sent) => `${packed}${sent}`)
       )
+      const { lines, nodes } = running
       yield* soon(nodes[0].run(Order.execute({ id: "1" }, { discard: true })))
       yield* TestNetwork.until("it sends", () => count(lines, "begins sending") === 1)
-      const first = hostOf(lines, "begins sending")
-      const [caller] = nodes.filter(({ nodeId }) => nodeId !== first)
-      yield* nodes.find(({ nodeId }) => nodeId === first)!.kill
-      const answer = yield* soon(caller!.run(Order.execute({ id: "1" })))
+      const { first, other } = yield* killHostOf(running, "begins sending")
+      const answer = yield* soon(other.run(Order.execute({ id: "1" })))
       assert.match(answer, new RegExp(`^${hostOf(lines, "ends packing")}[^${first}]$`))
       assert.deepStrictEqual([count(lines, "begins packing"), count(lines, "begins sending")], [1, 2])
     })
@@ -85,7 +91,8 @@ describe("a workflow", () => {
   test(
     "runs once, whichever nodes begin it, and has its answer for all of them",
     Effect.gen(function*() {
-      const { lines, nodes } = yield* run(() => step("packing", 1000))
+      const running = yield* run(() => step("packing", 1000))
+      const { lines, nodes } = running
       const answers = yield* soon(
         Effect.forEach(nodes, (node) => node.run(Order.execute({ id: "1" })), { concurrency: "unbounded" })
       )
@@ -97,7 +104,7 @@ describe("a workflow", () => {
   test(
     "that fails for good has tried as often as it was to, and fails for whoever asks later, without trying again",
     Effect.gen(function*() {
-      const { lines, nodes } = yield* run(() =>
+      const running = yield* run(() =>
         Activity.make({
           name: "paying",
           success: Schema.String,
@@ -110,11 +117,10 @@ describe("a workflow", () => {
           })
         }).pipe(Activity.retry({ times: 2 }))
       )
+      const { lines, nodes } = running
       yield* soon(Effect.flip(nodes[0].run(Order.execute({ id: "1" }))))
-      const first = hostOf(lines, "attempt 3")
-      const [other] = nodes.filter(({ nodeId }) => nodeId !== first)
-      yield* nodes.find(({ nodeId }) => nodeId === first)!.kill
-      const error = yield* soon(Effect.flip(other!.run(Order.execute({ id: "1" }))))
+      const { other } = yield* killHostOf(running, "attempt 3")
+      const error = yield* soon(Effect.flip(other.run(Order.execute({ id: "1" }))))
       assert.strictEqual(error._tag === "Refused" && error.attempt, 3)
       assert.deepStrictEqual(lines.map((line) => line.slice(2)), ["attempt 1", "attempt 2", "attempt 3"])
     })
@@ -160,19 +166,18 @@ describe("a workflow", () => {
   test(
     "that is interrupted after its runner has died undoes what it has done, once",
     Effect.gen(function*() {
-      const { lines, nodes } = yield* run(() =>
+      const running = yield* run(() =>
         Effect.gen(function*() {
           const { note } = yield* Machine
           yield* Order.withCompensation(step("packing", 0), () => note("unpacks"))
           return yield* DurableDeferred.await(Approval)
         })
       )
+      const { lines, nodes } = running
       const executionId = yield* soon(nodes[0].run(Order.execute({ id: "1" }, { discard: true })))
       yield* TestNetwork.until("it is packed", () => count(lines, "ends packing") === 1)
-      const first = hostOf(lines, "ends packing")
-      const [other] = nodes.filter(({ nodeId }) => nodeId !== first)
-      yield* nodes.find(({ nodeId }) => nodeId === first)!.kill
-      yield* soon(other!.run(Order.interrupt(executionId)))
+      const { other } = yield* killHostOf(running, "ends packing")
+      yield* soon(other.run(Order.interrupt(executionId)))
       yield* TestNetwork.until("it is undone", () => count(lines, "unpacks") === 1)
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual(count(lines, "unpacks"), 1)
