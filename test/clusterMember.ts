@@ -28,7 +28,8 @@ export interface Member {
   readonly id?: string
   /** Of each voter by its ID, where it listens; of sockets too. */
   readonly ports: Readonly<Record<string, number>>
-  readonly leaseMillis: number
+  /** Without it all times are those that each kind has by itself. */
+  readonly leaseMillis?: number
   readonly graceMillis?: number
   /** A file of SQLite: of sockets it has the locks too. */
   readonly database?: string
@@ -90,18 +91,20 @@ const overPorts = (member: Member) => {
   return Layer.provideMerge(cluster, node(member))
 }
 
-/** As quick as it can be with its lease: all that it waits for is asked for often. */
+/** With a lease it is as quick as it can be with that: all that it waits for is asked for often. */
 const overSockets = ({ database = "", id, leaseMillis, ports }: Member) =>
   NodeClusterSocket.layer({
     storage: "sql",
     clientOnly: id === undefined,
     shardingConfig: {
       runnerAddress: Option.map(Option.fromUndefinedOr(id), (id) => RunnerAddress.make("127.0.0.1", ports[id] ?? 0)),
-      shardLockExpiration: Duration.millis(leaseMillis),
-      shardLockRefreshInterval: Duration.seconds(1),
-      refreshAssignmentsInterval: Duration.millis(250),
-      runnerHealthCheckInterval: Duration.seconds(1),
-      entityMessagePollInterval: Duration.seconds(1)
+      ...leaseMillis !== undefined && {
+        shardLockExpiration: Duration.millis(leaseMillis),
+        shardLockRefreshInterval: Duration.seconds(1),
+        refreshAssignmentsInterval: Duration.millis(250),
+        runnerHealthCheckInterval: Duration.seconds(1),
+        entityMessagePollInterval: Duration.seconds(1)
+      }
     }
   }).pipe(Layer.provide(sqlite.layer(database)))
 

@@ -17,12 +17,13 @@ interface Owner {
 class Trio {
   private readonly nodes = new Map<string, Process>()
   private readonly ledger = join(makeFolder(), "ledger.sqlite")
-  private readonly seed: string
+  /** Two seeds: when one is killed, those that are left find each other again. */
+  private readonly binds: Readonly<Record<string, string>>
   /** What processes have said that are gone. */
   private said = ""
 
-  constructor(seed: string) {
-    this.seed = seed
+  constructor(a: string, b: string) {
+    this.binds = { a, b }
   }
 
   of(id: string): Process {
@@ -30,14 +31,11 @@ class Trio {
   }
 
   async start(id: string): Promise<void> {
-    const bind = id === "a" ? ["--bind", this.seed] : []
+    const bind = this.binds[id]
+    const seeds = ["--seed", Object.values(this.binds).join(",")]
     const services = ["writer", "report"].flatMap((name) => ["--service", `examples/locks/${name}.ts`])
-    this.nodes.set(
-      id,
-      (await startNode(id, [...bind, "--seed", this.seed, "--monitor-timeout", "3", ...services], {
-        LEDGER: this.ledger
-      })).node
-    )
+    const args = [...(bind === undefined ? [] : ["--bind", bind]), ...seeds, "--monitor-timeout", "3", ...services]
+    this.nodes.set(id, (await startNode(id, args, { LEDGER: this.ledger })).node)
   }
 
   async kill(id: string): Promise<void> {
@@ -64,7 +62,7 @@ const times = ({ stdout }: Process, pattern: RegExp): number => Array.from(stdou
 
 describe("examples/locks", () => {
   it("have one owner: one that was frozen ends when it thaws, and what it writes late is refused; one that is killed is replaced", async () => {
-    const trio = new Trio(`127.0.0.1:${await freePort()}`)
+    const trio = new Trio(`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`)
     await Promise.all(ids.map((id) => trio.start(id)))
     const nobody: Owner = { id: "nobody", token: 0 }
     await trio.next("reports", nobody)
