@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as PrimaryKey from "effect/PrimaryKey"
+import * as Random from "effect/Random"
 import * as EffectRpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -18,7 +19,8 @@ import * as TestClock from "effect/testing/TestClock"
 import { Transport } from "../src/index.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
 import { keyOn, Machine, staged } from "./clusterStage.ts"
-import { Refused, soon, test } from "./clusterWorld.ts"
+import { Refused, soon, test, voters } from "./clusterWorld.ts"
+import { sized } from "./size.ts"
 
 class Later extends Schema.Class<Later>("Later")({ id: Schema.String, at: Schema.Number }) {
   [PrimaryKey.symbol](): string {
@@ -224,6 +226,52 @@ describe("a durable stream", () => {
         assert.deepStrictEqual(seen, [0, 1, 2, 3, 4, 5])
         assert.match(lines.at(-1) ?? "", /^[ab] counts s from 3$/)
       })
+    )
+  }
+})
+
+describe("whatever happens to runners and links", () => {
+  for (const seed of Array.from({ length: sized(1, 60) }, (_, n) => n + 1)) {
+    test(
+      `durable calls have one answer, and streams each element once: seed ${seed}`,
+      Effect.gen(function*() {
+        const { nodes, start, startClient } = yield* staged(LedgerLive, {
+          entityTerminationTimeout: "1 second",
+          entityMessagePollInterval: "1 second"
+        })
+        const ledgers = yield* (yield* soon(startClient("front"))).run(Ledger.client)
+        const network = yield* Transport.MemoryNetwork
+        const book = (n: number) => ledgers(`k${n % 5}`).book({ id: `book ${n}`, millis: n % 7 * 300 })
+        const read = (n: number) =>
+          Stream.runCollect(ledgers(`k${n % 5}`).count({ id: `count ${n}`, millis: n % 7 * 300 }))
+        const work = yield* Effect.forkChild(
+          Effect.forEach(
+            Array.from({ length: 20 }, (_, n) => n),
+            (n) => Effect.delay(Effect.all([book(n), read(n)], { concurrency: "unbounded" }), n * 700),
+            { concurrency: "unbounded" }
+          )
+        )
+        const members = [...nodes]
+        for (let fault = 0; fault < 4; fault++) {
+          yield* TestClock.adjust(yield* Random.nextIntBetween(1, 4000))
+          const at = yield* Random.nextIntBetween(0, voters.length - 1)
+          const how = (["kill", "stop", "vanish", "reset", "part"] as const)[yield* Random.nextIntBetween(0, 4)]!
+          const [id, others] = [voters[at]!, voters.filter((_, n) => n !== at)]
+          if (how === "reset") yield* network.reset({ from: id, to: "*" })
+          else if (how === "part") yield* TestNetwork.part([id], [...others, "front"])
+          else yield* members[at]![how]
+          yield* TestClock.adjust(yield* Random.nextIntBetween(1, 15_000))
+          yield* network.heal({ from: "*", to: "*" })
+          if (how !== "reset" && how !== "part") members[at] = yield* soon(start(id))
+          // A voter that has started votes after a lease: without it there would be no majority when the next one goes.
+          yield* TestClock.adjust("11 seconds")
+        }
+        const answers = yield* Fiber.join(work).pipe(TestNetwork.within("5 minutes"))
+        for (const [n, [answer, elements]] of answers.entries()) {
+          assert.deepStrictEqual(elements, [0, 1, 2, 3, 4, 5], `count ${n}`)
+          assert.strictEqual(yield* soon(book(n)), answer, `book ${n}`)
+        }
+      }).pipe(Random.withSeed(seed))
     )
   }
 })
