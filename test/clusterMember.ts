@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as EffectRpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Cluster from "../src/Cluster.ts"
 import { Global, Node, Transport } from "../src/index.ts"
 import * as sqlite from "./sqlite.ts"
@@ -41,6 +42,12 @@ export const Probe = Entity.make("Probe", [
     payload: { id: Schema.String, millis: Schema.Number },
     success: Schema.String,
     primaryKey: ({ id }) => id
+  }).annotate(ClusterSchema.Persisted, true),
+  EffectRpc.make("count", {
+    payload: { id: Schema.String, millis: Schema.Number },
+    success: Schema.Number,
+    stream: true,
+    primaryKey: ({ id }) => id
   }).annotate(ClusterSchema.Persisted, true)
 ])
 
@@ -62,6 +69,12 @@ const probe = (on: string) =>
           Console.log(`books ${payload.id}`).pipe(
             Effect.andThen(Effect.sleep(payload.millis)),
             Effect.as(on)
+          ),
+        // It goes on where the runner before it was.
+        count: ({ lastSentChunkValue, payload }) =>
+          Stream.range(Option.match(lastSentChunkValue, { onNone: () => 0, onSome: (last) => last + 1 }), 5).pipe(
+            Stream.rechunk(1),
+            Stream.tap(() => Effect.sleep(payload.millis))
           )
       })
     }),

@@ -1,9 +1,9 @@
 /**
  * A report that is written in one place, of three, by whoever has the lock. Kill that one, and another one goes on:
  *
- * emp run --node-id a --bind 127.0.0.1:4040 --seed 127.0.0.1:4041 --service examples/locks/report.ts
- * emp run --node-id b --bind 127.0.0.1:4041 --seed 127.0.0.1:4040 --service examples/locks/report.ts
- * emp run --node-id c --bind 127.0.0.1:4042 --seed 127.0.0.1:4040,127.0.0.1:4041 --service examples/locks/report.ts
+ * emp run --node-id a --bind 127.0.0.1:4050 --seed 127.0.0.1:4051 --service examples/locks/report.ts
+ * emp run --node-id b --bind 127.0.0.1:4051 --seed 127.0.0.1:4050 --service examples/locks/report.ts
+ * emp run --node-id c --bind 127.0.0.1:4052 --seed 127.0.0.1:4050,127.0.0.1:4051 --service examples/locks/report.ts
  */
 import { Global, Node } from "effect-mp"
 import * as Console from "effect/Console"
