@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
+import * as Stream from "effect/Stream"
 import { join } from "node:path"
 import { layer, type Member, Probe, voters } from "./clusterMember.ts"
 import { makeFolder } from "./folders.ts"
@@ -128,7 +129,7 @@ class World {
 const keys = Array.from({ length: 30 }, (_, n) => `k${n}`)
 
 describe("runners in processes of their own", () => {
-  it.live("are never two for one key, whatever happens to them; a durable call is answered once", () =>
+  it.live("are never two for one key, whatever happens to them; a durable call is answered once, and a durable stream goes on", () =>
     Effect.gen(function*() {
       const ports: Record<string, number> = {}
       for (const id of voters) ports[id] = yield* Effect.promise(freePort)
@@ -161,12 +162,15 @@ describe("runners in processes of their own", () => {
 
         const call = probes("ledger").book({ id: "first", millis: 3000 })
         const answer = yield* Effect.forkChild(call, { startImmediately: true })
+        const count = Stream.runCollect(probes("ledger").count({ id: "numbers", millis: 400 }))
+        const counting = yield* Effect.forkChild(count, { startImmediately: true })
         const books = (id: string) => world.of(id).stdout.includes("books first")
         yield* promise(() => eventually("somebody begins it", () => voters.some(books)))
         const first = voters.find(books)!
         yield* promise(() => world.kill(first))
         const on = yield* Fiber.join(answer)
         assert.notStrictEqual(on, first)
+        assert.deepStrictEqual(yield* Fiber.join(counting), [0, 1, 2, 3, 4, 5])
         const begun = world.said.split("books first").length
         assert.strictEqual(yield* call, on)
         assert.lengthOf(world.said.split("books first"), begun)

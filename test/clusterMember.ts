@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as EffectRpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Cluster from "../src/Cluster.ts"
 import { Global, Node, Transport } from "../src/index.ts"
 import * as sqlite from "./sqlite.ts"
@@ -28,7 +29,8 @@ export interface Member {
   readonly id?: string
   /** Of each voter by its ID, where it listens; of sockets too. */
   readonly ports: Readonly<Record<string, number>>
-  readonly leaseMillis: number
+  /** Without it all times are those that each kind has by itself. */
+  readonly leaseMillis?: number
   readonly graceMillis?: number
   /** A file of SQLite: of sockets it has the locks too. */
   readonly database?: string
@@ -39,6 +41,12 @@ export const Probe = Entity.make("Probe", [
   EffectRpc.make("book", {
     payload: { id: Schema.String, millis: Schema.Number },
     success: Schema.String,
+    primaryKey: ({ id }) => id
+  }).annotate(ClusterSchema.Persisted, true),
+  EffectRpc.make("count", {
+    payload: { id: Schema.String, millis: Schema.Number },
+    success: Schema.Number,
+    stream: true,
     primaryKey: ({ id }) => id
   }).annotate(ClusterSchema.Persisted, true)
 ])
@@ -61,6 +69,12 @@ const probe = (on: string) =>
           Console.log(`books ${payload.id}`).pipe(
             Effect.andThen(Effect.sleep(payload.millis)),
             Effect.as(on)
+          ),
+        // It goes on where the runner before it was.
+        count: ({ lastSentChunkValue, payload }) =>
+          Stream.range(Option.match(lastSentChunkValue, { onNone: () => 0, onSome: (last) => last + 1 }), 5).pipe(
+            Stream.rechunk(1),
+            Stream.tap(() => Effect.sleep(payload.millis))
           )
       })
     }),
@@ -90,18 +104,20 @@ const overPorts = (member: Member) => {
   return Layer.provideMerge(cluster, node(member))
 }
 
-/** As quick as it can be with its lease: all that it waits for is asked for often. */
+/** With a lease it is as quick as it can be with that: all that it waits for is asked for often. */
 const overSockets = ({ database = "", id, leaseMillis, ports }: Member) =>
   NodeClusterSocket.layer({
     storage: "sql",
     clientOnly: id === undefined,
     shardingConfig: {
       runnerAddress: Option.map(Option.fromUndefinedOr(id), (id) => RunnerAddress.make("127.0.0.1", ports[id] ?? 0)),
-      shardLockExpiration: Duration.millis(leaseMillis),
-      shardLockRefreshInterval: Duration.seconds(1),
-      refreshAssignmentsInterval: Duration.millis(250),
-      runnerHealthCheckInterval: Duration.seconds(1),
-      entityMessagePollInterval: Duration.seconds(1)
+      ...leaseMillis !== undefined && {
+        shardLockExpiration: Duration.millis(leaseMillis),
+        shardLockRefreshInterval: Duration.seconds(1),
+        refreshAssignmentsInterval: Duration.millis(250),
+        runnerHealthCheckInterval: Duration.seconds(1),
+        entityMessagePollInterval: Duration.seconds(1)
+      }
     }
   }).pipe(Layer.provide(sqlite.layer(database)))
 

@@ -134,10 +134,8 @@ export const makeWorld = Effect.sync(() => {
 export const statusOf = <S>(node: TestNetwork.TestNode<Node.Node | S>): Effect.Effect<Cluster.Status> =>
   node.run(Effect.map(Cluster.status, ([status]) => status!))
 
-export type Member = Effect.Success<ReturnType<Effect.Success<typeof makeWorld>["start"]>>
-
 /** Waits until all shards are held, by these nodes and no others, and each knows of the others. */
-export const balanced = (nodes: ReadonlyArray<Member>) =>
+export const balanced = <S>(nodes: ReadonlyArray<TestNetwork.TestNode<Node.Node | S>>) =>
   TestNetwork.until(
     `the shards are on ${nodes.map(({ nodeId }) => nodeId).join(", ")}`,
     Effect.map(Effect.forEach(nodes, statusOf), (all) =>

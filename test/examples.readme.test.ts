@@ -45,7 +45,7 @@ describe("the table of the examples", () => {
       for (const [{ command, file }, program] of programs) {
         if (/^(node|npx) /.test(command)) assert.strictEqual((await program.exits()).code, 0, command)
         else {await program.sees(
-            /^(?:jobs\/front|page\/server)\.ts$/.test(file) ? /Listening on/ : /is ready, listening on/
+            /^(?:jobs\/front|page\/server)\.ts$/.test(file) ? /Listening on/ : /(?:is ready|has started), listening on/
           )}
       }
     })

@@ -112,10 +112,14 @@ export const startEmp = (args: ReadonlyArray<string>, env: Record<string, string
 export const startRun = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process =>
   startEmp(["run", "--no-watchdog", "--bind", "127.0.0.1:*", ...args], env)
 
-/** Starts a node and waits until it is ready. Answers its address. */
-export const startNode = async (nodeId: string, args: ReadonlyArray<string> = []) => {
-  const node = startRun(["--node-id", nodeId, ...args])
-  const [, address = ""] = await node.sees(/is ready, listening on (\S+)/)
+/** Starts a node and waits until it is ready, or says what it lacks yet. Answers its address. */
+export const startNode = async (
+  nodeId: string,
+  args: ReadonlyArray<string> = [],
+  env: Record<string, string | undefined> = {}
+) => {
+  const node = startRun(["--node-id", nodeId, ...args], env)
+  const [, address = ""] = await node.sees(/(?:is ready|has started), listening on ([^\s,]+)/)
   return { node, address }
 }
 

@@ -1,4 +1,4 @@
-/** A `SqlClient` over the SQLite that Node has: one file, which several processes may have open. */
+/** A `SqlClient` over the SQLite that Node has: one file, which several processes may have open, or one memory for several machines of a test. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
@@ -17,7 +17,10 @@ const patienceMillis = 10_000
 const isValue = (value: unknown): value is SQLInputValue =>
   value === null || ["number", "bigint", "string"].includes(typeof value) || value instanceof Uint8Array
 
-const connectionOf = (database: DatabaseSync): Connection => {
+/** Whether statements reach the database. What has been begun is brought to its end all the same. */
+type IsReachable = () => boolean
+
+const connectionOf = (database: DatabaseSync, isReachable: IsReachable): Connection => {
   const run = <A>(
     sql: string,
     params: ReadonlyArray<unknown>,
@@ -26,6 +29,7 @@ const connectionOf = (database: DatabaseSync): Connection => {
     Effect.flatMap(SqlClient.SafeIntegers, (bigints) =>
       Effect.try({
         try: () => {
+          if (!database.isTransaction && !isReachable()) throw new Error("the database is out of reach")
           const statement = database.prepare(sql)
           statement.setReadBigInts(bigints)
           const values = params.filter(isValue)
@@ -50,25 +54,35 @@ const connectionOf = (database: DatabaseSync): Connection => {
   }
 }
 
-export const layer = (file: string): Layer.Layer<SqlClient.SqlClient> =>
+const open = (file: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => new DatabaseSync(file, { timeout: patienceMillis })),
+    (database) => Effect.sync(() => database.close())
+  )
+
+const clientOf = (database: DatabaseSync, semaphore: Semaphore.Semaphore, isReachable: IsReachable) =>
   Layer.effect(
     SqlClient.SqlClient,
-    Effect.gen(function*() {
-      const database = yield* Effect.acquireRelease(
-        Effect.sync(() => new DatabaseSync(file, { timeout: patienceMillis })),
-        (database) => Effect.sync(() => database.close())
-      )
-      yield* Effect.sync(() => database.exec("pragma journal_mode = wal"))
-      return yield* SqlClient.make({
-        ...SqlClient.makeSqliteAcquirers({
-          connection: Effect.succeed(connectionOf(database)),
-          semaphore: yield* Semaphore.make(1)
-        }),
-        compiler: Statement.makeCompilerSqlite(),
-        driver: "node:sqlite",
-        // Whoever reads first and writes then would be refused where another process has written in between.
-        beginTransaction: "begin immediate",
-        spanAttributes: []
-      })
+    SqlClient.make({
+      ...SqlClient.makeSqliteAcquirers({ connection: Effect.succeed(connectionOf(database, isReachable)), semaphore }),
+      compiler: Statement.makeCompilerSqlite(),
+      driver: "node:sqlite",
+      // Whoever reads first and writes then would be refused where another process has written in between.
+      beginTransaction: "begin immediate",
+      spanAttributes: []
     })
   ).pipe(Layer.provide(Reactivity.layer))
+
+export const layer = (file: string): Layer.Layer<SqlClient.SqlClient> =>
+  Layer.unwrap(Effect.gen(function*() {
+    const database = yield* open(file)
+    yield* Effect.sync(() => database.exec("pragma journal_mode = wal"))
+    return clientOf(database, yield* Semaphore.make(1), () => true)
+  }))
+
+/** A database that is gone with the scope, and clients of it, each for a machine. */
+export const inMemory = Effect.gen(function*() {
+  const database = yield* open(":memory:")
+  const semaphore = yield* Semaphore.make(1)
+  return (isReachable: IsReachable) => clientOf(database, semaphore, isReachable)
+})

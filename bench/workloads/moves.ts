@@ -13,8 +13,6 @@ import { freePort } from "../../test/freePort.ts"
 import { Child } from "../processes.ts"
 import type { Side, Workload } from "../workload.ts"
 
-const leaseMillis = 6000
-
 /** The process that something happens to. */
 const victim = "c"
 
@@ -55,13 +53,13 @@ const moved = (signal: NodeJS.Signals, pid: number) =>
     return performance.now() - began
   })
 
-const side = (kind: Member["kind"], signal: NodeJS.Signals): Side => ({
+const side = (kind: Member["kind"], signal: NodeJS.Signals, times: Pick<Member, "leaseMillis">): Side => ({
   measure: () =>
     Effect.gen(function*() {
       const database = join(yield* folder, "cluster.sqlite")
       const ports: Record<string, number> = {}
       for (const id of voters) ports[id] = yield* Effect.promise(freePort)
-      const member: Member = { kind, ports, leaseMillis, ...kind === "sockets" && { database } }
+      const member: Member = { kind, ports, ...times, ...kind === "sockets" && { database } }
       const begin = (id: string) =>
         Effect.acquireRelease(
           Effect.sync(() =>
@@ -76,14 +74,21 @@ const side = (kind: Member["kind"], signal: NodeJS.Signals): Side => ({
     }).pipe(Effect.scoped, Effect.provide(Logger.layer([])))
 })
 
-const workload = (name: string, what: string, signal: NodeJS.Signals): Workload => ({
+const workload = (
+  name: string,
+  what: string,
+  signal: NodeJS.Signals,
+  times: Pick<Member, "leaseMillis"> = { leaseMillis: 6000 }
+): Workload => ({
   name,
-  title: `from ${what} to the next answer of an entity, three runners, a lease of 6 s`,
+  title: `from ${what} to the next answer of an entity, three runners, ${
+    times.leaseMillis === undefined ? "their own defaults" : `a lease of ${times.leaseMillis / 1000} s`
+  }`,
   unit: "ms",
   takesLong: true,
   sides: {
-    "ports": side("ports", signal),
-    "sockets with SQL": side("sockets", signal)
+    "ports": side("ports", signal, times),
+    "sockets with SQL": side("sockets", signal, times)
   },
   lines: [{ side: "ports", peer: "sockets with SQL" }]
 })
@@ -91,5 +96,6 @@ const workload = (name: string, what: string, signal: NodeJS.Signals): Workload 
 export const moves: ReadonlyArray<Workload> = [
   workload("clusterKilled", "kill -9", "SIGKILL"),
   workload("clusterFrozen", "SIGSTOP", "SIGSTOP"),
-  workload("clusterClosed", "SIGTERM", "SIGTERM")
+  workload("clusterClosed", "SIGTERM", "SIGTERM"),
+  workload("clusterDefaults", "kill -9", "SIGKILL", {})
 ]
