@@ -42,6 +42,7 @@ export class Register {
   private entries: ReadonlyMap<string, Entry> = new Map()
   private own: { readonly address: string; readonly entry: Entry; readonly scope: Scope.Closeable } | undefined =
     undefined
+  private hasWithdrawn = false
   private readonly silent = new Set<string>()
   /** Told when a runner falls silent. */
   readonly whenSilent = new Set<(address: string) => void>()
@@ -133,7 +134,10 @@ export class Register {
 
   /** Nobody gives it shards any more. It goes on listing itself: its own Sharding enters it again otherwise. */
   get withdraw(): Effect.Effect<void> {
-    return Effect.suspend(() => this.own === undefined ? Effect.void : Scope.close(this.own.scope, Exit.void))
+    return Effect.suspend(() => {
+      this.hasWithdrawn = true
+      return this.own === undefined ? Effect.void : Scope.close(this.own.scope, Exit.void)
+    })
   }
 
   /** Whether this node must not hold shards, and why. */
@@ -160,6 +164,16 @@ export class Register {
       ...own,
       ...others.map(([address, { runner }]) => ({ address, runner, isAlive: this.isAlive(address) }))
     ]
+  }
+
+  /**
+   * The same for Sharding, as it encodes them, and whether they may have shards. A runner that has withdrawn gives its own to others, as long as
+   * there are some: its own calls would wait for itself otherwise.
+   */
+  get candidates(): ReadonlyArray<readonly [runner: string, mayHold: boolean]> {
+    const { listed, own } = this
+    const isOver = this.hasWithdrawn && listed.some(({ address, isAlive }) => isAlive && address !== own?.address)
+    return listed.map(({ address, isAlive, runner }) => [runner, isAlive && !(isOver && address === own?.address)])
   }
 
   private changed(entries: ReadonlyMap<string, Entry>): void {

@@ -30,7 +30,7 @@ const machineKey = (machine: number): string => `machine:${machine}`
 const refail = (cause: unknown): PersistenceError => new PersistenceError({ cause })
 
 const runnersOf = (register: Register): RunnerStorage.Encoded["getRunners"] =>
-  Effect.sync(() => register.listed.map(({ isAlive, runner }) => [runner, isAlive] as const))
+  Effect.sync(() => register.candidates.slice())
 
 const clientsDoNot = Effect.die(new Error("clients hold no shards"))
 
