@@ -118,8 +118,9 @@ export interface Options<out E = never, out R = never> extends ClientOptions<E, 
  *
  * **Gotchas**
  *
- * A call of an entity may be carried out more than once: it is sent again when the runner that has it dies, and again, for as long as its caller
- * waits. Make calls idempotent, and give them a timeout (`Effect.timeout`): otherwise nothing ends them while no runner can be had.
+ * A call of an entity may be carried out more than once: it is sent again when the runner that has it dies or loses the shard, and again, for as
+ * long as its caller waits. Make calls idempotent, and give them a timeout (`Effect.timeout`): otherwise nothing ends them while no runner can
+ * be had.
  *
  * What an entity knows is lost when it moves, unless it has stored it.
  *

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { Node } from "../src/index.ts"
@@ -66,6 +67,30 @@ const move = (random: SeededRandom, nodes: ReadonlyArray<Member>, start: ReturnT
       ))
 }
 
+/** While shards move, calls are made and streams are read from all nodes: all are answered, and go on. */
+const churned = (random: SeededRandom) =>
+  Effect.gen(function*() {
+    const messages = random.chance(0.5) ? Layer.succeed(MessageStorage.MessageStorage, yield* storage) : undefined
+    const { clients, journal, nodes, start } = yield* four(messages)
+    let beats = 0
+    for (const client of clients) {
+      const stream = client(random.pick(keys)!).beats()
+      yield* Effect.forkChild(Stream.runForEach(stream, () => Effect.sync(() => void beats++)))
+    }
+    const calls: Array<Fiber.Fiber<string, unknown>> = []
+    for (let n = 0; n < sized(3, 10); n++) {
+      for (const client of clients) {
+        const call = client(random.pick(keys)!).slow({ millis: random.int(0, 4000) })
+        calls.push(yield* Effect.forkChild(call, { startImmediately: true }))
+      }
+      yield* move(random, nodes, start(`e${n}`, { ...config, messages }))
+    }
+    assert.deepStrictEqual(yield* endings(calls), ["answered"])
+    const before = beats
+    yield* TestNetwork.until("all streams go on", () => beats > before + 40)
+    assert.strictEqual(journal.doubled.size, 0)
+  })
+
 describe("calls whose entity is interrupted since its shard moves", () => {
   test(
     "are answered where it has gone, wherever they come from: the runner that has lost it, and one that drains, too",
@@ -94,27 +119,9 @@ describe("calls whose entity is interrupted since its shard moves", () => {
   for (let seed = 1; seed <= sized(1, 40); seed++) {
     test(
       `are answered, and streams go on, whatever moves: seed ${seed}`,
-      Effect.gen(function*() {
+      Effect.suspend(() => {
         const random = new SeededRandom(`moves ${seed}`)
-        const messages = random.chance(0.5) ? Layer.succeed(MessageStorage.MessageStorage, yield* storage) : undefined
-        const { clients, journal, nodes, start } = yield* four(messages)
-        let beats = 0
-        for (const client of clients) {
-          const stream = client(random.pick(keys)!).beats()
-          yield* Effect.forkChild(Stream.runForEach(stream, () => Effect.sync(() => void beats++)))
-        }
-        const calls: Array<Fiber.Fiber<string, unknown>> = []
-        for (let n = 0; n < sized(3, 10); n++) {
-          for (const client of clients) {
-            const call = client(random.pick(keys)!).slow({ millis: random.int(0, 4000) })
-            calls.push(yield* Effect.forkChild(call, { startImmediately: true }))
-          }
-          yield* move(random, nodes, start(`e${n}`, { ...config, messages }))
-        }
-        assert.deepStrictEqual(yield* endings(calls), ["answered"])
-        const before = beats
-        yield* TestNetwork.until("all streams go on", () => beats > before + 40)
-        assert.strictEqual(journal.doubled.size, 0)
+        return Effect.provideService(churned(random), Random.Random, random.derive("effect"))
       })
     )
   }
