@@ -23,6 +23,7 @@ export const Counter = Entity.make("Counter", [
   }),
   EffectRpc.make("slow", { payload: { millis: Schema.Number }, success: Schema.String }),
   EffectRpc.make("never", { success: Schema.String }),
+  EffectRpc.make("interrupts", { success: Schema.String }),
   EffectRpc.make("fails", { success: Schema.String, error: Refused }),
   EffectRpc.make("throws", { success: Schema.String }),
   EffectRpc.make("wrong", { success: Schema.Number }),
@@ -74,6 +75,7 @@ const counter = (journal: Journal, options?: { readonly disableFatalDefects?: bo
             Effect.as(host)
           ),
         never: () => Effect.ensuring(Effect.andThen(note("hangs"), Effect.never), note("hangs no more")),
+        interrupts: () => Effect.andThen(note("interrupts"), Effect.interrupt),
         fails: () => Effect.fail(new Refused({ why: entityId })),
         throws: () =>
           Effect.andThen(

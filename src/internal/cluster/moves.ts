@@ -65,7 +65,7 @@ const untilAnswered = <R extends Rpc.Any, E>(
     const answered = Deferred.makeUnsafe<void, EntityNotAssignedToRunner>()
     const respond = (reply: Reply.Reply<R>): Effect.Effect<void> => {
       if (reply._tag === "Chunk") return message.respond(reply)
-      if (isGone(reply.exit)) return Effect.asVoid(Deferred.complete(answered, refused(address)))
+      if (isGone(reply.exit)) return Effect.asVoid(Deferred.fail(answered, new EntityNotAssignedToRunner({ address })))
       return Effect.ensuring(message.respond(reply), Deferred.succeed(answered, undefined))
     }
     const sending = send(new Message.OutgoingRequest({ ...message, respond }))
