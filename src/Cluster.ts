@@ -119,9 +119,9 @@ export interface Options<out E = never, out R = never> extends ClientOptions<E, 
  *
  * **Gotchas**
  *
- * A call of an entity may be carried out more than once: it is sent again when the runner that has it dies, and again, for as long as its caller
- * waits. Make calls idempotent, and give them a timeout (`Effect.timeout`): otherwise nothing ends them while no runner can be had. A timeout ends
- * a durable call for good, unless it is annotated as `ClusterSchema.Uninterruptible`, with `"client"`.
+ * A call of an entity may be carried out more than once: it is sent again when the runner that has it dies or loses the shard, and again, for as
+ * long as its caller waits. Make calls idempotent, and give them a timeout (`Effect.timeout`): otherwise nothing ends them while no runner can
+ * be had. A timeout ends a durable call for good, unless it is annotated as `ClusterSchema.Uninterruptible`, with `"client"`.
  *
  * All runners of a cluster have the same entities: calls of others wait at a runner that does not know them. Another program takes another `name`.
  *

@@ -173,19 +173,19 @@ describe("a durable call", () => {
   )
 
   test(
-    "is carried out once when the link breaks in the middle of it; what is not durable ends with an error of Effect's",
+    "is carried out once when the link breaks in the middle of it; what is not durable is answered too",
     Effect.gen(function*() {
       const { lines, nodes } = yield* staged(LedgerLive)
       const ledger = (yield* nodes[0].run(Ledger.client))(yield* keyOn(Ledger, nodes[2]))
       const fork = Effect.forkChild({ startImmediately: true })
       const durable = yield* fork(ledger.book({ id: "durable", millis: 3000 }))
-      const passing = yield* fork(Effect.flip(ledger.ask({ id: "passing", millis: 3000 })))
+      const passing = yield* fork(ledger.ask({ id: "passing", millis: 3000 }))
       const begun = () => [count(lines, "begins durable"), count(lines, "begins passing")]
       yield* TestNetwork.until("both are at work", () => begun().join() === "1,1")
       yield* (yield* Transport.MemoryNetwork).reset({ from: "a", to: "c" })
-      assert.strictEqual((yield* soon(Fiber.join(passing)))._tag, "AlreadyProcessingMessage")
+      assert.strictEqual(yield* soon(Fiber.join(passing)), "c")
       assert.strictEqual(yield* soon(Fiber.join(durable)), "c")
-      assert.deepStrictEqual(begun(), [1, 1])
+      assert.strictEqual(begun()[0], 1)
     })
   )
 

@@ -35,6 +35,29 @@ describe("an entity", () => {
   )
 
   test(
+    "whose handler interrupts itself does that to its caller, and once",
+    Effect.gen(function*() {
+      const { clients, journal, keyOn } = yield* three
+      for (const key of [yield* keyOn("a"), yield* keyOn("c")]) {
+        const exit = yield* ended(clients[0](key).interrupts())
+        assert.isTrue(Exit.hasInterrupts(exit))
+        assert.lengthOf(journal.lines.filter((line) => line.endsWith(`${key} interrupts`)), 1)
+      }
+    })
+  )
+
+  test(
+    "is given calls whose answers nobody waits for, and they are over before it has answered",
+    Effect.gen(function*() {
+      const { clients, journal, keyOn } = yield* three
+      for (const key of [yield* keyOn("a"), yield* keyOn("c")]) {
+        yield* TestNetwork.within("1 second")(clients[0](key).slow({ millis: 5000 }, { discard: true }))
+        yield* TestNetwork.until("it is done", () => journal.lines.some((line) => line.endsWith(`${key} is done`)))
+      }
+    })
+  )
+
+  test(
     "whose handler throws begins anew and tries again, as Effect has it; others go on meanwhile",
     Effect.gen(function*() {
       const { clients, journal, keyOn } = yield* three

@@ -8,7 +8,7 @@ import { families, sampleOf } from "../src/internal/node/metricFamilies.ts"
 import { NodeRouter } from "../src/internal/node/router.ts"
 import { readStatus, Status } from "../src/internal/node/status.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
-import { soon, test, three } from "./clusterWorld.ts"
+import { heal, soon, test, three } from "./clusterWorld.ts"
 
 type Observable<S> = TestNetwork.TestNode<Node.Node | S>
 
@@ -72,7 +72,7 @@ describe("a node of a cluster", () => {
   test(
     "is ready no more when it is cut off from a majority of the voters, and again when they are back",
     Effect.gen(function*() {
-      const { heal, nodes } = yield* three
+      const { nodes } = yield* three
       const [a, , c] = nodes
       assert.deepStrictEqual((yield* Effect.forEach(nodes, lacks)).flat(), [])
       yield* TestNetwork.part(["c"], ["a", "b"])

@@ -9,7 +9,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Cluster from "../src/Cluster.ts"
 import { Node } from "../src/index.ts"
 import * as TestNetwork from "../src/TestNetwork.ts"
-import { balanced, Counter, makeWorld, soon, statusOf, test, three, voters } from "./clusterWorld.ts"
+import { balanced, Counter, heal, makeWorld, soon, statusOf, test, three, voters } from "./clusterWorld.ts"
 import { sized } from "./size.ts"
 
 describe("the entities of a cluster", () => {
@@ -151,7 +151,7 @@ describe("a split", () => {
   test(
     "that heals gives the minority its share again",
     Effect.gen(function*() {
-      const { clients, heal, journal, keyOn, nodes } = yield* three
+      const { clients, journal, keyOn, nodes } = yield* three
       yield* TestNetwork.part(["c"], ["a", "b"])
       yield* TestClock.adjust("40 seconds")
       assert.strictEqual((yield* statusOf(nodes[2])).shards.held, 0)

@@ -23,6 +23,7 @@ export const Counter = Entity.make("Counter", [
   }),
   EffectRpc.make("slow", { payload: { millis: Schema.Number }, success: Schema.String }),
   EffectRpc.make("never", { success: Schema.String }),
+  EffectRpc.make("interrupts", { success: Schema.String }),
   EffectRpc.make("fails", { success: Schema.String, error: Refused }),
   EffectRpc.make("throws", { success: Schema.String }),
   EffectRpc.make("wrong", { success: Schema.Number }),
@@ -74,6 +75,7 @@ const counter = (journal: Journal, options?: { readonly disableFatalDefects?: bo
             Effect.as(host)
           ),
         never: () => Effect.ensuring(Effect.andThen(note("hangs"), Effect.never), note("hangs no more")),
+        interrupts: () => Effect.andThen(note("interrupts"), Effect.interrupt),
         fails: () => Effect.fail(new Refused({ why: entityId })),
         throws: () =>
           Effect.andThen(
@@ -110,7 +112,7 @@ export const voters = ["a", "b", "c"]
 
 export interface Options extends Cluster.Config {
   readonly disableFatalDefects?: boolean
-  readonly messages?: Layer.Layer<MessageStorage.MessageStorage>
+  readonly messages?: Layer.Layer<MessageStorage.MessageStorage> | undefined
 }
 
 export const makeWorld = Effect.sync(() => {
@@ -156,6 +158,17 @@ export const test = <A, E>(
   body: Effect.Effect<A, E, TestNetwork.TestNetwork | Scope.Scope | Transport.MemoryNetwork>
 ): void => it.effect(title, () => body.pipe(Effect.scoped, Effect.provide(TestNetwork.layer)))
 
+/** Joins what a test has parted. */
+export const heal = (some: ReadonlyArray<string>, others: ReadonlyArray<string>) =>
+  Effect.flatMap(Transport.MemoryNetwork, (network) =>
+    Effect.forEach(
+      some,
+      (one) =>
+        Effect.forEach(others, (other) =>
+          Effect.andThen(network.heal({ from: one, to: other }), network.heal({ from: other, to: one }))),
+      { discard: true }
+    ))
+
 /** Three runners that have all shards between them, and a client on each of them. */
 export const three = Effect.gen(function*() {
   const world = yield* makeWorld
@@ -173,14 +186,5 @@ export const three = Effect.gen(function*() {
         if (on === nodeId) return `k${n}`
       }
     }))
-  const network = yield* Transport.MemoryNetwork
-  const heal = (some: ReadonlyArray<string>, others: ReadonlyArray<string>) =>
-    Effect.forEach(
-      some,
-      (one) =>
-        Effect.forEach(others, (other) =>
-          Effect.andThen(network.heal({ from: one, to: other }), network.heal({ from: other, to: one }))),
-      { discard: true }
-    )
-  return { ...world, nodes, clients, keyOn, heal }
+  return { ...world, nodes, clients, keyOn }
 })

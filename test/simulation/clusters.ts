@@ -2,6 +2,7 @@
  * Entities of Effect's cluster: every process is a runner, and calls the entities of some keys, wherever they are. It tells when an entity begins to
  * live on it, and when nothing of that is left.
  */
+import * as Cause from "effect/Cause"
 import * as Entity from "effect/cluster/Entity"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -80,9 +81,14 @@ export class ClusterUser {
       return (key: string, millis: number) => {
         const value = random.int(1, 1000)
         const answer = Effect.timeout(client(key).double({ value, millis }), 3000)
-        // Where the runner of this very process gives up the shard, Effect ends the call by interrupting its caller.
         return Effect.matchCause(answer, {
-          onFailure: () => false,
+          onFailure: (cause) => {
+            // Its own interruption it does not see.
+            if (Cause.hasInterrupts(cause)) {
+              this.member.emit({ _tag: "Leaked", what: `a call of entity ${key} interrupted its caller` })
+            }
+            return false
+          },
           onSuccess: (doubled) => {
             if (doubled !== 2 * value) {
               this.member.emit({ _tag: "Leaked", what: `entity ${key} answered ${doubled} to ${value}` })

@@ -6,17 +6,16 @@
  */
 import type { RunnerAddress } from "effect/cluster/RunnerAddress"
 import * as Runners from "effect/cluster/Runners"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as RpcServer from "effect/rpc/RpcServer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { Node } from "../../Node.ts"
 import { NodeRouter } from "../node/router.ts"
-import { makeProtocol } from "../rpc/connections.ts"
+import { makeSeverable } from "../rpc/connections.ts"
 import { Listener } from "../rpc/listener.ts"
 import { serialization } from "../rpc/serialization.ts"
+import { reasons } from "../values/reason.ts"
 import type { Register } from "./register.ts"
 
 const serverOf = (name: string, { host, port }: RunnerAddress): string => `${host}#effect_mp::cluster::${name}::${port}`
@@ -39,9 +38,12 @@ export const serverProtocol = (
     })
   )
 
+/** What of the register is needed here. */
+export type Watched = Pick<Register, "isAlive" | "whenSilent">
+
 export const clientProtocol = (
   name: string,
-  register: Register
+  register: Watched
 ): Layer.Layer<Runners.RpcClientProtocol, never, Node> =>
   Layer.effect(
     Runners.RpcClientProtocol,
@@ -52,26 +54,30 @@ export const clientProtocol = (
         codecFor: chosen.codecFor,
         make: (address) =>
           Effect.gen(function*() {
-            const scope = yield* untilSilent(register, `${address.host}:${address.port}`)
-            return yield* makeProtocol(router, Context.make(Scope.Scope, scope), chosen, serverOf(name, address))
+            const runner = `${address.host}:${address.port}`
+            const target = Effect.suspend(() =>
+              register.isAlive(runner) ? Effect.succeed(serverOf(name, address)) : Effect.fail("the runner is silent")
+            )
+            const context = yield* Effect.context<Scope.Scope>()
+            const { protocol, sever } = yield* makeSeverable(router, context, chosen, target)
+            yield* whenSilent(register, runner, () =>
+              sever(reasons.transport_error(address.host, "its runner is silent")))
+            return protocol
           })
       }
     })
   )
 
 /**
- * A scope that closes when a runner falls silent: the calls that it has not answered fail then, and are sent to whoever gets its shards. The
- * link to its node may last for longer.
+ * When a runner falls silent, the calls that it has not answered fail, and are sent to whoever gets its shards. The link to its node may last
+ * for longer. Sharding keeps the client of a runner that it has not seen gone, since it looks now and then: the client can call it when it is back.
  */
-const untilSilent = (register: Register, address: string): Effect.Effect<Scope.Scope, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const scope = yield* Scope.fork(yield* Effect.scope)
-    const close = (silent: string): void => {
-      if (silent === address) Effect.runFork(Scope.close(scope, Exit.void))
-    }
-    yield* Effect.acquireRelease(
-      Effect.sync(() => void register.whenSilent.add(close)),
-      () => Effect.sync(() => register.whenSilent.delete(close))
-    )
-    return scope
-  })
+const whenSilent = (register: Watched, runner: string, then: () => void): Effect.Effect<void, never, Scope.Scope> => {
+  const tell = (silent: string): void => {
+    if (silent === runner) then()
+  }
+  return Effect.acquireRelease(
+    Effect.sync(() => void register.whenSilent.add(tell)),
+    () => Effect.sync(() => register.whenSilent.delete(tell))
+  )
+}

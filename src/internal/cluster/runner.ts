@@ -22,6 +22,7 @@ import type { Node } from "../../Node.ts"
 import { NodeRouter, type Router } from "../node/router.ts"
 import { Counted } from "./counted.ts"
 import { Leases, type Locks } from "./leases.ts"
+import * as moves from "./moves.ts"
 import { clientProtocol, serverProtocol } from "./protocols.ts"
 import { Register } from "./register.ts"
 import type { Settings } from "./settings.ts"
@@ -85,7 +86,7 @@ export const runner = <E, R, EL, RL>(
       () => Effect.sync(() => router.drain.listeners.delete(resign))
     )
     // Effect has one Layer for the whole process, which may have several nodes.
-    const sharding = Layer.fresh(RunnerServer.layerWithClients).pipe(
+    const sharding = Layer.fresh(Layer.provideMerge(RunnerServer.layer, moves.sharding)).pipe(
       Layer.provide([
         serverProtocol(name, address, resign),
         clientProtocol(name, register),
@@ -104,9 +105,10 @@ export const runner = <E, R, EL, RL>(
 export const client = <E, R>(settings: Settings, messages: Messages<E, R>): Built<E, R> =>
   Layer.unwrap(Effect.gen(function*() {
     const register = yield* makeRegister(settings, yield* NodeRouter)
-    const sharding = Layer.fresh(RunnerServer.layerClientOnly).pipe(
+    const sharding = Layer.fresh(moves.sharding).pipe(
       Layer.provide([
         clientProtocol(settings.name, register),
+        RunnerHealth.layerNoop,
         Layer.succeed(RunnerStorage.RunnerStorage, clientStorage(register))
       ])
     )

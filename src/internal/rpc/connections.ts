@@ -22,7 +22,15 @@ import type { Message } from "../port/receiver.ts"
 import { usual } from "../port/settings.ts"
 import { describe } from "../values/describe.ts"
 import { nodeOf } from "../values/portId.ts"
-import { asUnbegun, Killed, type PortExit, reasonFromExit, reasons, refusedByDrain } from "../values/reason.ts"
+import {
+  asUnbegun,
+  Killed,
+  type PortExit,
+  type Reason,
+  reasonFromExit,
+  reasons,
+  refusedByDrain
+} from "../values/reason.ts"
 import type { Serialization } from "./serialization.ts"
 import { connectFunction, readChunk, readDefect, readExit, toServer } from "./wire.ts"
 
@@ -48,7 +56,22 @@ export const makeProtocol = (
   context: Context.Context<Scope.Scope>,
   serialization: Serialization,
   target: Target
-): Effect.Effect<ClientProtocol> => {
+): Effect.Effect<ClientProtocol> =>
+  Effect.map(makeSeverable(router, context, serialization, target), ({ protocol }) => protocol)
+
+export interface Severable {
+  readonly protocol: ClientProtocol
+  /** Ends the connections that there are, with the calls that are open on them. The next calls make others. */
+  readonly sever: (reason: Reason) => void
+}
+
+/** The same, for those who may know of a server's end before its ports tell. */
+export const makeSeverable = (
+  router: Router,
+  context: Context.Context<Scope.Scope>,
+  serialization: Serialization,
+  target: Target
+): Effect.Effect<Severable> => {
   const clients = new Map<number, Client>()
   // Made before the clients, it closes after them: what they still say is heard.
   const scope = Scope.forkUnsafe(Context.get(context, Scope.Scope))
@@ -74,9 +97,14 @@ export const makeProtocol = (
       })
     ),
     (protocol) => ({
-      ...protocol,
-      // A client that is gone tells nobody: its connection does, by its end.
-      run: (id, receive) => Effect.ensuring(protocol.run(id, receive), Effect.suspend(() => end(id)))
+      protocol: {
+        ...protocol,
+        // A client that is gone tells nobody: its connection does, by its end.
+        run: (id, receive) => Effect.ensuring(protocol.run(id, receive), Effect.suspend(() => end(id)))
+      },
+      sever: (reason) => {
+        for (const one of clients.values()) one.sever(reason)
+      }
     })
   )
 }
@@ -113,6 +141,12 @@ class Client {
   end(): Effect.Effect<void> {
     this.hasEnded = true
     return Scope.close(this.scope, Exit.void)
+  }
+
+  sever(reason: Reason): void {
+    for (const { port } of [...this.left, ...(this.connection === undefined ? [] : [this.connection])]) {
+      port.kill(reason)
+    }
   }
 
   /** Its protocol is gone, and whoever still calls is told so. */
