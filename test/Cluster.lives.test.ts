@@ -48,16 +48,16 @@ describe("an entity", () => {
   test(
     "is gone when nobody has called it for a while, unless it stays, and begins anew with the next call",
     Effect.gen(function*() {
-      const { nodes } = yield* staged(thing({ maxIdleTime: "5 seconds" }))
+      const { nodes } = yield* staged(thing({ maxIdleTime: "2 seconds" }))
       const things = yield* nodes[0].run(Thing.client)
       const [idle, staying] = [things("idle"), things("staying")]
       const addBoth = soon(Effect.all([idle.add(), staying.add()]))
       yield* soon(staying.stay({ stays: true }))
       assert.deepStrictEqual(yield* addBoth, [1, 1])
-      yield* TestClock.adjust("15 seconds")
+      yield* TestClock.adjust("8 seconds")
       assert.deepStrictEqual(yield* addBoth, [1, 2])
       yield* soon(staying.stay({ stays: false }))
-      yield* TestClock.adjust("15 seconds")
+      yield* TestClock.adjust("8 seconds")
       assert.deepStrictEqual(yield* addBoth, [1, 1])
     })
   )
@@ -241,7 +241,7 @@ describe("a singleton", () => {
       const next = hostIn(lines)
       assert.deepStrictEqual(lines, [`${first} ends`, `${next} begins`])
       yield* (yield* Transport.MemoryNetwork).heal({ from: "*", to: "*" })
-      yield* TestClock.adjust("15 seconds")
+      yield* TestClock.adjust("8 seconds")
       const moves = lines.slice(2).map((line) => line.slice(2))
       assert.deepStrictEqual(moves, moves.map((_, n) => n % 2 === 0 ? "ends" : "begins"))
       assert.notStrictEqual(hostIn(lines), "none")
@@ -258,7 +258,7 @@ describe("a singleton", () => {
         yield* nodes.find(({ nodeId }) => nodeId === first)![how]
         yield* TestNetwork.until("it runs elsewhere", () => lines.length === 1)
         yield* soon(start(first))
-        yield* TestClock.adjust("15 seconds")
+        yield* TestClock.adjust("8 seconds")
         // It may move back to where its shard belongs: it ends before it begins.
         assert.match(lines.join(), /^([a-z]) begins(,\1 ends,([a-z]) begins)?$/)
       })

@@ -35,7 +35,7 @@ type Entities<E> = Layer.Layer<
 const start2026 = Date.UTC(2026, 0)
 
 /** Fewer than programs have, and looked at less often: tests are done sooner. */
-const small = { shardsPerGroup: 30, refreshAssignmentsInterval: "300 millis" } as const
+const small = { shardsPerGroup: 30, refreshAssignmentsInterval: "500 millis" } as const
 
 /** Before any node has started. */
 export const makeStage = Effect.fnUntraced(function*<E>(entities: Entities<E>, config: Cluster.Config = {}) {
