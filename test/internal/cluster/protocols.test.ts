@@ -10,6 +10,7 @@ import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcServer from "effect/rpc/RpcServer"
 import * as Schema from "effect/Schema"
+import * as TestClock from "effect/testing/TestClock"
 import { clientProtocol, serverProtocol, type Watched } from "../../../src/internal/cluster/protocols.ts"
 import * as TestNetwork from "../../../src/TestNetwork.ts"
 import { sized } from "../../size.ts"
@@ -79,6 +80,8 @@ describe("the client of a runner", () => {
             known.falls()
             for (const fiber of waiting) assert.isTrue(Exit.isFailure(yield* soon(Fiber.await(fiber))))
             waiting = []
+            // Nobody is back in the very turn in which he fell silent.
+            yield* TestClock.adjust("1 millis")
           }
         }
       }).pipe(Effect.scoped, Effect.provide(TestNetwork.layer)),
