@@ -11,31 +11,23 @@
  * @since 0.1.0
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as References from "effect/References"
-import { builtIns, completionOf } from "./internal/cli/completion/command.ts"
+import { completionOf } from "./internal/cli/completion/command.ts"
 import { configGroups, runParams, runSources, sourcesOf } from "./internal/cli/config/commands.ts"
 import { formNames } from "./internal/cli/init/forms.ts"
 import { talkGroups } from "./internal/cli/network/commands.ts"
+import { runProgram } from "./internal/cli/program.ts"
 import { isWatched } from "./internal/cli/run/channel.ts"
 import { run } from "./internal/cli/run/command.ts"
 import * as services from "./internal/cli/run/service.ts"
-import { presenting, reported, teardownOf } from "./internal/cli/terminal/failures.ts"
+import { teardownOf } from "./internal/cli/terminal/failures.ts"
 import { CurrentEnding, Ending } from "./internal/cli/terminal/interruption.ts"
-import { UsageError } from "./internal/cli/terminal/usage.ts"
-import { unpacked, wantsJson, withHelpAsFlag, withoutHelpForNothing } from "./internal/cli/terminal/words.ts"
-import { levelOfVerbosity } from "./internal/config/logLevels.ts"
-import { version } from "./internal/values/version.ts"
 
 /**
  * A service that `emp run` cannot load or start, or that failed: the `service` as it was given, and what the `problem` is.
@@ -215,25 +207,6 @@ export const command = Command.make("emp").pipe(
   Command.withSubcommands([run, demo, doctor, init, errors, ticket, ...talkGroups, ...configGroups, completion])
 )
 
-const leastLevel = Layer.effect(
-  References.MinimumLogLevel,
-  Effect.suspend(() =>
-    reported(
-      Effect.gen(function*() {
-        const text = Option.getOrElse(yield* Config.option(Config.String("EMP_VERBOSE")), () => "") || "7"
-        const level = levelOfVerbosity(text)
-        if (level !== undefined) return level
-        return yield* new UsageError({ problem: `EMP_VERBOSE: ${JSON.stringify(text)} is no number from 0 to 9` })
-      }),
-      false
-    )
-  )
-)
-
-/** Standard output is for results; what happens is logged to standard error. */
-const logging = (json: boolean) =>
-  Layer.merge(Logger.layer([Logger.withConsoleError(json ? Logger.formatJson : Logger.formatLogFmt)]), leastLevel)
-
 /**
  * Runs `emp` with the arguments of this process, and ends the process.
  *
@@ -262,19 +235,8 @@ export const main = (): void => {
   // A terminal and a service manager send their signals to the watchdog too, which counts them for both.
   if (!isWatched()) ending.watchSignals()
   ending.watchOutput()
-  const words = process.argv.slice(2)
-  const json = wantsJson(words)
   NodeRuntime.runMain(
-    reported(runWords(words), json).pipe(
-      Effect.provideService(CurrentEnding, ending),
-      Effect.provide(Layer.mergeAll(NodeServices.layer, logging(json), presenting(json), builtIns))
-    ),
+    runProgram(command, process.argv.slice(2), ending),
     { teardown: teardownOf(ending), disableErrorReporting: true }
   )
 }
-
-const runWords = (words: ReadonlyArray<string>) =>
-  Effect.flatMap(
-    Effect.fromResult(unpacked(words)),
-    (words) => Command.runWith(command, { version })(withoutHelpForNothing(withHelpAsFlag(words), command))
-  )

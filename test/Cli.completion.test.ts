@@ -11,6 +11,7 @@ import { delimiter, join } from "node:path"
 import { command } from "../src/Cli.ts"
 import { complete } from "../src/internal/cli/completion/line.ts"
 import { scripts } from "../src/internal/cli/completion/scripts.ts"
+import { empHere } from "./empHere.ts"
 import { emp, eventually, Process, startEmp } from "./processes.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "emp-completion-"))
@@ -128,7 +129,7 @@ describe("emp --completions", () => {
 
 describe("a shell that asks", () => {
   const ask = async (words: ReadonlyArray<string>, more: Record<string, string> = {}) =>
-    await startEmp(["__complete", "--", ...words], { ...env, ...more }).exits()
+    await empHere(["__complete", "--", ...words], { ...env, ...more })
 
   it("is told what candidates are", async () => {
     const { stdout } = await ask(["errors", "no_such"])

@@ -1,5 +1,5 @@
 /**
- * The configuration on the command line, by the real executable, each test in a folder of its own.
+ * The configuration on the command line, each test in a folder of its own.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
@@ -10,9 +10,10 @@ import * as os from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { groups } from "../src/internal/cli/config/chain.ts"
+import { empHere } from "./empHere.ts"
 import { makeFolder } from "./folders.ts"
 import { withoutLife } from "./life.ts"
-import { emp as executable, start as startNode, startEmp } from "./processes.ts"
+import { emp as executable, type Ended, start as startNode, startEmp } from "./processes.ts"
 
 /** A home, with the configuration file in it, and `emp` for somebody who lives there. */
 const makeHome = (text?: string) => {
@@ -22,18 +23,24 @@ const makeHome = (text?: string) => {
   const none = { EFFECT_MP_RC: undefined, EMP_SECRET: undefined, EMP_CERT: undefined }
   const start = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}) =>
     startEmp(args, { HOME: home, ...none, ...env })
+  /** Runs what is of the configuration alone in this process, which has a home of its own, and so names the file. */
+  const ends = (args: ReadonlyArray<string>, env: Record<string, string> = {}): Promise<Ended> =>
+    "EFFECT_MP_RC" in env || args.some((word) => ["run", "doctor", "--help"].includes(word))
+      ? start(args, env).exits()
+      : empHere(args, { EFFECT_MP_RC: file, EMP_SECRET: "", ...env })
   return {
     home,
     file,
     start,
+    ends,
     /** Runs `emp`, and answers what it prints. Fails if it does. */
     emp: async (...args: ReadonlyArray<string>): Promise<string> => {
-      const { code, stderr, stdout } = await start(args).exits()
+      const { code, stderr, stdout } = await ends(args)
       assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
       return stdout
     },
     fails: async (...args: ReadonlyArray<string>) => {
-      const { code, stderr, stdout } = await start(args).exits()
+      const { code, stderr, stdout } = await ends(args)
       assert.strictEqual(stdout, "")
       assert.match(stderr, /^emp: .+\n$/)
       return { code, message: stderr.slice(5, -1) }
@@ -87,18 +94,18 @@ describe("the configuration commands of emp", () => {
   })
 
   it("use $EFFECT_MP_RC, if there is one", async () => {
-    const { entries, home, start } = makeHome()
+    const { entries, home, ends } = makeHome()
     const file = join(home, "other.json")
-    assert.strictEqual((await start(["nodeid", "a"], { EFFECT_MP_RC: file }).exits()).code, 0)
+    assert.strictEqual((await ends(["nodeid", "a"], { EFFECT_MP_RC: file })).code, 0)
     assert.deepStrictEqual(entries(), ["other.json"])
-    assert.strictEqual((await start(["nodeid", "a"], { EFFECT_MP_RC: "" }).exits()).code, 0)
+    assert.strictEqual((await ends(["nodeid", "a"], { EFFECT_MP_RC: "" })).code, 0)
     assert.deepStrictEqual(entries(), [".effect-mp.json", "other.json"])
   })
 
   it("keep what they do not know, and say that comments are gone", async () => {
     const before = "# mine\n{\"eval\": \"warn 1\", \"profile\": {\"a\": {\"x\": [1]}}}"
-    const { document, file, start } = makeHome(before)
-    const { code, stderr } = await start(["profile", "a", "nodeid", "b"]).exits()
+    const { document, file, ends } = makeHome(before)
+    const { code, stderr } = await ends(["profile", "a", "nodeid", "b"])
     assert.strictEqual(stderr, `emp: the comments in ${file} are gone; ${file}~ has them\n`)
     assert.strictEqual(code, 0)
     assert.deepStrictEqual(document(), { version: 1, eval: "warn 1", profile: { a: { x: [1], nodeid: "b" } } })
@@ -106,8 +113,8 @@ describe("the configuration commands of emp", () => {
   })
 
   it("say what had nothing to do", async () => {
-    const { start } = makeHome("{\"profile\": {\"seed\": {}}}")
-    const { code, stderr } = await start(["delseed", "a:1", "delprofile", "sed"]).exits()
+    const { ends } = makeHome("{\"profile\": {\"seed\": {}}}")
+    const { code, stderr } = await ends(["delseed", "a:1", "delprofile", "sed"])
     assert.strictEqual(stderr, "emp: seeds has no \"a:1\"\nemp: there is no profile \"sed\"; did you mean \"seed\"?\n")
     assert.strictEqual(code, 0)
   })
@@ -152,7 +159,7 @@ describe("a configuration command", () => {
   })
 
   it("needs a home or a name for its file, and does not write into the present folder", async () => {
-    const { emp, entries, home, start } = makeHome()
+    const { emp, entries, home, ends } = makeHome()
     const run = (...args: ReadonlyArray<string>) =>
       startNode([executable, ...args], { HOME: "", EFFECT_MP_RC: undefined, EMP_SECRET: "" }, ["env", "-C", home])
         .exits()
@@ -165,15 +172,15 @@ describe("a configuration command", () => {
     const { stderr } = await run("run", "--norc")
     assert.match(stderr, /^emp: node option secret: missing/)
     const file = join(home, "named.json")
-    assert.strictEqual((await start(["nodeid", "a"], { HOME: "", EFFECT_MP_RC: file }).exits()).code, 0)
+    assert.strictEqual((await ends(["nodeid", "a"], { HOME: "", EFFECT_MP_RC: file })).code, 0)
     assert.deepStrictEqual(entries(), ["named.json"])
     await emp("nodeid", "a")
   })
 
   it("says it when a folder is not there", async () => {
-    const { home, start } = makeHome()
+    const { home, ends } = makeHome()
     const file = join(home, "nowhere", "rc.json")
-    const { code, stderr } = await start(["nodeid", "a"], { EFFECT_MP_RC: file }).exits()
+    const { code, stderr } = await ends(["nodeid", "a"], { EFFECT_MP_RC: file })
     assert.strictEqual(stderr, `emp: ${file}: cannot be changed: the folder ${join(home, "nowhere")} is not there\n`)
     assert.strictEqual(code, 1)
   })
@@ -188,8 +195,8 @@ describe("a parent that is not there", () => {
   const told = "profile worker: its parent \"commn\" does not exist; did you mean \"common\"?"
 
   it("is told by showconfig and by run", async () => {
-    const { start } = makeHome(stored)
-    const shown = await start(["showconfig", "worker"]).exits()
+    const { ends, start } = makeHome(stored)
+    const shown = await ends(["showconfig", "worker"])
     assert.deepStrictEqual([shown.code, shown.stderr], [0, `emp: ${told}\n`])
     assert.match(shown.stdout, /^what profile worker comes to\n/)
     const node = start(["run", "--no-watchdog", "profile", "worker"])
@@ -205,25 +212,25 @@ describe("a parent that is not there", () => {
   })
 
   it("is told when it is taken away", async () => {
-    const { document, start } = makeHome(stored)
-    const { code, stderr } = await start(["delprofile", "common"]).exits()
+    const { document, ends } = makeHome(stored)
+    const { code, stderr } = await ends(["delprofile", "common"])
     assert.strictEqual(stderr, "emp: profile other inherits nothing more from \"common\", which was its parent\n")
     assert.strictEqual(code, 0)
     assert.deepStrictEqual(document()["profile"], { worker: { parent: "commn" }, other: { parent: "common" } })
-    const again = await start(["delprofile", "other"]).exits()
+    const again = await ends(["delprofile", "other"])
     assert.strictEqual(again.stderr, "")
   })
 })
 
 describe("EMP_VERBOSE", () => {
   it.each(["abc", "10", "-1", "7x"])("cannot be %s", async (verbose) => {
-    const { code, stderr, stdout } = await makeHome().start(["showprofile"], { EMP_VERBOSE: verbose }).exits()
+    const { code, stderr, stdout } = await makeHome().ends(["showprofile"], { EMP_VERBOSE: verbose })
     assert.deepStrictEqual([code, stdout], [2, ""])
     assert.strictEqual(stderr, `emp: EMP_VERBOSE: "${verbose}" is no number from 0 to 9\n`)
   })
 
   it.each(["0", "9", ""])("can be %j", async (verbose) => {
-    const { code, stderr } = await makeHome().start(["showprofile"], { EMP_VERBOSE: verbose }).exits()
+    const { code, stderr } = await makeHome().ends(["showprofile"], { EMP_VERBOSE: verbose })
     assert.deepStrictEqual([code, stderr], [0, ""])
   })
 })
@@ -294,15 +301,15 @@ describe("a wrong configuration command", () => {
   })
 
   it("that cannot be meant is taken, with a warning", async () => {
-    const { document, start } = makeHome("{\"sercet\": \"x\"}")
-    const { code, stderr } = await start(["connect_interval", "0.0001"]).exits()
+    const { document, ends } = makeHome("{\"sercet\": \"x\"}")
+    const { code, stderr } = await ends(["connect_interval", "0.0001"])
     assert.match(stderr, /^emp: connect_interval: 0.0001 seconds are so short a time .*\n$/)
     assert.strictEqual(code, 0)
     assert.strictEqual(document()["connect_interval"], 0.0001)
-    const shown = await start(["showconfig"]).exits()
+    const shown = await ends(["showconfig"])
     assert.match(shown.stderr, /^emp: .*: there is no key "sercet", it means nothing; did you mean "secret"\?$/m)
     assert.match(shown.stderr, /^emp: connect_interval: /m)
-    const run = await start([
+    const run = await ends([
       "run",
       "--secret",
       "x",
@@ -312,15 +319,15 @@ describe("a wrong configuration command", () => {
       "2",
       "--service",
       "./no.js"
-    ]).exits()
+    ])
     assert.strictEqual(run.stderr.match(/level=WARN .*did you mean \\"secret\\"/g)?.length, 1)
     assert.notInclude(run.stderr, "connect_interval")
-    const doctor = await start(["doctor", "--secret", "x", "--bind", "127.0.0.1:*"]).exits()
+    const doctor = await ends(["doctor", "--secret", "x", "--bind", "127.0.0.1:*"])
     assert.match(doctor.stdout, /^WARNING +configuration: .*"sercet"/m)
   })
 
   it("at the start gets a suggestion too", async () => {
-    const { code, stderr } = await makeHome().start(["gensecrt"]).exits()
+    const { code, stderr } = await makeHome().ends(["gensecrt"])
     assert.match(stderr, /unknown subcommand "gensecrt" for "emp"; did you mean "gensecret"\?\n/)
     assert.strictEqual(code, 2)
   })
@@ -410,8 +417,8 @@ describe("showprofile and showconfig", () => {
   })
 
   it("show what a node would run with, and where it comes from", async () => {
-    const { start } = makeHome(stored)
-    const { stderr, stdout } = await start(["showconfig", "seed", "nodeid", "n"], { EMP_SECRET: "other" }).exits()
+    const { ends } = makeHome(stored)
+    const { stderr, stdout } = await ends(["showconfig", "seed", "nodeid", "n"], { EMP_SECRET: "other" })
     assert.strictEqual(stderr, "")
     const [title, ...rows] = stdout.trimEnd().split("\n")
     assert.strictEqual(title, "what profile seed comes to")
@@ -461,7 +468,7 @@ describe("the help of a configuration command", () => {
   const words = groups.flatMap((group) => group.words)
 
   it("is in the list of emp --help, which fits into 80 columns", async () => {
-    const { stdout } = await makeHome().start(["--help"]).exits()
+    const { stdout } = await makeHome().ends(["--help"])
     const list = stdout.slice(stdout.indexOf("Configuration:"))
     for (const { isUnlisted = false, name } of words) {
       assert.strictEqual(new RegExp(`^ +${name} `, "m").test(list), !isUnlisted, name)
@@ -470,7 +477,7 @@ describe("the help of a configuration command", () => {
   })
 
   it("has an example", async () => {
-    const help = (args: ReadonlyArray<string>) => makeHome().start([...args, "--help"]).exits()
+    const help = (args: ReadonlyArray<string>) => makeHome().ends([...args, "--help"])
     for (
       const [args, example] of [
         [["binds"], "emp binds 4040,127.0.0.1:4041"],

@@ -2,13 +2,11 @@
  * What nodes say of themselves, as operators see it: real processes, their logs, `emp logs` and `emp log-level`.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { empHere } from "./empHere.ts"
 import { eventually, type Process, startEmp, startNode, startRun } from "./processes.ts"
 import { nthWorker, startWatched } from "./watched.ts"
 
-const command = async (seed: string, ...args: ReadonlyArray<string>) => {
-  const ended = await startEmp([...args, "--seed", seed]).exits()
-  return ended
-}
+const command = (seed: string, ...args: ReadonlyArray<string>) => empHere([...args, "--seed", seed])
 
 /** What a command prints that succeeds. */
 const printed = async (seed: string, ...args: ReadonlyArray<string>): Promise<string> => {
@@ -24,14 +22,14 @@ const lines = ({ stderr }: Pick<Process, "stderr">): ReadonlyArray<string> =>
 const broken = ["--service", "test/fixtures/services.ts#broken"]
 
 describe("a node's log", () => {
-  it("tells of its life, and of the nodes that it has links to", async () => {
+  it("tells of its life, and of the nodes that it has links to, and that of a command tells nothing", async () => {
     const { address, node } = await startNode("seed")
     const worker = startRun(["--node-id", "worker", "--seed", address])
     await worker.sees(/is ready/)
     await node.sees(/node worker is up: effect-mp at 127\.0\.0\.1:\d+, without TLS/)
     await worker.sees(/level=INFO .*"seed \S+ is reached: it is node seed"/)
     await worker.sees(/level=INFO .*"node seed is the master of this node" node=worker module=Global peer=seed/)
-    await command(address, "status")
+    assert.strictEqual((await startEmp(["status", "--seed", address]).exits()).stderr, "")
     const { stderr } = await worker.end("SIGTERM")
     assert.match(stderr, /"node worker starts: effect-mp \S+ Node \S+ process \d+" node=worker module=Node/)
     assert.match(stderr, /"node worker listens on 127\.0\.0\.1:\d+" node=worker module=Transport/)
@@ -44,11 +42,6 @@ describe("a node's log", () => {
     await killed.end("SIGKILL")
     await node.sees(/level=INFO message="node killed is down: [^"]+" node=seed module=Node error=link_lost peer=killed/)
     assert.notInclude(node.stderr, "emp/")
-  })
-
-  it("is silent where a command has a node of its own", async () => {
-    const { address } = await startNode("seed")
-    assert.strictEqual((await command(address, "status")).stderr, "")
   })
 
   it("has what failed, with file and line, where it happened, and no more than once", async () => {

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Outputs } from "../src/internal/cli/outputs.ts"
+import { empHere } from "./empHere.ts"
 import { emp, type Ended, eventually, Process } from "./processes.ts"
 
 const home = mkdtempSync(join(tmpdir(), "emp-ports-"))
@@ -19,7 +20,7 @@ const begin = (...args: ReadonlyArray<string>): Process => {
   nodes.push(started)
   return started
 }
-const run = async (...args: ReadonlyArray<string>): Promise<Ended> => await begin(...args, "--seed", seed).exits()
+const run = (...args: ReadonlyArray<string>): Promise<Ended> => empHere([...args, "--seed", seed], env)
 const printed = async (...args: ReadonlyArray<string>): Promise<string> => {
   const { code, stderr, stdout } = await run(...args)
   assert.strictEqual(code, 0, stderr)

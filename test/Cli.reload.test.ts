@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { empHere } from "./empHere.ts"
 import { makeFolder } from "./folders.ts"
 import { emp, eventually, type Process, start, startNode } from "./processes.ts"
 
@@ -22,8 +23,7 @@ const startConfigured = async (document: Document, args: ReadonlyArray<string> =
   const env = { EFFECT_MP_RC: file, EMP_SECRET: undefined }
   const node = start([emp, "run", ...args], env)
   const [, address = ""] = await node.sees(/is ready, listening on (\S+)/)
-  const command = (...words: ReadonlyArray<string>) =>
-    start([emp, ...words, "--seed", address], { EMP_SECRET: "swordfish", EFFECT_MP_RC: "/dev/null" }).exits()
+  const command = (...words: ReadonlyArray<string>) => empHere([...words, "--seed", address])
   const reload = async (document: Document) => {
     write(document)
     const { code, stderr, stdout } = await command("reload", "worker", "--json")
@@ -101,9 +101,7 @@ describe("emp reload", () => {
     assert.deepStrictEqual(reloaded.taken, ["seeds"])
     assert.sameMembers([...reloaded.needsRestart as ReadonlyArray<string>], ["monitor_timeout", "max_message_size"])
     await eventually("the new seed has it", async () => {
-      const args = ["status", "second", "--seed", second.address]
-      return (await start([emp, ...args], { EMP_SECRET: "swordfish", EFFECT_MP_RC: "/dev/null" }).exits())
-        .stdout.includes("worker")
+      return (await empHere(["status", "second", "--seed", second.address])).stdout.includes("worker")
     })
     assert.strictEqual((await first.node.end("SIGTERM")).code, 0)
     await eventually(

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { command } from "../src/Cli.ts"
 import { version } from "../src/internal/values/version.ts"
+import { empHere } from "./empHere.ts"
 import { emp, type Ended, eventually, Process } from "./processes.ts"
 import { conversation, opening, ownKind, type RawPeer } from "./rawPeer.ts"
 
@@ -30,9 +31,9 @@ const begin = (args: ReadonlyArray<string>, more: Record<string, string> = {}): 
 }
 
 /** A command of one go. It has more time than people would give it. */
-const run = async (...args: ReadonlyArray<string>): Promise<Ended> => {
+const run = (...args: ReadonlyArray<string>): Promise<Ended> => {
   const patience = args.includes("--timeout") ? [] : ["--timeout", "25"]
-  return await begin([...args, "--seed", seed, ...patience]).exits()
+  return empHere([...args, "--seed", seed, ...patience], env)
 }
 
 /** What a command prints that succeeds. */
@@ -76,7 +77,7 @@ const strangeSeed = async (
   const address = `127.0.0.1:${(server.address() as net.AddressInfo).port}`
   return {
     address,
-    run: async (...args: ReadonlyArray<string>) => await begin([...args, "--seed", address]).exits(),
+    run: (...args: ReadonlyArray<string>) => empHere([...args, "--seed", address], env),
     packets: () => peers.flatMap(({ packets }) => packets),
     [Symbol.dispose]: () => {
       server.close()
@@ -536,11 +537,11 @@ describe("emp shell", () => {
 
 describe("a command of the network", () => {
   it("needs somebody to connect to, a secret, and an answer in time", async () => {
-    const bare = (...args: ReadonlyArray<string>) => begin(["status", ...args]).exits()
+    const bare = (...args: ReadonlyArray<string>) => empHere(["status", ...args], env)
     const nobody = await bare()
     assert.strictEqual(nobody.code, 2)
     assert.include(nobody.stderr, "give --seed HOST:PORT, or configure seeds")
-    const open = await begin(["status", "--seed", seed], { EMP_SECRET: "" }).exits()
+    const open = await empHere(["status", "--seed", seed], { ...env, EMP_SECRET: "" })
     assert.strictEqual(open.code, 2)
     assert.include(open.stderr, "set EMP_SECRET")
     const server = net.createServer()
@@ -555,7 +556,7 @@ describe("a command of the network", () => {
       assert.include(stderr, "Expected: more than 0 seconds")
     }
     // No test would wait so long for an answer that nobody gives.
-    const wrong = await begin(["status", "--seed", seed, "--timeout", "600"], { EMP_SECRET: "other" }).exits()
+    const wrong = await empHere(["status", "--seed", seed, "--timeout", "600"], { ...env, EMP_SECRET: "other" })
     assert.strictEqual(wrong.code, 1)
     assert.match(wrong.stderr, /^emp: .*authentication failed: do both nodes have the same secret\?$/m)
     const strict = await bare("--seed", seed, "--timeout", "600", "--cert", "test/fixtures/certs/a.pem")

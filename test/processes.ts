@@ -101,9 +101,12 @@ export const start = (
   return started
 }
 
-/** `emp` with arguments; the secret is the same for all nodes of the tests, and nobody's own configuration counts. */
+/** The secret is the same for all nodes of the tests, and nobody's own configuration counts. */
+export const empEnv = { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull } as const
+
+/** `emp` with arguments. Where only what it prints is of interest, and how it ends, `empHere` takes less time. */
 export const startEmp = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process =>
-  start([emp, ...args], { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull, ...env })
+  start([emp, ...args], { ...empEnv, ...env })
 
 /** `emp run` on a free port of this machine, in this very process: signals are for the node. */
 export const startRun = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process =>

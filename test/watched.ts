@@ -2,6 +2,7 @@
  * Nodes under their watchdog, for tests: the service of the fixtures that says which process it runs in.
  */
 import { onTestFinished } from "vitest"
+import { empHere } from "./empHere.ts"
 import { eventually, isAlive, type Process, startEmp } from "./processes.ts"
 
 /** A node under its watchdog, and the process that the node is in. */
@@ -35,7 +36,7 @@ export const gone = async (pid: number): Promise<void> =>
 
 /** A command to the network. */
 export const talk = async (address: string, ...args: ReadonlyArray<string>) =>
-  await startEmp([...args, "--seed", address]).exits()
+  await empHere([...args, "--seed", address])
 
 /** Answers when the node does nothing any more. Whoever told it so waits in vain. */
 export const hang = async (watchdog: Process, address: string): Promise<void> => {
