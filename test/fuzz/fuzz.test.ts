@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { start } from "../processes.ts"
 import { SeededRandom } from "../simulation/random.ts"
-import { sized } from "../size.ts"
+import { isFull, sized } from "../size.ts"
 import { attack, randomAttack, secret } from "./attacker.ts"
 import { Fuzzer } from "./fuzzer.ts"
 import { type Target, targets } from "./targets.ts"
@@ -32,7 +32,7 @@ for (const [name, target] of Object.entries(targets)) {
   })
 }
 
-describe("the fuzzer", () => {
+describe.skipIf(isFull)("the fuzzer", () => {
   /** Does harm for the bytes 9f 80, wherever they stand, among others. */
   const harmful: Target = {
     corpus: [Buffer.alloc(40)],
