@@ -11,7 +11,7 @@ import type { WorkerOptions } from "./worker.ts"
 const module = new URL("worker.ts", import.meta.url)
 
 /** How long an order may take. */
-const orderLimit = 20_000
+const orderLimit = 60_000
 
 /** What the promise answers, or `undefined` when that takes too long. Leaves no timer behind, which would hold up the end. */
 export const inTime = async <A>(promise: Promise<A>): Promise<A | undefined> => {

@@ -1,8 +1,8 @@
 /**
- * What the compiler says of the mistakes that programs make with services and with groups, and of what these are. What must compile at
- * all, and what must not, is in `Rpc.types.ts` and `Global.types.ts`.
+ * The mistakes that programs make with services and with groups, and what these are. What must compile at all, and what must not, is in
+ * `Rpc.types.ts` and `Global.types.ts`.
  */
-import { type Mistake, shown, whatCompilersSay } from "./mistakes.ts"
+import { type Mistake, type Mistakes, shown } from "./mistake.ts"
 
 const prelude = `import * as Effect from "effect/Effect"
 import * as EffectRpc from "effect/rpc/Rpc"
@@ -216,4 +216,4 @@ const mistakes: ReadonlyArray<Mistake> = [
   shown("client.count()", "Stream<number, RpcClientError, never>")
 ]
 
-whatCompilersSay({ room: "Rpc", prelude, mistakes })
+export const withServices: Mistakes = { room: "Rpc", prelude, mistakes }

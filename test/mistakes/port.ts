@@ -1,8 +1,5 @@
-/**
- * What the compiler says of the mistakes that programs make with ports: of the one that the project is built with, and of
- * the oldest one that its declarations are meant for. What must compile at all, and what must not, is in `Port.types.ts`.
- */
-import { type Mistake, whatCompilersSay } from "./mistakes.ts"
+/** The mistakes that programs make with ports. What must compile at all, and what must not, is in `Port.types.ts`. */
+import type { Mistake, Mistakes } from "./mistake.ts"
 
 const prelude = `import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -389,9 +386,9 @@ export const spawned = [
 ]
 `
 
-whatCompilersSay({
+export const withPorts: Mistakes = {
   room: "Port",
   prelude,
   mistakes,
   fine: { "handlers that leave the types of their arguments to the protocol": handlers }
-})
+}
