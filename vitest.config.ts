@@ -7,10 +7,11 @@ import { isFull } from "./test/size.ts"
 /** The test files that have a full size, and nothing else of it to repeat. */
 const withSizes = globSync("test/**/*.test.ts").filter((file) => readFileSync(file, "utf8").includes("/size.ts\""))
 
-/** Those that wait for processes most of the time come first: at the end there would be nothing to do meanwhile. */
+/** Those that start processes take long, and wait for them. They come first: at the end there would be nothing to do meanwhile. */
 class ProcessesFirst extends BaseSequencer {
   override async sort(files: ReadonlyArray<TestSpecification>): Promise<Array<TestSpecification>> {
-    const isFirst = ({ moduleId }: TestSpecification) => readFileSync(moduleId, "utf8").includes("/processes.ts\"")
+    const isFirst = ({ moduleId }: TestSpecification) =>
+      /"(?:[./]+\/processes\.ts|node:child_process)"/.test(readFileSync(moduleId, "utf8"))
     const sorted = await super.sort([...files])
     return [...sorted.filter(isFirst), ...sorted.filter((file) => !isFirst(file))]
   }
