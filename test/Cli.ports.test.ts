@@ -80,7 +80,8 @@ describe("emp ps", () => {
 describe("emp kil", () => {
   it("ends a port, and shows how it has ended", async () => {
     const before = echo
-    assert.strictEqual(await printed("kil", before, "too_slow", "[1]"), `${before} ended: too_slow: [1]\n`)
+    const { stdout } = await begin("kil", before, "too_slow", "[1]", "--seed", seed).exits()
+    assert.strictEqual(stdout, `${before} ended: too_slow: [1]\n`)
     await eventually("it was started again", async () => {
       echo = (await run("find", "lively")).stdout.trim()
       return echo !== "" && echo !== before
