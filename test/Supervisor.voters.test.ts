@@ -60,7 +60,7 @@ const makeParty = (
     })
   const add = (nodeId: string) =>
     Effect.map(
-      TestNetwork.start(nodeId, { monitorTimeout: "3 seconds", connectInterval: "1 second" }),
+      TestNetwork.start(nodeId, { monitorTimeout: "1 minute", connectInterval: "1 second" }),
       (node) => void nodes.set(nodeId, node)
     )
   const takePart = Effect.fnUntraced(function*(nodeId: string, own: Partial<Supervisor.FailoverOptions> = {}) {
@@ -95,7 +95,7 @@ const others = ["x", "y", "z"]
 
 const addVoter = (id: string) =>
   Effect.flatMap(
-    TestNetwork.start(id, { monitorTimeout: "3 seconds" }),
+    TestNetwork.start(id, { monitorTimeout: "1 minute" }),
     ({ run }) => run(Global.locks({ name: "failover greeter", voters: others, ...times }))
   )
 
@@ -315,6 +315,7 @@ describe("a failover service with voters", () => {
       assert.isBelow(stopped - parted, 2_000)
       yield* runsOn("b")
       assert.isTrue(neverTwice())
+      yield* heal
     }))
 
   test("says so when it ignores that it is interrupted, and starts on no node that sees it still run", (logs) =>

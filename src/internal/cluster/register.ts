@@ -4,6 +4,7 @@
  *
  * @internal
  */
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,6 +16,7 @@ import type { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import type { NodeLog } from "../node/nodeLog.ts"
 import { NodeRouter } from "../node/router.ts"
+import { watchSilence } from "../node/silence.ts"
 import { difference, Entry, inForce, type Terms } from "./terms.ts"
 
 /** A runner as it is listed. */
@@ -27,11 +29,6 @@ export interface Listed {
   /** Whether shards are for it. */
   readonly getsShards: boolean
 }
-
-/** A runner is asked again after this part of its lease. */
-const pausePart = 1 / 8
-/** It is taken for silent when it has not answered for this part: so its shards are assigned to others before its lease ends. */
-const silentPart = 3 / 8
 
 /** Addresses of runners are `NODE:NUMBER`. */
 export const nodeOfAddress = (address: string): string => address.slice(0, address.lastIndexOf(":"))
@@ -88,26 +85,14 @@ export class Register {
 
   /** Asks a runner, for as long as it is listed, whether it is there. */
   private watch(address: string, leaseMillis: number): Effect.Effect<never, never, Node> {
-    const patience = silentPart * leaseMillis
-    const question = Effect.timeoutOption(Port.calMessage(nodeOfAddress(address), "time"), patience)
-    return Effect.gen({ self: this }, function*() {
-      const router = yield* NodeRouter
-      let answeredAt = router.monotonic()
-      for (;;) {
-        const answer = yield* Effect.exit(question)
-        if (Exit.isSuccess(answer) && answer.value._tag === "Some") {
-          answeredAt = router.monotonic()
-          this.silent.delete(address)
-        } else if (router.monotonic() - answeredAt >= patience) this.fallsSilent(address)
-        yield* Effect.sleep(pausePart * leaseMillis)
-      }
+    return Effect.contextWith((context: Context.Context<Node>) => {
+      const question = Effect.provideContext(Port.calMessage(nodeOfAddress(address), "time"), context)
+      return watchSilence(Context.get(context, NodeRouter), leaseMillis, question, (isSilent) => {
+        if (!isSilent) return void this.silent.delete(address)
+        this.silent.add(address)
+        for (const tell of this.whenSilent) tell(address)
+      })
     }).pipe(Effect.ensuring(Effect.sync(() => this.silent.delete(address))))
-  }
-
-  private fallsSilent(address: string): void {
-    if (this.silent.has(address)) return
-    this.silent.add(address)
-    for (const tell of this.whenSilent) tell(address)
   }
 
   /** Enters this node as a runner. What it has told before under this address is replaced. */

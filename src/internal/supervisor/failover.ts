@@ -23,6 +23,7 @@ import { Node } from "../../Node.ts"
 import * as Port from "../../Port.ts"
 import { spawnRequest } from "../node/fullRequests.ts"
 import { NodeRouter, type Router } from "../node/router.ts"
+import { watchSilence } from "../node/silence.ts"
 import { printableInLine } from "../values/printable.ts"
 import { isTagged, Killed, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 import { decideFailover, type Known, type NextMove, type Part, preferredFirst } from "./agreement.ts"
@@ -92,6 +93,8 @@ export class Failover {
   private readonly lost = new Set<string>()
   /** Nodes that took part, and were lost. */
   private readonly parted = new Set<string>()
+  /** Nodes that take part, and do not answer: their links may last for longer than their leases. */
+  private readonly silent = new Set<string>()
   /** Whether it is too early to call a lost node absent: this node has just begun, and may not have joined its network yet. */
   private isEarly = true
   private readonly changes = Effect.runSync(Queue.sliding<void>(1))
@@ -149,7 +152,7 @@ export class Failover {
 
   private known(node: string): Known {
     const peer = this.peers.get(node)
-    if (peer !== undefined) return peer.part
+    if (peer !== undefined) return this.silent.has(node) ? "absent" : peer.part
     return this.absent.has(node) || this.lost.has(node) && !this.isEarly ? "absent" : "unknown"
   }
 
@@ -299,6 +302,23 @@ export class Failover {
 
   // ---- running the service
 
+  /**
+   * Who falls silent is not waited for: the lease sees to it that the service has ended there before it begins elsewhere. Without a lease only the
+   * end of a link says so.
+   */
+  private askOthers({ leaseMillis }: ServiceLease): Effect.Effect<unknown, never, Node> {
+    const { router } = this
+    const ask = (node: string) => {
+      const question = Effect.suspend(() => this.peers.has(node) ? Port.calMessage(node, "time") : Effect.void)
+      return watchSilence(router, leaseMillis, Effect.provideService(question, Node, router), (isSilent) => {
+        if (isSilent) this.silent.add(node)
+        else this.silent.delete(node)
+        this.changed()
+      })
+    }
+    return Effect.forEach(this.others, ask, { concurrency: "unbounded" })
+  }
+
   /** Keeps to the agreement. When the service cannot be kept alive here, the port of this part ends. */
   run<P, E>(child: Effect.Effect<P, E, Node | Scope.Scope>): Effect.Effect<never, never, Node | Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
@@ -307,6 +327,7 @@ export class Failover {
       yield* Effect.forkScoped(this.seek)
       yield* Effect.forkScoped(Effect.map(arrive(this.router, this.joinMillis), (arrival) => this.arrived(arrival)))
       yield* Effect.forkScoped(this.wake)
+      if (this.lease !== undefined) yield* Effect.forkScoped(this.askOthers(this.lease))
       const parent = yield* Effect.scope
       let place: Scope.Closeable | undefined
       for (;;) {

@@ -63,6 +63,8 @@ interface LeaseListener {
 export class ServiceLease {
   /** What nodes must agree on, to be compared. */
   readonly rules: string
+  /** How long voters keep it for a node that is silent. */
+  readonly leaseMillis: number
   private listener: LeaseListener | undefined = undefined
   private readonly router: Router
   private readonly service: string
@@ -82,6 +84,7 @@ export class ServiceLease {
     this.locks = locks
     this.polls = polls
     this.scope = scope
+    this.leaseMillis = rules.leaseMillis
     this.termMillis = rules.termMillis
     this.rules = `${locks.voters.join(", ")}, for ${Duration.format(locks.lease)} and ${Duration.format(locks.grace)}`
     this.majority = new Majority(router, rules, polls, () => this.listener?.changed())
@@ -141,6 +144,8 @@ export class ServiceLease {
       yield* this.untilLeft(claim, lease, interruptPerTerm)
       this.listener?.hurry()
       yield* this.untilLeft(claim, lease, 0)
+      // A process that has slept for longer than that has only now heard of it.
+      yield* Effect.timeoutOption(this.vacated.await, this.termMillis * interruptPerTerm)
       if (this.present > 0) this.overrun()
     })
   }
