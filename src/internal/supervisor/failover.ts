@@ -122,7 +122,7 @@ export class Failover {
     this.lease = lease
     lease?.hear({
       changed: () => this.announce(),
-      hurry: () => this.running?.find(options.name)?.hurry()
+      hurry: () => this.running?.find(options.name)?.denyTime()
     })
     this.joinMillis = options.joinTimeout === undefined ? joinMillis : millisOf(options.joinTimeout) ?? joinMillis
   }
