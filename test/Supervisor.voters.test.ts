@@ -318,6 +318,23 @@ describe("a failover service with voters", () => {
       yield* heal
     }))
 
+  test("is interrupted in the middle of a message when its lease runs out while its part is being stopped", () =>
+    Effect.gen(function*() {
+      const { joinAll, neverTwice, nodes, now, parts, running, runsOn } = makeParty({ shutdown: "infinity" })
+      yield* joinAll
+      yield* runsOn("a")
+      yield* nodes.get("a")!.run(Port.snd(yield* parts.get("a")!.port, "long"))
+      yield* Effect.forkScoped(parts.get("a")!.stop)
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual(running(), "a")
+      yield* TestNetwork.part(["a"], ["b", "c"])
+      const parted = yield* now
+      const stopped = yield* runsOn("")
+      assert.isBelow(stopped - parted, 2_000)
+      yield* runsOn("b")
+      assert.isTrue(neverTwice())
+    }))
+
   test("says so when it ignores that it is interrupted, and starts on no node that sees it still run", (logs) =>
     Effect.gen(function*() {
       let stuckFor = 40_000

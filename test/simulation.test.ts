@@ -13,7 +13,9 @@ import * as Node from "../src/Node.ts"
 import * as Transport from "../src/Transport.ts"
 import { bugs } from "./simulation/bugs.ts"
 import { check } from "./simulation/checkers.ts"
+import { shards } from "./simulation/clusters.ts"
 import type { Directory } from "./simulation/member.ts"
+import { Ownership } from "./simulation/ownership.ts"
 import { SeededRandom } from "./simulation/random.ts"
 import { failureText } from "./simulation/report.ts"
 import { runSeed } from "./simulation/seedRun.ts"
@@ -26,6 +28,8 @@ const main = url.fileURLToPath(new URL("simulation/main.ts", import.meta.url))
 
 interface Summary {
   readonly seeds: number
+  /** Milliseconds of the runs' own time. */
+  readonly simulated: number
   readonly messages: number
   readonly failures: ReadonlyArray<{ readonly seed: number; readonly checker: string; readonly message: string }>
 }
@@ -70,6 +74,35 @@ describe.skipIf(isFull)("simulation, in one size", () => {
         if (violation !== undefined) found.add(violation.checker)
       }
       assert.include(Array.from(found), finds)
+    })
+  })
+
+  const minutes = sized(2, 60)
+  it(`a world that lives for ${minutes} minutes, through waves of faults, is well after each of them`, async () => {
+    const { summary, told } = await simulate("--seeds", String(sized(1, 3)), "--hours", String(minutes / 60))
+    assert.deepStrictEqual(summary.failures, [], told)
+    assert.isAtLeast(summary.simulated, minutes * 60_000)
+  }, 1_200_000)
+
+  describe("who looks at the owners of shards finds", () => {
+    const all = { life: "a/1", isStalled: false, held: shards }
+    it("two of one shard, but where one of them has just stood still", () => {
+      const ownership = new Ownership(1000)
+      const other = { life: "b/1", isStalled: true, held: [3] }
+      assert.isUndefined(ownership.look(0, [all, other], true))
+      assert.isUndefined(ownership.look(100, [all, { ...other, isStalled: false }], true))
+      const wrong = ownership.look(500, [all, { ...other, isStalled: false }], true)
+      assert.strictEqual(wrong, "b/1 has shard 3, and a/1 has it too")
+    })
+
+    it("a shard without an owner for too long, but where there was no majority", () => {
+      const ownership = new Ownership(1000)
+      const most = { ...all, held: shards.slice(1) }
+      assert.isUndefined(ownership.look(0, [most], true))
+      assert.isUndefined(ownership.look(5000, [most], false))
+      assert.isUndefined(ownership.look(6000, [most], true))
+      assert.strictEqual(ownership.look(6250, [most], true), "shard 1 has had no owner for 1250 ms")
+      assert.strictEqual(ownership.longest, 1250)
     })
   })
 

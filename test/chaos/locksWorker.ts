@@ -40,7 +40,7 @@ const program = Effect.gen(function*() {
   const scope = yield* Effect.scope
   const user: LockUser = new LockUser(
     { life, random, directory, emit, pace: 50 },
-    { random, voters, hasCluster: false },
+    { random, voters, hasCluster: false, leisure: 1 },
     (effect) => void Fiber.runIn(Effect.runForkWith(context)(effect), scope)
   )
   yield* Effect.addFinalizer(() => user.stop)

@@ -8,7 +8,7 @@ import { locks } from "./locks.ts"
 import type { Carried } from "./payloads.ts"
 import { groups, rpcs } from "./rpcCheckers.ts"
 import { services } from "./services.ts"
-import type { Event, Life, Reason, Trace } from "./trace.ts"
+import type { Event, Life, Reason, Stamped, Trace } from "./trace.ts"
 
 export interface Violation {
   readonly checker: string
@@ -617,14 +617,24 @@ const checkers: Readonly<Record<string, () => Checker>> = {
 /** All there are, by name. */
 export const checkerNames: ReadonlyArray<string> = Object.keys(checkers)
 
-/** The first thing that is wrong with a run. */
-export const check = (trace: Trace): Violation | undefined => {
-  const all = Object.entries(checkers).map(([name, make]) => [name, make()] as const)
-  for (const [at, event] of trace.events.entries()) {
+/** Some of the checkers at work: it is told one event after the other, and says what is wrong with one. */
+export const watch = (names: ReadonlyArray<string>): (event: Stamped, at: number) => Violation | undefined => {
+  const all = names.map((name) => [name, checkers[name]!()] as const)
+  return (event, at) => {
     for (const [checker, see] of all) {
       const message = see(event, at)
       if (message !== undefined) return { checker, message, at }
     }
+    return undefined
+  }
+}
+
+/** The first thing that is wrong with a run. */
+export const check = (trace: Trace): Violation | undefined => {
+  const see = watch(checkerNames)
+  for (const [at, event] of trace.events.entries()) {
+    const violation = see(event, at)
+    if (violation !== undefined) return violation
   }
   return undefined
 }

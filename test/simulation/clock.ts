@@ -37,6 +37,11 @@ export class SimulatedClock {
     return sleeper
   }
 
+  /** Nobody who is dead wakes: what would have woken need not be kept. */
+  bury(owner: ProcessClock): void {
+    for (const sleeper of this.sleepers) if (sleeper.owner === owner) sleeper.wake = undefined
+  }
+
   /** Lets everything happen until a time, and all that follows from it at that very time. */
   async advanceTo(time: number): Promise<void> {
     await this.settle()
@@ -102,6 +107,7 @@ export class ProcessClock implements Clock.Clock {
   die(): void {
     this.state = "dead"
     this.overslept = []
+    this.world.bury(this)
   }
 
   expired(sleeper: Sleeper): void {

@@ -4,9 +4,15 @@
 import * as Effect from "effect/Effect"
 import * as childProcess from "node:child_process"
 import * as url from "node:url"
-import { command, type SeedReport } from "./report.ts"
+import type { ChurnState } from "./churn.ts"
+import { churnText, command, type SeedReport } from "./report.ts"
 
-/** Milliseconds that one seed may take: some hundred times what it needs, so that it is enough on a busy machine. */
+/** What a worker says: a seed is done, or how far it is. */
+export type Told =
+  | { readonly _tag: "Done"; readonly report: SeedReport }
+  | { readonly _tag: "Under way"; readonly seed: number; readonly state: ChurnState }
+
+/** Milliseconds that one seed may take, or what is told of it: some hundred times what it needs, so that it is enough on a busy machine. */
 const hangLimit = 120_000
 
 export interface Task {
@@ -16,6 +22,8 @@ export interface Task {
   readonly isSupervised: boolean | undefined
   readonly isServed: boolean | undefined
   readonly isLocked: boolean | undefined
+  /** How long each world lives, if it is to live for long. */
+  readonly hours: number | undefined
   readonly bug: string | undefined
   readonly jobs: number
   /** Which of the jobs this one is. */
@@ -47,9 +55,11 @@ const runShare = (task: Task, report: (report: SeedReport) => void): Effect.Effe
       worker.kill("SIGKILL")
     }, hangLimit)
     worker.on("message", (message) => {
-      seed += task.jobs
+      const told = message as Told
       watchdog.refresh()
-      report(message as SeedReport)
+      if (told._tag === "Under way") return console.error(churnText(told.seed, told.state))
+      seed += task.jobs
+      report(told.report)
     })
     // What it reported may come behind the news of its end.
     let waitsFor = 2

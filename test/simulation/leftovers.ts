@@ -9,24 +9,28 @@ import type { Waiters } from "../../src/internal/node/waiters.ts"
 import type { Process } from "./process.ts"
 import type { World } from "./world.ts"
 
-export const leftovers = (world: World): ReadonlyArray<string> => {
-  const found: Array<string> = []
-  const left = (life: string, count: number | undefined, what: string): void => {
-    if (count !== undefined && count > 0) found.push(`${life}: ${count} ${what}`)
-  }
-  for (const { clock, fibers, life, network, router, state } of world.processes) {
-    if (state === "crashed") continue
-    if (state !== "stopped") found.push(`${life} does not stop`)
-    left(life, clock.sleeping, "sleeping fibers")
-    left(life, fibers, "fibers")
-    left(life, router?.peers.size, "peers")
-    left(life, router?.listeners.size, "listeners")
+export const leftovers = ({ network: { connections }, processes }: World): ReadonlyArray<string> => [
+  ...processes.flatMap(leftoversOf),
+  ...connections > 0 ? [`the network: ${connections} connections`] : []
+]
+
+/** The same, of one process. Of one that has crashed all is gone. */
+export const leftoversOf = ({ clock, fibers, life, network, router, state }: Process): ReadonlyArray<string> => {
+  if (state === "crashed") return []
+  const counts = {
+    "sleeping fibers": clock.sleeping,
+    "fibers": fibers,
+    "peers": router?.peers.size,
+    "listeners": router?.listeners.size,
     // The node port stays: there is no node without one.
-    left(life, router && router.ports.size - 1, "ports")
-    left(life, network?.["admission"]["pending"].size, "handshakes")
+    "ports": router && router.ports.size - 1,
+    "handshakes": network?.["admission"]["pending"].size
   }
-  left("the network", world.network.connections, "connections")
-  return found
+  const left = Object.entries(counts).filter(([, count = 0]) => count > 0)
+  return [
+    ...state === "stopped" ? [] : [`${life} does not stop`],
+    ...left.map(([what, count]) => `${life}: ${count} ${what}`)
+  ]
 }
 
 /**

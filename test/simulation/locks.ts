@@ -40,18 +40,23 @@ export class LockUser {
 
   private get work(): Effect.Effect<void, never, Services> {
     return Effect.gen({ self: this }, function*() {
-      const { random, voters } = this.part
+      const { leisure, random, voters } = this.part
       this.locks = yield* Effect.orDie(
         Scope.provide(Global.locks({ voters, lease: "2 seconds", grace: "800 millis" }), this.scope)
       )
       this.run(Effect.raceFirst(this.hold, Deferred.await(this.over)))
       while (this.isActing) {
-        yield* Effect.sleep(random.between(5, 250))
+        yield* Effect.sleep(leisure * random.between(5, 250))
         yield* this.step(this.locks)
       }
       yield* this.locks.ready
       this.isReady = true
     })
+  }
+
+  /** The table of locks, once the process takes part in it. */
+  get table(): Global.Locks | undefined {
+    return this.locks
   }
 
   private step(locks: Global.Locks): Effect.Effect<unknown> {
@@ -68,21 +73,21 @@ export class LockUser {
 
   /** One key is held by itself, in turns. */
   private get hold(): Effect.Effect<void, never, Services> {
-    const { random } = this.part
+    const { leisure, random } = this.part
     const turn = Effect.gen({ self: this }, function*() {
       const { locks } = this
       if (locks === undefined) return
       yield* locks.hold("held")
       for (let looks = random.int(1, 20); looks > 0 && this.isActing; looks--) {
         yield* this.tell((yield* locks.held).filter(({ key }) => key === "held"))
-        yield* Effect.sleep(random.between(20, 200))
+        yield* Effect.sleep(leisure * random.between(20, 200))
       }
       this.free(["held"])
     })
     return Effect.gen({ self: this }, function*() {
       while (this.isActing) {
         yield* Effect.scoped(turn)
-        yield* Effect.sleep(random.between(10, 500))
+        yield* Effect.sleep(leisure * random.between(10, 500))
       }
     })
   }

@@ -45,6 +45,12 @@ const simulate = Command.make("simulate", {
     Flag.withDescription("Has locks in every run, and not in one of eight, and a cluster with them"),
     Flag.withDefault(false)
   ),
+  hours: Flag.Finite("hours").pipe(
+    Flag.withDescription(
+      "Has each world live for so long, in its own time, with locks and a cluster, through waves of faults"
+    ),
+    Flag.optional
+  ),
   bug: Flag.Literals("bug", Object.keys(bugs)).pipe(
     Flag.withDescription("Plants a bug, that a checker has to find"),
     Flag.optional
@@ -64,6 +70,7 @@ const simulate = Command.make("simulate", {
 }, ({ json, verbose, ...flags }) =>
   Effect.suspend(() => {
     const nodes = Option.getOrUndefined(flags.nodes)
+    const hours = Option.getOrUndefined(flags.hours)
     const bug = Option.getOrUndefined(flags.bug)
     const isSupervised = flags.supervised ? true : undefined
     const isServed = flags.rpc ? true : undefined
@@ -73,6 +80,7 @@ const simulate = Command.make("simulate", {
       flags.supervised ? " --supervised" : "",
       flags.rpc ? " --rpc" : "",
       flags.locks ? " --locks" : "",
+      hours === undefined ? "" : ` --hours ${hours}`,
       bug === undefined ? "" : ` --bug ${bug}`
     ].join("")
     const summary = new Summary()
@@ -82,9 +90,20 @@ const simulate = Command.make("simulate", {
       if (one.failure !== undefined && summary.failures.length <= reportLimit) console.error(`\n${one.failure.text}\n`)
     }
     const jobs = Math.max(1, Math.min(flags.jobs, flags.seeds))
-    const work = !verbose
+    const work = !verbose || hours !== undefined
       ? runAll(
-        { seeds: flags.seeds, from: flags.from, nodes, isSupervised, isServed, isLocked, bug, jobs, flags: repeat },
+        {
+          seeds: flags.seeds,
+          from: flags.from,
+          nodes,
+          isSupervised,
+          isServed,
+          isLocked,
+          hours,
+          bug,
+          jobs,
+          flags: repeat
+        },
         report
       )
       : here({ ...flags, nodes, isSupervised, isServed, isLocked, bug }, repeat, report)
@@ -99,7 +118,8 @@ const simulate = Command.make("simulate", {
     Command.withDescription("Runs nodes in a simulated world, with faults, and checks what they did"),
     Command.withExamples([
       { command: "npm run simulate -- --seeds 1000", description: "A thousand runs on all cores" },
-      { command: "npm run simulate -- --seeds 1 --from 42 --verbose", description: "One run, event by event" }
+      { command: "npm run simulate -- --seeds 1 --from 42 --verbose", description: "One run, event by event" },
+      { command: "npm run simulate -- --seeds 2 --hours 3", description: "Two worlds that live for three hours" }
     ])
   )
 

@@ -30,6 +30,8 @@ export interface LockPart {
   readonly voters: ReadonlyArray<string>
   /** Whether its process is a runner of a cluster on them. */
   readonly hasCluster: boolean
+  /** How many times as long it pauses between two actions as it does in a short run. */
+  readonly leisure: number
 }
 
 export interface Member {

@@ -75,6 +75,8 @@ export interface Plan {
   readonly voters: ReadonlyArray<string> | undefined
   /** Whether the processes are runners of a cluster of Effect's on these voters: where runs with locks were asked for. */
   readonly hasCluster: boolean
+  /** How many times as long processes pause between what they do with locks and entities: in runs of hours. */
+  readonly leisure: number
   /** How long after that everybody must have come to an agreement. */
   readonly bound: number
 }
@@ -177,6 +179,7 @@ export const makePlan = (seed: number, options: PlanOptions = {}): Plan => {
     rpc,
     voters,
     hasCluster: voters !== undefined && options.isLocked === true,
+    leisure: 1,
     bound: 10_000 + 2 * Math.max(...nodes.map((node) => node.monitorTimeout))
   }
 }
@@ -226,7 +229,7 @@ const unplugged = (seed: number, count: number, healAt: number): ReadonlyArray<F
 
 const inOrder = (faults: ReadonlyArray<Fault>): ReadonlyArray<Fault> => faults.toSorted((a, b) => a.at - b.at)
 
-const makeFault = (
+export const makeFault = (
   random: SeededRandom,
   nodes: number,
   seeds: number,

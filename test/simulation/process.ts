@@ -52,6 +52,7 @@ export interface ProcessOptions {
   /** Who votes, if its program has locks. */
   readonly voters: Plan["voters"]
   readonly hasCluster: boolean
+  readonly leisure: number
   /** Called when the node is there, before anything runs on it. */
   readonly prepare?: ((process: Process, router: Router) => void) | undefined
 }
@@ -127,7 +128,8 @@ export class Process {
   }
 
   start(): void {
-    const { directory, emit, hasCluster, isSupervised, life, node, pace, random, rpc, seeds, voters } = this.options
+    const { directory, emit, hasCluster, isSupervised, leisure, life, node, pace, random, rpc, seeds, voters } =
+      this.options
     const begin = Effect.gen({ self: this }, function*() {
       const below = yield* Layer.build(Node.layer({
         nodeId: node.id,
@@ -151,7 +153,7 @@ export class Process {
       const context = yield* Effect.context<Scope.Scope>()
       const supervisors = isSupervised ? random.derive("supervisors") : undefined
       const rpcs = rpc && { random: random.derive("rpcs"), isBinary: rpc === "binary" }
-      const locks = voters && { random: random.derive("locks"), voters, hasCluster }
+      const locks = voters && { random: random.derive("locks"), voters, hasCluster, leisure }
       const member = { life, random: random.derive("program"), supervisors, rpcs, locks, directory, emit, pace }
       this.workload = new Workload(member, Context.merge(context, Context.merge(below, above)))
       yield* this.workload.moveIn
@@ -170,7 +172,8 @@ export class Process {
     )
   }
 
-  private get census(): Census {
+  /** What comes and goes in it, in numbers. */
+  get census(): Census {
     const { mesh, router, scope } = this
     if (router === undefined || mesh === undefined) throw new Error(`${this.life} has not started`)
     return census(router, scope, mesh)

@@ -1,6 +1,7 @@
 /**
  * What is printed: a failing run with all that is needed to find out why, and the sum of all runs.
  */
+import type { ChurnState } from "./churn.ts"
 import type { Outcome } from "./seedRun.ts"
 import type { Stamped } from "./trace.ts"
 
@@ -37,6 +38,12 @@ export const failureText = ({ plan, result, violation }: Outcome, flags: string)
     `  again: ${command(seed, flags)}`
   ].join("\n")
 }
+
+/** How far a world is that lives for long, as a line. */
+export const churnText = (seed: number, { heapMegabytes, longestFree, now, slowest, waves }: ChurnState): string =>
+  `seed ${seed}: ${
+    Math.round(now / 60_000)
+  } min, ${waves} waves, all well after ${slowest.millis} ms at most (then for ${slowest.what}), shards without an owner for ${longestFree} ms at most, ${heapMegabytes} MB`
 
 /** All that happened, for one seed. */
 export const traceText = ({ result }: Outcome): string => result.trace.events.map(eventLine).join("\n")

@@ -169,7 +169,7 @@ const haveEntities = (world: World): boolean =>
   !haveMajority(world) || world.core.every(({ workload }) => workload!.cluster?.isReady !== false)
 
 /** Whether the service runs once and all know where, if there are enough voters for that. */
-const haveService = (world: World): boolean => {
+export const haveService = (world: World): boolean => {
   if (!haveMajority(world)) return true
   const seen = world.core.map(({ node, workload }) => ({ id: node.id, ...workload!.service!.seen }))
   const where = seen.find(({ present }) => present > 0)?.id
@@ -227,7 +227,7 @@ const finish = async (world: World): Promise<void> => {
   }
 }
 
-const end = async (world: World): Promise<void> => {
+export const end = async (world: World): Promise<void> => {
   const { core } = world
   for (const process of core) {
     process.stop()

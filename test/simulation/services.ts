@@ -28,6 +28,7 @@ export class ServiceUser {
   private readonly member: Member
   private readonly voters: ReadonlyArray<string>
   private readonly random: SeededRandom
+  private readonly leisure: number
   private readonly name: (kind: string) => string
   private readonly over = Deferred.makeUnsafe<void>()
   /** From when on nothing takes its time: whoever ends all of it waits for that. */
@@ -37,9 +38,10 @@ export class ServiceUser {
   private present = 0
   private isActing = true
 
-  constructor(member: Member, { random, voters }: LockPart) {
+  constructor(member: Member, { leisure, random, voters }: LockPart) {
     this.member = member
     this.voters = voters
+    this.leisure = leisure
     this.random = random.derive("service")
     this.name = makeNames(member.life)
   }
@@ -123,10 +125,10 @@ export class ServiceUser {
   }
 
   private get disturb(): Effect.Effect<void, never, Services> {
-    const { random } = this
+    const { leisure, random } = this
     return Effect.gen({ self: this }, function*() {
       while (this.isActing) {
-        yield* Effect.sleep(random.between(20, 1_000))
+        yield* Effect.sleep(leisure * random.between(20, 1_000))
         const { part } = this
         if (part === undefined || !this.isActing) continue
         const action = random.weighted(actions)

@@ -26,8 +26,8 @@ export class World {
   readonly clock = new SimulatedClock()
   readonly events: Array<Stamped> = []
   readonly progress = new Progress()
-  /** All that there ever were. */
-  readonly processes: Array<Process> = []
+  /** All that there ever were, but for those that were forgotten. */
+  processes: Array<Process> = []
   private readonly random: SeededRandom
   private readonly options: WorldOptions
   readonly network: Network
@@ -112,6 +112,14 @@ export class World {
       )
   }
 
+  /** Nobody asks any more for the processes that are over: a world that lives for long would not have room for them. Answers them. */
+  forget(): ReadonlyArray<Process> {
+    const isOver = ({ state }: Process): boolean => state === "stopped" || state === "crashed"
+    const over = this.processes.filter(isOver)
+    this.processes = this.processes.filter((process) => !isOver(process))
+    return over
+  }
+
   /** Starts the next process of a node as soon as this one has stopped. */
   startAfter(node: number, process: Process): void {
     if (process.state === "stopped") return void this.start(node)
@@ -157,6 +165,7 @@ export class World {
       pace: this.plan.pace,
       isSupervised: this.plan.isSupervised,
       hasCluster: this.plan.hasCluster,
+      leisure: this.plan.leisure,
       rpc: this.plan.rpc,
       voters: this.plan.voters,
       prepare: this.options.prepare

@@ -27,6 +27,7 @@ import { clientProtocol, serverProtocol } from "./protocols.ts"
 import { Register } from "./register.ts"
 import type { Settings } from "./settings.ts"
 import { clientStorage, RunnerLocks } from "./storage.ts"
+import { yielding } from "./yielding.ts"
 
 /** What programs stand on. */
 export type Provided = Sharding.Sharding | Runners.Runners | MessageStorage.MessageStorage
@@ -86,7 +87,7 @@ export const runner = <E, R, EL, RL>(
       () => Effect.sync(() => router.drain.listeners.delete(resign))
     )
     // Effect has one Layer for the whole process, which may have several nodes.
-    const sharding = Layer.fresh(Layer.provideMerge(RunnerServer.layer, moves.sharding)).pipe(
+    const sharding = yielding(Layer.fresh(Layer.provideMerge(RunnerServer.layer, moves.sharding))).pipe(
       Layer.provide([
         serverProtocol(name, address, resign),
         clientProtocol(name, register),

@@ -98,6 +98,8 @@ export class Child {
   /** Who waits for its next port. */
   private next: Deferred.Deferred<string, unknown> | undefined = undefined
   private step: ((now: number, exit: PortExit) => Effect.Effect<number | undefined>) | undefined = undefined
+  /** Whenever it is stopped, the message that it has in hand is not waited for. */
+  private hasNoTime = false
   /** When the last restart is or was due: a quiet time begins there, not with its delay. */
   private due: number | undefined = undefined
 
@@ -310,9 +312,15 @@ export class Child {
    */
   private endPort(port: string): void {
     const isFinite = this.patienceMillis < Infinity || nodeOf(port) === this.router.nodeId
-    const hasTime = this.patienceMillis > 0 && isFinite && !this.waitsForUs(port)
+    const hasTime = !this.hasNoTime && this.patienceMillis > 0 && isFinite && !this.waitsForUs(port)
     if (hasTime) this.router.finish(port, reasons.shutdown())
     else this.router.kill(port, reasons.shutdown())
+  }
+
+  /** Whenever it is stopped from now on, or is being stopped already, it has no time for the message that it has in hand. */
+  denyTime(): void {
+    this.hasNoTime = true
+    this.hurry()
   }
 
   /** If it is being stopped, it has no more time for the message that it has in hand. */

@@ -28,6 +28,7 @@ import { printableInLine } from "../values/printable.ts"
 import { isTagged, Killed, type Reason, reasonFromExit, reasons } from "../values/reason.ts"
 import { decideFailover, type Known, type NextMove, type Part, preferredFirst } from "./agreement.ts"
 import { type Arrival, arrive } from "./arrival.ts"
+import type { Child } from "./child.ts"
 import { makeLease, type ServiceLease } from "./lease.ts"
 import { checkWithServices, keep, makeAddress, type Policy, within } from "./make.ts"
 import { answersOfFailover, answerWith } from "./messages.ts"
@@ -115,6 +116,8 @@ export class Failover {
   private leaves = false
   /** What keeps the service alive here, while it is to run here. */
   running: Supervision | undefined = undefined
+  /** The service as that supervisor has it. It may take its time to stop when that supervisor is gone. */
+  private child: Child | undefined = undefined
 
   constructor(router: Router, self: string, options: FailoverOptions, lease: ServiceLease | undefined) {
     this.router = router
@@ -125,7 +128,7 @@ export class Failover {
     this.lease = lease
     lease?.hear({
       changed: () => this.announce(),
-      hurry: () => this.running?.find(options.name)?.hurry()
+      hurry: () => this.child?.denyTime()
     })
     this.joinMillis = options.joinTimeout === undefined ? joinMillis : millisOf(options.joinTimeout) ?? joinMillis
   }
@@ -399,6 +402,7 @@ export class Failover {
         "tried"
       ).pipe(ownedBy(undefined), Effect.orDie)
       this.running = running
+      this.child = single
       let upSince = this.router.monotonic()
       running.reporter.watch((event) => {
         if (event._tag === "Started") {

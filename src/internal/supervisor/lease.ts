@@ -56,7 +56,7 @@ interface Claim {
 interface LeaseListener {
   /** It was granted, or runs out; or this node has lost a majority of the voters for a while, or has found one. */
   readonly changed: () => void
-  /** What is being stopped has no more time for the message that it has in hand. */
+  /** The service has no more time for the message that it has in hand: what has slept for long may not even have begun to stop it. */
   readonly hurry: () => void
 }
 
