@@ -22,7 +22,7 @@ import { runSeed } from "./simulation/seedRun.ts"
 import { found } from "./simulation/seeds.ts"
 import type { Event, Stamped } from "./simulation/trace.ts"
 import { Workload } from "./simulation/workload.ts"
-import { isFull, seeds } from "./size.ts"
+import { isFull, seeds, sized } from "./size.ts"
 
 const main = url.fileURLToPath(new URL("simulation/main.ts", import.meta.url))
 

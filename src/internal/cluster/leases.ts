@@ -37,6 +37,13 @@ const gatherMillis = 200
 /** What Sharding has not come back for after this time, it does not want any more. */
 const unclaimedMillis = 2000
 
+/** What Sharding logs: where in here that was found out says nothing to those who read it. */
+const unhealthy = (text: string): Error => {
+  const error = new Error(text)
+  error.stack = `${error.name}: ${text}`
+  return error
+}
+
 export class Leases {
   private readonly locks: Locks
   private readonly times: Times
@@ -126,7 +133,7 @@ export class Leases {
       const limit = this.now() + this.times.stoppingMillis
       const isHeld = (key: string): boolean => (until.get(key) ?? 0) > limit
       const lost = keys.filter((key) => this.taken.has(key) && !isHeld(key))
-      if (lost.length > 0) return yield* Effect.die(new Error(`lost ${lost.join(", ")}`))
+      if (lost.length > 0) return yield* Effect.die(unhealthy(`lost ${lost.length} of its leases, ${lost[0]} among them`))
       // Whoever holds anything has had a majority.
       if (!Array.from(this.taken).some(isHeld)) yield* this.askForMajority
       return keys.filter(isHeld)
@@ -145,7 +152,7 @@ export class Leases {
   private get askForMajority(): Effect.Effect<void> {
     return Effect.flatMap(this.locks.acquire([this.probe]), (granted) =>
       granted.length === 0
-        ? Effect.die(new Error("no majority of the voters answers"))
+        ? Effect.die(unhealthy("no majority of the voters answers"))
         : this.locks.release([this.probe]))
   }
 

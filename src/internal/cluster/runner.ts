@@ -24,6 +24,7 @@ import { Counted } from "./counted.ts"
 import { Leases, type Locks } from "./leases.ts"
 import * as moves from "./moves.ts"
 import { clientProtocol, serverProtocol } from "./protocols.ts"
+import { quiet } from "./quiet.ts"
 import { Register } from "./register.ts"
 import type { Settings } from "./settings.ts"
 import { clientStorage, RunnerLocks } from "./storage.ts"
@@ -87,7 +88,7 @@ export const runner = <E, R, EL, RL>(
       () => Effect.sync(() => router.drain.listeners.delete(resign))
     )
     // Effect has one Layer for the whole process, which may have several nodes.
-    const sharding = yielding(Layer.fresh(Layer.provideMerge(RunnerServer.layer, moves.sharding))).pipe(
+    const sharding = yielding(quiet(Layer.fresh(Layer.provideMerge(RunnerServer.layer, moves.sharding)))).pipe(
       Layer.provide([
         serverProtocol(name, address, resign),
         clientProtocol(name, register),

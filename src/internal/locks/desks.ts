@@ -43,6 +43,8 @@ class Desks {
   private readonly scope = Scope.makeUnsafe()
   private readonly voter: Voter
   private readonly owners = new Map<string, Known>()
+  /** What was logged of nodes with other options. */
+  private readonly refused = new Map<string, string>()
   private readonly remove: () => void
   private stopWaiting: () => void = () => {}
 
@@ -97,16 +99,23 @@ class Desks {
     if (!isPortId(owner) || nodeOf(owner) !== from) return desk.kill(refused("the owner is no port of its node"))
     const wrong = differs(this.rules, said)
     if (wrong !== undefined) {
-      this.router.log.of("Global").warnSome(
-        `locks ${this.rules.name} of ${from}`,
-        `locks ${
-          JSON.stringify(this.rules.name)
-        }: node ${from} has other options, and gets no vote of this one: ${wrong}`
-      )
+      this.tellOfRefusal(from, wrong)
       this.refuse(owner, desk, `it has other options than this node: ${wrong}`)
     } else if (this.owners.size >= mostOwners && !this.owners.has(owner)) {
       this.refuse(owner, desk, `${mostOwners} owners have desks there already`)
     } else this.serve(owner, desk)
+  }
+
+  /** It asks again and again, with the same options. */
+  private tellOfRefusal(node: string, wrong: string): void {
+    if (this.refused.get(node) === wrong) return
+    if (this.refused.size >= mostOwners) this.refused.clear()
+    this.refused.set(node, wrong)
+    const table = `locks ${JSON.stringify(this.rules.name)}`
+    this.router.log.of("Global").warnSome(
+      `locks ${this.rules.name} of ${node}`,
+      `${table}: node ${node} has other options, and gets no vote of this one: ${wrong}`
+    )
   }
 
   /** Says why before the desk ends: it may be gone when the owner monitors it. */

@@ -66,9 +66,10 @@ export class Majority {
   /** What keeps a key from this node, in words. */
   get lack(): string {
     if (!this.isHere) {
-      return `no majority of the voters ${this.rules.voters.join(", ")} answers; out of reach: ${
-        this.nodesThat("away").join(", ")
-      }`
+      const [away, refusing] = [this.nodesThat("away"), this.nodesThat("refuses")]
+      return `no majority of the voters ${this.rules.voters.join(", ")} answers` +
+        (away.length === 0 ? "" : `; out of reach: ${away.join(", ")}`) +
+        (refusing.length === 0 ? "" : `; refuse this node: ${refusing.join(", ")}`)
     }
     if (this.polls.isReady) return "another node has it, or had it a moment ago"
     return `its voters ${this.nodesThat("starts").join(", ")} have just started, and grant nothing within their first ${

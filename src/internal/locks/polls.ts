@@ -14,12 +14,16 @@ import { type Action, type Grant, type Moment, Owner } from "./owner.ts"
 import { type Rules, said } from "./rules.ts"
 import { deskFunction, questionMessage, readAnswer } from "./wire.ts"
 
-/** How an owner stands with a voter: it grants keys, it answers and does not grant any yet, or it does not answer. */
-export type Standing = "votes" | "starts" | "away"
+/** How an owner stands with a voter: it grants keys, it answers and does not grant any yet, it will not grant this node any, or it does not answer. */
+export type Standing = "votes" | "starts" | "refuses" | "away"
 
 interface Desk {
   id: string | undefined
   standing: Standing
+  /** Why the voter has refused this one. */
+  refusal: string | undefined
+  /** What was logged of that. */
+  toldRefusal: string | undefined
   /** How long to wait before the voter is tried again. */
   delayMillis: number
 }
@@ -30,6 +34,14 @@ type Waiting<A> = (value: A) => void
 const shortestDelay = 50
 const longestDelay = 2_000
 const longestWhy = 500
+
+const newDesk = (): Desk => ({
+  id: undefined,
+  standing: "away",
+  refusal: undefined,
+  toldRefusal: undefined,
+  delayMillis: 0
+})
 
 export class Polls implements NodeListener {
   readonly port: Cell
@@ -53,7 +65,7 @@ export class Polls implements NodeListener {
     this.rules = rules
     this.owner = new Owner(rules)
     this.port = new Cell(router, router.names.localId(), usual, Context.empty())
-    this.desks = new Map(rules.voters.map((voter) => [voter, { id: undefined, standing: "away", delayMillis: 0 }]))
+    this.desks = new Map(rules.voters.map((voter) => [voter, newDesk()]))
     router.add(this.port)
     router.observed.role(this.port.id, { kind: "owner of locks", what: `in ${rules.name}` })
     this.port.on("open", (desk, isVoting) => this.opened(desk, isVoting === true))
@@ -166,6 +178,7 @@ export class Polls implements NodeListener {
   private reach(voter: string): void {
     const desk = this.desks.get(voter)
     if (desk === undefined || desk.id !== undefined || this.isEnding) return
+    desk.refusal = undefined
     const name = this.router.names.spawned()
     const id = desk.id = `${voter}#${name}`
     this.router.request(voter, spawnRequest, name, deskFunction(this.rules.name), this.port.id, ...said(this.rules))
@@ -177,7 +190,7 @@ export class Polls implements NodeListener {
     const desk = this.desks.get(voter)
     if (desk === undefined || desk.id !== id) return
     desk.id = undefined
-    this.stand(desk, "away")
+    this.stand(desk, desk.refusal === undefined ? "away" : "refuses")
     this.carryOut(this.owner.down(voter))
     if (this.isEnding) return
     const { delayMillis } = desk
@@ -199,8 +212,9 @@ export class Polls implements NodeListener {
     const voter = this.voterAt(id)
     const desk = voter === undefined ? undefined : this.desks.get(voter)
     if (voter === undefined || desk === undefined) return
-    const isNew = desk.standing === "away"
+    const isNew = desk.standing !== "votes" && desk.standing !== "starts"
     desk.delayMillis = 0
+    desk.toldRefusal = undefined
     this.stand(desk, isVoting ? "votes" : "starts")
     // What it has only noted when it started counts as soon as it is asked again.
     this.carryOut(isNew ? this.owner.up(voter, this.now) : this.owner.votes(voter, this.now))
@@ -208,12 +222,15 @@ export class Polls implements NodeListener {
 
   private refused(id: unknown, why: unknown): void {
     const voter = this.voterAt(id)
-    if (voter === undefined || typeof why !== "string") return
+    const desk = voter === undefined ? undefined : this.desks.get(voter)
+    if (desk === undefined || typeof why !== "string") return
+    desk.refusal = printableInLine(why.slice(0, longestWhy))
+    // It is asked again and again, and says the same.
+    if (desk.refusal === desk.toldRefusal) return
+    desk.toldRefusal = desk.refusal
     this.router.log.of("Global").warnSome(
       `locks ${this.rules.name} at ${voter}`,
-      `locks ${JSON.stringify(this.rules.name)}: voter ${voter} refuses this node: ${
-        printableInLine(why.slice(0, longestWhy))
-      }`
+      `locks ${JSON.stringify(this.rules.name)}: voter ${voter} refuses this node: ${desk.refusal}`
     )
   }
 

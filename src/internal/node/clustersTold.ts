@@ -35,7 +35,7 @@ export type ClusterTold = typeof ClusterTold.Type
 /** A table of locks that this node owns keys in, or votes in. */
 export const LocksTold = Schema.Struct({
   name: Text,
-  /** `votes`, `starts` while it grants no keys yet, or `away` while it does not answer. */
+  /** `votes`, `starts` while it grants no keys yet, `refuses`, or `away` while it does not answer. */
   voters: list(Schema.Struct({ node: Text, standing: Text })),
   held: Count,
   /** The first of them, in their order. */

@@ -68,8 +68,8 @@ export interface ClusterStatus {
 /** How a node stands in a table of locks. */
 export interface LocksStatus {
   readonly name: string
-  /** The voters: whether each of them grants keys, answers and does not grant any yet, or does not answer this node. */
-  readonly voters: ReadonlyArray<VoterSeen & { readonly standing: "votes" | "starts" | "away" }>
+  /** The voters: whether each of them grants keys, answers and does not grant any yet, refuses this node, or does not answer it. */
+  readonly voters: ReadonlyArray<VoterSeen & { readonly standing: "votes" | "starts" | "refuses" | "away" }>
   /** The keys that this node holds. */
   readonly held: ReadonlyArray<string>
   /** How many keys it keeps as a voter, for how many owners, and whether it grants any yet; `undefined` if it is none. */

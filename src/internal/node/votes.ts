@@ -4,7 +4,7 @@
  * @internal
  */
 
-/** `votes`: it grants keys; `starts`: it answers, and grants none yet; all else: it does not answer. */
+/** `votes`: it grants keys; `starts`: it answers, and grants none yet; `refuses`: it grants this node none; all else: it does not answer. */
 export interface VoterSeen {
   readonly node: string
   readonly standing: string
@@ -26,16 +26,21 @@ export const hasMajority = (table: Table): boolean => lackingOf(table).length < 
 /** Who does not vote, and why, in words; empty if all do. */
 export const showLacking = (table: Table): string => {
   const lacking = lackingOf(table)
-  const starting = lacking.filter(({ standing }) => standing === "starts").map(({ node }) => node)
-  const away = lacking.filter(({ standing }) => standing !== "starts").map(({ node }) => node)
+  const isWith = (...standings: ReadonlyArray<string>) => ({ standing }: VoterSeen) => standings.includes(standing)
   return [
-    ...away.length === 0 ? [] : [`${away.join(", ")} ${away.length === 1 ? "does" : "do"} not answer`],
-    ...starting.length === 0
-      ? []
-      : [
-        `${starting.join(", ")} ${starting.length === 1 ? "has" : "have"} started, and ${
-          starting.length === 1 ? "grants" : "grant"
-        } nothing yet`
-      ]
-  ].join("; ")
+    told(lacking.filter((one) => !isWith("starts", "refuses")(one)), "does not answer", "do not answer"),
+    told(
+      lacking.filter(isWith("refuses")),
+      "refuses this node, whose log says why",
+      "refuse this node, whose log says why"
+    ),
+    told(
+      lacking.filter(isWith("starts")),
+      "has started, and grants nothing yet",
+      "have started, and grant nothing yet"
+    )
+  ].filter((part) => part !== "").join("; ")
 }
+
+const told = (voters: ReadonlyArray<VoterSeen>, one: string, more: string): string =>
+  voters.length === 0 ? "" : `${voters.map(({ node }) => node).join(", ")} ${voters.length === 1 ? one : more}`

@@ -56,7 +56,7 @@ const Voter = ({ nodes, voter }: { readonly nodes: number; readonly voter: Voter
         {keys === null ? "" : `, keeps ${counted(keys, "key")}`}
         {standing !== "votes" || silentFor.length === 0 ? null : (
           <>
-            , silent for <Named names={silentFor} count={silentFor.length} />
+            , not for <Named names={silentFor} count={silentFor.length} />
           </>
         )}
       </small>
