@@ -59,7 +59,7 @@ export type Config = settings.Config
 export interface ClientOptions<out E = never, out R = never> {
   /** The name of the cluster: a network may have several. Default: `"cluster"`. */
   readonly name?: string | undefined
-  /** Settings of Effect's sharding. Default: Effect's own, but for `refreshAssignmentsInterval`, which is 100 ms. */
+  /** Settings of Effect's sharding. Default: Effect's own, but for `refreshAssignmentsInterval`, which is 100 ms, and `entityMessagePollInterval`, 1 second without `messages`. */
   readonly config?: Config | undefined
   /**
    * Where messages are kept that must not be lost, such as `SqlMessageStorage.layer` of Effect; the same for all nodes. Default: nowhere. Then

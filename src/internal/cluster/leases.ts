@@ -133,7 +133,9 @@ export class Leases {
       const limit = this.now() + this.times.stoppingMillis
       const isHeld = (key: string): boolean => (until.get(key) ?? 0) > limit
       const lost = keys.filter((key) => this.taken.has(key) && !isHeld(key))
-      if (lost.length > 0) return yield* Effect.die(unhealthy(`lost ${lost.length} of its leases, ${lost[0]} among them`))
+      if (lost.length > 0) {
+        return yield* Effect.die(unhealthy(`lost ${lost.length} of its leases, ${lost[0]} among them`))
+      }
       // Whoever holds anything has had a majority.
       if (!Array.from(this.taken).some(isHeld)) yield* this.askForMajority
       return keys.filter(isHeld)

@@ -57,6 +57,12 @@ export interface Settings {
 /** Documented in `Cluster.Options`. */
 export const defaults = { name: "cluster", leaseMillis: 10_000, graceMillis: 2000, pollMillis: 100 } as const
 
+/**
+ * By this Sharding looks for messages that are kept, and for shards that it has missed: where nothing is kept it costs no more than a look.
+ * Effect's own 10 seconds are for databases.
+ */
+const lookMillis = 1000
+
 /** Below it a process that is busy for a moment would lose what it holds. */
 const leastGraceMillis = 1000
 const mostLeaseMillis = 3_600_000
@@ -73,6 +79,7 @@ export const check = (options: {
   readonly lease?: Duration.Input | undefined
   readonly grace?: Duration.Input | undefined
   readonly config?: Config | undefined
+  readonly messages?: unknown
 }): Effect.Effect<Settings, InvalidOption> => {
   const { config, name = defaults.name } = options
   const leaseMillis = millisOf(options.lease ?? defaults.leaseMillis)
@@ -91,6 +98,7 @@ export const check = (options: {
   const sharding = {
     ...ShardingConfig.defaults,
     refreshAssignmentsInterval: defaults.pollMillis,
+    ...options.messages === undefined ? { entityMessagePollInterval: lookMillis } : {},
     ...config,
     shardLockExpiration: leaseMillis,
     shardLockRefreshInterval: times.refreshMillis
