@@ -333,6 +333,7 @@ describe("a failover service with voters", () => {
       assert.isBelow(stopped - parted, 2_000)
       yield* runsOn("b")
       assert.isTrue(neverTwice())
+      yield* heal
     }))
 
   test("says so when it ignores that it is interrupted, and starts on no node that sees it still run", (logs) =>

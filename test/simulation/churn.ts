@@ -45,10 +45,10 @@ const stopLimit = 20_000
 /** How long all stays whole after a wave, at least. */
 const rest = 3000
 /**
- * A shard is without an owner for so long at most: until the owner is given up, the shard is assigned to another one, and that has acquired it. Where
- * nothing tells Effect's sharding that it may have the shard now, it looks again after its `entityMessagePollInterval`, which is 10 s.
+ * A shard is without an owner for so long at most: until the owner is given up, the shard is assigned to another one, and that has acquired it; and
+ * where another fault comes into that, once more.
  */
-const freeLimit = 16_000
+const freeLimit = 12_000
 /** So many events are shown, if something is wrong. */
 const remembered = 4000
 /** A process holds so much more after hours than at first, at most: what is under way is more than that. */
