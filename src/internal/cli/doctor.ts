@@ -286,7 +286,11 @@ const seeds = (options: RunOptions) => {
       const [address] = network.dialable([seed])
       if (address === undefined) return ok(`seed ${seed}`, "for nodes that have its label among their scopes")
       const addresses = address.startsWith("*") ? yield* network.resolve(address) : [address]
-      const link = yield* Effect.exit(Effect.firstSuccessOf(addresses.map((one) => network.dial(one))))
+      // Who is refused hears why, or that the connection was closed, by which side was faster.
+      const dialling = Effect.firstSuccessOf(addresses.map((one) => network.dial(one))).pipe(
+        Effect.retry({ times: 2, while: ({ reason }) => reason === "handshake_closed" })
+      )
+      const link = yield* Effect.exit(dialling)
       if (Exit.isFailure(link)) {
         const error = Cause.squash(link.cause)
         const advice = error instanceof LinkError ? advices[error.reason] : undefined
