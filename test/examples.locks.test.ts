@@ -34,7 +34,7 @@ class Trio {
     const bind = this.binds[id]
     const seeds = ["--seed", Object.values(this.binds).join(",")]
     const services = ["writer", "report"].flatMap((name) => ["--service", `examples/locks/${name}.ts`])
-    const args = [...(bind === undefined ? [] : ["--bind", bind]), ...seeds, "--monitor-timeout", "3", ...services]
+    const args = [...(bind === undefined ? [] : ["--bind", bind]), ...seeds, ...services]
     this.nodes.set(id, (await startNode(id, args, { LEDGER: this.ledger })).node)
   }
 

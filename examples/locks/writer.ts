@@ -2,9 +2,9 @@
  * A service that writes, and runs on one of three nodes: never on two, for those that vote give it to one. Kill that one (`kill -9`), or freeze it
  * (`kill -STOP`), and another one goes on; when it thaws (`kill -CONT`), it ends, and what it writes late is refused:
  *
- * emp run --node-id a --bind 127.0.0.1:4060 --seed 127.0.0.1:4061 --monitor-timeout 5 --service examples/locks/writer.ts
- * emp run --node-id b --bind 127.0.0.1:4061 --seed 127.0.0.1:4060 --monitor-timeout 5 --service examples/locks/writer.ts
- * emp run --node-id c --bind 127.0.0.1:4062 --seed 127.0.0.1:4060,127.0.0.1:4061 --monitor-timeout 5 --service examples/locks/writer.ts
+ * emp run --node-id a --bind 127.0.0.1:4060 --seed 127.0.0.1:4061 --service examples/locks/writer.ts
+ * emp run --node-id b --bind 127.0.0.1:4061 --seed 127.0.0.1:4060 --service examples/locks/writer.ts
+ * emp run --node-id c --bind 127.0.0.1:4062 --seed 127.0.0.1:4060,127.0.0.1:4061 --service examples/locks/writer.ts
  */
 import { Node, Port, Supervisor } from "effect-mp"
 import * as Console from "effect/Console"
