@@ -55,6 +55,8 @@ export class Leases {
   private readonly taken = new Set<string>()
   /** What was granted, and Sharding has not been told of: since when. */
   private readonly unclaimed = new Map<string, number>()
+  /** When something was given back last. */
+  private gaveAt = -Infinity
   private asking: Fiber.Fiber<void> | undefined = undefined
   private releasing: { readonly keys: Set<string>; readonly done: Deferred.Deferred<void> } | undefined = undefined
 
@@ -73,6 +75,8 @@ export class Leases {
    */
   acquire(keys: ReadonlyArray<string>): Effect.Effect<Array<string>> {
     return Effect.gen({ self: this }, function*() {
+      // Sharding may give back what it has just acquired, and want it again at once, for as long as it closes.
+      if (this.now() - this.gaveAt < retryMillis) yield* Effect.sleep(retryMillis)
       const wanted = new Set(keys)
       yield* this.giveBack(Array.from(this.unclaimed.keys()).filter((key) => !wanted.has(key)))
       let since: number | undefined = undefined
@@ -185,6 +189,7 @@ export class Leases {
 
   private giveBack(keys: ReadonlyArray<string>): Effect.Effect<void> {
     return Effect.suspend(() => {
+      if (keys.length > 0) this.gaveAt = this.now()
       for (const key of keys) {
         this.taken.delete(key)
         this.unclaimed.delete(key)
