@@ -178,6 +178,18 @@ describe("the leases of a runner", () => {
       assert.match(String(Cause.squash(defect)), /lost 1 of its leases, a among them/)
     }))
 
+  it.effect("that were just given back are not asked for again at once", () =>
+    Effect.gen(function*() {
+      const { leases } = yield* makeVoters
+      yield* leases.acquire(["a"])
+      yield* leases.release("a")
+      const again = yield* forked(leases.acquire(["a"]))
+      yield* TestClock.adjust("50 millis")
+      assert.isUndefined(again.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(again), ["a"])
+    }))
+
   it.effect("that were released are no loss, and go back in one message", () =>
     Effect.gen(function*() {
       const { leases, voters } = yield* makeVoters
