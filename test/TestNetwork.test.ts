@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -101,6 +102,31 @@ describe("the clock of a network", () => {
       assert.deepStrictEqual(lost, [])
       assert.strictEqual(yield* Clock.currentTimeMillis, 60_000)
     }))
+
+  it.live.prop(
+    "goes on, in whole milliseconds, whatever fractions programs wait for",
+    [
+      Schema.Array(Schema.Finite.check(Schema.isBetween({ minimum: 0.001, maximum: 400 }))).check(Schema.isMinLength(1))
+    ],
+    ([pauses]) =>
+      onNetwork(Effect.gen(function*() {
+        const came: Array<number> = []
+        const note = Effect.map(Clock.currentTimeMillis, (now) => void came.push(now))
+        const beat = Effect.repeat(note, Schedule.fixed("500 millis"))
+        yield* Effect.forkScoped(beat, { startImmediately: true })
+        for (const pause of pauses) {
+          const late = Effect.andThen(Effect.andThen(Effect.sleep(pause), note), beat)
+          yield* Effect.forkScoped(late, { startImmediately: true })
+        }
+        yield* TestClock.adjust("20 seconds")
+        assert.isTrue(came.every(Number.isInteger))
+        const beats = came.filter((time) => time > 0).length
+        assert.isAtLeast(beats, 40 + 40 * pauses.length)
+        assert.isAtMost(beats, 40 + 42 * pauses.length)
+        assert.strictEqual(yield* Clock.currentTimeMillis, 20_000)
+      })),
+    { arbitrary: { runs: sized(30, 300) } }
+  )
 
   it.live.prop(
     "makes the same run of the same seed",

@@ -3,6 +3,9 @@
  * wakes what is due and moves on, while the bytes that were sent are still under way: of two nodes that are well it would seem that
  * neither has said a word for an hour.
  *
+ * Like the clocks of machines it shows whole milliseconds, whatever fractions programs sleep for: a schedule that waits for what is left until
+ * its next full interval would otherwise be woken a trillionth too early, and so little is left then that no time passes any more.
+ *
  * @internal
  */
 import * as Clock from "effect/Clock"
@@ -43,6 +46,12 @@ class Sleepers {
   }
 }
 
+/** As timers of Node have it: a fraction is cut off, but whoever waits at all waits for one millisecond. */
+const wholeMillis = (duration: Duration.Duration): number => {
+  const millis = Duration.toMillis(duration)
+  return millis > 0 ? Math.max(1, Math.floor(millis)) : 0
+}
+
 export const makeSteppingClock = (activity: Activity): Effect.Effect<SteppingClock, never, Scope.Scope> =>
   Effect.gen(function*() {
     const context = yield* Layer.build(TestClock.layer())
@@ -61,7 +70,10 @@ export const makeSteppingClock = (activity: Activity): Effect.Effect<SteppingClo
     const clock: TestClock.TestClock = {
       ...inner,
       sleep: (duration) =>
-        Effect.suspend(() => sleepers.during(now() + Duration.toMillis(duration), inner.sleep(duration))),
+        Effect.suspend(() => {
+          const millis = wholeMillis(duration)
+          return sleepers.during(now() + millis, inner.sleep(Duration.millis(millis)))
+        }),
       adjust: (duration) => Effect.suspend(() => pass(now() + Duration.toMillis(duration))),
       setTime: (time) => Effect.suspend(() => time > now() ? pass(time) : goTo(time))
     }
