@@ -29,7 +29,8 @@ export class DemoFailed extends Schema.TaggedError<DemoFailed>()("DemoFailed", {
   }
 }
 
-const timeLimit = "13 seconds"
+/** A step takes a moment. On a machine that has much else to do it takes longer, and is none the worse for it. */
+const patience = "1 minute"
 /** Messages on either side of the kill. */
 const messagesWanted = 3
 
@@ -123,7 +124,7 @@ const show = Effect.gen(function*() {
   const step = <A>(name: string, effect: Effect.Effect<A>): Effect.Effect<A, DemoFailed> => {
     const failed = (detail: string) => Effect.fail(new DemoFailed({ step: name, detail }))
     return Effect.raceFirst(effect, Effect.flatMap(Deferred.await(lost), failed)).pipe(
-      Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => failed("waited 5 s for it") })
+      Effect.timeoutOrElse({ duration: patience, orElse: () => failed(`waited ${patience} for it`) })
     )
   }
   const start = Effect.fnUntraced(function*(name: Part["name"], seeds: ReadonlyArray<string>) {
@@ -172,16 +173,12 @@ const show = Effect.gen(function*() {
   )
 })
 
-/** Shows the demo within its time limit. The processes end with it. */
+/** Shows the demo. The processes end with it. */
 const shown = show.pipe(
   Effect.catchTag(
     "PlatformError",
     (error) => Effect.fail(new DemoFailed({ step: "a process", detail: error.message }))
   ),
-  Effect.timeoutOrElse({
-    duration: timeLimit,
-    orElse: () => Effect.fail(new DemoFailed({ step: "the end", detail: `it took longer than ${timeLimit}` }))
-  }),
   Effect.scoped
 )
 
