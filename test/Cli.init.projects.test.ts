@@ -10,6 +10,7 @@ import { reachable } from "../src/internal/transport/reachable.ts"
 import { stagesOf, wordsOf } from "./deployed.ts"
 import { emp as empFile, eventually, freePort, root, start } from "./processes.ts"
 import { ask, Projects } from "./projects.ts"
+import { itLong } from "./size.ts"
 
 let projects: Projects
 beforeAll(() => {
@@ -152,20 +153,18 @@ describe("service", () => {
   })
 })
 
-describe("workers", () => {
-  it("lose no job when a worker is killed, and end in order", async () => {
-    const { emp, says, url } = await projects.make("workers")
-    const front = emp("run", "profile", "front")
-    await front.sees(/is ready/)
-    const workers = [1, 2].map(() => emp("run", "profile", "worker"))
-    for (const worker of workers) await worker.sees(/is ready/)
-    await eventually("both are there", async () => (await says("find", "workers")).split("\n").length === 2)
-    const texts = Array.from({ length: 6 }, (_, words) => "word ".repeat(words + 1))
-    const answers = Promise.all(texts.map((text) => ask(`${url}/count`, text)))
-    await new Promise((resolve) => setTimeout(resolve, 200))
-    await killNode(workers[0]!)
-    const counted = (await answers).map((answer) => (JSON.parse(answer) as { readonly words: number }).words)
-    assert.deepStrictEqual(counted, [1, 2, 3, 4, 5, 6])
-    for (const node of [...workers, front]) assert.strictEqual((await node.end("SIGTERM")).code, 0)
-  })
+itLong("workers lose no job when a worker is killed, and end in order", async () => {
+  const { emp, says, url } = await projects.make("workers")
+  const front = emp("run", "profile", "front")
+  await front.sees(/is ready/)
+  const workers = [1, 2].map(() => emp("run", "profile", "worker"))
+  for (const worker of workers) await worker.sees(/is ready/)
+  await eventually("both are there", async () => (await says("find", "workers")).split("\n").length === 2)
+  const texts = Array.from({ length: 6 }, (_, words) => "word ".repeat(words + 1))
+  const answers = Promise.all(texts.map((text) => ask(`${url}/count`, text)))
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  await killNode(workers[0]!)
+  const counted = (await answers).map((answer) => (JSON.parse(answer) as { readonly words: number }).words)
+  assert.deepStrictEqual(counted, [1, 2, 3, 4, 5, 6])
+  for (const node of [...workers, front]) assert.strictEqual((await node.end("SIGTERM")).code, 0)
 })

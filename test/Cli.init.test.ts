@@ -13,6 +13,7 @@ import { environmentOf, stagesOf, wordsOf } from "./deployed.ts"
 import { unpack } from "./packed.ts"
 import { root, start } from "./processes.ts"
 import { Projects } from "./projects.ts"
+import { itLong } from "./size.ts"
 
 let projects: Projects
 beforeAll(() => {
@@ -67,7 +68,7 @@ describe("what emp init writes", () => {
     assert.notStrictEqual(secrets[0], secrets[1])
   })
 
-  it("is not installed by a Node that is too old for it, and npm says so", async () => {
+  itLong("is not installed by a Node that is too old for it, and npm says so", async () => {
     await projects.initQuickly("old")
     // There is one Node here: it is made too old.
     const manifest = projects.json<object>("old/package.json")

@@ -9,8 +9,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { command } from "../src/Cli.ts"
 import { type Outputs, outputs } from "../src/internal/cli/outputs.ts"
+import { empHere } from "./empHere.ts"
 import { fieldsOf } from "./jsonFields.ts"
-import { emp, Process, root } from "./processes.ts"
+import { emp, empEnv, Process, root } from "./processes.ts"
 
 type Name = keyof Outputs
 const names = Object.keys(outputs) as ReadonlyArray<Name>
@@ -20,13 +21,14 @@ const rc = join(home, "rc.json")
 const nodes: Array<Process> = []
 let seed = ""
 
+const env = { EFFECT_MP_RC: rc, HOME: home }
 const begin = (...args: ReadonlyArray<string>): Process => {
-  const started = new Process([emp, ...args], { EMP_SECRET: "swordfish", EFFECT_MP_RC: rc, HOME: home })
+  const started = new Process([emp, ...args], { ...empEnv, ...env })
   nodes.push(started)
   return started
 }
 const ended = async (...args: ReadonlyArray<string>) =>
-  await begin(...args, "--json", "--seed", seed, "--timeout", "25").exits()
+  await empHere([...args, "--json", "--seed", seed, "--timeout", "25"], env)
 
 beforeAll(async () => {
   writeFileSync(rc, JSON.stringify({ monitor_timeout: 20, profile: { worker: { nodeid: "worker/" } } }))

@@ -9,6 +9,7 @@ import type { Status } from "../src/internal/node/status.ts"
 import { pem, pemFile } from "./certificates.ts"
 import { makeFolder } from "./folders.ts"
 import { emp, type Process, start } from "./processes.ts"
+import { onlyFull } from "./size.ts"
 
 type Environment = Record<string, string | undefined>
 const bare: Environment = { EMP_SECRET: undefined, EFFECT_MP_RC: devNull }
@@ -112,7 +113,7 @@ describe("SIGHUP", () => {
     assert.strictEqual((await statusOf("a", a.address, ["--cert", pemFile("b")])).nodeId, "a")
   })
 
-  for (const args of [[], ["--no-watchdog"]]) {
+  for (const args of [[], ...onlyFull([["--no-watchdog"]])]) {
     it(`has a node read its secrets again, and loses no link: emp run ${args.join(" ")}`, async () => {
       const folder = makeFolder()
       const file = join(folder, "rc.json")

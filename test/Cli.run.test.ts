@@ -6,6 +6,7 @@ import { copyFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeFolderInside } from "./folders.ts"
 import { isAlive, startEmp } from "./processes.ts"
+import { itLong } from "./size.ts"
 import { gone, hang, nthWorker, ports, startWatched, talk } from "./watched.ts"
 
 const stubborn = ["--service", "test/fixtures/services.ts#stubborn"]
@@ -24,7 +25,7 @@ describe("the watchdog of emp run", () => {
     await gone(next)
   })
 
-  it("starts it again when it ends with an exit code, after growing delays", async () => {
+  itLong("starts it again when it ends with an exit code, after growing delays", async () => {
     const { watchdog } = await startWatched()
     for (let nth = 1; nth <= 2; nth++) {
       // A node that ends within its first seconds is not started again.
@@ -142,7 +143,7 @@ describe("the watchdog of emp run", () => {
     assert.strictEqual(code, 0)
   })
 
-  it("kills a node that is to restart and does not end", async () => {
+  itLong("kills a node that is to restart and does not end", async () => {
     const { address, watchdog, worker } = await startWatched(["--hang-timeout", "2", ...stubborn])
     assert.strictEqual((await talk(address, "restart", "fragile", "--no-wait")).code, 0)
     await watchdog.sees(/the service is asked to stop/)

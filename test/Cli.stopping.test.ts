@@ -10,6 +10,7 @@ import * as Node from "../src/Node.ts"
 import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { startEmp, startNode } from "./processes.ts"
+import { itLong } from "./size.ts"
 import { gone, talk } from "./watched.ts"
 
 const service = ["--service", "test/fixtures/draining.ts"]
@@ -89,7 +90,7 @@ describe("a node that is stopped in order", () => {
     assert.isAbove(await calls.end(), before)
   })
 
-  it("may take longer than an answer, one node after the other", async () => {
+  itLong("may take longer than an answer, one node after the other", async () => {
     const { address } = await startNode("seed")
     const slow = ["--service", "test/fixtures/services.ts#unhurried"]
     await Promise.all(["one", "two"].map((name) => watched(name, address, slow)))

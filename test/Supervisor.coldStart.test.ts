@@ -141,7 +141,7 @@ const play = Effect.fnUntraced(function*({ hosts, jitter, latency }: Scenario, j
 })
 
 describe("nodes that are started together", () => {
-  const scenarios = sized(60, 600)
+  const scenarios = sized(25, 600)
   it.effect(
     `never run the service at once where they see each other, and one of them runs it: ${scenarios} times`,
     () =>

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { eventually, type Process, start, startNode } from "./processes.ts"
+import { onlyFull } from "./size.ts"
 
 describe("the examples", () => {
   it("simple.ts gets its message and sees the port end", async () => {
@@ -45,7 +46,7 @@ describe("the examples", () => {
   for (
     const [what, server, client] of [
       ["chat-server.ts and chat-client.ts", "chat-server.ts", "chat-client.ts"],
-      ["chat-bridge.ts", "chat-bridge.ts#server", "chat-bridge.ts#client"]
+      ...onlyFull([["chat-bridge.ts", "chat-bridge.ts#server", "chat-bridge.ts#client"] as const])
     ] as const
   ) {
     it(`${what} relay what is said, tell who comes and goes, and find each other again`, async () => {

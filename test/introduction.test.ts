@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { type Host, onHosts } from "./chaos/namespaces.ts"
 import { makeFolderInside } from "./folders.ts"
 import { emp, type Ended, type Process, root, start } from "./processes.ts"
+import { onlyFull } from "./size.ts"
 
 /** A reader at a terminal of a host, with a home of its own, which is also where modules are looked for. */
 const sitDown = (host: Host) => {
@@ -115,7 +116,7 @@ describe("the introduction", () => {
 
   for (
     const [what, server, client] of [
-      ["", "chat-server.ts", "chat-client.ts"],
+      ...onlyFull([["", "chat-server.ts", "chat-client.ts"] as const]),
       [" with bridge heads", "chat-bridge.ts#server", "chat-bridge.ts#client"]
     ] as const
   ) {

@@ -7,10 +7,11 @@ import { hearEachOther, hearEachOtherAgain, lost, peersOf, runNode, told } from 
 import { type Host, onHosts } from "./chaos/namespaces.ts"
 import { makeFolder } from "./folders.ts"
 import { eventually, type Process, start } from "./processes.ts"
+import { onlyFull } from "./size.ts"
 
 const hasIPv6 = Object.values(networkInterfaces()).flat().some((entry) => entry?.address === "::1")
 describe("nodes on two hosts", () => {
-  for (const wildcard of ["*", "0.0.0.0", ...hasIPv6 ? ["[::]"] : []]) {
+  for (const wildcard of ["*", ...onlyFull(["0.0.0.0", ...hasIPv6 ? ["[::]"] : []])]) {
     onHosts(
       `that bind ${wildcard} find each other through a seed, and talk directly`,
       { lan: ["a", "b"] },
@@ -26,7 +27,7 @@ describe("nodes on two hosts", () => {
     )
   }
 
-  for (const wildcard of hasIPv6 ? ["*", "[::]"] : []) {
+  for (const wildcard of hasIPv6 ? ["*", ...onlyFull(["[::]"])] : []) {
     onHosts(`that bind ${wildcard} where there is IPv6 alone do so too`, { lan: ["a", "b"] }, async ({ a, b }) => {
       for (const [host, address] of [[a, "fd00::a"], [b, "fd00::b"]] as const) {
         host.ip("addr", "flush", "dev", "lan")

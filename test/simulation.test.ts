@@ -47,7 +47,7 @@ const simulate = (...flags: ReadonlyArray<string>): Promise<{ readonly summary: 
   })
 
 describe("simulation", () => {
-  const [from = 1, ...more] = seeds(40, 200)
+  const [from = 1, ...more] = seeds(6, 120)
   const count = 1 + more.length
 
   it(`${count} seeds from ${from} on, and no violation`, async () => {
@@ -77,7 +77,7 @@ describe.skipIf(isFull)("simulation, in one size", () => {
     })
   })
 
-  const minutes = sized(2, 60)
+  const minutes = sized(1, 60)
   it(`a world that lives for ${minutes} minutes, through waves of faults, is well after each of them`, async () => {
     const { summary, told } = await simulate("--seeds", String(sized(1, 3)), "--hours", String(minutes / 60))
     assert.deepStrictEqual(summary.failures, [], told)

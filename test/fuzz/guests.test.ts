@@ -26,7 +26,7 @@ import { dialRawGuest, enterRaw } from "./rawGuest.ts"
 v8.setFlagsFromString("--expose-gc")
 const collect = vm.runInNewContext("gc") as () => void
 
-const rounds = sized(120, 2000)
+const rounds = sized(50, 2000)
 const heapMargin = 24 * 1024 * 1024
 
 /** Requests that `emp run` adds, and those of nodes whose rooms are not all here. */

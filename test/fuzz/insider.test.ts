@@ -21,7 +21,7 @@ v8.setFlagsFromString("--expose-gc")
 /** The garbage collector, whatever the process was started with. */
 const collect = vm.runInNewContext("gc") as () => void
 
-const rounds = sized(150, 1500)
+const rounds = sized(50, 1500)
 /** What may be more in memory when an insider has gone: far less than it has sent. */
 const heapMargin = 24 * 1024 * 1024
 /** More lines than that nobody could read. */

@@ -4,7 +4,7 @@ import { sized } from "../size.ts"
 import type { Left } from "./server.ts"
 
 /** How many clients come. The first thousand warm the process up. */
-const clients = sized(3000, 60_000)
+const clients = sized(2000, 60_000)
 /**
  * Bytes that may stay for each client that came and went, and bytes that the process itself takes: code that is compiled late.
  * At full size 100 bytes for each of them would be twice as much as may stay; at the small size, what a monitor in a scope takes
