@@ -106,7 +106,7 @@ describe("the entities of a cluster", () => {
       const { clients, journal, nodes, start } = yield* three
       const more = yield* soon(Effect.forEach(["d", "e", "f", "g"], (id) => start(id), { concurrency: "unbounded" }))
       yield* balanced([...nodes, ...more])
-      const keys = Array.from({ length: 20 }, (_, n) => `k${n}`)
+      const keys = Array.from({ length: 60 }, (_, n) => `k${n}`)
       const callAll = soon(Effect.forEach(keys, (key) => clients[0](key).add({ n: 1 }), { concurrency: "unbounded" }))
       const places = new Set((yield* callAll).map(({ on }) => on))
       assert.isAtLeast(places.size, 5)
