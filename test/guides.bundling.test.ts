@@ -78,18 +78,15 @@ describe("the guide to bundling", () => {
     await front.sees(/node front listens/)
     const service = startCommand(runService, seed, project)
     const all = startCommand(runAll, seed, elsewhere)
-    try {
-      for (const node of [service, all]) await node.sees(/is ready/)
-      await front.sees(/node prices is up/)
-      await front.sees(/node prices2 is up/)
-      await front.sees(/Listening on/)
-      await eventually("the prices are known", async () => {
-        const answer = await fetch(`http://127.0.0.1:${http}/prices/tea`)
-        return await answer.text() === `{"price":3}`
-      })
-    } finally {
-      for (const node of [front, service, all]) assert.strictEqual((await node.end("SIGTERM")).code, 0)
-    }
+    for (const node of [service, all]) await node.sees(/is ready/)
+    await front.sees(/node prices is up/)
+    await front.sees(/node prices2 is up/)
+    await front.sees(/Listening on/)
+    await eventually("the prices are known", async () => {
+      const answer = await fetch(`http://127.0.0.1:${http}/prices/tea`)
+      return await answer.text() === `{"price":3}`
+    })
+    for (const node of [front, service, all]) assert.strictEqual((await node.end("SIGTERM")).code, 0)
   })
 
   it("needs the banner, as it says", async () => {
