@@ -60,8 +60,8 @@ describe("an entity", () => {
   test(
     "whose handler throws begins anew and tries again, as Effect has it; others go on meanwhile",
     Effect.gen(function*() {
-      const { clients, journal, keyOn } = yield* three
-      const [key, other] = [yield* keyOn("c"), yield* keyOn("c", 100)]
+      const { clients, journal, twoKeysOn } = yield* three
+      const [key, other] = yield* twoKeysOn("c")
       const call = yield* Effect.forkChild(ended(clients[0](key).throws()))
       yield* TestNetwork.until(
         "it has tried more than once",
@@ -75,8 +75,8 @@ describe("an entity", () => {
   test(
     "that never answers keeps its caller waiting, and nobody else",
     Effect.gen(function*() {
-      const { clients, keyOn } = yield* three
-      const [key, other] = [yield* keyOn("c"), yield* keyOn("c", 100)]
+      const { clients, twoKeysOn } = yield* three
+      const [key, other] = yield* twoKeysOn("c")
       const call = yield* Effect.forkChild(ended(clients[0](key).never()))
       assert.strictEqual((yield* soon(clients[0](key).add({ n: 1 }))).total, 1)
       assert.strictEqual((yield* soon(clients[0](other).add({ n: 1 }))).total, 1)

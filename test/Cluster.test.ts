@@ -68,8 +68,8 @@ describe("the entities of a cluster", () => {
   test(
     "finish what they have in hand when their node drains, and answer elsewhere while it still does",
     Effect.gen(function*() {
-      const { clients, journal, keyOn, nodes } = yield* three
-      const [key, other] = [yield* keyOn("c"), yield* keyOn("c", 100)]
+      const { clients, journal, twoKeysOn, nodes } = yield* three
+      const [key, other] = yield* twoKeysOn("c")
       const slow = yield* Effect.forkChild(clients[0](key).slow({ millis: 6000 }), { startImmediately: true })
       yield* TestNetwork.until("it is at work", () => journal.lines.includes(`c ${key} begins`))
       const draining = yield* Effect.forkChild(nodes[2].run(Node.drain({ timeout: "10 seconds" })), {

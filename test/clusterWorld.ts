@@ -1,7 +1,9 @@
 /** A cluster of entities in one process: nodes in a network of the test kit, what happens to its entities, and who answers for them. */
 import { it } from "@effect/vitest"
 import * as Entity from "effect/cluster/Entity"
+import * as EntityId from "effect/cluster/EntityId"
 import * as MessageStorage from "effect/cluster/MessageStorage"
+import * as Sharding from "effect/cluster/Sharding"
 import * as Singleton from "effect/cluster/Singleton"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -186,5 +188,16 @@ export const three = Effect.gen(function*() {
         if (on === nodeId) return `k${n}`
       }
     }))
-  return { ...world, nodes, clients, keyOn }
+  /** Two of them, in two shards: one shard moves only when all its entities have stopped. */
+  const twoKeysOn = (nodeId: string) =>
+    Effect.gen(function*() {
+      const { getShardId } = yield* a.run(Sharding.Sharding)
+      const shardOf = (key: string) => String(getShardId(EntityId.make(key), "default"))
+      const key = yield* keyOn(nodeId)
+      for (let from = 100;; from += 100) {
+        const other = yield* keyOn(nodeId, from)
+        if (shardOf(other) !== shardOf(key)) return [key, other] as const
+      }
+    })
+  return { ...world, nodes, clients, keyOn, twoKeysOn }
 })

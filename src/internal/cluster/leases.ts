@@ -55,8 +55,8 @@ export class Leases {
   private readonly taken = new Set<string>()
   /** What was granted, and Sharding has not been told of: since when. */
   private readonly unclaimed = new Map<string, number>()
-  /** When something was given back last. */
-  private gaveAt = -Infinity
+  /** What was given back, and has not been granted again: since when. */
+  private readonly gaveAt = new Map<string, number>()
   private asking: Fiber.Fiber<void> | undefined = undefined
   private releasing: { readonly keys: Set<string>; readonly done: Deferred.Deferred<void> } | undefined = undefined
 
@@ -76,7 +76,8 @@ export class Leases {
   acquire(keys: ReadonlyArray<string>): Effect.Effect<Array<string>> {
     return Effect.gen({ self: this }, function*() {
       // Sharding may give back what it has just acquired, and want it again at once, for as long as it closes.
-      if (this.now() - this.gaveAt < retryMillis) yield* Effect.sleep(retryMillis)
+      const old = this.now() - retryMillis
+      if (keys.some((key) => (this.gaveAt.get(key) ?? -Infinity) > old)) yield* Effect.sleep(retryMillis)
       const wanted = new Set(keys)
       yield* this.giveBack(Array.from(this.unclaimed.keys()).filter((key) => !wanted.has(key)))
       let since: number | undefined = undefined
@@ -116,7 +117,10 @@ export class Leases {
   /** Asks once. */
   tryAcquire(keys: ReadonlyArray<string>): Effect.Effect<Array<string>> {
     return Effect.map(this.locks.acquire(keys), (grants) => {
-      for (const { key } of grants) this.taken.add(key)
+      for (const { key } of grants) {
+        this.taken.add(key)
+        this.gaveAt.delete(key)
+      }
       return grants.map(({ key }) => key)
     })
   }
@@ -189,8 +193,9 @@ export class Leases {
 
   private giveBack(keys: ReadonlyArray<string>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (keys.length > 0) this.gaveAt = this.now()
+      const now = this.now()
       for (const key of keys) {
+        this.gaveAt.set(key, now)
         this.taken.delete(key)
         this.unclaimed.delete(key)
       }

@@ -178,12 +178,15 @@ describe("the leases of a runner", () => {
       assert.match(String(Cause.squash(defect)), /lost 1 of its leases, a among them/)
     }))
 
-  it.effect("that were just given back are not asked for again at once", () =>
+  it.effect("that were just given back are not asked for again at once, and others are", () =>
     Effect.gen(function*() {
       const { leases } = yield* makeVoters
       yield* leases.acquire(["a"])
       yield* leases.release("a")
       const again = yield* forked(leases.acquire(["a"]))
+      const other = yield* forked(leases.acquire(["b"]))
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(other.pollUnsafe(), Exit.succeed(["b"]))
       yield* TestClock.adjust("50 millis")
       assert.isUndefined(again.pollUnsafe())
       yield* TestClock.adjust("1 second")
