@@ -1,20 +1,20 @@
-/** A store that refuses what comes late: who writes shows its token, and one that is smaller than the largest so far writes nothing. */
+/**
+ * A store that refuses what comes late: each token has a file of its own, and of those with one name the file with the largest token counts. Nobody
+ * waits for anybody: a store with locks of its own, as SQLite has, would be locked as long as somebody is frozen in the midst of a write.
+ */
 import * as Effect from "effect/Effect"
-import { DatabaseSync } from "node:sqlite"
+import { mkdir, readdir, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 
-/** All processes of an example have the same file; a database that they reach by the network would do the same. */
-const open = Effect.acquireRelease(
-  Effect.sync(() => {
-    const database = new DatabaseSync(process.env["LEDGER"] ?? "/tmp/effect-mp-ledger.sqlite", { timeout: 5000 })
-    database.exec("create table if not exists ledger (name text primary key, token integer, text text)")
-    return database
-  }),
-  (database) => Effect.sync(() => database.close())
-)
+/** All processes of an example have the same one. */
+const folder = process.env["LEDGER"] ?? join(tmpdir(), "effect-mp-ledger")
 
-const newest = `insert into ledger values (?, ?, ?)
-  on conflict (name) do update set token = excluded.token, text = excluded.text where token <= excluded.token`
-
-/** Whether it was written. */
+/** Whether it counts: who has a larger token has not written yet. */
 export const write = (name: string, token: number, text: string): Effect.Effect<boolean> =>
-  Effect.scoped(Effect.map(open, (database) => database.prepare(newest).run(name, token, text).changes === 1))
+  Effect.promise(async () => {
+    await mkdir(folder, { recursive: true })
+    await writeFile(join(folder, `${name}.${token}`), text)
+    const files = await readdir(folder)
+    return files.every((file) => !file.startsWith(`${name}.`) || Number(file.slice(name.length + 1)) <= token)
+  })
