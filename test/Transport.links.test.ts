@@ -133,10 +133,14 @@ for (const [name, transport] of wires) {
           assert.deepStrictEqual(atA.messages, numbers(total))
           assert.deepStrictEqual(atB.messages, numbers(total))
           assert.deepStrictEqual([lost, events.flatMap(downs)], [[[], []], []])
-          // Shorter stalls than ours are this machine's business.
+          // A shorter stall, of this machine's, right before ours is said in its place: until something is heard that is one and the same.
           const stalls = world.logs.map((line) => /^WARN (\w) this process stood still for (\d+) ms/.exec(line))
-            .filter((match) => match !== null && Number(match[2]) > 2 * timeout)
-          assert.deepStrictEqual(stalls.map((match) => match![1]).toSorted(), ["a", "a", "b", "b", "c", "c"])
+            .filter((match) => match !== null)
+          for (const node of ["a", "b", "c"]) {
+            const lengths = stalls.filter((match) => match[1] === node).map((match) => Number(match[2]))
+            assert.isAtLeast(lengths.length, 2, node)
+            assert.isAtMost(lengths.filter((length) => length > 2 * timeout).length, 2, node)
+          }
         }),
       60_000
     )
