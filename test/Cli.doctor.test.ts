@@ -8,12 +8,12 @@ import * as net from "node:net"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { makeFolder } from "./folders.ts"
-import { emp, root, start, startEmp, startNode } from "./processes.ts"
+import { emp, freePort, root, start, startEmp, startNode } from "./processes.ts"
 
 /** What it says. Where there is no terminal no line goes on in the next one. */
 const doctor = async (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}) => {
   const secret = { EMP_SECRET: "a secret of some length" }
-  const ended = await startEmp(["doctor", "--bind", "127.0.0.1:*", ...args], { ...secret, ...env }).exits()
+  const ended = await startEmp(["doctor", "--bind", "127.0.0.1:*", ...args], { ...secret, ...env }).exits(100)
   if (!args.includes("--json")) {
     for (const line of ended.stdout.trimEnd().split("\n")) assert.match(line, /^(?:ok|WARNING|PROBLEM) |^ {9}→ /)
   }
@@ -202,10 +202,7 @@ describe("emp doctor", () => {
 describe("the introduction's walk-through", () => {
   it("works as it is told: a secret, a profile, a seed, two receivers and a sender", async () => {
     const env = { EFFECT_MP_RC: join(makeFolder(), "rc.json"), EMP_SECRET: undefined }
-    const free = net.createServer()
-    await new Promise<void>((resolve) => free.listen(0, "127.0.0.1", resolve))
-    const bind = `127.0.0.1:${(free.address() as net.AddressInfo).port}`
-    await new Promise((resolve) => free.close(resolve))
+    const bind = `127.0.0.1:${await freePort()}`
     const type = (...args: ReadonlyArray<string>) => start([emp, ...args], env)
     for (
       const args of [

@@ -140,11 +140,11 @@ describe("a supervisor that gives up", () => {
 describe("service", () => {
   it("answers what it has when it is told to stop, and takes no more", async () => {
     const { run, url } = await projects.make("service")
-    projects.edit("service/src/greeter.ts", "Effect.map(Node.id,", "Effect.map(Effect.delay(Node.id, \"1 second\"),")
+    projects.edit("service/src/greeter.ts", "Effect.map(Node.id,", "Effect.map(Effect.delay(Node.id, \"4 seconds\"),")
     const program = run(["src/main.ts"])
     assert.strictEqual(await ask(`${url}/healthz`), "ok\n")
     const answer = ask(`${url}/greet/Ada`)
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await new Promise((resolve) => setTimeout(resolve, 2000))
     program.child.kill("SIGTERM")
     assert.strictEqual(await answer, "Hello, Ada! This is greeter.\n")
     const { code, stdout } = await program.exits()

@@ -121,7 +121,7 @@ describe("emp logs", () => {
     const { node: one } = await startNode("one", ["--seed", address])
     const { node: two } = await startNode("two", ["--seed", address])
     two.child.kill("SIGSTOP")
-    const { code, stderr, stdout } = await command(address, "logs", "--since", "1h", "--no-follow", "--timeout", "1")
+    const { code, stderr, stdout } = await command(address, "logs", "--since", "1h", "--no-follow", "--timeout", "10")
     two.child.kill("SIGCONT")
     assert.strictEqual(code, 3)
     assert.match(stderr, /^emp: node two /m)

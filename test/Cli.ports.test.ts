@@ -69,7 +69,7 @@ describe("emp ps", () => {
   it("says which node does not answer, and fails then", async () => {
     await using frozen = await node("frozen", "--seed", seed)
     frozen.child.kill("SIGSTOP")
-    const { code, stderr, stdout } = await run("ps", "--timeout", "4")
+    const { code, stderr, stdout } = await run("ps", "--timeout", "12")
     assert.strictEqual(code, 1)
     assert.include(stdout, "node frozen does not answer")
     assert.include(stderr, "node frozen does not answer")

@@ -44,7 +44,7 @@ describe("the watchdog of emp run", () => {
   })
 
   it("kills it when it hangs, and starts it again", async () => {
-    const { address, watchdog, worker } = await startWatched(["--hang-timeout", "2"])
+    const { address, watchdog, worker } = await startWatched(["--hang-timeout", "8"])
     await hang(watchdog, address)
     await nthWorker(watchdog, 1)
     assert.match(watchdog.stderr, /the node hung, and was killed; it is started again/)
@@ -96,7 +96,7 @@ describe("the watchdog of emp run", () => {
   })
 
   it("waits no longer for a node that hangs and is to stop", async () => {
-    const { address, watchdog, worker } = await startWatched(["--hang-timeout", "3"])
+    const { address, watchdog, worker } = await startWatched(["--hang-timeout", "8"])
     await hang(watchdog, address)
     const { code, stderr } = await watchdog.end("SIGTERM")
     assert.match(stderr, /the node hung, and was killed/)
@@ -133,9 +133,9 @@ describe("the watchdog of emp run", () => {
   })
 
   it("does not blame the node when it stood still itself", async () => {
-    const { watchdog } = await startWatched(["--hang-timeout", "2"])
+    const { watchdog } = await startWatched(["--hang-timeout", "5"])
     watchdog.child.kill("SIGSTOP")
-    await new Promise((resolve) => setTimeout(resolve, 4000))
+    await new Promise((resolve) => setTimeout(resolve, 6000))
     watchdog.child.kill("SIGCONT")
     await new Promise((resolve) => setTimeout(resolve, 1000))
     const { code, stderr } = await watchdog.end("SIGTERM")
@@ -197,13 +197,13 @@ describe("the watchdog of emp run", () => {
     assert.match(watchdog.stderr, /the node is to run with the changed service\.ts; it is started again/)
     // A mistake, until it is corrected: then there is nothing to wait for any more.
     writeFileSync(file, source("\""))
-    await watchdog.sees(/it is started again in 1600 ms/)
+    await watchdog.sees(/it is started again in 1600 ms/, 100)
     await watchdog.sees(/it is started again in 3200 ms/)
     writeFileSync(file, source("three"))
     await watchdog.sees(/it says three[^]*is ready/)
     // It was not waited for any longer: delays begin anew.
     writeFileSync(file, source("\""))
-    await watchdog.sees(/in 3200 ms[^]*it is started again in 100 ms/)
+    await watchdog.sees(/in 3200 ms[^]*it is started again in 100 ms/, 100)
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
   })
 })

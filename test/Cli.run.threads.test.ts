@@ -41,7 +41,7 @@ describe("emp run --threads", () => {
   })
 
   it("starts a thread again that has crashed or hangs, while the other nodes go on", async () => {
-    const { seed, watchdog } = await startThreads(3, "--hang-timeout", "2")
+    const { seed, watchdog } = await startThreads(3, "--hang-timeout", "8")
     const first = await serviceOn(seed, "many")
     await talk(seed, "snd", await serviceOn(seed, "many/1"), "crash")
     await isReadyAgain(watchdog, "many/1", 2)

@@ -329,7 +329,7 @@ describe("emp status, top, trace, tree", () => {
       peer.write(opening("secure", "swordfish"))
       peer.send(["", "g_slave", { "'l": { secure: [secure.address] } }])
       await eventually("the seed knows it", () => peer.packets.length > 0)
-      const traced = await printed("trace", "seed", "--timeout", "2", "--json")
+      const traced = await printed("trace", "seed", "--timeout", "12", "--json")
       assert.deepStrictEqual(JSON.parse(traced), { seed: ["secure", "worker"], worker: ["seed"], secure: ["seed"] })
     } finally {
       link.destroy()
@@ -360,18 +360,18 @@ describe("emp status, top, trace, tree", () => {
     await follower.sees(/^\+ limit/m)
     frozen.child.kill("SIGSTOP")
     const [all, one, watched, traced, links] = await Promise.all([
-      run("status", "--timeout", "2"),
-      refused(3, "status", "frozen", "--timeout", "2"),
+      run("status", "--timeout", "12"),
+      refused(3, "status", "frozen", "--timeout", "12"),
       printed("top", "--rounds", "2", "--timeout", "15"),
       refused(1, "tree", "mute"),
-      run("trace", "seed", "--timeout", "2")
+      run("trace", "seed", "--timeout", "12")
     ])
     // What is shown is not all that there is.
     for (const { code, stderr } of [all, links]) {
       assert.deepStrictEqual([code, stderr], [1, "emp: node frozen does not answer\n"])
     }
     assert.match(all.stdout, /^frozen +does not answer\nmute +listens nowhere\nseed +\d.*\nworker +\d.*\n$/m)
-    assert.include(one, "node frozen cannot be reached (after 2 s)")
+    assert.include(one, "node frozen cannot be reached")
     assert.include(await refused(3, "ping", "frozen", "--timeout", "12"), "node frozen cannot be reached: ")
     assert.strictEqual(watched.match(/^4 nodes/gm)?.length, 2)
     assert.include(traced, "node mute listens nowhere")
@@ -430,7 +430,7 @@ describe("emp ping", () => {
         if (++asked === 3) peer.socket.pause()
       }
     })
-    const { code, stderr, stdout } = await odd.run("ping", "odd", "-c", "5", "--timeout", "2", "--json")
+    const { code, stderr, stdout } = await odd.run("ping", "odd", "-c", "5", "--timeout", "12", "--json")
     const found = JSON.parse(stdout) as { readonly count: number; readonly lost: number }
     assert.strictEqual(found.count + found.lost, 5, stderr)
     assert.isAbove(found.count, 0)

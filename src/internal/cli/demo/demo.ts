@@ -145,7 +145,6 @@ const show = Effect.gen(function*() {
 
   yield* narrate(`kill -9 ${receiver.handle.pid}: the receiver dies without a word`)
   const killed = yield* Clock.currentTimeMillis
-  const before = timeline.count("message")
   victim = receiver.name
   yield* receiver.handle.kill({ killSignal: "SIGKILL" })
   const after = (event: Report["event"], node: string) => (report: Report & { readonly node: string }) =>
@@ -154,7 +153,10 @@ const show = Effect.gen(function*() {
     yield* step(`the news for the ${node}`, timeline.until(() => timeline.count("end", after("end", node)) >= 2))
   }
   yield* step("the restart", timeline.until(() => timeline.count("started") >= 2))
-  yield* step("the second conversation", timeline.until(() => timeline.count("message") >= before + messagesWanted))
+  yield* step(
+    "the second conversation",
+    timeline.until(() => timeline.count("message", after("message", "sender")) >= messagesWanted)
+  )
 
   timeline.over = true
   const delay = (find: (report: Report & { readonly node: string }) => boolean): string =>
