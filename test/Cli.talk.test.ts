@@ -430,7 +430,7 @@ describe("emp ping", () => {
         if (++asked === 3) peer.socket.pause()
       }
     })
-    const { code, stderr, stdout } = await odd.run("ping", "odd", "-c", "5", "--timeout", "12", "--json")
+    const { code, stderr, stdout } = await odd.run("ping", "odd", "-c", "5", "--timeout", "5", "--json")
     const found = JSON.parse(stdout) as { readonly count: number; readonly lost: number }
     assert.strictEqual(found.count + found.lost, 5, stderr)
     assert.isAbove(found.count, 0)
