@@ -331,6 +331,18 @@ describe("emp demo", () => {
     assert.deepStrictEqual(places.toSorted((a, b) => a - b).toSpliced(1, 2), places.toSpliced(1, 2))
   })
 
+  it("tells greetings from before the kill, which it reads late, from those after it", async () => {
+    const demo = start(["src/main.ts", "demo"])
+    await demo.sees(/hello sender \(1\)/)
+    demo.child.kill("SIGSTOP")
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+    demo.child.kill("SIGCONT")
+    const { code, stdout } = await demo.exits()
+    assert.match(stdout, /the next answer came \d+ ms after the kill/)
+    assert.match(stdout, /says the greeter on demo\/seed/)
+    assert.strictEqual(code, 0)
+  })
+
   it("takes its processes with it when it is interrupted", async () => {
     const demo = startEmp(["demo"])
     await demo.sees(/hello sender \(1\)/)

@@ -12,9 +12,10 @@ const folder = process.env["LEDGER"] ?? join(tmpdir(), "effect-mp-ledger")
 
 /** Whether it counts: who has a larger token has not written yet. */
 export const write = (name: string, token: number, text: string): Effect.Effect<boolean> =>
-  Effect.promise(async () => {
+  // Whoever is interrupted waits for it: what was begun is not left behind.
+  Effect.uninterruptible(Effect.promise(async () => {
     await mkdir(folder, { recursive: true })
     await writeFile(join(folder, `${name}.${token}`), text)
     const files = await readdir(folder)
     return files.every((file) => !file.startsWith(`${name}.`) || Number(file.slice(name.length + 1)) <= token)
-  })
+  }))
