@@ -2043,12 +2043,12 @@ const ask = (port: string, message: AnyMessage, patienceMillis?: number): Effect
       return Effect.fail(reason.refusedByDrain(port, portId.nodeOf(port)))
     }
     const reply = new ReplyPort(router, port)
-    reply.watches(router.monitor(port, (exit) => reply.finish(endedBefore(port, exit))))
+    reply.endsWith(port)
     const answered = Effect.callback<AnyMessage, Killed>((resume) => {
       reply.onResult(resume)
       return Effect.sync(() => {
         reply.abandon()
-        router.abandoned(port, reply.id)
+        router.abandoned(reply.asked ?? port, reply.id)
       })
     })
     const aside = asideOf(fiber, patienceMillis)
@@ -2073,10 +2073,6 @@ const ask = (port: string, message: AnyMessage, patienceMillis?: number): Effect
 const isRefused = (router: Router, port: string, fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   portId.isPortId(port) && portId.nameOf(port) !== "" && router.takesNoCalls(portId.nodeOf(port)) &&
   !Context.get(fiber.context, DespiteDrain)
-
-/** For whoever waits for a reply, a normal end is a failure too. */
-const endedBefore = (port: string, exit: reason.PortExit): Exit.Exit<never, Killed> =>
-  Exit.fail(new Killed({ port, reason: reason.reasonFromExit(exit) }))
 
 // ---- ports that are read like a queue
 

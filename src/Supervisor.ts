@@ -425,7 +425,8 @@ export interface Supervised<M extends Port.Messages = any> extends Handle {
    * A port that stays the same: it passes what it gets on to the present one, in order, and keeps it while there is none.
    * What the service has not handled when it ends is lost; nothing is sent twice. It ends as the supervisor does.
    *
-   * A call to it is not told when the service ends without an answer: call its `port` if that matters, or set a time limit.
+   * A call to it fails when the service ends without an answer. Callers on other nodes than that of the address are not told: they call
+   * its `port` if that matters, or set a time limit.
    */
   readonly address: Port.PortId<M>
   /**
@@ -455,8 +456,8 @@ export interface Supervisor<Ids extends string = string> extends Handle {
   port(id: Ids): Effect.Effect<Port.PortId, ChildError | Port.Killed>
   /**
    * A port that stays the same for as long as there is this child: it passes what it gets on to the child's present port, in order, and
-   * keeps it while the child is being started or restarted. What is sent to a child that does not run is lost. {@link sibling} answers the
-   * same port.
+   * keeps it while the child is being started or restarted. What is sent to a child that does not run is lost, and a call fails. A call fails
+   * when the child ends without an answer, too; callers on other nodes are not told. {@link sibling} answers the same port.
    */
   address(id: Ids): Effect.Effect<Port.PortId, ChildError>
   /**
@@ -1608,8 +1609,8 @@ export interface Pool<M extends Port.Messages = any> extends Handle {
   /** One of them after the other. Waits while there is none; fails when there will be none any more. */
   readonly next: Effect.Effect<Port.PortId<M>, Port.Killed>
   /**
-   * A port that passes each message on to the next one, and keeps it while there is none. Nobody tells a caller when a child ends
-   * without an answer: call `next` if that matters, or set a time limit.
+   * A port that passes each message on to the next one, and keeps it while there is none. A call fails when the child ends that has it; callers on
+   * other nodes are not told: they set a time limit.
    */
   readonly address: Port.PortId<M>
 }

@@ -91,7 +91,7 @@ describe("a line of bash is completed", () => {
     })
     await offers(["lively"], "find", "--seed", seed, "liv")
     await offers(["lively"], "db", "get", "--seed", seed, "liv")
-  }, 120_000)
+  })
 
   it("with profiles, also behind other commands of a chain", () => {
     assert.deepStrictEqual(inBash("gensecret", "profi"), ["profile"])

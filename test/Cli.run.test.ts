@@ -197,13 +197,13 @@ describe("the watchdog of emp run", () => {
     assert.match(watchdog.stderr, /the node is to run with the changed service\.ts; it is started again/)
     // A mistake, until it is corrected: then there is nothing to wait for any more.
     writeFileSync(file, source("\""))
-    await watchdog.sees(/it is started again in 1600 ms/, 100)
+    await watchdog.sees(/it is started again in 1600 ms/)
     await watchdog.sees(/it is started again in 3200 ms/)
     writeFileSync(file, source("three"))
     await watchdog.sees(/it says three[^]*is ready/)
     // It was not waited for any longer: delays begin anew.
     writeFileSync(file, source("\""))
-    await watchdog.sees(/in 3200 ms[^]*it is started again in 100 ms/, 100)
+    await watchdog.sees(/in 3200 ms[^]*it is started again in 100 ms/)
     assert.strictEqual((await watchdog.end("SIGTERM")).code, 0)
   })
 })

@@ -116,7 +116,7 @@ const makeProject = (files: Record<string, unknown>) => {
         "127.0.0.1:*",
         ...names.flatMap((name) => ["--service", name])
       ]
-      const { stdout } = await start([emp, ...args], { EMP_SECRET: "swordfish" }, inFolder).exits(60)
+      const { stdout } = await start([emp, ...args], { EMP_SECRET: "swordfish" }, inFolder).exits()
       const findings: ReadonlyArray<{ readonly what: string; readonly found: string }> = JSON.parse(stdout)
       return findings.filter(({ what }) => what.startsWith("service ")).map(({ found }) => found)
     }
@@ -171,7 +171,7 @@ describe("services of packages", () => {
     assert.deepStrictEqual(found.slice(0, 7), imported.slice(0, 7).map((path) => `failed: Error: ${path}`))
     assert.match(found[7]!, /^cannot be loaded: Package subpath '.\/hidden' is not defined by "exports"/)
     assert.match(found[8]!, /^cannot be loaded: .*node_modules\/cjs\/gone\.mjs/)
-  }, 90_000)
+  })
 
   it("that the project has not are those beside emp, or else both places are told", async () => {
     const project = makeProject({ "work/package.json": {} })
@@ -182,5 +182,5 @@ describe("services of packages", () => {
       `cannot be loaded: cannot find the package in ${project.folder}/work or above, ` +
         `nor beside emp, in ${root}dist/internal/cli/run/ or above`
     )
-  }, 90_000)
+  })
 })

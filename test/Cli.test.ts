@@ -10,6 +10,7 @@ import { Node, Port, Transport } from "../src/index.ts"
 import { linkErrorReasons } from "../src/internal/transport/linkError.ts"
 import { version } from "../src/internal/values/version.ts"
 import { withoutLife } from "./life.ts"
+import { patienceMillis } from "./patience.ts"
 import { eventually, freePort, isAlive, type Process, start, startEmp, startNode, startRun } from "./processes.ts"
 
 describe("emp", () => {
@@ -184,7 +185,7 @@ const toldAfter = (address: string, nodeId: string, act: () => void) => {
     yield* Fiber.join(ended)
     yield* Fiber.join(isDown)
   })
-  return Effect.runPromise(watch.pipe(Effect.timeout("30 seconds"), Effect.scoped, Effect.provide(watcher)))
+  return Effect.runPromise(watch.pipe(Effect.timeout(patienceMillis), Effect.scoped, Effect.provide(watcher)))
 }
 
 describe("emp run", () => {
@@ -385,7 +386,7 @@ describe("emp demo", () => {
     const demo = startEmp(["demo"])
     const [, seed] = await demo.sees(/demo\/seed runs as process (\d+)/)
     process.kill(Number(seed), "SIGSTOP")
-    const { code, stderr } = await demo.exits(90)
+    const { code, stderr } = await demo.exits()
     assert.match(stderr, /^emp: the demo failed: .+ did not happen \(waited 20 seconds for it\)\n$/)
     assert.strictEqual(code, 1)
     assert.deepStrictEqual(left(demo), [])

@@ -64,9 +64,9 @@ describe.each([
   beforeAll(async () => {
     folder = makeProject(ownEffect)
     node = run(folder, "service.ts", "packaged")
-    await node.sees(/is ready/, 120)
+    await node.sees(/is ready/)
     await node.sees(/a package of the project: /)
-  }, 150_000)
+  })
   afterAll(async () => {
     await node[Symbol.asyncDispose]()
     rmSync(folder, { recursive: true, force: true })
@@ -95,7 +95,7 @@ describe.each([
 
   it("ends with the reasons of its own errors, whatever they end", async () => {
     await using wearingOut = run(folder, "service.ts#wearingOut")
-    const { code, stderr, stdout } = await wearingOut.exits(30)
+    const { code, stderr, stdout } = await wearingOut.exits()
     const ends = ["fork", "psub", "peval", "a monitor's callback"]
     assert.deepStrictEqual(
       stdout.split("\n").filter((line) => line.includes(" ends the port: ")),
@@ -103,5 +103,5 @@ describe.each([
     )
     assert.match(stderr, /^emp: service \S+#wearingOut: ended: worn_out: \{"runs":7\}$/m)
     assert.strictEqual(code, 1)
-  }, 60_000)
+  })
 })

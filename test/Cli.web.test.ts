@@ -1,6 +1,7 @@
 /** `emp web` as it is typed, and what it shows of nodes that `emp run` runs. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import * as http from "node:http"
+import { patienceMillis } from "./patience.ts"
 import { emp, Process } from "./processes.ts"
 
 const env = { EMP_SECRET: "swordfish", EFFECT_MP_RC: "/dev/null" }
@@ -41,7 +42,7 @@ const follow = (url: URL) => {
   request.on("error", () => {})
   const sees = async (pattern: RegExp): Promise<void> =>
     await new Promise<void>((resolve, reject) => {
-      const deadline = setTimeout(() => reject(new Error(`${pattern} did not come: ${heard.text}`)), 30_000)
+      const deadline = setTimeout(() => reject(new Error(`${pattern} did not come: ${heard.text}`)), patienceMillis)
       look = () => {
         if (!pattern.test(heard.text)) return
         clearTimeout(deadline)

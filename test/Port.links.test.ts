@@ -254,6 +254,23 @@ describe("port context", () => {
       assert.isTrue(Exit.isFailure(exit) && String(exit).includes("enough"))
     })))
 
+  it.live.each([["before", 20, 60], ["before", 60, 20], ["after", 20, 60], ["after", 60, 20]] as const)(
+    "peval that has begun %s its port was killed ends, if the port takes %i ms to end, and the effect %i",
+    ([when, portMillis, effectMillis]) =>
+      local(Effect.gen(function*() {
+        const port = yield* silent
+        yield* Port.peval(port, Effect.addFinalizer(() => Effect.sleep(portMillis)))
+        const lasting = Port.peval(port, Effect.uninterruptible(Effect.sleep(effectMillis)))
+        const kill = Effect.andThen(Port.kil(port, "enough"), Effect.sleep(1))
+        if (when === "after") yield* kill
+        const run = yield* Effect.forkChild(Effect.exit(lasting), { startImmediately: true })
+        if (when === "before") yield* kill
+        const exit = yield* Fiber.join(run)
+        assert.isTrue(Exit.isFailure(exit))
+        assert.deepStrictEqual(reasonFromExit(exit), ["enough"])
+      }))
+  )
+
   it.live("peval interrupts its effect when it is interrupted itself", () =>
     local(Effect.gen(function*() {
       const log: Array<string> = []

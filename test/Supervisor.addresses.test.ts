@@ -1,10 +1,12 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { type Node, Port, Supervisor } from "../src/index.ts"
 import { NodeRouter } from "../src/internal/node/router.ts"
 import { reasonOf } from "./harness.ts"
+import { SeededRandom } from "./simulation/random.ts"
 import { quiet, sleep, test } from "./supervised.ts"
 
 /** A child that keeps what it gets, with the number of its start before it. */
@@ -185,6 +187,91 @@ describe("the address of a child", () => {
       yield* quiet
       assert.strictEqual(notes.at(-1), "1: after")
     }))
+})
+
+/** A child that answers after a second, and notes what it begins with. */
+const makeSlow = () => {
+  const begun: Array<number> = []
+  const start = Port.make({
+    work: (n: number, reply) => {
+      begun.push(n)
+      return Effect.andThen(Effect.sleep("1 second"), Port.snd(reply, n))
+    },
+    crash: () => Effect.fail("boom")
+  })
+  return { begun, start }
+}
+
+describe("a call to the address of a child", () => {
+  const begin = <A, E, R>(call: Effect.Effect<A, E, R>) =>
+    Effect.forkChild(Effect.exit(call), { startImmediately: true })
+
+  test("is told when the child ends that has it, or that it waits for", () =>
+    Effect.gen(function*() {
+      const { start } = makeSlow()
+      const supervisor = yield* Supervisor.make({ children: [{ id: "a", start }] })
+      const address = yield* supervisor.address("a")
+      const port = yield* supervisor.port("a")
+      const calls = yield* Effect.forEach([1, 2], (n) => begin(Port.cal(address, "work", n)))
+      yield* quiet
+      yield* Port.kil(port, "crash")
+      for (const call of calls) {
+        assert.deepStrictEqual(yield* Fiber.join(call), Exit.fail(new Port.Killed({ port, reason: ["crash"] })))
+      }
+      const again = yield* begin(Port.cal(address, "work", 3))
+      yield* sleep("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(again), Exit.succeed(3))
+    }))
+
+  test("is told at once when the child does not run", () =>
+    Effect.gen(function*() {
+      const supervisor = yield* Supervisor.make({ children: [{ id: "a", start: makeSlow().start }] })
+      const address = yield* supervisor.address("a")
+      yield* supervisor.terminateChild("a")
+      const error = yield* Effect.flip(Port.cal(address, "work", 1))
+      assert.deepStrictEqual([error.reason[0], error.reason[2]], ["no_such_port", address])
+    }))
+
+  test("is not begun when nobody waits for it any more", () =>
+    Effect.gen(function*() {
+      const { begun, start } = makeSlow()
+      const supervisor = yield* Supervisor.make({ children: [{ id: "a", start }] })
+      const address = yield* supervisor.address("a")
+      const calls = yield* Effect.forEach([1, 2, 3], (n) => begin(Port.cal(address, "work", n)))
+      yield* quiet
+      yield* Fiber.interrupt(calls[1]!)
+      yield* sleep("2 seconds")
+      assert.deepStrictEqual(begun, [1, 3])
+      assert.deepStrictEqual(yield* Fiber.join(calls[2]!), Exit.succeed(3))
+    }))
+
+  test("ends, whatever becomes of the child at whatever moment", () =>
+    Effect.forEach(Array.from({ length: 40 }, (_, seed) => seed), (seed) =>
+      Effect.gen(function*() {
+        const random = new SeededRandom(`calls ${seed}`)
+        const supervisor = yield* Supervisor.make({
+          intensity: random.chance(0.5) ? 2 : 100,
+          children: [{ id: "a", start: makeSlow().start, restart: random.chance(0.5) ? "permanent" : "temporary" }]
+        })
+        const address = yield* supervisor.address("a")
+        const calls: Array<Fiber.Fiber<Exit.Exit<unknown, Port.Killed>>> = []
+        const call = Effect.map(begin(Port.cal(address, "work", seed)), (fiber) => void calls.push(fiber))
+        const happenings: ReadonlyArray<Effect.Effect<unknown, unknown, Node.Node | Scope.Scope>> = [
+          call,
+          call,
+          quiet,
+          sleep("700 millis"),
+          Port.snd(address, "crash"),
+          begin(Effect.flatMap(supervisor.port("a"), (port) => Port.kil(port, "crash"))),
+          begin(supervisor.terminateChild("a")),
+          begin(supervisor.restartChild("a")),
+          Effect.exit(Port.snd(address, "work", () => {}))
+        ]
+        for (let i = 0; i < 40; i++) yield* random.pick(happenings) ?? call
+        yield* sleep(`${calls.length} seconds`)
+        assert.isNotEmpty(calls)
+        assert.deepStrictEqual(calls.filter((fiber) => fiber.pollUnsafe() === undefined), [])
+      }), { discard: true }))
 })
 
 describe("a sibling", () => {

@@ -55,10 +55,10 @@ const makeParty = Effect.fnUntraced(function*(
   const die = (nodeId: string) => dying.get(nodeId)!
   const runsOn = (...expected: ReadonlyArray<string>) =>
     until(`it runs on ${expected.join(" and ")}`, () => Array.from(running).toSorted().join() === expected.join())
-  /** What a call by each of the nodes is answered. One that went to a node which is lost meanwhile is lost with it. */
+  /** What a call by each of the nodes is answered. One that went to a node which is lost meanwhile is told so. */
   const asked = (nodeId: string) => {
-    const call = nodes.get(nodeId)!.run(Port.calTimeout(parts.get(nodeId)!.address, "2 seconds", "where"))
-    return within(`an answer to ${nodeId}`, Effect.retry(call, { while: ({ _tag }) => _tag === "TimeoutError" }))
+    const call = nodes.get(nodeId)!.run(Port.cal(parts.get(nodeId)!.address, "where"))
+    return within(`an answer to ${nodeId}`, Effect.retry(call, Schedule.spaced("20 millis")))
   }
   return { add, asked, die, join, logs, most: () => most, nodes, parts, running, runsOn, starts, takePart }
 })

@@ -120,7 +120,7 @@ describe("what the compiler says", () => {
       const [, file = "", said = text] = /^(\S+)\(\d+,\d+\): error TS\d+: ([\s\S]*)$/.exec(text.trim()) ?? []
       errors.set(file, [...errors.get(file) ?? [], said])
     }
-  }, 120_000)
+  })
   afterAll(() => rmSync(`${root}${place}`, { recursive: true, force: true }))
 
   it("of the package itself: nothing", () => {

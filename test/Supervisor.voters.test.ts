@@ -22,7 +22,7 @@ const test = (title: string, body: (logs: ReadonlyArray<string>) => Effect.Effec
       Effect.provide(TestNetwork.layer),
       Effect.provide(layer)
     )
-  }, 30_000)
+  })
 
 const voters = ["a", "b", "c"]
 const times = { lease: "6 seconds", grace: "2 seconds" } as const

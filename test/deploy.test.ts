@@ -87,7 +87,7 @@ beforeAll(() => {
   srv = buildImage(folder)
   cpSync(join(root, "deploy/services"), join(srv, "app/services"), { recursive: true })
   execFileSync("chmod", ["-R", "a+rX", srv])
-}, 300_000)
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** The configuration, where the user of the image can read it. */

@@ -51,7 +51,7 @@ beforeAll(() => {
   writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }))
   for (const command of builds) type(command)
   for (const made of ["out", "app"]) cpSync(join(project, made), join(elsewhere, made), { recursive: true })
-}, 120_000)
+})
 afterAll(() => rmSync(above, { recursive: true, force: true }))
 
 /** Starts what a command says, with the seed at an address of its own. */

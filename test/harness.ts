@@ -20,6 +20,7 @@ import * as Port from "../src/Port.ts"
 import * as Transport from "../src/Transport.ts"
 import { natsAsTcp, threadsAsTcp, unixAsTcp, webSocketAsTcp } from "./asTcp.ts"
 import { isOfLife } from "./life.ts"
+import { patienceMillis } from "./patience.ts"
 
 /** Its hexadecimal form has letters. */
 export const secret = "swordfish & mellon"
@@ -60,9 +61,6 @@ export const local = <A, E>(body: Effect.Effect<A, E, Node.Node | Scope.Scope>):
 export const begin = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<Fiber.Fiber<A, E>, never, R | Scope.Scope> => Effect.forkScoped(effect, { startImmediately: true })
-
-/** Milliseconds that a test waits before it calls it an error: much longer than even a busy machine needs. */
-const patienceMillis = 30_000
 
 /** Waits until a condition holds; dies, naming it, when the deadline passes. */
 export const until = (

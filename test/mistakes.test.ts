@@ -60,7 +60,7 @@ describe.each(compilers)("what %s says", (_, compiler, older) => {
       const overload = lines.findLastIndex((line) => line.endsWith("gave the following error."))
       errors.set(file!, [...errors.get(file!) ?? [], { at, lines: lines.slice(overload + 1) }])
     }
-  }, 120_000)
+  })
   afterAll(() => rmSync(`${root}${place}`, { recursive: true, force: true }))
 
   it("of the package itself: nothing", () => {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { delimiter, dirname, join, relative } from "node:path"
 import { version } from "../src/internal/values/version.ts"
 import { pack, unpack } from "./packed.ts"
+import { patienceMillis } from "./patience.ts"
 import { root } from "./processes.ts"
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -66,12 +67,12 @@ const runEmp = (folder: string, ...args: ReadonlyArray<string>) =>
   spawnSync(join(folder, "node_modules/.bin/emp"), args, {
     cwd: folder,
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: patienceMillis,
     env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"]}` }
   })
 
 const runIn = (folder: string, ...args: ReadonlyArray<string>) =>
-  spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", timeout: 60_000 })
+  spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", timeout: patienceMillis })
 
 /** The packages that a source file leads to, through all files that it imports, and those that they import. */
 const packagesOf = (file: string, seen = new Set<string>()): Set<string> => {

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { devNull } from "node:os"
 import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
+import { patienceMillis } from "./patience.ts"
 
 export { freePort } from "./freePort.ts"
 
@@ -12,8 +13,10 @@ export const root = fileURLToPath(new URL("..", import.meta.url))
 /** As built: what services import as `effect-mp` is the same code then. */
 export const emp = fileURLToPath(new URL("../dist/emp.cjs", import.meta.url))
 
-/** Seconds that a test waits for a process before it calls it an error: much longer than even a busy machine needs. */
-const patience = 30
+const patience = patienceMillis / 1000
+
+/** Commands have more time than people would give them. */
+const patient = { EMP_TIMEOUT: "60" } as const
 
 export interface Ended {
   readonly code: number | null
@@ -35,7 +38,7 @@ export class Process {
     through: ReadonlyArray<string> = []
   ) {
     const [command, ...rest] = [...through, process.execPath, ...args]
-    this.child = spawn(command!, rest, { cwd: root, env: { ...process.env, NO_COLOR: "1", ...env } })
+    this.child = spawn(command!, rest, { cwd: root, env: { ...process.env, NO_COLOR: "1", ...patient, ...env } })
     this.child.stdout!.on("data", (chunk: Buffer) => this.add("stdout", chunk))
     this.child.stderr!.on("data", (chunk: Buffer) => this.add("stderr", chunk))
     this.ended = new Promise((resolve) =>
@@ -102,7 +105,7 @@ export const start = (
 }
 
 /** The secret is the same for all nodes of the tests, and nobody's own configuration counts. */
-export const empEnv = { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull } as const
+export const empEnv = { EMP_SECRET: "swordfish", EFFECT_MP_RC: devNull, ...patient } as const
 
 /** `emp` with arguments. Where only what it prints is of interest, and how it ends, `empHere` takes less time. */
 export const startEmp = (args: ReadonlyArray<string>, env: Record<string, string | undefined> = {}): Process =>
@@ -125,7 +128,7 @@ export const startNode = async (
 
 /** Waits until a condition holds; fails, naming it, when that takes too long. */
 export const eventually = async (what: string, condition: () => boolean | Promise<boolean>): Promise<void> => {
-  const end = performance.now() + patience * 1000
+  const end = performance.now() + patienceMillis
   while (!await condition()) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 20))

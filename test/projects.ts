@@ -13,6 +13,7 @@ import {
 import { devNull, tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { pack } from "./packed.ts"
+import { patienceMillis } from "./patience.ts"
 import { emp, eventually, freePort, root, start } from "./processes.ts"
 
 /**
@@ -36,7 +37,7 @@ export const ask = async (url: string, body?: string): Promise<string> => {
   let answer: string | undefined
   await eventually(`somebody listens at ${url}`, async () => {
     const asked = fetch(url, {
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(patienceMillis),
       ...body === undefined ? {} : { method: "POST", body }
     })
     answer = await asked.then(

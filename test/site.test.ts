@@ -141,7 +141,7 @@ describe("the site of the documentation", () => {
     isMissing = code === 2 && process.env["BROWSER_REQUIRED"] !== "1"
     if (!isMissing) assert.strictEqual(code, 0, stdout + stderr)
     if (hasBrowser && !isMissing) browser = await launch()
-  }, 240_000)
+  })
   afterAll(async () => {
     await browser?.close()
     rmSync(folder, { recursive: true, force: true })

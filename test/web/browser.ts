@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs"
 import { type Browser, type BrowserContextOptions, chromium, type LaunchOptions, type Page } from "playwright-core"
 import { onTestFinished } from "vitest"
+import { patienceMillis } from "../patience.ts"
 
 const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync)
 
@@ -52,7 +53,7 @@ export const openPage = async (browser: Browser, options: BrowserContextOptions 
   const context = await browser.newContext({ viewport: { width: 1400, height: 900 }, ...options })
   onTestFinished(() => context.close())
   const page = await context.newPage()
-  page.setDefaultTimeout(30_000)
+  page.setDefaultTimeout(patienceMillis)
   const faults: Array<string> = []
   page.on("pageerror", (error) => faults.push(`thrown: ${error.message}`))
   page.on("console", (message) => {

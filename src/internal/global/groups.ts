@@ -8,7 +8,6 @@ import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { NodeListener, Router } from "../node/router.ts"
 import { ReplyPort } from "../port/replyPort.ts"
-import { reasonFromExit } from "../values/reason.ts"
 import type { Follower } from "./follower.ts"
 import { Group, type GroupHost } from "./group.ts"
 import { type KeepTrying, keepTrying } from "./keepTrying.ts"
@@ -40,7 +39,7 @@ export class Groups implements NodeListener {
       monitor: (port, watcher) => router.monitor(port, watcher),
       echo: (nodeId, answered) => {
         const reply = new ReplyPort(router)
-        reply.watches(router.monitor(nodeId, (exit) => reply.kill(reasonFromExit(exit))))
+        reply.endsWith(nodeId)
         reply.onResult((result) => {
           if (Exit.isSuccess(result)) answered()
         })

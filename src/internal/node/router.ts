@@ -471,10 +471,17 @@ export class Router extends Inspectable.Class implements NodeService, Host, Peer
     return this.peers.get(nodeId)?.isDraining === true
   }
 
-  /** A message goes on to another port. If it is a call of this node, that is who has been asked. */
+  /** A message goes on to another port. If it is a call of this node, that is who has been asked, and whose end it is told. */
   passedOn(port: string, message: Message): void {
     const caller = this.ports.get(String(message.at(-1)))
-    if (caller !== undefined && isReplyPort(caller)) caller.asked = port
+    if (caller === undefined || !isReplyPort(caller)) return
+    caller.asked = port
+    caller.endsWith(port)
+  }
+
+  /** A message that was to go on to another port is lost. A call, of any node, is told. */
+  notPassedOn(message: Message, reason: Reason): void {
+    this.failCallTo(message.at(-1), reason)
   }
 
   /** Another node drains. */

@@ -583,8 +583,11 @@ export class Cell implements Receiver, Runnable {
       const fiber = this.adopt(Effect.runForkWith(naming(this.context(), this.host.nodeId, this.id))(effect))
       fiber.addObserver((exit) => {
         if (Exit.isSuccess(exit)) return resume(Effect.succeed(exit.value))
-        if (this.doomed === undefined) return resume(Effect.interrupt)
-        this.watch((ended) => resume(Effect.fail(new Killed({ port: this.id, reason: reasonFromExit(ended) }))))
+        const { doomed } = this
+        if (doomed === undefined) return resume(Effect.interrupt)
+        const killed = new Killed({ port: this.id, reason: reasonFromExit(doomed) })
+        // What began while the port ended already may outlast it.
+        this.host.monitor(this.id, () => resume(Effect.fail(killed)))
       })
       return Fiber.interrupt(fiber)
     })

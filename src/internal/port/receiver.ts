@@ -46,6 +46,8 @@ export interface Host {
   roughly(): number
   /** Sends a message, unless something speaks against it: then it answers what a sender that can wait is to wait for. */
   offer(to: string, message: Message): string | undefined
+  /** Calls back once, when the port has ended or its node cannot be reached. The result takes that back. */
+  monitor(to: string, watcher: Watcher): () => void
   /** The port is there: its ID leads to it from now on. */
   add(receiver: Receiver): void
   /** The port was told to end. Its fibers and finalizers still run, as long as they like. */

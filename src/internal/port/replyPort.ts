@@ -5,7 +5,7 @@
  */
 import * as Exit from "effect/Exit"
 import { nodeOf } from "../values/portId.ts"
-import { isTagged, Killed, type Reason, refusedByDrain } from "../values/reason.ts"
+import { isTagged, Killed, type PortExit, type Reason, reasonFromExit, refusedByDrain } from "../values/reason.ts"
 import { enqueue, type Runnable } from "./readyQueue.ts"
 import type { Host, Message, Receiver, Watcher } from "./receiver.ts"
 import { tell, type Watchers, withoutWatcher, withWatcher } from "./watchers.ts"
@@ -27,7 +27,7 @@ export class ReplyPort implements Receiver, Runnable {
   private result: Result | undefined = undefined
   private resume: ((result: Result) => void) | undefined = undefined
   private watchers: Watchers = undefined
-  /** Takes back the monitor of the port that was asked. */
+  /** Takes back the monitor of the port that it ends with. */
   private unwatch: (() => void) | undefined = undefined
   private readonly measured: Measured | undefined
 
@@ -46,8 +46,11 @@ export class ReplyPort implements Receiver, Runnable {
     return "ReplyPort"
   }
 
-  /** Ends with the port that is asked, if that ends before it has answered. */
-  watches(unwatch: () => void): void {
+  /** Ends with this port, and with none that was named before, if that ends before there is an answer: its normal end is a failure too. */
+  endsWith(port: string): void {
+    this.unwatch?.()
+    const ended = (exit: PortExit) => this.finish(Exit.fail(new Killed({ port, reason: reasonFromExit(exit) })))
+    const unwatch = this.host.monitor(port, ended)
     if (this.result === undefined) this.unwatch = unwatch
     else unwatch()
   }

@@ -8,12 +8,13 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Port from "../../Port.ts"
 import { NodeRouter, type Router } from "../node/router.ts"
+import { describe } from "../values/describe.ts"
 import { reasonFromExit, reasons } from "../values/reason.ts"
 import { ChildError } from "./errors.ts"
 
 /**
  * Opens a port that passes everything on to whichever port is the present one, in order, and keeps it while that is waited for. Where
- * there is none (`undefined`), it is lost. It ends as its owner does.
+ * there is none (`undefined`), it is lost, and a call fails. It ends as its owner does.
  */
 export const openAddress = <E>(
   router: Router,
@@ -31,12 +32,16 @@ export const openAddress = <E>(
         Effect.sync(() => {
           const what = `a message for ${port} could not be passed on`
           router.log.of("Supervisor").warnSome(what, what, error)
+          router.notPassedOn(message, reasons.die(describe(error)))
         })
     )
-  const address = Port.makeUnsafe(
+  const address: Port.PortId = Port.makeUnsafe(
     services,
     (...message: readonly [string, ...ReadonlyArray<unknown>]) =>
-      Effect.flatMap(present, (port) => port === undefined ? Effect.void : pass(port, message))
+      Effect.flatMap(present, (port) =>
+        port === undefined
+          ? Effect.sync(() => router.notPassedOn(message, reasons.no_such_port(address)))
+          : pass(port, message))
   )
   router.monitor(owner, (exit) => router.kill(address, reasonFromExit(exit)))
   return address

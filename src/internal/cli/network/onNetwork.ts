@@ -7,13 +7,22 @@ import * as Argument from "effect/cli/Argument"
 import type * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { commandPrefix } from "../../values/commandId.ts"
 import { runParams, sourcesOf } from "../config/commands.ts"
+import { UsageError } from "../terminal/usage.ts"
 import type { Network, Session } from "./session.ts"
+
+/** How many seconds others may take to answer, where no flag says it. */
+export const answerSeconds = Effect.gen(function*() {
+  const text = Option.getOrElse(yield* Config.option(Config.String("EMP_TIMEOUT")), () => "") || "5"
+  if (Number(text) > 0 && Number(text) < Infinity) return Number(text)
+  return yield* new UsageError({ problem: `EMP_TIMEOUT: ${JSON.stringify(text)} is no number of seconds, more than 0` })
+})
 
 export const flags = {
   profile: runParams.profile,
@@ -27,10 +36,10 @@ export const flags = {
   ),
   timeout: Flag.Finite("timeout").pipe(
     Flag.withDescription(
-      "Seconds for all that a command has to wait for; of those that go on (top, tap, logs, mon, ping, bench, shell) for each answer. Default: 5"
+      "Seconds for all that a command has to wait for; of those that go on (top, tap, logs, mon, ping, bench, shell) for each answer. Default: EMP_TIMEOUT, or 5"
     ),
     Flag.filter((seconds) => seconds > 0, () => "more than 0 seconds"),
-    Flag.withDefault(5)
+    Flag.optional
   ),
   json: Flag.Boolean("json").pipe(Flag.withDescription("Show JSON"), Flag.withDefault(false))
 }
@@ -39,6 +48,7 @@ type Flags = Command.Command.Config.Infer<typeof flags>
 const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: Flags) =>
   Effect.gen(function*() {
     const began = yield* Clock.currentTimeMillis
+    const seconds = Option.isSome(timeout) ? timeout.value : yield* answerSeconds
     const sources = yield* sourcesOf({ values: {} }, {
       profile: Option.getOrUndefined(profile),
       norc: Option.getOrUndefined(norc),
@@ -51,8 +61,8 @@ const session = ({ cert, json, nodeid, norc, profile, secret, seeds, timeout }: 
     return {
       sources,
       nodeId: nodeid,
-      timeoutSeconds: timeout,
-      endsAtMillis: began + 1000 * timeout,
+      timeoutSeconds: seconds,
+      endsAtMillis: began + 1000 * seconds,
       json
     } satisfies Session
   })

@@ -6,9 +6,10 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { endless } from "../terminal/interruption.ts"
-import { flags, follow, modules, node, on, port } from "./onNetwork.ts"
+import { answerSeconds, flags, follow, modules, node, on, port } from "./onNetwork.ts"
 
 const family = Argument.String("family")
 const key = Argument.String("key")
@@ -94,12 +95,13 @@ type Stopping = typeof import("./stopping.ts")
 
 /** Does something to nodes, one after the other, however many there are. An answer may take no longer than one of other commands. */
 const toEach = (input: StoppingFlags, verb: "drain" | "stop" | "restart") =>
-  follow(
-    { ...input, timeout: Math.min(input.timeout, 5) },
-    modules.stopping,
-    (does: Stopping, session) =>
-      does[verb](session, input.nodes, { isAwaited: input.wait, patienceSeconds: input.timeout })
-  )
+  Effect.flatMap(answerSeconds, (seconds) =>
+    follow(
+      { ...input, timeout: Option.some(Math.min(input.timeout, seconds)) },
+      modules.stopping,
+      (does: Stopping, session) =>
+        does[verb](session, input.nodes, { isAwaited: input.wait, patienceSeconds: input.timeout })
+    ))
 
 const drain = Command.make("drain", stoppingFlags, (input) => toEach(input, "drain")).pipe(
   Command.withDescription("Have nodes take no new calls, leave their groups, and finish what they have in hand"),
