@@ -27,8 +27,8 @@ export default defineConfig({
   test: {
     include: isFull ? withSizes : ["test/**/*.test.ts"],
     // Generous: a busy machine makes a test slow, and that is no failure. What hangs is told by name in any case.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     // On two cores: most of the time a test waits for a process or for a timeout, and others can use that time.
     maxWorkers: 6,
     sequence: { sequencer: ProcessesFirst },

@@ -299,6 +299,6 @@ describe("calls while one of two nodes drains and stops", () => {
           }
         }
       }).pipe(Effect.scoped, TestNetwork.within("1 hour"), Effect.provide([TestNetwork.layer, makeLogs().layer])),
-    { timeout: 120_000, arbitrary: { runs: sized(30, 1000) } }
+    { arbitrary: { runs: sized(30, 1000) } }
   )
 })

@@ -89,8 +89,7 @@ describe("what handlers answer with", () => {
         const told = reasonOf(yield* Fiber.join(ended))
         assert.deepStrictEqual(handled, [...before, ...before].map((what, n) => `${what} ${n}`))
         assert.deepStrictEqual(told.slice(0, reason.length), reason)
-      })).pipe(Effect.provide(makeLogs().layer)),
-    { timeout: 60_000 }
+      })).pipe(Effect.provide(makeLogs().layer))
   )
 
   class Service extends Context.Service<Service, string>()("activations/Service") {}

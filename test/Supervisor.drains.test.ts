@@ -172,7 +172,7 @@ describe("a supervisor tries as often as it is allowed to, and where all is allo
             assert.strictEqual(hasGivenUp, allowed < (kind.waits ? 1 : Infinity))
           })
         ),
-      { timeout: 60_000, arbitrary: { runs: sized(2, 50) } }
+      { arbitrary: { runs: sized(2, 50) } }
     )
   }
 })

@@ -12,7 +12,7 @@ it.effect.prop(
   "a supervisor does what OTP's does, whatever its children do and whatever it is asked for, also in the middle of a start",
   [Script],
   ([script]) => play(script),
-  { timeout: 240_000, arbitrary: { runs: sized(150, 10_000) } }
+  { arbitrary: { runs: sized(150, 10_000) } }
 )
 
 /** Changes what children do, and answers how to take that back. */

@@ -437,14 +437,14 @@ describe("whatever is done to a network", () => {
         )
         yield* TestNetwork.until("all see each other", areLinked, "10 minutes")
       })),
-    { timeout: 300_000, arbitrary: { runs: sized(50, 500) } }
+    { arbitrary: { runs: sized(50, 500) } }
   )
 
   it.live.prop(
     "it ends, even if it is never well again",
     [Schema.Array(Step)],
     ([steps]) => onNetwork(play(steps)),
-    { timeout: 300_000, arbitrary: { runs: sized(50, 500) } }
+    { arbitrary: { runs: sized(50, 500) } }
   )
 })
 

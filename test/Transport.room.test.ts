@@ -144,7 +144,7 @@ describe("whoever waits for room goes on", () => {
           yield* connect(a, b)
           yield* allArrives(a, b, traffic)
         }).pipe(Effect.scoped, Effect.provide(transport)),
-      { timeout: 600_000, arbitrary: { runs: sized(10, 300) } }
+      { arbitrary: { runs: sized(10, 300) } }
     )
 
   over("TCP", Transport.layerTcp, slowTcp(() => ({})))

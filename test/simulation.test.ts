@@ -55,7 +55,7 @@ describe("simulation", () => {
     assert.deepStrictEqual(summary.failures, [], told)
     assert.strictEqual(summary.seeds, count)
     assert.isAbove(summary.messages, 200 * count)
-  }, 600_000)
+  })
 })
 
 describe.skipIf(isFull)("simulation, in one size", () => {

@@ -46,7 +46,7 @@ it.prop(
   "the machine does what OTP's supervisor does, whatever its children do and whatever it is asked for",
   [Script],
   ([script]) => play(script),
-  { timeout: 240_000, arbitrary: { runs: sized(4000, 100_000) } }
+  { arbitrary: { runs: sized(4000, 100_000) } }
 )
 
 const seen = (state: State): string => JSON.stringify([inOrder(state), state.work, state.restarts.count])
