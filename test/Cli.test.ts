@@ -387,7 +387,7 @@ describe("emp demo", () => {
     const [, seed] = await demo.sees(/demo\/seed runs as process (\d+)/)
     process.kill(Number(seed), "SIGSTOP")
     const { code, stderr } = await demo.exits()
-    assert.match(stderr, /^emp: the demo failed: .+ did not happen \(waited 20 seconds for it\)\n$/)
+    assert.match(stderr, /^emp: the demo failed: .+ did not happen \(waited 40 seconds for it\)\n$/)
     assert.strictEqual(code, 1)
     assert.deepStrictEqual(left(demo), [])
   })

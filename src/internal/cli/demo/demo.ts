@@ -30,7 +30,7 @@ export class DemoFailed extends Schema.TaggedError<DemoFailed>()("DemoFailed", {
 }
 
 /** A step takes a moment. On a machine that has much else to do it takes longer, and is none the worse for it. */
-const patience = "20 seconds"
+const patience = "40 seconds"
 /** Messages on either side of the kill. */
 const messagesWanted = 3
 
