@@ -176,6 +176,18 @@ describe("the address of a child", () => {
       assert.deepStrictEqual(reason, ["enough"])
     }))
 
+  test("passes on whatever stands last in a message", () =>
+    Effect.gen(function*() {
+      const got: Array<unknown> = []
+      const start = Port.make((...message: ReadonlyArray<unknown>) => void got.push(message.at(-1)))
+      const supervisor = yield* Supervisor.make({ children: [{ id: "a", start }] })
+      const address = yield* supervisor.address("a")
+      const last = [{ toString: "no function" }, Object.create(null), [["a"]], null, undefined, 1n, "", "#", NaN]
+      for (const value of last) yield* Port.snd(address, "note", value)
+      yield* quiet
+      assert.deepStrictEqual(got, last)
+    }))
+
   test("survives what cannot be sent", () =>
     Effect.gen(function*() {
       const { notes, start } = makeNotes()

@@ -473,7 +473,8 @@ export class Router extends Inspectable.Class implements NodeService, Host, Peer
 
   /** A message goes on to another port. If it is a call of this node, that is who has been asked, and whose end it is told. */
   passedOn(port: string, message: Message): void {
-    const caller = this.ports.get(String(message.at(-1)))
+    const last = message.at(-1)
+    const caller = isPortId(last) ? this.ports.get(last) : undefined
     if (caller === undefined || !isReplyPort(caller)) return
     caller.asked = port
     caller.endsWith(port)
