@@ -102,13 +102,13 @@ class World {
   }
 
   /**
-   * Who begins while another life of its key goes on. A process that was frozen for longer than its leases has lived until then: when it thaws it
-   * has what it had for a moment, before it looks at them.
+   * Who begins while another life of its key goes on. What a process has when it is frozen for longer than its leases has lived until then: when it
+   * thaws it has that for a moment, before it looks at them.
    */
   get doubled(): ReadonlyArray<string> {
     return this.lives.flatMap(([{ began, ended, key, life }, { frozen, killedAt }]) => {
-      const end = frozen.find(({ from }) => began < from)?.from ?? ended ?? killedAt
-      const isAlive = (at: bigint): boolean => began <= at && (end === undefined || at < end)
+      const ends = [frozen.find(({ from }) => began < from)?.from, ended, killedAt]
+      const isAlive = (at: bigint): boolean => began <= at && ends.every((end) => end === undefined || at < end)
       return this.lives.filter(([other]) => other.key === key && other.life !== life && isAlive(other.began))
         .map(([other]) => `${other.life} of ${key} begins while ${life} is alive`)
     })
