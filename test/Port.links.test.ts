@@ -254,17 +254,23 @@ describe("port context", () => {
       assert.isTrue(Exit.isFailure(exit) && String(exit).includes("enough"))
     })))
 
-  it.live.each([["before", 20, 60], ["before", 60, 20], ["after", 20, 60], ["after", 60, 20]] as const)(
-    "peval that has begun %s its port was killed ends, if the port takes %i ms to end, and the effect %i",
-    ([when, portMillis, effectMillis]) =>
+  it.live.each([["before", "effect"], ["after", "effect"], ["after", "port"]] as const)(
+    "peval that has begun %s its port was killed ends, if the %s is done first",
+    ([when, first]) =>
       local(Effect.gen(function*() {
+        const [portMayEnd, effectMayEnd] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
         const port = yield* silent
-        yield* Port.peval(port, Effect.addFinalizer(() => Effect.sleep(portMillis)))
-        const lasting = Port.peval(port, Effect.uninterruptible(Effect.sleep(effectMillis)))
+        yield* Port.peval(port, Effect.addFinalizer(() => Deferred.await(portMayEnd)))
+        const ended = yield* Effect.forkChild(Port.exit(port), { startImmediately: true })
         const kill = Effect.andThen(Port.kil(port, "enough"), Effect.sleep(1))
         if (when === "after") yield* kill
+        const lasting = Port.peval(port, Effect.uninterruptible(Deferred.await(effectMayEnd)))
         const run = yield* Effect.forkChild(Effect.exit(lasting), { startImmediately: true })
         if (when === "before") yield* kill
+        if (first === "effect") yield* Deferred.succeed(effectMayEnd, undefined)
+        else yield* Effect.andThen(Deferred.succeed(portMayEnd, undefined), Fiber.join(ended))
+        yield* Effect.sleep(1)
+        yield* Effect.andThen(Deferred.succeed(effectMayEnd, undefined), Deferred.succeed(portMayEnd, undefined))
         const exit = yield* Fiber.join(run)
         assert.isTrue(Exit.isFailure(exit))
         assert.deepStrictEqual(reasonFromExit(exit), ["enough"])

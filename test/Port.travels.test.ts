@@ -52,8 +52,7 @@ describe("a value of any schema", () => {
             return wrong === undefined ? true : yield* Effect.fail(wrong)
           }), { runs: 300 })
         assert.isUndefined(Arbitrary.formatCheckFailure(result))
-      }),
-    60_000
+      })
   )
 })
 

@@ -2,12 +2,13 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type Node, Port, Supervisor } from "../src/index.ts"
+import { Node, Port, Supervisor } from "../src/index.ts"
 import { NodeRouter } from "../src/internal/node/router.ts"
-import { reasonOf } from "./harness.ts"
+import { connect, makeWorld, reasonOf, within } from "./harness.ts"
 import { SeededRandom } from "./simulation/random.ts"
-import { quiet, sleep, test } from "./supervised.ts"
+import { networkTest, quiet, short, sleep, test } from "./supervised.ts"
 
 /** A child that keeps what it gets, with the number of its start before it. */
 const makeNotes = (before: (nth: number) => Effect.Effect<unknown, unknown> = () => Effect.void) => {
@@ -204,14 +205,14 @@ describe("the address of a child", () => {
 /** A child that answers after a second, and notes what it begins with. */
 const makeSlow = () => {
   const begun: Array<number> = []
-  const start = Port.make({
-    work: (n: number, reply) => {
+  const handlers = {
+    work: (n: number, reply: string) => {
       begun.push(n)
       return Effect.andThen(Effect.sleep("1 second"), Port.snd(reply, n))
     },
     crash: () => Effect.fail("boom")
-  })
-  return { begun, start }
+  }
+  return { begun, handlers, start: Port.make(handlers) }
 }
 
 describe("a call to the address of a child", () => {
@@ -242,6 +243,52 @@ describe("a call to the address of a child", () => {
       yield* supervisor.terminateChild("a")
       const error = yield* Effect.flip(Port.cal(address, "work", 1))
       assert.deepStrictEqual([error.reason[0], error.reason[2]], ["no_such_port", address])
+    }))
+
+  test("is told when it is that of a pool, too", () =>
+    Effect.gen(function*() {
+      const Slow = Port.remote("test::slow")
+      yield* Layer.build(Port.implement(Slow, () => Effect.succeed(makeSlow().handlers)))
+      const pool = yield* Supervisor.pool(Slow, { on: [yield* Node.id], size: 2 })
+      const calls = yield* Effect.forEach([1, 2], (n) => begin(Port.cal(pool.address, "work", n)))
+      yield* quiet
+      const [first] = yield* pool.ports
+      yield* Port.kil(first!, "crash")
+      yield* sleep("1 second")
+      const exits = yield* Effect.forEach(calls, Fiber.join)
+      assert.deepStrictEqual(
+        exits.map((exit) => Exit.isSuccess(exit) ? "answered" : reasonOf(exit)[0]).toSorted(),
+        ["answered", "crash"]
+      )
+    }))
+
+  networkTest("of another node is told at once when the child does not run", () =>
+    Effect.gen(function*() {
+      const { start } = yield* makeWorld
+      const [a, b] = [yield* start("a", short), yield* start("b", short)]
+      yield* connect(a, b)
+      const supervisor = yield* a.run(Supervisor.make({ children: [{ id: "a", start: makeSlow().start }] }))
+      yield* a.run(supervisor.terminateChild("a"))
+      const call = Port.cal(yield* supervisor.address("a"), "work", 1)
+      const error = yield* within("its end", b.run(Effect.flip(call)))
+      assert.strictEqual(error.reason[0], "no_such_port")
+    }))
+
+  networkTest("is told at once when the child's node cannot be sent the message", () =>
+    Effect.gen(function*() {
+      const { start } = yield* makeWorld
+      const size = { ...short, maxMessageSize: 32_768 }
+      const [a, b] = [yield* start("a", size), yield* start("b", size)]
+      const Length = Port.remote("test::length")
+      const served = Port.implement(Length, () =>
+        Effect.succeed({ of: (text: string, reply: string) => Port.snd(reply, text.length) }))
+      yield* b.run(Layer.build(served))
+      yield* connect(a, b)
+      const { address } = yield* a.run(Supervisor.restart(Supervisor.spawn(["b"], Length)))
+      const lengthOf = (length: number) =>
+        within("an end", a.run(Effect.exit(Port.cal(address, "of", "x".repeat(length)))))
+      assert.deepStrictEqual(reasonOf(yield* lengthOf(100_000))[0], "die")
+      assert.deepStrictEqual(yield* lengthOf(100), Exit.succeed(100))
     }))
 
   test("is not begun when nobody waits for it any more", () =>

@@ -159,8 +159,7 @@ describe("nodes that are started together", () => {
           if (scenario.isMesh) assert.deepStrictEqual([result.running.length, result.most], [1, 1], what)
           else assert.strictEqual(result.running.length, scenario.hosts.length, what)
         }
-      }),
-    600_000
+      })
   )
 })
 

@@ -422,7 +422,6 @@ describe("a node that could not keep it alive", () => {
           yield* pass(15)
         }
         assert.strictEqual(runsOn(), "a")
-      }).pipe(Effect.scoped, Effect.provide(TestNetwork.layer)),
-    60_000
+      }).pipe(Effect.scoped, Effect.provide(TestNetwork.layer))
   )
 })

@@ -21,8 +21,7 @@ const heap = Effect.promise(async () => {
 const test = (title: string, body: Effect.Effect<unknown, unknown, Node.Node>) =>
   it.live(
     title,
-    () => Effect.scoped(body).pipe(Effect.provide(Layer.fresh(Node.layerLocal)), Effect.provide(makeLogs().layer)),
-    60_000
+    () => Effect.scoped(body).pipe(Effect.provide(Layer.fresh(Node.layerLocal)), Effect.provide(makeLogs().layer))
   )
 
 /** The most that a count grows between two turns of the event loop, in which timers and sockets are served. */

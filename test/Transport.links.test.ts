@@ -141,8 +141,7 @@ for (const [name, transport] of wires) {
             assert.isAtLeast(lengths.length, 2, node)
             assert.isAtMost(lengths.filter((length) => length > 2 * timeout).length, 2, node)
           }
-        }),
-      60_000
+        })
     )
 
     test("lives through large messages, which hold it up for as long as the timeout", (world) =>

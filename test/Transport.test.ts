@@ -489,8 +489,7 @@ describe("a peer that does not read", () => {
           yield* within("the sender", Fiber.join(sending))
           yield* inbox.has(total)
           assert.deepStrictEqual(inbox.messages.map(([i]) => i), Array.from({ length: total }, (_, i) => i))
-        }),
-      60_000
+        })
     )
   }
 })

@@ -65,8 +65,7 @@ export const networkTest = (
 ): void =>
   it.live(
     title,
-    () => Effect.flatMap(Transport.MemoryNetwork, body).pipe(Effect.scoped, Effect.provide(Transport.layerMemory)),
-    20_000
+    () => Effect.flatMap(Transport.MemoryNetwork, body).pipe(Effect.scoped, Effect.provide(Transport.layerMemory))
   )
 
 /** Turns of the event loop, in which all that is ready runs. The clock stands still. */
